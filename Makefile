@@ -1,0 +1,37 @@
+# Everything one does with stoa. `make` alone lists it; what takes more than a line is in scripts/.
+
+.DEFAULT_GOAL := help
+.PHONY: help setup wasm build up test check bench soak clean
+
+# What `make up` passes on: make up ARGS="--listen 127.0.0.1:9000"
+ARGS ?=
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## find what building needs, and install what is missing
+	@scripts/setup
+
+wasm: setup ## build the components (and the guests the runtime is tested with)
+	@scripts/wasm
+
+build: setup ## build the program that runs them, target/native/stoa
+	@cargo build --profile native --locked -p stoa
+
+up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS="--help" tells more)
+	@target/native/stoa up $(ARGS)
+
+test: wasm build ## run every test
+	cargo test --profile native --workspace --locked
+
+check: setup ## format, lints, documentation, manifests: all that needs no run
+	@scripts/check
+
+bench: wasm build ## measure; docs/benchmarks.md says what came out
+	cargo bench --profile native --locked -p stoa-runtime
+
+soak: wasm build ## the tests that take long
+	cargo test --profile native --workspace --locked -- --ignored
+
+clean: ## remove all that was built; the shop's data in .stoa/ stays
+	rm -rf target

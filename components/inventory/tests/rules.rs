@@ -1,0 +1,276 @@
+//! The service's routes over a real SQLite: what a caller sees, and what the stock says afterwards.
+
+use http::Method;
+use inventory::config::Config;
+use inventory::http::{App, ROUTES, SERVICE};
+use inventory::store::{self, SCHEMA};
+use serde_json::{Value, json};
+use stoa_service::testing::{Sqlite, request};
+use stoa_service::{route, time};
+use uuid::Uuid;
+
+struct Shop(Sqlite);
+
+impl Shop {
+    fn new() -> Self {
+        let sqlite = Sqlite::new();
+        SCHEMA.ensure(&sqlite.connect()).unwrap();
+        Self(sqlite)
+    }
+
+    fn call(&self, method: Method, uri: &str, key: &str, body: &Value) -> (u16, Value) {
+        let app = App {
+            config: Config::read(&|_| None).unwrap(),
+            db: Box::new(self.0.connect()),
+        };
+        let request = request(
+            SERVICE,
+            method,
+            uri,
+            &[("idempotency-key", key)],
+            &body.to_string(),
+        );
+        let response = route::dispatch(ROUTES, &app, request);
+        let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
+        (response.status().as_u16(), body)
+    }
+
+    fn reserve(&self, order: Uuid, lines: Value) -> (u16, Value) {
+        let body = json!({"order_id": order, "lines": lines});
+        self.call(Method::POST, "/reservations", &order.to_string(), &body)
+    }
+
+    fn commit(&self, order: Uuid) -> (u16, Value) {
+        let uri = format!("/reservations/{order}/commit");
+        self.call(Method::POST, &uri, "", &Value::Null)
+    }
+
+    fn release(&self, order: Uuid) -> (u16, Value) {
+        self.call(
+            Method::DELETE,
+            &format!("/reservations/{order}"),
+            "",
+            &Value::Null,
+        )
+    }
+
+    fn stock(&self, sku: &str, on_hand: u32) {
+        let (status, _) = self.call(
+            Method::PUT,
+            &format!("/items/{sku}"),
+            "",
+            &json!({"on_hand": on_hand}),
+        );
+        assert_eq!(status, 200);
+    }
+
+    /// on_hand, reserved, available; and the ledger has to agree.
+    fn item(&self, sku: &str) -> (i64, i64, i64) {
+        let (_, item) = self.call(Method::GET, &format!("/items/{sku}"), "", &Value::Null);
+        let (_, ledger) = self.call(
+            Method::GET,
+            &format!("/items/{sku}/ledger"),
+            "",
+            &Value::Null,
+        );
+        let n = |v: &Value, k: &str| v[k].as_i64().unwrap();
+        assert_eq!(
+            n(&item, "on_hand"),
+            n(&ledger, "supplied") - n(&ledger, "sold") + n(&ledger, "returned")
+        );
+        (
+            n(&item, "on_hand"),
+            n(&item, "reserved"),
+            n(&item, "available"),
+        )
+    }
+}
+
+#[test]
+fn a_new_shop_has_stock_of_sixty_items_and_more() {
+    let shop = Shop::new();
+    let (status, page) = shop.call(Method::GET, "/items?limit=100", "", &Value::Null);
+    assert_eq!(status, 200);
+    assert!(page["items"].as_array().unwrap().len() >= 60);
+    let (_, first) = shop.call(Method::GET, "/items?limit=1", "", &Value::Null);
+    let token = first["next_page_token"].as_str().unwrap();
+    let (_, second) = shop.call(
+        Method::GET,
+        &format!("/items?limit=1&page_token={token}"),
+        "",
+        &Value::Null,
+    );
+    assert_eq!(second["items"][0], page["items"][1]);
+}
+
+#[test]
+fn names_several_items_at_once_and_leaves_out_what_is_not_stocked() {
+    let shop = Shop::new();
+    shop.stock("A", 1);
+    let (_, page) = shop.call(Method::GET, "/items?sku=COF-001,NONE,A", "", &Value::Null);
+    let skus: Vec<_> = page["items"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|i| i["sku"].clone())
+        .collect();
+    assert_eq!(skus, ["COF-001", "A"]);
+    for bad in ["/items?sku=A&limit=1", "/items?sku="] {
+        assert!(
+            shop.call(Method::GET, bad, "", &Value::Null).0 >= 400,
+            "{bad}"
+        );
+    }
+}
+
+#[test]
+fn reserves_all_lines_or_none_and_names_what_is_short() {
+    let shop = Shop::new();
+    shop.stock("A", 5);
+    shop.stock("B", 1);
+    let (status, problem) = shop.reserve(
+        Uuid::now_v7(),
+        json!([{"sku": "A", "quantity": 5}, {"sku": "B", "quantity": 2}]),
+    );
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (409, Some("insufficient_stock"))
+    );
+    assert_eq!(
+        problem["short"],
+        json!([{"sku": "B", "quantity": 2, "available": 1}])
+    );
+    assert_eq!((shop.item("A"), shop.item("B")), ((5, 0, 5), (1, 0, 1)));
+}
+
+#[test]
+fn a_sale_commits_and_a_cancelled_sale_comes_back_once() {
+    let (shop, order) = (Shop::new(), Uuid::now_v7());
+    shop.stock("A", 5);
+    assert_eq!(
+        shop.reserve(order, json!([{"sku": "A", "quantity": 2}])).0,
+        201
+    );
+    assert_eq!(shop.item("A"), (5, 2, 3));
+    for _ in 0..2 {
+        assert_eq!(shop.commit(order).1["status"], "committed");
+        assert_eq!(shop.item("A"), (3, 0, 3));
+    }
+    for _ in 0..2 {
+        assert_eq!(shop.release(order).1["status"], "returned");
+        assert_eq!(shop.item("A"), (5, 0, 5));
+    }
+}
+
+#[test]
+fn a_release_before_the_reservation_arrives_closes_the_door() {
+    let (shop, order) = (Shop::new(), Uuid::now_v7());
+    shop.stock("A", 5);
+    assert_eq!(shop.release(order).0, 200);
+    let (status, problem) = shop.reserve(order, json!([{"sku": "A", "quantity": 1}]));
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (409, Some("reservation_closed"))
+    );
+    assert_eq!(shop.item("A"), (5, 0, 5));
+}
+
+#[test]
+fn an_expired_reservation_gives_back_its_stock_and_takes_it_again_only_if_it_is_there() {
+    let (shop, order) = (Shop::new(), Uuid::now_v7());
+    shop.stock("A", 2);
+    let line = inventory::domain::Line {
+        sku: "A".into(),
+        quantity: 2,
+    };
+    let now = time::now();
+    store::reserve(&shop.0.connect(), order, &[line], now - 10, now - 1).unwrap();
+    assert_eq!(shop.item("A"), (2, 0, 2));
+    let other = Uuid::now_v7();
+    assert_eq!(
+        shop.reserve(other, json!([{"sku": "A", "quantity": 1}])).0,
+        201
+    );
+    assert_eq!(shop.commit(order).1["code"], "insufficient_stock");
+    let extend = format!("/reservations/{order}/extend");
+    assert_eq!(
+        shop.call(Method::POST, &extend, "", &json!({"seconds": 60}))
+            .0,
+        409
+    );
+    shop.release(other);
+    assert_eq!(
+        shop.call(Method::POST, &extend, "", &json!({"seconds": 60}))
+            .1["status"],
+        "held"
+    );
+    assert_eq!(shop.item("A"), (2, 2, 0));
+    assert_eq!(shop.commit(order).0, 200);
+    assert_eq!(shop.item("A"), (0, 0, 0));
+}
+
+#[test]
+fn a_hundred_buyers_of_the_last_thirty_seven_get_exactly_thirty_seven() {
+    let shop = Shop::new();
+    shop.stock("A", 37);
+    let won = std::thread::scope(|scope| {
+        let buyers: Vec<_> = (0..100)
+            .map(|_| {
+                scope.spawn(|| {
+                    shop.reserve(Uuid::now_v7(), json!([{"sku": "A", "quantity": 1}]))
+                        .0
+                })
+            })
+            .collect();
+        buyers
+            .into_iter()
+            .map(|b| b.join().unwrap())
+            .filter(|s| *s == 201)
+            .count()
+    });
+    assert_eq!(won, 37);
+    assert_eq!(shop.item("A"), (37, 37, 0));
+}
+
+#[test]
+fn on_hand_never_falls_below_what_is_reserved() {
+    let (shop, order) = (Shop::new(), Uuid::now_v7());
+    shop.stock("A", 5);
+    shop.reserve(order, json!([{"sku": "A", "quantity": 3}]));
+    let (status, problem) = shop.call(Method::PUT, "/items/A", "", &json!({"on_hand": 2}));
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (409, Some("stock_reserved"))
+    );
+    assert_eq!(shop.item("A"), (5, 3, 2));
+}
+
+#[test]
+fn bad_input_is_refused_and_changes_nothing() {
+    let shop = Shop::new();
+    shop.stock("A", 5);
+    let order = Uuid::now_v7();
+    for lines in [
+        json!([]),
+        json!([{"sku": "A", "quantity": 0}]),
+        json!([{"sku": "A", "quantity": -1}]),
+        json!([{"sku": "A", "quantity": 4_294_967_296_u64}]),
+        json!([{"sku": "A", "quantity": 1, "x": 1}]),
+        json!([{"sku": "A b", "quantity": 1}]),
+    ] {
+        assert_eq!(shop.reserve(order, lines.clone()).0, 422, "{lines}");
+    }
+    let body = json!({"order_id": order, "lines": [{"sku": "A", "quantity": 1}]});
+    assert_eq!(shop.call(Method::POST, "/reservations", "", &body).0, 400);
+    assert_eq!(
+        shop.call(
+            Method::POST,
+            "/reservations/nonsense/commit",
+            "",
+            &Value::Null
+        )
+        .0,
+        404
+    );
+    assert_eq!(shop.item("A"), (5, 0, 5));
+}

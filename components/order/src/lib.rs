@@ -1,0 +1,1 @@
+//! Order orchestration: a saga with a log.

@@ -1,0 +1,1 @@
+//! The third parties, scriptable: PIM, card processor, carrier, courier, SMS.

@@ -1,0 +1,1 @@
+//! Product listing, with a v2 canary.

@@ -1,0 +1,249 @@
+//! Walks a TOML table. It keeps the place of everything it hands out, and in the end reports the keys nobody asked for.
+
+use std::collections::BTreeSet;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::fault::Faults;
+
+/// A text of the file with its key and place.
+#[derive(Debug, Clone)]
+pub(crate) struct Text {
+    pub(crate) value: String,
+    /// The dotted key.
+    pub(crate) key: String,
+    /// The byte offset.
+    pub(crate) offset: usize,
+}
+
+/// A table being read.
+pub(crate) struct Reader<'a> {
+    table: &'a DeTable<'a>,
+    /// The dotted key of the table; empty for the file itself.
+    key: String,
+    /// The byte offset of the key.
+    offset: usize,
+    known: BTreeSet<&'static str>,
+    faults: &'a Faults<'a>,
+}
+
+/// A value with its key and place.
+pub(crate) struct Entry<'a> {
+    pub(crate) name: &'a str,
+    /// The dotted key.
+    pub(crate) key: String,
+    /// The byte offset of the key.
+    pub(crate) offset: usize,
+    value: &'a Spanned<DeValue<'a>>,
+    faults: &'a Faults<'a>,
+}
+
+impl<'a> Reader<'a> {
+    pub(crate) fn new(
+        table: &'a DeTable<'a>,
+        key: String,
+        offset: usize,
+        faults: &'a Faults<'a>,
+    ) -> Self {
+        Self {
+            table,
+            key,
+            offset,
+            known: BTreeSet::new(),
+            faults,
+        }
+    }
+
+    /// Where faults go.
+    pub(crate) fn faults(&self) -> &'a Faults<'a> {
+        self.faults
+    }
+
+    /// The value of a key, if it is there.
+    pub(crate) fn entry(&mut self, name: &'static str) -> Option<Entry<'a>> {
+        self.known.insert(name);
+        let (key, value) = self.table.get_key_value(name)?;
+        Some(self.wrap(key, value))
+    }
+
+    /// Every key of a table whose keys are names of the user's choosing.
+    pub(crate) fn entries(&self) -> Vec<Entry<'a>> {
+        let mut entries: Vec<_> = self
+            .table
+            .iter()
+            .map(|(key, value)| self.wrap(key, value))
+            .collect();
+        entries.sort_by_key(|entry| entry.offset);
+        entries
+    }
+
+    /// As [`Reader::entry`]; a missing key is a fault.
+    pub(crate) fn required(&mut self, name: &'static str) -> Option<Entry<'a>> {
+        let entry = self.entry(name);
+        if entry.is_none() {
+            self.faults
+                .push(Some(self.offset), &dotted(&self.key, name), "is missing");
+        }
+        entry
+    }
+
+    pub(crate) fn string(&mut self, name: &'static str) -> Option<Text> {
+        self.entry(name)?.string()
+    }
+
+    pub(crate) fn bool(&mut self, name: &'static str) -> bool {
+        self.entry(name).and_then(Entry::bool).unwrap_or(false)
+    }
+
+    pub(crate) fn strings(&mut self, name: &'static str) -> Vec<Text> {
+        self.entry(name).map(Entry::strings).unwrap_or_default()
+    }
+
+    /// The keys and texts of a table such as `environment`.
+    pub(crate) fn string_map(&mut self, name: &'static str) -> Vec<(Text, Text)> {
+        let Some(table) = self.entry(name).and_then(Entry::table) else {
+            return Vec::new();
+        };
+        table
+            .entries()
+            .into_iter()
+            .filter_map(|entry| Some((entry.name_text(), entry.string()?)))
+            .collect()
+    }
+
+    /// A key that Spin gives a meaning and the embedded runtime does not.
+    pub(crate) fn unsupported(&mut self, name: &'static str, instead: &str) {
+        if let Some(entry) = self.entry(name) {
+            entry.fault(format!("is not supported by the embedded runtime{instead}"));
+        }
+    }
+
+    /// A key that is meant for other tools.
+    pub(crate) fn ignored(&mut self, name: &'static str) {
+        self.known.insert(name);
+    }
+
+    /// Reports the keys that nobody asked for.
+    pub(crate) fn finish(self) {
+        let known: Vec<_> = self.known.iter().copied().collect();
+        for entry in self.entries() {
+            if !self.known.contains(entry.name) {
+                entry.fault(format!("unknown key; known here: {}", known.join(", ")));
+            }
+        }
+    }
+
+    fn wrap(
+        &self,
+        key: &'a Spanned<std::borrow::Cow<'a, str>>,
+        value: &'a Spanned<DeValue<'a>>,
+    ) -> Entry<'a> {
+        let name = key.get_ref().as_ref();
+        Entry {
+            name,
+            key: dotted(&self.key, name),
+            offset: key.span().start,
+            value,
+            faults: self.faults,
+        }
+    }
+}
+
+impl<'a> Entry<'a> {
+    pub(crate) fn fault(&self, message: impl Into<String>) {
+        self.faults.push(Some(self.offset), &self.key, message);
+    }
+
+    /// The key's own name as a text.
+    pub(crate) fn name_text(&self) -> Text {
+        Text {
+            value: self.name.to_owned(),
+            key: self.key.clone(),
+            offset: self.offset,
+        }
+    }
+
+    pub(crate) fn is_table(&self) -> bool {
+        self.value.get_ref().is_table()
+    }
+
+    pub(crate) fn integer(self) -> Option<i64> {
+        match self.value.get_ref() {
+            DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn string(self) -> Option<Text> {
+        match self.value.get_ref() {
+            DeValue::String(text) => Some(Text {
+                value: text.to_string(),
+                key: self.key,
+                offset: self.value.span().start,
+            }),
+            other => self.wrong("a string", other),
+        }
+    }
+
+    pub(crate) fn bool(self) -> Option<bool> {
+        match self.value.get_ref() {
+            DeValue::Boolean(value) => Some(*value),
+            other => self.wrong("true or false", other),
+        }
+    }
+
+    pub(crate) fn strings(self) -> Vec<Text> {
+        self.items().into_iter().filter_map(Entry::string).collect()
+    }
+
+    /// The items of an array, with keys such as `hosts[0]`.
+    pub(crate) fn items(self) -> Vec<Entry<'a>> {
+        let DeValue::Array(array) = self.value.get_ref() else {
+            self.wrong::<()>("an array", self.value.get_ref());
+            return Vec::new();
+        };
+        let item = |(index, value): (usize, &'a Spanned<DeValue<'a>>)| Entry {
+            name: self.name,
+            key: format!("{}[{index}]", self.key),
+            offset: value.span().start,
+            value,
+            faults: self.faults,
+        };
+        array.iter().enumerate().map(item).collect()
+    }
+
+    pub(crate) fn table(self) -> Option<Reader<'a>> {
+        match self.value.get_ref() {
+            DeValue::Table(table) => Some(Reader::new(table, self.key, self.offset, self.faults)),
+            other => self.wrong("a table", other),
+        }
+    }
+
+    fn wrong<T>(&self, expected: &str, found: &DeValue<'_>) -> Option<T> {
+        let offset = self.value.span().start;
+        self.faults.push(
+            Some(offset),
+            &self.key,
+            format!("expected {expected}, found {}", found.type_str()),
+        );
+        None
+    }
+}
+
+fn dotted(key: &str, name: &str) -> String {
+    let plain = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '-' || c == '_');
+    let name = if plain {
+        name.to_owned()
+    } else {
+        format!("{name:?}")
+    };
+    if key.is_empty() {
+        name
+    } else {
+        format!("{key}.{name}")
+    }
+}

@@ -1,0 +1,104 @@
+//! The grammar of a route.
+
+/// What is wrong with a public route, or nothing.
+pub(crate) fn check(route: &str) -> Result<(), String> {
+    let Some(rest) = route.strip_prefix('/') else {
+        return Err(format!("route {route:?} does not begin with `/`"));
+    };
+    let mut names = Vec::new();
+    let mut segments = rest.split('/').peekable();
+    while let Some(segment) = segments.next() {
+        let last = segments.peek().is_none();
+        if segment.is_empty() && !last {
+            return Err(format!("route {route:?} has an empty segment (`//`)"));
+        }
+        if segment == "..." && !last {
+            return Err(format!(
+                "route {route:?} has `...` before its end; it may only end with `/...`"
+            ));
+        }
+        if segment != "..." && segment.contains("...") {
+            return Err(format!(
+                "route {route:?} has `...` inside a segment; it may only end with `/...`"
+            ));
+        }
+        if let Some(name) = segment.strip_prefix(':') {
+            if name.is_empty() {
+                return Err(format!("route {route:?} has a `:` without a name"));
+            }
+            if names.contains(&name) {
+                return Err(format!("route {route:?} has the parameter `:{name}` twice"));
+            }
+            names.push(name);
+        }
+        if let Some(bad) = segment
+            .chars()
+            .find(|c| c.is_whitespace() || c.is_control() || "?#*{}\\".contains(*c))
+        {
+            return Err(format!(
+                "route {route:?} has the character {bad:?}, which no path has here"
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Two routes with the same answer here match the same requests: a slash at the end and the names of parameters make no
+/// difference.
+pub(crate) fn shape(route: &str) -> String {
+    let shape: Vec<_> = route
+        .split('/')
+        .map(|segment| {
+            if segment.starts_with(':') {
+                ":"
+            } else {
+                segment
+            }
+        })
+        .collect();
+    let shape = shape.join("/");
+    let trimmed = shape.trim_end_matches('/');
+    if trimmed.is_empty() {
+        "/".to_owned()
+    } else {
+        trimmed.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{check, shape};
+
+    #[test]
+    fn takes_exact_wildcard_and_parameter_routes() {
+        for route in [
+            "/",
+            "/...",
+            "/cart",
+            "/cart/...",
+            "/user/:id/orders/...",
+            "/a/",
+            "/.well-known/jwks",
+        ] {
+            assert_eq!(check(route), Ok(()), "{route}");
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_no_route() {
+        for route in [
+            "", "cart", "/a//b", "/.../a", "/a...", "/a/....", "/:", "/:a/:a", "/a b", "/a?b",
+            "/a#b", "/*",
+        ] {
+            assert!(check(route).is_err(), "{route}");
+        }
+    }
+
+    #[test]
+    fn routes_that_match_the_same_requests_have_one_shape() {
+        assert_eq!(shape("/a/"), shape("/a"));
+        assert_eq!(shape("/a/:x/b"), shape("/a/:y/b"));
+        assert_ne!(shape("/a/..."), shape("/a"));
+        assert_eq!(shape("/"), "/");
+    }
+}

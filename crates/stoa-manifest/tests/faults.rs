@@ -1,0 +1,503 @@
+//! Each way a manifest can be wrong, with the line, the key and the words it is reported by.
+
+#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests panic as the tests do")]
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use proptest::prelude::*;
+use stoa_manifest::{App, Errors, LoadOptions, Place, parse};
+
+/// Six lines; what a test adds begins on line 7.
+const HEAD: &str = r#"spin_manifest_version = 2
+application = { name = "shop" }
+[variables]
+host = { default = "http://localhost:1" }
+[[trigger.http]]
+route = "/cart/..."
+"#;
+
+/// Two lines more, after which `[component.cart]` is open: what a test adds begins on line 10.
+const CART: &str = r#"component = "cart"
+[component.cart]
+source = "cart.wasm"
+"#;
+
+fn read(text: &str) -> Result<App, Errors> {
+    parse(
+        text.as_bytes(),
+        Path::new("spin.toml"),
+        &LoadOptions::default(),
+    )
+}
+
+/// Asserts exactly one fault.
+#[track_caller]
+fn one(text: &str, line: usize, key: &str, words: &str) {
+    let errors = read(text).expect_err(text);
+    let [fault] = errors.faults() else {
+        panic!("expected one fault of\n{text}\ngot\n{errors}")
+    };
+    assert_eq!(fault.place.map(|place| place.line), Some(line), "{fault}");
+    assert_eq!(fault.key, key, "{fault}");
+    assert!(fault.message.contains(words), "{fault}: no {words:?}");
+}
+
+#[test]
+fn names_the_place_of_every_fault_of_a_component() {
+    for (text, key, words) in [
+        (
+            "sauce = 1",
+            "component.cart.sauce",
+            "unknown key; known here: ai_models, ",
+        ),
+        (
+            "sqlite_databases = \"default\"",
+            "component.cart.sqlite_databases",
+            "expected an array, found string",
+        ),
+        (
+            "sqlite_databases = [1]",
+            "component.cart.sqlite_databases[0]",
+            "expected a string, found integer",
+        ),
+        (
+            "key_value_stores = [\"b@d\"]",
+            "component.cart.key_value_stores[0]",
+            "no label",
+        ),
+        (
+            "files = [\"a\"]",
+            "component.cart.files",
+            "not supported by the embedded runtime",
+        ),
+        (
+            "exclude_files = []",
+            "component.cart.exclude_files",
+            "not supported by the embedded runtime",
+        ),
+        (
+            "ai_models = [\"llama\"]",
+            "component.cart.ai_models",
+            "not supported by the embedded runtime",
+        ),
+        (
+            "profile.debug.source = \"x\"",
+            "component.cart.profile",
+            "not supported by the embedded runtime",
+        ),
+        (
+            "allowed_http_hosts = []",
+            "component.cart.allowed_http_hosts",
+            "write allowed_outbound_hosts",
+        ),
+        (
+            "dependencies_inherit_configuration = true",
+            "component.cart.dependencies_inherit_configuration",
+            "not supp",
+        ),
+        (
+            "dependencies_inherit_configuration = 1",
+            "component.cart.dependencies_inherit_configuration",
+            "true or false",
+        ),
+        (
+            "environment = { A = 1 }",
+            "component.cart.environment.A",
+            "expected a string, found integer",
+        ),
+        (
+            "variables = { Bad = \"x\" }",
+            "component.cart.variables.Bad",
+            "lower_snake_case",
+        ),
+        (
+            "variables = { a = \"{{ nope }}\" }",
+            "component.cart.variables.a",
+            "\"nope\", which [variables] does not have",
+        ),
+        (
+            "variables = { a = \"{{ host\" }",
+            "component.cart.variables.a",
+            "`{{` without `}}`",
+        ),
+        (
+            "variables = { a = \"{{}}\" }",
+            "component.cart.variables.a",
+            "names no variable",
+        ),
+        (
+            "build = { commnd = \"x\" }",
+            "component.cart.build.commnd",
+            "unknown key; known here: command",
+        ),
+        (
+            "dependencies = { \"a:b/c\" = \"1.0\" }",
+            "component.cart.dependencies.\"a:b/c\"",
+            "registry is not supported",
+        ),
+        (
+            "dependencies = { \"a:b/c\" = {} }",
+            "component.cart.dependencies.\"a:b/c\"",
+            "one of `component` and `path`",
+        ),
+        (
+            "dependencies = { \"a b\" = { path = \"x\" } }",
+            "component.cart.dependencies.\"a b\"",
+            "is no interface",
+        ),
+        (
+            "dependencies = { \"a:b/c\" = { component = \"tax\" } }",
+            "component.cart.dependencies.\"a:b/c\".component",
+            "\"tax\" is no component",
+        ),
+        (
+            "dependencies = { \"a:b/c\" = { url = \"x\" } }",
+            "component.cart.dependencies.\"a:b/c\".url",
+            "not supported",
+        ),
+        (
+            "dependencies = { \"a:b/c\" = { component = \"cart\" } }",
+            "",
+            "depends on itself",
+        ),
+    ] {
+        let (line, key) = if key.is_empty() {
+            (8, "component.cart")
+        } else {
+            (10, key)
+        };
+        one(&format!("{HEAD}{CART}{text}\n"), line, key, words);
+    }
+}
+
+#[test]
+fn names_the_place_of_every_bad_host() {
+    for (host, words) in [
+        ("", "is empty"),
+        ("localhost:80", "no scheme"),
+        ("http://a/b", "path"),
+        ("http://a:80/b", "path"),
+        ("http://a:eighty", "port that is none"),
+        ("http://a:70000", "port that is none"),
+        ("http://a:90..80", "port that is none"),
+        ("tcp://a", "no port"),
+        ("*://a", "no port"),
+        ("ht-tp://a", "scheme"),
+        ("http://*a", "host"),
+        ("http://a.*.b", "host"),
+        ("http://:80", "host"),
+        ("http://10.0.0.0/99:80", "path"),
+        ("http://self", "`self`"),
+        ("http://*.spin.internal", "no wildcard"),
+        ("http://basket.spin.internal", "\"basket\" is no component"),
+        ("{{ host }}/v1", "stands for a bad value"),
+        ("{{ port }}", "\"port\", which"),
+    ] {
+        let text = format!(
+            "{HEAD}{CART}allowed_outbound_hosts = [\n  \"https://fine.example\",\n  \"{host}\",\n]\n"
+        );
+        one(&text, 12, "component.cart.allowed_outbound_hosts[1]", words);
+    }
+}
+
+#[test]
+fn names_the_place_of_every_fault_of_a_trigger() {
+    let with = |trigger: &str| format!("{HEAD}{CART}[[trigger.http]]\n{trigger}\n");
+    for (trigger, line, key, words) in [
+        (
+            "route = \"/a\"",
+            10,
+            "trigger.http[1].component",
+            "is missing",
+        ),
+        (
+            "component = \"cart\"",
+            10,
+            "trigger.http[1].route",
+            "is missing",
+        ),
+        (
+            "route = \"a\"\ncomponent = \"cart\"",
+            11,
+            "trigger.http[1].route",
+            "does not begin with `/`",
+        ),
+        (
+            "route = \"/.../a\"\ncomponent = \"cart\"",
+            11,
+            "trigger.http[1].route",
+            "before its end",
+        ),
+        (
+            "route = \"/cart/...\"\ncomponent = \"cart\"",
+            11,
+            "trigger.http[1].route",
+            "already taken",
+        ),
+        (
+            "route = { private = false }\ncomponent = \"cart\"",
+            11,
+            "trigger.http[1].route",
+            "{ private = true }",
+        ),
+        (
+            "route = { privat = true }\ncomponent = \"cart\"",
+            11,
+            "trigger.http[1].route.privat",
+            "unknown key",
+        ),
+        (
+            "route = \"/a\"\ncomponent = \"kart\"",
+            12,
+            "trigger.http[1].component",
+            "\"kart\" is no component",
+        ),
+        (
+            "route = \"/a\"\ncomponent = { source = \"x\" }",
+            12,
+            "trigger.http[1].component",
+            "written inline",
+        ),
+        (
+            "route = \"/a\"\ncomponent = \"cart\"\nmethod = \"GET\"",
+            13,
+            "trigger.http[1].method",
+            "unknown key",
+        ),
+        (
+            "route = \"/a\"\ncomponent = \"cart\"\nexecutor = { type = \"wagi\" }",
+            13,
+            "trigger.http[1].executor.type",
+            "expected \"http\"",
+        ),
+    ] {
+        let text = with(trigger);
+        let errors = read(&text).expect_err(&text);
+        assert!(
+            errors
+                .faults()
+                .iter()
+                .any(|fault| fault.place.map(|place| place.line) == Some(line)
+                    && fault.key == key
+                    && fault.message.contains(words)),
+            "{text}\n{errors}"
+        );
+    }
+    one(
+        &format!("{HEAD}{CART}[[trigger.redis]]\nchannel = \"x\"\n"),
+        10,
+        "trigger.redis",
+        "HTTP triggers only",
+    );
+}
+
+#[test]
+fn names_the_place_of_every_fault_at_the_top() {
+    let tail = &format!("{}{CART}", "[[trigger.http]]\nroute = \"/\"\n");
+    for (text, line, key, words) in [
+        ("application.name = \"a\"".to_owned(), 1, "spin_manifest_version", "is missing"),
+        ("spin_manifest_version = 1\napplication.name = \"a\"".to_owned(), 1, "spin_manifest_version", "expected 2"),
+        ("spin_manifest_version = \"2\"\napplication.name = \"a\"".to_owned(), 1, "spin_manifest_version", "expected 2"),
+        ("spin_manifest_version = 2".to_owned(), 1, "application", "is missing"),
+        ("spin_manifest_version = 2\napplication = {}".to_owned(), 2, "application.name", "is missing"),
+        ("spin_manifest_version = 2\napplication.name = \" \"".to_owned(), 2, "application.name", "is empty"),
+        (
+            "spin_manifest_version = 2\napplication.name = \"a\"\napplication.nom = 1".to_owned(),
+            3,
+            "application.nom",
+            "unknown key; known here: authors",
+        ),
+        (
+            "spin_manifest_version = 2\napplication.name = \"a\"\napplication.trigger.http.base = \"/\"".to_owned(),
+            3,
+            "application.trigger",
+            "not supported",
+        ),
+        ("spin_manifest_version = 2\napplication.name = \"a\"\nwhat = 1".to_owned(), 3, "what", "unknown key"),
+    ] {
+        one(&format!("{text}\n{tail}"), line, key, words);
+    }
+    one(
+        "spin_manifest_version = 2\napplication.name = \"a\"\n",
+        1,
+        "trigger",
+        "is missing",
+    );
+}
+
+#[test]
+fn names_the_place_of_every_fault_of_a_variable() {
+    for (variable, key, words) in [
+        ("a = {}", "variables.a", "required = true or a default"),
+        (
+            "a = { secret = true }",
+            "variables.a",
+            "required = true or a default",
+        ),
+        (
+            "a = { required = true }",
+            "variables.a",
+            "--variable a=... or SPIN_VARIABLE_A",
+        ),
+        (
+            "a = { required = true, default = \"x\" }",
+            "variables.a",
+            "one of them",
+        ),
+        ("A = { default = \"x\" }", "variables.A", "lower_snake_case"),
+        (
+            "a = { default = 1 }",
+            "variables.a.default",
+            "expected a string, found integer",
+        ),
+        (
+            "a = { dflt = \"\", default = \"\" }",
+            "variables.a.dflt",
+            "unknown key",
+        ),
+        ("a = \"x\"", "variables.a", "expected a table, found string"),
+    ] {
+        let text = format!("{HEAD}{CART}").replacen(
+            "[variables]\n",
+            &format!("[variables]\n{variable}\n"),
+            1,
+        );
+        let errors = read(&text).expect_err(&text);
+        let fault = &errors.faults()[0];
+        assert_eq!(fault.place.map(|place| place.line), Some(4), "{errors}");
+        assert_eq!(fault.key, key, "{errors}");
+        assert!(fault.message.contains(words), "{errors}");
+    }
+}
+
+#[test]
+fn names_the_place_of_what_is_no_toml() {
+    one("spin_manifest_version = 2\na = @\n", 2, "", "expected");
+    one("a = 1\na = 2\n", 2, "", "duplicate key");
+    let errors = parse(
+        b"a = 1\nb = \"\xff\"",
+        Path::new("x"),
+        &LoadOptions::default(),
+    )
+    .unwrap_err();
+    assert_eq!(errors.to_string(), "x:2:6: is not UTF-8 from here on");
+}
+
+#[test]
+fn reports_all_faults_of_a_file_in_its_order_one_a_line() {
+    let text =
+        format!("{HEAD}{CART}sauce = 1\nallowed_outbound_hosts = [\"x\"]\n[component.Cart-2]\n");
+    let lines: Vec<_> = read(&text)
+        .unwrap_err()
+        .to_string()
+        .lines()
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(lines.len(), 4, "{lines:#?}");
+    assert!(lines[0].starts_with("spin.toml:10:1: component.cart.sauce: unknown key"));
+    assert!(lines[1].starts_with(
+        "spin.toml:11:27: component.cart.allowed_outbound_hosts[0]: \"x\" has no scheme"
+    ));
+    assert!(
+        lines[2..]
+            .iter()
+            .all(|line| line.starts_with("spin.toml:12:12: component.Cart-2")),
+        "{lines:#?}"
+    );
+}
+
+#[test]
+fn counts_columns_in_characters() {
+    let errors = read(&format!(
+        "{HEAD}{CART}build = {{ workdir = \"äöü\", x = 1 }}\n"
+    ))
+    .unwrap_err();
+    assert_eq!(
+        errors.faults()[0].place,
+        Some(Place {
+            line: 10,
+            column: 28
+        })
+    );
+}
+
+#[test]
+fn keeps_the_value_of_a_secret_out_of_a_message() {
+    let text = HEAD.replace("host = { default", "host = { secret = true, default") + CART;
+    let text = text.replace("http://localhost:1", "hunter2")
+        + "allowed_outbound_hosts = [\"{{ host }}\"]\n";
+    let errors = read(&text).unwrap_err().to_string();
+    assert!(
+        errors.contains("a secret, not shown") && !errors.contains("hunter2"),
+        "{errors}"
+    );
+}
+
+#[test]
+fn refuses_a_value_for_a_variable_that_is_not_declared_unless_it_is_from_the_environment() {
+    let text = format!("{HEAD}{CART}");
+    let extra = BTreeMap::from([("other".to_owned(), "x".to_owned())]);
+    let given = LoadOptions {
+        variables: extra.clone(),
+        ..LoadOptions::default()
+    };
+    let errors = parse(text.as_bytes(), Path::new("spin.toml"), &given).unwrap_err();
+    assert_eq!(
+        errors.to_string(),
+        "spin.toml: variables: has no \"other\", which a value was given for"
+    );
+    let environment = LoadOptions {
+        environment: extra,
+        ..LoadOptions::default()
+    };
+    parse(text.as_bytes(), Path::new("spin.toml"), &environment).unwrap();
+}
+
+#[test]
+fn tells_a_file_that_cannot_be_read_from_a_bad_one() {
+    let errors =
+        stoa_manifest::load(Path::new("/nowhere/spin.toml"), &LoadOptions::default()).unwrap_err();
+    assert_eq!(
+        errors.unreadable().map(std::io::Error::kind),
+        Some(std::io::ErrorKind::NotFound)
+    );
+    assert!(
+        errors
+            .to_string()
+            .starts_with("/nowhere/spin.toml: cannot be read")
+    );
+    assert!(read("").unwrap_err().unreadable().is_none());
+}
+
+#[test]
+fn refuses_a_file_beyond_any_size() {
+    assert!(
+        read(&"#".repeat(1 << 21))
+            .unwrap_err()
+            .to_string()
+            .contains("more than")
+    );
+}
+
+proptest! {
+    #[test]
+    fn takes_any_bytes_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        prop_assert!(parse(&bytes, Path::new("x"), &LoadOptions::default()).is_err());
+    }
+
+    #[test]
+    fn takes_any_bytes_in_the_place_of_any_part_without_a_panic(
+        cut in 0..400_usize, drop in 0..30_usize, paste in "[\\[\\]{}=\".:,/*a-z0-9\n -]{0,12}"
+    ) {
+        let whole = format!("{HEAD}{CART}allowed_outbound_hosts = [\"{{{{ host }}}}\", \"http://10.0.0.0/8:1..9\"]\n\
+            dependencies = {{ \"a:b/c@1.0.0\" = {{ path = \"x\", export = \"d\" }} }}\nbuild.watch = [\"a\"]\n");
+        let mut bytes = whole.into_bytes();
+        let cut = cut.min(bytes.len());
+        let end = (cut + drop).min(bytes.len());
+        bytes.splice(cut..end, paste.into_bytes());
+        if let Err(errors) = parse(&bytes, Path::new("x"), &LoadOptions::default()) {
+            prop_assert!(errors.faults().iter().all(|fault| !fault.message.is_empty() || !fault.key.is_empty()));
+        }
+    }
+}

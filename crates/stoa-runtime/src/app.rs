@@ -1,0 +1,277 @@
+//! A loaded application: finds the component for a request and runs it.
+use std::collections::HashMap;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http_body_util::BodyExt;
+use stoa_manifest::App;
+use wasmtime_wasi_http::{Error, RequestOptions};
+
+use crate::body::{Body, BodyError, Exceeded, Limited, empty};
+use crate::config::AppOptions;
+use crate::database::Databases;
+use crate::load::{self, LoadError, LoadedComponent};
+use crate::outbound::Client;
+use crate::problem::Problem;
+use crate::request::{Job, run};
+use crate::routes::{Match, Router};
+use crate::runtime::{Admission, Shared};
+
+/// Where a call comes from that came over no socket.
+const IN_PROCESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+
+/// There is no component of that name, or it answers no requests.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no component {0} that answers requests")]
+pub struct NoSuchComponent(pub String);
+
+/// An application whose components are compiled and linked.
+pub struct LoadedApp {
+    name: String,
+    shared: Arc<Shared>,
+    router: Router,
+    components: HashMap<String, Arc<LoadedComponent>>,
+    databases: Databases,
+    outbound: Client,
+}
+
+impl LoadedApp {
+    pub(crate) fn load(
+        shared: Arc<Shared>,
+        app: &App,
+        options: AppOptions,
+        state_dir: PathBuf,
+    ) -> Result<Arc<Self>, LoadError> {
+        let components = load::components(&shared, app)?;
+        let databases = Databases::new(Arc::clone(&shared.databases), state_dir);
+        for component in app.components.values() {
+            for label in &component.sqlite_databases {
+                databases.sqlite(label).map_err(|error| LoadError::Database {
+                    component: component.id.clone(),
+                    label: label.clone(),
+                    error,
+                })?;
+            }
+        }
+        Ok(Arc::new(Self {
+            name: app.name.clone(),
+            shared,
+            router: Router::new(&app.routes),
+            components,
+            databases,
+            outbound: Client::new(options.outbound_proxy),
+        }))
+    }
+
+    /// The app's name, from its manifest.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs the component whose route fits; 404 with an empty body where none does. Private routes do not count.
+    pub async fn handle<B>(self: &Arc<Self>, request: Request<B>) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        self.handle_from(request, IN_PROCESS).await
+    }
+
+    /// As [`handle`](Self::handle), for a request that came from `client`.
+    pub async fn handle_from<B>(
+        self: &Arc<Self>,
+        request: Request<B>,
+        client: SocketAddr,
+    ) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let (mut parts, body) = request.into_parts();
+        let Some(found) = self.router.find(parts.uri.path()) else {
+            let mut response = Response::new(empty());
+            *response.status_mut() = http::StatusCode::NOT_FOUND;
+            return response;
+        };
+        let Some(component) = self.components.get(&found.route.component) else {
+            return Problem::Failed.response();
+        };
+        let mut headers = std::mem::take(&mut parts.headers);
+        tell_route(&mut headers, &parts.uri, &found, client);
+        parts.headers = headers;
+        let component = Arc::clone(component);
+        self.admit_and_run(component, Request::from_parts(parts, body)).await
+    }
+
+    /// Runs a component whatever its route, private ones included. The request needs a path; the host may be missing.
+    ///
+    /// # Errors
+    /// If there is no such component.
+    pub async fn call<B>(
+        self: &Arc<Self>,
+        component: &str,
+        mut request: Request<B>,
+    ) -> Result<Response<Body>, NoSuchComponent>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let found = self
+            .component(component)
+            .ok_or_else(|| NoSuchComponent(component.to_owned()))?;
+        let component = Arc::clone(found);
+        tell_call(&mut request, &component.id);
+        Ok(self.admit_and_run(component, request).await)
+    }
+
+    async fn admit_and_run<B>(
+        self: &Arc<Self>,
+        component: Arc<LoadedComponent>,
+        request: Request<B>,
+    ) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let Some(admission) = self.shared.admit() else {
+            tracing::warn!(component = %component.id, "request refused: as many run as may");
+            return Problem::Busy.response();
+        };
+        self.start(component, request, 0, Some(admission)).await
+    }
+
+    /// Answers another component's request to `http://NAME.spin.internal`.
+    pub(crate) async fn call_nested(
+        self: &Arc<Self>,
+        component: Arc<LoadedComponent>,
+        mut request: Request<Body>,
+        depth: u32,
+        timeouts: RequestOptions,
+    ) -> Result<Response<Body>, Error> {
+        tell_call(&mut request, &component.id);
+        let answer = self.start(component, request, depth, None);
+        match timeouts.first_byte_timeout {
+            Some(limit) => tokio::time::timeout(limit, answer)
+                .await
+                .map_err(|_| Error::ConnectionReadTimeout),
+            None => Ok(answer.await),
+        }
+    }
+
+    async fn start<B>(
+        self: &Arc<Self>,
+        component: Arc<LoadedComponent>,
+        request: Request<B>,
+        depth: u32,
+        admission: Option<Admission>,
+    ) -> Response<Body>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let (parts, body) = request.into_parts();
+        if parts.uri.authority().is_none()
+            && !parts.headers.get(header::HOST).is_some_and(|h| h.to_str().is_ok())
+        {
+            return Problem::BadRequest.response();
+        }
+        let limit = self.shared.limits.max_request_body;
+        let exceeded = Exceeded::default();
+        let size = body.size_hint();
+        if size.lower() > limit {
+            return Problem::BodyTooLarge.response();
+        }
+        let body = if body.is_end_stream() {
+            empty()
+        } else {
+            let body = body.map_err(Into::into).boxed_unsync();
+            match size.upper() {
+                Some(_) => body,
+                None => Limited::new(body, limit, exceeded.clone()).boxed_unsync(),
+            }
+        };
+        let response = run(Job {
+            app: Arc::clone(self),
+            component,
+            request: Request::from_parts(parts, body),
+            depth,
+            admission,
+        })
+        .await;
+        if exceeded.get() {
+            return Problem::BodyTooLarge.response();
+        }
+        response
+    }
+
+    pub(crate) fn component(&self, id: &str) -> Option<&Arc<LoadedComponent>> {
+        self.components.get(id)
+    }
+
+    pub(crate) fn components(&self) -> impl Iterator<Item = &LoadedComponent> {
+        self.components.values().map(Arc::as_ref)
+    }
+
+    pub(crate) fn databases(&self) -> &Databases {
+        &self.databases
+    }
+
+    pub(crate) fn outbound(&self) -> &Client {
+        &self.outbound
+    }
+
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
+    }
+}
+
+/// Sets the headers from which a Spin guest learns how it was reached.
+fn tell_route(headers: &mut HeaderMap, uri: &http::Uri, found: &Match<'_, '_>, client: SocketAddr) {
+    let value = |text: &str| HeaderValue::from_str(text).ok();
+    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
+    let host = host.or(uri.authority().map(|a| a.as_str()));
+    let path = uri.path_and_query().map_or("/", |p| p.as_str());
+    let full_url = value(&format!("http://{}{path}", host.unwrap_or("localhost")));
+    let mut set = |name: &'static str, value: Option<HeaderValue>| {
+        if let Some(value) = value {
+            headers.insert(HeaderName::from_static(name), value);
+        }
+    };
+    set("spin-path-info", value(found.rest));
+    set("spin-full-url", full_url);
+    set("spin-matched-route", Some(found.route.raw.clone()));
+    set("spin-base-path", Some(HeaderValue::from_static("/")));
+    set("spin-raw-component-route", Some(found.route.raw.clone()));
+    set("spin-component-route", Some(found.route.prefix.clone()));
+    set("spin-client-addr", value(&client.to_string()));
+    for (name, param) in found.params() {
+        let name = HeaderName::try_from(format!("spin-path-match-{name}").to_ascii_lowercase());
+        if let (Ok(name), Some(param)) = (name, value(param)) {
+            headers.insert(name, param);
+        }
+    }
+}
+
+/// The same for a call that names its component: as if its route were `/...`.
+fn tell_call<B>(request: &mut Request<B>, component: &str) {
+    let any = HeaderValue::from_static("/...");
+    let path = HeaderValue::from_str(request.uri().path()).ok();
+    let headers = request.headers_mut();
+    if let Ok(host) = HeaderValue::from_str(&format!("{component}.spin.internal")) {
+        headers.entry(header::HOST).or_insert(host);
+    }
+    let mut set = |name: &'static str, value: HeaderValue| {
+        headers.insert(HeaderName::from_static(name), value);
+    };
+    if let Some(path) = path {
+        set("spin-path-info", path);
+    }
+    set("spin-matched-route", any.clone());
+    set("spin-raw-component-route", any);
+    set("spin-component-route", HeaderValue::from_static(""));
+    set("spin-base-path", HeaderValue::from_static("/"));
+    set("spin-client-addr", HeaderValue::from_static("127.0.0.1:0"));
+}

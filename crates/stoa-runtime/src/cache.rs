@@ -1,0 +1,125 @@
+//! Compiled code on disk. A file is named by everything it was made from, and is loaded only if its digest, written
+//! beside it, is right: a file that is cut off, changed or foreign is compiled again, never run.
+use std::fs;
+use std::hash::{Hash, Hasher};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use sha2::{Digest, Sha256};
+use wasmtime::Engine;
+use wasmtime::component::Component;
+
+/// The folder of compiled components.
+#[derive(Debug)]
+pub(crate) struct Cache {
+    folder: PathBuf,
+    engine: String,
+}
+
+/// Feeds a [`Hash`] value's bytes to SHA-256.
+struct Bytes(Sha256);
+
+impl Hasher for Bytes {
+    fn finish(&self) -> u64 {
+        0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+}
+
+impl Cache {
+    pub(crate) fn open(folder: &Path, engine: &Engine) -> std::io::Result<Self> {
+        create_private(folder)?;
+        let mut hash = Bytes(Sha256::new());
+        // Covers wasmtime's version, the target and every setting that shapes code.
+        engine.precompile_compatibility_hash().hash(&mut hash);
+        Ok(Self {
+            folder: folder.to_owned(),
+            engine: hex(&hash.0.finalize()),
+        })
+    }
+
+    /// A component compiled earlier from the same `input`, if there is a sound one.
+    pub(crate) fn load(&self, engine: &Engine, input: &str) -> Option<Component> {
+        let code = self.path(input);
+        let expected = fs::read_to_string(code.with_extension("sha256")).ok()?;
+        let actual = digest(&fs::read(&code).ok()?);
+        if expected.trim() != actual {
+            tracing::warn!(file = %code.display(), "compiled code does not have its digest; compiling again");
+            return None;
+        }
+        #[expect(
+            unsafe_code,
+            reason = "running the file's code; its digest was just checked, its name binds it to this engine's version \
+                      and settings, and the folder is writable by this user only"
+        )]
+        let component = unsafe { Component::deserialize_file(engine, &code) };
+        component
+            .inspect_err(|error| tracing::warn!(file = %code.display(), %error, "compiled code does not load"))
+            .ok()
+    }
+
+    /// Keeps `component` and loads it back from the file, so that its code is mapped from there and takes no heap.
+    pub(crate) fn store(
+        &self,
+        engine: &Engine,
+        input: &str,
+        component: &Component,
+    ) -> Option<Component> {
+        let kept = component
+            .serialize()
+            .map_err(std::io::Error::other)
+            .and_then(|code| {
+                let path = self.path(input);
+                // The digest last: without it the code counts as absent.
+                let digest = digest(&code);
+                write_by_rename(&path, &code)?;
+                write_by_rename(&path.with_extension("sha256"), digest.as_bytes())
+            });
+        if let Err(error) = kept {
+            tracing::warn!(folder = %self.folder.display(), %error, "compiled code was not kept");
+            return None;
+        }
+        self.load(engine, input)
+    }
+
+    fn path(&self, input: &str) -> PathBuf {
+        let mut hash = Sha256::new();
+        hash.update(&self.engine);
+        hash.update(input);
+        self.folder.join(format!("{}.cwasm", hex(&hash.finalize())))
+    }
+}
+
+fn create_private(folder: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn write_by_rename(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let unique = NEXT.fetch_add(1, Ordering::Relaxed);
+    let temporary = path.with_extension(format!("{}-{unique}.tmp", std::process::id()));
+    let written = fs::File::create_new(&temporary)
+        .and_then(|mut file| file.write_all(bytes))
+        .and_then(|()| fs::rename(&temporary, path));
+    if written.is_err() {
+        let _ = fs::remove_file(&temporary);
+    }
+    written
+}
+
+/// The SHA-256 of `bytes`, in hex.
+pub(crate) fn digest(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}

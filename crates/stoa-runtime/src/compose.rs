@@ -1,0 +1,115 @@
+//! Satisfies a component's imports with other components, once, when it is loaded.
+use std::collections::HashMap;
+
+use wac_graph::types::Package;
+use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
+
+/// One dependency, its bytes read.
+pub(crate) struct Plug<'a> {
+    /// `ns:package/interface@version`, or a whole package `ns:package@version`.
+    pub(crate) interface: &'a str,
+    /// The export to take where it is not called as the import is.
+    pub(crate) export: Option<&'a str>,
+    /// Tells two uses of one component from uses of two.
+    pub(crate) source: &'a str,
+    pub(crate) bytes: &'a [u8],
+}
+
+/// `component` with the imports that `plugs` names satisfied by them; what it exports stays as it was.
+///
+/// # Errors
+/// A sentence that names the interface.
+pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, String> {
+    let mut graph = CompositionGraph::new();
+    let socket = register(&mut graph, "app:socket", component)?;
+    let root = graph.instantiate(socket);
+    let mut instances: HashMap<&str, (PackageId, NodeId)> = HashMap::new();
+
+    for plug in plugs {
+        let imports = names(&graph, socket, Side::Imports);
+        let wanted: Vec<String> = imports
+            .into_iter()
+            .filter(|import| covers(plug.interface, import))
+            .collect();
+        if wanted.is_empty() {
+            return Err(format!("it does not import {}", plug.interface));
+        }
+        let (package, instance) = match instances.get(plug.source) {
+            Some(known) => *known,
+            None => {
+                let name = format!("app:plug{}", instances.len());
+                let package = register(&mut graph, &name, plug.bytes)?;
+                let instance = graph.instantiate(package);
+                instances.insert(plug.source, (package, instance));
+                (package, instance)
+            }
+        };
+        let exports = names(&graph, package, Side::Exports);
+        for import in wanted {
+            let export = match plug.export {
+                Some(export) => exports.iter().find(|e| covers(export, e)),
+                None => exports.iter().find(|e| compatible(&import, e)),
+            };
+            let export = export.ok_or_else(|| {
+                let export = plug.export.unwrap_or(&import);
+                format!("{} does not export {export}", plug.source)
+            })?;
+            let argument = graph
+                .alias_instance_export(instance, export)
+                .map_err(|e| format!("{}: {e}", plug.interface))?;
+            graph
+                .set_instantiation_argument(root, &import, argument)
+                .map_err(|e| format!("{}: {:#}", plug.interface, e))?;
+        }
+    }
+
+    for export in names(&graph, socket, Side::Exports) {
+        graph
+            .alias_instance_export(root, &export)
+            .map_err(|e| e.to_string())
+            .and_then(|node| graph.export(node, &export).map_err(|e| e.to_string()))?;
+    }
+    graph
+        .encode(EncodeOptions::default())
+        .map_err(|e| e.to_string())
+}
+
+fn register(graph: &mut CompositionGraph, name: &str, bytes: &[u8]) -> Result<PackageId, String> {
+    let package = Package::from_bytes(name, None, bytes, graph.types_mut());
+    let package = package.map_err(|e| format!("not a component: {e:#}"))?;
+    graph.register_package(package).map_err(|e| e.to_string())
+}
+
+enum Side {
+    Imports,
+    Exports,
+}
+
+fn names(graph: &CompositionGraph, package: PackageId, side: Side) -> Vec<String> {
+    let Some(world) = graph.packages().nth(0).map(|_| graph[package].ty()) else {
+        return Vec::new();
+    };
+    let world = &graph.types()[world];
+    match side {
+        Side::Imports => world.imports.keys().cloned().collect(),
+        Side::Exports => world.exports.keys().cloned().collect(),
+    }
+}
+
+/// Whether `name` in a manifest (an interface, or a package without one; a version is optional) means `import`.
+fn covers(name: &str, import: &str) -> bool {
+    let (import_path, import_version) = split(import);
+    let (path, version) = split(name);
+    let same_path = import_path == path
+        || (!path.contains('/') && import_path.split('/').next() == Some(path));
+    same_path && (version.is_empty() || import_version.is_empty() || version == import_version)
+}
+
+/// Whether an export called `export` can stand in for `import`.
+fn compatible(import: &str, export: &str) -> bool {
+    import == export || wac_graph::types::are_semver_compatible(export, import)
+}
+
+fn split(name: &str) -> (&str, &str) {
+    name.split_once('@').unwrap_or((name, ""))
+}

@@ -1,0 +1,137 @@
+//! One SQLite connection: how it is set up, what a guest may not do with it, and how it is made clean for the next.
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use rusqlite::Connection;
+use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::limits::Limit;
+
+/// How long a statement waits for another writer, as in Spin.
+pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// A statement that ran this long on a thread that runs guests moves elsewhere.
+const INLINE: Duration = Duration::from_millis(2);
+/// A statement that runs longer than any request may is cut off, its guest gone or not.
+const LONGEST: Duration = Duration::from_secs(60);
+/// SQLite's steps between two looks at the clock: some tens of microseconds.
+const STEPS: i32 = 2_000;
+/// The longest string or blob, in bytes.
+const LONGEST_VALUE: i32 = 64 << 20;
+const STATEMENTS_KEPT: usize = 64;
+
+/// A connection and what its hooks share with us.
+pub(super) struct Session {
+    pub(super) sql: Connection,
+    watch: Arc<Watch>,
+}
+
+struct Watch {
+    epoch: Instant,
+    /// When to interrupt the running statement, in microseconds since `epoch`.
+    until: AtomicU64,
+    /// Set once something was done that outlives a rollback: a pragma, a temporary table, an attached database.
+    marked: AtomicBool,
+}
+
+impl Session {
+    pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
+        let mut sql = Connection::open(path)?;
+        // Waits while another process sets the journal mode; afterwards waiting is the lease's business.
+        sql.busy_timeout(BUSY_TIMEOUT)?;
+        sql.execute_batch(
+            "PRAGMA journal_mode = WAL;
+             PRAGMA synchronous = FULL;
+             PRAGMA foreign_keys = ON;
+             PRAGMA cache_size = -1024;",
+        )?;
+        sql.busy_timeout(Duration::ZERO)?;
+        sql.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        sql.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
+
+        let watch = Arc::new(Watch {
+            epoch: Instant::now(),
+            until: AtomicU64::new(u64::MAX),
+            marked: AtomicBool::new(false),
+        });
+        let seen = Arc::clone(&watch);
+        sql.authorizer(Some(move |context: AuthContext<'_>| {
+            judge(&context.action, &seen.marked)
+        }))?;
+        let seen = Arc::clone(&watch);
+        sql.progress_handler(
+            STEPS,
+            Some(move || micros(seen.epoch.elapsed()) > seen.until.load(Ordering::Relaxed)),
+        )?;
+        Ok(Self { sql, watch })
+    }
+
+    /// Interrupts the next statement once it has run too long for a thread that runs guests.
+    pub(super) fn hurry(&self) {
+        self.cut_after(INLINE);
+    }
+
+    /// Lets the next statement take its time.
+    pub(super) fn take_time(&self) {
+        self.cut_after(LONGEST);
+    }
+
+    fn cut_after(&self, time: Duration) {
+        let until = self.watch.epoch.elapsed() + time;
+        self.watch.until.store(micros(until), Ordering::Relaxed);
+    }
+
+    /// The same connection as if just opened, or None where it must be closed.
+    pub(super) fn cleaned(self) -> Option<Self> {
+        self.take_time();
+        if !self.sql.is_autocommit() {
+            self.sql.execute_batch("ROLLBACK").ok()?;
+        }
+        if self.watch.marked.load(Ordering::Relaxed) {
+            return None;
+        }
+        #[expect(
+            unsafe_code,
+            reason = "rusqlite has no call for it; the handle is open and this thread alone holds it"
+        )]
+        unsafe {
+            rusqlite::ffi::sqlite3_set_last_insert_rowid(self.sql.handle(), 0);
+        }
+        Some(self)
+    }
+}
+
+fn micros(time: Duration) -> u64 {
+    u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Denies what reaches beyond the database, marks what a rollback does not undo.
+fn judge(action: &AuthAction<'_>, marked: &AtomicBool) -> Authorization {
+    /// Pragmas that act on the whole process, or on files beside the database.
+    const DENIED: [&str; 4] = [
+        "temp_store_directory",
+        "data_store_directory",
+        "soft_heap_limit",
+        "hard_heap_limit",
+    ];
+    match action {
+        // VACUUM attaches a nameless temporary database.
+        AuthAction::Attach { filename } if !filename.is_empty() => return Authorization::Deny,
+        AuthAction::Pragma { pragma_name, .. }
+            if DENIED.iter().any(|p| p.eq_ignore_ascii_case(pragma_name)) =>
+        {
+            return Authorization::Deny;
+        }
+        AuthAction::Attach { .. }
+        | AuthAction::Detach { .. }
+        | AuthAction::Pragma { .. }
+        | AuthAction::CreateTempIndex { .. }
+        | AuthAction::CreateTempTable { .. }
+        | AuthAction::CreateTempTrigger { .. }
+        | AuthAction::CreateTempView { .. }
+        | AuthAction::CreateVtable { .. }
+        | AuthAction::Unknown { .. } => marked.store(true, Ordering::Relaxed),
+        _ => {}
+    }
+    Authorization::Allow
+}

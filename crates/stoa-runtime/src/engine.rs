@@ -1,0 +1,63 @@
+//! The wasmtime engine: every setting that decides speed, memory and isolation, each with its reason.
+use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig, Result};
+
+use crate::config::Limits;
+
+/// Pages of an instance that stay mapped for the next one. A request of a spin-sdk component touches well under 1 MiB;
+/// where this does not cover what is touched, each request pays page faults.
+const KEEP_RESIDENT: usize = 2 << 20;
+/// Idle slots that keep pages. More only adds resident memory: what counts is how many guests run at one moment.
+const WARM_SLOTS: u32 = 24;
+/// Instances in reserve for in-process calls, for each admitted request.
+const INSTANCES_A_REQUEST: u32 = 6;
+/// A component of spin-sdk is one module and a few shims; one with a dependency composed in is twice that.
+const CORE_INSTANCES: u32 = 24;
+/// Host functions, SQLite among them, run on the guest's stack too: they get the second half.
+const STACK: usize = 2 << 20;
+const WASM_STACK: usize = 1 << 20;
+
+pub(crate) fn config(limits: &Limits) -> Config {
+    let instances = limits
+        .max_instances
+        .saturating_mul(INSTANCES_A_REQUEST)
+        .clamp(8, 4096);
+    let mut pool = PoolingAllocationConfig::new();
+    pool.total_component_instances(instances)
+        .total_core_instances(instances.saturating_mul(8))
+        .total_memories(instances.saturating_mul(2))
+        .total_tables(instances.saturating_mul(4))
+        .total_stacks(instances)
+        .max_memories_per_component(8)
+        .max_tables_per_component(16)
+        .max_core_instances_per_component(CORE_INSTANCES)
+        .max_core_instance_size(1 << 20)
+        .max_component_instance_size(4 << 20)
+        .max_memory_size(limits.memory_per_instance)
+        .table_elements(20_000)
+        .max_unused_warm_slots(WARM_SLOTS)
+        .linear_memory_keep_resident(KEEP_RESIDENT)
+        .table_keep_resident(64 << 10)
+        .async_stack_keep_resident(64 << 10)
+        .decommit_batch_size(8);
+    if PoolingAllocationConfig::is_pagemap_scan_available() {
+        // Resets only the pages a guest really touched: the largest single gain there is.
+        pool.pagemap_scan(Enabled::Yes);
+    }
+
+    let mut config = Config::new();
+    config
+        .allocation_strategy(pool)
+        // WASI 0.2 has no use for it, and it costs a request several microseconds.
+        .concurrency_support(false)
+        // A computing guest yields to others, and one that loops is cut off.
+        .epoch_interruption(true)
+        .async_stack_size(STACK)
+        .max_wasm_stack(WASM_STACK)
+        // Some reports name the function that trapped; the cost is on the trapping path only.
+        .wasm_backtrace(true);
+    config
+}
+
+pub(crate) fn engine(limits: &Limits) -> Result<Engine> {
+    Engine::new(&config(limits))
+}

@@ -1,0 +1,110 @@
+//! `fermyon:spin/key-value@2.0.0` over [`crate::database`]: one file for all stores of an app.
+use rusqlite::types::Value;
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+use super::HostState;
+use super::bindings::fermyon::spin::key_value::{Error, Host, HostStore};
+use crate::database::{Lease, Rows};
+
+/// A guest's open store.
+pub(crate) struct Store {
+    label: String,
+    lease: Lease,
+}
+
+impl Store {
+    async fn run(&mut self, sql: &str, more: Vec<Value>) -> Result<Rows, Error> {
+        let mut parameters = vec![Value::Text(self.label.clone())];
+        parameters.extend(more);
+        let rows = self.lease.execute(sql.to_owned(), parameters).await;
+        rows.map_err(|error| Error::Other(error.to_string()))
+    }
+}
+
+impl HostState {
+    fn open_store(&self, label: String) -> Result<Store, Error> {
+        let granted = |labels: &[String]| labels.contains(&label);
+        if !granted(&self.component().key_value_stores) {
+            let exists = self.app().components().any(|c| granted(&c.key_value_stores));
+            return Err(if exists {
+                Error::AccessDenied
+            } else {
+                Error::NoSuchStore
+            });
+        }
+        let lease = self.app().databases().key_value();
+        let lease = lease.and_then(|database| database.connect());
+        let lease = lease.map_err(|error| Error::Other(error.to_string()))?;
+        Ok(Store { label, lease })
+    }
+}
+
+impl Host for HostState {}
+
+impl HostStore for HostState {
+    fn open(&mut self, label: String) -> Result<Result<Resource<Store>, Error>> {
+        match self.open_store(label) {
+            Ok(store) => Ok(Ok(self.table.push(store)?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn get(
+        &mut self,
+        store: Resource<Store>,
+        key: String,
+    ) -> Result<Result<Option<Vec<u8>>, Error>> {
+        let sql = "SELECT value FROM entries WHERE store = ?1 AND key = ?2";
+        let found = self.table.get_mut(&store)?.run(sql, vec![key.into()]).await;
+        Ok(found.map(|rows| {
+            rows.rows.into_iter().flatten().find_map(|value| match value {
+                Value::Blob(bytes) => Some(bytes),
+                _ => None,
+            })
+        }))
+    }
+
+    async fn set(
+        &mut self,
+        store: Resource<Store>,
+        key: String,
+        value: Vec<u8>,
+    ) -> Result<Result<(), Error>> {
+        let sql = "INSERT INTO entries (store, key, value) VALUES (?1, ?2, ?3) \
+                   ON CONFLICT (store, key) DO UPDATE SET value = excluded.value";
+        let store = self.table.get_mut(&store)?;
+        let set = store.run(sql, vec![key.into(), value.into()]).await;
+        Ok(set.map(drop))
+    }
+
+    async fn delete(&mut self, store: Resource<Store>, key: String) -> Result<Result<(), Error>> {
+        let sql = "DELETE FROM entries WHERE store = ?1 AND key = ?2";
+        let deleted = self.table.get_mut(&store)?.run(sql, vec![key.into()]).await;
+        Ok(deleted.map(drop))
+    }
+
+    async fn exists(&mut self, store: Resource<Store>, key: String) -> Result<Result<bool, Error>> {
+        let sql = "SELECT 1 FROM entries WHERE store = ?1 AND key = ?2";
+        let found = self.table.get_mut(&store)?.run(sql, vec![key.into()]).await;
+        Ok(found.map(|rows| !rows.rows.is_empty()))
+    }
+
+    async fn get_keys(&mut self, store: Resource<Store>) -> Result<Result<Vec<String>, Error>> {
+        let sql = "SELECT key FROM entries WHERE store = ?1 ORDER BY key";
+        let found = self.table.get_mut(&store)?.run(sql, Vec::new()).await;
+        Ok(found.map(|rows| {
+            let keys = rows.rows.into_iter().flatten();
+            keys.filter_map(|value| match value {
+                Value::Text(key) => Some(key),
+                _ => None,
+            })
+            .collect()
+        }))
+    }
+
+    fn drop(&mut self, store: Resource<Store>) -> Result<()> {
+        self.table.delete(store)?;
+        Ok(())
+    }
+}

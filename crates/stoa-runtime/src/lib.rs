@@ -1,0 +1,53 @@
+//! An embedded runtime for Spin applications: `spin.toml` (read by stoa-manifest) in, HTTP out, a fresh instance for each
+//! request. It knows nothing of any particular application.
+//!
+//! Read in this order:
+//! - `runtime.rs`: what all apps of a process share; `config.rs`: what can be set.
+//! - `load.rs`, with `compose.rs`, `cache.rs` and `engine.rs`: from a .wasm file to a component that is ready to run.
+//! - `app.rs` and `routes.rs`: which component answers; `request.rs`: one request, from a fresh instance to its end.
+//! - `host.rs` and `host/`: what a guest may import; `database.rs` and `outbound.rs`: what stands behind it.
+//! - `serve.rs`: an app behind a socket; `threads.rs`, `ticker.rs`: how guests share the machine.
+//!
+//! ```no_run
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use stoa_runtime::{AppOptions, Runtime, RuntimeConfig, ServeOptions, serve};
+//! let app = stoa_manifest::load("spin.toml".as_ref(), &stoa_manifest::LoadOptions::default())?;
+//! let runtime = Runtime::new(RuntimeConfig::new(".state"))?;
+//! let app = runtime.load(&app, AppOptions::default())?;
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
+//! serve(listener, app, ServeOptions::default(), async {
+//!     let _ = tokio::signal::ctrl_c().await;
+//! })
+//! .await;
+//! # Ok(())
+//! # }
+//! ```
+
+mod app;
+pub mod body;
+mod cache;
+mod compose;
+mod config;
+mod database;
+mod engine;
+mod host;
+mod load;
+mod outbound;
+mod output;
+mod problem;
+mod request;
+mod routes;
+mod runtime;
+mod serve;
+mod threads;
+mod ticker;
+
+pub use app::{LoadedApp, NoSuchComponent};
+pub use body::{Body, BodyError};
+pub use config::{AppOptions, Limits, RuntimeConfig};
+pub use database::DatabaseError;
+pub use load::LoadError;
+pub use output::{Output, ProcessOutput, Stream};
+pub use runtime::{Runtime, StartError};
+pub use serve::{Filter, ServeOptions, serve};
+pub use threads::tokio_runtime;

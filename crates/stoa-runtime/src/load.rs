@@ -1,0 +1,269 @@
+//! From a validated manifest to components that are ready to run: read, composed, compiled or taken from the cache,
+//! linked. All of it before the first request, several components at a time.
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use stoa_manifest::{AllowedHost, App, DependencySource};
+use wasmtime::component::{Component, Linker};
+use wasmtime_wasi_http::p2::bindings::ProxyPre;
+
+use crate::cache::digest;
+use crate::compose::{Plug, compose};
+use crate::database::DatabaseError;
+use crate::host::{self, HostState};
+use crate::runtime::Shared;
+
+/// Why an app was not loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// A component's file cannot be read.
+    #[error("component {component}: {}: {error}", path.display())]
+    Unreadable {
+        /// The component's id.
+        component: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A dependency does not fit.
+    #[error("component {component}: dependency does not fit: {reason}")]
+    Dependency {
+        /// The component's id.
+        component: String,
+        /// Which interface, and why.
+        reason: String,
+    },
+    /// The file is no component, or one that cannot be compiled.
+    #[error("component {component}: {}: {reason}", path.display())]
+    Invalid {
+        /// The component's id.
+        component: String,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// An interface that this runtime does not provide.
+    #[error("component {component} imports {import}, which this runtime does not provide")]
+    UnknownImport {
+        /// The component's id.
+        component: String,
+        /// The interface, as the component names it.
+        import: String,
+    },
+    /// A routed component has no HTTP handler.
+    #[error("component {component} does not export wasi:http/incoming-handler@0.2")]
+    NoHandler {
+        /// The component's id.
+        component: String,
+    },
+    /// A granted database cannot be opened.
+    #[error("component {component}: database {label}: {error}")]
+    Database {
+        /// The component's id.
+        component: String,
+        /// The database's label.
+        label: String,
+        /// Why.
+        error: DatabaseError,
+    },
+}
+
+/// A component that answers requests, and what it may use.
+pub(crate) struct LoadedComponent {
+    pub(crate) id: Arc<str>,
+    pub(crate) pre: ProxyPre<HostState>,
+    pub(crate) variables: BTreeMap<String, String>,
+    pub(crate) environment: Vec<(String, String)>,
+    pub(crate) allowed_outbound_hosts: Vec<AllowedHost>,
+    pub(crate) sqlite_databases: Vec<String>,
+    pub(crate) key_value_stores: Vec<String>,
+}
+
+/// Loads every component of `app` that answers requests. One that only others depend on is composed into them.
+pub(crate) fn components(
+    shared: &Shared,
+    app: &App,
+) -> Result<HashMap<String, Arc<LoadedComponent>>, LoadError> {
+    let work: Vec<_> = app
+        .components
+        .values()
+        .filter(|c| app.routes.iter().any(|route| route.component == c.id))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let done = Mutex::new(Ok(HashMap::new()));
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        for _ in 0..threads.min(work.len()) {
+            scope.spawn(|| {
+                while let Some(component) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let loaded = component_of(shared, app, component);
+                    let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
+                    match (&mut *done, loaded) {
+                        (Ok(map), Ok(loaded)) => {
+                            map.insert(component.id.clone(), Arc::new(loaded));
+                        }
+                        (Ok(_), Err(error)) => *done = Err(error),
+                        (Err(_), _) => {}
+                    }
+                    if done.is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn component_of(
+    shared: &Shared,
+    app: &App,
+    spec: &stoa_manifest::Component,
+) -> Result<LoadedComponent, LoadError> {
+    let bytes = read(&spec.id, &spec.source)?;
+    let dependencies = dependencies(app, spec)?;
+    let compiled = compiled(shared, spec, &bytes, &dependencies)?;
+    let pre = link(&shared.linker, spec, &compiled)?;
+    Ok(LoadedComponent {
+        id: Arc::from(spec.id.as_str()),
+        pre,
+        variables: spec.variables.clone(),
+        environment: spec.environment.clone().into_iter().collect(),
+        allowed_outbound_hosts: spec.allowed_outbound_hosts.clone(),
+        sqlite_databases: spec.sqlite_databases.clone(),
+        key_value_stores: spec.key_value_stores.clone(),
+    })
+}
+
+/// One dependency with the bytes that satisfy it, themselves composed.
+struct Satisfied {
+    interface: String,
+    export: Option<String>,
+    source: String,
+    bytes: Vec<u8>,
+}
+
+fn dependencies(
+    app: &App,
+    spec: &stoa_manifest::Component,
+) -> Result<Vec<Satisfied>, LoadError> {
+    let of = |dependency: &stoa_manifest::Dependency| {
+        let (source, bytes) = match &dependency.source {
+            DependencySource::Path(path) => (path.display().to_string(), read(&spec.id, path)?),
+            DependencySource::Component(id) => {
+                let other = app.components.get(id).ok_or_else(|| LoadError::Dependency {
+                    component: spec.id.clone(),
+                    reason: format!("there is no component {id}"),
+                })?;
+                let bytes = read(id, &other.source)?;
+                let deeper = dependencies(app, other)?;
+                (id.clone(), composed(other, &bytes, &deeper)?)
+            }
+        };
+        Ok(Satisfied {
+            interface: dependency.interface.clone(),
+            export: dependency.export.clone(),
+            source,
+            bytes,
+        })
+    };
+    spec.dependencies.iter().map(of).collect()
+}
+
+fn composed(
+    spec: &stoa_manifest::Component,
+    bytes: &[u8],
+    dependencies: &[Satisfied],
+) -> Result<Vec<u8>, LoadError> {
+    if dependencies.is_empty() {
+        return Ok(bytes.to_owned());
+    }
+    let plugs: Vec<_> = dependencies
+        .iter()
+        .map(|d| Plug {
+            interface: &d.interface,
+            export: d.export.as_deref(),
+            source: &d.source,
+            bytes: &d.bytes,
+        })
+        .collect();
+    compose(bytes, &plugs).map_err(|reason| LoadError::Dependency {
+        component: spec.id.clone(),
+        reason,
+    })
+}
+
+/// Compiled code for `bytes` with its dependencies. The cache is asked by what went in, so that a warm start does not
+/// even compose.
+fn compiled(
+    shared: &Shared,
+    spec: &stoa_manifest::Component,
+    bytes: &[u8],
+    dependencies: &[Satisfied],
+) -> Result<Component, LoadError> {
+    let mut input = digest(bytes);
+    for d in dependencies {
+        let export = d.export.as_deref().unwrap_or_default();
+        input += &format!("\n{}\n{export}\n{}\n{}", d.interface, d.source, digest(&d.bytes));
+    }
+    if let Some(cache) = &shared.cache
+        && let Some(component) = cache.load(&shared.engine, &input)
+    {
+        return Ok(component);
+    }
+    let started = std::time::Instant::now();
+    let bytes = composed(spec, bytes, dependencies)?;
+    let component =
+        Component::from_binary(&shared.engine, &bytes).map_err(|error| LoadError::Invalid {
+            component: spec.id.clone(),
+            path: spec.source.clone(),
+            reason: format!("{error:#}"),
+        })?;
+    let millis = started.elapsed().as_millis();
+    tracing::info!(component = %spec.id, millis, "compiled");
+    let kept = shared
+        .cache
+        .as_ref()
+        .and_then(|cache| cache.store(&shared.engine, &input, &component));
+    Ok(kept.unwrap_or(component))
+}
+
+fn link(
+    linker: &Linker<HostState>,
+    spec: &stoa_manifest::Component,
+    component: &Component,
+) -> Result<ProxyPre<HostState>, LoadError> {
+    let ty = component.component_type();
+    let unknown = ty
+        .imports(linker.engine())
+        .map(|(name, _)| name)
+        .find(|name| !host::answers(name));
+    if let Some(import) = unknown {
+        return Err(LoadError::UnknownImport {
+            component: spec.id.clone(),
+            import: import.to_owned(),
+        });
+    }
+    let pre = linker
+        .instantiate_pre(component)
+        .map_err(|error| LoadError::Invalid {
+            component: spec.id.clone(),
+            path: spec.source.clone(),
+            reason: format!("{error:#}"),
+        })?;
+    ProxyPre::new(pre).map_err(|_| LoadError::NoHandler {
+        component: spec.id.clone(),
+    })
+}
+
+fn read(component: &str, path: &std::path::Path) -> Result<Vec<u8>, LoadError> {
+    std::fs::read(path).map_err(|error| LoadError::Unreadable {
+        component: component.to_owned(),
+        path: path.to_owned(),
+        error,
+    })
+}

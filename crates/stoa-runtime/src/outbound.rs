@@ -1,0 +1,242 @@
+//! Requests that leave this process: pooled connections, TLS where the URL says so, through a proxy where the app has one.
+use std::error::Error as _;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::uri::{Authority, PathAndQuery, Scheme};
+use http::{Request, Response, Uri, header};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
+use tower_service::Service;
+use wasmtime_wasi_http::{Error, RequestOptions};
+
+use crate::body::Body;
+
+/// How long a connection may stay unused.
+const IDLE: Duration = Duration::from_secs(30);
+const IDLE_CONNECTIONS_A_HOST: usize = 64;
+
+tokio::task_local! {
+    /// The guest's connect timeout, for the connector that works within its request.
+    static CONNECT_TIMEOUT: Option<Duration>;
+}
+
+/// The network side of one app.
+pub(crate) struct Client {
+    connector: Connector,
+    plain: OnceLock<legacy::Client<Connector, Body>>,
+    tls: OnceLock<legacy::Client<HttpsConnector<Connector>, Body>>,
+}
+
+impl Client {
+    pub(crate) fn new(proxy: Option<SocketAddr>) -> Self {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        Self {
+            connector: Connector { tcp, proxy },
+            plain: OnceLock::new(),
+            tls: OnceLock::new(),
+        }
+    }
+
+    /// Sends `request`, whose URI is absolute, and waits for the head of the answer.
+    pub(crate) async fn send(
+        &self,
+        mut request: Request<Body>,
+        timeouts: RequestOptions,
+    ) -> Result<Response<Body>, Error> {
+        let secure = request.uri().scheme() == Some(&Scheme::HTTPS);
+        if secure && self.connector.proxy.is_some() {
+            tracing::warn!(url = %request.uri(), "https request refused: it would pass the proxy by");
+            return Err(Error::HttpRequestDenied);
+        }
+        if !request.headers().contains_key(header::HOST) {
+            return Err(Error::HttpRequestUriInvalid);
+        }
+        absolute_path(request.uri_mut());
+        let sent = async {
+            if secure {
+                self.tls().request(request).await
+            } else {
+                self.plain().request(request).await
+            }
+        };
+        let sent = CONNECT_TIMEOUT.scope(timeouts.connect_timeout, sent);
+        let response = match timeouts.first_byte_timeout {
+            Some(limit) => {
+                let limit = limit.saturating_add(timeouts.connect_timeout.unwrap_or_default());
+                let sent = tokio::time::timeout(limit, sent).await;
+                sent.map_err(|_| Error::ConnectionReadTimeout)?
+            }
+            None => sent.await,
+        };
+        let response = response.map_err(|error| cause(&error))?;
+        Ok(response.map(|body| {
+            let body = body.map_err(Error::Hyper).boxed_unsync();
+            match timeouts.between_bytes_timeout {
+                Some(limit) => Paced { body, limit, timer: None }.boxed_unsync(),
+                None => body,
+            }
+        }))
+    }
+
+    fn plain(&self) -> &legacy::Client<Connector, Body> {
+        self.plain.get_or_init(|| client(self.connector.clone()))
+    }
+
+    /// Made at the first https request: reading the system's certificates takes milliseconds.
+    fn tls(&self) -> &legacy::Client<HttpsConnector<Connector>, Body> {
+        self.tls.get_or_init(|| {
+            let builder = match HttpsConnectorBuilder::new().with_native_roots() {
+                Ok(builder) => builder,
+                Err(error) => {
+                    tracing::warn!(%error, "no certificates on this system; using Mozilla's");
+                    HttpsConnectorBuilder::new().with_webpki_roots()
+                }
+            };
+            let connector = builder.https_or_http().enable_http1();
+            client(connector.wrap_connector(self.connector.clone()))
+        })
+    }
+}
+
+fn client<C>(connector: C) -> legacy::Client<C, Body>
+where
+    C: legacy::connect::Connect + Clone + Send + Sync + 'static,
+{
+    legacy::Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS_A_HOST)
+        .build(connector)
+}
+
+/// `http://host` and `http://host?q` are requests for `/`.
+fn absolute_path(uri: &mut Uri) {
+    if uri.path().starts_with('/') {
+        return;
+    }
+    let mut parts = std::mem::take(uri).into_parts();
+    let query = parts.path_and_query.as_ref().and_then(PathAndQuery::query);
+    let path = query.map_or_else(|| "/".to_owned(), |query| format!("/?{query}"));
+    parts.path_and_query = PathAndQuery::try_from(path).ok();
+    *uri = Uri::from_parts(parts).unwrap_or_default();
+}
+
+/// Opens TCP connections to the URL's host, or to the proxy.
+#[derive(Clone)]
+struct Connector {
+    tcp: HttpConnector,
+    proxy: Option<SocketAddr>,
+}
+
+impl Service<Uri> for Connector {
+    type Response = TokioIo<TcpStream>;
+    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>> + Send>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.tcp.poll_ready(cx).map_err(Into::into)
+    }
+
+    fn call(&mut self, uri: Uri) -> Self::Future {
+        let limit = CONNECT_TIMEOUT.try_with(|limit| *limit).ok().flatten();
+        let to = match self.proxy {
+            Some(proxy) => Authority::try_from(proxy.to_string()).ok().and_then(|proxy| {
+                let uri = Uri::builder().scheme(Scheme::HTTP).authority(proxy);
+                uri.path_and_query("/").build().ok()
+            }),
+            None => Some(uri),
+        };
+        let connect = to.map(|to| self.tcp.call(to));
+        Box::pin(async move {
+            let connect = connect.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+            match limit {
+                Some(limit) => match tokio::time::timeout(limit, connect).await {
+                    Ok(done) => Ok(done?),
+                    Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+                },
+                None => Ok(connect.await?),
+            }
+        })
+    }
+}
+
+/// What went wrong, in the terms of wasi:http.
+fn cause(error: &legacy::Error) -> Error {
+    let mut source = error.source();
+    while let Some(at) = source {
+        if let Some(error) = at.downcast_ref::<io::Error>() {
+            match error.kind() {
+                io::ErrorKind::ConnectionRefused => return Error::ConnectionRefused,
+                io::ErrorKind::TimedOut => return Error::ConnectionTimeout,
+                io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {
+                    return Error::ConnectionTerminated;
+                }
+                _ => {}
+            }
+        }
+        if let Some(error) = at.downcast_ref::<hyper::Error>()
+            && (error.is_incomplete_message() || error.is_closed() || error.is_canceled())
+        {
+            return Error::ConnectionTerminated;
+        }
+        if at.to_string().contains("dns error") {
+            let (rcode, info_code) = (None, None);
+            return Error::DnsError { rcode, info_code };
+        }
+        source = at.source();
+    }
+    if error.is_connect() {
+        return Error::DestinationUnavailable;
+    }
+    Error::HttpProtocolError
+}
+
+/// A body whose frames may not be further apart than `limit`.
+struct Paced {
+    body: Body,
+    limit: Duration,
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+impl http_body::Body for Paced {
+    type Data = Bytes;
+    type Error = Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Error>>> {
+        if let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) {
+            self.timer = None;
+            return Poll::Ready(frame);
+        }
+        let end = Instant::now() + self.limit;
+        let timer = self
+            .timer
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(end)));
+        let late = timer.as_mut().poll(cx);
+        late.map(|()| Some(Err(Error::ConnectionReadTimeout)))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,85 @@
+//! The answers that come from the runtime itself and not from a guest (RFC 9457, no internals).
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+
+use crate::body::{Body, full};
+
+/// A reason why the runtime answers in a guest's place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// The request line or headers cannot be handed to a guest.
+    BadRequest,
+    /// The body is larger than the limit.
+    BodyTooLarge,
+    /// The guest trapped, or returned without answering.
+    Failed,
+    /// As many requests as allowed are running.
+    Busy,
+    /// The guest had not answered when its time was up. 504 and not 500: nothing says that the component is broken,
+    /// and what it began may still have taken effect.
+    TimedOut,
+    /// The runtime is stopping.
+    Stopping,
+}
+
+impl Problem {
+    fn parts(self) -> (StatusCode, &'static str, &'static str, &'static str) {
+        match self {
+            Self::BadRequest => (
+                StatusCode::BAD_REQUEST,
+                "bad_request",
+                "Bad Request",
+                "the request names no host, or a header is not text",
+            ),
+            Self::BodyTooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                "Content Too Large",
+                "the request body is larger than this server accepts",
+            ),
+            Self::Failed => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "component_failed",
+                "Internal Server Error",
+                "the component failed to answer this request",
+            ),
+            Self::Busy => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too_many_requests_at_once",
+                "Service Unavailable",
+                "as many requests as allowed are being handled",
+            ),
+            Self::TimedOut => (
+                StatusCode::GATEWAY_TIMEOUT,
+                "request_timeout",
+                "Gateway Timeout",
+                "the component did not answer in time",
+            ),
+            Self::Stopping => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stopping",
+                "Service Unavailable",
+                "this server is stopping",
+            ),
+        }
+    }
+
+    pub(crate) fn response(self) -> Response<Body> {
+        let (status, code, title, detail) = self.parts();
+        let body = format!(
+            r#"{{"type":"about:blank","title":"{title}","status":{},"detail":"{detail}","code":"{code}"}}"#,
+            status.as_u16()
+        );
+        let mut response = Response::new(full(Bytes::from(body)));
+        *response.status_mut() = status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if status == StatusCode::SERVICE_UNAVAILABLE {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}

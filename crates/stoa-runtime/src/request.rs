@@ -1,0 +1,190 @@
+//! One request: a fresh instance, its answer, and its end. The guest runs within the caller's task; only where it goes on
+//! after its answer, or its client goes away, does the rest of it move to a task of its own.
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http::{Request, Response};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep};
+use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
+use wasmtime_wasi_http::WasiHttpView;
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
+
+use crate::app::LoadedApp;
+use crate::body::{Body, settle};
+use crate::host::HostState;
+use crate::load::LoadedComponent;
+use crate::problem::Problem;
+use crate::runtime::Admission;
+
+/// A request and who is to answer it.
+pub(crate) struct Job {
+    pub(crate) app: Arc<LoadedApp>,
+    pub(crate) component: Arc<LoadedComponent>,
+    pub(crate) request: Request<Body>,
+    /// How many in-process calls led here.
+    pub(crate) depth: u32,
+    /// Held until the guest has returned.
+    pub(crate) admission: Option<Admission>,
+}
+
+type Answer = Result<Response<Body>, ErrorCode>;
+
+/// Runs a fresh instance until it has answered.
+pub(crate) async fn run(job: Job) -> Response<Body> {
+    let component = Arc::clone(&job.component);
+    let (sender, mut answer) = oneshot::channel();
+    let mut guest = Guest(Some(Box::pin(drive(job, sender))));
+    let mut outcome = None;
+    let answer = poll_fn(|cx| {
+        if outcome.is_none()
+            && let Poll::Ready(end) = guest.poll(cx)
+        {
+            outcome = Some(end);
+        }
+        Pin::new(&mut answer).poll(cx)
+    })
+    .await;
+    match (answer, outcome) {
+        (Ok(Ok(response)), Some(_)) => response.map(settle),
+        (Ok(Ok(response)), None) => response,
+        (Ok(Err(code)), _) => {
+            tracing::error!(component = %component.id, reason = ?code, "component answered with an error");
+            Problem::Failed.response()
+        }
+        (Err(_), Some(Err(problem))) => problem.response(),
+        (Err(_), _) => {
+            tracing::error!(component = %component.id, reason = "it returned without an answer", "component failed");
+            Problem::Failed.response()
+        }
+    }
+}
+
+/// The running guest. Dropped before its end, it goes on in the background.
+struct Guest(Option<Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>>);
+
+impl Guest {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Problem>> {
+        let Some(future) = &mut self.0 else {
+            return Poll::Pending;
+        };
+        let end = std::task::ready!(future.as_mut().poll(cx));
+        self.0 = None;
+        Poll::Ready(end)
+    }
+}
+
+impl Drop for Guest {
+    fn drop(&mut self) {
+        if let Some(rest) = self.0.take()
+            && let Ok(runtime) = tokio::runtime::Handle::try_current()
+        {
+            runtime.spawn(rest);
+        }
+    }
+}
+
+async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> Result<(), Problem> {
+    let component = Arc::clone(&job.component);
+    let limit = job.app.shared().limits.request_timeout;
+    job.app.shared().ticker.touch();
+    let _admission = job.admission;
+    let state = HostState::new(job.app, job.component, job.depth);
+    let mut store = Store::new(component.pre.engine(), state);
+    store.limiter(|state| &mut state.memory);
+    store.set_epoch_deadline(1);
+    // tokio's own yield: it looks for network events and timers before a computing guest goes on.
+    store.epoch_deadline_callback(|_| {
+        Ok(UpdateDeadline::YieldCustom(
+            1,
+            Box::pin(tokio::task::yield_now()),
+        ))
+    });
+    let calling = call(&component, &mut store, job.request, answer);
+    let failure = match within(limit, calling).await {
+        Some(Ok(())) => return Ok(()),
+        Some(Err(error)) => Failure::of(&error, store.data().memory.refused),
+        None => Failure::TimedOut(limit),
+    };
+    let (id, reason) = (&component.id, &failure);
+    tracing::error!(component = %id, %reason, "component failed");
+    Err(failure.problem())
+}
+
+async fn call(
+    component: &LoadedComponent,
+    store: &mut Store<HostState>,
+    request: Request<Body>,
+    answer: oneshot::Sender<Answer>,
+) -> wasmtime::Result<()> {
+    let mut http = store.data_mut().http();
+    let request = http.new_incoming_request(Scheme::Http, request)?;
+    let out = http.new_response_outparam(answer)?;
+    let instance = component.pre.instantiate_async(&mut *store).await?;
+    let handler = instance.wasi_http_incoming_handler();
+    handler.call_handle(store, request, out).await
+}
+
+/// `work`'s output, or None where it takes longer than `limit`. A timer is set only once `work` has to wait.
+async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
+    let mut work = std::pin::pin!(work);
+    let mut timer: Option<Pin<Box<Sleep>>> = None;
+    poll_fn(move |cx| {
+        if let Poll::Ready(output) = work.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        let timer = timer.get_or_insert_with(|| {
+            let end = Instant::now() + limit;
+            Box::pin(tokio::time::sleep_until(end))
+        });
+        timer.as_mut().poll(cx).map(|()| None)
+    })
+    .await
+}
+
+/// Why a guest came to no good end, in words for the log.
+enum Failure {
+    TimedOut(Duration),
+    Memory(usize),
+    NoInstance(String),
+    Trapped(String),
+}
+
+impl Failure {
+    fn of(error: &wasmtime::Error, refused: Option<usize>) -> Self {
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Self::NoInstance(error.to_string());
+        }
+        // A guest that is refused memory aborts, which is a trap like any other.
+        if let Some(asked) = refused {
+            return Self::Memory(asked);
+        }
+        match error.downcast_ref::<Trap>() {
+            Some(trap) => Self::Trapped(trap.to_string()),
+            None => Self::Trapped(error.root_cause().to_string()),
+        }
+    }
+
+    fn problem(&self) -> Problem {
+        match self {
+            Self::TimedOut(_) => Problem::TimedOut,
+            Self::NoInstance(_) => Problem::Busy,
+            Self::Memory(_) | Self::Trapped(_) => Problem::Failed,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TimedOut(limit) => write!(f, "cut off: still running after {limit:?}"),
+            Self::Memory(asked) => write!(f, "out of memory: asked for {asked} bytes in all"),
+            Self::NoInstance(why) => write!(f, "no instance is free: {why}"),
+            Self::Trapped(why) => write!(f, "trapped: {why}"),
+        }
+    }
+}

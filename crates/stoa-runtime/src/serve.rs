@@ -1,0 +1,130 @@
+//! An app behind a socket: HTTP/1.1 with keep-alive, and a stop that lets running requests finish.
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep_until};
+
+use crate::app::LoadedApp;
+use crate::body::{Body, empty};
+
+/// How long a client may take for the head of a request, idle time between two requests included.
+const HEAD: Duration = Duration::from_secs(60);
+
+/// Says whether a listener exposes a method and path. What it does not is 404.
+pub type Filter = Arc<dyn Fn(&Method, &str) -> bool + Send + Sync>;
+
+/// How a listener serves.
+#[derive(Clone)]
+pub struct ServeOptions {
+    /// Which requests this listener takes; None for all that have a route.
+    pub filter: Option<Filter>,
+    /// How long running requests may take to finish after `shutdown`. Default 10 s.
+    pub grace: Duration,
+}
+
+impl Default for ServeOptions {
+    fn default() -> Self {
+        Self {
+            filter: None,
+            grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// Serves `app` until `shutdown` completes. Then accepts no more, lets running requests finish within the grace period
+/// (guests that have answered and go on working too), and cuts the rest. Several listeners may serve one app.
+pub async fn serve(
+    listener: TcpListener,
+    app: Arc<LoadedApp>,
+    options: ServeOptions,
+    shutdown: impl Future<Output = ()>,
+) {
+    let (stop, stopping) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, client)) => {
+                    let (app, filter) = (Arc::clone(&app), options.filter.clone());
+                    connections.spawn(connection(stream, client, app, filter, stopping.clone()));
+                }
+                Err(error) => {
+                    // Out of file descriptors, as a rule: others must close first.
+                    tracing::warn!(%error, "no connection accepted");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    drop(listener);
+    let _ = stop.send(true);
+    let end = Instant::now() + options.grace;
+    let quiet = async {
+        while connections.join_next().await.is_some() {}
+        while app.shared().running() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::select! {
+        () = quiet => {}
+        () = sleep_until(end) => {
+            let running = app.shared().running();
+            tracing::warn!(running, "requests cut off: the grace period is over");
+        }
+    }
+    connections.shutdown().await;
+}
+
+async fn connection(
+    stream: TcpStream,
+    client: SocketAddr,
+    app: Arc<LoadedApp>,
+    filter: Option<Filter>,
+    mut stopping: watch::Receiver<bool>,
+) {
+    // Answers are small and written at once: waiting to fill a packet only delays them.
+    let _ = stream.set_nodelay(true);
+    let service = service_fn(move |request: Request<Incoming>| {
+        let app = Arc::clone(&app);
+        let hidden = filter
+            .as_ref()
+            .is_some_and(|exposed| !exposed(request.method(), request.uri().path()));
+        async move {
+            let response = if hidden {
+                not_found()
+            } else {
+                app.handle_from(request, client).await
+            };
+            Ok::<_, Infallible>(response)
+        }
+    });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+    tokio::select! {
+        // A connection that breaks concerns its client alone.
+        _ = &mut connection => return,
+        _ = stopping.wait_for(|stop| *stop) => {}
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+fn not_found() -> Response<Body> {
+    let mut response = Response::new(empty());
+    *response.status_mut() = StatusCode::NOT_FOUND;
+    response
+}

@@ -1,0 +1,21 @@
+//! The tokio runtime that guests should run on.
+
+/// A multi-threaded tokio runtime set up for guests that compute: with every worker busy, network events are looked for
+/// every few polls, not only after 61, since one poll of a computing guest takes a whole tick (1 ms).
+///
+/// `workers` defaults to one a core.
+///
+/// # Errors
+/// If the system gives no threads.
+pub fn tokio_runtime(workers: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(workers) = workers {
+        builder.worker_threads(workers.max(1));
+    }
+    builder
+        .thread_name("stoa-worker")
+        .event_interval(16)
+        .global_queue_interval(16)
+        .enable_all()
+        .build()
+}

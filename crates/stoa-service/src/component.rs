@@ -1,0 +1,359 @@
+//! Where a service meets its host: Spin's SQLite, `wasi:http` and variables. Wasm only.
+
+use std::time::{Duration, Instant};
+
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri};
+use spin_sdk::http::{IncomingRequest, Method as SpinMethod, ResponseOutparam};
+use wasi::clocks::monotonic_clock;
+use wasi::http::outgoing_handler;
+use wasi::http::types::{
+    Fields, IncomingBody, Method, OutgoingBody, OutgoingRequest, RequestOptions, Scheme,
+};
+use wasi::io::poll;
+use wasi::io::streams::StreamError;
+
+use crate::outbound::{Call, CallError, MAX_REPLY, Outbound, Reply};
+use crate::problem::Problem;
+use crate::request::{Context, MAX_BODY, Request};
+use crate::route::Response;
+use crate::settings::Faults;
+use crate::sql::{Database, Rows, Schema, SqlError, Value};
+
+/// Reads the request, lets `handler` answer it and sends the answer. Whatever the caller does after this runs when the
+/// client already has its answer.
+pub async fn serve(
+    service: &'static str,
+    request: IncomingRequest,
+    out: ResponseOutparam,
+    handler: impl FnOnce(Request) -> Result<Response, Problem>,
+) {
+    let (context, path) = (
+        Context::new(service, &headers(&request)),
+        request.path_with_query().unwrap_or_default(),
+    );
+    let response = match read(service, request).await {
+        Ok(request) => handler(request),
+        Err(problem) => Err(problem),
+    };
+    let response = response.unwrap_or_else(|problem| {
+        let path = path.split('?').next().unwrap_or_default();
+        problem.into_response(&context, path)
+    });
+    let (parts, body) = response.into_parts();
+    let fields: Vec<(String, Vec<u8>)> = parts
+        .headers
+        .iter()
+        .map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec()))
+        .collect();
+    let fields = spin_sdk::http::Headers::from_list(&fields)
+        .unwrap_or_else(|_| spin_sdk::http::Headers::new());
+    let outgoing = spin_sdk::http::OutgoingResponse::new(fields);
+    let _ = outgoing.set_status_code(parts.status.as_u16());
+    // A client that left must not cost the work that follows.
+    if let Err(error) = out.set_with_body(outgoing, body).await {
+        crate::log::warn(
+            &context,
+            "the client left before its answer",
+            serde_json::json!({"error": error.to_string()}),
+        );
+    }
+}
+
+fn headers(request: &IncomingRequest) -> HeaderMap {
+    let mut map = HeaderMap::new();
+    for (name, value) in request.headers().entries() {
+        if let (Ok(name), Ok(value)) = (HeaderName::try_from(name), HeaderValue::try_from(value)) {
+            map.append(name, value);
+        }
+    }
+    map
+}
+
+async fn read(service: &'static str, incoming: IncomingRequest) -> Result<Request, Problem> {
+    use futures::StreamExt as _;
+    let method = match incoming.method() {
+        SpinMethod::Get => "GET".to_owned(),
+        SpinMethod::Post => "POST".to_owned(),
+        SpinMethod::Put => "PUT".to_owned(),
+        SpinMethod::Delete => "DELETE".to_owned(),
+        SpinMethod::Patch => "PATCH".to_owned(),
+        SpinMethod::Head => "HEAD".to_owned(),
+        SpinMethod::Options => "OPTIONS".to_owned(),
+        SpinMethod::Connect => "CONNECT".to_owned(),
+        SpinMethod::Trace => "TRACE".to_owned(),
+        SpinMethod::Other(other) => other,
+    };
+    let uri = incoming
+        .path_with_query()
+        .unwrap_or_else(|| "/".to_owned())
+        .parse::<Uri>()
+        .map_err(|e| Problem::bad_request("bad_path", format!("the path cannot be read: {e}")))?;
+    let headers = headers(&incoming);
+    let mut body = Vec::new();
+    let mut chunks = incoming.into_body_stream();
+    while let Some(chunk) = chunks.next().await {
+        let chunk = chunk.map_err(|e| {
+            Problem::bad_request("incomplete_body", format!("the body ended too early: {e}"))
+        })?;
+        if body.len() + chunk.len() > MAX_BODY {
+            return Err(Problem::new(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                format!("body: longer than {MAX_BODY} bytes"),
+            ));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let mut request = http::Request::new(body);
+    *request.method_mut() = http::Method::from_bytes(method.as_bytes())
+        .map_err(|_| Problem::bad_request("bad_method", "the method cannot be read"))?;
+    *request.uri_mut() = uri;
+    *request.headers_mut() = headers;
+    Ok(Request::new(service, request))
+}
+
+/// A Spin variable, for [`crate::settings::Settings`].
+pub fn variable(name: &str) -> Option<String> {
+    spin_sdk::variables::get(name).ok()
+}
+
+impl From<Faults> for Problem {
+    fn from(faults: Faults) -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "misconfigured",
+            "the service is not configured; its log says why",
+        )
+        .caused_by(faults.to_string())
+    }
+}
+
+/// Spin's SQLite.
+pub struct SpinSqlite(spin_sdk::sqlite3::Connection);
+
+impl SpinSqlite {
+    /// Opens the default database and brings it to `schema`.
+    pub fn open(schema: &Schema) -> Result<Self, Problem> {
+        let connection = spin_sdk::sqlite3::Connection::open_default().map_err(sql_error)?;
+        let db = Self(connection);
+        schema.ensure(&db)?;
+        Ok(db)
+    }
+}
+
+fn sql_error(error: spin_sdk::sqlite3::Error) -> SqlError {
+    match error {
+        spin_sdk::sqlite3::Error::Io(message) => SqlError::from_message(message),
+        other => SqlError::Other(other.to_string()),
+    }
+}
+
+impl Database for SpinSqlite {
+    fn execute(&self, statement: &str, params: &[Value]) -> Result<Rows, SqlError> {
+        use spin_sdk::sqlite3::Value as Spin;
+        let params: Vec<Spin> = params
+            .iter()
+            .map(|value| match value {
+                Value::Null => Spin::Null,
+                Value::Integer(v) => Spin::Integer(*v),
+                Value::Text(v) => Spin::Text(v.clone()),
+            })
+            .collect();
+        let result = self.0.execute(statement, &params).map_err(sql_error)?;
+        let rows = result
+            .rows
+            .into_iter()
+            .map(|row| {
+                row.values
+                    .into_iter()
+                    .map(from_spin)
+                    .collect::<Result<_, _>>()
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Rows::new(statement, rows))
+    }
+}
+
+fn from_spin(value: spin_sdk::sqlite3::Value) -> Result<Value, SqlError> {
+    use spin_sdk::sqlite3::Value as Spin;
+    match value {
+        Spin::Null => Ok(Value::Null),
+        Spin::Integer(v) => Ok(Value::Integer(v)),
+        Spin::Text(v) => Ok(Value::Text(v)),
+        Spin::Real(_) | Spin::Blob(_) => Err(SqlError::Other(
+            "a column of a type that is not used here".to_owned(),
+        )),
+    }
+}
+
+/// `wasi:http`'s outgoing handler.
+pub struct WasiHttp;
+
+impl Outbound for WasiHttp {
+    fn send(&self, call: Call) -> Result<Reply, CallError> {
+        let not_sent = |what: &str| CallError::NotSent(format!("{what} of {}", call.url));
+        let uri: Uri = call.url.parse().map_err(|_| not_sent("bad URL"))?;
+        let fields = Fields::new();
+        for (name, value) in &call.headers {
+            fields
+                .append(&name.as_str().to_owned(), &value.as_bytes().to_vec())
+                .map_err(|_| not_sent("bad header"))?;
+        }
+        let request = OutgoingRequest::new(fields);
+        let scheme = if uri.scheme_str() == Some("https") {
+            Scheme::Https
+        } else {
+            Scheme::Http
+        };
+        request
+            .set_method(&method(&call.method))
+            .map_err(|()| not_sent("bad method"))?;
+        request
+            .set_scheme(Some(&scheme))
+            .map_err(|()| not_sent("bad scheme"))?;
+        request
+            .set_authority(uri.authority().map(http::uri::Authority::as_str))
+            .map_err(|()| not_sent("bad host"))?;
+        request
+            .set_path_with_query(uri.path_and_query().map(http::uri::PathAndQuery::as_str))
+            .map_err(|()| not_sent("bad path"))?;
+        let options = RequestOptions::new();
+        let nanos = u64::try_from(call.timeout.as_nanos()).unwrap_or(u64::MAX);
+        // A host that knows no time-outs says so; the deadline below holds all the same.
+        let _ = options.set_connect_timeout(Some(nanos));
+        let _ = options.set_first_byte_timeout(Some(nanos));
+        let _ = options.set_between_bytes_timeout(Some(nanos));
+
+        let deadline = Deadline::after(call.timeout);
+        let body = request.body().map_err(|()| not_sent("no body"))?;
+        let future = outgoing_handler::handle(request, Some(options))
+            .map_err(|e| CallError::NotSent(format!("{}: {e:?}", call.url)))?;
+        write(body, &call.body).map_err(|e| CallError::Lost(format!("{}: {e}", call.url)))?;
+
+        let ready = future.subscribe();
+        if !deadline.wait(&ready) {
+            return Err(CallError::Lost(format!(
+                "{}: {:?} are over",
+                call.url, call.timeout
+            )));
+        }
+        drop(ready);
+        let response = match future.get() {
+            Some(Ok(Ok(response))) => response,
+            Some(Ok(Err(error))) => return Err(classify(&call.url, &error)),
+            _ => return Err(CallError::Lost(format!("{}: no answer", call.url))),
+        };
+        let status = StatusCode::from_u16(response.status())
+            .map_err(|_| CallError::Lost(format!("{}: bad status", call.url)))?;
+        let mut headers = HeaderMap::new();
+        for (name, value) in response.headers().entries() {
+            if let (Ok(name), Ok(value)) =
+                (HeaderName::try_from(name), HeaderValue::try_from(value))
+            {
+                headers.append(name, value);
+            }
+        }
+        let body = response
+            .consume()
+            .map_err(|()| "no body".to_owned())
+            .and_then(|body| collect(body, &deadline))
+            .map_err(|e| CallError::Lost(format!("{}: {e}", call.url)))?;
+        Ok(Reply {
+            status,
+            headers,
+            body,
+        })
+    }
+}
+
+fn method(method: &http::Method) -> Method {
+    match method.as_str() {
+        "GET" => Method::Get,
+        "POST" => Method::Post,
+        "PUT" => Method::Put,
+        "DELETE" => Method::Delete,
+        "PATCH" => Method::Patch,
+        "HEAD" => Method::Head,
+        other => Method::Other(other.to_owned()),
+    }
+}
+
+/// Errors before a connection stood are the only ones after which the other side surely did nothing.
+fn classify(url: &str, error: &wasi::http::types::ErrorCode) -> CallError {
+    use wasi::http::types::ErrorCode as E;
+    let text = format!("{url}: {error:?}");
+    match error {
+        E::DnsTimeout
+        | E::DnsError(_)
+        | E::DestinationNotFound
+        | E::DestinationUnavailable
+        | E::DestinationIpProhibited
+        | E::DestinationIpUnroutable
+        | E::ConnectionRefused
+        | E::ConnectionTimeout
+        | E::ConnectionLimitReached
+        | E::TlsProtocolError
+        | E::TlsCertificateError
+        | E::TlsAlertReceived(_)
+        | E::HttpRequestDenied
+        | E::HttpRequestUriInvalid => CallError::NotSent(text),
+        _ => CallError::Lost(text),
+    }
+}
+
+fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), String> {
+    if !bytes.is_empty() {
+        let stream = body
+            .write()
+            .map_err(|()| "the body cannot be written".to_owned())?;
+        for chunk in bytes.chunks(4096) {
+            stream
+                .blocking_write_and_flush(chunk)
+                .map_err(|e| e.to_string())?;
+        }
+    }
+    OutgoingBody::finish(body, None).map_err(|e| format!("{e:?}"))
+}
+
+fn collect(body: IncomingBody, deadline: &Deadline) -> Result<Vec<u8>, String> {
+    let stream = body
+        .stream()
+        .map_err(|()| "the body cannot be read".to_owned())?;
+    let ready = stream.subscribe();
+    let mut bytes = Vec::new();
+    loop {
+        match stream.read(64 * 1024) {
+            Ok(chunk) if chunk.is_empty() => {
+                if !deadline.wait(&ready) {
+                    return Err("the answer takes too long".to_owned());
+                }
+            }
+            Ok(chunk) if bytes.len() + chunk.len() > MAX_REPLY => {
+                return Err(format!("the answer is longer than {MAX_REPLY} bytes"));
+            }
+            Ok(chunk) => bytes.extend_from_slice(&chunk),
+            Err(StreamError::Closed) => break,
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    Ok(bytes)
+}
+
+struct Deadline(Instant);
+
+impl Deadline {
+    fn after(timeout: Duration) -> Self {
+        Self(Instant::now() + timeout)
+    }
+
+    /// Waits for `ready`; false if the time is over first.
+    fn wait(&self, ready: &poll::Pollable) -> bool {
+        if ready.ready() {
+            return true;
+        }
+        let left = self.0.saturating_duration_since(Instant::now());
+        let alarm =
+            monotonic_clock::subscribe_duration(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
+        poll::poll(&[ready, &alarm]).contains(&0)
+    }
+}

@@ -1,0 +1,110 @@
+//! Money as it travels: `{"amount": 1999, "currency": "EUR"}`, an integer of minor units.
+//!
+//! Nothing is computed here: sums and products are the business of the `pricing` component alone.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// An amount in minor units (cents) of a currency; never negative.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Money {
+    /// Minor units, 0 to 10^15 - 1.
+    #[serde(deserialize_with = "amount")]
+    pub amount: i64,
+    /// ISO 4217.
+    pub currency: Currency,
+}
+
+/// The largest amount that is taken. Below 2^53, so that every JSON reader reads it exactly.
+pub const MAX_AMOUNT: i64 = 999_999_999_999_999;
+
+fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
+    let amount = i64::deserialize(deserializer)?;
+    if (0..=MAX_AMOUNT).contains(&amount) {
+        Ok(amount)
+    } else {
+        Err(serde::de::Error::custom(format!(
+            "amount: {amount} is not between 0 and {MAX_AMOUNT} minor units"
+        )))
+    }
+}
+
+/// A currency code of ISO 4217, such as `EUR`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Currency(iso_currency::Currency);
+
+impl Currency {
+    /// The three letters.
+    pub fn code(self) -> &'static str {
+        self.0.code()
+    }
+}
+
+impl fmt::Display for Currency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.code())
+    }
+}
+
+impl FromStr for Currency {
+    type Err = String;
+
+    fn from_str(code: &str) -> Result<Self, Self::Err> {
+        iso_currency::Currency::from_code(code)
+            .map(Currency)
+            .ok_or_else(|| {
+                format!(
+                    "currency: `{}` is no code of ISO 4217",
+                    crate::id::shorten(code)
+                )
+            })
+    }
+}
+
+impl Serialize for Currency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.code())
+    }
+}
+
+impl<'de> Deserialize<'de> for Currency {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let code = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        code.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_minor_units_of_a_known_currency() {
+        let money: Money = serde_json::from_str(r#"{"amount":1999,"currency":"EUR"}"#).unwrap();
+        assert_eq!((money.amount, money.currency.code()), (1999, "EUR"));
+    }
+
+    #[test]
+    fn refuses_negative_fractional_huge_and_unknown() {
+        for (text, word) in [
+            (r#"{"amount":-1,"currency":"EUR"}"#, "between 0 and"),
+            (r#"{"amount":1.5,"currency":"EUR"}"#, "floating point"),
+            (
+                r#"{"amount":1000000000000000,"currency":"EUR"}"#,
+                "between 0 and",
+            ),
+            (r#"{"amount":1,"currency":"XXQ"}"#, "ISO 4217"),
+            (r#"{"amount":1,"currency":"eur"}"#, "ISO 4217"),
+            (
+                r#"{"amount":1,"currency":"EUR","scale":2}"#,
+                "unknown field",
+            ),
+        ] {
+            let error = serde_json::from_str::<Money>(text).unwrap_err().to_string();
+            assert!(error.contains(word), "{text}: {error}");
+        }
+    }
+}

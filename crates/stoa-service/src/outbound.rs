@@ -1,0 +1,142 @@
+//! Calls to other services and to third parties.
+
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::problem::Problem;
+use crate::request::Context;
+
+/// The longest answer that is read, in bytes.
+pub const MAX_REPLY: usize = 4 * 1024 * 1024;
+
+/// How long a call may take where nothing else is said.
+pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Something that can send a [`Call`].
+pub trait Outbound {
+    /// Sends it and waits for the whole answer, whatever its status.
+    fn send(&self, call: Call) -> Result<Reply, CallError>;
+}
+
+/// A request to another service.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The method.
+    pub method: Method,
+    /// `http://host[:port]/path?query`
+    pub url: String,
+    /// The headers, those of the [`Context`] among them.
+    pub headers: HeaderMap,
+    /// The body.
+    pub body: Vec<u8>,
+    /// How long the whole call may take.
+    pub timeout: Duration,
+}
+
+impl Call {
+    /// A call to `base` + `path` on behalf of `context`, whose headers it carries on.
+    pub fn new(context: &Context, method: Method, base: &str, path: &str) -> Self {
+        Self {
+            method,
+            url: format!("{base}{path}"),
+            headers: context.headers().collect(),
+            body: Vec::new(),
+            timeout: DEFAULT_TIMEOUT,
+        }
+    }
+
+    /// Sets a header; a value that no header may have is left out.
+    pub fn header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+
+    /// Sets `Authorization: Bearer`.
+    pub fn bearer(self, token: &str) -> Self {
+        self.header("authorization", &format!("Bearer {token}"))
+    }
+
+    /// Sets `Idempotency-Key`.
+    pub fn idempotency_key(self, key: &str) -> Self {
+        self.header("idempotency-key", key)
+    }
+
+    /// Sets a JSON body.
+    pub fn json<T: Serialize>(mut self, body: &T) -> Self {
+        self.body = serde_json::to_vec(body).unwrap_or_default();
+        self.headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/json"),
+        );
+        self
+    }
+
+    /// Bounds the whole call.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+/// An answer, whatever its status.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status.
+    pub status: StatusCode,
+    /// The headers.
+    pub headers: HeaderMap,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+impl Reply {
+    /// The body as JSON.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
+        serde_json::from_slice(&self.body).map_err(|e| {
+            CallError::Lost(format!(
+                "status {} with an answer that does not fit: {e}",
+                self.status
+            ))
+        })
+    }
+
+    /// The `code` of a problem document; empty where there is none.
+    pub fn code(&self) -> String {
+        serde_json::from_slice::<serde_json::Value>(&self.body)
+            .ok()
+            .and_then(|v| v.get("code")?.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+}
+
+/// Why there is no answer. The difference matters to whoever charges money.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallError {
+    /// The request never left: the other side did nothing.
+    #[error("not sent: {0}")]
+    NotSent(String),
+    /// The request left and no usable answer came back: the other side may have done what was asked.
+    #[error("no answer: {0}")]
+    Lost(String),
+}
+
+impl CallError {
+    /// 503 for the caller; `peer` names the one that did not answer.
+    pub fn into_problem(self, peer: &str) -> Problem {
+        Problem::unavailable(format!("{peer} does not answer")).caused_by(self.to_string())
+    }
+}
+
+/// 503 for a reply whose status makes no sense here.
+pub fn unexpected(peer: &str, reply: &Reply) -> Problem {
+    Problem::unavailable(format!("{peer} does not answer as expected")).caused_by(format!(
+        "{peer} answered {} {}",
+        reply.status,
+        crate::id::shorten(&String::from_utf8_lossy(&reply.body))
+    ))
+}

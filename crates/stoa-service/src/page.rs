@@ -1,0 +1,104 @@
+//! Lists come in pages: `{items, next_page_token}`, asked for with `limit` and `page_token`.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::problem::Problem;
+
+/// How many items a page has where nothing is asked.
+pub const DEFAULT_LIMIT: u32 = 20;
+/// The most items a page may have.
+pub const MAX_LIMIT: u32 = 100;
+
+/// A page of a list as it is answered.
+#[derive(Debug, Serialize)]
+pub struct Page<T> {
+    /// The items of this page, at most `limit`.
+    pub items: Vec<T>,
+    /// What to send as `page_token` for the next page; null on the last one.
+    pub next_page_token: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// Makes a page out of up to `limit + 1` items: the one too many says that there is a next page, whose token is
+    /// the cursor of the last item shown.
+    pub fn new<C: Serialize>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> C) -> Self {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next_page_token = items
+            .last()
+            .filter(|_| more)
+            .and_then(|last| serde_json::to_vec(&cursor(last)).ok())
+            .map(|json| URL_SAFE_NO_PAD.encode(json));
+        Self {
+            items,
+            next_page_token,
+        }
+    }
+}
+
+/// Reads `limit`: 1 to 100, 20 where absent.
+pub fn limit(text: Option<&str>) -> Result<u32, Problem> {
+    let Some(text) = text else {
+        return Ok(DEFAULT_LIMIT);
+    };
+    match text.parse::<u32>() {
+        Ok(limit) if (1..=MAX_LIMIT).contains(&limit) => Ok(limit),
+        _ => Err(Problem::bad_request(
+            "bad_limit",
+            format!(
+                "limit: `{}` is not a number from 1 to {MAX_LIMIT}",
+                crate::id::shorten(text)
+            ),
+        )),
+    }
+}
+
+/// Reads a `page_token` back into the cursor that [`Page::new`] wrote.
+pub fn cursor<C: DeserializeOwned>(token: Option<&str>) -> Result<Option<C>, Problem> {
+    let Some(token) = token else {
+        return Ok(None);
+    };
+    URL_SAFE_NO_PAD
+        .decode(token)
+        .ok()
+        .and_then(|json| serde_json::from_slice(&json).ok())
+        .map(Some)
+        .ok_or_else(|| {
+            Problem::bad_request(
+                "bad_page_token",
+                "page_token: not one that this list gave out as next_page_token",
+            )
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gives_a_token_only_where_there_is_more() {
+        let page = Page::new(vec![1, 2, 3], 2, |last| *last);
+        assert_eq!(page.items, [1, 2]);
+        let token = page.next_page_token.unwrap();
+        assert_eq!(cursor::<i32>(Some(&token)).unwrap(), Some(2));
+        assert_eq!(Page::new(vec![1, 2], 2, |last| *last).next_page_token, None);
+    }
+
+    #[test]
+    fn refuses_limits_out_of_range_and_foreign_tokens() {
+        for bad in ["0", "101", "-1", "x", "", "1e1"] {
+            assert_eq!(limit(Some(bad)).unwrap_err().code(), "bad_limit");
+        }
+        assert_eq!(limit(None).unwrap(), 20);
+        for bad in ["", "!!", "bnVsbA=", "eyJ4Ijox"] {
+            assert_eq!(
+                cursor::<i32>(Some(bad)).unwrap_err().code(),
+                "bad_page_token"
+            );
+        }
+    }
+}

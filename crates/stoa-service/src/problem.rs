@@ -1,0 +1,157 @@
+//! The one shape of every error answer: `application/problem+json` (RFC 9457).
+
+use http::{HeaderValue, StatusCode, header};
+use serde_json::{Map, Value, json};
+
+use crate::log;
+use crate::request::Context;
+use crate::route::Response;
+
+/// An error answer before it knows which request it belongs to.
+///
+/// `type` is `about:blank` (RFC 9457, section 4.2.1): what a program branches on is `code`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    detail: String,
+    retry_after: Option<u32>,
+    allow: Option<String>,
+    cause: Option<String>,
+    members: Map<String, Value>,
+}
+
+impl Problem {
+    /// `code` is a stable word in snake_case; `detail` is a sentence for a person.
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
+        Self {
+            status,
+            code,
+            detail: detail.into(),
+            retry_after: None,
+            allow: None,
+            cause: None,
+            members: Map::new(),
+        }
+    }
+
+    /// 400: the request cannot be understood.
+    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 422: understood, but a value breaks a rule. Name the field, the value and what was expected.
+    pub fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", detail)
+    }
+
+    /// 401, with the challenge that RFC 6750 asks for.
+    pub fn unauthorized(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
+    }
+
+    /// 404 of a thing that does not exist, or is not the caller's to see.
+    pub fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// 409.
+    pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::CONFLICT, code, detail)
+    }
+
+    /// 503 with `Retry-After` in seconds: something this service needs does not answer.
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
+    }
+
+    /// Sets `Retry-After`, in seconds.
+    pub fn retry_after(mut self, seconds: u32) -> Self {
+        self.retry_after = Some(seconds);
+        self
+    }
+
+    /// Adds a further member to the document (RFC 9457, section 3.2).
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.members.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Keeps what happened inside, for the log; the caller never sees it.
+    pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    pub(crate) fn allow(mut self, methods: String) -> Self {
+        self.allow = Some(methods);
+        self
+    }
+
+    /// The HTTP status.
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The stable word that programs branch on.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    /// The sentence for a person.
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// The answer to the request of `context`, whose path is `instance`.
+    ///
+    /// A server error, or one with a cause inside, is logged here: once, whoever made it.
+    pub fn into_response(self, context: &Context, instance: &str) -> Response {
+        if self.status.is_server_error() || self.cause.is_some() {
+            let fields = json!({"status": self.status.as_u16(), "code": self.code, "path": instance,
+                "detail": self.detail, "cause": self.cause});
+            let level = if self.status.is_server_error() {
+                log::Level::Error
+            } else {
+                log::Level::Warn
+            };
+            log::write(level, context, "request failed", fields);
+        }
+        let mut document = json!({
+            "type": "about:blank",
+            "title": self.status.canonical_reason().unwrap_or("Error"),
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "instance": instance,
+            "code": self.code,
+            "request_id": context.request_id(),
+        });
+        if let Value::Object(map) = &mut document {
+            map.extend(self.members);
+        }
+        let mut response = Response::new(document.to_string().into_bytes());
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/problem+json"),
+        );
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        if self.status == StatusCode::UNAUTHORIZED {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(allow) = self.allow.and_then(|a| HeaderValue::try_from(a).ok()) {
+            headers.insert(header::ALLOW, allow);
+        }
+        response
+    }
+}
+
+impl From<crate::sql::SqlError> for Problem {
+    /// 503: the caller can only try again. What the database said is for the log, not for the caller.
+    fn from(error: crate::sql::SqlError) -> Self {
+        Self::unavailable("the database does not answer").caused_by(error.to_string())
+    }
+}

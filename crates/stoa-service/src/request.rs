@@ -1,0 +1,415 @@
+//! A request as a handler sees it.
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use serde::de::DeserializeOwned;
+
+use crate::id;
+use crate::problem::Problem;
+
+/// The longest body that a service reads, in bytes; more is 413.
+pub const MAX_BODY: usize = 256 * 1024;
+
+/// Headers that travel on with every call a service makes, so that a canary choice, a trace and an injected fault
+/// reach the whole chain.
+pub const PASSED_ON: [&str; 5] = [
+    "x-shop-version",
+    "tracestate",
+    "baggage",
+    "x-stoa-fault",
+    "x-request-id",
+];
+
+/// Who asks, in the sense of tracing: what logs carry and what calls pass on.
+#[derive(Debug, Clone)]
+pub struct Context {
+    service: &'static str,
+    request_id: String,
+    traceparent: String,
+    passed_on: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Context {
+    /// Reads the headers of a request; makes a request id and a trace where there is none.
+    pub fn new(service: &'static str, headers: &HeaderMap) -> Self {
+        let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
+        let request_id = text("x-request-id")
+            .filter(|v| is_request_id(v))
+            .map_or_else(|| id::new().to_string(), str::to_owned);
+        let traceparent = text("traceparent")
+            .filter(|v| is_traceparent(v))
+            .map_or_else(new_traceparent, str::to_owned);
+        let passed_on = PASSED_ON
+            .iter()
+            .filter(|name| **name != "x-request-id")
+            .filter_map(|name| {
+                let value = headers.get(*name)?;
+                Some((HeaderName::from_static(name), value.clone()))
+            })
+            .collect();
+        Self {
+            service,
+            request_id,
+            traceparent,
+            passed_on,
+        }
+    }
+
+    /// The service that handles the request.
+    pub fn service(&self) -> &'static str {
+        self.service
+    }
+
+    /// `x-request-id`, given or made.
+    pub fn request_id(&self) -> &str {
+        &self.request_id
+    }
+
+    /// The 32 hex digits in the middle of `traceparent` (W3C Trace Context).
+    pub fn trace_id(&self) -> &str {
+        self.traceparent.get(3..35).unwrap_or_default()
+    }
+
+    /// The headers that a call made on behalf of this request carries.
+    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
+        let own = [
+            ("x-request-id", self.request_id.as_str()),
+            ("traceparent", self.traceparent.as_str()),
+        ];
+        own.into_iter()
+            .filter_map(|(name, value)| {
+                Some((
+                    HeaderName::from_static(name),
+                    HeaderValue::from_str(value).ok()?,
+                ))
+            })
+            .chain(self.passed_on.iter().cloned())
+    }
+}
+
+fn is_request_id(value: &str) -> bool {
+    (1..=128).contains(&value.len())
+        && value
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b))
+}
+
+/// `00-<32 hex>-<16 hex>-<2 hex>`, neither id all zero.
+fn is_traceparent(value: &str) -> bool {
+    let mut parts = value.split('-');
+    let mut hex = |length: usize| {
+        parts.next().is_some_and(|p| {
+            p.len() == length
+                && p.bytes()
+                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+                && (length == 2 || p.bytes().any(|b| b != b'0'))
+        })
+    };
+    value.starts_with("00-") && hex(2) && hex(32) && hex(16) && hex(2) && parts.next().is_none()
+}
+
+fn new_traceparent() -> String {
+    let trace = id::new().simple().to_string();
+    let mut span = [0_u8; 8];
+    // A host without randomness still gets a well-formed id: the trace's own digits.
+    if getrandom::fill(&mut span).is_err() || span == [0; 8] {
+        return format!(
+            "00-{trace}-{}-00",
+            trace.get(..16).unwrap_or("0000000000000001")
+        );
+    }
+    format!("00-{trace}-{:016x}-00", u64::from_be_bytes(span))
+}
+
+/// A request with its path parameters.
+#[derive(Debug)]
+pub struct Request {
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    context: Context,
+    pub(crate) params: Vec<(&'static str, String)>,
+}
+
+impl Request {
+    /// Takes an HTTP request for `service`.
+    pub fn new(service: &'static str, request: http::Request<Vec<u8>>) -> Self {
+        let (parts, body) = request.into_parts();
+        let context = Context::new(service, &parts.headers);
+        Self {
+            method: parts.method,
+            uri: parts.uri,
+            headers: parts.headers,
+            body,
+            context,
+            params: Vec::new(),
+        }
+    }
+
+    /// The method.
+    pub fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// The path as it came, still percent-encoded.
+    pub fn path(&self) -> &str {
+        self.uri.path()
+    }
+
+    /// What logs carry and calls pass on.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The headers.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The body's bytes.
+    pub fn body(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// A header as text; `None` where absent or not visible ASCII.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The decoded path parameter `{name}` of the route; empty if the route has none of that name.
+    pub fn param(&self, name: &str) -> &str {
+        self.params
+            .iter()
+            .find(|(n, _)| *n == name)
+            .map_or("", |(_, v)| v.as_str())
+    }
+
+    /// A path parameter that is an identifier: anything else names nothing, so it is 404.
+    pub fn id_param(&self, name: &str) -> Result<uuid::Uuid, Problem> {
+        id::parse(name, self.param(name)).map_err(|p| Problem::not_found(p.detail()))
+    }
+
+    /// The JSON body as `T`. Malformed JSON or UTF-8 is 400; a wrong type, a missing or an unknown field is 422.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        let kind = self.header("content-type").unwrap_or_default();
+        let kind = kind.split(';').next().unwrap_or_default().trim();
+        if !(kind.eq_ignore_ascii_case("application/json")
+            || (kind.starts_with("application/") && kind.ends_with("+json")))
+        {
+            return Err(Problem::new(
+                http::StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "unsupported_media_type",
+                format!(
+                    "content-type: `{}` is not application/json",
+                    id::shorten(kind)
+                ),
+            ));
+        }
+        serde_json::from_slice(&self.body).map_err(|error| match error.classify() {
+            serde_json::error::Category::Data => Problem::invalid(format!("body: {error}")),
+            _ => Problem::bad_request("malformed_json", format!("body is not JSON: {error}")),
+        })
+    }
+
+    /// The query parameters, decoded. A name outside `known`, a repeated one or bad encoding is 400.
+    pub fn query<const N: usize>(
+        &self,
+        known: [&'static str; N],
+    ) -> Result<[Option<String>; N], Problem> {
+        let mut values = [const { None }; N];
+        for pair in self
+            .uri
+            .query()
+            .unwrap_or_default()
+            .split('&')
+            .filter(|p| !p.is_empty())
+        {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let slot = known
+                .iter()
+                .position(|k| *k == name)
+                .and_then(|i| values.get_mut(i));
+            let Some(slot) = slot else {
+                return Err(Problem::bad_request(
+                    "unknown_parameter",
+                    format!(
+                        "query: `{}` is not one of {}",
+                        id::shorten(name),
+                        if N == 0 {
+                            "none".to_owned()
+                        } else {
+                            known.join(", ")
+                        }
+                    ),
+                ));
+            };
+            let Some(value) = decode(&value.replace('+', " ")) else {
+                return Err(Problem::bad_request(
+                    "bad_encoding",
+                    format!("query: {name} is not percent-encoded UTF-8"),
+                ));
+            };
+            if slot.replace(value).is_some() {
+                return Err(Problem::bad_request(
+                    "repeated_parameter",
+                    format!("query: {name} stands there twice"),
+                ));
+            }
+        }
+        Ok(values)
+    }
+
+    /// The `Idempotency-Key`, or 400. 1 to 255 visible ASCII characters.
+    pub fn idempotency_key(&self) -> Result<&str, Problem> {
+        let mut all = self.headers.get_all("idempotency-key").iter();
+        let key = all.next().and_then(|v| v.to_str().ok()).unwrap_or_default();
+        if all.next().is_some()
+            || !(1..=255).contains(&key.len())
+            || !key.bytes().all(|b| b.is_ascii_graphic())
+        {
+            return Err(Problem::bad_request(
+                "idempotency_key_required",
+                "Idempotency-Key: expected one header of 1 to 255 visible ASCII characters, such as a UUID",
+            ));
+        }
+        Ok(key)
+    }
+
+    /// The token of `Authorization: Bearer`, or 401.
+    pub fn bearer(&self) -> Result<&str, Problem> {
+        let value = self.header("authorization").unwrap_or_default();
+        match value.split_once(' ') {
+            Some((scheme, token))
+                if scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty() =>
+            {
+                Ok(token.trim())
+            }
+            _ => Err(Problem::unauthorized(
+                "Authorization: expected `Bearer <token>` from POST /user/login",
+            )),
+        }
+    }
+}
+
+/// Percent-decoding (RFC 3986, section 2.1); `None` where it is malformed or not UTF-8.
+pub(crate) fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        if byte == b'%' {
+            let digit = |b: Option<u8>| char::from(b?).to_digit(16);
+            let (high, low) = (digit(rest.next())?, digit(rest.next())?);
+            bytes.push(u8::try_from(high * 16 + low).ok()?);
+        } else {
+            bytes.push(byte);
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(uri: &str, headers: &[(&str, &str)], body: &str) -> Request {
+        let mut builder = http::Request::builder().uri(uri);
+        for (name, value) in headers {
+            builder = builder.header(*name, *value);
+        }
+        Request::new("test", builder.body(body.as_bytes().to_vec()).unwrap())
+    }
+
+    const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+
+    #[test]
+    fn passes_on_what_the_chain_needs_and_nothing_else() {
+        let request = request(
+            "/",
+            &[
+                ("x-shop-version", "v2"),
+                ("traceparent", TRACE),
+                ("x-request-id", "abc-1"),
+                ("cookie", "secret"),
+                ("authorization", "Bearer x"),
+            ],
+            "",
+        );
+        let mut names: Vec<_> = request
+            .context()
+            .headers()
+            .map(|(n, v)| format!("{n}={}", v.to_str().unwrap()))
+            .collect();
+        names.sort();
+        let trace = format!("traceparent={TRACE}");
+        assert_eq!(
+            names,
+            [trace.as_str(), "x-request-id=abc-1", "x-shop-version=v2"]
+        );
+        assert_eq!(
+            request.context().trace_id(),
+            "0af7651916cd43dd8448eb211c80319c"
+        );
+    }
+
+    #[test]
+    fn replaces_a_request_id_or_trace_that_is_not_well_formed() {
+        for bad in ["", "a b", "x\"y"] {
+            let request = request("/", &[("x-request-id", bad), ("traceparent", "00-zz")], "");
+            assert_eq!(request.context().request_id().len(), 36);
+            assert_eq!(request.context().trace_id().len(), 32);
+        }
+    }
+
+    #[test]
+    fn names_an_unknown_repeated_or_badly_encoded_parameter() {
+        for (uri, code) in [
+            ("/?x=1", "unknown_parameter"),
+            ("/?q=1&q=2", "repeated_parameter"),
+            ("/?q=%ff", "bad_encoding"),
+            ("/?q=%4", "bad_encoding"),
+        ] {
+            assert_eq!(request(uri, &[], "").query(["q"]).unwrap_err().code(), code);
+        }
+        let [q] = request("/?q=caf%C3%A9+noir", &[], "").query(["q"]).unwrap();
+        assert_eq!(q.as_deref(), Some("café noir"));
+    }
+
+    #[test]
+    fn tells_malformed_json_from_a_wrong_value() {
+        #[derive(Debug, serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Body {
+            #[expect(dead_code, reason = "only its decoding matters here")]
+            quantity: u32,
+        }
+        let json = [("content-type", "application/json")];
+        for (body, status) in [
+            ("{", 400),
+            ("\u{0}", 400),
+            (r#"{"quantity":-1}"#, 422),
+            (r#"{"quantity":1,"x":2}"#, 422),
+            (r#"{"quantity":1,"quantity":2}"#, 422),
+            ("{}", 422),
+        ] {
+            let problem = request("/", &json, body).json::<Body>().unwrap_err();
+            assert_eq!(problem.status().as_u16(), status, "{body}: {problem:?}");
+        }
+        assert_eq!(
+            request("/", &[], "{}").json::<Body>().unwrap_err().status(),
+            415
+        );
+    }
+
+    #[test]
+    fn wants_exactly_one_visible_idempotency_key() {
+        for headers in [
+            &[][..],
+            &[("idempotency-key", "a b")],
+            &[("idempotency-key", "")],
+            &[("idempotency-key", "a"), ("idempotency-key", "b")],
+        ] {
+            let problem = request("/", headers, "").idempotency_key().unwrap_err();
+            assert_eq!(problem.code(), "idempotency_key_required");
+        }
+    }
+}

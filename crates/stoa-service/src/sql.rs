@@ -1,0 +1,421 @@
+//! SQL behind one small trait: statements, transactions and migrations, in the part of SQL that SQLite and PostgreSQL
+//! share.
+//!
+//! Rules for statements, so that both databases take them:
+//! - parameters are `$1`, `$2`, ... and make their **first appearance in that order** (SQLite numbers them so);
+//! - one statement a string (Spin runs the first and ignores the rest);
+//! - types are `BIGINT` and `TEXT`; instants are milliseconds ([`crate::time`]), booleans 0 or 1, identifiers text;
+//! - `ON CONFLICT` and `RETURNING` are fine; what differs (`FOR UPDATE`, `PRAGMA`) is not used: concurrent writers are kept
+//!   apart by conditional updates.
+//!
+//! Tables carry the service's name, so all services may share one file.
+
+use std::fmt;
+
+/// A value in or out of the database.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// SQL NULL.
+    Null,
+    /// BIGINT.
+    Integer(i64),
+    /// TEXT.
+    Text(String),
+}
+
+/// What went wrong with a statement.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SqlError {
+    /// Another writer held the database for longer than the driver waits; trying again may help.
+    #[error("the database is busy: {0}")]
+    Busy(String),
+    /// A unique or primary key constraint failed.
+    #[error("already there: {0}")]
+    Duplicate(String),
+    /// A column is not of the type that the program expects.
+    #[error("column {column} of `{statement}` holds {found}")]
+    Shape {
+        /// The column's index.
+        column: usize,
+        /// The beginning of the statement.
+        statement: String,
+        /// What is there instead.
+        found: String,
+    },
+    /// Anything else, in the database's words.
+    #[error("{0}")]
+    Other(String),
+}
+
+impl SqlError {
+    /// Sorts an error message of the database (Spin gives nothing but text).
+    pub fn from_message(message: String) -> Self {
+        if message.contains("database is locked") || message.contains("database table is locked") {
+            Self::Busy(message)
+        } else if message.contains("UNIQUE constraint failed") || message.contains("duplicate key")
+        {
+            Self::Duplicate(message)
+        } else {
+            Self::Other(message)
+        }
+    }
+}
+
+/// A connection. Whoever opens one owns it for the length of a request.
+pub trait Database {
+    /// Runs one statement and gives its rows, none for a statement without `RETURNING`.
+    fn execute(&self, statement: &str, params: &[Value]) -> Result<Rows, SqlError>;
+
+    /// The statement that opens a transaction in which no other writer comes between.
+    fn begin(&self) -> &'static str {
+        "BEGIN IMMEDIATE"
+    }
+}
+
+/// The rows of a result.
+#[derive(Debug, Default)]
+pub struct Rows {
+    statement: String,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Rows {
+    /// Made by a [`Database`].
+    pub fn new(statement: &str, rows: Vec<Vec<Value>>) -> Self {
+        Self {
+            statement: crate::id::shorten(statement),
+            rows,
+        }
+    }
+
+    /// Whether nothing was found.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// How many rows there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// The first row.
+    pub fn first(&self) -> Option<Row<'_>> {
+        self.iter().next()
+    }
+
+    /// The rows in order.
+    pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        self.rows.iter().map(|values| Row {
+            statement: &self.statement,
+            values,
+        })
+    }
+
+    /// Every row through `read`.
+    pub fn map<T>(
+        &self,
+        read: impl Fn(Row<'_>) -> Result<T, SqlError>,
+    ) -> Result<Vec<T>, SqlError> {
+        self.iter().map(read).collect()
+    }
+
+    /// The first row through `read`.
+    pub fn one<T>(
+        &self,
+        read: impl Fn(Row<'_>) -> Result<T, SqlError>,
+    ) -> Result<Option<T>, SqlError> {
+        self.first().map(read).transpose()
+    }
+}
+
+/// One row.
+#[derive(Debug, Clone, Copy)]
+pub struct Row<'a> {
+    statement: &'a str,
+    values: &'a [Value],
+}
+
+impl Row<'_> {
+    /// The value of column `index`, counted from 0.
+    pub fn get<T: FromValue>(&self, index: usize) -> Result<T, SqlError> {
+        let value = self.values.get(index);
+        value
+            .and_then(T::from_value)
+            .ok_or_else(|| SqlError::Shape {
+                column: index,
+                statement: self.statement.to_owned(),
+                found: value.map_or("nothing".to_owned(), |v| {
+                    crate::id::shorten(&format!("{v:?}"))
+                }),
+            })
+    }
+}
+
+/// A type that a column can be read as.
+pub trait FromValue: Sized {
+    /// `None` where the value is of another type.
+    fn from_value(value: &Value) -> Option<Self>;
+}
+
+impl FromValue for i64 {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Integer(v) => Some(*v),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for u32 {
+    fn from_value(value: &Value) -> Option<Self> {
+        i64::from_value(value)?.try_into().ok()
+    }
+}
+
+impl FromValue for bool {
+    fn from_value(value: &Value) -> Option<Self> {
+        i64::from_value(value).map(|v| v != 0)
+    }
+}
+
+impl FromValue for String {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(v) => Some(v.clone()),
+            _ => None,
+        }
+    }
+}
+
+impl FromValue for uuid::Uuid {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Text(v) => uuid::Uuid::parse_str(v).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl<T: FromValue> FromValue for Option<T> {
+    fn from_value(value: &Value) -> Option<Self> {
+        match value {
+            Value::Null => Some(None),
+            other => T::from_value(other).map(Some),
+        }
+    }
+}
+
+macro_rules! into_value {
+    ($($type:ty => |$v:ident| $make:expr),* $(,)?) => {
+        $(impl From<$type> for Value {
+            fn from($v: $type) -> Self {
+                $make
+            }
+        })*
+    };
+}
+
+into_value! {
+    i64 => |v| Value::Integer(v),
+    u32 => |v| Value::Integer(v.into()),
+    bool => |v| Value::Integer(v.into()),
+    String => |v| Value::Text(v),
+    &str => |v| Value::Text(v.to_owned()),
+    &String => |v| Value::Text(v.clone()),
+    uuid::Uuid => |v| Value::Text(v.to_string()),
+    &uuid::Uuid => |v| Value::Text(v.to_string()),
+}
+
+impl<T: Into<Value>> From<Option<T>> for Value {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Value::Null, Into::into)
+    }
+}
+
+/// `params![order_id, quantity]`: the values of `$1`, `$2`, ...
+#[macro_export]
+macro_rules! params {
+    ($($value:expr),* $(,)?) => {
+        &[$($crate::sql::Value::from($value)),*][..]
+    };
+}
+
+/// Runs `work` inside one transaction: committed when it answers `Ok`, rolled back when it answers `Err`.
+///
+/// Keep it short and never call another service inside: other writers wait.
+pub fn transaction<T, E: From<SqlError>>(
+    db: &dyn Database,
+    work: impl FnOnce() -> Result<T, E>,
+) -> Result<T, E> {
+    db.execute(db.begin(), &[])?;
+    let outcome = work().and_then(|value| {
+        db.execute("COMMIT", &[])?;
+        Ok(value)
+    });
+    if outcome.is_err() {
+        // The first error is the one worth telling; a connection that cannot roll back does so when it is closed.
+        let _ = db.execute("ROLLBACK", &[]);
+    }
+    outcome
+}
+
+/// A step of a migration.
+pub enum Step {
+    /// One statement.
+    Sql(&'static str),
+    /// Anything more, such as filling a table.
+    Run(fn(&dyn Database) -> Result<(), SqlError>),
+}
+
+impl fmt::Debug for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Step::Sql(statement) => f.write_str(statement),
+            Step::Run(_) => f.write_str("fn"),
+        }
+    }
+}
+
+/// The tables of a service, as the migrations that lead to them. Append, never change one that was released.
+#[derive(Debug)]
+pub struct Schema {
+    /// The service, which is the key of the version table.
+    pub service: &'static str,
+    /// Version `n` is reached by `migrations[n - 1]`.
+    pub migrations: &'static [&'static [Step]],
+}
+
+impl Schema {
+    /// Brings the database to this version. Cheap when nothing is to be done: one read by primary key.
+    ///
+    /// A database that is newer is left alone: a canary's tables have to serve the stable release too, so a migration
+    /// only ever adds.
+    pub fn ensure(&self, db: &dyn Database) -> Result<(), SqlError> {
+        let wanted = i64::try_from(self.migrations.len()).unwrap_or(i64::MAX);
+        if self.version(db).is_ok_and(|version| version >= wanted) {
+            return Ok(());
+        }
+        transaction(db, || {
+            db.execute(
+                "CREATE TABLE IF NOT EXISTS schema_version (service TEXT PRIMARY KEY, version BIGINT NOT NULL)",
+                &[],
+            )?;
+            // Read again: another instance may have migrated while this one waited for the lock.
+            let version = self.version(db)?;
+            for migration in self
+                .migrations
+                .iter()
+                .skip(usize::try_from(version).unwrap_or(0))
+            {
+                for step in *migration {
+                    match step {
+                        Step::Sql(statement) => {
+                            db.execute(statement, &[])?;
+                        }
+                        Step::Run(run) => run(db)?,
+                    }
+                }
+            }
+            db.execute(
+                "INSERT INTO schema_version (service, version) VALUES ($1, $2)
+                 ON CONFLICT (service) DO UPDATE SET version = excluded.version",
+                params![self.service, wanted.max(version)],
+            )?;
+            Ok(())
+        })
+    }
+
+    fn version(&self, db: &dyn Database) -> Result<i64, SqlError> {
+        let rows = db.execute(
+            "SELECT version FROM schema_version WHERE service = $1",
+            params![self.service],
+        )?;
+        Ok(rows.one(|row| row.get(0))?.unwrap_or(0))
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use super::*;
+    use crate::testing::Sqlite;
+
+    const ONE: Schema = Schema {
+        service: "test",
+        migrations: &[&[
+            Step::Sql("CREATE TABLE test_a (id BIGINT PRIMARY KEY, name TEXT)"),
+            Step::Run(|db| {
+                db.execute("INSERT INTO test_a VALUES (1, 'one')", &[])
+                    .map(drop)
+            }),
+        ]],
+    };
+    const TWO: Schema = Schema {
+        service: "test",
+        migrations: &[
+            ONE.migrations[0],
+            &[Step::Sql("ALTER TABLE test_a ADD COLUMN b BIGINT")],
+        ],
+    };
+
+    #[test]
+    fn migrates_once_even_from_many_threads() {
+        let sqlite = Sqlite::new();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| ONE.ensure(&sqlite.connect()).unwrap());
+            }
+        });
+        let db = sqlite.connect();
+        assert_eq!(db.execute("SELECT * FROM test_a", &[]).unwrap().len(), 1);
+        TWO.ensure(&db).unwrap();
+        ONE.ensure(&db).unwrap();
+        assert_eq!(TWO.version(&db).unwrap(), 2);
+    }
+
+    #[test]
+    fn a_failing_migration_leaves_nothing_behind() {
+        const BROKEN: Schema = Schema {
+            service: "broken",
+            migrations: &[&[
+                Step::Sql("CREATE TABLE broken_a (id BIGINT)"),
+                Step::Sql("NONSENSE"),
+            ]],
+        };
+        let sqlite = Sqlite::new();
+        let db = sqlite.connect();
+        assert!(BROKEN.ensure(&db).is_err());
+        assert!(db.execute("SELECT * FROM broken_a", &[]).is_err());
+    }
+
+    #[test]
+    fn rolls_back_what_an_error_interrupts() {
+        let sqlite = Sqlite::new();
+        let db = sqlite.connect();
+        ONE.ensure(&db).unwrap();
+        let outcome: Result<(), SqlError> = transaction(&db, || {
+            db.execute("DELETE FROM test_a", &[])?;
+            db.execute("INSERT INTO test_a VALUES (1, 'x'), (1, 'y')", &[])?;
+            Ok(())
+        });
+        assert!(
+            matches!(outcome, Err(SqlError::Duplicate(_))),
+            "{outcome:?}"
+        );
+        assert_eq!(db.execute("SELECT * FROM test_a", &[]).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn names_a_column_of_another_type() {
+        let sqlite = Sqlite::new();
+        let rows = sqlite.connect().execute("SELECT 'a', NULL", &[]).unwrap();
+        let row = rows.first().unwrap();
+        assert!(
+            row.get::<i64>(0)
+                .unwrap_err()
+                .to_string()
+                .contains("column 0")
+        );
+        assert_eq!(row.get::<Option<String>>(1).unwrap(), None);
+        assert!(row.get::<String>(2).is_err());
+    }
+}

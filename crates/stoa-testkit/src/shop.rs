@@ -1,0 +1,308 @@
+//! `stoa up` as a process of its own.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use stoa_manifest::LoadOptions;
+use tempfile::TempDir;
+
+use crate::client::Client;
+use crate::wait::{wait_for, wait_until};
+use crate::{built, workspace};
+
+/// Long enough to compile every component on a slow machine.
+const START: Duration = Duration::from_secs(180);
+/// Above the bound that `stoa up` sets itself.
+const STOP: Duration = Duration::from_secs(30);
+/// How much of the log a failure shows.
+const TAIL: usize = 60;
+
+/// What to start.
+#[derive(Debug, Clone)]
+pub struct ShopOptions {
+    /// The manifest; the workspace's `spin.toml` unless set.
+    pub manifest: PathBuf,
+    /// Whether the timers of the OpenAPI document run.
+    pub timers: bool,
+    /// Values of the application's variables.
+    pub variables: BTreeMap<String, String>,
+    /// Where data is kept; a temporary folder, removed in the end, unless set.
+    pub state_dir: Option<PathBuf>,
+    /// More arguments of `stoa up`.
+    pub arguments: Vec<String>,
+}
+
+impl Default for ShopOptions {
+    fn default() -> Self {
+        Self {
+            manifest: workspace().join("spin.toml"),
+            timers: true,
+            variables: BTreeMap::new(),
+            state_dir: None,
+            arguments: Vec::new(),
+        }
+    }
+}
+
+impl ShopOptions {
+    /// With a variable set.
+    #[must_use]
+    pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.variables.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// With the timers on or off.
+    #[must_use]
+    pub fn timers(mut self, on: bool) -> Self {
+        self.timers = on;
+        self
+    }
+}
+
+/// A running application. Dropping it kills the process and removes what is temporary; if the test failed, the end of
+/// the log is printed.
+#[derive(Debug)]
+pub struct Shop {
+    options: ShopOptions,
+    /// Log and, unless given, data.
+    folder: TempDir,
+    state_dir: PathBuf,
+    child: Child,
+    gateway: Client,
+    operator: Client,
+}
+
+impl Shop {
+    /// Starts it and waits until it answers. Panics, with the end of the log, if it does not, and with the command to
+    /// run if something is not built or older than its sources.
+    #[track_caller]
+    pub fn start(options: ShopOptions) -> Self {
+        let program = program();
+        let load = LoadOptions {
+            variables: options.variables.clone(),
+            ..LoadOptions::default()
+        };
+        let mut faults: Vec<_> = built::fault(&program, "make build").into_iter().collect();
+        faults.extend(built::faults_of(&options.manifest, &load));
+        assert!(faults.is_empty(), "{}", faults.join("\n"));
+
+        let folder = match tempfile::Builder::new().prefix("stoa-test-").tempdir() {
+            Ok(folder) => folder,
+            Err(error) => panic!("temporary folder: {error}"),
+        };
+        let state_dir = options
+            .state_dir
+            .clone()
+            .unwrap_or_else(|| folder.path().join("state"));
+        let (child, gateway, operator) = launch(&program, &options, &state_dir, folder.path());
+        Self {
+            options,
+            folder,
+            state_dir,
+            child,
+            gateway,
+            operator,
+        }
+    }
+
+    /// A client for the main listener.
+    pub fn gateway(&self) -> &Client {
+        &self.gateway
+    }
+
+    /// A client for the listener on which every public route answers.
+    pub fn operator(&self) -> &Client {
+        &self.operator
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Where its data is.
+    pub fn state_dir(&self) -> &Path {
+        &self.state_dir
+    }
+
+    /// Everything it and its components printed, over all its starts.
+    pub fn log(&self) -> String {
+        let bytes = std::fs::read(log_file(self.folder.path())).unwrap_or_default();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Asks it to stop (SIGTERM), and panics unless it ends in time, with code 0 and its `run.json` removed.
+    #[track_caller]
+    pub fn stop(&mut self) {
+        self.signal(rustix::process::Signal::TERM);
+        let status = self.ended(STOP);
+        assert!(
+            status.success(),
+            "stoa ended with {status}\n{}",
+            tail(self.folder.path())
+        );
+        assert!(
+            !self.state_dir.join("run.json").exists(),
+            "run.json was left behind"
+        );
+    }
+
+    /// Ends it without a word of warning (SIGKILL), as a crash would.
+    #[track_caller]
+    pub fn kill(&mut self) {
+        self.signal(rustix::process::Signal::KILL);
+        self.ended(STOP);
+    }
+
+    /// Starts it again on the same data; stops it first if it runs.
+    #[track_caller]
+    pub fn restart(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            self.stop();
+        }
+        let (child, gateway, operator) = launch(
+            &program(),
+            &self.options,
+            &self.state_dir,
+            self.folder.path(),
+        );
+        self.child = child;
+        self.gateway = gateway;
+        self.operator = operator;
+    }
+
+    #[track_caller]
+    fn signal(&mut self, signal: rustix::process::Signal) {
+        // Asked first, so that the process id cannot belong to another process by now.
+        let running = matches!(self.child.try_wait(), Ok(None));
+        assert!(running, "stoa runs no more\n{}", tail(self.folder.path()));
+        let pid = i32::try_from(self.child.id())
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        let sent = pid.map(|pid| rustix::process::kill_process(pid, signal));
+        assert!(matches!(sent, Some(Ok(()))), "signal {signal:?}: {sent:?}");
+    }
+
+    #[track_caller]
+    fn ended(&mut self, limit: Duration) -> ExitStatus {
+        wait_for(limit, "the end of stoa", || {
+            self.child.try_wait().ok().flatten()
+        })
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("{}", tail(self.folder.path()));
+        }
+        // It may have ended already; either way it is waited for, so that nothing is left.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn program() -> PathBuf {
+    std::env::var_os("STOA_BIN")
+        .map_or_else(|| workspace().join("target/native/stoa"), PathBuf::from)
+}
+
+fn log_file(folder: &Path) -> PathBuf {
+    folder.join("log")
+}
+
+fn tail(folder: &Path) -> String {
+    let bytes = std::fs::read(log_file(folder)).unwrap_or_default();
+    let text = String::from_utf8_lossy(&bytes);
+    let lines: Vec<_> = text.lines().collect();
+    let last = lines
+        .get(lines.len().saturating_sub(TAIL)..)
+        .unwrap_or_default();
+    format!("-- the end of stoa's log --\n{}\n--", last.join("\n"))
+}
+
+#[track_caller]
+fn launch(
+    program: &Path,
+    options: &ShopOptions,
+    state_dir: &Path,
+    folder: &Path,
+) -> (Child, Client, Client) {
+    let log = match File::options()
+        .create(true)
+        .append(true)
+        .open(log_file(folder))
+    {
+        Ok(log) => log,
+        Err(error) => panic!("{}: {error}", log_file(folder).display()),
+    };
+    let (out, err) = match (log.try_clone(), log) {
+        (Ok(out), err) => (Stdio::from(out), Stdio::from(err)),
+        (Err(error), _) => panic!("log: {error}"),
+    };
+    let mut command = Command::new(program);
+    command
+        .arg("up")
+        .arg("--manifest")
+        .arg(&options.manifest)
+        .arg("--state-dir")
+        .arg(state_dir);
+    command.args([
+        "--listen",
+        "127.0.0.1:0",
+        "--operator-listen",
+        "127.0.0.1:0",
+        "--log",
+        "json",
+    ]);
+    // Shared by all tests: what one has compiled, the next one finds.
+    command
+        .arg("--cache-dir")
+        .arg(workspace().join("target/stoa-cache"));
+    if !options.timers {
+        command.arg("--no-timers");
+    }
+    for (name, value) in &options.variables {
+        command.arg("--variable").arg(format!("{name}={value}"));
+    }
+    command.args(&options.arguments);
+    // What happens to be set where the tests run is no part of them.
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("SPIN_VARIABLE_") {
+            command.env_remove(name);
+        }
+    }
+    let mut child = match command.stdin(Stdio::null()).stdout(out).stderr(err).spawn() {
+        Ok(child) => child,
+        Err(error) => panic!("{}: {error}", program.display()),
+    };
+    let pid = child.id();
+    let mut run = None;
+    let mut ended = None;
+    wait_until(START, "stoa to start", || {
+        run = announced(state_dir, pid);
+        ended = child.try_wait().ok().flatten();
+        run.is_some() || ended.is_some()
+    });
+    match run {
+        Some((gateway, operator)) => (child, Client::new(gateway), Client::new(operator)),
+        None => panic!(
+            "stoa ended with {ended:?} before it answered\n{}",
+            tail(folder)
+        ),
+    }
+}
+
+/// The two addresses in `run.json`, once this process has written it.
+fn announced(state_dir: &Path, pid: u32) -> Option<(String, String)> {
+    let run: Value =
+        serde_json::from_slice(&std::fs::read(state_dir.join("run.json")).ok()?).ok()?;
+    let text = |name: &str| Some(run.get(name)?.as_str()?.to_owned());
+    (run.get("pid")?.as_u64()? == u64::from(pid)).then_some(())?;
+    Some((text("gateway")?, text("operator")?))
+}

@@ -1,0 +1,203 @@
+//! The command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::api;
+
+const ABOUT: &str = "Runs an application of WebAssembly components, as its spin.toml describes it, on this machine.";
+
+const EXAMPLES: &str = "\
+Examples:
+  stoa up                                     run ./spin.toml on http://127.0.0.1:8080
+  stoa up --manifest spin.canary.toml --state-dir .stoa/canary --listen 127.0.0.1:8081
+  stoa up --variable payment_url=http://127.0.0.1:9000
+  stoa check                                  what ./spin.toml says, or everything wrong with it
+  stoa doctor                                 what this machine has and lacks
+
+Exit codes (sysexits): 0 done or stopped, 64 wrong command line, 65 wrong manifest, 66 no such file, 69 something is
+missing or taken, 70 a fault of stoa, 73 cannot create, 74 cannot read or write, 77 not permitted, 130 stopped at once
+by a second Ctrl-C.";
+
+/// The whole command line.
+#[derive(Debug, Parser)]
+#[command(name = "stoa", version, about = ABOUT, after_help = EXAMPLES, propagate_version = true)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start an application; Ctrl-C stops it
+    Up(Box<UpArgs>),
+    /// Read a manifest, and say what it declares or what is wrong with it
+    Check(AppArgs),
+    /// Say what building and running needs, what of it is here, and how to get the rest
+    Doctor(DoctorArgs),
+}
+
+/// Which application.
+#[derive(Debug, Args)]
+pub(crate) struct AppArgs {
+    /// The application's manifest
+    #[arg(short = 'f', long, value_name = "FILE", default_value = "spin.toml")]
+    pub(crate) manifest: PathBuf,
+
+    /// Set a variable of the application; wins over SPIN_VARIABLE_NAME in the environment, and that over the default
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) variables: Vec<(String, String)>,
+
+    /// Run these components and what they are composed with [default: all]
+    #[arg(long, value_name = "ID,...", value_delimiter = ',')]
+    pub(crate) components: Option<Vec<String>>,
+
+    /// An OpenAPI document: what it marks x-internal, or does not list, stays off the main listener, and what has an
+    /// x-timer is called that often [default: api/openapi.yaml beside the manifest, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) api: Option<PathBuf>,
+}
+
+/// `stoa up`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without an OpenAPI document every public route answers on the main listener. Data, compiled code and run.json (process
+and addresses, while it runs) are in the state folder, which one process holds at a time.
+
+Examples:
+  stoa up --listen 127.0.0.1:0                a port that is free; run.json says which
+  stoa up --components cart,pricing --variable inventory_url=http://127.0.0.1:9000
+  stoa up --no-timers --log json --log-level warn")]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    pub(crate) app: AppArgs,
+
+    /// Where data is kept
+    #[arg(long, value_name = "DIR", default_value = ".stoa")]
+    pub(crate) state_dir: PathBuf,
+
+    /// Where compiled code is kept [default: cache/ in the state folder]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) cache_dir: Option<PathBuf>,
+
+    /// Where the application answers; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+
+    /// Where every public route answers, for operators and tests
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    pub(crate) operator_listen: SocketAddr,
+
+    /// Leave the OpenAPI document's timers off
+    #[arg(long)]
+    pub(crate) no_timers: bool,
+
+    /// Requests at work at the same time; more get 503 [default: 128]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(crate) max_instances: Option<u32>,
+
+    /// Memory of one instance, such as 64MiB [default: 128MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) memory: Option<u64>,
+
+    /// Time for one request, such as 30s [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) request_timeout: Option<Duration>,
+
+    /// Largest body of a request, such as 4MiB [default: 4MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    pub(crate) max_body: Option<u64>,
+
+    /// How stoa's own lines on stderr look
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    pub(crate) log: LogFormat,
+
+    /// Which of them: error, warn, info, debug, trace, or a filter such as stoa_runtime=debug
+    #[arg(long, value_name = "LEVEL", env = "STOA_LOG", default_value = "info")]
+    pub(crate) log_level: String,
+}
+
+/// `stoa doctor`.
+#[derive(Debug, Args)]
+pub(crate) struct DoctorArgs {
+    /// The application's manifest
+    #[arg(short = 'f', long, value_name = "FILE", default_value = "spin.toml")]
+    pub(crate) manifest: PathBuf,
+
+    /// Where data would be kept
+    #[arg(long, value_name = "DIR", default_value = ".stoa")]
+    pub(crate) state_dir: PathBuf,
+
+    /// Where the application would answer
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    pub(crate) listen: SocketAddr,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON elsewhere
+    Auto,
+    /// A line for people
+    Text,
+    /// A JSON object a line
+    Json,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    api::duration(text).ok_or_else(|| "expected a duration such as 500ms, 30s, 2m or 1h".to_owned())
+}
+
+/// Bytes, `KiB`, `MiB` or `GiB`.
+fn size(text: &str) -> Result<u64, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
+    let shift = match unit {
+        "" => 0,
+        "KiB" => 10,
+        "MiB" => 20,
+        "GiB" => 30,
+        _ => return Err("expected a size such as 65536, 64KiB, 64MiB or 1GiB".to_owned()),
+    };
+    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a number above 0 that fits 64 bits".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn reads_sizes_and_variables() {
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        assert_eq!(size("17"), Ok(17));
+        for text in ["", "0", "64MB", "-1", "MiB", "99999999999GiB", "1.5GiB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+        assert_eq!(variable("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(variable("=b").is_err() && variable("a").is_err());
+    }
+
+    #[test]
+    fn the_defaults_named_in_the_help_are_those_of_the_runtime() {
+        let limits = stoa_runtime::Limits::default();
+        assert_eq!((limits.max_instances, limits.memory_per_instance), (128, 128 << 20));
+        assert_eq!((limits.request_timeout, limits.max_request_body), (Duration::from_secs(30), 4 << 20));
+    }
+}

@@ -1,0 +1,56 @@
+//! How the program ends when something is wrong: a message for people and a code of sysexits for scripts.
+
+use std::fmt;
+
+/// The codes this program ends with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(crate) enum Code {
+    /// The command line is wrong.
+    Usage = 64,
+    /// A manifest or an OpenAPI document is wrong.
+    Data = 65,
+    /// A file that was named is not there.
+    NoInput = 66,
+    /// Something needed is missing or taken: a port, a state folder, a tool.
+    Unavailable = 69,
+    /// A fault of this program.
+    Internal = 70,
+    /// A folder or file cannot be made.
+    CannotCreate = 73,
+    /// Reading or writing failed.
+    Io = 74,
+    /// Something is not permitted.
+    Permission = 77,
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) code: Code,
+    message: String,
+}
+
+impl Failure {
+    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// For an operation on files: the kind of the error tells the code, `otherwise` where it does not.
+    pub(crate) fn io(error: &std::io::Error, otherwise: Code, doing: impl fmt::Display) -> Self {
+        let code = match error.kind() {
+            std::io::ErrorKind::PermissionDenied => Code::Permission,
+            std::io::ErrorKind::NotFound if otherwise != Code::CannotCreate => Code::NoInput,
+            _ => otherwise,
+        };
+        Self::new(code, format!("{doing}: {error}"))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl std::error::Error for Failure {}

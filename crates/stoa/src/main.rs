@@ -1,0 +1,46 @@
+//! `stoa`: runs a Spin application on this machine.
+//!
+//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`. What an OpenAPI
+//! document adds to a manifest is in `api.rs`. Nothing here knows what an application is about.
+#![forbid(unsafe_code)]
+
+mod api;
+mod check;
+mod cli;
+mod doctor;
+mod exit;
+mod log;
+mod up;
+
+use std::io::Write as _;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::cli::{Cli, Command};
+use crate::exit::Code;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // --help and --version come this way too.
+            let code = if error.use_stderr() { ExitCode::from(Code::Usage as u8) } else { ExitCode::SUCCESS };
+            let _ = error.print();
+            return code;
+        }
+    };
+    let done = match cli.command {
+        Command::Up(arguments) => up::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // A closed stderr is no reason to end with another code.
+            let _ = writeln!(std::io::stderr(), "stoa: {failure}");
+            ExitCode::from(failure.code as u8)
+        }
+    }
+}

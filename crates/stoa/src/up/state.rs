@@ -1,0 +1,86 @@
+//! The state folder: one program at a time, and `run.json` while it runs.
+
+use std::fs::{self, File, TryLockError};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::exit::{Code, Failure};
+
+/// What `run.json` says: who runs here and where it answers.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Run {
+    /// The process.
+    pub(crate) pid: u32,
+    /// The main listener, `http://127.0.0.1:8080`.
+    pub(crate) gateway: String,
+    /// The listener on which every public route answers.
+    pub(crate) operator: String,
+    /// The manifest it was started with.
+    pub(crate) manifest: PathBuf,
+}
+
+/// The state folder, held by this process until dropped.
+pub(crate) struct StateDir {
+    path: PathBuf,
+    /// Locked as long as it is open, so that a crash leaves no lock behind.
+    _lock: File,
+}
+
+impl StateDir {
+    /// Makes the folder if need be, and takes it.
+    pub(crate) fn hold(path: &Path) -> Result<Self, Failure> {
+        let cannot = |error: std::io::Error| {
+            Failure::io(&error, Code::CannotCreate, format!("state folder {} (--state-dir)", path.display()))
+        };
+        fs::create_dir_all(path).map_err(cannot)?;
+        let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(cannot)?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(taken(path)),
+            Err(TryLockError::Error(error)) => return Err(cannot(error)),
+        }
+        let held = Self { path: path.to_path_buf(), _lock: lock };
+        // Left by a run that was killed: nobody answers there.
+        held.retract();
+        Ok(held)
+    }
+
+    /// Says in `run.json` where the app answers; all of it or nothing.
+    pub(crate) fn announce(&self, run: &Run) -> Result<(), Failure> {
+        let path = self.path.join("run.json");
+        let write = || -> std::io::Result<()> {
+            let new = self.path.join("run.json.new");
+            let mut file = File::create(&new)?;
+            serde_json::to_writer_pretty(&mut file, run)?;
+            file.write_all(b"\n")?;
+            fs::rename(new, &path)
+        };
+        write().map_err(|error| Failure::io(&error, Code::Io, path.display()))
+    }
+
+    fn retract(&self) {
+        // Not there is what is wanted, and nothing better could be done about another error.
+        let _ = fs::remove_file(self.path.join("run.json"));
+    }
+}
+
+impl Drop for StateDir {
+    fn drop(&mut self) {
+        self.retract();
+    }
+}
+
+fn taken(path: &Path) -> Failure {
+    let run = fs::read(path.join("run.json")).ok().and_then(|bytes| serde_json::from_slice::<Run>(&bytes).ok());
+    let who = match run {
+        Some(run) => format!("process {}, which answers on {}", run.pid, run.gateway),
+        None => "a process that is starting or stopping".to_owned(),
+    };
+    let path = path.display();
+    Failure::new(
+        Code::Unavailable,
+        format!("state folder {path} is in use by {who}; stop that one, or give this one another --state-dir"),
+    )
+}
