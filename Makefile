@@ -28,7 +28,7 @@ check: setup ## format, lints, documentation, manifests: all that needs no run
 	@scripts/check
 
 bench: wasm build ## measure; docs/benchmarks.md says what came out
-	cargo bench --profile native --locked -p stoa-runtime
+	cargo bench --profile native --locked -p stoa-runtime -p benches
 
 soak: wasm build ## the tests that take long
 	cargo test --profile native --workspace --locked -- --ignored

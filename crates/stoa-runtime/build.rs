@@ -10,7 +10,7 @@ use wit_parser::Resolve;
 
 /// The world of everything Spin-specific that this runtime answers.
 const WORLD: &str = "package stoa:host;
-world host {
+world spin-host {
   import fermyon:spin/variables@2.0.0;
   import fermyon:spin/sqlite@2.0.0;
   import fermyon:spin/key-value@2.0.0;
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let sqlite3 = wit.join("spin-sqlite@3.0.0/sqlite.wit");
     resolve.push_str("sqlite.wit", &read(&sqlite3)?)?;
     let world = resolve.push_str("host.wit", WORLD)?;
-    let world = resolve.select_world(&[world], Some("host"))?;
+    let world = resolve.select_world(&[world], Some("spin-host"))?;
 
     let mut imports = FunctionConfig::new();
     for name in ASYNC {

@@ -25,8 +25,13 @@ pub enum DatabaseError {
     #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),
     /// The folder of the databases cannot be used.
-    #[error("{}: {1}", .0.display())]
-    Folder(PathBuf, std::io::Error),
+    #[error("{}: {error}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// A label that is no file name.
     #[error("the label {0:?} is none: expected letters, digits, - and _")]
     Label(String),
@@ -90,8 +95,10 @@ impl Registry {
         if let Some(database) = open.get(&path) {
             return Ok(Arc::clone(database));
         }
-        std::fs::create_dir_all(folder)
-            .map_err(|error| DatabaseError::Folder(folder.to_owned(), error))?;
+        std::fs::create_dir_all(folder).map_err(|error| DatabaseError::Folder {
+            folder: folder.to_owned(),
+            error,
+        })?;
         let keeper = Session::open(&path)?;
         keeper.sql.execute_batch(schema)?;
         let database = Arc::new(Database {

@@ -1,4 +1,6 @@
 //! The wasmtime engine: every setting that decides speed, memory and isolation, each with its reason.
+use std::num::NonZeroUsize;
+
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig, Result};
 
 use crate::config::Limits;
@@ -54,7 +56,7 @@ pub(crate) fn config(limits: &Limits) -> Config {
         .async_stack_size(STACK)
         .max_wasm_stack(WASM_STACK)
         // Some reports name the function that trapped; the cost is on the trapping path only.
-        .wasm_backtrace(true);
+        .wasm_backtrace_max_frames(NonZeroUsize::new(16));
     config
 }
 

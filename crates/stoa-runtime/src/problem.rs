@@ -18,8 +18,6 @@ pub(crate) enum Problem {
     /// The guest had not answered when its time was up. 504 and not 500: nothing says that the component is broken,
     /// and what it began may still have taken effect.
     TimedOut,
-    /// The runtime is stopping.
-    Stopping,
 }
 
 impl Problem {
@@ -54,12 +52,6 @@ impl Problem {
                 "request_timeout",
                 "Gateway Timeout",
                 "the component did not answer in time",
-            ),
-            Self::Stopping => (
-                StatusCode::SERVICE_UNAVAILABLE,
-                "stopping",
-                "Service Unavailable",
-                "this server is stopping",
             ),
         }
     }

@@ -22,8 +22,13 @@ pub enum StartError {
     #[error("the engine did not start: {0:#}")]
     Engine(wasmtime::Error),
     /// The folder for compiled code cannot be used.
-    #[error("the folder for compiled code, {}: {1}", .0.display())]
-    Cache(PathBuf, std::io::Error),
+    #[error("the folder for compiled code, {}: {error}", folder.display())]
+    Cache {
+        /// The folder.
+        folder: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// No thread for the epoch.
     #[error("no thread for the epoch: {0}")]
     Thread(std::io::Error),
@@ -56,9 +61,10 @@ impl Runtime {
         let engine = crate::engine::engine(&config.limits).map_err(StartError::Engine)?;
         let linker = host::linker(&engine).map_err(StartError::Engine)?;
         let cache = match config.cache_dir {
-            Some(folder) => Some(
-                Cache::open(&folder, &engine).map_err(|error| StartError::Cache(folder, error))?,
-            ),
+            Some(folder) => match Cache::open(&folder, &engine) {
+                Ok(cache) => Some(cache),
+                Err(error) => return Err(StartError::Cache { folder, error }),
+            },
             None => None,
         };
         let running = Arc::new(AtomicU32::new(0));

@@ -27,6 +27,17 @@ pub async fn serve(
     out: ResponseOutparam,
     handler: impl FnOnce(Request) -> Result<Response, Problem>,
 ) {
+    serve_with(service, request, out, |_| {}, handler).await;
+}
+
+/// [`serve`], with a last touch to every answer, such as a header that even the refusal of an unreadable request bears.
+pub async fn serve_with(
+    service: &'static str,
+    request: IncomingRequest,
+    out: ResponseOutparam,
+    touch: impl FnOnce(&mut Response),
+    handler: impl FnOnce(Request) -> Result<Response, Problem>,
+) {
     let (context, path) = (
         Context::new(service, &headers(&request)),
         request.path_with_query().unwrap_or_default(),
@@ -35,10 +46,11 @@ pub async fn serve(
         Ok(request) => handler(request),
         Err(problem) => Err(problem),
     };
-    let response = response.unwrap_or_else(|problem| {
+    let mut response = response.unwrap_or_else(|problem| {
         let path = path.split('?').next().unwrap_or_default();
         problem.into_response(&context, path)
     });
+    touch(&mut response);
     let (parts, body) = response.into_parts();
     let fields: Vec<(String, Vec<u8>)> = parts
         .headers

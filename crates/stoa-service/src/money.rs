@@ -32,6 +32,18 @@ fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     }
 }
 
+impl fmt::Display for Money {
+    /// For a person: `19.99 EUR`, `2000 JPY`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let exponent = self.currency.exponent();
+        let width = usize::from(exponent) + 1;
+        let digits = format!("{:0>width$}", self.amount);
+        let (major, minor) = digits.split_at(digits.len() - usize::from(exponent));
+        let point = if minor.is_empty() { "" } else { "." };
+        write!(f, "{major}{point}{minor} {}", self.currency)
+    }
+}
+
 /// A currency code of ISO 4217, such as `EUR`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Currency(iso_currency::Currency);
@@ -40,6 +52,11 @@ impl Currency {
     /// The three letters.
     pub fn code(self) -> &'static str {
         self.0.code()
+    }
+
+    /// How many digits the minor unit has: 2 for EUR, 0 for JPY.
+    pub fn exponent(self) -> u16 {
+        self.0.exponent().unwrap_or(0)
     }
 }
 
@@ -85,6 +102,20 @@ mod tests {
     fn reads_minor_units_of_a_known_currency() {
         let money: Money = serde_json::from_str(r#"{"amount":1999,"currency":"EUR"}"#).unwrap();
         assert_eq!((money.amount, money.currency.code()), (1999, "EUR"));
+    }
+
+    #[test]
+    fn writes_an_amount_as_a_person_reads_it() {
+        for (amount, currency, text) in [
+            (1999, "EUR", "19.99 EUR"),
+            (5, "EUR", "0.05 EUR"),
+            (0, "USD", "0.00 USD"),
+            (2000, "JPY", "2000 JPY"),
+            (1, "BHD", "0.001 BHD"),
+        ] {
+            let currency = currency.parse().unwrap();
+            assert_eq!(Money { amount, currency }.to_string(), text);
+        }
     }
 
     #[test]

@@ -31,13 +31,18 @@ impl<T> Page<T> {
         let next_page_token = items
             .last()
             .filter(|_| more)
-            .and_then(|last| serde_json::to_vec(&cursor(last)).ok())
-            .map(|json| URL_SAFE_NO_PAD.encode(json));
+            .and_then(|last| token(&cursor(last)));
         Self {
             items,
             next_page_token,
         }
     }
+}
+
+/// Writes a cursor as a `page_token`, for a list that ends its pages in a way of its own.
+pub fn token<C: Serialize>(cursor: &C) -> Option<String> {
+    let json = serde_json::to_vec(cursor).ok()?;
+    Some(URL_SAFE_NO_PAD.encode(json))
 }
 
 /// Reads `limit`: 1 to 100, 20 where absent.

@@ -31,18 +31,8 @@ impl Sqlite {
     }
 
     /// A connection, set up as the embedded runtime does it.
-    #[expect(
-        clippy::expect_used,
-        reason = "a test that has no database cannot go on"
-    )]
     pub fn connect(&self) -> Connection {
-        let connection = rusqlite::Connection::open(&self.0).expect("open the test's database");
-        connection
-            .busy_timeout(std::time::Duration::from_secs(20))
-            .and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"))
-            .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
-            .expect("set up the test's database");
-        Connection(connection)
+        Connection::open(&self.0)
     }
 }
 
@@ -56,8 +46,25 @@ impl Drop for Sqlite {
     }
 }
 
-/// A connection to a [`Sqlite`].
+/// A connection to a SQLite file.
 pub struct Connection(rusqlite::Connection);
+
+impl Connection {
+    /// Opens any SQLite file, as the embedded runtime does it.
+    #[expect(
+        clippy::expect_used,
+        reason = "a test that has no database cannot go on"
+    )]
+    pub fn open(path: &std::path::Path) -> Self {
+        let connection = rusqlite::Connection::open(path).expect("open the test's database");
+        connection
+            .busy_timeout(std::time::Duration::from_secs(20))
+            .and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"))
+            .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
+            .expect("set up the test's database");
+        Self(connection)
+    }
+}
 
 struct Param<'a>(&'a Value);
 
@@ -269,6 +276,7 @@ impl Issuer {
             exp: u64::try_from(now + seconds).unwrap_or_default(),
             email: "ann@example.com".to_owned(),
             name: "Ann".to_owned(),
+            phone: None,
         };
         let der = self.key.to_pkcs8_der().expect("a key to write");
         let key = jsonwebtoken::EncodingKey::from_ec_der(der.as_bytes());

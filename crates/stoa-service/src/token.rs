@@ -63,6 +63,9 @@ pub struct Claims {
     pub email: String,
     /// The user's name.
     pub name: String,
+    /// The user's telephone number, in the form of E.164.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
 }
 
 /// Verifies the request's token: 401 where it is absent, malformed, forged or expired, 503 where no key can be had.

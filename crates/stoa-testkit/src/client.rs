@@ -137,12 +137,7 @@ impl Request {
         let mut response = if self.body.is_empty() {
             self.agent.run(builder.body(())?)?
         } else {
-            let request = self
-                .agent
-                .configure_request(builder.body(self.body)?)
-                .force_send_body(true)
-                .build();
-            self.agent.run(request)?
+            self.agent.run(builder.body(self.body)?)?
         };
         let body = response
             .body_mut()

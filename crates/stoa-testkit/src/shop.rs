@@ -34,6 +34,8 @@ pub struct ShopOptions {
     pub state_dir: Option<PathBuf>,
     /// More arguments of `stoa up`.
     pub arguments: Vec<String>,
+    /// The program; `STOA_BIN` or the workspace's `target/native/stoa` unless set.
+    pub program: Option<PathBuf>,
 }
 
 impl Default for ShopOptions {
@@ -44,6 +46,7 @@ impl Default for ShopOptions {
             variables: BTreeMap::new(),
             state_dir: None,
             arguments: Vec::new(),
+            program: None,
         }
     }
 }
@@ -82,7 +85,7 @@ impl Shop {
     /// run if something is not built or older than its sources.
     #[track_caller]
     pub fn start(options: ShopOptions) -> Self {
-        let program = program();
+        let program = program(&options);
         let load = LoadOptions {
             variables: options.variables.clone(),
             ..LoadOptions::default()
@@ -208,8 +211,7 @@ impl Drop for Shop {
 }
 
 fn program() -> PathBuf {
-    std::env::var_os("STOA_BIN")
-        .map_or_else(|| workspace().join("target/native/stoa"), PathBuf::from)
+    std::env::var_os("STOA_BIN").map_or_else(|| workspace().join("target/native/stoa"))
 }
 
 fn log_file(folder: &Path) -> PathBuf {

@@ -96,16 +96,21 @@ impl Api {
     /// Every fault of the document together.
     pub(crate) fn parse(text: &str, file: &Path) -> Result<Self, BadApi> {
         let file = file.display();
-        let raw: RawApi = serde_saphyr::from_str(text).map_err(|error| BadApi(vec![format!("{file}: {error}")]))?;
+        let raw: RawApi = serde_saphyr::from_str(text)
+            .map_err(|error| BadApi(vec![format!("{file}: {error}")]))?;
         let mut api = Self::default();
         let mut faults = Vec::new();
         for (path, item) in &raw.paths {
             match segments(path) {
                 Ok(_) if item.reference.is_some() => {
-                    faults.push(format!("{file}: paths.{path:?}: $ref is not supported; write the operations here"));
+                    faults.push(format!(
+                        "{file}: paths.{path:?}: $ref is not supported; write the operations here"
+                    ));
                 }
                 Ok(segments) => {
-                    let open = item.operations().filter(|(_, operation)| !item.internal && !operation.internal);
+                    let open = item
+                        .operations()
+                        .filter(|(_, operation)| !item.internal && !operation.internal);
                     let mut open: Vec<_> = open.map(|(method, _)| method).collect();
                     if open.contains(&http::Method::GET) {
                         open.push(http::Method::HEAD);
@@ -118,10 +123,14 @@ impl Api {
                 Err(message) => faults.push(format!("{file}: paths.{path:?}: {message}")),
             }
             for (method, operation) in item.operations() {
-                let Some(every) = &operation.timer else { continue };
+                let Some(every) = &operation.timer else {
+                    continue;
+                };
                 match timer(method.clone(), path, every, operation) {
                     Ok(timer) => api.timers.push(timer),
-                    Err(message) => faults.push(format!("{file}: paths.{path:?}.{method}.x-timer: {message}")),
+                    Err(message) => faults.push(format!(
+                        "{file}: paths.{path:?}.{method}.x-timer: {message}"
+                    )),
                 }
             }
         }
@@ -136,7 +145,9 @@ impl Api {
 
     /// Whether the main listener answers `method` at `path` (a path as it was sent, without a query).
     pub(crate) fn exposes(&self, method: &http::Method, path: &str) -> bool {
-        let Some(rest) = path.strip_prefix('/') else { return false };
+        let Some(rest) = path.strip_prefix('/') else {
+            return false;
+        };
         // No server reads these as plain names, so none is let through.
         if rest.split('/').any(|segment| matches!(segment, "." | "..")) {
             return false;
@@ -166,7 +177,10 @@ impl RawApi {
                     && !item.internal
                     && !get.internal
                     && get.security.as_ref().unwrap_or(&self.security).is_empty()
-                    && get.responses.pointer("/200/content/application~1json").is_some()
+                    && get
+                        .responses
+                        .pointer("/200/content/application~1json")
+                        .is_some()
             })
         });
         found.map(|(path, _)| path.clone())
@@ -183,30 +197,49 @@ impl RawPath {
             (http::Method::PATCH, &self.patch),
             (http::Method::HEAD, &self.head),
         ];
-        all.into_iter().filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
+        all.into_iter()
+            .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
     }
 }
 
 fn segments(path: &str) -> Result<Vec<Segment>, String> {
     let rest = path.strip_prefix('/').ok_or("a path begins with `/`")?;
     let segment = |segment: &str| {
-        let inner = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        let inner = segment
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'));
         match inner {
             Some(_) => Ok(Segment::Parameter),
-            None if segment.contains(['{', '}']) => Err(format!("{segment:?} mixes text and a parameter")),
+            None if segment.contains(['{', '}']) => {
+                Err(format!("{segment:?} mixes text and a parameter"))
+            }
             None => Ok(Segment::Literal(segment.to_owned())),
         }
     };
     rest.split('/').map(segment).collect()
 }
 
-fn timer(method: http::Method, path: &str, every: &str, operation: &RawOperation) -> Result<Timer, String> {
-    let period = duration(every).ok_or_else(|| format!("{every:?} is no duration; expected 500ms, 5s, 2m or 1h"))?;
-    let operation = operation.operation_id.clone().ok_or("the operation needs an operationId")?;
+fn timer(
+    method: http::Method,
+    path: &str,
+    every: &str,
+    operation: &RawOperation,
+) -> Result<Timer, String> {
+    let period = duration(every)
+        .ok_or_else(|| format!("{every:?} is no duration; expected 500ms, 5s, 2m or 1h"))?;
+    let operation = operation
+        .operation_id
+        .clone()
+        .ok_or("the operation needs an operationId")?;
     if path.contains('{') {
         return Err("the path has a parameter, and a timer knows no value for it".to_owned());
     }
-    Ok(Timer { operation, method, path: path.to_owned(), period })
+    Ok(Timer {
+        operation,
+        method,
+        path: path.to_owned(),
+        period,
+    })
 }
 
 /// Reads `500ms`, `5s`, `2m` or `1h`; nothing shorter than 10 ms or longer than a day.
@@ -221,7 +254,9 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
         _ => return None,
     };
     let total = number.parse::<u64>().ok()?.checked_mul(milliseconds)?;
-    (10..=86_400_000).contains(&total).then(|| Duration::from_millis(total))
+    (10..=86_400_000)
+        .contains(&total)
+        .then(|| Duration::from_millis(total))
 }
 
 #[cfg(test)]
@@ -289,7 +324,9 @@ paths:
     #[test]
     fn finds_the_timers_and_a_first_thing_to_try() {
         let api = api();
-        let [timer] = api.timers.as_slice() else { panic!("{:?}", api.timers) };
+        let [timer] = api.timers.as_slice() else {
+            panic!("{:?}", api.timers)
+        };
         assert_eq!(
             (timer.operation.as_str(), timer.path.as_str(), timer.period),
             ("flush", "/internal/outbox", Duration::from_secs(5))
@@ -303,12 +340,23 @@ paths:
         let text = "paths:\n  a: {}\n  /b: {get: {x-timer: 5}}\n  /c/{d}: {get: {operationId: x, x-timer: 5s}}\n  /e{f}: {}\n  \
                     /g: {get: {x-timer: 5s}}\n  /h: {$ref: x}\n";
         let text = text.replace("x-timer: 5}", "x-timer: 5 s}");
-        let faults = Api::parse(&text, Path::new("api.yaml")).unwrap_err().to_string();
-        for words in ["begins with", "no duration", "knows no value", "mixes text", "needs an operationId", "$ref"] {
+        let faults = Api::parse(&text, Path::new("api.yaml"))
+            .unwrap_err()
+            .to_string();
+        for words in [
+            "begins with",
+            "no duration",
+            "knows no value",
+            "mixes text",
+            "needs an operationId",
+            "$ref",
+        ] {
             assert!(faults.contains(words), "{words} in {faults}");
         }
         assert_eq!(faults.lines().count(), 6, "{faults}");
-        let broken = Api::parse("paths: [", Path::new("api.yaml")).unwrap_err().to_string();
+        let broken = Api::parse("paths: [", Path::new("api.yaml"))
+            .unwrap_err()
+            .to_string();
         assert!(broken.starts_with("api.yaml: "), "{broken}");
     }
 
@@ -316,7 +364,18 @@ paths:
     fn reads_durations_and_nothing_else() {
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(duration("2m"), Some(Duration::from_secs(120)));
-        for text in ["", "5", "s", "-5s", "5 s", "1ms", "25h", "99999999999999999999s", "5sec", "٣s"] {
+        for text in [
+            "",
+            "5",
+            "s",
+            "-5s",
+            "5 s",
+            "1ms",
+            "25h",
+            "99999999999999999999s",
+            "5sec",
+            "٣s",
+        ] {
             assert_eq!(duration(text), None, "{text}");
         }
     }

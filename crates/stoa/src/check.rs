@@ -14,7 +14,12 @@ use crate::exit::{Code, Failure};
 pub(crate) fn run(arguments: &AppArgs) -> Result<(), Failure> {
     let app = load(arguments)?;
     let api = api(arguments)?;
-    let mut text = format!("{}: {} {}\n", arguments.manifest.display(), app.name, app.version);
+    let mut text = format!(
+        "{}: {} {}\n",
+        arguments.manifest.display(),
+        app.name,
+        app.version
+    );
     for route in &app.routes {
         let path = match &route.path {
             RoutePath::Public(path) => path,
@@ -24,7 +29,11 @@ pub(crate) fn run(arguments: &AppArgs) -> Result<(), Failure> {
         let _ = writeln!(text, "  {path:<28} {}", route.component);
     }
     for timer in api.iter().flat_map(|api| &api.timers) {
-        let _ = writeln!(text, "  every {:?}: {} {}", timer.period, timer.method, timer.path);
+        let _ = writeln!(
+            text,
+            "  every {:?}: {} {}",
+            timer.period, timer.method, timer.path
+        );
     }
     print(&text)
 }
@@ -32,16 +41,27 @@ pub(crate) fn run(arguments: &AppArgs) -> Result<(), Failure> {
 /// The application, as the command line and the environment want it.
 pub(crate) fn load(arguments: &AppArgs) -> Result<App, Failure> {
     let environment = std::env::vars_os().filter_map(|(name, value)| {
-        let name = name.to_str()?.strip_prefix("SPIN_VARIABLE_")?.to_lowercase();
+        let name = name
+            .to_str()?
+            .strip_prefix("SPIN_VARIABLE_")?
+            .to_lowercase();
         Some((name, value.into_string().ok()?))
     });
     let options = LoadOptions {
-        variables: arguments.variables.iter().cloned().collect::<BTreeMap<_, _>>(),
+        variables: arguments
+            .variables
+            .iter()
+            .cloned()
+            .collect::<BTreeMap<_, _>>(),
         environment: environment.collect(),
         components: arguments.components.clone(),
     };
     stoa_manifest::load(&arguments.manifest, &options).map_err(|errors| match errors.unreadable() {
-        Some(error) => Failure::io(error, Code::Io, format!("{} (--manifest)", arguments.manifest.display())),
+        Some(error) => Failure::io(
+            error,
+            Code::Io,
+            format!("{} (--manifest)", arguments.manifest.display()),
+        ),
         None => Failure::new(Code::Data, format!("the manifest is wrong:\n{errors}")),
     })
 }
@@ -50,7 +70,13 @@ pub(crate) fn load(arguments: &AppArgs) -> Result<App, Failure> {
 pub(crate) fn api(arguments: &AppArgs) -> Result<Option<Api>, Failure> {
     let (path, named): (PathBuf, bool) = match &arguments.api {
         Some(path) => (path.clone(), true),
-        None => (arguments.manifest.with_file_name("api").join("openapi.yaml"), false),
+        None => (
+            arguments
+                .manifest
+                .with_file_name("api")
+                .join("openapi.yaml"),
+            false,
+        ),
     };
     let text = match std::fs::read_to_string(&path) {
         Ok(text) => text,
@@ -58,9 +84,16 @@ pub(crate) fn api(arguments: &AppArgs) -> Result<Option<Api>, Failure> {
         Err(error) if error.kind() == std::io::ErrorKind::InvalidData => {
             return Err(Failure::io(&error, Code::Data, path.display()));
         }
-        Err(error) => return Err(Failure::io(&error, Code::Io, format!("{} (--api)", path.display()))),
+        Err(error) => {
+            return Err(Failure::io(
+                &error,
+                Code::Io,
+                format!("{} (--api)", path.display()),
+            ));
+        }
     };
-    let api = Api::parse(&text, &path).map_err(|errors| Failure::new(Code::Data, errors.to_string()))?;
+    let api =
+        Api::parse(&text, &path).map_err(|errors| Failure::new(Code::Data, errors.to_string()))?;
     Ok(Some(api))
 }
 
@@ -69,7 +102,9 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     use std::io::Write as _;
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => Err(Failure::io(&error, Code::Io, "stdout")),
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Failure::io(&error, Code::Io, "stdout"))
+        }
         _ => Ok(()),
     }
 }

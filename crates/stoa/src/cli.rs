@@ -159,7 +159,9 @@ fn duration(text: &str) -> Result<Duration, String> {
 
 /// Bytes, `KiB`, `MiB` or `GiB`.
 fn size(text: &str) -> Result<u64, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(digits).unwrap_or((text, ""));
     let shift = match unit {
         "" => 0,
@@ -168,8 +170,13 @@ fn size(text: &str) -> Result<u64, String> {
         "GiB" => 30,
         _ => return Err("expected a size such as 65536, 64KiB, 64MiB or 1GiB".to_owned()),
     };
-    let bytes = number.parse::<u64>().ok().and_then(|number| number.checked_mul(1 << shift));
-    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "expected a number above 0 that fits 64 bits".to_owned())
+    let bytes = number
+        .parse::<u64>()
+        .ok()
+        .and_then(|number| number.checked_mul(1 << shift));
+    bytes
+        .filter(|bytes| *bytes > 0)
+        .ok_or_else(|| "expected a number above 0 that fits 64 bits".to_owned())
 }
 
 #[cfg(test)]
@@ -197,7 +204,13 @@ mod tests {
     #[test]
     fn the_defaults_named_in_the_help_are_those_of_the_runtime() {
         let limits = stoa_runtime::Limits::default();
-        assert_eq!((limits.max_instances, limits.memory_per_instance), (128, 128 << 20));
-        assert_eq!((limits.request_timeout, limits.max_request_body), (Duration::from_secs(30), 4 << 20));
+        assert_eq!(
+            (limits.max_instances, limits.memory_per_instance),
+            (128, 128 << 20)
+        );
+        assert_eq!(
+            (limits.request_timeout, limits.max_request_body),
+            (Duration::from_secs(30), 4 << 20)
+        );
     }
 }

@@ -29,8 +29,15 @@ const WASM_TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip2"];
 
 /// Runs the command.
 pub(crate) fn run(arguments: &DoctorArgs) -> Result<(), Failure> {
-    let findings =
-        [rust(), wasm(), c_compiler(), components(&arguments.manifest), port(arguments), state_dir(&arguments.state_dir), spin()];
+    let findings = [
+        rust(),
+        wasm(),
+        c_compiler(),
+        components(&arguments.manifest),
+        port(arguments),
+        state_dir(&arguments.state_dir),
+        spin(),
+    ];
     let mut text = String::new();
     for finding in &findings {
         let state = match finding.state {
@@ -41,35 +48,61 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<(), Failure> {
         let _ = writeln!(text, "{state:<9} {:<16} {}", finding.what, finding.detail);
     }
     check::print(&text)?;
-    let missing: Vec<_> =
-        findings.iter().filter(|finding| finding.state == State::Missing).map(|finding| finding.what).collect();
+    let missing: Vec<_> = findings
+        .iter()
+        .filter(|finding| finding.state == State::Missing)
+        .map(|finding| finding.what)
+        .collect();
     if missing.is_empty() {
         return Ok(());
     }
-    Err(Failure::new(Code::Unavailable, format!("not ready: {}", missing.join(", "))))
+    Err(Failure::new(
+        Code::Unavailable,
+        format!("not ready: {}", missing.join(", ")),
+    ))
 }
 
 fn finding(what: &'static str, result: Result<String, String>) -> Finding {
     match result {
-        Ok(detail) => Finding { state: State::Ok, what, detail },
-        Err(detail) => Finding { state: State::Missing, what, detail },
+        Ok(detail) => Finding {
+            state: State::Ok,
+            what,
+            detail,
+        },
+        Err(detail) => Finding {
+            state: State::Missing,
+            what,
+            detail,
+        },
     }
 }
 
 /// The first line a program prints, or `None` if it does not run.
 fn ask(program: &str, arguments: &[&str]) -> Option<String> {
-    let output = Command::new(program).args(arguments).stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    let output = Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stderr(Stdio::null())
+        .output()
+        .ok()?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    output.status.success().then(|| text.lines().next().unwrap_or_default().trim().to_owned())
+    output
+        .status
+        .success()
+        .then(|| text.lines().next().unwrap_or_default().trim().to_owned())
 }
 
 fn rust() -> Finding {
     let wanted = env!("CARGO_PKG_RUST_VERSION");
     let found = ask("cargo", &["--version"]).and_then(|_| ask("rustc", &["--version"]));
     let result = match found {
-        None => Err(format!("not found; install Rust {wanted} or later by rustup")),
+        None => Err(format!(
+            "not found; install Rust {wanted} or later by rustup"
+        )),
         Some(version) if number(version.split(' ').nth(1).unwrap_or_default()) < number(wanted) => {
-            Err(format!("{version} is older than {wanted}: rustup update stable"))
+            Err(format!(
+                "{version} is older than {wanted}: rustup update stable"
+            ))
         }
         Some(version) => Ok(version),
     };
@@ -79,16 +112,28 @@ fn rust() -> Finding {
 /// `1.95.0` as something to compare.
 fn number(version: &str) -> Vec<u32> {
     let digits = version.split(['-', ' ']).next().unwrap_or_default();
-    let mut number: Vec<u32> = digits.split('.').map_while(|part| part.parse().ok()).collect();
+    let mut number: Vec<u32> = digits
+        .split('.')
+        .map_while(|part| part.parse().ok())
+        .collect();
     number.resize(3, 0);
     number
 }
 
 fn wasm() -> Finding {
     let by_rustup = ask("rustc", &["--print", "sysroot"]).is_some_and(|root| {
-        WASM_TARGETS.iter().all(|target| Path::new(&root).join("lib/rustlib").join(target).join("lib").is_dir())
+        WASM_TARGETS.iter().all(|target| {
+            Path::new(&root)
+                .join("lib/rustlib")
+                .join(target)
+                .join("lib")
+                .is_dir()
+        })
     });
-    let by_debian = || Path::new("/usr/lib/wasm32-wasi").is_dir() && ask("/usr/bin/rustc", &["--version"]).is_some();
+    let by_debian = || {
+        Path::new("/usr/lib/wasm32-wasi").is_dir()
+            && ask("/usr/bin/rustc", &["--version"]).is_some()
+    };
     let result = if by_rustup {
         Ok(format!("{} by rustup", WASM_TARGETS.join(" ")))
     } else if by_debian() {
@@ -100,22 +145,37 @@ fn wasm() -> Finding {
 }
 
 fn c_compiler() -> Finding {
-    let missing = || "not found, and SQLite is built from its C sources; install gcc or clang".to_owned();
+    let missing =
+        || "not found, and SQLite is built from its C sources; install gcc or clang".to_owned();
     finding("C compiler", ask("cc", &["--version"]).ok_or_else(missing))
 }
 
 fn components(manifest: &Path) -> Finding {
-    let arguments =
-        AppArgs { manifest: manifest.to_path_buf(), variables: Vec::new(), components: None, api: None };
+    let arguments = AppArgs {
+        manifest: manifest.to_path_buf(),
+        variables: Vec::new(),
+        components: None,
+        api: None,
+    };
     let result = match check::load(&arguments) {
         Err(failure) => Err(failure.to_string()),
         Ok(app) => {
             let sources = app.components.values().map(|component| &component.source);
-            let missing: Vec<_> = sources.filter(|source| !source.is_file()).map(|s| s.display().to_string()).collect();
+            let missing: Vec<_> = sources
+                .filter(|source| !source.is_file())
+                .map(|s| s.display().to_string())
+                .collect();
             if missing.is_empty() {
-                Ok(format!("{} of {} built", app.components.len(), manifest.display()))
+                Ok(format!(
+                    "{} of {} built",
+                    app.components.len(),
+                    manifest.display()
+                ))
             } else {
-                Err(format!("not built: {}; run `make wasm`", missing.join(", ")))
+                Err(format!(
+                    "not built: {}; run `make wasm`",
+                    missing.join(", ")
+                ))
             }
         }
     };
@@ -134,12 +194,18 @@ fn port(arguments: &DoctorArgs) -> Finding {
 fn state_dir(path: &Path) -> Finding {
     // Looking must not make the folder: the nearest one that is there tells whether it could be made.
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let there = absolute.ancestors().find(|folder| folder.exists()).unwrap_or(Path::new("/"));
+    let there = absolute
+        .ancestors()
+        .find(|folder| folder.exists())
+        .unwrap_or(Path::new("/"));
     let probe = there.join(format!(".stoa-doctor-{}", std::process::id()));
     let result = std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe));
     let result = match result {
         Ok(()) => Ok(format!("{} can be written", path.display())),
-        Err(error) => Err(format!("{}: {error}; use another with --state-dir", there.display())),
+        Err(error) => Err(format!(
+            "{}: {error}; use another with --state-dir",
+            there.display()
+        )),
     };
     finding("state folder", result)
 }
@@ -147,9 +213,16 @@ fn state_dir(path: &Path) -> Finding {
 fn spin() -> Finding {
     let (state, detail) = match ask("spin", &["--version"]) {
         Some(version) => (State::Ok, version),
-        None => (State::Optional, "not found; only to run the same manifest under Spin itself".to_owned()),
+        None => (
+            State::Optional,
+            "not found; only to run the same manifest under Spin itself".to_owned(),
+        ),
     };
-    Finding { state, what: "spin", detail }
+    Finding {
+        state,
+        what: "spin",
+        detail,
+    }
 }
 
 #[cfg(test)]

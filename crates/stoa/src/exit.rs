@@ -22,6 +22,8 @@ pub(crate) enum Code {
     Io = 74,
     /// Something is not permitted.
     Permission = 77,
+    /// Stopped at once, by a second Ctrl-C.
+    Interrupted = 130,
 }
 
 /// Why a command could not do its work.
@@ -33,7 +35,10 @@ pub(crate) struct Failure {
 
 impl Failure {
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        Self {
+            code,
+            message: message.into(),
+        }
     }
 
     /// For an operation on files: the kind of the error tells the code, `otherwise` where it does not.

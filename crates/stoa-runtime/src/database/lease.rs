@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rusqlite::ErrorCode;
 use rusqlite::types::Value;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::session::{BUSY_TIMEOUT, Session};
 use super::{Database, DatabaseError};
@@ -74,7 +74,8 @@ impl Lease {
         session.take_time();
         let kind = kind(session, &sql)?;
         if matches!(kind, Kind::BeginWrite | Kind::WriteAndCommit) && self.writing.is_none() {
-            self.writing = Some(self.turn().await?);
+            let writer = Arc::clone(&self.database.writer);
+            self.writing = Some(turn(writer).await?);
         }
         let result = match kind {
             Kind::Commit | Kind::WriteAndCommit => self.run_elsewhere(sql, parameters).await,
@@ -92,22 +93,6 @@ impl Lease {
             }
         }
         result
-    }
-
-    /// Waits until no other lease writes.
-    async fn turn(&self) -> Result<OwnedSemaphorePermit, DatabaseError> {
-        let writer = &self.database.writer;
-        if let Ok(permit) = Arc::clone(writer).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let turn = Arc::clone(writer).acquire_owned();
-        match tokio::time::timeout(BUSY_TIMEOUT, turn).await {
-            Ok(permit) => permit.map_err(|_| DatabaseError::CutOff),
-            Err(_) => Err(DatabaseError::Sqlite(rusqlite::Error::SqliteFailure(
-                rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
-                Some("database is locked".to_owned()),
-            ))),
-        }
     }
 
     fn run_here(
@@ -130,7 +115,7 @@ impl Lease {
     ) -> Result<Rows, DatabaseError> {
         let session = self.session.take().ok_or(DatabaseError::CutOff)?;
         // A lease of its own for the other thread: if this future is dropped meanwhile, the connection still goes back.
-        let mut away = Lease {
+        let away = Lease {
             database: Arc::clone(&self.database),
             session: Some(session),
             writing: self.writing.take(),
@@ -157,6 +142,20 @@ impl Drop for Lease {
             self.database.give_back(session);
         }
         // Only now may the next writer begin: `writing` is dropped after this.
+    }
+}
+
+/// Waits until no other lease writes.
+async fn turn(writer: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, DatabaseError> {
+    if let Ok(permit) = Arc::clone(&writer).try_acquire_owned() {
+        return Ok(permit);
+    }
+    match tokio::time::timeout(BUSY_TIMEOUT, writer.acquire_owned()).await {
+        Ok(permit) => permit.map_err(|_| DatabaseError::CutOff),
+        Err(_) => Err(DatabaseError::Sqlite(rusqlite::Error::SqliteFailure(
+            rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY),
+            Some("database is locked".to_owned()),
+        ))),
     }
 }
 

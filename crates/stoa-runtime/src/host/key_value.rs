@@ -8,7 +8,8 @@ use super::bindings::fermyon::spin::key_value::{Error, Host, HostStore};
 use crate::database::{Lease, Rows};
 
 /// A guest's open store.
-pub(crate) struct Store {
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Store {
     label: String,
     lease: Lease,
 }

@@ -8,7 +8,8 @@ use super::bindings::{fermyon::spin::sqlite as v2, spin::sqlite::sqlite as v3};
 use crate::database::{Lease, Rows};
 
 /// A guest's connection.
-pub(crate) struct Connection(Lease);
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Connection(Lease);
 
 /// What `open` may refuse with.
 enum OpenError {

@@ -32,16 +32,28 @@ impl StateDir {
     /// Makes the folder if need be, and takes it.
     pub(crate) fn hold(path: &Path) -> Result<Self, Failure> {
         let cannot = |error: std::io::Error| {
-            Failure::io(&error, Code::CannotCreate, format!("state folder {} (--state-dir)", path.display()))
+            Failure::io(
+                &error,
+                Code::CannotCreate,
+                format!("state folder {} (--state-dir)", path.display()),
+            )
         };
         fs::create_dir_all(path).map_err(cannot)?;
-        let lock = File::options().create(true).truncate(false).write(true).open(path.join("lock")).map_err(cannot)?;
+        let lock = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(path.join("lock"))
+            .map_err(cannot)?;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => return Err(taken(path)),
             Err(TryLockError::Error(error)) => return Err(cannot(error)),
         }
-        let held = Self { path: path.to_path_buf(), _lock: lock };
+        let held = Self {
+            path: path.to_path_buf(),
+            _lock: lock,
+        };
         // Left by a run that was killed: nobody answers there.
         held.retract();
         Ok(held)
@@ -73,7 +85,9 @@ impl Drop for StateDir {
 }
 
 fn taken(path: &Path) -> Failure {
-    let run = fs::read(path.join("run.json")).ok().and_then(|bytes| serde_json::from_slice::<Run>(&bytes).ok());
+    let run = fs::read(path.join("run.json"))
+        .ok()
+        .and_then(|bytes| serde_json::from_slice::<Run>(&bytes).ok());
     let who = match run {
         Some(run) => format!("process {}, which answers on {}", run.pid, run.gateway),
         None => "a process that is starting or stopping".to_owned(),
@@ -81,6 +95,8 @@ fn taken(path: &Path) -> Failure {
     let path = path.display();
     Failure::new(
         Code::Unavailable,
-        format!("state folder {path} is in use by {who}; stop that one, or give this one another --state-dir"),
+        format!(
+            "state folder {path} is in use by {who}; stop that one, or give this one another --state-dir"
+        ),
     )
 }

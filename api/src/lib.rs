@@ -1,0 +1,198 @@
+//! `openapi.yaml` (the shop) and `partners.yaml` (the third parties it is tried with), for tests to hold services against.
+//!
+//! [`Contract::check_answer`] says what is wrong with an answer: a status that is not documented, a body that does not fit.
+
+use serde_json::{Map, Value, json};
+
+/// An OpenAPI document.
+#[derive(Debug)]
+pub struct Contract {
+    document: Value,
+}
+
+/// One operation of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Operation<'a> {
+    /// In upper case.
+    pub method: &'a str,
+    /// With `{name}` for parameters.
+    pub path: &'a str,
+    /// The operation object.
+    pub object: &'a Value,
+}
+
+const METHODS: [(&str, &str); 5] = [
+    ("get", "GET"),
+    ("put", "PUT"),
+    ("post", "POST"),
+    ("delete", "DELETE"),
+    ("patch", "PATCH"),
+];
+
+impl Contract {
+    /// The shop's interface.
+    ///
+    /// # Errors
+    /// What is wrong with the YAML.
+    pub fn shop() -> Result<Self, String> {
+        Self::parse(include_str!("../openapi.yaml"))
+    }
+
+    /// The third parties' interface.
+    ///
+    /// # Errors
+    /// What is wrong with the YAML.
+    pub fn partners() -> Result<Self, String> {
+        Self::parse(include_str!("../partners.yaml"))
+    }
+
+    fn parse(text: &str) -> Result<Self, String> {
+        let document = serde_saphyr::from_str(text).map_err(|e| e.to_string())?;
+        Ok(Self { document })
+    }
+
+    /// The whole document.
+    pub fn document(&self) -> &Value {
+        &self.document
+    }
+
+    /// Every operation, by path.
+    pub fn operations(&self) -> Vec<Operation<'_>> {
+        let paths = self.document.get("paths").and_then(Value::as_object);
+        let of_path = |(path, item)| -> Vec<Operation<'_>> { operations_of(path, item) };
+        paths.into_iter().flatten().flat_map(of_path).collect()
+    }
+
+    /// The operation that a request asks for, `path` as it was sent, without its query. What is spelled out wins over
+    /// what stands for anything.
+    pub fn find(&self, method: &str, path: &str) -> Option<Operation<'_>> {
+        let fits =
+            |operation: &Operation<'_>| operation.method == method && matches(operation.path, path);
+        self.operations()
+            .into_iter()
+            .filter(fits)
+            .min_by_key(|operation| operation.path.matches('{').count())
+    }
+
+    /// What `pointer` (such as `#/components/schemas/Money`) points to, and so on until it is no reference.
+    pub fn resolve<'a>(&'a self, value: &'a Value) -> Option<&'a Value> {
+        let mut value = value;
+        // A circle would be a mistake in the document: no chain is this long.
+        for _ in 0..8 {
+            match value.get("$ref").and_then(Value::as_str) {
+                Some(pointer) => value = self.document.pointer(pointer.strip_prefix('#')?)?,
+                None => return Some(value),
+            }
+        }
+        None
+    }
+
+    /// Checks that `value` fits `schema`, which may refer to the document's components.
+    ///
+    /// # Errors
+    /// Where it does not fit and why.
+    pub fn check(&self, schema: &Value, value: &Value) -> Result<(), String> {
+        let mut root = Map::new();
+        if let Some(components) = self.document.get("components") {
+            root.insert("components".into(), components.clone());
+        }
+        root.insert("allOf".into(), json!([schema]));
+        let validator = jsonschema::draft202012::options()
+            .should_validate_formats(true)
+            .build(&Value::Object(root))
+            .map_err(|e| format!("schema: {e}"))?;
+        let faults: Vec<_> = validator
+            .iter_errors(value)
+            .map(|e| format!("{}: {e}", e.instance_path()))
+            .collect();
+        if faults.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{} in {value}", faults.join("; ")))
+        }
+    }
+
+    /// Checks an answer against what is said of its operation: the status, the content type and the body.
+    ///
+    /// # Errors
+    /// What does not fit.
+    pub fn check_answer(
+        &self,
+        method: &str,
+        path: &str,
+        status: u16,
+        content_type: Option<&str>,
+        body: &[u8],
+    ) -> Result<(), String> {
+        let place = format!("{method} {path} -> {status}");
+        let operation = self
+            .find(method, path)
+            .ok_or_else(|| format!("{place}: no such operation"))?;
+        let answers = operation.object.get("responses");
+        let answer = answers
+            .and_then(|all| all.get(status.to_string()))
+            // The default is for errors: an undocumented success is a fault.
+            .or_else(|| answers.filter(|_| status >= 400)?.get("default"))
+            .and_then(|answer| self.resolve(answer))
+            .ok_or_else(|| format!("{place}: the status is not documented"))?;
+        let Some(content) = answer.get("content").and_then(Value::as_object) else {
+            return if body.is_empty() {
+                Ok(())
+            } else {
+                Err(format!("{place}: a body where none is documented"))
+            };
+        };
+        let kind = content_type.unwrap_or_default().split(';').next();
+        let kind = kind.unwrap_or_default().trim();
+        let schema = content
+            .get(kind)
+            .and_then(|media| media.get("schema"))
+            .ok_or_else(|| format!("{place}: content type `{kind}` is not documented"))?;
+        if !kind.ends_with("json") {
+            return Ok(());
+        }
+        let value = serde_json::from_slice(body).map_err(|e| format!("{place}: {e}"))?;
+        self.check(schema, &value)
+            .map_err(|fault| format!("{place}: {fault}"))
+    }
+}
+
+fn operations_of<'a>(path: &'a str, item: &'a Value) -> Vec<Operation<'a>> {
+    METHODS
+        .iter()
+        .filter_map(|(key, method)| {
+            Some(Operation {
+                method,
+                path,
+                object: item.get(key)?,
+            })
+        })
+        .collect()
+}
+
+fn matches(pattern: &str, path: &str) -> bool {
+    let mut sent = path.split('/');
+    let all = pattern.split('/').all(|expected| match sent.next() {
+        Some(segment) if expected.starts_with('{') => !segment.is_empty(),
+        Some(segment) => segment == expected,
+        None => false,
+    });
+    all && sent.next().is_none()
+}
+
+impl<'a> Operation<'a> {
+    /// `METHOD /path`.
+    pub fn name(&self) -> String {
+        format!("{} {}", self.method, self.path)
+    }
+
+    /// The service it belongs to.
+    pub fn tag(&self) -> Option<&'a str> {
+        self.object.pointer("/tags/0").and_then(Value::as_str)
+    }
+
+    /// Whether it is for other services only.
+    pub fn is_internal(&self) -> bool {
+        self.object.get("x-internal") == Some(&Value::Bool(true))
+    }
+}

@@ -1,0 +1,151 @@
+//! Routes, decoding, who is asked what, and which rule answers with which status.
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use stoa_service::outbound::Outbound;
+use stoa_service::route::{Answer, Route, json, no_content};
+use stoa_service::sql::Database;
+use stoa_service::{Problem, Request, log, time, token};
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::domain::{self, Cart, Kept, MAX_QUANTITY};
+use crate::ports::{self, Prices};
+use crate::store;
+
+/// The service's name.
+pub const SERVICE: &str = "cart";
+
+/// What the handlers work with.
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// The database.
+    pub db: Box<dyn Database>,
+    /// Calls to product, inventory and user.
+    pub outbound: Box<dyn Outbound>,
+    /// Where money is computed.
+    pub prices: Box<dyn Prices>,
+}
+
+/// Every route of this service.
+pub const ROUTES: &[Route<App>] = &[
+    Route::new(Method::GET, "/cart", show),
+    Route::new(Method::DELETE, "/cart", clear),
+    Route::new(Method::PUT, "/cart/items/{sku}", put_item),
+    Route::new(Method::DELETE, "/cart/items/{sku}", remove_item),
+    Route::new(Method::DELETE, "/internal/carts/{user_id}", clear_of_user),
+];
+
+fn user(app: &App, request: &Request) -> Result<Uuid, Problem> {
+    let claims = token::verify(&*app.db, &*app.outbound, &app.config.user_url, request)?;
+    Ok(claims.sub)
+}
+
+fn show(app: &App, request: &Request) -> Answer {
+    let user_id = user(app, request)?;
+    request.query([])?;
+    let mut kept = store::items(&*app.db, user_id)?;
+    let mut prices_as_of = None;
+    if !kept.is_empty() {
+        let skus: Vec<&str> = kept.iter().map(|item| item.sku.as_str()).collect();
+        let url = &app.config.product_url;
+        match ports::products(&*app.outbound, request.context(), url, &skus) {
+            Ok(products) => domain::refresh(&mut kept, &products),
+            Err(problem) => {
+                let fields = serde_json::json!({"detail": problem.detail()});
+                log::warn(request.context(), "shows the prices it has kept", fields);
+                prices_as_of = domain::oldest(&kept);
+            }
+        }
+    }
+    let cart = price(app, &kept)?;
+    json(
+        StatusCode::OK,
+        &Cart {
+            prices_as_of,
+            ..cart
+        },
+    )
+}
+
+fn price(app: &App, kept: &[Kept]) -> Result<Cart, Problem> {
+    domain::price(kept, &*app.prices).map_err(|error| {
+        Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the cart cannot be priced",
+        )
+        .caused_by(error.to_string())
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PutItem {
+    quantity: u32,
+}
+
+fn put_item(app: &App, request: &Request) -> Answer {
+    let user_id = user(app, request)?;
+    request.query([])?;
+    let PutItem { quantity } = request.json()?;
+    if !(1..=MAX_QUANTITY).contains(&quantity) {
+        return Err(Problem::invalid(format!(
+            "quantity: {quantity} is not between 1 and {MAX_QUANTITY}"
+        )));
+    }
+    let sku = request.param("sku");
+    let unknown = || {
+        let sku = stoa_service::id::shorten(sku);
+        Problem::not_found(format!("sku: `{sku}` is not in the catalogue"))
+    };
+    if !domain::is_sku(sku) {
+        return Err(unknown());
+    }
+    let (outbound, context) = (&*app.outbound, request.context());
+    let product = ports::products(outbound, context, &app.config.product_url, &[sku])?
+        .into_iter()
+        .find(|product| product.sku == sku)
+        .ok_or_else(unknown)?;
+    let available = ports::available(outbound, context, &app.config.inventory_url, sku)?;
+    if i64::from(quantity) > available {
+        return Err(Problem::conflict(
+            "insufficient_stock",
+            format!("quantity: {quantity} of `{sku}` asked for, {available} available"),
+        )
+        .with("sku", sku)
+        .with("quantity", quantity)
+        .with("available", available));
+    }
+    let now = time::now();
+    let item = Kept {
+        sku: product.sku,
+        quantity,
+        name: product.name,
+        price: product.price,
+        seen_at: now,
+    };
+    // Priced before it is put in: a request that fails changes nothing.
+    let shown = price(app, std::slice::from_ref(&item))?;
+    store::put(&*app.db, user_id, &item, now)?;
+    json(StatusCode::OK, &shown.items.first())
+}
+
+fn remove_item(app: &App, request: &Request) -> Answer {
+    let user_id = user(app, request)?;
+    store::remove(&*app.db, user_id, request.param("sku"))?;
+    no_content()
+}
+
+fn clear(app: &App, request: &Request) -> Answer {
+    let user_id = user(app, request)?;
+    store::clear(&*app.db, user_id)?;
+    no_content()
+}
+
+/// For order, once it has ordered what is in.
+fn clear_of_user(app: &App, request: &Request) -> Answer {
+    store::clear(&*app.db, request.id_param("user_id")?)?;
+    no_content()
+}

@@ -1,0 +1,106 @@
+//! The carts over SQL: a row an item, so that writers of one cart meet in a row and not in a document.
+
+use stoa_service::money::Money;
+use stoa_service::problem::Problem;
+use stoa_service::sql::{Database, Row, Schema, SqlError, Step, transaction};
+use stoa_service::time::Millis;
+use stoa_service::{jwks_table, params};
+use uuid::Uuid;
+
+use crate::domain::{Kept, MAX_ITEMS};
+
+/// The tables of this service.
+pub const SCHEMA: Schema = Schema {
+    service: "cart",
+    migrations: &[&[
+        Step::Sql(
+            "CREATE TABLE cart_items (user_id TEXT NOT NULL, sku TEXT NOT NULL, quantity BIGINT NOT NULL,
+             name TEXT NOT NULL, amount BIGINT, currency TEXT, seen_at BIGINT NOT NULL, added_at BIGINT NOT NULL,
+             PRIMARY KEY (user_id, sku))",
+        ),
+        Step::Sql(jwks_table!("cart")),
+    ]],
+};
+
+/// What [`items`] runs.
+pub const ITEMS: &str =
+    "SELECT sku, quantity, name, amount, currency, seen_at FROM cart_items WHERE user_id = $1
+     ORDER BY added_at, sku";
+
+/// The items of a user's cart, oldest first.
+pub fn items(db: &dyn Database, user_id: Uuid) -> Result<Vec<Kept>, SqlError> {
+    db.execute(ITEMS, params![user_id])?.map(kept)
+}
+
+fn kept(row: Row<'_>) -> Result<Kept, SqlError> {
+    let price = match (row.get::<Option<i64>>(3)?, row.get::<Option<String>>(4)?) {
+        (Some(amount), Some(currency)) => Some(Money {
+            amount,
+            currency: currency
+                .parse()
+                .map_err(|e| SqlError::Other(format!("cart_items: {e}")))?,
+        }),
+        _ => None,
+    };
+    Ok(Kept {
+        sku: row.get(0)?,
+        quantity: row.get(1)?,
+        name: row.get(2)?,
+        price,
+        seen_at: row.get(5)?,
+    })
+}
+
+/// Puts an item in, or changes the one that is there. 409 `cart_full` where it would be one too many.
+pub fn put(db: &dyn Database, user_id: Uuid, item: &Kept, now: Millis) -> Result<(), Problem> {
+    transaction(db, || {
+        let others: i64 = db
+            .execute(
+                "SELECT COUNT(*) FROM cart_items WHERE user_id = $1 AND sku <> $2",
+                params![user_id, &item.sku],
+            )?
+            .one(|row| row.get(0))?
+            .unwrap_or(0);
+        if usize::try_from(others).is_ok_and(|others| others >= MAX_ITEMS) {
+            return Err(Problem::conflict(
+                "cart_full",
+                format!("sku: the cart holds {MAX_ITEMS} items, which is the most"),
+            ));
+        }
+        db.execute(
+            "INSERT INTO cart_items (user_id, sku, quantity, name, amount, currency, seen_at, added_at)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+             ON CONFLICT (user_id, sku) DO UPDATE SET quantity = excluded.quantity, name = excluded.name,
+             amount = excluded.amount, currency = excluded.currency, seen_at = excluded.seen_at",
+            params![
+                user_id,
+                &item.sku,
+                item.quantity,
+                &item.name,
+                item.price.map(|price| price.amount),
+                item.price.map(|price| price.currency.code()),
+                item.seen_at,
+                now
+            ],
+        )?;
+        Ok(())
+    })
+}
+
+/// Takes an item out; nothing happens where it is not in.
+pub fn remove(db: &dyn Database, user_id: Uuid, sku: &str) -> Result<(), SqlError> {
+    db.execute(
+        "DELETE FROM cart_items WHERE user_id = $1 AND sku = $2",
+        params![user_id, sku],
+    )
+    .map(drop)
+}
+
+/// Takes all items out.
+pub fn clear(db: &dyn Database, user_id: Uuid) -> Result<(), SqlError> {
+    db.execute(
+        "DELETE FROM cart_items WHERE user_id = $1",
+        params![user_id],
+    )
+    .map(drop)
+}

@@ -1,0 +1,490 @@
+//! The service's routes over a real SQLite, with product, inventory and user played by the test and money computed by
+//! pricing's own rules.
+#![expect(clippy::unwrap_used, reason = "what a test cannot have fails it")]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use cart::config::Config;
+use cart::http::{App, ROUTES, SERVICE};
+use cart::ports::{Line, PriceError, Prices, Quote};
+use cart::store::SCHEMA;
+use http::Method;
+use pricing::rules;
+use serde_json::{Value, json};
+use stoa_service::money::Money;
+use stoa_service::outbound::{CallError, Reply};
+use stoa_service::params;
+use stoa_service::route;
+use stoa_service::sql::Database as _;
+use stoa_service::testing::{FakeOutbound, Issuer, Sqlite, reply, request};
+use uuid::Uuid;
+
+/// pricing's rules without the component around them.
+struct Rules;
+
+impl Prices for Rules {
+    fn quote(&self, lines: &[Line<'_>]) -> Result<Quote, PriceError> {
+        let lines = lines
+            .iter()
+            .map(|line| rules::Line {
+                sku: line.sku.to_owned(),
+                quantity: line.quantity,
+                unit_price: Some(rules::Money {
+                    amount: line.unit_price.amount.unsigned_abs(),
+                    currency: line.unit_price.currency.to_string(),
+                }),
+            })
+            .collect();
+        let priced = rules::quote(lines).map_err(|error| match error {
+            rules::QuoteError::MixedCurrencies => PriceError::MixedCurrencies,
+            rules::QuoteError::Overflow => PriceError::Overflow,
+            other => PriceError::Broken(format!("{other:?}")),
+        })?;
+        Ok(Quote {
+            line_totals: priced.lines.iter().map(|line| money(&line.total)).collect(),
+            total: money(&priced.total),
+        })
+    }
+}
+
+fn money(money: &rules::Money) -> Money {
+    Money {
+        amount: money.amount.try_into().unwrap(),
+        currency: money.currency.parse().unwrap(),
+    }
+}
+
+/// A: 250 cents, 10 in stock. B: 1000 cents, 5. C: no price, 5. D: in US dollars, 5. E: the highest price, 5.
+/// F: not stocked. I0 to I99: 100 cents, 5.
+fn product(sku: &str) -> Option<Value> {
+    let price = match sku {
+        "A" => json!({"amount": 250, "currency": "EUR"}),
+        "B" | "F" => json!({"amount": 1000, "currency": "EUR"}),
+        "C" => Value::Null,
+        "D" => json!({"amount": 300, "currency": "USD"}),
+        "E" => json!({"amount": 999_999_999_999_999_u64, "currency": "EUR"}),
+        _ if sku.starts_with('I') => json!({"amount": 100, "currency": "EUR"}),
+        _ => return None,
+    };
+    Some(
+        json!({"product_id": "x", "sku": sku, "name": format!("Thing {sku}"), "description": "d",
+        "category": "c", "image": "/i.svg", "price": price}),
+    )
+}
+
+#[derive(Default)]
+struct Down {
+    product: AtomicBool,
+    inventory: AtomicBool,
+}
+
+struct Shop {
+    sqlite: Sqlite,
+    down: Arc<Down>,
+    outbound: Arc<FakeOutbound>,
+    issuer: Issuer,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let (sqlite, issuer) = (Sqlite::new(), Issuer::new("k1", 1));
+        SCHEMA.ensure(&sqlite.connect()).unwrap();
+        let (down, jwks) = (Arc::new(Down::default()), issuer.jwks());
+        let state = Arc::clone(&down);
+        let outbound = FakeOutbound::new(move |call| answer(&state, &jwks, &call.url));
+        Self {
+            sqlite,
+            down,
+            outbound: Arc::new(outbound),
+            issuer,
+        }
+    }
+
+    fn call_with(&self, token: &str, method: Method, uri: &str, body: &str) -> (u16, Value) {
+        let app = App {
+            config: Config::read(&|name| Some(format!("http://{}", name.trim_end_matches("_url"))))
+                .unwrap(),
+            db: Box::new(self.sqlite.connect()),
+            outbound: Box::new(Arc::clone(&self.outbound)),
+            prices: Box::new(Rules),
+        };
+        let header = format!("Bearer {token}");
+        let headers = [
+            ("authorization", header.as_str()),
+            ("x-shop-version", "v2"),
+            ("x-request-id", "r1"),
+        ];
+        let response = route::dispatch(ROUTES, &app, request(SERVICE, method, uri, &headers, body));
+        let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
+        (response.status().as_u16(), body)
+    }
+
+    fn call(&self, user: Uuid, method: Method, uri: &str, body: &Value) -> (u16, Value) {
+        let token = self.issuer.token(user, 60);
+        self.call_with(&token, method, uri, &body.to_string())
+    }
+
+    fn put(&self, user: Uuid, sku: &str, quantity: impl Into<Value>) -> (u16, Value) {
+        let body = json!({"quantity": quantity.into()});
+        self.call(user, Method::PUT, &format!("/cart/items/{sku}"), &body)
+    }
+
+    fn cart(&self, user: Uuid) -> Value {
+        let (status, cart) = self.call(user, Method::GET, "/cart", &Value::Null);
+        assert_eq!(status, 200, "{cart}");
+        cart
+    }
+
+    fn delete(&self, user: Uuid, uri: &str) -> u16 {
+        self.call(user, Method::DELETE, uri, &Value::Null).0
+    }
+}
+
+fn answer(down: &Down, jwks: &Value, url: &str) -> Result<Reply, CallError> {
+    if url == "http://user/user/jwks" {
+        return reply(200, jwks.clone());
+    }
+    if let Some(skus) = url.strip_prefix("http://product/product?sku=") {
+        if down.product.load(Ordering::SeqCst) {
+            return reply(503, json!({"code": "unavailable"}));
+        }
+        let items: Vec<_> = skus.split(',').filter_map(product).collect();
+        return reply(200, json!({"items": items, "next_page_token": null}));
+    }
+    if let Some(sku) = url.strip_prefix("http://inventory/items/") {
+        if down.inventory.load(Ordering::SeqCst) {
+            return Err(CallError::Lost("time is over".into()));
+        }
+        let available = if sku == "A" { 10 } else { 5 };
+        return if sku == "F" {
+            reply(404, json!({"code": "not_found"}))
+        } else {
+            reply(
+                200,
+                json!({"sku": sku, "on_hand": 12, "reserved": 2, "available": available}),
+            )
+        };
+    }
+    Err(CallError::NotSent(format!("{url} was not expected")))
+}
+
+fn eur(amount: u64) -> Value {
+    json!({"amount": amount, "currency": "EUR"})
+}
+
+#[test]
+fn a_cart_shows_what_is_in_and_what_it_costs() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    assert_eq!(
+        shop.cart(ann),
+        json!({"items": [], "total": null, "unpriced": []})
+    );
+    let (status, item) = shop.put(ann, "A", 3);
+    let line = json!({"sku": "A", "name": "Thing A", "quantity": 3, "unit_price": eur(250), "line_total": eur(750)});
+    assert_eq!((status, &item), (200, &line));
+    shop.put(ann, "B", 1);
+    shop.put(ann, "C", 2);
+    let cart = shop.cart(ann);
+    assert_eq!(cart["items"][0], line);
+    assert_eq!(
+        cart["items"][2],
+        json!({"sku": "C", "name": "Thing C", "quantity": 2, "unit_price": null, "line_total": null})
+    );
+    assert_eq!(
+        (&cart["total"], &cart["unpriced"]),
+        (&eur(1750), &json!(["C"]))
+    );
+    assert_eq!(cart.get("prices_as_of"), None);
+}
+
+#[test]
+fn putting_again_replaces_and_keeps_the_place() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    shop.put(ann, "B", 1);
+    shop.put(ann, "A", 1);
+    shop.put(ann, "B", 4);
+    let cart = shop.cart(ann);
+    assert_eq!(cart["items"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        (&cart["items"][0]["sku"], &cart["items"][0]["quantity"]),
+        (&json!("B"), &json!(4))
+    );
+}
+
+#[test]
+fn product_is_asked_once_for_a_whole_cart_and_headers_travel_on() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    shop.put(ann, "A", 1);
+    shop.put(ann, "B", 1);
+    let before = shop.outbound.sent().len();
+    shop.cart(ann);
+    let calls = shop.outbound.calls().split_off(before);
+    let urls: Vec<_> = calls.iter().map(|call| call.url.as_str()).collect();
+    assert_eq!(urls, ["http://product/product?sku=A,B"]);
+    assert_eq!(calls[0].headers["x-shop-version"], "v2");
+    assert_eq!(calls[0].headers["x-request-id"], "r1");
+    assert!(!calls[0].headers.contains_key("authorization"));
+}
+
+#[test]
+fn more_than_is_available_is_refused_and_changes_nothing() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    shop.put(ann, "A", 1);
+    for (sku, quantity, available) in [("A", 11, 10), ("F", 1, 0)] {
+        let (status, problem) = shop.put(ann, sku, quantity);
+        assert_eq!(
+            (status, &problem["code"]),
+            (409, &json!("insufficient_stock"))
+        );
+        assert_eq!(
+            (&problem["sku"], &problem["quantity"], &problem["available"]),
+            (&json!(sku), &json!(quantity), &json!(available))
+        );
+    }
+    let cart = shop.cart(ann);
+    assert_eq!(
+        (&cart["items"][0]["quantity"], &cart["total"]),
+        (&json!(1), &eur(250))
+    );
+    assert_eq!(shop.put(ann, "A", 10).0, 200);
+}
+
+#[test]
+fn bad_input_is_refused_and_changes_nothing() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    for quantity in [
+        json!(0),
+        json!(100),
+        json!(-1),
+        json!(1.5),
+        json!("1"),
+        Value::Null,
+        json!(4_294_967_297_u64),
+        json!(1e300),
+    ] {
+        assert_eq!(shop.put(ann, "A", quantity.clone()).0, 422, "{quantity}");
+    }
+    let token = shop.issuer.token(ann, 60);
+    for (body, expected) in [
+        (r#"{"quantity":1,"price":0}"#, 422),
+        (r#"{"quantity":1,"quantity":2}"#, 422),
+        ("{}", 422),
+        ("[]", 422),
+        ("", 400),
+        ("{", 400),
+    ] {
+        let (status, _) = shop.call_with(&token, Method::PUT, "/cart/items/A", body);
+        assert_eq!(status, expected, "{body}");
+    }
+    for sku in ["NONE", "a%20b", "A%2CB", "%F0%9F%8D%95", &"x".repeat(65)] {
+        let (status, problem) = shop.put(ann, sku, 1);
+        assert_eq!(
+            (status, &problem["code"]),
+            (404, &json!("not_found")),
+            "{sku}"
+        );
+    }
+    let (status, _) = shop.call(ann, Method::GET, "/cart?x=1", &Value::Null);
+    assert_eq!(status, 400);
+    assert_eq!(shop.cart(ann)["items"], json!([]));
+}
+
+#[test]
+fn every_cart_is_its_owners_alone() {
+    let (shop, ann, bob) = (Shop::new(), Uuid::now_v7(), Uuid::now_v7());
+    shop.put(ann, "A", 1);
+    shop.put(bob, "B", 2);
+    assert_eq!(shop.delete(bob, "/cart/items/A"), 204);
+    assert_eq!(shop.delete(bob, "/cart"), 204);
+    assert_eq!(shop.cart(ann)["items"][0]["sku"], "A");
+    assert_eq!(shop.cart(bob)["items"], json!([]));
+    let expired = shop.issuer.token(ann, -60);
+    let forged = Issuer::new("k1", 2).token(ann, 60);
+    for token in ["", "x", &expired, &forged] {
+        for (method, uri) in [
+            (Method::GET, "/cart"),
+            (Method::DELETE, "/cart"),
+            (Method::PUT, "/cart/items/A"),
+            (Method::DELETE, "/cart/items/A"),
+        ] {
+            let (status, _) = shop.call_with(token, method, uri, r#"{"quantity":5}"#);
+            assert_eq!(status, 401);
+        }
+    }
+    assert_eq!(shop.cart(ann)["items"][0]["quantity"], 1);
+}
+
+#[test]
+fn deleting_what_is_not_there_is_fine() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    shop.put(ann, "A", 1);
+    shop.put(ann, "B", 1);
+    for _ in 0..2 {
+        assert_eq!(shop.delete(ann, "/cart/items/A"), 204);
+    }
+    assert_eq!(shop.cart(ann)["items"].as_array().unwrap().len(), 1);
+    for _ in 0..2 {
+        assert_eq!(shop.delete(ann, "/cart"), 204);
+    }
+    assert_eq!(shop.cart(ann)["items"], json!([]));
+}
+
+#[test]
+fn order_empties_the_cart_of_one_user() {
+    let (shop, ann, bob) = (Shop::new(), Uuid::now_v7(), Uuid::now_v7());
+    shop.put(ann, "A", 1);
+    shop.put(bob, "A", 1);
+    for (user, status) in [
+        (ann.to_string(), 204),
+        (ann.to_string(), 204),
+        ("x".to_owned(), 404),
+        (bob.to_string().to_uppercase(), 404),
+    ] {
+        let uri = format!("/internal/carts/{user}");
+        assert_eq!(shop.call_with("", Method::DELETE, &uri, "").0, status);
+    }
+    assert_eq!(shop.cart(ann)["items"], json!([]));
+    assert_eq!(shop.cart(bob)["items"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_cart_outlives_product_with_the_prices_of_the_time() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    shop.put(ann, "A", 2);
+    shop.put(ann, "C", 1);
+    let db = shop.sqlite.connect();
+    db.execute(
+        "UPDATE cart_items SET seen_at = $1 WHERE sku = $2",
+        params![1_766_000_000_000_i64, "A"],
+    )
+    .unwrap();
+    shop.down.product.store(true, Ordering::SeqCst);
+    let cart = shop.cart(ann);
+    assert_eq!(
+        (&cart["total"], &cart["unpriced"]),
+        (&eur(500), &json!(["C"]))
+    );
+    assert_eq!(cart["prices_as_of"], "2025-12-17T19:33:20Z");
+    shop.down.product.store(false, Ordering::SeqCst);
+    assert_eq!(shop.cart(ann).get("prices_as_of"), None);
+}
+
+#[test]
+fn shows_the_price_of_now_and_none_for_what_is_gone_from_the_catalogue() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    shop.put(ann, "A", 2);
+    shop.put(ann, "B", 1);
+    let db = shop.sqlite.connect();
+    db.execute(
+        "UPDATE cart_items SET amount = $1, name = $2 WHERE sku = $3",
+        params![1_i64, "Old", "A"],
+    )
+    .unwrap();
+    db.execute(
+        "UPDATE cart_items SET sku = $1, name = $2 WHERE sku = $3",
+        params!["GONE", "Gone", "B"],
+    )
+    .unwrap();
+    let cart = shop.cart(ann);
+    assert_eq!(cart["items"][0]["name"], "Thing A");
+    assert_eq!(
+        (&cart["total"], &cart["unpriced"]),
+        (&eur(500), &json!(["GONE"]))
+    );
+    assert_eq!(cart["items"][1]["name"], "Gone");
+}
+
+#[test]
+fn nothing_is_put_in_while_product_or_inventory_is_down() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    for down in [&shop.down.product, &shop.down.inventory] {
+        down.store(true, Ordering::SeqCst);
+        let (status, problem) = shop.put(ann, "A", 1);
+        assert_eq!((status, &problem["code"]), (503, &json!("unavailable")));
+        down.store(false, Ordering::SeqCst);
+    }
+    assert_eq!(shop.cart(ann)["items"], json!([]));
+}
+
+#[test]
+fn where_there_is_no_sum_each_line_keeps_its_own() {
+    let shop = Shop::new();
+    for (other, line_total) in [
+        ("D", json!({"amount": 600, "currency": "USD"})),
+        ("E", Value::Null),
+    ] {
+        let user = Uuid::now_v7();
+        shop.put(user, "A", 1);
+        assert_eq!(shop.put(user, other, 2).1["line_total"], line_total);
+        let cart = shop.cart(user);
+        assert_eq!(cart["total"], Value::Null);
+        assert_eq!(cart["items"][0]["line_total"], eur(250));
+        assert_eq!(cart["items"][1]["line_total"], line_total);
+        assert_eq!(cart["unpriced"], json!([]));
+    }
+}
+
+#[test]
+fn holds_fifty_items_and_not_one_more_whoever_comes_first() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    let statuses: Vec<(u16, Value)> = std::thread::scope(|scope| {
+        let (shop, threads) = (&shop, 0..6);
+        let threads: Vec<_> = threads
+            .map(|t| {
+                scope.spawn(move || {
+                    (0..10)
+                        .map(|i| shop.put(ann, &format!("I{}", t * 10 + i), 1))
+                        .collect::<Vec<_>>()
+                })
+            })
+            .collect();
+        threads
+            .into_iter()
+            .flat_map(|t| t.join().unwrap())
+            .collect()
+    });
+    let full = statuses.iter().filter(|(status, _)| *status == 409);
+    assert!(full.clone().all(|(_, p)| p["code"] == "cart_full"));
+    assert_eq!(full.count(), 10);
+    let cart = shop.cart(ann);
+    assert_eq!(cart["items"].as_array().unwrap().len(), 50);
+    assert_eq!(cart["total"], eur(5000));
+    // A full cart still changes.
+    let sku = cart["items"][7]["sku"].as_str().unwrap();
+    assert_eq!(shop.put(ann, sku, 2).0, 200);
+}
+
+#[test]
+fn writers_of_one_item_leave_one_row_with_what_one_of_them_wrote() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    std::thread::scope(|scope| {
+        for quantity in 1..=10 {
+            let shop = &shop;
+            scope.spawn(move || assert_eq!(shop.put(ann, "A", quantity).0, 200));
+        }
+    });
+    let cart = shop.cart(ann);
+    assert_eq!(cart["items"].as_array().unwrap().len(), 1);
+    let quantity = cart["items"][0]["quantity"].as_u64().unwrap();
+    assert_eq!(cart["total"], eur(250 * quantity));
+}
+
+#[test]
+fn a_cart_is_read_by_index() {
+    let shop = Shop::new();
+    let plan = shop
+        .sqlite
+        .connect()
+        .execute(
+            &format!("EXPLAIN QUERY PLAN {}", cart::store::ITEMS),
+            params!["x"],
+        )
+        .unwrap();
+    let plan: Vec<String> = plan.map(|row| row.get(3)).unwrap();
+    assert!(
+        plan.iter().any(|step| step.starts_with("SEARCH"))
+            && !plan.iter().any(|s| s.starts_with("SCAN")),
+        "{plan:?}"
+    );
+}

@@ -1,0 +1,132 @@
+//! Validated settings.
+
+use stoa_service::settings::{Faults, Settings};
+use stoa_service::time::Millis;
+
+use crate::domain::Step;
+use crate::saga::Side;
+
+/// How long a driver has an order to itself: longer than a request may last (30 s), so that whoever takes the order over
+/// finds no live driver, and no call of one still on its way.
+pub const DEFAULT_LEASE_SECONDS: u32 = 60;
+/// After this long an order whose charge is undecided is resolved towards cancellation.
+pub const DEFAULT_MAX_PENDING_SECONDS: u32 = 900;
+
+/// The settings of this service.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Base URLs of the services it calls, each named `<service>_url`.
+    pub product_url: String,
+    /// `cart_url`
+    pub cart_url: String,
+    /// `payment_url`
+    pub payment_url: String,
+    /// `user_url`
+    pub user_url: String,
+    /// `inventory_url`
+    pub inventory_url: String,
+    /// `shipping_url`
+    pub shipping_url: String,
+    /// `notification_url`
+    pub notification_url: String,
+    /// `order_lease_seconds`, 31 to 3,600.
+    pub lease_seconds: u32,
+    /// `max_pending_seconds`, 60 to 82,800.
+    pub max_pending_seconds: u32,
+    /// `fail_at`, such as `charging:after`: there the component dies. For tests of recovery only; empty in a shop.
+    pub fail_at: Option<(Step, Side)>,
+}
+
+impl Config {
+    /// Reads the settings from a source of variables.
+    pub fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
+        let mut settings = Settings::new(source);
+        let fail_at = settings.optional("fail_at").and_then(|text| {
+            let point = fail_point(&text);
+            if point.is_none() {
+                settings.fault(format!(
+                    "variable fail_at: `{text}` is not a step and `before` or `after`, such as `charging:after`"
+                ));
+            }
+            point
+        });
+        let config = Self {
+            product_url: settings.url("product_url"),
+            cart_url: settings.url("cart_url"),
+            payment_url: settings.url("payment_url"),
+            user_url: settings.url("user_url"),
+            inventory_url: settings.url("inventory_url"),
+            shipping_url: settings.url("shipping_url"),
+            notification_url: settings.url("notification_url"),
+            lease_seconds: settings.number(
+                "order_lease_seconds",
+                DEFAULT_LEASE_SECONDS,
+                31..=3_600,
+            ),
+            max_pending_seconds: settings.number(
+                "max_pending_seconds",
+                DEFAULT_MAX_PENDING_SECONDS,
+                60..=82_800,
+            ),
+            fail_at,
+        };
+        settings.finish(config)
+    }
+
+    /// The lease in milliseconds.
+    pub fn lease(&self) -> Millis {
+        Millis::from(self.lease_seconds) * 1000
+    }
+
+    /// How long a reservation has to hold, in seconds: past the last moment at which this order may still be charged.
+    pub fn hold_seconds(&self) -> u32 {
+        self.max_pending_seconds + self.lease_seconds
+    }
+}
+
+fn fail_point(text: &str) -> Option<(Step, Side)> {
+    let (step, side) = text.split_once(':')?;
+    let side = match side {
+        "before" => Side::Before,
+        "after" => Side::After,
+        _ => return None,
+    };
+    Some((Step::from_word(step)?, side))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(extra: &'static [(&str, &str)]) -> Result<Config, Faults> {
+        Config::read(&|name| {
+            let given = extra.iter().find(|(n, _)| *n == name);
+            given.map(|(_, v)| (*v).to_owned()).or_else(|| {
+                name.ends_with("_url")
+                    .then(|| format!("http://{}.spin.internal", name.trim_end_matches("_url")))
+            })
+        })
+    }
+
+    #[test]
+    fn a_fail_point_is_a_step_and_a_side() {
+        assert_eq!(read(&[]).unwrap().fail_at, None);
+        assert_eq!(
+            read(&[("fail_at", "charging:after")]).unwrap().fail_at,
+            Some((Step::Charging, Side::After))
+        );
+        for bad in [
+            &[("fail_at", "charging")],
+            &[("fail_at", "x:after")],
+            &[("fail_at", "charging:during")],
+        ] {
+            assert!(read(bad).unwrap_err().to_string().contains("fail_at"));
+        }
+    }
+
+    #[test]
+    fn a_lease_that_a_request_can_outlive_is_refused() {
+        assert!(read(&[("order_lease_seconds", "30")]).is_err());
+        assert_eq!(read(&[]).unwrap().lease(), 60_000);
+    }
+}

@@ -1,0 +1,376 @@
+//! Routes, decoding, and which end of the saga answers with which status.
+
+use std::cell::Cell;
+
+use http::{Method, StatusCode};
+use stoa_service::idempotency::{self, Key, Policy, fingerprint};
+use stoa_service::outbound::Outbound;
+use stoa_service::page::{self, Page};
+use stoa_service::route::{Answer, Route, json};
+use stoa_service::sql::{Database, SqlError};
+use stoa_service::time::Millis;
+use stoa_service::token::{self, Claims};
+use stoa_service::{Context, Problem, Request, id, log, outbox};
+
+use crate::config::Config;
+use crate::domain::{Customer, Direction, Item, Order, Status, Step};
+use crate::draft::{self, Draft, Line};
+use crate::ports::{self, Asked, PriceError, Prices};
+use crate::saga::{self, Side, Stop};
+use crate::view::{self, InsideView, View};
+use crate::{steps, store};
+
+/// The service's name.
+pub const SERVICE: &str = "order";
+
+/// What the handlers work with.
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// The database.
+    pub db: Box<dyn Database>,
+    /// Calls to the other services.
+    pub outbound: Box<dyn Outbound>,
+    /// Where money is computed.
+    pub prices: Box<dyn Prices>,
+    /// The wall clock; a test has its own.
+    pub clock: Box<dyn Fn() -> Millis>,
+    /// Called around each step's call. A test may stop the driver there by not returning; otherwise it does nothing.
+    pub fail: Box<dyn Fn(Step, Side)>,
+    /// Whether this request wrote to the outbox.
+    pub wrote: Cell<bool>,
+}
+
+impl App {
+    /// Now.
+    pub fn now(&self) -> Millis {
+        (self.clock)()
+    }
+
+    /// To be called when the client has its answer: sends what the request wrote to the outbox.
+    pub fn after_the_answer(&self, context: &Context) {
+        if !self.wrote.replace(false) {
+            return;
+        }
+        let url = &self.config.notification_url;
+        if let Err(error) = outbox::flush(&*self.db, &*self.outbound, url, context) {
+            let fields = serde_json::json!({"cause": error.to_string()});
+            log::warn(context, "the outbox was not flushed", fields);
+        }
+    }
+}
+
+/// Every route of this service.
+pub const ROUTES: &[Route<App>] = &[
+    Route::new(Method::POST, "/order", submit),
+    Route::new(Method::GET, "/order", list),
+    Route::new(Method::GET, "/order/{order_id}", show),
+    Route::new(Method::POST, "/order/{order_id}/cancel", cancel),
+    Route::new(Method::GET, "/internal/orders", list_all),
+    Route::new(Method::POST, "/internal/orders/recover", recover),
+    Route::new(Method::POST, "/internal/orders/outbox", flush),
+];
+
+fn claims(app: &App, request: &Request) -> Result<Claims, Problem> {
+    token::verify(&*app.db, &*app.outbound, &app.config.user_url, request)
+}
+
+fn submit(app: &App, request: &Request) -> Answer {
+    let claims = claims(app, request)?;
+    request.query([])?;
+    let owner = claims.sub.to_string();
+    let key = Key {
+        owner: &owner,
+        key: request.idempotency_key()?,
+        fingerprint: fingerprint(request),
+    };
+    let draft = draft::read(request)?;
+    idempotency::once(&*app.db, request, &key, Policy::default(), || {
+        place(app, request, claims, &key, draft)
+    })
+}
+
+/// Makes the order of `key`, or goes on with the one there is.
+fn place(app: &App, request: &Request, claims: Claims, key: &Key<'_>, draft: Draft) -> Answer {
+    let context = request.context();
+    if let Some(order) = store::by_key(&*app.db, claims.sub, key.key)? {
+        return again(app, context, order, key);
+    }
+    let order = price(app, request, claims, key, draft)?;
+    match store::create(&*app.db, &order) {
+        Ok(()) => view::answer(drive(app, context, order, true)?),
+        // A repeat that took over the key meanwhile was faster.
+        Err(SqlError::Duplicate(_)) => Err(in_progress(&order)),
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn again(app: &App, context: &Context, mut order: Order, key: &Key<'_>) -> Answer {
+    if order.fingerprint != key.fingerprint {
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "Idempotency-Key: was used for another request; use a new key for a new request",
+        ));
+    }
+    if order.status == Status::Pending {
+        if !saga::take(app, &mut order)? {
+            return Err(in_progress(&order));
+        }
+        order = drive(app, context, order, false)?;
+    }
+    view::answer(order)
+}
+
+fn drive(app: &App, context: &Context, order: Order, fresh: bool) -> Result<Order, Problem> {
+    let order_id = order.order_id;
+    let unclear = order.clone();
+    saga::drive(app, context, order, fresh).map_err(|stop| match stop {
+        Stop::LeaseLost => in_progress(&unclear),
+        Stop::Database(error) => Problem::from(error).with("order_id", order_id.to_string()),
+    })
+}
+
+/// 503 rather than 409: the answer must not be kept as the key's last word.
+fn in_progress(order: &Order) -> Problem {
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "order_in_progress",
+        "the order is being worked on; repeat the request with the same Idempotency-Key",
+    )
+    .retry_after(5)
+    .with("order_id", order.order_id.to_string())
+}
+
+/// Prices the draft and makes an order of it, which has reserved nothing so far and is not written yet.
+fn price(
+    app: &App,
+    request: &Request,
+    claims: Claims,
+    key: &Key<'_>,
+    draft: Draft,
+) -> Result<Order, Problem> {
+    let order_id = id::new();
+    let (outbound, context) = (&*app.outbound, request.context());
+    let from_cart = draft.lines.is_none();
+    let lines = match draft.lines {
+        Some(lines) => lines,
+        None => cart(app, request)?,
+    };
+    let products = ports::products(outbound, context, &app.config.product_url, &lines)?;
+    let find = |line: &Line| products.iter().find(|p| p.sku == line.sku);
+    let unknown: Vec<&str> = lines
+        .iter()
+        .filter(|line| find(line).is_none())
+        .map(|line| line.sku.as_str())
+        .collect();
+    if !unknown.is_empty() {
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "unknown_item",
+            format!("items: not in the catalogue: {}", unknown.join(", ")),
+        )
+        .with("skus", unknown));
+    }
+    let asked: Vec<Asked<'_>> = lines
+        .iter()
+        .map(|line| Asked {
+            sku: &line.sku,
+            quantity: line.quantity,
+            unit_price: find(line).and_then(|product| product.price),
+        })
+        .collect();
+    let quote = app
+        .prices
+        .quote(&asked)
+        .map_err(|error| no_price(context, order_id, error))?;
+    let items: Vec<Item> = asked
+        .iter()
+        .zip(&quote.line_totals)
+        .filter_map(|(line, line_total)| {
+            let product = products.iter().find(|p| p.sku == line.sku)?;
+            Some(Item {
+                sku: product.sku.clone(),
+                name: product.name.clone(),
+                quantity: line.quantity,
+                unit_price: product.price?,
+                line_total: *line_total,
+            })
+        })
+        .collect();
+    if items.len() != lines.len() {
+        let error = PriceError::Broken(format!("{} lines, {} priced", lines.len(), items.len()));
+        return Err(no_price(context, order_id, error));
+    }
+    let now = app.now();
+    let mut order = Order {
+        order_id,
+        customer: Customer {
+            user_id: claims.sub,
+            email: claims.email,
+            name: claims.name,
+            phone: claims.phone,
+        },
+        idempotency_key: Some(key.key.to_owned()),
+        fingerprint: key.fingerprint.clone(),
+        status: Status::Pending,
+        direction: Direction::Forward,
+        step: Step::Reserving,
+        items,
+        total: quote.total,
+        address: draft.address,
+        card_token: draft.card_token,
+        payment: None,
+        shipment: None,
+        failure: None,
+        clear_cart: from_cart,
+        doubt_until: 0,
+        created_at: now,
+        confirmed_at: None,
+        lease: saga::lease(app),
+        version: 1,
+        timeline: Vec::new(),
+    };
+    order.begin(Step::Reserving, now);
+    Ok(order)
+}
+
+fn cart(app: &App, request: &Request) -> Result<Vec<Line>, Problem> {
+    let (outbound, context) = (&*app.outbound, request.context());
+    let lines = ports::cart(outbound, context, &app.config.cart_url, request.bearer()?)?;
+    if lines.is_empty() {
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "empty_cart",
+            "items: none given, and the cart is empty",
+        ));
+    }
+    draft::join_lines("cart", lines)
+}
+
+fn no_price(context: &Context, order_id: uuid::Uuid, error: PriceError) -> Problem {
+    let detail = format!("items: {error}");
+    match error {
+        PriceError::Unpriced(skus) => {
+            // Somebody forgot to price what is on sale: a person has to look at it.
+            for sku in &skus {
+                let fields = serde_json::json!({"sku": sku, "order_id": order_id});
+                log::error(context, "an item without a price was ordered", fields);
+            }
+            Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unpriced_item", detail)
+                .with("skus", skus)
+                .with("order_id", order_id.to_string())
+        }
+        PriceError::MixedCurrencies | PriceError::Overflow => Problem::invalid(detail),
+        PriceError::Broken(cause) => Problem::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "internal",
+            "the order cannot be priced",
+        )
+        .caused_by(cause),
+    }
+}
+
+fn list(app: &App, request: &Request) -> Answer {
+    let claims = claims(app, request)?;
+    let [limit, token] = request.query(["limit", "page_token"])?;
+    let limit = page::limit(limit.as_deref())?;
+    let before = before(token.as_deref())?;
+    let orders = store::of_user(&*app.db, claims.sub, &before, limit + 1)?;
+    let views = orders.into_iter().map(View::from).collect();
+    json(StatusCode::OK, &Page::new(views, limit, |v| v.order_id))
+}
+
+fn before(token: Option<&str>) -> Result<String, Problem> {
+    Ok(page::cursor(token)?.unwrap_or_else(|| store::NEWEST.to_owned()))
+}
+
+/// The caller's own order, or 404: whether somebody else has it is nobody's business.
+fn own(app: &App, request: &Request) -> Result<Order, Problem> {
+    let claims = claims(app, request)?;
+    request.query([])?;
+    let order_id = request.id_param("order_id")?;
+    store::find(&*app.db, order_id)?
+        .filter(|order| order.customer.user_id == claims.sub)
+        .ok_or_else(|| Problem::not_found(format!("order_id: you have no order {order_id}")))
+}
+
+fn show(app: &App, request: &Request) -> Answer {
+    json(StatusCode::OK, &View::from(own(app, request)?))
+}
+
+fn cancel(app: &App, request: &Request) -> Answer {
+    let mut order = own(app, request)?;
+    let context = request.context();
+    if order.status != Status::Cancelled {
+        // What is overtaken here was being driven a moment ago, or is now.
+        if !call_off(app, &mut order)? {
+            return Err(Problem::conflict(
+                "order_in_progress",
+                format!("order_id: {} is being worked on", order.order_id),
+            )
+            .retry_after(2));
+        }
+        order = drive(app, context, order, false)?;
+    }
+    match order.status {
+        Status::Cancelled => json(StatusCode::OK, &View::from(order)),
+        Status::Confirmed => Err(Problem::conflict(
+            "handed_over",
+            format!(
+                "order_id: the carrier already has the parcel of {}",
+                order.order_id
+            ),
+        )),
+        Status::Pending => Err(Problem::unavailable(
+            "the order is being cancelled; ask again, or look at it later",
+        )
+        .with("order_id", order.order_id.to_string())),
+    }
+}
+
+/// Turns the order around under a lease of our own: false if somebody drives it.
+fn call_off(app: &App, order: &mut Order) -> Result<bool, SqlError> {
+    let now = app.now();
+    let from = order.timeline.len().saturating_sub(1);
+    steps::cancel(order, now);
+    order.begin(order.step, now);
+    order.lease = saga::lease(app);
+    store::save(&*app.db, order, store::Guard::Free(now), from, None)
+}
+
+fn list_all(app: &App, request: &Request) -> Answer {
+    let [status, limit, token] = request.query(["status", "limit", "page_token"])?;
+    let status = status
+        .map(|word| {
+            Status::from_word(&word).ok_or_else(|| {
+                Problem::bad_request(
+                    "bad_status",
+                    format!(
+                        "status: `{}` is not pending, confirmed or cancelled",
+                        id::shorten(&word)
+                    ),
+                )
+            })
+        })
+        .transpose()?;
+    let limit = page::limit(limit.as_deref())?;
+    let before = before(token.as_deref())?;
+    let orders = store::list(&*app.db, status, &before, limit + 1)?;
+    let views = orders.into_iter().map(InsideView::from).collect();
+    json(
+        StatusCode::OK,
+        &Page::new(views, limit, |v| v.view.order_id),
+    )
+}
+
+fn recover(app: &App, request: &Request) -> Answer {
+    request.query([])?;
+    json(StatusCode::OK, &saga::recover(app, request.context())?)
+}
+
+fn flush(app: &App, request: &Request) -> Answer {
+    request.query([])?;
+    let url = &app.config.notification_url;
+    outbox::flush_answer(&*app.db, &*app.outbound, url, request.context())
+}

@@ -1,0 +1,141 @@
+//! Payments over SQL. A state changes by compare-and-set only.
+
+use stoa_service::money::Money;
+use stoa_service::problem::Problem;
+use stoa_service::sql::{Database, Row, Schema, SqlError, Step};
+use stoa_service::{id, idempotency_table, params, time};
+use uuid::Uuid;
+
+use crate::domain::{Payment, Status};
+
+/// The tables of this service.
+pub const SCHEMA: Schema = Schema {
+    service: "payment",
+    migrations: &[&[
+        Step::Sql(
+            "CREATE TABLE payment_payments (payment_id TEXT PRIMARY KEY, order_id TEXT NOT NULL UNIQUE,
+             amount BIGINT NOT NULL, currency TEXT NOT NULL, status TEXT NOT NULL, decline_code TEXT,
+             refund_asked BIGINT NOT NULL, created_at BIGINT NOT NULL, updated_at BIGINT NOT NULL)",
+        ),
+        Step::Sql(idempotency_table!("payment")),
+    ]],
+};
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT payment_id, order_id, amount, currency, status, decline_code, refund_asked, created_at
+             FROM payment_payments ",
+            $rest
+        )
+    };
+}
+
+/// The payment of an order, begun if there is none, and whether this call began it. An order that is being paid with
+/// another amount is 409 `payment_differs`.
+pub fn begin(db: &dyn Database, order_id: Uuid, amount: Money) -> Result<(Payment, bool), Problem> {
+    let now = time::now();
+    let begun = db.execute(
+        "INSERT INTO payment_payments (payment_id, order_id, amount, currency, status, refund_asked, created_at,
+         updated_at) VALUES ($1, $2, $3, $4, 'pending', 0, $5, $5) ON CONFLICT (order_id) DO NOTHING
+         RETURNING payment_id",
+        params![
+            id::new(),
+            order_id,
+            amount.amount,
+            amount.currency.code(),
+            now
+        ],
+    )?;
+    let payment = of_order(db, order_id)?.ok_or_else(|| {
+        Problem::unavailable("the database does not answer")
+            .caused_by(format!("payment of order {order_id} is gone"))
+    })?;
+    if payment.amount == amount {
+        Ok((payment, !begun.is_empty()))
+    } else {
+        Err(Problem::conflict(
+            "payment_differs",
+            format!(
+                "amount: {} {} given, but order {order_id} has a payment of {} {}",
+                amount.amount, amount.currency, payment.amount.amount, payment.amount.currency
+            ),
+        ))
+    }
+}
+
+/// Writes down that the money shall be given back, unless the payment is final. Gives the payment as it is then.
+pub fn ask_refund(db: &dyn Database, payment: &Payment) -> Result<Payment, Problem> {
+    db.execute(
+        "UPDATE payment_payments SET refund_asked = 1, updated_at = $1
+         WHERE payment_id = $2 AND refund_asked = 0 AND status IN ('pending', 'captured')",
+        params![time::now(), payment.payment_id],
+    )?;
+    find(db, payment.payment_id)
+}
+
+/// Moves a payment to `status` if it is still where it may go there from. Gives the payment as it is then.
+pub fn record(
+    db: &dyn Database,
+    payment: &Payment,
+    status: Status,
+    decline_code: Option<&str>,
+) -> Result<Payment, Problem> {
+    for from in [Status::Pending, Status::Captured] {
+        if from.may_become(status) {
+            db.execute(
+                "UPDATE payment_payments SET status = $1, decline_code = $2, updated_at = $3
+                 WHERE payment_id = $4 AND status = $5",
+                params![
+                    status.word(),
+                    decline_code,
+                    time::now(),
+                    payment.payment_id,
+                    from.word()
+                ],
+            )?;
+        }
+    }
+    find(db, payment.payment_id)
+}
+
+/// The payment, or 404.
+pub fn find(db: &dyn Database, payment_id: Uuid) -> Result<Payment, Problem> {
+    db.execute(select!("WHERE payment_id = $1"), params![payment_id])?
+        .one(payment)?
+        .ok_or_else(|| Problem::not_found(format!("payment_id: there is no payment {payment_id}")))
+}
+
+/// The payment of an order.
+pub fn of_order(db: &dyn Database, order_id: Uuid) -> Result<Option<Payment>, SqlError> {
+    db.execute(select!("WHERE order_id = $1"), params![order_id])?
+        .one(payment)
+}
+
+/// The payments after `after` by id, oldest first, at most `count`.
+pub fn list(db: &dyn Database, after: &str, count: u32) -> Result<Vec<Payment>, SqlError> {
+    db.execute(
+        select!("WHERE payment_id > $1 ORDER BY payment_id LIMIT $2"),
+        params![after, count],
+    )?
+    .map(payment)
+}
+
+fn payment(row: Row<'_>) -> Result<Payment, SqlError> {
+    let wrong = |column: &str, value: &str| {
+        SqlError::Other(format!("payment_payments.{column} holds `{value}`"))
+    };
+    let (currency, status): (String, String) = (row.get(3)?, row.get(4)?);
+    Ok(Payment {
+        payment_id: row.get(0)?,
+        order_id: row.get(1)?,
+        amount: Money {
+            amount: row.get(2)?,
+            currency: currency.parse().map_err(|_| wrong("currency", &currency))?,
+        },
+        status: Status::from_word(&status).ok_or_else(|| wrong("status", &status))?,
+        decline_code: row.get(5)?,
+        refund_asked: row.get(6)?,
+        created_at: row.get(7)?,
+    })
+}

@@ -1,0 +1,188 @@
+//! What a word is: text folded so that case and accents do not count, cut at everything that is no letter or digit.
+//!
+//! The index holds *terms*. A whole word ends with a space (`coffee `), a beginning of one does not (`co`, `cof`,
+//! `coffee`), so both are found by equality and a prefix costs no more than a word. Each stands there a second time for
+//! its category (`@tea/co`), so that a search in one category costs no more than a search in all of them.
+
+use std::collections::BTreeMap;
+
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+
+use crate::domain::Product;
+
+/// Letters of a word that count; the rest is cut off, in the index and in searches.
+pub const MAX_WORD: usize = 24;
+/// A beginning of a word is indexed from this many letters on.
+pub const MIN_PREFIX: usize = 2;
+/// The longest search, in bytes.
+pub const MAX_SEARCH: usize = 200;
+/// The most words of a search.
+pub const MAX_WORDS: usize = 8;
+/// Characters of a name that count for the order of lists.
+const MAX_KEY: usize = 64;
+
+/// Where a term stands in a product, as the index holds it: the higher, the more it says.
+pub const IN_NAME: i64 = 2;
+/// See [`IN_NAME`].
+pub const IN_TEXT: i64 = 1;
+
+/// Lower case, without accents: `Café Müller` -> `cafe muller`.
+pub fn fold(text: &str) -> String {
+    text.nfkd()
+        .filter(|c| !is_combining_mark(*c))
+        .flat_map(char::to_lowercase)
+        // Lower-casing can bring a mark of its own (the Turkish İ).
+        .filter(|c| !is_combining_mark(*c))
+        .fold(String::new(), |mut folded, c| {
+            // Letters that Unicode takes for letters of their own, but people type without.
+            match c {
+                'ß' => folded.push_str("ss"),
+                'æ' => folded.push_str("ae"),
+                'œ' => folded.push_str("oe"),
+                'ø' => folded.push('o'),
+                'ł' => folded.push('l'),
+                'đ' => folded.push('d'),
+                'ı' => folded.push('i'),
+                'ς' => folded.push('σ'),
+                c => folded.push(c),
+            }
+            folded
+        })
+}
+
+/// The words of a text, folded.
+pub fn words(text: &str) -> Vec<String> {
+    fold(text)
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(|word| word.chars().take(MAX_WORD).collect())
+        .collect()
+}
+
+/// What lists are ordered by.
+pub fn sort_key(name: &str) -> String {
+    words(name).join(" ").chars().take(MAX_KEY).collect()
+}
+
+/// The term of a whole word.
+fn whole(word: &str) -> String {
+    format!("{word} ")
+}
+
+/// The term in one category. No word begins with `@`.
+fn within(category: &str, term: &str) -> String {
+    format!("@{category}/{term}")
+}
+
+/// The terms of a product and where the best of each stands.
+pub fn terms_of(product: &Product) -> BTreeMap<String, i64> {
+    let mut terms = BTreeMap::new();
+    // In the order of weight: the first to come stays.
+    for (text, weight) in [
+        (&product.name, IN_NAME),
+        (&product.sku, IN_NAME),
+        (&product.category, IN_TEXT),
+        (&product.description, IN_TEXT),
+    ] {
+        for word in words(text) {
+            let beginnings = word
+                .char_indices()
+                .map(|(start, c)| start + c.len_utf8())
+                .skip(MIN_PREFIX - 1)
+                .filter_map(|end| word.get(..end));
+            for beginning in beginnings {
+                terms.entry(beginning.to_owned()).or_insert(weight);
+            }
+            terms.entry(whole(&word)).or_insert(weight);
+        }
+    }
+    let scoped: Vec<_> = terms
+        .iter()
+        .map(|(term, weight)| (within(&product.category, term), *weight))
+        .collect();
+    terms.extend(scoped);
+    terms
+}
+
+/// The terms that a product (of `category`, if that is asked) has to have to be found: every word, of which the last may
+/// be a beginning only. The error says what is wrong with the search.
+pub fn search_terms(search: &str, category: Option<&str>) -> Result<Vec<String>, String> {
+    let quoted = stoa_service::id::shorten(search);
+    if search.len() > MAX_SEARCH {
+        return Err(format!("q: `{quoted}` is longer than {MAX_SEARCH} bytes"));
+    }
+    let mut words = words(search);
+    let Some(last) = words.pop() else {
+        return Err(format!("q: `{quoted}` holds no letter and no digit"));
+    };
+    words.sort();
+    words.dedup();
+    let last_is_new = !words.contains(&last);
+    let mut terms: Vec<String> = words.iter().map(|word| whole(word)).collect();
+    if last_is_new {
+        terms.push(if last.chars().count() < MIN_PREFIX {
+            whole(&last)
+        } else {
+            last
+        });
+    }
+    if terms.len() > MAX_WORDS {
+        return Err(format!(
+            "q: {} words, expected at most {MAX_WORDS}",
+            terms.len()
+        ));
+    }
+    Ok(match category {
+        Some(category) => terms.iter().map(|term| within(category, term)).collect(),
+        None => terms,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_case_and_accents() {
+        for (text, folded) in [
+            ("Café Müller", "cafe muller"),
+            ("CAFE\u{301}", "cafe"),
+            ("Straße", "strasse"),
+            ("Ægir Øre Łódź", "aegir ore lodz"),
+            ("İstanbul ﬁn", "istanbul fin"),
+            ("Ἀθῆναι", "αθηναι"),
+        ] {
+            assert_eq!(fold(text), folded);
+        }
+    }
+
+    #[test]
+    fn a_search_is_whole_words_and_one_beginning() {
+        assert_eq!(search_terms("Crème brû", None).unwrap(), ["creme ", "bru"]);
+        assert_eq!(search_terms("tea, TEA cup", None).unwrap(), ["tea ", "cup"]);
+        assert_eq!(search_terms("tea tea", None).unwrap(), ["tea "]);
+        assert_eq!(
+            search_terms("green te", Some("tea")).unwrap(),
+            ["@tea/green ", "@tea/te"]
+        );
+        assert_eq!(search_terms("vitamin c", None).unwrap(), ["vitamin ", "c "]);
+        assert_eq!(
+            search_terms(&"x".repeat(99), None).unwrap(),
+            ["x".repeat(24)]
+        );
+    }
+
+    #[test]
+    fn refuses_a_search_without_words_or_with_too_many() {
+        for (bad, word) in [
+            ("!?", "no letter"),
+            ("", "no letter"),
+            ("a b c d e f g h i", "9 words"),
+            (&"ab ".repeat(80), "longer"),
+        ] {
+            let error = search_terms(bad, None).unwrap_err();
+            assert!(error.contains(word), "{error}");
+        }
+    }
+}

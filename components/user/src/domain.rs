@@ -1,0 +1,217 @@
+//! What an account may hold, pure. Every fault names the field; that of a password never shows it.
+
+use serde::{Deserialize, Deserializer, Serialize};
+use uuid::Uuid;
+
+use crate::password::Password;
+
+/// The longest e-mail address, in characters (RFC 5321, a path of 256 with its brackets).
+pub const MAX_EMAIL: usize = 254;
+/// The length of a password, in characters.
+pub const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
+/// The longest name, in characters.
+pub const MAX_NAME: usize = 100;
+
+/// An account as its owner sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct User {
+    /// The identity; `sub` of a token.
+    pub user_id: Uuid,
+    /// In lower case; one account an address.
+    pub email: String,
+    /// What to call the user.
+    pub name: String,
+    /// E.164, such as `+4915112345678`.
+    pub phone: Option<String>,
+    /// RFC 3339.
+    pub created_at: String,
+}
+
+/// `POST /user/register`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Register {
+    /// As typed.
+    pub email: String,
+    /// As typed.
+    pub password: Password,
+    /// As typed.
+    pub name: String,
+}
+
+/// `POST /user/login`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Login {
+    /// As typed.
+    pub email: String,
+    /// As typed.
+    pub password: Password,
+}
+
+/// `PATCH /user/me`: absent leaves a field as it is, `"phone": null` removes the number.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Change {
+    /// The new name.
+    #[serde(deserialize_with = "present")]
+    pub name: Option<String>,
+    /// The new number, or none.
+    #[serde(deserialize_with = "present")]
+    pub phone: Option<Option<String>>,
+}
+
+/// Called only for a field that is there, null included.
+fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    input: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(input).map(Some)
+}
+
+/// The address in lower case, the form in which addresses are compared: one `@` with something on both sides, 3 to
+/// [`MAX_EMAIL`] characters, no white space and no control characters.
+pub fn email(text: &str) -> Result<String, String> {
+    let email = text.to_lowercase();
+    let mut parts = email.split('@');
+    let halves = parts.next().is_some_and(|p| !p.is_empty())
+        && parts.next().is_some_and(|p| !p.is_empty())
+        && parts.next().is_none();
+    if !halves
+        || email.chars().count() > MAX_EMAIL
+        || email.chars().any(|c| c.is_whitespace() || c.is_control())
+    {
+        return Err(format!(
+            "email: `{}` is not an address of 3 to {MAX_EMAIL} characters with one @ and no spaces",
+            quote(text)
+        ));
+    }
+    Ok(email)
+}
+
+/// Checks a new password: [`PASSWORD_LENGTH`] characters, so 512 bytes at most.
+pub fn new_password(password: &Password) -> Result<(), String> {
+    let length = password.expose().chars().count();
+    if PASSWORD_LENGTH.contains(&length) {
+        return Ok(());
+    }
+    Err(format!(
+        "password: has {length} characters, expected {} to {}",
+        PASSWORD_LENGTH.start(),
+        PASSWORD_LENGTH.end()
+    ))
+}
+
+/// The name without white space around it: 1 to [`MAX_NAME`] characters, no control characters.
+pub fn name(text: &str) -> Result<String, String> {
+    let name = text.trim();
+    let length = name.chars().count();
+    if !(1..=MAX_NAME).contains(&length) || name.chars().any(char::is_control) {
+        return Err(format!(
+            "name: `{}` is not 1 to {MAX_NAME} characters without control characters",
+            quote(text)
+        ));
+    }
+    Ok(name.to_owned())
+}
+
+/// Checks a number in the form of E.164: `+`, then 7 to 15 digits of which the first is not 0.
+pub fn phone(text: &str) -> Result<String, String> {
+    let digits = text.strip_prefix('+').unwrap_or_default();
+    if (7..=15).contains(&digits.len())
+        && digits.bytes().all(|b| b.is_ascii_digit())
+        && !digits.starts_with('0')
+    {
+        return Ok(text.to_owned());
+    }
+    Err(format!(
+        "phone: `{}` is not in the form of E.164, such as +4915112345678",
+        quote(text)
+    ))
+}
+
+fn quote(text: &str) -> String {
+    stoa_service::id::shorten(&text.escape_debug().to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_compared_in_lower_case() {
+        assert_eq!(email("Ann.Lee@Example.COM").unwrap(), "ann.lee@example.com");
+        assert_eq!(email("a@b").unwrap(), "a@b");
+        assert!(email(&format!("{}@b", "a".repeat(252))).is_ok());
+    }
+
+    #[test]
+    fn refuses_what_is_no_address() {
+        let long = format!("{}@b", "a".repeat(253));
+        for bad in [
+            "",
+            "a",
+            "@",
+            "a@",
+            "@b",
+            "a@b@c",
+            "a b@c",
+            "a@b\n",
+            "a\u{0}@b",
+            "a@b\u{a0}",
+            &long,
+        ] {
+            assert!(email(bad).unwrap_err().starts_with("email: "), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn counts_characters_not_bytes() {
+        let password = |text: String| new_password(&serde_json::from_value(text.into()).unwrap());
+        assert!(password("ä".repeat(8)).is_ok());
+        assert!(password("😀".repeat(128)).is_ok());
+        let fault = password("secret7".to_owned()).unwrap_err();
+        assert!(fault.contains("7 characters") && !fault.contains("secret"));
+        assert!(password("a".repeat(129)).is_err());
+        assert!(name(&"ä".repeat(100)).is_ok());
+    }
+
+    #[test]
+    fn trims_a_name_and_refuses_an_empty_one() {
+        assert_eq!(name("  Ann Lee ").unwrap(), "Ann Lee");
+        for bad in ["", "  ", "a\nb", &"a".repeat(101)] {
+            assert!(name(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn takes_a_number_as_e164_writes_it() {
+        assert!(phone("+4915112345678").is_ok());
+        for bad in [
+            "",
+            "+",
+            "4915112345678",
+            "+0151123456",
+            "+49 151 123",
+            "+123456",
+            "+1234567890123456",
+            "+४९१५११२३",
+        ] {
+            assert!(phone(bad).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn tells_an_absent_field_from_null() {
+        let change = |json: &str| serde_json::from_str::<Change>(json);
+        assert_eq!(change("{}").unwrap().phone, None);
+        assert_eq!(change(r#"{"phone":null}"#).unwrap().phone, Some(None));
+        assert!(change(r#"{"phone":"+1"}"#).unwrap().phone.is_some());
+        for bad in [
+            r#"{"name":null}"#,
+            r#"{"email":"a@b"}"#,
+            r#"{"name":"a","name":"b"}"#,
+        ] {
+            assert!(change(bad).is_err(), "{bad}");
+        }
+    }
+}

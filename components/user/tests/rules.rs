@@ -1,0 +1,427 @@
+//! The service's routes over a real SQLite: what a caller sees, and what a log-in costs.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what a test cannot read fails it"
+)]
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::Method;
+use serde_json::{Value, json};
+use stoa_service::testing::{FakeOutbound, Issuer, Sqlite, reply, request};
+use stoa_service::{route, time, token};
+use user::config::Config;
+use user::http::{App, ROUTES, SERVICE};
+use user::keys::SigningKey;
+use user::password::{Argon2id, Password, Passwords};
+use user::store::SCHEMA;
+use uuid::Uuid;
+
+/// Counts what it is asked, and answers at no cost.
+#[derive(Default)]
+struct Counting {
+    hashed: AtomicUsize,
+    verified: AtomicUsize,
+}
+
+struct Counted(Arc<Counting>);
+
+impl Passwords for Counted {
+    fn hash(&self, password: &Password) -> Result<String, String> {
+        self.0.hashed.fetch_add(1, Ordering::SeqCst);
+        Ok(format!("hash of {}", password.expose()))
+    }
+
+    fn verify(&self, password: &Password, hash: &str) -> Result<bool, String> {
+        self.0.verified.fetch_add(1, Ordering::SeqCst);
+        Ok(hash == format!("hash of {}", password.expose()))
+    }
+}
+
+struct Shop {
+    sqlite: Sqlite,
+    counting: Arc<Counting>,
+    private_key: Option<String>,
+}
+
+struct Seen {
+    status: u16,
+    body: Value,
+    headers: http::HeaderMap,
+}
+
+impl Shop {
+    fn new() -> Self {
+        let sqlite = Sqlite::new();
+        SCHEMA.ensure(&sqlite.connect()).unwrap();
+        Self {
+            sqlite,
+            counting: Arc::default(),
+            private_key: None,
+        }
+    }
+
+    fn app(&self) -> App {
+        let key = self.private_key.clone();
+        let source = move |name: &str| match name {
+            "jwt_private_key" => key.clone(),
+            _ => None,
+        };
+        App {
+            config: Config::read(&source).unwrap(),
+            db: Box::new(self.sqlite.connect()),
+            passwords: Box::new(Counted(self.counting.clone())),
+        }
+    }
+
+    fn send(&self, app: &App, method: Method, uri: &str, token: &str, body: &Value) -> Seen {
+        let bearer = format!("Bearer {token}");
+        let headers = [("authorization", bearer.as_str())];
+        let headers = if token.is_empty() { &[][..] } else { &headers };
+        let request = request(SERVICE, method, uri, headers, &body.to_string());
+        let response = route::dispatch(ROUTES, app, request);
+        Seen {
+            status: response.status().as_u16(),
+            headers: response.headers().clone(),
+            body: serde_json::from_slice(response.body()).unwrap_or(Value::Null),
+        }
+    }
+
+    fn call(&self, method: Method, uri: &str, token: &str, body: &Value) -> Seen {
+        self.send(&self.app(), method, uri, token, body)
+    }
+
+    fn register(&self, email: &str) -> Seen {
+        let body = json!({"email": email, "password": "correct horse", "name": "Ann"});
+        self.call(Method::POST, "/user/register", "", &body)
+    }
+
+    fn login(&self, email: &str, password: &str) -> Seen {
+        let body = json!({"email": email, "password": password});
+        self.call(Method::POST, "/user/login", "", &body)
+    }
+
+    /// Registers and logs in.
+    fn token(&self, email: &str) -> String {
+        assert_eq!(self.register(email).status, 201);
+        let seen = self.login(email, "correct horse");
+        seen.body["access_token"].as_str().unwrap().to_owned()
+    }
+
+    fn get(&self, uri: &str, token: &str) -> Seen {
+        self.call(Method::GET, uri, token, &Value::Null)
+    }
+
+    fn patch(&self, token: &str, body: &Value) -> Seen {
+        self.call(Method::PATCH, "/user/me", token, body)
+    }
+
+    fn verifications(&self) -> usize {
+        self.counting.verified.load(Ordering::SeqCst)
+    }
+}
+
+#[test]
+fn a_customer_registers_logs_in_and_is_known_to_other_services() {
+    let shop = Shop::new();
+    let seen = shop.register("Ann@Example.com");
+    assert_eq!(seen.status, 201);
+    assert_eq!(seen.body["email"], "ann@example.com");
+    assert_eq!(seen.body["phone"], Value::Null);
+    assert!(time::parse(seen.body["created_at"].as_str().unwrap()).is_some());
+    assert!(!seen.body.to_string().contains("hash"));
+
+    let login = shop.login("ANN@example.com", "correct horse");
+    assert_eq!(
+        (login.status, &login.body["token_type"]),
+        (200, &json!("Bearer"))
+    );
+    assert_eq!(login.body["expires_in"], 3600);
+    assert_eq!(login.headers["cache-control"], "no-store");
+    let token = login.body["access_token"].as_str().unwrap();
+
+    // What every other service does with it: the key set comes over HTTP.
+    let jwks = shop.get("/user/jwks", "");
+    assert_eq!(jwks.headers["cache-control"], "public, max-age=300");
+    assert!(!jwks.body.to_string().contains("\"d\""), "a private key");
+    let body = jwks.body.clone();
+    let outbound = FakeOutbound::new(move |_| reply(200, body.clone()));
+    let sqlite = Sqlite::new();
+    let db = sqlite.connect();
+    stoa_service::sql::Database::execute(&db, stoa_service::jwks_table!("cart"), &[]).unwrap();
+    let bearer = format!("Bearer {token}");
+    let asked = request(
+        "cart",
+        Method::GET,
+        "/cart",
+        &[("authorization", &bearer)],
+        "",
+    );
+    let claims = token::verify(&db, &outbound, "http://user", &asked).unwrap();
+    assert_eq!(json!(claims.sub), seen.body["user_id"]);
+    assert_eq!(
+        (claims.email.as_str(), claims.name.as_str()),
+        ("ann@example.com", "Ann")
+    );
+    assert_eq!(claims.phone, None);
+
+    assert_eq!(shop.get("/user/me", token).body, seen.body);
+}
+
+#[test]
+fn an_address_has_one_account_however_it_is_spelt_and_however_many_try() {
+    let shop = Shop::new();
+    let statuses = std::thread::scope(|scope| {
+        let tries: Vec<_> = (0..8)
+            .map(|n| {
+                let email = if n % 2 == 0 {
+                    "ann@example.com"
+                } else {
+                    "ANN@EXAMPLE.COM"
+                };
+                let shop = &shop;
+                scope.spawn(move || shop.register(email).status)
+            })
+            .collect();
+        let mut all: Vec<_> = tries.into_iter().map(|t| t.join().unwrap()).collect();
+        all.sort_unstable();
+        all
+    });
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409, 409, 409]);
+    assert_eq!(shop.register("ann@example.com").body["code"], "email_taken");
+}
+
+#[test]
+fn an_unknown_address_and_a_wrong_password_get_the_same_answer_for_the_same_work() {
+    let shop = Shop::new();
+    shop.register("ann@example.com");
+    let mut answers = Vec::new();
+    for (email, password) in [
+        ("ann@example.com", "wrong horse"),
+        ("bob@example.com", "correct horse"),
+        ("no address at all", "correct horse"),
+        ("", ""),
+    ] {
+        let before = shop.verifications();
+        let mut seen = shop.login(email, password);
+        assert_eq!(shop.verifications() - before, 1, "{email}");
+        let members = seen.body.as_object_mut().unwrap();
+        assert!(members.remove("request_id").is_some());
+        let mut names: Vec<_> = seen.headers.keys().map(|n| n.to_string()).collect();
+        names.sort();
+        answers.push((seen.status, seen.body, names));
+    }
+    assert_eq!(answers[0].0, 401);
+    assert_eq!(answers[0].1["code"], "invalid_credentials");
+    assert!(answers.iter().all(|a| *a == answers[0]), "{answers:#?}");
+}
+
+#[test]
+fn the_real_hash_lets_in_the_right_password_only() {
+    let shop = Shop::new();
+    let app = App {
+        passwords: Box::new(Argon2id),
+        ..shop.app()
+    };
+    let account = json!({"email": "ann@example.com", "password": "correct horse", "name": "Ann"});
+    let seen = shop.send(&app, Method::POST, "/user/register", "", &account);
+    assert_eq!(seen.status, 201);
+    for (email, password, status) in [
+        ("ann@example.com", "correct horse", 200),
+        ("ann@example.com", "correct horse ", 401),
+        ("bob@example.com", "correct horse", 401),
+    ] {
+        let body = json!({"email": email, "password": password});
+        let seen = shop.send(&app, Method::POST, "/user/login", "", &body);
+        assert_eq!(seen.status, status, "{email} {password}");
+    }
+}
+
+#[test]
+fn changes_what_is_given_and_leaves_the_rest() {
+    let shop = Shop::new();
+    let token = shop.token("ann@example.com");
+    let number = "+4915112345678";
+    for (change, name, phone) in [
+        (json!({"phone": number}), "Ann", json!(number)),
+        (json!({"name": " Ann Lee "}), "Ann Lee", json!(number)),
+        (json!({}), "Ann Lee", json!(number)),
+        (json!({"phone": null}), "Ann Lee", Value::Null),
+        (
+            json!({"name": "Ann", "phone": number}),
+            "Ann",
+            json!(number),
+        ),
+    ] {
+        let seen = shop.patch(&token, &change);
+        assert_eq!(seen.status, 200, "{change}: {}", seen.body);
+        assert_eq!(
+            (&seen.body["name"], &seen.body["phone"]),
+            (&json!(name), &phone)
+        );
+        assert_eq!(shop.get("/user/me", &token).body, seen.body);
+    }
+    // The next token carries them.
+    let login = shop.login("ann@example.com", "correct horse");
+    let key = user::store::generated_key(&shop.sqlite.connect(), time::now()).unwrap();
+    let access_token = login.body["access_token"].as_str().unwrap();
+    let claims = token::decode(access_token, &key.decoding_key().unwrap()).unwrap();
+    assert_eq!(claims.phone.as_deref(), Some(number));
+}
+
+#[test]
+fn a_bad_change_is_refused_and_changes_nothing() {
+    let shop = Shop::new();
+    let token = shop.token("ann@example.com");
+    let before = shop.get("/user/me", &token).body;
+    for change in [
+        json!({"email": "bob@example.com"}),
+        json!({"user_id": Uuid::now_v7()}),
+        json!({"name": "Bob", "phone": "0151"}),
+        json!({"name": null}),
+        json!({"name": " "}),
+        json!({"phone": 49}),
+    ] {
+        assert_eq!(shop.patch(&token, &change).status, 422, "{change}");
+    }
+    assert_eq!(shop.get("/user/me", &token).body, before);
+}
+
+#[test]
+fn a_bad_registration_names_the_field_and_never_repeats_the_password() {
+    let shop = Shop::new();
+    for (body, field) in [
+        (
+            json!({"email": "ann", "password": "correct horse", "name": "Ann"}),
+            "email",
+        ),
+        (
+            json!({"email": "a@b", "password": "hunter2", "name": "Ann"}),
+            "password",
+        ),
+        (
+            json!({"email": "a@b", "password": "h".repeat(129), "name": "Ann"}),
+            "password",
+        ),
+        (
+            json!({"email": "a@b", "password": "correct horse", "name": ""}),
+            "name",
+        ),
+        (json!({"email": "a@b", "password": "correct horse"}), "name"),
+        (
+            json!({"email": "a@b", "password": "correct horse", "name": "A", "admin": true}),
+            "admin",
+        ),
+    ] {
+        let seen = shop.call(Method::POST, "/user/register", "", &body);
+        let detail = seen.body["detail"].as_str().unwrap();
+        assert_eq!(
+            (seen.status, detail.contains(field)),
+            (422, true),
+            "{detail}"
+        );
+        assert!(
+            !detail.contains("hunter2") && !detail.contains("hhhh"),
+            "{detail}"
+        );
+    }
+    assert_eq!(shop.counting.hashed.load(Ordering::SeqCst), 0);
+    assert_eq!(shop.login("a@b", "correct horse").status, 401);
+}
+
+#[test]
+fn no_token_a_foreign_one_an_expired_one_and_one_of_nobody_are_401() {
+    let mut shop = Shop::new();
+    let key = SigningKey::generate().unwrap();
+    shop.private_key = Some(key.to_pem().unwrap());
+    let good = shop.token("ann@example.com");
+    let me = shop.get("/user/me", &good).body["user_id"].clone();
+    let me: Uuid = serde_json::from_value(me).unwrap();
+    let signed = |sub: Uuid, seconds: i64| {
+        let now = time::now() / 1000;
+        let claims = token::Claims {
+            sub,
+            iss: token::ISSUER.to_owned(),
+            aud: token::AUDIENCE.to_owned(),
+            iat: 0,
+            exp: u64::try_from(now + seconds).unwrap(),
+            email: "ann@example.com".to_owned(),
+            name: "Ann".to_owned(),
+            phone: None,
+        };
+        token::encode(&claims, &key.encoding_key().unwrap(), key.kid()).unwrap()
+    };
+    assert_eq!(shop.get("/user/me", &signed(me, 60)).status, 200);
+    for bad in [
+        String::new(),
+        "x".to_owned(),
+        signed(me, -60),
+        signed(Uuid::now_v7(), 60),
+        Issuer::new("k1", 1).token(me, 60),
+        format!("{good}x"),
+    ] {
+        for method in [Method::GET, Method::PATCH] {
+            let seen = shop.call(method, "/user/me", &bad, &json!({"name": "Eve"}));
+            assert_eq!(
+                (seen.status, &seen.body["code"]),
+                (401, &json!("unauthorized")),
+                "{bad}"
+            );
+            assert_eq!(seen.headers["www-authenticate"], "Bearer");
+        }
+    }
+    assert_eq!(shop.get("/user/me", &good).body["name"], "Ann");
+}
+
+#[test]
+fn the_key_is_generated_once_even_by_many_first_requests() {
+    let shop = Shop::new();
+    let sets = std::thread::scope(|scope| {
+        let first: Vec<_> = (0..8)
+            .map(|_| scope.spawn(|| shop.get("/user/jwks", "").body))
+            .collect();
+        first
+            .into_iter()
+            .map(|t| t.join().unwrap())
+            .collect::<Vec<_>>()
+    });
+    assert_eq!(sets[0]["keys"][0]["kid"].as_str().unwrap().len(), 43);
+    assert!(sets.iter().all(|set| *set == sets[0]), "{sets:#?}");
+}
+
+#[test]
+fn a_configured_key_is_the_one_in_the_key_set() {
+    let mut shop = Shop::new();
+    let generated = shop.get("/user/jwks", "").body;
+    let key = SigningKey::generate().unwrap();
+    shop.private_key = Some(key.to_pem().unwrap());
+    let set = shop.get("/user/jwks", "").body;
+    assert_eq!(set["keys"][0]["kid"], key.kid());
+    assert_ne!(set, generated);
+}
+
+#[test]
+fn settings_that_are_wrong_are_all_named_and_the_key_is_not_shown() {
+    let faults = Config::read(&|name| match name {
+        "jwt_private_key" => Some("very secret".to_owned()),
+        "token_ttl_seconds" => Some("5".to_owned()),
+        _ => None,
+    })
+    .unwrap_err()
+    .to_string();
+    assert!(
+        faults.contains("jwt_private_key") && faults.contains("P-256"),
+        "{faults}"
+    );
+    assert!(faults.contains("token_ttl_seconds"), "{faults}");
+    assert!(!faults.contains("very secret"), "{faults}");
+}
+
+#[test]
+fn says_what_it_is_without_a_login() {
+    let seen = Shop::new().get("/user", "");
+    assert_eq!((seen.status, &seen.body["service"]), (200, &json!("user")));
+    assert!(seen.body["description"].is_string());
+}

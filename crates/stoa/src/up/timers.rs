@@ -1,0 +1,94 @@
+//! Timers: operations called in this process, each at its own pace.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use http_body_util::BodyExt as _;
+use stoa_manifest::App;
+use stoa_runtime::LoadedApp;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::stopped;
+use crate::api::Timer;
+
+/// The running timers.
+pub(crate) struct Timers(JoinSet<()>);
+
+/// Starts a task for each timer. They end when `stopping` is closed, after the call at work.
+pub(crate) fn start(
+    timers: impl Iterator<Item = Timer>,
+    app: &App,
+    loaded: &Arc<LoadedApp>,
+    stopping: &watch::Receiver<()>,
+) -> Timers {
+    let mut tasks = JoinSet::new();
+    for timer in timers {
+        tracing::debug!(operation = timer.operation, every = ?timer.period, app = app.name, "timer");
+        tasks.spawn(run(timer, Arc::clone(loaded), stopping.clone()));
+    }
+    Timers(tasks)
+}
+
+impl Timers {
+    /// Waits for the calls at work, at most this long.
+    pub(crate) async fn ended(mut self, limit: Duration) {
+        let all = async { while self.0.join_next().await.is_some() {} };
+        if tokio::time::timeout(limit, all).await.is_err() {
+            tracing::warn!("a timer's call was cut off");
+        }
+    }
+}
+
+/// Calls, waits, calls again: a call that takes longer than the period delays the next, so no two ever overlap.
+async fn run(timer: Timer, app: Arc<LoadedApp>, stopping: watch::Receiver<()>) {
+    let mut stop = std::pin::pin!(stopped(stopping));
+    // Timers of one period would otherwise all strike at once, for ever.
+    let mut wait = jitter(timer.period);
+    loop {
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(wait) => {}
+        }
+        call(&timer, &app).await;
+        wait = timer.period;
+    }
+}
+
+async fn call(timer: &Timer, app: &Arc<LoadedApp>) {
+    let request = Request::builder()
+        .method(timer.method.clone())
+        .uri(timer.path.as_str())
+        .header(http::header::HOST, "localhost")
+        .body(stoa_runtime::body::empty());
+    let request = match request {
+        Ok(request) => request,
+        Err(error) => {
+            tracing::error!(operation = timer.operation, %error, "timer cannot call");
+            return;
+        }
+    };
+    let response = app.handle(request).await;
+    let status = response.status();
+    // To its end: the guest may still be writing it.
+    let read = response.into_body().collect().await;
+    if !status.is_success() {
+        let detail = read.map(|body| body.to_bytes()).unwrap_or_default();
+        let detail = String::from_utf8_lossy(detail.get(..500).unwrap_or(&detail)).into_owned();
+        tracing::warn!(
+            operation = timer.operation,
+            status = status.as_u16(),
+            detail,
+            "timer's call failed"
+        );
+    }
+}
+
+/// Some time below `period`, another at each start.
+fn jitter(period: Duration) -> Duration {
+    use std::hash::{BuildHasher as _, RandomState};
+    let random = RandomState::new().hash_one(0_u8);
+    let millis = u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1);
+    Duration::from_millis(random % millis)
+}

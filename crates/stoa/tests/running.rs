@@ -1,0 +1,300 @@
+//! An application that runs: where it answers, what it says of itself, and how it ends.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use stoa_testkit::{Client, Shop, ShopOptions, wait_for, wait_until};
+
+use crate::fixture::{Fixture, program};
+
+const SOON: Duration = Duration::from_secs(60);
+
+fn send(pid: u32, signal: Signal) {
+    kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
+}
+
+#[test]
+fn says_in_run_json_where_it_answers_and_takes_that_back_in_the_end() {
+    let fixture = Fixture::new();
+    let mut shop = fixture.start();
+    let run: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(fixture.path("state/run.json")).unwrap()).unwrap();
+    assert_eq!(run["pid"], shop.pid());
+    assert_eq!(run["gateway"], shop.gateway().base());
+    assert_ne!(run["gateway"], run["operator"]);
+    for client in [shop.gateway(), shop.operator()] {
+        assert_eq!(client.get("/hello/x").send().expect(200).text(), "hello");
+    }
+    assert!(
+        shop.log()
+            .contains(&format!("curl {}/hello/", shop.gateway().base())),
+        "{}",
+        shop.log()
+    );
+    shop.stop();
+    assert!(
+        shop.gateway().get("/hello").try_send().is_err(),
+        "nobody answers any more"
+    );
+    let mut left: Vec<_> = std::fs::read_dir(fixture.path("state"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    left.sort();
+    assert_eq!(
+        left,
+        ["lock"],
+        "no data was written, and compiled code is elsewhere"
+    );
+}
+
+#[test]
+fn starts_again_on_the_same_folder_after_a_stop_and_after_a_crash() {
+    let fixture = Fixture::new();
+    let mut shop = fixture.start();
+    shop.restart();
+    shop.gateway().get("/hello").send().expect(200).text();
+    shop.kill();
+    assert!(
+        fixture.path("state/run.json").exists(),
+        "a crash leaves it behind"
+    );
+    shop.restart();
+    shop.gateway().get("/hello").send().expect(200).text();
+    shop.stop();
+}
+
+#[test]
+fn a_second_one_on_the_same_folder_is_turned_away_and_told_who_has_it() {
+    let fixture = Fixture::new();
+    let shop = fixture.start();
+    let output = fixture.run(&["up", "--state-dir", "state", "--listen", "127.0.0.1:0"]);
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(69), "{text}");
+    for word in [
+        &format!("process {}", shop.pid()),
+        shop.gateway().base(),
+        "--state-dir",
+    ] {
+        assert!(text.contains(word), "no {word:?} in {text}");
+    }
+    shop.gateway().get("/hello").send().expect(200).text();
+}
+
+#[test]
+fn ctrl_c_ends_it_with_code_0_and_leaves_no_process() {
+    let fixture = Fixture::new();
+    let mut child = spawn(&fixture, &[]);
+    let gateway = gateway(&fixture, &mut child);
+    gateway.get("/hello").send().expect(200).text();
+    send(child.id(), Signal::INT);
+    let status = wait_for(SOON, "the end", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(0));
+    assert!(!fixture.path("state/run.json").exists());
+}
+
+#[test]
+fn a_second_ctrl_c_ends_it_at_once_with_130() {
+    let fixture = Fixture::new();
+    let mut child = spawn(&fixture, &[]);
+    let gateway = gateway(&fixture, &mut child);
+    let looping =
+        std::thread::spawn(move || gateway.get("/loop").try_send().map(|answer| answer.status));
+    let pid = child.id();
+    let before = cpu(pid);
+    wait_until(SOON, "the request to be at work", || cpu(pid) > before + 20);
+    let begin = Instant::now();
+    send(pid, Signal::INT);
+    // The first one is heard when the listener is closed; a second one sent before would be one with it.
+    let run = fixture.path("state/run.json");
+    let address: String = base(&run).unwrap();
+    let host = address.trim_start_matches("http://").to_owned();
+    wait_until(SOON, "the listener to close", || {
+        std::net::TcpStream::connect(&host).is_err()
+    });
+    assert_eq!(child.try_wait().unwrap(), None, "it waits for the request");
+    send(pid, Signal::INT);
+    let status = wait_for(SOON, "the end", || child.try_wait().unwrap());
+    assert_eq!(status.code(), Some(130));
+    assert!(
+        begin.elapsed() < Duration::from_secs(9),
+        "well before the grace period is over"
+    );
+    assert!(!run.exists());
+    assert!(looping.join().unwrap().is_err(), "the request was cut off");
+}
+
+#[test]
+fn a_request_at_work_is_finished_before_it_stops() {
+    let fixture = Fixture::new();
+    let mut shop = fixture.start();
+    let gateway = shop.gateway().clone();
+    let burning = std::thread::spawn(move || gateway.get("/burn?1500").send());
+    let before = cpu(shop.pid());
+    wait_until(SOON, "the request to be at work", || {
+        cpu(shop.pid()) > before + 20
+    });
+    shop.stop();
+    assert_eq!(burning.join().unwrap().status, 200);
+}
+
+#[test]
+fn the_main_listener_exposes_what_the_document_lists_and_the_other_one_everything() {
+    let fixture = Fixture::new().with_api(
+        "paths:\n  /hello/{name}: {get: {}}\n  /hello/inside: {x-internal: true, get: {}}\n  /body: {post: {}, get: {x-internal: true}}\n",
+    );
+    let shop = fixture.start();
+    let status =
+        |client: &Client, method: &str, path: &str| client.request(method, path).send().status;
+    for (method, path, outside) in [
+        ("GET", "/hello/you", 200),
+        ("GET", "/hello/you?a=b", 200),
+        ("HEAD", "/hello/you", 200),
+        ("OPTIONS", "/hello/you", 200),
+        ("POST", "/body", 200),
+        ("GET", "/body", 404),
+        ("POST", "/hello/you", 404),
+        ("GET", "/hello/inside", 404),
+        ("GET", "/hello", 404),
+        ("GET", "/files", 404),
+    ] {
+        assert_eq!(
+            status(shop.gateway(), method, path),
+            outside,
+            "{method} {path}"
+        );
+        assert_eq!(
+            status(shop.operator(), method, path),
+            200,
+            "{method} {path}"
+        );
+    }
+    let hidden = shop.gateway().get("/files").send().expect(404);
+    assert_eq!(
+        hidden.header("content-type"),
+        Some("application/problem+json")
+    );
+    assert_eq!(hidden.json["status"], 404);
+}
+
+#[test]
+fn timers_call_again_and_again_whatever_comes_of_it_and_not_at_all_with_no_timers() {
+    let document = "paths:\n  /half: {get: {operationId: half, x-timer: 20ms}}\n  /trap: {post: {operationId: trap, x-timer: 20ms}}\n";
+    let fixture = Fixture::new().with_api(document);
+    let count = |shop: &Shop, word: &str| shop.log().matches(word).count();
+    let mut shop = fixture.start();
+    wait_until(SOON, "three calls of half", || {
+        count(&shop, "no newline") >= 3
+    });
+    wait_until(SOON, "two failed calls", || {
+        let log = shop.log();
+        log.lines()
+            .filter(|line| line.contains("\"operation\":\"trap\"") && line.contains("500"))
+            .count()
+            >= 2
+    });
+    shop.stop();
+
+    let quiet = Fixture::new().with_api(document);
+    let mut shop = Shop::start(quiet.options().timers(false));
+    shop.operator().get("/burn?300").send().expect(200).text();
+    shop.stop();
+    assert_eq!(count(&shop, "no newline"), 0, "{}", shop.log());
+}
+
+#[test]
+fn limits_on_the_command_line_are_the_runtimes() {
+    let fixture = Fixture::new();
+    let arguments = [
+        "--max-body",
+        "10",
+        "--request-timeout",
+        "200ms",
+        "--memory",
+        "16MiB",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    let shop = Shop::start(ShopOptions {
+        arguments,
+        ..fixture.options()
+    });
+    assert_eq!(
+        shop.gateway()
+            .post("/body")
+            .body("0123456789")
+            .send()
+            .expect(200)
+            .text(),
+        "10"
+    );
+    assert_eq!(
+        shop.gateway()
+            .post("/body")
+            .body("0123456789a")
+            .send()
+            .status,
+        413
+    );
+    assert_eq!(shop.gateway().get("/loop").send().status, 504);
+    assert_eq!(shop.gateway().get("/memory").send().status, 500);
+}
+
+#[test]
+fn a_component_left_out_does_not_answer() {
+    let fixture = Fixture::new();
+    let arguments = ["--components", "hello"].map(str::to_owned).to_vec();
+    let shop = Shop::start(ShopOptions {
+        arguments,
+        ..fixture.options()
+    });
+    shop.gateway().get("/hello").send().expect(200).text();
+    assert_eq!(shop.gateway().get("/body").send().status, 404);
+}
+
+fn spawn(fixture: &Fixture, arguments: &[&str]) -> Child {
+    let mut command = Command::new(program());
+    command
+        .arg("up")
+        .arg("--manifest")
+        .arg(fixture.path("spin.toml"));
+    command.arg("--state-dir").arg(fixture.path("state"));
+    command
+        .arg("--cache-dir")
+        .arg(stoa_testkit::workspace().join("target/stoa-cache"));
+    command.args(["--listen", "127.0.0.1:0"]).args(arguments);
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits until it answers.
+fn gateway(fixture: &Fixture, child: &mut Child) -> Client {
+    let run = fixture.path("state/run.json");
+    let base = wait_for(SOON, "run.json", || {
+        assert_eq!(child.try_wait().unwrap(), None, "it ended");
+        base(&run)
+    });
+    Client::new(base)
+}
+
+fn base(run: &std::path::Path) -> Option<String> {
+    let run: serde_json::Value = serde_json::from_slice(&std::fs::read(run).ok()?).ok()?;
+    Some(run["gateway"].as_str()?.to_owned())
+}
+
+/// The time a process has computed, in ticks of 10 ms.
+fn cpu(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+    let fields: Vec<_> = stat
+        .rsplit_once(')')
+        .unwrap()
+        .1
+        .split_whitespace()
+        .collect();
+    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+}

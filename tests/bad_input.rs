@@ -1,0 +1,241 @@
+//! Bad input gets a problem document with the right status, and nothing changes.
+
+mod customer;
+
+use customer::{Customer, Operator, address, card, key};
+use serde_json::{Value, json};
+use stoa_service::testing::Issuer;
+use stoa_testkit::{Answer, Shop, ShopOptions, wait_for};
+use uuid::Uuid;
+
+const SKU: &str = "HOM-001";
+
+/// A problem document that says what it has to say.
+#[track_caller]
+fn problem(answer: &Answer, status: u16) {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    assert_eq!(
+        answer.header("content-type"),
+        Some("application/problem+json"),
+        "{}",
+        answer.text()
+    );
+    assert_eq!(answer.json["status"], status);
+    for member in ["type", "title", "detail", "instance", "code", "request_id"] {
+        assert!(
+            answer.json[member].is_string(),
+            "{member} in {}",
+            answer.text()
+        );
+    }
+}
+
+#[test]
+fn bad_orders_change_nothing() {
+    let shop = Shop::start(ShopOptions::default());
+    let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
+    let before = operator.stock(SKU);
+    let good = json!({"shipping_address": address(), "payment": card("tok_visa"), "items": [{"sku": SKU, "quantity": 1}]});
+    let with = |pointer: &str, value: Value| {
+        let mut body = good.clone();
+        match body.pointer_mut(pointer) {
+            Some(place) => *place = value,
+            None => body[pointer.trim_start_matches('/')] = value,
+        }
+        body
+    };
+    for body in [
+        with("/items/0/quantity", json!(-1)),
+        with("/items/0/quantity", json!(0)),
+        with("/items/0/quantity", json!(1.5)),
+        with("/items/0/quantity", json!("1")),
+        with("/items/0/quantity", json!(4_294_967_296_u64)),
+        with("/items/0/quantity", json!(i64::MAX)),
+        with("/items", json!([])),
+        with("/items", json!(null))
+            .as_object()
+            .map_or(Value::Null, |o| {
+                let mut o = o.clone();
+                o.insert("items".into(), json!("x"));
+                o.into()
+            }),
+        with("/items/0/sku", json!("NO SUCH THING")),
+        with("/coupon", json!("SAVE10")),
+        with("/payment/method", json!("cash")),
+        with("/payment/card_token", json!("4111111111111111")),
+        with("/payment/card_token", json!("")),
+        with("/shipping_address/country", json!("Netherlands")),
+        with("/shipping_address/name", json!("")),
+        json!({}),
+        json!([]),
+        json!("order"),
+    ] {
+        problem(&customer.post("/order", &key(), &body), 422);
+    }
+    let raw = |body: &[u8], kind: &str| {
+        shop.gateway()
+            .post("/order")
+            .bearer(&customer.token)
+            .header("idempotency-key", &key())
+            .header("content-type", kind)
+            .body(body.to_vec())
+            .send()
+    };
+    problem(&raw(b"{", "application/json"), 400);
+    problem(&raw(b"{\"items\": \"\xff\xfe\"}", "application/json"), 400);
+    problem(&raw(good.to_string().as_bytes(), "text/plain"), 415);
+    problem(&raw(&vec![b'['; 300 * 1024], "application/json"), 413);
+    let deep = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
+    problem(&raw(&deep, "application/json"), 400);
+    let no_key = shop
+        .gateway()
+        .post("/order")
+        .bearer(&customer.token)
+        .json(&good)
+        .send();
+    problem(&no_key, 400);
+    assert_eq!(no_key.json["code"], "idempotency_key_required");
+    assert_eq!(operator.stock(SKU), before);
+    assert!(operator.ledger().is_empty());
+    assert!(
+        customer::items(&customer.get("/order").expect(200).json)
+            .iter()
+            .all(|o| o["status"] == "cancelled")
+    );
+}
+
+#[test]
+fn an_unknown_currency_or_a_negative_amount_is_no_payment() {
+    let shop = Shop::start(ShopOptions::default());
+    let operator = Operator::of(&shop);
+    for amount in [
+        json!({"amount": 100, "currency": "XXQ"}),
+        json!({"amount": -100, "currency": "EUR"}),
+        json!({"amount": 9_999_999_999_999_999_i64, "currency": "EUR"}),
+        json!({"amount": 1.5, "currency": "EUR"}),
+        json!({"amount": "100", "currency": "EUR"}),
+    ] {
+        let body = json!({"order_id": Uuid::now_v7(), "amount": amount, "method": "card", "card_token": "tok_visa"});
+        let answer = operator
+            .client()
+            .post("/payments")
+            .header("idempotency-key", &key())
+            .json(&body)
+            .send();
+        problem(&answer, 422);
+    }
+    assert!(operator.ledger().is_empty());
+}
+
+#[test]
+fn only_a_good_token_opens_anything() {
+    let shop = Shop::start(ShopOptions::default().variable("token_ttl_seconds", "1"));
+    let mut customer = Customer::register(&shop, "ann");
+    let user: Uuid = customer.user_id.parse().unwrap();
+    let jwks = shop.gateway().get("/user/jwks").send().expect(200).json;
+    let real_kid: &'static str = customer::text(&jwks["keys"][0], "kid").leak();
+    let claims = customer.token.split('.').nth(1).unwrap().to_owned();
+    // {"alg":"none","typ":"JWT"} and the same with HS256
+    let none = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}.");
+    let hmac = format!("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.{claims}.AAAA");
+    let forged = Issuer::new(real_kid, 9).token(user, 600);
+    let unknown = Issuer::new("another", 9).token(user, 600);
+    for token in [
+        "",
+        "x",
+        &none,
+        &hmac,
+        &forged,
+        &unknown,
+        &format!("{}x", customer.token),
+    ] {
+        for path in ["/cart", "/order", "/notification", "/user/me"] {
+            let answer = shop.gateway().get(path).bearer(token).send();
+            problem(&answer, 401);
+            assert!(answer.header("www-authenticate").is_some());
+        }
+    }
+    problem(&shop.gateway().get("/cart").send(), 401);
+    wait_for(customer::SOON, "the token to expire", || {
+        (customer.get("/cart").status == 401).then_some(())
+    });
+    customer.log_in();
+    let _ = customer.get("/cart").expect(200);
+}
+
+#[test]
+fn another_users_order_does_not_exist() {
+    let shop = Shop::start(ShopOptions::default());
+    let (ann, eve) = (
+        Customer::register(&shop, "ann"),
+        Customer::register(&shop, "eve"),
+    );
+    let order = ann.order(&key(), SKU, 1, "tok_visa").expect(201).json;
+    let order_id = customer::text(&order, "order_id");
+    problem(&eve.get(&format!("/order/{order_id}")), 404);
+    problem(
+        &eve.post(&format!("/order/{order_id}/cancel"), &key(), &json!({})),
+        404,
+    );
+    assert!(customer::items(&eve.get("/order").expect(200).json).is_empty());
+    assert!(customer::items(&eve.get("/notification").expect(200).json).is_empty());
+    assert_eq!(
+        ann.get(&format!("/order/{order_id}")).expect(200).json["status"],
+        "confirmed"
+    );
+    problem(&ann.get("/order/not-an-id"), 404);
+}
+
+#[test]
+fn a_wrong_password_and_an_unknown_address_look_alike() {
+    let shop = Shop::start(ShopOptions::default());
+    let ann = Customer::register(&shop, "ann");
+    let log_in = |email: &str| {
+        shop.gateway()
+            .post("/user/login")
+            .json(&json!({"email": email, "password": "not the password"}))
+            .send()
+    };
+    let (wrong, unknown) = (log_in(&ann.email), log_in("nobody@example.com"));
+    problem(&wrong, 401);
+    let strip = |answer: &Answer| {
+        let mut json = answer.json.clone();
+        json["request_id"] = Value::Null;
+        json
+    };
+    assert_eq!(strip(&wrong), strip(&unknown));
+    let taken = shop.gateway().post("/user/register")
+        .json(&json!({"email": ann.email.to_uppercase(), "password": customer::PASSWORD, "name": "Ann"})).send();
+    problem(&taken, 409);
+    for body in [
+        json!({"email": "no-at", "password": customer::PASSWORD, "name": "x"}),
+        json!({"email": "a@b.example", "password": "short", "name": "x"}),
+        json!({"email": "a@b.example", "password": customer::PASSWORD, "name": ""}),
+        json!({"email": "a@b.example", "password": customer::PASSWORD, "name": "x", "role": "admin"}),
+    ] {
+        problem(
+            &shop.gateway().post("/user/register").json(&body).send(),
+            422,
+        );
+    }
+}
+
+#[test]
+fn bad_queries_paths_and_methods_say_what_is_wrong() {
+    let shop = Shop::start(ShopOptions::default());
+    for (path, status) in [
+        ("/product?limit=0", 400),
+        ("/product?limit=101", 400),
+        ("/product?limit=x", 400),
+        ("/product?page_token=!", 400),
+        ("/product?colour=red", 400),
+        ("/product?q=%ff", 400),
+        ("/product/00000000-0000-7000-8000-000000000000", 404),
+        ("/product/NOPE", 404),
+        ("/shipping/NOPE", 404),
+    ] {
+        problem(&shop.gateway().get(path).send(), status);
+    }
+    let answer = shop.gateway().request("PATCH", "/product").send();
+    assert!(matches!(answer.status, 404 | 405), "{}", answer.text());
+}

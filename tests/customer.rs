@@ -1,0 +1,224 @@
+//! A customer and an operator, who know the shop by HTTP alone.
+#![allow(
+    dead_code,
+    reason = "each test file includes this module and uses the part it needs"
+)]
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stoa_testkit::{Answer, Client, Shop, wait_for};
+use uuid::Uuid;
+
+/// How long to wait for what happens after an answer: an event's way to the inbox.
+pub const SOON: Duration = Duration::from_secs(20);
+
+pub const PASSWORD: &str = "correct horse battery";
+
+/// A registered and logged-in customer.
+pub struct Customer {
+    gateway: Client,
+    pub email: String,
+    pub user_id: String,
+    pub token: String,
+}
+
+pub fn address() -> Value {
+    json!({"name": "Ann Example", "street": "1 Main Street", "city": "Utrecht", "postal_code": "3511 AA", "country": "NL"})
+}
+
+pub fn card(token: &str) -> Value {
+    json!({"method": "card", "card_token": token})
+}
+
+/// A new Idempotency-Key.
+pub fn key() -> String {
+    Uuid::now_v7().to_string()
+}
+
+impl Customer {
+    pub fn register(shop: &Shop, name: &str) -> Self {
+        let gateway = shop.gateway().clone();
+        let email = format!("{name}-{}@example.com", Uuid::now_v7().simple());
+        let registered = gateway
+            .post("/user/register")
+            .json(&json!({"email": email, "password": PASSWORD, "name": name}))
+            .send()
+            .expect(201);
+        let mut customer = Self {
+            gateway,
+            email,
+            user_id: text(&registered.json, "user_id"),
+            token: String::new(),
+        };
+        customer.log_in();
+        customer
+    }
+
+    pub fn log_in(&mut self) {
+        let login = self
+            .gateway
+            .post("/user/login")
+            .json(&json!({"email": self.email, "password": PASSWORD}))
+            .send()
+            .expect(200);
+        assert_eq!(login.json["token_type"], "Bearer");
+        self.token = text(&login.json, "access_token");
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        self.gateway.get(path).bearer(&self.token).send()
+    }
+
+    pub fn put_in_cart(&self, sku: &str, quantity: u32) -> Answer {
+        self.gateway
+            .put(&format!("/cart/items/{sku}"))
+            .bearer(&self.token)
+            .json(&json!({"quantity": quantity}))
+            .send()
+    }
+
+    pub fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+        self.gateway
+            .post(path)
+            .bearer(&self.token)
+            .header("idempotency-key", key)
+            .json(body)
+            .send()
+    }
+
+    /// Orders what is in the cart.
+    pub fn order_cart(&self, card_token: &str) -> Answer {
+        let body = json!({"shipping_address": address(), "payment": card(card_token)});
+        self.post("/order", &key(), &body)
+    }
+
+    /// Orders one SKU, past the cart.
+    pub fn order(&self, key: &str, sku: &str, quantity: u32, card_token: &str) -> Answer {
+        let body = json!({"shipping_address": address(), "payment": card(card_token),
+            "items": [{"sku": sku, "quantity": quantity}]});
+        self.post("/order", key, &body)
+    }
+
+    /// Waits until the inbox has a message of this type about the order, and gives it.
+    pub fn wait_for_message(&self, kind: &str, order_id: &str) -> Value {
+        wait_for(SOON, &format!("{kind} in the inbox"), || {
+            let inbox = self.get("/notification").expect(200).json;
+            items(&inbox)
+                .into_iter()
+                .find(|m| m["type"] == kind && m["order_id"] == order_id)
+        })
+    }
+}
+
+/// What an operator reads: the stock, the third parties' books.
+pub struct Operator(Client);
+
+impl Operator {
+    pub fn of(shop: &Shop) -> Self {
+        Self(shop.operator().clone())
+    }
+
+    pub fn client(&self) -> &Client {
+        &self.0
+    }
+
+    /// on_hand, reserved, available
+    pub fn stock(&self, sku: &str) -> (i64, i64, i64) {
+        let item = self.0.get(&format!("/items/{sku}")).send().expect(200).json;
+        let n = |k: &str| item[k].as_i64().unwrap();
+        (n("on_hand"), n("reserved"), n("available"))
+    }
+
+    pub fn set_stock(&self, sku: &str, on_hand: u32) {
+        let path = format!("/items/{sku}");
+        let _ = self
+            .0
+            .put(&path)
+            .json(&json!({"on_hand": on_hand}))
+            .send()
+            .expect(200);
+    }
+
+    /// Every entry of the processor's ledger: the oracle.
+    pub fn ledger(&self) -> Vec<Value> {
+        self.list("/processor/ledger")
+    }
+
+    /// The kinds of the entries about one payment, oldest first.
+    pub fn ledger_of(&self, payment_id: &str) -> Vec<String> {
+        self.list(&format!("/processor/ledger?reference={payment_id}"))
+            .iter()
+            .map(|e| text(e, "kind"))
+            .collect()
+    }
+
+    /// Walks all pages of a list.
+    pub fn list(&self, path: &str) -> Vec<Value> {
+        let mut all = Vec::new();
+        let mut next = None::<String>;
+        loop {
+            let separator = if path.contains('?') { '&' } else { '?' };
+            let page = match &next {
+                Some(token) => format!("{path}{separator}limit=100&page_token={token}"),
+                None => format!("{path}{separator}limit=100"),
+            };
+            let answer = self.0.get(&page).send().expect(200).json;
+            all.extend(items(&answer));
+            match answer["next_page_token"].as_str() {
+                Some(token) => next = Some(token.to_owned()),
+                None => return all,
+            }
+        }
+    }
+
+    pub fn script(&self, partner: &str, body: &Value) {
+        let _ = self
+            .0
+            .put(&format!("/script/{partner}"))
+            .json(body)
+            .send()
+            .expect(200);
+    }
+
+    pub fn unscript(&self, partner: &str) {
+        let answer = self.0.delete(&format!("/script/{partner}")).send();
+        assert!(answer.status < 300, "{}", answer.text());
+    }
+
+    pub fn recover(&self) -> Value {
+        self.0
+            .post("/internal/orders/recover")
+            .send()
+            .expect(200)
+            .json
+    }
+
+    /// What a CronJob does on a cluster: one round of everything that has a timer.
+    pub fn round(&self) {
+        for path in [
+            "/internal/orders/recover",
+            "/internal/orders/outbox",
+            "/internal/shipments/outbox",
+            "/internal/notifications/deliver",
+        ] {
+            let _ = self.0.post(path).send().expect(200);
+        }
+    }
+}
+
+#[track_caller]
+pub fn text(value: &Value, name: &str) -> String {
+    match value[name].as_str() {
+        Some(text) => text.to_owned(),
+        None => panic!("{name} is not text in {value}"),
+    }
+}
+
+#[track_caller]
+pub fn items(page: &Value) -> Vec<Value> {
+    match page["items"].as_array() {
+        Some(items) => items.clone(),
+        None => panic!("no items in {page}"),
+    }
+}
