@@ -86,7 +86,7 @@ fn bad_orders_change_nothing() {
     problem(&raw(good.to_string().as_bytes(), "text/plain"), 415);
     problem(&raw(&vec![b'['; 300 * 1024], "application/json"), 413);
     let deep = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
-    problem(&raw(&deep, "application/json"), 400);
+    problem(&raw(&deep, "application/json"), 422);
     let no_key = shop
         .gateway()
         .post("/order")

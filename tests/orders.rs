@@ -199,13 +199,7 @@ fn recovery_in_a_loop_never_touches_a_live_order() {
 
 #[test]
 fn an_order_cut_off_by_a_crash_comes_to_one_of_two_ends() {
-    let mut shop = Shop::start(
-        ShopOptions {
-            arguments: vec!["--request-timeout".into(), "5s".into()],
-            ..ShopOptions::default()
-        }
-        .variable("order_lease_seconds", "6"),
-    );
+    let mut shop = Shop::start(ShopOptions::default().variable("order_lease_seconds", "31"));
     let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
     operator.set_stock(SKU, 10);
     operator.script(
@@ -235,7 +229,7 @@ fn an_order_cut_off_by_a_crash_comes_to_one_of_two_ends() {
         token: customer.token.clone(),
         ..Customer::register(&shop, "x")
     };
-    let order = wait_for(Duration::from_secs(40), "the order's end", || {
+    let order = wait_for(Duration::from_secs(90), "the order's end", || {
         let order = customer::items(&customer.get("/order").expect(200).json).remove(0);
         (order["status"] != "pending").then_some(order)
     });

@@ -59,8 +59,11 @@ impl Contract {
     /// Every operation, by path.
     pub fn operations(&self) -> Vec<Operation<'_>> {
         let paths = self.document.get("paths").and_then(Value::as_object);
-        let of_path = |(path, item)| -> Vec<Operation<'_>> { operations_of(path, item) };
-        paths.into_iter().flatten().flat_map(of_path).collect()
+        paths
+            .into_iter()
+            .flatten()
+            .flat_map(|(path, item)| operations_of(path, item))
+            .collect()
     }
 
     /// The operation that a request asks for, `path` as it was sent, without its query. What is spelled out wins over

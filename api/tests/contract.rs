@@ -31,8 +31,11 @@ fn every_route_is_an_operation_and_every_operation_a_route() {
         described(cart::http::SERVICE, cart::http::ROUTES),
         described(inventory::http::SERVICE, inventory::http::ROUTES),
         described(notification::http::SERVICE, notification::http::ROUTES),
+        described(order::http::SERVICE, order::http::ROUTES),
         described(payment::http::SERVICE, payment::http::ROUTES),
         described(product::http::SERVICE, product::http::ROUTES),
+        described(shipping::http::SERVICE, shipping::http::ROUTES),
+        described(storefront::http::SERVICE, storefront::http::ROUTES),
         described(user::http::SERVICE, user::http::ROUTES),
     ]);
     assert_eq!(documented(&Contract::shop().unwrap()), shop);
@@ -52,7 +55,9 @@ const GATEWAY: &[&str] = &[
     "GET /product",
     "GET /product/{product_id}",
     "GET /shipping/{tracking_number}",
+    "GET /shop",
     "GET /shop/",
+    "GET /shop/images/{file}",
     "GET /user",
     "GET /user/jwks",
     "GET /user/me",

@@ -1,5 +1,11 @@
 //! The service's routes over a real SQLite: what a caller sees, and what the stock says afterwards.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a fixture that fails is to fail the test that uses it"
+)]
+
 use http::Method;
 use inventory::config::Config;
 use inventory::http::{App, ROUTES, SERVICE};
@@ -257,6 +263,7 @@ fn bad_input_is_refused_and_changes_nothing() {
         json!([{"sku": "A", "quantity": 4_294_967_296_u64}]),
         json!([{"sku": "A", "quantity": 1, "x": 1}]),
         json!([{"sku": "A b", "quantity": 1}]),
+        json!([["A", 1]]),
     ] {
         assert_eq!(shop.reserve(order, lines.clone()).0, 422, "{lines}");
     }

@@ -1,4 +1,6 @@
 //! The service's routes over a real SQLite: what publishers, customers and providers see.
+//!
+//! Long, because every rule is shown once over the same small shop.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

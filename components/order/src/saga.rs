@@ -115,10 +115,11 @@ pub fn drive(
 
 /// Makes the call of the order's current step.
 fn attempt(app: &App, peers: &Peers<'_>, order: &Order, fresh: bool) -> Outcome {
-    if order.direction == Direction::Forward && !fresh {
-        if let Some(outcome) = reconsider(app, peers, order) {
-            return outcome;
-        }
+    if order.direction == Direction::Forward
+        && !fresh
+        && let Some(outcome) = reconsider(app, peers, order)
+    {
+        return outcome;
     }
     let done = |result: Result<(), Fail>| result.map_or_else(Outcome::from, |()| Outcome::Done);
     match order.step {

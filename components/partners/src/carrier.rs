@@ -93,7 +93,7 @@ fn check(new: &NewParcel) -> Result<(), Problem> {
         ("address.postal_code", &address.postal_code),
         ("address.country", &address.country),
     ] {
-        check_text(field, text, 200)?;
+        check_text(field, text, 1000)?;
     }
     if new.lines.is_empty() || new.lines.iter().any(|l| l.sku.is_empty() || l.quantity < 1) {
         return Err(Problem::invalid(

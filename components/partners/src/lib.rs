@@ -16,3 +16,5 @@ pub mod pim;
 pub mod processor;
 pub mod script;
 pub mod store;
+#[cfg(all(feature = "testing", not(target_family = "wasm")))]
+pub mod testing;

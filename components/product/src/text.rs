@@ -1,6 +1,6 @@
 //! What a word is: text folded so that case and accents do not count, cut at everything that is no letter or digit.
 //!
-//! The index holds *terms*. A whole word ends with a space (`coffee `), a beginning of one does not (`co`, `cof`,
+//! The index holds *terms*. A whole word ends with a space (`coffee `), a beginning of one does not (`c`, `co`, ...
 //! `coffee`), so both are found by equality and a prefix costs no more than a word. Each stands there a second time for
 //! its category (`@tea/co`), so that a search in one category costs no more than a search in all of them.
 
@@ -13,8 +13,6 @@ use crate::domain::Product;
 
 /// Letters of a word that count; the rest is cut off, in the index and in searches.
 pub const MAX_WORD: usize = 24;
-/// A beginning of a word is indexed from this many letters on.
-pub const MIN_PREFIX: usize = 2;
 /// The longest search, in bytes.
 pub const MAX_SEARCH: usize = 200;
 /// The most words of a search.
@@ -89,7 +87,6 @@ pub fn terms_of(product: &Product) -> BTreeMap<String, i64> {
             let beginnings = word
                 .char_indices()
                 .map(|(start, c)| start + c.len_utf8())
-                .skip(MIN_PREFIX - 1)
                 .filter_map(|end| word.get(..end));
             for beginning in beginnings {
                 terms.entry(beginning.to_owned()).or_insert(weight);
@@ -121,11 +118,7 @@ pub fn search_terms(search: &str, category: Option<&str>) -> Result<Vec<String>,
     let last_is_new = !words.contains(&last);
     let mut terms: Vec<String> = words.iter().map(|word| whole(word)).collect();
     if last_is_new {
-        terms.push(if last.chars().count() < MIN_PREFIX {
-            whole(&last)
-        } else {
-            last
-        });
+        terms.push(last);
     }
     if terms.len() > MAX_WORDS {
         return Err(format!(
@@ -166,7 +159,7 @@ mod tests {
             search_terms("green te", Some("tea")).unwrap(),
             ["@tea/green ", "@tea/te"]
         );
-        assert_eq!(search_terms("vitamin c", None).unwrap(), ["vitamin ", "c "]);
+        assert_eq!(search_terms("vitamin c", None).unwrap(), ["vitamin ", "c"]);
         assert_eq!(
             search_terms(&"x".repeat(99), None).unwrap(),
             ["x".repeat(24)]

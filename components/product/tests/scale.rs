@@ -1,7 +1,6 @@
 //! What a list costs at 66 and at 100,000 products, in steps of SQLite's machine: not in time, which varies.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     clippy::panic,
     reason = "what a test cannot read fails it"
 )]

@@ -1,4 +1,6 @@
 //! The service's routes over a real SQLite: what a caller sees, and what a log-in costs.
+//!
+//! Long, because every rule is shown once over the same small shop.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

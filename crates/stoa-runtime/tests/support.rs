@@ -201,6 +201,15 @@ impl Running {
     }
 }
 
+impl Running {
+    /// Stops, and gives the folder with the app's state to whoever starts it again.
+    pub(crate) fn restart_folder(mut self) -> TempDir {
+        let stopped = self.stop();
+        self.wait(stopped).unwrap();
+        std::mem::replace(&mut self.folder, tempfile::tempdir().unwrap())
+    }
+}
+
 impl Drop for Running {
     fn drop(&mut self) {
         if let Some(tokio) = self.tokio.take() {

@@ -14,7 +14,7 @@
 //! | [`outbox`] | events that leave at least once |
 //! | [`token`] | Bearer tokens, verified against user's JWKS |
 //! | [`settings`] | Spin variables -> validated settings |
-//! | [`money`], [`page`], [`time`], [`id`], [`log`] | what their names say |
+//! | [`money`], [`json`], [`page`], [`time`], [`id`], [`log`] | what their names say |
 //!
 //! Read [`route`] first, then `components/inventory`, the smallest service that uses nearly all of it.
 
@@ -22,6 +22,7 @@
 pub mod component;
 pub mod id;
 pub mod idempotency;
+pub mod json;
 pub mod log;
 pub mod money;
 pub mod outbound;

@@ -4,6 +4,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
 use serde::de::DeserializeOwned;
 
 use crate::id;
+use crate::json;
 use crate::problem::Problem;
 
 /// The longest body that a service reads, in bytes; more is 413.
@@ -205,7 +206,7 @@ impl Request {
                 ),
             ));
         }
-        serde_json::from_slice(&self.body).map_err(|error| match error.classify() {
+        json::whole_object(&self.body).map_err(|error| match error.classify() {
             serde_json::error::Category::Data => Problem::invalid(format!("body: {error}")),
             _ => Problem::bad_request("malformed_json", format!("body is not JSON: {error}")),
         })
@@ -389,6 +390,9 @@ mod tests {
             (r#"{"quantity":-1}"#, 422),
             (r#"{"quantity":1,"x":2}"#, 422),
             (r#"{"quantity":1,"quantity":2}"#, 422),
+            ("[1]", 422),
+            ("1", 422),
+            (r#"{"quantity":1} {}"#, 400),
             ("{}", 422),
         ] {
             let problem = request("/", &json, body).json::<Body>().unwrap_err();

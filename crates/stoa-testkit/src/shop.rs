@@ -169,7 +169,7 @@ impl Shop {
             self.stop();
         }
         let (child, gateway, operator) = launch(
-            &program(),
+            &program(&self.options),
             &self.options,
             &self.state_dir,
             self.folder.path(),
@@ -210,8 +210,11 @@ impl Drop for Shop {
     }
 }
 
-fn program() -> PathBuf {
-    std::env::var_os("STOA_BIN").map_or_else(|| workspace().join("target/native/stoa"))
+fn program(options: &ShopOptions) -> PathBuf {
+    let named = options.program.clone();
+    named
+        .or_else(|| std::env::var_os("STOA_BIN").map(PathBuf::from))
+        .unwrap_or_else(|| workspace().join("target/native/stoa"))
 }
 
 fn log_file(folder: &Path) -> PathBuf {

@@ -1,10 +1,18 @@
 //! The service's routes over a real SQLite, against the card processor of `partners`: what a caller sees, and what the
 //! processor's ledger says afterwards.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what a test cannot read fails it"
+)]
 
 mod lost_answers;
 mod shop;
 
 use http::Method;
+use partners::testing::Fate;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -104,7 +112,8 @@ fn gets_over_failures_that_the_processor_is_scripted_to() {
         json!({"mode": "lost_response", "status": 504, "remaining": 2}),
     ] {
         let (shop, order) = (Shop::new(), Uuid::now_v7());
-        shop.partners(Method::PUT, "/script/processor", &script);
+        let (status, _) = shop.stage.ask(Method::PUT, "/script/processor", &script);
+        assert_eq!(status, 200);
         for expected in [503, 503, 201, 201] {
             let (status, _) = shop.pay(order, "k", "tok_visa").unwrap();
             assert_eq!(status, expected, "{script}");
@@ -119,7 +128,7 @@ fn the_list_of_an_order_is_settled_and_pages_are_whole() {
     let shop = Shop::new();
     let orders: Vec<_> = (0..5).map(|_| Uuid::now_v7()).collect();
     for order in &orders {
-        shop.fates([shop::Fate::LostAfter]);
+        shop.fates([Fate::LostAfter]);
         shop.pay(*order, &order.to_string(), "tok_visa");
     }
     let uri = format!("/payments?order_id={}", orders[2]);

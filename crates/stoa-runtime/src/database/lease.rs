@@ -6,7 +6,7 @@ use rusqlite::ErrorCode;
 use rusqlite::types::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::session::{BUSY_TIMEOUT, Session};
+use super::session::{BUSY_TIMEOUT, Session, Watch};
 use super::{Database, DatabaseError};
 
 /// The most that one statement may return, in bytes: it is held in this process's memory before the guest sees it.
@@ -24,6 +24,8 @@ pub(crate) struct Lease {
     database: Arc<Database>,
     /// None while a statement runs on another thread.
     session: Option<Session>,
+    /// The means to interrupt it there.
+    away: Option<Arc<Watch>>,
     /// Held from the begin of a write transaction to its end.
     writing: Option<OwnedSemaphorePermit>,
     changes: u64,
@@ -48,6 +50,7 @@ impl Lease {
         Self {
             database,
             session: Some(session),
+            away: None,
             writing: None,
             changes: 0,
         }
@@ -114,22 +117,26 @@ impl Lease {
         parameters: Vec<Value>,
     ) -> Result<Rows, DatabaseError> {
         let session = self.session.take().ok_or(DatabaseError::CutOff)?;
+        session.take_time();
+        self.away = Some(session.watch());
         // A lease of its own for the other thread: if this future is dropped meanwhile, the connection still goes back.
         let away = Lease {
             database: Arc::clone(&self.database),
             session: Some(session),
+            away: None,
             writing: self.writing.take(),
             changes: 0,
         };
         let task = tokio::task::spawn_blocking(move || {
             let session = away.session.as_ref().ok_or(DatabaseError::CutOff)?;
-            session.take_time();
             session.sql.busy_timeout(BUSY_TIMEOUT)?;
             let result = run(session, &sql, &parameters);
             session.sql.busy_timeout(std::time::Duration::ZERO)?;
             Ok::<_, DatabaseError>((away, result))
         });
-        let (mut away, result) = task.await.map_err(|_| DatabaseError::CutOff)??;
+        let done = task.await;
+        self.away = None;
+        let (mut away, result) = done.map_err(|_| DatabaseError::CutOff)??;
         self.session = away.session.take();
         self.writing = away.writing.take();
         result
@@ -138,6 +145,10 @@ impl Lease {
 
 impl Drop for Lease {
     fn drop(&mut self) {
+        if let Some(away) = &self.away {
+            // The guest is gone: no one waits for what the statement returns.
+            away.interrupt();
+        }
         if let Some(session) = self.session.take() {
             self.database.give_back(session);
         }

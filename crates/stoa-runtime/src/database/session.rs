@@ -12,7 +12,7 @@ use rusqlite::limits::Limit;
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A statement that ran this long on a thread that runs guests moves elsewhere.
 const INLINE: Duration = Duration::from_millis(2);
-/// A statement that runs longer than any request may is cut off, its guest gone or not.
+/// A statement that runs longer than any request should is cut off.
 const LONGEST: Duration = Duration::from_secs(60);
 /// SQLite's steps between two looks at the clock: some tens of microseconds.
 const STEPS: i32 = 2_000;
@@ -26,7 +26,8 @@ pub(super) struct Session {
     watch: Arc<Watch>,
 }
 
-struct Watch {
+/// What the hooks of a connection look at.
+pub(super) struct Watch {
     epoch: Instant,
     /// When to interrupt the running statement, in microseconds since `epoch`.
     until: AtomicU64,
@@ -76,6 +77,11 @@ impl Session {
         self.cut_after(LONGEST);
     }
 
+    /// Lets another thread interrupt the running statement.
+    pub(super) fn watch(&self) -> Arc<Watch> {
+        Arc::clone(&self.watch)
+    }
+
     fn cut_after(&self, time: Duration) {
         let until = self.watch.epoch.elapsed() + time;
         self.watch.until.store(micros(until), Ordering::Relaxed);
@@ -98,6 +104,12 @@ impl Session {
             rusqlite::ffi::sqlite3_set_last_insert_rowid(self.sql.handle(), 0);
         }
         Some(self)
+    }
+}
+
+impl Watch {
+    pub(super) fn interrupt(&self) {
+        self.until.store(0, Ordering::Relaxed);
     }
 }
 

@@ -27,6 +27,16 @@ impl WasiHttpHooks for Outbound {
         is_forbidden(name)
     }
 
+    // Room for a whole answer of usual size (1 MiB in all): the guest writes it and returns, without being woken for
+    // each chunk that the socket takes.
+    fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
+        16
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        64 << 10
+    }
+
     fn send_request(
         &mut self,
         request: Request<WasiBody>,

@@ -27,12 +27,12 @@ source = "TROUBLE"
 "#;
 
 /// A folder with a manifest in it.
-pub struct Fixture {
+pub(crate) struct Fixture {
     folder: TempDir,
 }
 
 impl Fixture {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let built = |name: &str| {
             workspace()
                 .join("target/wasm32-wasip2/release")
@@ -51,23 +51,23 @@ impl Fixture {
     }
 
     /// With an OpenAPI document beside the manifest.
-    pub fn with_api(self, document: &str) -> Self {
+    pub(crate) fn with_api(self, document: &str) -> Self {
         self.write("api/openapi.yaml", document);
         self
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn write(&self, name: &str, text: &str) {
+    pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
     /// Runs a command in the folder to its end.
-    pub fn run(&self, arguments: &[&str]) -> Output {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         command(self.folder.path())
             .args(arguments)
             .output()
@@ -75,7 +75,7 @@ impl Fixture {
     }
 
     /// What a started application is like here; its data is in `state`.
-    pub fn options(&self) -> ShopOptions {
+    pub(crate) fn options(&self) -> ShopOptions {
         ShopOptions {
             manifest: self.path("spin.toml"),
             state_dir: Some(self.path("state")),
@@ -85,12 +85,12 @@ impl Fixture {
     }
 
     #[track_caller]
-    pub fn start(&self) -> Shop {
+    pub(crate) fn start(&self) -> Shop {
         Shop::start(self.options())
     }
 }
 
-pub fn program() -> &'static Path {
+pub(crate) fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_stoa"))
 }
 

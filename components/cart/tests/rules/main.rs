@@ -1,173 +1,17 @@
-//! The service's routes over a real SQLite, with product, inventory and user played by the test and money computed by
-//! pricing's own rules.
+//! The service's routes: what a caller sees, and what is in the cart afterwards.
 #![expect(clippy::unwrap_used, reason = "what a test cannot have fails it")]
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+mod shop;
 
-use cart::config::Config;
-use cart::http::{App, ROUTES, SERVICE};
-use cart::ports::{Line, PriceError, Prices, Quote};
-use cart::store::SCHEMA;
+use std::sync::atomic::Ordering;
+
 use http::Method;
-use pricing::rules;
 use serde_json::{Value, json};
-use stoa_service::money::Money;
-use stoa_service::outbound::{CallError, Reply};
+use shop::Shop;
 use stoa_service::params;
-use stoa_service::route;
 use stoa_service::sql::Database as _;
-use stoa_service::testing::{FakeOutbound, Issuer, Sqlite, reply, request};
+use stoa_service::testing::Issuer;
 use uuid::Uuid;
-
-/// pricing's rules without the component around them.
-struct Rules;
-
-impl Prices for Rules {
-    fn quote(&self, lines: &[Line<'_>]) -> Result<Quote, PriceError> {
-        let lines = lines
-            .iter()
-            .map(|line| rules::Line {
-                sku: line.sku.to_owned(),
-                quantity: line.quantity,
-                unit_price: Some(rules::Money {
-                    amount: line.unit_price.amount.unsigned_abs(),
-                    currency: line.unit_price.currency.to_string(),
-                }),
-            })
-            .collect();
-        let priced = rules::quote(lines).map_err(|error| match error {
-            rules::QuoteError::MixedCurrencies => PriceError::MixedCurrencies,
-            rules::QuoteError::Overflow => PriceError::Overflow,
-            other => PriceError::Broken(format!("{other:?}")),
-        })?;
-        Ok(Quote {
-            line_totals: priced.lines.iter().map(|line| money(&line.total)).collect(),
-            total: money(&priced.total),
-        })
-    }
-}
-
-fn money(money: &rules::Money) -> Money {
-    Money {
-        amount: money.amount.try_into().unwrap(),
-        currency: money.currency.parse().unwrap(),
-    }
-}
-
-/// A: 250 cents, 10 in stock. B: 1000 cents, 5. C: no price, 5. D: in US dollars, 5. E: the highest price, 5.
-/// F: not stocked. I0 to I99: 100 cents, 5.
-fn product(sku: &str) -> Option<Value> {
-    let price = match sku {
-        "A" => json!({"amount": 250, "currency": "EUR"}),
-        "B" | "F" => json!({"amount": 1000, "currency": "EUR"}),
-        "C" => Value::Null,
-        "D" => json!({"amount": 300, "currency": "USD"}),
-        "E" => json!({"amount": 999_999_999_999_999_u64, "currency": "EUR"}),
-        _ if sku.starts_with('I') => json!({"amount": 100, "currency": "EUR"}),
-        _ => return None,
-    };
-    Some(
-        json!({"product_id": "x", "sku": sku, "name": format!("Thing {sku}"), "description": "d",
-        "category": "c", "image": "/i.svg", "price": price}),
-    )
-}
-
-#[derive(Default)]
-struct Down {
-    product: AtomicBool,
-    inventory: AtomicBool,
-}
-
-struct Shop {
-    sqlite: Sqlite,
-    down: Arc<Down>,
-    outbound: Arc<FakeOutbound>,
-    issuer: Issuer,
-}
-
-impl Shop {
-    fn new() -> Self {
-        let (sqlite, issuer) = (Sqlite::new(), Issuer::new("k1", 1));
-        SCHEMA.ensure(&sqlite.connect()).unwrap();
-        let (down, jwks) = (Arc::new(Down::default()), issuer.jwks());
-        let state = Arc::clone(&down);
-        let outbound = FakeOutbound::new(move |call| answer(&state, &jwks, &call.url));
-        Self {
-            sqlite,
-            down,
-            outbound: Arc::new(outbound),
-            issuer,
-        }
-    }
-
-    fn call_with(&self, token: &str, method: Method, uri: &str, body: &str) -> (u16, Value) {
-        let app = App {
-            config: Config::read(&|name| Some(format!("http://{}", name.trim_end_matches("_url"))))
-                .unwrap(),
-            db: Box::new(self.sqlite.connect()),
-            outbound: Box::new(Arc::clone(&self.outbound)),
-            prices: Box::new(Rules),
-        };
-        let header = format!("Bearer {token}");
-        let headers = [
-            ("authorization", header.as_str()),
-            ("x-shop-version", "v2"),
-            ("x-request-id", "r1"),
-        ];
-        let response = route::dispatch(ROUTES, &app, request(SERVICE, method, uri, &headers, body));
-        let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
-        (response.status().as_u16(), body)
-    }
-
-    fn call(&self, user: Uuid, method: Method, uri: &str, body: &Value) -> (u16, Value) {
-        let token = self.issuer.token(user, 60);
-        self.call_with(&token, method, uri, &body.to_string())
-    }
-
-    fn put(&self, user: Uuid, sku: &str, quantity: impl Into<Value>) -> (u16, Value) {
-        let body = json!({"quantity": quantity.into()});
-        self.call(user, Method::PUT, &format!("/cart/items/{sku}"), &body)
-    }
-
-    fn cart(&self, user: Uuid) -> Value {
-        let (status, cart) = self.call(user, Method::GET, "/cart", &Value::Null);
-        assert_eq!(status, 200, "{cart}");
-        cart
-    }
-
-    fn delete(&self, user: Uuid, uri: &str) -> u16 {
-        self.call(user, Method::DELETE, uri, &Value::Null).0
-    }
-}
-
-fn answer(down: &Down, jwks: &Value, url: &str) -> Result<Reply, CallError> {
-    if url == "http://user/user/jwks" {
-        return reply(200, jwks.clone());
-    }
-    if let Some(skus) = url.strip_prefix("http://product/product?sku=") {
-        if down.product.load(Ordering::SeqCst) {
-            return reply(503, json!({"code": "unavailable"}));
-        }
-        let items: Vec<_> = skus.split(',').filter_map(product).collect();
-        return reply(200, json!({"items": items, "next_page_token": null}));
-    }
-    if let Some(sku) = url.strip_prefix("http://inventory/items/") {
-        if down.inventory.load(Ordering::SeqCst) {
-            return Err(CallError::Lost("time is over".into()));
-        }
-        let available = if sku == "A" { 10 } else { 5 };
-        return if sku == "F" {
-            reply(404, json!({"code": "not_found"}))
-        } else {
-            reply(
-                200,
-                json!({"sku": sku, "on_hand": 12, "reserved": 2, "available": available}),
-            )
-        };
-    }
-    Err(CallError::NotSent(format!("{url} was not expected")))
-}
 
 fn eur(amount: u64) -> Value {
     json!({"amount": amount, "currency": "EUR"})

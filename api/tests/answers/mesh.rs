@@ -1,0 +1,352 @@
+//! All services over one SQLite, wired to each other without a network. Every request that goes through, from outside or
+//! from one service to another, is held against the contract.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+
+use api::Contract;
+use http::{HeaderMap, HeaderValue, Method};
+use pricing::rules;
+use product::domain::Release;
+use serde_json::Value;
+use stoa_service::money::Money;
+use stoa_service::outbound::{Call, CallError, Outbound, Reply};
+use stoa_service::route::{Response, dispatch};
+use stoa_service::sql::{Database, Schema};
+use stoa_service::testing::Sqlite;
+use stoa_service::{Request, time};
+
+/// The shop; a clone is the same shop.
+#[derive(Clone)]
+pub(crate) struct Mesh(Rc<Shop>);
+
+struct Shop {
+    sqlite: Sqlite,
+    shop: Contract,
+    partners: Contract,
+    release: Cell<Release>,
+    /// `METHOD /path/{pattern} status` of what was answered.
+    seen: RefCell<BTreeSet<String>>,
+}
+
+/// What one request got.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) body: Value,
+}
+
+impl Mesh {
+    pub(crate) fn new() -> Self {
+        Self(Rc::new(Shop {
+            sqlite: Sqlite::new(),
+            shop: Contract::shop().unwrap(),
+            partners: Contract::partners().unwrap(),
+            release: Cell::new(Release::V1),
+            seen: RefCell::default(),
+        }))
+    }
+
+    pub(crate) fn release(&self, release: Release) {
+        self.0.release.set(release);
+    }
+
+    /// The operations of both documents of which no answer below 400 was seen.
+    pub(crate) fn never_succeeded(&self) -> Vec<String> {
+        let seen = self.0.seen.borrow();
+        let operations = self.0.shop.operations().into_iter();
+        operations
+            .chain(self.0.partners.operations())
+            .map(|operation| operation.name())
+            .filter(|name| !(200..400).any(|status| seen.contains(&format!("{name} {status}"))))
+            .collect()
+    }
+
+    /// A request from outside to `service`.
+    pub(crate) fn call(
+        &self,
+        service: &str,
+        method: Method,
+        path: &str,
+        headers: &[(&'static str, &str)],
+        body: &[u8],
+    ) -> Answer {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.insert(*name, HeaderValue::from_str(value).unwrap());
+        }
+        let call = Call {
+            method,
+            url: format!("http://{service}{path}"),
+            headers: map,
+            body: body.to_vec(),
+            timeout: std::time::Duration::from_secs(30),
+        };
+        let reply = self.send(call).unwrap();
+        Answer {
+            status: reply.status.as_u16(),
+            body: serde_json::from_slice(&reply.body).unwrap_or(Value::Null),
+        }
+    }
+
+    fn db(&self, schema: &Schema) -> Box<dyn Database> {
+        let db = self.0.sqlite.connect();
+        schema.ensure(&db).unwrap();
+        Box::new(db)
+    }
+
+    fn outbound(&self) -> Box<dyn Outbound> {
+        Box::new(self.clone())
+    }
+
+    fn dispatch(&self, service: &str, request: http::Request<Vec<u8>>) -> Response {
+        let outbound = self.outbound();
+        match service {
+            "cart" => {
+                let app = cart::http::App {
+                    config: cart::config::Config::read(&variable).unwrap(),
+                    db: self.db(&cart::store::SCHEMA),
+                    outbound,
+                    prices: Box::new(Rules),
+                };
+                dispatch(cart::http::ROUTES, &app, Request::new("cart", request))
+            }
+            "inventory" => {
+                let app = inventory::http::App {
+                    config: inventory::config::Config::read(&variable).unwrap(),
+                    db: self.db(&inventory::store::SCHEMA),
+                };
+                let request = Request::new("inventory", request);
+                dispatch(inventory::http::ROUTES, &app, request)
+            }
+            "notification" => {
+                let app = notification::http::App {
+                    config: notification::config::Config::read(&variable).unwrap(),
+                    db: self.db(&notification::store::SCHEMA),
+                    outbound,
+                    news: Cell::new(false),
+                };
+                let request = Request::new("notification", request);
+                let context = request.context().clone();
+                let response = dispatch(notification::http::ROUTES, &app, request);
+                app.after_the_answer(&context);
+                response
+            }
+            "order" => {
+                let app = order::http::App {
+                    config: order::config::Config::read(&variable).unwrap(),
+                    db: self.db(&order::store::SCHEMA),
+                    outbound,
+                    prices: Box::new(Rules),
+                    clock: Box::new(time::now),
+                    fail: Box::new(|_, _| {}),
+                    wrote: Cell::new(false),
+                };
+                let request = Request::new("order", request);
+                let context = request.context().clone();
+                let response = dispatch(order::http::ROUTES, &app, request);
+                app.after_the_answer(&context);
+                response
+            }
+            "partners" => {
+                let app = partners::http::App {
+                    config: partners::config::Config::read(&variable).unwrap(),
+                    db: self.db(&partners::store::SCHEMA),
+                    outbound,
+                };
+                let request = Request::new("partners", request);
+                dispatch(partners::http::ROUTES, &app, request)
+            }
+            "payment" => {
+                let app = payment::http::App {
+                    config: payment::config::Config::read(&variable).unwrap(),
+                    db: self.db(&payment::store::SCHEMA),
+                    outbound,
+                };
+                let request = Request::new("payment", request);
+                dispatch(payment::http::ROUTES, &app, request)
+            }
+            "product" => {
+                let app = product::http::App {
+                    config: product::config::Config::read(&variable).unwrap(),
+                    db: self.db(&product::store::SCHEMA),
+                    outbound,
+                    release: self.0.release.get(),
+                };
+                product::http::answer(&app, Request::new("product", request))
+            }
+            "shipping" => {
+                let app = shipping::http::App {
+                    config: shipping::config::Config::read(&variable).unwrap(),
+                    db: self.db(&shipping::store::SCHEMA),
+                    outbound,
+                    news: Cell::new(false),
+                };
+                let request = Request::new("shipping", request);
+                let context = request.context().clone();
+                let response = dispatch(shipping::http::ROUTES, &app, request);
+                app.after_the_answer(&context);
+                response
+            }
+            "storefront" => {
+                let app = storefront::http::App {
+                    config: storefront::config::Config::read(&variable).unwrap(),
+                    outbound,
+                };
+                let request = Request::new("storefront", request);
+                dispatch(storefront::http::ROUTES, &app, request)
+            }
+            "user" => {
+                let app = user::http::App {
+                    config: user::config::Config::read(&variable).unwrap(),
+                    db: self.db(&user::store::SCHEMA),
+                    passwords: Box::new(user::password::Argon2id),
+                };
+                dispatch(user::http::ROUTES, &app, Request::new("user", request))
+            }
+            other => panic!("there is no service {other}"),
+        }
+    }
+
+    fn hold_against_the_contract(
+        &self,
+        service: &str,
+        call: &Call,
+        path: &str,
+        response: &Response,
+    ) {
+        let method = &call.method;
+        let contract = match service {
+            "partners" => &self.0.partners,
+            _ => &self.0.shop,
+        };
+        let status = response.status().as_u16();
+        let header = |name: &str| {
+            let value = response.headers().get(name);
+            value.map(|value| value.to_str().unwrap())
+        };
+        let Some(operation) = contract.find(method.as_str(), path) else {
+            assert!(
+                [404, 405].contains(&status),
+                "{method} {path} -> {status}: not documented"
+            );
+            return;
+        };
+        assert_eq!(operation.tag(), Some(service), "{method} {path}");
+        contract
+            .check_answer(
+                method.as_str(),
+                path,
+                status,
+                header("content-type"),
+                response.body(),
+            )
+            .unwrap();
+        let name = operation.name();
+        assert!(header("x-request-id").is_some(), "{name}");
+        if service != "storefront" {
+            assert_eq!(header("x-shop-version").is_some(), service == "product");
+        }
+        // Nothing else tells a caller when to come back, or how to log in.
+        assert!(status != 503 || header("retry-after").is_some(), "{name}");
+        assert!(
+            status != 401 || header("www-authenticate").is_some(),
+            "{name}"
+        );
+        if status < 400 && !call.body.is_empty() {
+            // What was taken must be what the document says may be sent.
+            let kind = call.headers["content-type"].to_str().unwrap();
+            let kinds = operation.object.pointer("/requestBody/content");
+            let body: Value = serde_json::from_slice(&call.body).unwrap();
+            match kinds {
+                Some(kinds) => contract.check(&kinds[kind]["schema"], &body).unwrap(),
+                None => assert_eq!(body, serde_json::json!({}), "{name} takes no body"),
+            }
+        }
+        self.0.seen.borrow_mut().insert(format!("{name} {status}"));
+    }
+}
+
+impl Outbound for Mesh {
+    fn send(&self, call: Call) -> Result<Reply, CallError> {
+        let uri: http::Uri = call.url.parse().unwrap();
+        let service = uri.host().unwrap();
+        let mut request = http::Request::new(call.body.clone());
+        *request.method_mut() = call.method.clone();
+        *request.uri_mut() = uri.path_and_query().unwrap().as_str().parse().unwrap();
+        *request.headers_mut() = call.headers.clone();
+        let response = self.dispatch(service, request);
+        self.hold_against_the_contract(service, &call, uri.path(), &response);
+        let (parts, body) = response.into_parts();
+        Ok(Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        })
+    }
+}
+
+fn variable(name: &str) -> Option<String> {
+    match name.strip_suffix("_url") {
+        Some("pim" | "processor" | "carrier" | "courier" | "sms") => {
+            Some("http://partners".to_owned())
+        }
+        Some("webhook") => Some("http://shipping".to_owned()),
+        Some(service) => Some(format!("http://{service}")),
+        None => (name == "carrier_secret").then(|| "a secret".to_owned()),
+    }
+}
+
+/// pricing's rules without the component around them.
+struct Rules;
+
+fn quote(lines: Vec<rules::Line>) -> Result<(Vec<Money>, Money), rules::QuoteError> {
+    let money = |money: &rules::Money| Money {
+        amount: money.amount.try_into().unwrap(),
+        currency: money.currency.parse().unwrap(),
+    };
+    rules::quote(lines).map(|priced| {
+        let totals = priced.lines.iter().map(|line| money(&line.total));
+        (totals.collect(), money(&priced.total))
+    })
+}
+
+fn line(sku: &str, quantity: u32, unit_price: Option<Money>) -> rules::Line {
+    rules::Line {
+        sku: sku.to_owned(),
+        quantity,
+        unit_price: unit_price.map(|price| rules::Money {
+            amount: price.amount.unsigned_abs(),
+            currency: price.currency.to_string(),
+        }),
+    }
+}
+
+impl cart::ports::Prices for Rules {
+    fn quote(
+        &self,
+        lines: &[cart::ports::Line<'_>],
+    ) -> Result<cart::ports::Quote, cart::ports::PriceError> {
+        let lines = lines
+            .iter()
+            .map(|asked| line(asked.sku, asked.quantity, Some(asked.unit_price)));
+        let (line_totals, total) = quote(lines.collect()).unwrap();
+        Ok(cart::ports::Quote { line_totals, total })
+    }
+}
+
+impl order::ports::Prices for Rules {
+    fn quote(
+        &self,
+        lines: &[order::ports::Asked<'_>],
+    ) -> Result<order::ports::Quote, order::ports::PriceError> {
+        let lines = lines
+            .iter()
+            .map(|asked| line(asked.sku, asked.quantity, asked.unit_price));
+        match quote(lines.collect()) {
+            Ok((line_totals, total)) => Ok(order::ports::Quote { line_totals, total }),
+            Err(rules::QuoteError::Unpriced(skus)) => Err(order::ports::PriceError::Unpriced(skus)),
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}

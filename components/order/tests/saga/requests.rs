@@ -1,0 +1,148 @@
+//! Who may ask what, and what is wrong with a request.
+
+use http::Method;
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::world::{World, ann, body, body_with};
+
+#[test]
+fn bad_requests_change_nothing() {
+    let world = World::new();
+    let with = |pointer: &str, value: Value| {
+        let mut body = body("A", 1);
+        *body.pointer_mut(pointer).unwrap() = value;
+        body
+    };
+    let mut unknown_field = body("A", 1);
+    unknown_field["coupon"] = json!("FREE");
+    for (key, body, status, code) in [
+        ("", body("A", 1), 400, "idempotency_key_required"),
+        ("k", json!("x"), 422, "invalid_value"),
+        ("k", unknown_field, 422, "invalid_value"),
+        (
+            "k",
+            with("/items/0/quantity", json!(-1)),
+            422,
+            "invalid_value",
+        ),
+        (
+            "k",
+            with("/items/0/quantity", json!(1000)),
+            422,
+            "invalid_value",
+        ),
+        (
+            "k",
+            with("/shipping_address/country", json!("Austria")),
+            422,
+            "invalid_value",
+        ),
+        (
+            "k",
+            with("/payment/card_token", json!("4111111111111111")),
+            422,
+            "invalid_value",
+        ),
+        (
+            "u1",
+            body_with(
+                "tok_visa",
+                "AT",
+                json!([{"sku": "A", "quantity": 1}, {"sku": "NONE", "quantity": 1}]),
+            ),
+            422,
+            "unknown_item",
+        ),
+        (
+            "u2",
+            body_with(
+                "tok_visa",
+                "AT",
+                json!([{"sku": "A", "quantity": 1}, {"sku": "UNPRICED", "quantity": 1}]),
+            ),
+            422,
+            "unpriced_item",
+        ),
+    ] {
+        let (given, problem) = world
+            .try_call(ann(), Method::POST, "/order", key, &body)
+            .unwrap();
+        assert_eq!(
+            (given, problem["code"].as_str()),
+            (status, Some(code)),
+            "{problem}"
+        );
+        assert!(!problem.to_string().contains("4111"), "{problem}");
+    }
+    assert_eq!(world.orders(), json!([]));
+    assert_eq!(world.stock_of("A"), (10, 0));
+    assert!(world.ledger().is_empty());
+}
+
+#[test]
+fn a_key_is_for_one_body_even_while_its_order_is_pending() {
+    let world = World::new();
+    world.script("processor", &json!({"mode": "error", "status": 503}));
+    assert_eq!(world.submit(&body("A", 2)).0, 503);
+    let (status, problem) = world.submit(&body("A", 3));
+    assert_eq!(
+        (status, problem["code"].as_str()),
+        (422, Some("idempotency_key_reused"))
+    );
+    // That was the last word for that body only.
+    world.script("processor", &json!({"mode": "ok"}));
+    world.recover_all();
+    world.check(2);
+}
+
+#[test]
+fn orders_are_seen_by_their_owner_only_newest_first_page_by_page() {
+    let world = World::new();
+    let bob = Uuid::from_u128(2);
+    let mut mine = Vec::new();
+    for n in 0..3 {
+        let (status, order) = world
+            .try_call(
+                ann(),
+                Method::POST,
+                "/order",
+                &format!("k{n}"),
+                &body("A", 1),
+            )
+            .unwrap();
+        assert_eq!(status, 201);
+        mine.push(order["order_id"].as_str().unwrap().to_owned());
+    }
+    mine.reverse();
+    let (_, first) = world.call(Method::GET, "/order?limit=2");
+    let token = first["next_page_token"].as_str().unwrap();
+    let (_, second) = world.call(Method::GET, &format!("/order?limit=2&page_token={token}"));
+    let ids = |page: &Value| {
+        let items = page["items"].as_array().unwrap();
+        items
+            .iter()
+            .map(|o| o["order_id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!([ids(&first), ids(&second)].concat(), mine);
+    assert_eq!(second["next_page_token"], Value::Null);
+
+    let see =
+        |method: Method, uri: &str| world.try_call(bob, method, uri, "", &Value::Null).unwrap();
+    assert_eq!(see(Method::GET, "/order").1["items"], json!([]));
+    assert_eq!(see(Method::GET, &format!("/order/{}", mine[0])).0, 404);
+    assert_eq!(
+        see(Method::POST, &format!("/order/{}/cancel", mine[0])).0,
+        404
+    );
+    assert_eq!(see(Method::GET, "/order/nonsense").0, 404);
+    assert_eq!(
+        world.call(Method::GET, "/internal/orders?status=lost").0,
+        400
+    );
+    let (_, page) = world.call(Method::GET, "/internal/orders?status=confirmed&limit=1");
+    assert_eq!(page["items"][0]["order_id"], mine[0].as_str());
+    assert_eq!(page["items"][0]["user_id"], ann().to_string());
+    world.check(1);
+}

@@ -1,0 +1,617 @@
+//! A whole shop in one process: the real inventory, payment and third parties behind their routes, a shipping service
+//! and a notification inbox in memory, and between order and all of them a network that fails as the test says.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use http::Method;
+use order::config::Config;
+use order::http::{App, ROUTES, SERVICE};
+use order::ports::{Asked, PriceError, Prices, Quote};
+use order::store::SCHEMA;
+use pricing::rules;
+use serde_json::{Value, json};
+use stoa_service::money::Money;
+use stoa_service::outbound::{Call, CallError, Outbound, Reply};
+use stoa_service::sql::{Database, Rows, SqlError};
+use stoa_service::testing::{Connection, Issuer, Sqlite, reply, request};
+use stoa_service::{Request, route, time};
+use uuid::Uuid;
+
+/// What the network does to a call of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Passes it on.
+    None,
+    /// Refuses the connection.
+    NotSent,
+    /// Passes it on and loses the answer.
+    AnswerLost,
+    /// Loses the call; order cannot tell.
+    CallLost,
+    /// A proxy answers instead of the service.
+    Status(u16),
+    /// Order dies before the call leaves.
+    CrashBefore,
+    /// Order dies when the call was done.
+    CrashAfter,
+}
+
+type Faults = dyn Fn(&Call, usize) -> Fault + Send + Sync;
+
+#[derive(Clone, Debug)]
+struct Parcel {
+    shipment_id: Uuid,
+    status: &'static str,
+}
+
+/// The shop.
+pub(crate) struct World {
+    order: Sqlite,
+    inventory: Sqlite,
+    payment: Sqlite,
+    partners: Sqlite,
+    parcels: Mutex<BTreeMap<String, Parcel>>,
+    carts: Mutex<BTreeMap<String, Vec<Value>>>,
+    events: Mutex<BTreeMap<String, Value>>,
+    issuer: Issuer,
+    skew: AtomicI64,
+    faults: Mutex<Arc<Faults>>,
+    calls: Mutex<Vec<String>>,
+    /// Order dies before this statement of its own; counted down.
+    statements_left: AtomicUsize,
+}
+
+struct Dead;
+
+/// One request's way through the network.
+struct Net {
+    world: Arc<World>,
+    from_order: bool,
+}
+
+struct Dying {
+    world: Arc<World>,
+    db: Connection,
+}
+
+impl Database for Dying {
+    fn execute(
+        &self,
+        statement: &str,
+        params: &[stoa_service::sql::Value],
+    ) -> Result<Rows, SqlError> {
+        let left = &self.world.statements_left;
+        let alive = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| match left {
+            usize::MAX => Some(left),
+            left => left.checked_sub(1),
+        });
+        if alive.is_err() {
+            left.store(usize::MAX, Ordering::SeqCst);
+            resume_unwind(Box::new(Dead));
+        }
+        self.db.execute(statement, params)
+    }
+}
+
+/// A connection that does not wait for the disk: only the process dies here, never the machine.
+fn open(sqlite: &Sqlite) -> Connection {
+    let db = sqlite.connect();
+    db.execute("PRAGMA synchronous = OFF", &[]).unwrap();
+    db
+}
+
+/// Signing takes longer than a whole order; a token serves every world.
+fn token(user: Uuid) -> String {
+    static KNOWN: Mutex<BTreeMap<Uuid, String>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().unwrap();
+    let sign = || Issuer::new("k1", 1).token(user, 3600);
+    known.entry(user).or_insert_with(sign).clone()
+}
+
+struct Rules;
+
+impl Prices for Rules {
+    fn quote(&self, lines: &[Asked<'_>]) -> Result<Quote, PriceError> {
+        let money = |m: rules::Money| Money {
+            amount: m.amount.try_into().unwrap(),
+            currency: m.currency.parse().unwrap(),
+        };
+        let lines = lines.iter().map(|line| rules::Line {
+            sku: line.sku.to_owned(),
+            quantity: line.quantity,
+            unit_price: line.unit_price.map(|price| rules::Money {
+                amount: price.amount.try_into().unwrap(),
+                currency: price.currency.code().to_owned(),
+            }),
+        });
+        match rules::quote(lines.collect()) {
+            Ok(priced) => Ok(Quote {
+                line_totals: priced.lines.into_iter().map(|l| money(l.total)).collect(),
+                total: money(priced.total),
+            }),
+            Err(rules::QuoteError::Unpriced(skus)) => Err(PriceError::Unpriced(skus)),
+            Err(rules::QuoteError::Overflow) => Err(PriceError::Overflow),
+            Err(other) => Err(PriceError::Broken(format!("{other:?}"))),
+        }
+    }
+}
+
+/// Ann; other users have other numbers.
+pub(crate) fn ann() -> Uuid {
+    Uuid::from_u128(1)
+}
+
+pub(crate) fn body(sku: &str, quantity: u32) -> Value {
+    body_with(
+        "tok_visa",
+        "AT",
+        json!([{"sku": sku, "quantity": quantity}]),
+    )
+}
+
+pub(crate) fn body_with(token: &str, country: &str, items: Value) -> Value {
+    json!({
+        "shipping_address": {"name": "Ann", "street": "Main 1", "city": "Graz", "postal_code": "8010", "country": country},
+        "payment": {"method": "card", "card_token": token},
+        "items": items,
+    })
+}
+
+impl World {
+    /// A shop with ten of the SKU `A` and none of `B`.
+    pub(crate) fn new() -> Arc<Self> {
+        let world = Arc::new(Self {
+            order: Sqlite::new(),
+            inventory: Sqlite::new(),
+            payment: Sqlite::new(),
+            partners: Sqlite::new(),
+            parcels: Mutex::default(),
+            carts: Mutex::default(),
+            events: Mutex::default(),
+            issuer: Issuer::new("k1", 1),
+            skew: AtomicI64::new(0),
+            faults: Mutex::new(Arc::new(|_, _| Fault::None)),
+            calls: Mutex::default(),
+            statements_left: AtomicUsize::new(usize::MAX),
+        });
+        SCHEMA.ensure(&open(&world.order)).unwrap();
+        inventory::store::SCHEMA
+            .ensure(&open(&world.inventory))
+            .unwrap();
+        payment::store::SCHEMA
+            .ensure(&open(&world.payment))
+            .unwrap();
+        partners::store::SCHEMA
+            .ensure(&open(&world.partners))
+            .unwrap();
+        world.stock("A", 10);
+        world
+    }
+
+    pub(crate) fn stock(&self, sku: &str, on_hand: u32) {
+        inventory::store::set_on_hand(&open(&self.inventory), sku, on_hand).unwrap();
+    }
+
+    /// Nothing is left of `sku`.
+    pub(crate) fn empty_shelf(&self, sku: &str) {
+        let db = open(&self.inventory);
+        inventory::store::sweep(&db, time::now()).unwrap();
+        inventory::store::set_on_hand(&db, sku, 0).unwrap();
+    }
+
+    /// From now on calls of order pass `faults`, which is given the call and how many there were before it.
+    pub(crate) fn faults(&self, faults: impl Fn(&Call, usize) -> Fault + Send + Sync + 'static) {
+        *self.faults.lock().unwrap() = Arc::new(faults);
+        self.calls.lock().unwrap().clear();
+    }
+
+    pub(crate) fn calm(&self) {
+        self.faults(|_, _| Fault::None);
+        self.statements_left.store(usize::MAX, Ordering::SeqCst);
+    }
+
+    /// Order dies before its statement number `n`, counted from 0.
+    pub(crate) fn die_before_statement(&self, n: usize) {
+        self.statements_left.store(n, Ordering::SeqCst);
+    }
+
+    /// Whether it has died of that.
+    pub(crate) fn has_died(&self) -> bool {
+        self.statements_left.load(Ordering::SeqCst) == usize::MAX
+    }
+
+    /// What order called, as `METHOD path` without ids, tokens' keys left out.
+    pub(crate) fn calls(&self) -> Vec<String> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    /// Order's clock goes on by `seconds`.
+    pub(crate) fn later(&self, seconds: i64) {
+        self.skew.fetch_add(seconds * 1000, Ordering::SeqCst);
+    }
+
+    /// One request to order, work after the answer included. `None`: order died of it.
+    pub(crate) fn try_call(
+        self: &Arc<Self>,
+        user: Uuid,
+        method: Method,
+        uri: &str,
+        key: &str,
+        body: &Value,
+    ) -> Option<(u16, Value)> {
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let skew = self.clone();
+            let app = App {
+                config: Config::read(&|name| {
+                    name.ends_with("_url")
+                        .then(|| format!("http://{}", name.trim_end_matches("_url")))
+                })
+                .unwrap(),
+                db: Box::new(Dying {
+                    world: self.clone(),
+                    db: open(&self.order),
+                }),
+                outbound: Box::new(Net {
+                    world: self.clone(),
+                    from_order: true,
+                }),
+                prices: Box::new(Rules),
+                clock: Box::new(move || time::now() + skew.skew.load(Ordering::SeqCst)),
+                fail: Box::new(|_, _| {}),
+                wrote: Cell::new(false),
+            };
+            let bearer = format!("Bearer {}", token(user));
+            let headers = [("authorization", bearer.as_str()), ("idempotency-key", key)];
+            let request = request(SERVICE, method, uri, &headers, &body.to_string());
+            let context = request.context().clone();
+            let response = route::dispatch(ROUTES, &app, request);
+            app.after_the_answer(&context);
+            let value = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
+            (response.status().as_u16(), value)
+        }));
+        match outcome {
+            Ok(answer) => Some(answer),
+            Err(cause) if cause.is::<Dead>() => None,
+            Err(cause) => resume_unwind(cause),
+        }
+    }
+
+    pub(crate) fn call(self: &Arc<Self>, method: Method, uri: &str) -> (u16, Value) {
+        self.try_call(ann(), method, uri, "", &Value::Null).unwrap()
+    }
+
+    /// Ann submits with the key `k`.
+    pub(crate) fn submit(self: &Arc<Self>, body: &Value) -> (u16, Value) {
+        self.try_call(ann(), Method::POST, "/order", "k", body)
+            .unwrap()
+    }
+
+    pub(crate) fn recover(self: &Arc<Self>) -> Value {
+        let (status, body) = self.call(Method::POST, "/internal/orders/recover");
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
+    /// Recovery, as often as it takes, the clock going on.
+    pub(crate) fn recover_all(self: &Arc<Self>) {
+        for _ in 0..5 {
+            self.later(61);
+            self.recover();
+            let (_, page) = self.call(Method::GET, "/internal/orders?status=pending");
+            if page["items"] == json!([]) {
+                return;
+            }
+        }
+        panic!("recovery does not come to an end: {}", self.orders());
+    }
+
+    pub(crate) fn orders(self: &Arc<Self>) -> Value {
+        self.call(Method::GET, "/internal/orders").1["items"].clone()
+    }
+
+    /// The claims of dead requests have run out.
+    pub(crate) fn expire_claims(&self) {
+        let db = open(&self.order);
+        db.execute("UPDATE order_idempotency SET claimed_until = 0", &[])
+            .unwrap();
+    }
+
+    /// Every reservation runs out.
+    pub(crate) fn expire_reservations(&self) {
+        let db = open(&self.inventory);
+        db.execute("UPDATE inventory_reservations SET expires_at = 0", &[])
+            .unwrap();
+    }
+
+    /// A partner's script, as `PUT /script/{partner}` takes it.
+    pub(crate) fn script(self: &Arc<Self>, partner: &str, script: &Value) {
+        let call = Call {
+            method: Method::PUT,
+            url: format!("http://processor/script/{partner}"),
+            headers: http::HeaderMap::new(),
+            body: script.to_string().into_bytes(),
+            timeout: std::time::Duration::from_secs(1),
+        };
+        let reply = Net::deliver(self, &call).unwrap();
+        assert_eq!(reply.status, 200);
+    }
+
+    /// The carrier fetches the parcel of every order.
+    pub(crate) fn pick_up(&self) {
+        for parcel in self.parcels.lock().unwrap().values_mut() {
+            if parcel.status == "created" {
+                parcel.status = "picked_up";
+            }
+        }
+    }
+
+    pub(crate) fn put_into_cart(&self, user: Uuid, sku: &str, quantity: u32) {
+        let line = json!({"sku": sku, "quantity": quantity, "name": sku, "unit_price": null, "line_total": null});
+        let mut carts = self.carts.lock().unwrap();
+        carts.entry(user.to_string()).or_default().push(line);
+    }
+
+    pub(crate) fn cart_of(&self, user: Uuid) -> usize {
+        let carts = self.carts.lock().unwrap();
+        carts.get(&user.to_string()).map_or(0, Vec::len)
+    }
+
+    /// on_hand and reserved of a SKU.
+    pub(crate) fn stock_of(&self, sku: &str) -> (i64, i64) {
+        let item = inventory::store::find_item(&open(&self.inventory), sku).unwrap();
+        (item.on_hand, item.reserved)
+    }
+
+    /// How many entries of each kind the processor's ledger has.
+    pub(crate) fn ledger(&self) -> BTreeMap<String, usize> {
+        let db = open(&self.partners);
+        let rows = db
+            .execute("SELECT kind, reference FROM partners_ledger", &[])
+            .unwrap();
+        let mut count = BTreeMap::new();
+        for row in rows.iter() {
+            *count.entry(row.get::<String>(0).unwrap()).or_default() += 1;
+        }
+        count
+    }
+
+    /// What the inbox got, repeats dropped by id.
+    pub(crate) fn events(&self) -> Vec<String> {
+        let events = self.events.lock().unwrap();
+        events
+            .values()
+            .map(|e| e["type"].as_str().unwrap().to_owned())
+            .collect()
+    }
+
+    pub(crate) fn event(&self) -> Value {
+        let events = self.events.lock().unwrap();
+        assert_eq!(events.len(), 1);
+        events.values().next().unwrap().clone()
+    }
+
+    /// The one law: every order is at one of its two ends, and stock, money, parcels and events agree with it. `sold` is
+    /// what each confirmed order took of `A`, of which there were ten.
+    pub(crate) fn check(self: &Arc<Self>, each: i64) {
+        // Whatever an ended order left in the outbox leaves with the operator's timer.
+        open(&self.order)
+            .execute("UPDATE order_outbox SET due_at = 0", &[])
+            .unwrap();
+        self.call(Method::POST, "/internal/orders/outbox");
+        let orders = self.orders();
+        let orders = orders.as_array().unwrap();
+        let count = |status: &str| orders.iter().filter(|o| o["status"] == status).count();
+        let (confirmed, cancelled) = (count("confirmed"), count("cancelled"));
+        assert_eq!(confirmed + cancelled, orders.len(), "{orders:?}");
+        let sold = each * i64::try_from(confirmed).unwrap();
+        assert_eq!(self.stock_of("A"), (10 - sold, 0), "{orders:?}");
+        let ledger = self.ledger();
+        let entries = |kind: &str| ledger.get(kind).copied().unwrap_or(0);
+        assert_eq!(
+            entries("capture") - entries("refund"),
+            confirmed,
+            "{ledger:?} {orders:?}"
+        );
+        for order in orders {
+            let parcels = self.parcels.lock().unwrap();
+            let parcel = parcels.get(order["order_id"].as_str().unwrap());
+            let fits = match order["status"].as_str().unwrap() {
+                "confirmed" => parcel.is_some_and(|p| p.status != "cancelled"),
+                _ => parcel.is_none_or(|p| p.status == "cancelled"),
+            };
+            assert!(fits, "{parcel:?} {order}");
+            let told = self.events.lock().unwrap();
+            let told: Vec<_> = told
+                .values()
+                .filter(|e| e["subject"] == order["order_id"])
+                .map(|e| e["type"].as_str().unwrap())
+                .collect();
+            let last = format!("stoa.order.{}", order["status"].as_str().unwrap());
+            assert!(told.contains(&last.as_str()), "{told:?} {order}");
+            let mut once = told.clone();
+            once.dedup();
+            assert_eq!(once, told, "each event once");
+        }
+    }
+
+    fn shipping(&self, call: &Call, path: &str) -> Result<Reply, CallError> {
+        let body: Value = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
+        let mut parcels = self.parcels.lock().unwrap();
+        let view = |order_id: &str, parcel: &Parcel| json!({"shipment_id": parcel.shipment_id, "order_id": order_id, "tracking_number": "T1", "status": parcel.status});
+        if let Some(order_id) = path.strip_prefix("/shipments?order_id=") {
+            let items: Vec<_> = parcels
+                .get(order_id)
+                .map(|p| view(order_id, p))
+                .into_iter()
+                .collect();
+            return reply(200, json!({"items": items, "next_page_token": null}));
+        }
+        if path == "/shipments" {
+            let order_id = body["order_id"].as_str().unwrap().to_owned();
+            if body["address"]["country"] == "XX" {
+                return reply(
+                    422,
+                    json!({"code": "address_refused", "detail": "not served: XX"}),
+                );
+            }
+            let parcel = parcels.entry(order_id.clone()).or_insert(Parcel {
+                shipment_id: Uuid::now_v7(),
+                status: "created",
+            });
+            return if parcel.status == "cancelled" {
+                reply(409, json!({"code": "shipment_cancelled", "detail": ""}))
+            } else {
+                reply(201, view(&order_id, parcel))
+            };
+        }
+        let id = path
+            .strip_prefix("/shipments/")
+            .and_then(|p| p.strip_suffix("/cancel"))
+            .unwrap();
+        let (order_id, parcel) = parcels
+            .iter_mut()
+            .find(|(_, p)| p.shipment_id.to_string() == id)
+            .unwrap();
+        if parcel.status == "picked_up" {
+            return reply(409, json!({"code": "handed_over", "detail": ""}));
+        }
+        parcel.status = "cancelled";
+        reply(200, view(order_id, parcel))
+    }
+}
+
+impl Net {
+    /// Passes the call on to whom it is for.
+    fn deliver(world: &Arc<World>, call: &Call) -> Result<Reply, CallError> {
+        let rest = call.url.strip_prefix("http://").unwrap();
+        let slash = rest.find('/').unwrap();
+        let (host, path) = rest.split_at(slash);
+        let request = |service: &'static str| {
+            let mut request = http::Request::new(call.body.clone());
+            *request.method_mut() = call.method.clone();
+            *request.uri_mut() = path.parse().unwrap();
+            *request.headers_mut() = call.headers.clone();
+            request
+                .headers_mut()
+                .entry("content-type")
+                .or_insert(http::HeaderValue::from_static("application/json"));
+            Request::new(service, request)
+        };
+        let inner = || {
+            Box::new(Net {
+                world: world.clone(),
+                from_order: false,
+            })
+        };
+        let response = match host {
+            "inventory" => {
+                let app = inventory::http::App {
+                    config: inventory::config::Config::read(&|_| None).unwrap(),
+                    db: Box::new(open(&world.inventory)),
+                };
+                route::dispatch(inventory::http::ROUTES, &app, request("inventory"))
+            }
+            "payment" => {
+                let app = payment::http::App {
+                    config: payment::config::Config::read(&|_| Some("http://processor".into()))
+                        .unwrap(),
+                    db: Box::new(open(&world.payment)),
+                    outbound: inner(),
+                };
+                route::dispatch(payment::http::ROUTES, &app, request("payment"))
+            }
+            "processor" => {
+                let app = partners::http::App {
+                    config: partners::config::Config::read(&|_| Some("http://shipping".into()))
+                        .unwrap(),
+                    db: Box::new(open(&world.partners)),
+                    outbound: inner(),
+                };
+                route::dispatch(partners::http::ROUTES, &app, request("partners"))
+            }
+            "shipping" => return world.shipping(call, path),
+            "user" => return reply(200, world.issuer.jwks()),
+            "product" => {
+                let items: Vec<_> = path
+                    .strip_prefix("/product?sku=")
+                    .unwrap()
+                    .split(',')
+                    .filter_map(|sku| {
+                        let price = match sku {
+                            "A" => json!({"amount": 1999, "currency": "EUR"}),
+                            "B" => json!({"amount": 5, "currency": "EUR"}),
+                            "UNPRICED" => Value::Null,
+                            _ => return None,
+                        };
+                        Some(json!({"product_id": Uuid::nil(), "sku": sku, "name": format!("the {sku}"), "price": price}))
+                    })
+                    .collect();
+                return reply(200, json!({"items": items, "next_page_token": null}));
+            }
+            "cart" => {
+                let mut carts = world.carts.lock().unwrap();
+                if let Some(user) = path.strip_prefix("/internal/carts/") {
+                    carts.remove(user);
+                    return reply(204, Value::Null);
+                }
+                let items = carts.get(&ann().to_string()).cloned().unwrap_or_default();
+                return reply(200, json!({"items": items, "total": null, "unpriced": []}));
+            }
+            "notification" => {
+                let event: Value = serde_json::from_slice(&call.body).unwrap();
+                let id = event["id"].as_str().unwrap().to_owned();
+                world.events.lock().unwrap().insert(id.clone(), event);
+                return reply(202, json!({"id": id, "status": "accepted"}));
+            }
+            other => panic!("nobody is at {other}"),
+        };
+        let (parts, body) = response.into_parts();
+        Ok(Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        })
+    }
+}
+
+impl Outbound for Net {
+    fn send(&self, call: Call) -> Result<Reply, CallError> {
+        if !self.from_order || call.url.contains("/user/jwks") {
+            return Self::deliver(&self.world, &call);
+        }
+        let faults = self.world.faults.lock().unwrap().clone();
+        let before = {
+            let mut calls = self.world.calls.lock().unwrap();
+            let path = call.url.strip_prefix("http://").unwrap();
+            let words: Vec<_> = path
+                .split(['/', '?'])
+                .map(|part| match part.len() {
+                    36 | 45 => "*",
+                    _ => part,
+                })
+                .collect();
+            calls.push(format!("{} {}", call.method, words.join("/")));
+            calls.len() - 1
+        };
+        let lost = || CallError::Lost("the test lost it".into());
+        match faults(&call, before) {
+            Fault::None => Self::deliver(&self.world, &call),
+            Fault::NotSent => Err(CallError::NotSent("refused".into())),
+            Fault::AnswerLost => {
+                let _ = Self::deliver(&self.world, &call);
+                Err(lost())
+            }
+            Fault::CallLost => Err(lost()),
+            Fault::Status(status) => reply(status, json!({})),
+            Fault::CrashBefore => resume_unwind(Box::new(Dead)),
+            Fault::CrashAfter => {
+                let _ = Self::deliver(&self.world, &call);
+                resume_unwind(Box::new(Dead))
+            }
+        }
+    }
+}

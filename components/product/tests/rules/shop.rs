@@ -1,0 +1,109 @@
+//! What the tests call.
+
+use std::sync::Arc;
+
+use http::Method;
+use product::config::Config;
+use product::domain::Release;
+use product::http::{App, SERVICE, answer};
+use product::store::SCHEMA;
+use serde_json::Value;
+use stoa_service::outbound::{Call, CallError, Reply};
+use stoa_service::params;
+use stoa_service::route::Response;
+use stoa_service::sql::Database as _;
+use stoa_service::testing::{FakeOutbound, Sqlite, request};
+
+/// The id of COF-001.
+pub(crate) const COFFEE: &str = "019b76da-a800-71f9-9f94-ae97655f93b2";
+
+/// A product service of one release and its neighbours.
+pub(crate) struct Shop {
+    pub(crate) sqlite: Sqlite,
+    pub(crate) outbound: Arc<FakeOutbound>,
+    pub(crate) release: Release,
+}
+
+impl Shop {
+    pub(crate) fn new(
+        release: Release,
+        answers: impl Fn(&Call) -> Result<Reply, CallError> + Send + Sync + 'static,
+    ) -> Self {
+        let sqlite = Sqlite::new();
+        SCHEMA.ensure(&sqlite.connect()).unwrap();
+        Self {
+            sqlite,
+            outbound: Arc::new(FakeOutbound::new(answers)),
+            release,
+        }
+    }
+
+    /// A shop all of whose neighbours are down.
+    pub(crate) fn alone(release: Release) -> Self {
+        Self::new(release, |_| Err(CallError::NotSent("down".into())))
+    }
+
+    pub(crate) fn send(
+        &self,
+        method: Method,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> (u16, Response) {
+        let config = Config::read(&|name| {
+            name.strip_suffix("_url")
+                .map(|service| format!("http://{service}"))
+        });
+        let app = App {
+            config: config.unwrap(),
+            db: Box::new(self.sqlite.connect()),
+            outbound: Box::new(Arc::clone(&self.outbound)),
+            release: self.release,
+        };
+        let response = answer(
+            &app,
+            request(SERVICE, method, uri, headers, &body.to_string()),
+        );
+        assert_eq!(
+            response.headers()["x-shop-version"],
+            self.release.word(),
+            "{uri}"
+        );
+        (response.status().as_u16(), response)
+    }
+
+    pub(crate) fn get(&self, uri: &str) -> (u16, Value) {
+        let (status, response) = self.send(Method::GET, uri, &[], &Value::Null);
+        (status, serde_json::from_slice(response.body()).unwrap())
+    }
+
+    /// The members `name` of a list, following its pages.
+    pub(crate) fn all(&self, uri: &str, name: &str) -> Vec<String> {
+        let (mut found, mut next) = (Vec::new(), String::new());
+        loop {
+            let (status, page) = self.get(&format!("{uri}{next}"));
+            assert_eq!(status, 200, "{page}");
+            found.extend(
+                page["items"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|i| i[name].as_str().unwrap().to_owned()),
+            );
+            match page["next_page_token"].as_str() {
+                Some(token) => next = format!("&page_token={token}"),
+                None => return found,
+            }
+        }
+    }
+
+    pub(crate) fn sql(&self, statement: &str, value: i64) {
+        let db = self.sqlite.connect();
+        db.execute(statement, params![value]).unwrap();
+    }
+}
+
+pub(crate) fn sorted(mut names: Vec<String>) -> Vec<String> {
+    names.sort();
+    names
+}

@@ -1,0 +1,135 @@
+//! The carrier's signature: `x-carrier-signature: t=<unix seconds>,v1=<hex>`, where `hex` is HMAC-SHA256 over
+//! `<seconds>.<body>`. The time is signed too, so an old report cannot be sent again later.
+
+use hmac::{Hmac, Mac};
+use stoa_service::problem::Problem;
+
+/// How far the carrier's clock may be from ours, and how long a report may be on its way, in seconds.
+pub const TOLERANCE_SECONDS: u64 = 300;
+
+/// What both sides know.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Takes the shared secret.
+    pub fn new(secret: String) -> Self {
+        Self(secret)
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(..)")
+    }
+}
+
+/// Checks `header` over `body` at `now_seconds`. 401 for anything but the carrier's own, fresh signature.
+pub fn verify(
+    secret: &Secret,
+    header: Option<&str>,
+    body: &[u8],
+    now_seconds: i64,
+) -> Result<(), Problem> {
+    let refuse = |why: &str| Problem::unauthorized(format!("x-carrier-signature: {why}"));
+    let (time, digest) = header
+        .and_then(parse)
+        .ok_or_else(|| refuse("expected `t=<unix seconds>,v1=<64 hex digits>`"))?;
+    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.0.as_bytes()).map_err(|e| {
+        Problem::unavailable("no signature can be checked").caused_by(e.to_string())
+    })?;
+    // The text of the time, not its value: it is what was signed.
+    mac.update(time.as_bytes());
+    mac.update(b".");
+    mac.update(body);
+    // Constant time: how much of a forged digest is right must not show.
+    mac.verify_slice(&digest)
+        .map_err(|_| refuse("does not fit the body"))?;
+    let seconds: i64 = time.parse().map_err(|_| refuse("t is out of range"))?;
+    if now_seconds.abs_diff(seconds) > TOLERANCE_SECONDS {
+        return Err(refuse("t is more than 300 seconds from now"));
+    }
+    Ok(())
+}
+
+fn parse(header: &str) -> Option<(&str, [u8; 32])> {
+    let (time, digest) = header.strip_prefix("t=")?.split_once(",v1=")?;
+    let fits = !time.is_empty() && time.bytes().all(|b| b.is_ascii_digit()) && digest.len() == 64;
+    if !fits {
+        return None;
+    }
+    let mut bytes = [0_u8; 32];
+    let mut digits = digest.chars().map(|c| c.to_digit(16));
+    for byte in &mut bytes {
+        *byte = u8::try_from(digits.next()?? * 16 + digits.next()??).ok()?;
+    }
+    Some((time, bytes))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000;
+    const BODY: &[u8] = br#"{"status":"delivered"}"#;
+
+    fn sign(secret: &str, time: &str, body: &[u8]) -> String {
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
+        mac.update([time.as_bytes(), b".", body].concat().as_slice());
+        let hex: String = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        format!("t={time},v1={hex}")
+    }
+
+    fn check(header: Option<&str>) -> Result<(), u16> {
+        let secret = Secret::new("s3cret".to_owned());
+        verify(&secret, header, BODY, NOW).map_err(|p| p.status().as_u16())
+    }
+
+    #[test]
+    fn takes_a_fresh_signature_and_allows_for_clocks_that_differ() {
+        for seconds in [NOW, NOW - 300, NOW + 300] {
+            assert_eq!(
+                check(Some(&sign("s3cret", &seconds.to_string(), BODY))),
+                Ok(())
+            );
+        }
+    }
+
+    #[test]
+    fn refuses_what_is_old_forged_changed_or_malformed() {
+        let good = sign("s3cret", &NOW.to_string(), BODY);
+        let digest = good.split_once("v1=").unwrap().1;
+        let cases = [
+            sign("s3cret", &(NOW - 301).to_string(), BODY),
+            sign("s3cret", &(NOW + 301).to_string(), BODY),
+            sign("s3cret", "99999999999999999999999999", BODY),
+            sign("other", &NOW.to_string(), BODY),
+            sign("s3cret", &NOW.to_string(), b"{}"),
+            format!("t={},v1={digest}", NOW + 1),
+            format!("t={NOW},v1={}", &digest[..62]),
+            format!("t={NOW},v1={digest}00"),
+            format!("t={NOW},v1={}", "é".repeat(32)),
+            format!("t={NOW},v0={digest}"),
+            format!("t=-{NOW},v1={digest}"),
+            "t=,v1=".to_owned(),
+            String::new(),
+        ];
+        for case in &cases {
+            assert_eq!(check(Some(case)), Err(401), "{case}");
+        }
+        assert_eq!(check(None), Err(401));
+        assert_eq!(check(Some(&good)), Ok(()));
+    }
+
+    #[test]
+    fn agrees_with_a_digest_computed_elsewhere() {
+        // printf '1800000000.{"status":"delivered"}' | openssl dgst -sha256 -hmac s3cret
+        let digest = "58a481e1fe430ba62ea5a3139be3449861cf641a1f2e0a2ae1f6f3b4ec325c07";
+        assert_eq!(check(Some(&format!("t={NOW},v1={digest}"))), Ok(()));
+    }
+}

@@ -1,0 +1,218 @@
+//! Whatever is lost on the way, a shipment ends as the carrier's books say.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use partners::testing::{FATES, Fate, Gate};
+use shipping::domain::Status;
+use uuid::Uuid;
+
+use crate::shop::{Outcome, Shop};
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Deed {
+    /// The same request, with the same key.
+    Ship,
+    /// For the same order, with another key.
+    ShipAnew,
+    Cancel,
+}
+use Deed::{Cancel, Ship, ShipAnew};
+
+const STORIES: [&[Deed]; 4] = [
+    &[Ship, Ship, ShipAnew],
+    &[Ship, Cancel, Cancel],
+    &[Ship, Cancel, Ship],
+    &[Ship, Cancel, ShipAnew],
+];
+
+struct Case<'a> {
+    shop: &'a Shop,
+    order: Uuid,
+    country: &'a str,
+}
+
+impl Case<'_> {
+    fn shipment(&self) -> Uuid {
+        self.shop.stored(self.order).shipment_id
+    }
+
+    /// Does it, and checks that what is said and stored is nothing the carrier did not do.
+    fn does(&self, deed: Deed) -> Outcome {
+        let outcome = match deed {
+            Ship => self
+                .shop
+                .ship(self.order, &self.order.to_string(), self.country),
+            ShipAnew => self
+                .shop
+                .ship(self.order, &Uuid::now_v7().to_string(), self.country),
+            Cancel => self.shop.cancel(self.shipment()),
+        };
+        if outcome.is_none() {
+            self.shop.expire_claims();
+        }
+        let stored = self.shop.stored(self.order);
+        let parcel = self.shop.parcel(stored.shipment_id);
+        let carrier = parcel.as_ref().map(|(_, status)| status.as_str());
+        match (stored.status, carrier) {
+            (Status::Pending, _) => {}
+            // The carrier's answer to the cancellation was lost.
+            (Status::Created, Some("created" | "cancelled"))
+            | (Status::Cancelled, Some("cancelled")) => {
+                assert_eq!(stored.tracking_number, parcel.map(|(number, _)| number));
+            }
+            (Status::Refused | Status::Cancelled, None) => assert_eq!(self.country, "XX"),
+            other => panic!("{other:?}"),
+        }
+        match (&outcome, deed) {
+            (Some((201, body)), Ship | ShipAnew) => {
+                assert_eq!(
+                    body["tracking_number"].as_str(),
+                    stored.tracking_number.as_deref()
+                );
+            }
+            (Some((422, body)), Ship | ShipAnew) => {
+                assert_eq!(
+                    (self.country, body["code"].as_str()),
+                    ("XX", Some("address_refused"))
+                );
+            }
+            (Some((409, body)), Ship | ShipAnew) => {
+                assert_eq!(body["code"], "shipment_cancelled");
+                assert_eq!(stored.status, Status::Cancelled);
+            }
+            (Some((200, body)), Cancel) => assert_eq!(body["status"], "cancelled"),
+            (Some((503, _)) | None, _) => {}
+            (other, _) => panic!("{other:?}"),
+        }
+        outcome
+    }
+}
+
+#[test]
+fn ends_as_the_carriers_books_say_whatever_is_lost() {
+    let mut ends = BTreeSet::new();
+    for country in ["AT", "XX"] {
+        for story in STORIES {
+            let shop = Shop::new();
+            let mut number = 0;
+            while number < FATES.len().pow(3) {
+                let fate = |turn: u32| FATES[number / FATES.len().pow(turn) % FATES.len()].clone();
+                shop.fates([fate(2), fate(1), fate(0)]);
+                let case = Case {
+                    shop: &shop,
+                    order: Uuid::now_v7(),
+                    country,
+                };
+                for deed in story {
+                    case.does(*deed);
+                }
+                // A fate that no call met makes no difference: the next story differs in one that did.
+                let met = FATES.len().pow(shop.fates([]));
+                let cancel_asked = story.contains(&Cancel);
+                let (status, _) = case.does(story[2]).expect("nothing dies here");
+                let wanted = match (country, story[2], cancel_asked) {
+                    (_, Cancel, _) => &[200][..],
+                    ("AT", _, false) => &[201],
+                    ("XX", _, false) => &[422],
+                    // The first answer to the key, or the refusal of a shipment that was called off.
+                    ("AT", Ship, true) => &[201, 409],
+                    (_, Ship, true) => &[422, 409],
+                    (_, _, true) => &[409],
+                    other => panic!("{other:?}"),
+                };
+                assert!(wanted.contains(&status), "{story:?} {number}: {status}");
+                let stored = shop.stored(case.order);
+                let parcel = shop.parcel(stored.shipment_id).map(|(_, status)| status);
+                if cancel_asked && story[2] != Ship {
+                    assert_eq!(stored.status, Status::Cancelled);
+                    assert_ne!(
+                        parcel.as_deref(),
+                        Some("created"),
+                        "nobody wants this parcel"
+                    );
+                }
+                ends.insert((stored.status.word(), parcel));
+                number = (number / met + 1) * met;
+            }
+        }
+    }
+    for end in [
+        ("created", Some("created".to_owned())),
+        ("refused", None),
+        ("cancelled", Some("cancelled".to_owned())),
+        ("cancelled", None),
+    ] {
+        assert!(ends.contains(&end), "{end:?} was never reached: {ends:?}");
+    }
+}
+
+/// Ships with the first call standing at a gate, `meanwhile` beside it, then lets it go on.
+fn beside(
+    shop: &Shop,
+    held: impl FnOnce(Arc<Gate>) -> Fate,
+    meanwhile: impl FnOnce(&Case<'_>),
+) -> (Uuid, Outcome) {
+    let gate = Arc::new(Gate::default());
+    shop.fates([held(gate.clone())]);
+    let case = Case {
+        shop,
+        order: Uuid::now_v7(),
+        country: "AT",
+    };
+    let outcome = std::thread::scope(|scope| {
+        let held = scope.spawn(|| shop.ship(case.order, &case.order.to_string(), "AT"));
+        gate.wait_for_a_call();
+        shop.expire_claims();
+        meanwhile(&case);
+        gate.open();
+        held.join().unwrap()
+    });
+    (case.order, outcome)
+}
+
+#[test]
+fn a_parcel_that_is_ordered_after_it_was_called_off_is_not_made() {
+    for hold in [Fate::HeldBefore, Fate::HeldAfter] {
+        let shop = Shop::new();
+        let (order, late) = beside(&shop, hold, |case| {
+            assert_eq!(case.does(Cancel).unwrap().0, 200);
+        });
+        let (status, body) = late.unwrap();
+        assert_eq!(
+            (status, body["code"].as_str()),
+            (409, Some("shipment_cancelled"))
+        );
+        let (_, parcel) = shop.parcel(shop.stored(order).shipment_id).unwrap();
+        assert_eq!(parcel, "cancelled");
+    }
+}
+
+#[test]
+fn a_request_that_was_given_up_for_dead_and_lives_makes_no_second_parcel() {
+    for hold in [Fate::HeldBefore, Fate::HeldAfter] {
+        let shop = Shop::new();
+        let mut second = None;
+        let (_, first) = beside(&shop, hold, |case| second = case.does(Ship));
+        assert_eq!(first.as_ref().unwrap().0, 201);
+        assert_eq!(first, second);
+    }
+}
+
+#[test]
+fn twenty_requests_at_once_for_one_order_make_one_parcel() {
+    let (shop, order) = (Shop::new(), Uuid::now_v7());
+    let answers: Vec<_> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..20)
+            .map(|n| {
+                let (shop, key) = (&shop, format!("key-{}", n % 10));
+                scope.spawn(move || shop.ship(order, &key, "AT").unwrap())
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    assert!(
+        answers.iter().all(|a| *a == answers[0] && a.0 == 201),
+        "{answers:?}"
+    );
+}

@@ -1,0 +1,237 @@
+//! The service over a real SQLite, its calls going to the carrier on its stage, whose reports come back signed.
+
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex};
+
+use hmac::{Hmac, Mac};
+use http::Method;
+use partners::testing::{Books, Fate, SECRET, Stage, dispatch};
+use serde_json::{Value, json};
+use shipping::config::Config;
+use shipping::domain::Shipment;
+use shipping::http::{App, ROUTES, SERVICE};
+use shipping::store::{self, SCHEMA};
+use stoa_service::outbound::{Call, CallError, Outbound, Reply};
+use stoa_service::testing::{reply, request};
+use stoa_service::{Context, route};
+use uuid::Uuid;
+
+/// Everything outside of the service.
+#[derive(Clone)]
+struct World {
+    stage: Arc<Mutex<Option<Stage>>>,
+    /// What notification answers; 0 is no answer at all.
+    notification: Arc<AtomicU16>,
+    events: Arc<Mutex<Vec<Value>>>,
+}
+
+impl World {
+    fn answer(&self, call: &Call) -> Result<Reply, CallError> {
+        if !call.url.starts_with("http://notification.test/events") {
+            let stage = self.stage.lock().unwrap().clone();
+            return stage.unwrap().answer(call);
+        }
+        match self.notification.load(Ordering::SeqCst) {
+            0 => Err(CallError::Lost("the line is cut".to_owned())),
+            status => {
+                assert_eq!(call.headers["content-type"], "application/cloudevents+json");
+                let event = serde_json::from_slice(&call.body).unwrap();
+                self.events.lock().unwrap().push(event);
+                reply(status, json!({}))
+            }
+        }
+    }
+}
+
+impl Outbound for World {
+    fn send(&self, call: Call) -> Result<Reply, CallError> {
+        self.answer(&call)
+    }
+}
+
+pub(crate) struct Shop {
+    books: Books,
+    world: World,
+    pub(crate) stage: Stage,
+}
+
+/// An answer; `None` where the service died.
+pub(crate) type Outcome = Option<(u16, Value)>;
+
+fn app(books: &Books, world: &World) -> App {
+    let source = |name: &str| {
+        Some(match name {
+            "carrier_secret" => SECRET.to_owned(),
+            "carrier_url" => partners::testing::URL.to_owned(),
+            _ => "http://notification.test".to_owned(),
+        })
+    };
+    App {
+        config: Config::read(&source).unwrap(),
+        db: Box::new(books.open()),
+        outbound: Box::new(world.clone()),
+        news: Cell::new(false),
+    }
+}
+
+impl Shop {
+    pub(crate) fn new() -> Self {
+        let books = Books::new(&SCHEMA);
+        let world = World {
+            stage: Arc::default(),
+            notification: Arc::new(AtomicU16::new(202)),
+            events: Arc::default(),
+        };
+        // The carrier's reports go into the service's routes, as they would over HTTP, with the work after the answer.
+        let stage = Stage::new({
+            let (books, world) = (books.clone(), world.clone());
+            move |call| {
+                let app = app(&books, &world);
+                let reply = dispatch(SERVICE, ROUTES, &app, call);
+                app.after_the_answer(&Context::new(SERVICE, &call.headers));
+                Ok(reply)
+            }
+        });
+        *world.stage.lock().unwrap() = Some(stage.clone());
+        Self {
+            books,
+            world,
+            stage,
+        }
+    }
+
+    pub(crate) fn fates(&self, fates: impl IntoIterator<Item = Fate>) -> u32 {
+        self.stage.fates(fates)
+    }
+
+    pub(crate) fn try_call(
+        &self,
+        method: Method,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Outcome {
+        let app = app(&self.books, &self.world);
+        let request = request(SERVICE, method, uri, headers, body);
+        let response =
+            catch_unwind(AssertUnwindSafe(|| route::dispatch(ROUTES, &app, request))).ok()?;
+        let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
+        Some((response.status().as_u16(), body))
+    }
+
+    pub(crate) fn call(&self, method: Method, uri: &str, key: &str, body: &Value) -> (u16, Value) {
+        let headers = [("idempotency-key", key)];
+        self.try_call(method, uri, &headers, &body.to_string())
+            .expect("the service lives")
+    }
+
+    pub(crate) fn get(&self, uri: &str) -> (u16, Value) {
+        self.call(Method::GET, uri, "", &Value::Null)
+    }
+
+    pub(crate) fn ship(&self, order: Uuid, key: &str, country: &str) -> Outcome {
+        let headers = [("idempotency-key", key)];
+        let body = submission(order, country).to_string();
+        self.try_call(Method::POST, "/shipments", &headers, &body)
+    }
+
+    /// Ships an order; its shipment and tracking number.
+    pub(crate) fn shipped(&self) -> (Shipment, String) {
+        let order = Uuid::now_v7();
+        assert_eq!(self.ship(order, &order.to_string(), "AT").unwrap().0, 201);
+        let shipment = self.stored(order);
+        let number = shipment.tracking_number.clone().unwrap();
+        (shipment, number)
+    }
+
+    pub(crate) fn cancel(&self, shipment: Uuid) -> Outcome {
+        let uri = format!("/shipments/{shipment}/cancel");
+        self.try_call(Method::POST, &uri, &[], "{}")
+    }
+
+    /// The parcel moves and the carrier reports it.
+    pub(crate) fn advance(&self, number: &str, status: &str) -> (u16, Value) {
+        let path = format!("/carrier/shipments/{number}/advance");
+        self.stage
+            .ask(Method::POST, &path, &json!({"status": status}))
+    }
+
+    /// A report of the test's own, signed as the carrier signs.
+    pub(crate) fn report(&self, shipment: Uuid, event: &Value) -> (u16, Value) {
+        let (seconds, body) = (stoa_service::time::now() / 1000, event.to_string());
+        let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+        mac.update(format!("{seconds}.{body}").as_bytes());
+        let hex: String = mac
+            .finalize()
+            .into_bytes()
+            .iter()
+            .map(|b| format!("{b:02x}"))
+            .collect();
+        let signature = format!("t={seconds},v1={hex}");
+        let headers = [("x-carrier-signature", &*signature)];
+        let uri = format!("/shipments/{shipment}/events");
+        self.try_call(Method::POST, &uri, &headers, &body).unwrap()
+    }
+
+    /// Puts a shipment back to where it was, as if no report had come.
+    pub(crate) fn forget_reports(&self, before: &Shipment) {
+        let (word, rank) = (before.status.word(), before.status.rank());
+        self.books.run(&format!(
+            "UPDATE shipping_shipments SET status = '{word}', rank = {rank} WHERE shipment_id = '{}'",
+            before.shipment_id
+        ));
+    }
+
+    pub(crate) fn expire_claims(&self) {
+        self.books
+            .run("UPDATE shipping_idempotency SET claimed_until = 0 WHERE status IS NULL");
+    }
+
+    /// What waits in the outbox is due.
+    pub(crate) fn time_passes(&self) {
+        self.books.run("UPDATE shipping_outbox SET due_at = 0");
+    }
+
+    pub(crate) fn stored(&self, order: Uuid) -> Shipment {
+        store::of_order(&self.books.open(), order).unwrap().unwrap()
+    }
+
+    /// Tracking number and status of the parcel at the carrier's, if there is one.
+    pub(crate) fn parcel(&self, shipment: Uuid) -> Option<(String, String)> {
+        let path = format!("/carrier/shipments?reference={shipment}");
+        let (_, page) = self.stage.ask(Method::GET, &path, &Value::Null);
+        let word = |v: &Value| v.as_str().unwrap().to_owned();
+        let items = page["items"].as_array().unwrap();
+        assert!(items.len() < 2);
+        items
+            .first()
+            .map(|p| (word(&p["tracking_number"]), word(&p["status"])))
+    }
+
+    pub(crate) fn notification_answers(&self, status: u16) {
+        self.world.notification.store(status, Ordering::SeqCst);
+    }
+
+    /// The events that notification got, as (type, subject, data).
+    pub(crate) fn events(&self) -> Vec<(String, String, Value)> {
+        let events = self.world.events.lock().unwrap().clone();
+        events
+            .into_iter()
+            .map(|e| {
+                assert_eq!(
+                    (&e["specversion"], &e["source"]),
+                    (&json!("1.0"), &json!("/stoa/shipping"))
+                );
+                let word = |name: &str| e[name].as_str().unwrap().to_owned();
+                (word("type"), word("subject"), e["data"].clone())
+            })
+            .collect()
+    }
+}
+
+pub(crate) fn submission(order: Uuid, country: &str) -> Value {
+    json!({"order_id": order, "lines": [{"sku": "COF-001", "quantity": 2}], "address": {"name": "Ann", "street": "Main 1",
+        "city": "Graz", "postal_code": "8010", "country": country}})
+}

@@ -1,0 +1,22 @@
+//! The Spin entry point.
+#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+
+use spin_sdk::http::{IncomingRequest, ResponseOutparam};
+use spin_sdk::http_component;
+use stoa_service::component::{WasiHttp, serve, variable};
+use stoa_service::route;
+
+use crate::config::Config;
+use crate::http::{App, ROUTES, SERVICE};
+
+#[http_component]
+async fn handle(request: IncomingRequest, out: ResponseOutparam) {
+    serve(SERVICE, request, out, |request| {
+        let app = App {
+            config: Config::read(&variable)?,
+            outbound: Box::new(WasiHttp),
+        };
+        Ok(route::dispatch(ROUTES, &app, request))
+    })
+    .await;
+}

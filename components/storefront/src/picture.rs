@@ -1,0 +1,66 @@
+//! The catalogue's pictures: drawn from the SKU alone, so the same SKU always looks the same.
+
+use crate::html::Text;
+
+/// The SKU in a file name `<sku>.svg`, if it is one.
+pub fn sku(file: &str) -> Option<&str> {
+    let sku = file.strip_suffix(".svg")?;
+    let fits = (1..=64).contains(&sku.len())
+        && sku
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    fits.then_some(sku)
+}
+
+/// An SVG, 400 by 300: shapes and colours by the SKU's digest, with the SKU written on it.
+pub fn svg(sku: &str) -> String {
+    // The letters before the first dash are a family: they choose the hue, the whole SKU the rest.
+    let family = sku.split('-').next().unwrap_or(sku);
+    let hue = digest(family) % 360;
+    let mut bits = digest(sku);
+    let mut next = |bound: u64| {
+        let value = bits % bound;
+        bits /= bound;
+        value
+    };
+    let (second, turn) = ((hue + 20 + next(60)) % 360, next(90));
+    let (x, y, radius) = (120 + next(160), 90 + next(90), 60 + next(50));
+    let (dx, dy, side) = (60 + next(200), 60 + next(120), 70 + next(70));
+    let label = Text(sku).to_string().to_uppercase();
+    format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 400 300\" role=\"img\" aria-label=\"{label}\">\
+         <rect width=\"400\" height=\"300\" fill=\"hsl({hue} 45% 88%)\"/>\
+         <circle cx=\"{x}\" cy=\"{y}\" r=\"{radius}\" fill=\"hsl({hue} 50% 60%)\"/>\
+         <rect x=\"{dx}\" y=\"{dy}\" width=\"{side}\" height=\"{side}\" rx=\"12\" fill=\"hsl({second} 55% 45% / .75)\" \
+         transform=\"rotate({turn} {dx} {dy})\"/>\
+         <text x=\"20\" y=\"280\" font-family=\"system-ui, sans-serif\" font-size=\"22\" fill=\"hsl({hue} 40% 25%)\">{label}</text>\
+         </svg>\n"
+    )
+}
+
+/// FNV-1a, 64 bits, in upper case: pictures have lower-case names.
+fn digest(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte.to_ascii_uppercase())).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_skus_only() {
+        assert_eq!(sku("cof-001.svg"), Some("cof-001"));
+        for bad in ["cof-001", ".svg", "a b.svg", "<x>.svg", "../x.svg"] {
+            assert_eq!(sku(bad), None, "{bad}");
+        }
+        assert_eq!(sku(&format!("{}.svg", "a".repeat(65))), None);
+    }
+
+    #[test]
+    fn draws_the_same_for_one_sku_and_not_the_same_for_another() {
+        assert_eq!(svg("cof-001"), svg("COF-001"));
+        assert_ne!(svg("COF-001"), svg("COF-002").replace("COF-002", "COF-001"));
+    }
+}

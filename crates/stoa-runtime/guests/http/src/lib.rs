@@ -1,0 +1,113 @@
+//! Calls others over HTTP, in every way a guest may: the query of a request is the URL to call.
+#![cfg(target_family = "wasm")]
+#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+
+use std::time::Duration;
+
+use futures::SinkExt;
+use spin_sdk::http::{
+    Headers, IncomingRequest, Method, OutgoingResponse, Request, Response, ResponseOutparam, send,
+};
+use spin_sdk::http_component;
+use spin_sdk::key_value::Store;
+
+#[http_component]
+async fn call(request: IncomingRequest, out: ResponseOutparam) {
+    let path = request.path_with_query().unwrap_or_default();
+    let (path, url) = path.split_once('?').unwrap_or((&path, ""));
+    match path {
+        "/get" => answer(out, get(url).await).await,
+        "/post" => {
+            let body = request.into_body().await.unwrap_or_default();
+            let request = Request::post(url, body).build();
+            answer(out, pass(request).await).await;
+        }
+        // As /get, but gives up on the first byte after the milliseconds before the comma.
+        "/hurry" => {
+            let (millis, authority) = url.split_once(',').unwrap_or_default();
+            let text = hurry(millis.parse().unwrap_or(100), authority);
+            answer(out, text).await;
+        }
+        "/set-host" => {
+            let headers = Headers::new();
+            let set = headers.append(&"host".to_owned(), &b"other".to_vec());
+            answer(out, format!("{set:?}")).await;
+        }
+        // Answers first, then works for a while, then leaves a mark.
+        "/later" => {
+            let response = OutgoingResponse::new(Headers::new());
+            let mut body = response.take_body();
+            out.set(response);
+            let _ = body.send(b"answered".to_vec()).await;
+            drop(body);
+            std::thread::sleep(Duration::from_millis(url.parse().unwrap_or(100)));
+            mark("later");
+        }
+        // Works first: the client may be gone when it is done.
+        "/slow" => {
+            std::thread::sleep(Duration::from_millis(url.parse().unwrap_or(100)));
+            mark("slow");
+            answer(out, "done".to_owned()).await;
+        }
+        "/marks" => {
+            let store = Store::open_default();
+            let keys = store.and_then(|s| s.get_keys()).unwrap_or_default();
+            answer(out, keys.join(",")).await;
+        }
+        "/echo" => {
+            let method = request.method();
+            let is_post = matches!(method, Method::Post);
+            let body = request.into_body().await.unwrap_or_default();
+            let body = String::from_utf8_lossy(&body).into_owned();
+            answer(out, format!("post={is_post} {url} {body}")).await;
+        }
+        // Never sends the end of its body.
+        "/nothing" => {}
+        _ => answer(out, "here".to_owned()).await,
+    }
+}
+
+async fn get(url: &str) -> String {
+    pass(Request::get(url).build()).await
+}
+
+async fn pass(request: Request) -> String {
+    match send::<_, Response>(request).await {
+        Ok(response) => {
+            let status = response.status();
+            format!("{status} {}", String::from_utf8_lossy(response.body()))
+        }
+        Err(error) => format!("error {error:?}"),
+    }
+}
+
+fn hurry(millis: u64, authority: &str) -> String {
+    use wasi::http::types::{Fields, OutgoingRequest, RequestOptions, Scheme};
+    let options = RequestOptions::new();
+    let _ = options.set_first_byte_timeout(Some(millis * 1_000_000));
+    let request = OutgoingRequest::new(Fields::new());
+    let _ = request.set_scheme(Some(&Scheme::Http));
+    let _ = request.set_authority(Some(authority));
+    let _ = request.set_path_with_query(Some("/slow?400"));
+    match wasi::http::outgoing_handler::handle(request, Some(options)) {
+        Ok(response) => {
+            response.subscribe().block();
+            match response.get() {
+                Some(Ok(Ok(response))) => response.status().to_string(),
+                other => format!("{other:?}"),
+            }
+        }
+        Err(error) => format!("{error:?}"),
+    }
+}
+
+fn mark(name: &str) {
+    if let Ok(store) = Store::open_default() {
+        let _ = store.set(name, b"done");
+    }
+}
+
+async fn answer(out: ResponseOutparam, text: String) {
+    let response = OutgoingResponse::new(Headers::new());
+    let _ = out.set_with_body(response, text.into_bytes()).await;
+}

@@ -1,0 +1,14 @@
+//! The query names a variable; the answer is its value, or the error.
+#![cfg(target_family = "wasm")]
+#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+
+use spin_sdk::http::{IntoResponse, Request, Response};
+use spin_sdk::{http_component, variables};
+
+#[http_component]
+fn variable(request: Request) -> impl IntoResponse {
+    match variables::get(request.query()) {
+        Ok(value) => Response::new(200, value),
+        Err(error) => Response::new(500, format!("{error:?}")),
+    }
+}

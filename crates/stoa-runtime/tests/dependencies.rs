@@ -1,0 +1,68 @@
+//! Components composed into others.
+use crate::support::{Printed, Setup};
+use std::sync::Arc;
+
+fn manifest(dependency: &str) -> String {
+    format!(
+        r#"
+[[trigger.http]]
+route = "/..."
+component = "greeted"
+[component.greeted]
+source = "{{guest-greeted}}"
+environment = {{ GREETING = "Welcome" }}
+[component.greeted.dependencies]
+{dependency}
+[component.greeter]
+source = "{{guest-greeter}}"
+"#
+    )
+}
+
+#[test]
+fn composes_a_component_of_the_app() {
+    let app = Setup::new(&manifest(r#""test:greeting/greet@1.0.0" = { component = "greeter" }"#)).start();
+    // The environment reaches the dependency too, as in Spin.
+    assert_eq!(app.get("/?you").text(), "Welcome, you");
+}
+
+#[test]
+fn composes_a_file_and_a_whole_package() {
+    let app = Setup::new(&manifest(r#""test:greeting@1.0.0" = { path = "{guest-greeter}" }"#)).start();
+    assert_eq!(app.get("/?you").text(), "Welcome, you");
+}
+
+#[test]
+fn takes_the_export_that_is_named() {
+    let named = r#""test:greeting/greet@1.0.0" = { component = "greeter", export = "test:greeting/greet@1.0.0" }"#;
+    let app = Setup::new(&manifest(named)).start();
+    assert_eq!(app.get("/?you").text(), "Welcome, you");
+}
+
+#[test]
+fn a_trap_in_a_dependency_fails_the_request_alone() {
+    let app = Setup::new(&manifest(r#""test:greeting/greet@1.0.0" = { component = "greeter" }"#)).start();
+    assert_eq!(app.get("/").status, 500);
+    assert_eq!(app.get("/?again").text(), "Welcome, again");
+}
+
+#[test]
+fn refuses_a_dependency_that_does_not_fit() {
+    let load = |dependency| {
+        let setup = Setup::new(&manifest(dependency));
+        setup.load(Arc::new(Printed::default())).map(drop).unwrap_err().to_string()
+    };
+    let error = load(r#""test:greeting/farewell@1.0.0" = { component = "greeter" }"#);
+    assert_eq!(
+        error,
+        "component greeted: dependency does not fit: it does not import test:greeting/farewell@1.0.0"
+    );
+    let error = load(r#""test:greeting/greet@1.0.0" = { component = "greeter", export = "test:greeting/wave" }"#);
+    assert_eq!(error, "component greeted: dependency does not fit: greeter does not export test:greeting/wave");
+    // Left out, the import is none that the runtime knows.
+    let error = load("");
+    assert_eq!(
+        error,
+        "component greeted imports test:greeting/greet@1.0.0, which this runtime does not provide"
+    );
+}

@@ -1,0 +1,170 @@
+//! A guest that misbehaves hurts its own request only.
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Method;
+
+use crate::support::{Answer, Running, Setup, until};
+
+const MANIFEST: &str = r#"
+[[trigger.http]]
+route = "/..."
+component = "trouble"
+[component.trouble]
+source = "{guest-trouble}"
+[[trigger.http]]
+route = "/nothing"
+component = "http"
+[[trigger.http]]
+route = "/get"
+component = "http"
+[component.http]
+source = "{guest-http}"
+allowed_outbound_hosts = ["http://http.spin.internal", "http://trouble.spin.internal"]
+"#;
+
+fn setup() -> Setup {
+    let mut setup = Setup::new(MANIFEST);
+    setup.limits.request_timeout = Duration::from_secs(2);
+    setup
+}
+
+fn is_problem(answer: &Answer, status: u16, code: &str) {
+    assert_eq!(answer.status, status, "{}", answer.text());
+    assert_eq!(answer.headers["content-type"], "application/problem+json");
+    assert!(answer.text().contains(&format!(r#""code":"{code}""#)), "{}", answer.text());
+    assert!(answer.text().contains(&format!(r#""status":{status}"#)), "{}", answer.text());
+}
+
+fn start_many(app: &Running, path: &str, count: usize) -> Vec<tokio::task::JoinHandle<Answer>> {
+    (0..count).map(|_| app.spawn(app.send(Method::GET, path, Bytes::new()))).collect()
+}
+
+#[test]
+fn a_trap_is_500_and_tells_nothing_of_its_inside() {
+    let app = setup().start();
+    let answer = app.get("/trap");
+    is_problem(&answer, 500, "component_failed");
+    assert!(!answer.text().contains("unreachable") && !answer.text().contains("wasm"));
+    assert_eq!(app.get("/fine").text(), "fine");
+}
+
+#[test]
+fn a_loop_is_cut_off_and_holds_up_no_one() {
+    let app = setup().start();
+    let begun = Instant::now();
+    // More than there are workers.
+    let loops = start_many(&app, "/loop", 4);
+    until("the loops run", || app.runtime.running() >= 4);
+    let mut times: Vec<_> = (0..50)
+        .map(|_| {
+            let begun = Instant::now();
+            assert_eq!(app.get("/fine").text(), "fine");
+            begun.elapsed()
+        })
+        .collect();
+    times.sort();
+    assert!(times[25] < Duration::from_millis(100), "median {:?}", times[25]);
+    for one in loops {
+        is_problem(&app.wait(one).unwrap(), 504, "request_timeout");
+    }
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(10), "{took:?}");
+}
+
+#[test]
+fn a_guest_that_eats_memory_fails_alone() {
+    let mut setup = setup();
+    setup.limits.memory_per_instance = 16 << 20;
+    setup.limits.request_timeout = Duration::from_secs(20);
+    let app = setup.start();
+    let eaters = start_many(&app, "/memory", 4);
+    assert_eq!(app.get("/fine").text(), "fine");
+    for one in eaters {
+        is_problem(&app.wait(one).unwrap(), 500, "component_failed");
+    }
+    assert_eq!(app.get("/fine").text(), "fine");
+}
+
+#[test]
+fn a_body_over_the_limit_is_413() {
+    let mut setup = setup();
+    setup.limits.max_request_body = 1_000;
+    let app = setup.start();
+    assert_eq!(app.post("/body", vec![b'x'; 1_000]).text(), "1000");
+    is_problem(&app.post("/body", vec![b'x'; 1_001]), 413, "body_too_large");
+
+    // Without a content-length it shows only while the guest reads.
+    let chunked = |size: usize| {
+        use std::io::{Read, Write};
+        let mut socket = std::net::TcpStream::connect(app.address).unwrap();
+        let head = "POST /body HTTP/1.1\r\nhost: x\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n";
+        let body = "x".repeat(size);
+        write!(socket, "{head}{size:x}\r\n{body}\r\n0\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    };
+    assert!(chunked(1_000).ends_with("1000"), "{}", chunked(1_000));
+    assert!(chunked(5_000).starts_with("HTTP/1.1 413"), "{}", chunked(5_000));
+}
+
+#[test]
+fn one_request_too_many_is_503_at_once() {
+    let mut setup = setup();
+    setup.limits.max_instances = 2;
+    let app = setup.start();
+    let running = start_many(&app, "/burn?1500", 2);
+    until("two run", || app.runtime.running() == 2);
+    let begun = Instant::now();
+    let refused = app.get("/fine");
+    is_problem(&refused, 503, "too_many_requests_at_once");
+    assert_eq!(refused.headers["retry-after"], "1");
+    assert!(begun.elapsed() < Duration::from_secs(1));
+    for one in running {
+        assert_eq!(app.wait(one).unwrap().status, 200);
+    }
+    assert_eq!(app.get("/fine").text(), "fine");
+}
+
+#[test]
+fn nested_calls_do_not_starve_under_the_limit() {
+    let mut setup = setup();
+    setup.limits.max_instances = 4;
+    setup.limits.request_timeout = Duration::from_secs(10);
+    let app = setup.start();
+    // Each holds its admission while three more instances run for it.
+    let inner = "http://http.spin.internal/get?".repeat(3) + "http://trouble.spin.internal/fine";
+    let path = format!("/get?{inner}");
+    for _ in 0..10 {
+        let chains = start_many(&app, &path, 4);
+        for chain in chains {
+            let answer = app.wait(chain).unwrap();
+            assert_eq!(answer.text(), "200 200 200 200 fine");
+        }
+    }
+}
+
+#[test]
+fn calls_without_end_are_refused() {
+    let mut setup = setup();
+    setup.limits.max_call_depth = 3;
+    let app = setup.start();
+    let path = format!("/get?{}", "http://http.spin.internal/get?".repeat(4) + "http://http.spin.internal/here");
+    let answer = app.get(&path);
+    assert!(answer.text().contains("LoopDetected"), "{}", answer.text());
+}
+
+#[test]
+fn a_guest_that_returns_without_an_answer_is_500() {
+    let app = setup().start();
+    is_problem(&app.get("/nothing"), 500, "component_failed");
+}
+
+#[test]
+fn a_large_answer_arrives_whole() {
+    let app = setup().start();
+    let answer = app.get("/large?5000000");
+    assert_eq!(answer.body.len(), 5_000_000);
+    assert!(answer.body.iter().all(|b| *b == b'x'));
+}

@@ -1,0 +1,48 @@
+//! What guests print.
+use crate::support::Setup;
+use bytes::Bytes;
+use http::Method;
+use stoa_runtime::Stream;
+
+const MANIFEST: &str = r#"
+[[trigger.http]]
+route = "/..."
+component = "trouble"
+[component.trouble]
+source = "{guest-trouble}"
+environment = { COLOUR = "green" }
+"#;
+
+#[test]
+fn lines_of_many_guests_stay_whole() {
+    let app = Setup::new(MANIFEST).start();
+    let printing: Vec<_> =
+        (0..8).map(|_| app.spawn(app.send(Method::GET, "/print?26", Bytes::new()))).collect();
+    for one in printing {
+        assert_eq!(app.wait(one).unwrap().text(), "printed");
+    }
+    let lines = app.printed.lines();
+    assert_eq!(lines.len(), 8 * 26);
+    for (component, stream, line) in lines {
+        assert_eq!((component.as_str(), stream), ("trouble", Stream::Stdout));
+        let letter = line.chars().next().unwrap();
+        assert_eq!(line, String::from(letter).repeat(5_000) + "\n");
+    }
+}
+
+#[test]
+fn ends_a_line_that_the_guest_left_open() {
+    let app = Setup::new(MANIFEST).start();
+    assert_eq!(app.get("/half").status, 200);
+    crate::support::until("the guest has ended", || !app.printed.lines().is_empty());
+    assert_eq!(app.printed.lines()[0].2, "no newline\n");
+}
+
+#[test]
+fn gives_a_guest_its_environment_and_nothing_else() {
+    let app = Setup::new(MANIFEST).start();
+    assert_eq!(app.get("/environment").text(), "COLOUR=green\n");
+    assert_eq!(app.get("/files").text(), "none");
+    let socket = app.get("/socket");
+    assert!(socket.text().starts_with("refused: Permission denied"), "{}", socket.text());
+}
