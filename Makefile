@@ -15,8 +15,9 @@ setup: ## find what building needs, and install what is missing
 wasm: setup ## build the components (and the guests the runtime is tested with)
 	@scripts/wasm
 
+# The whole workspace is named, so that this and the tests share one build of wasmtime: features follow what is named.
 build: setup ## build the program that runs them, target/native/stoa
-	@cargo build --profile native --locked -p stoa
+	@cargo build --profile native --workspace --bin stoa --locked
 
 up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS="--help" tells more)
 	@target/native/stoa up $(ARGS)

@@ -11,33 +11,33 @@ use stoa_testkit::{Answer, Client, Shop, wait_for};
 use uuid::Uuid;
 
 /// How long to wait for what happens after an answer: an event's way to the inbox.
-pub const SOON: Duration = Duration::from_secs(20);
+pub(crate) const SOON: Duration = Duration::from_secs(20);
 
-pub const PASSWORD: &str = "correct horse battery";
+pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A registered and logged-in customer.
-pub struct Customer {
+pub(crate) struct Customer {
     gateway: Client,
-    pub email: String,
-    pub user_id: String,
-    pub token: String,
+    pub(crate) email: String,
+    pub(crate) user_id: String,
+    pub(crate) token: String,
 }
 
-pub fn address() -> Value {
+pub(crate) fn address() -> Value {
     json!({"name": "Ann Example", "street": "1 Main Street", "city": "Utrecht", "postal_code": "3511 AA", "country": "NL"})
 }
 
-pub fn card(token: &str) -> Value {
+pub(crate) fn card(token: &str) -> Value {
     json!({"method": "card", "card_token": token})
 }
 
 /// A new Idempotency-Key.
-pub fn key() -> String {
+pub(crate) fn key() -> String {
     Uuid::now_v7().to_string()
 }
 
 impl Customer {
-    pub fn register(shop: &Shop, name: &str) -> Self {
+    pub(crate) fn register(shop: &Shop, name: &str) -> Self {
         let gateway = shop.gateway().clone();
         let email = format!("{name}-{}@example.com", Uuid::now_v7().simple());
         let registered = gateway
@@ -55,7 +55,7 @@ impl Customer {
         customer
     }
 
-    pub fn log_in(&mut self) {
+    pub(crate) fn log_in(&mut self) {
         let login = self
             .gateway
             .post("/user/login")
@@ -66,11 +66,19 @@ impl Customer {
         self.token = text(&login.json, "access_token");
     }
 
-    pub fn get(&self, path: &str) -> Answer {
+    /// The same customer, after the shop was started again (on other ports).
+    pub(crate) fn back_at(self, shop: &Shop) -> Self {
+        Self {
+            gateway: shop.gateway().clone(),
+            ..self
+        }
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
         self.gateway.get(path).bearer(&self.token).send()
     }
 
-    pub fn put_in_cart(&self, sku: &str, quantity: u32) -> Answer {
+    pub(crate) fn put_in_cart(&self, sku: &str, quantity: u32) -> Answer {
         self.gateway
             .put(&format!("/cart/items/{sku}"))
             .bearer(&self.token)
@@ -78,7 +86,7 @@ impl Customer {
             .send()
     }
 
-    pub fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
+    pub(crate) fn post(&self, path: &str, key: &str, body: &Value) -> Answer {
         self.gateway
             .post(path)
             .bearer(&self.token)
@@ -88,20 +96,20 @@ impl Customer {
     }
 
     /// Orders what is in the cart.
-    pub fn order_cart(&self, card_token: &str) -> Answer {
+    pub(crate) fn order_cart(&self, card_token: &str) -> Answer {
         let body = json!({"shipping_address": address(), "payment": card(card_token)});
         self.post("/order", &key(), &body)
     }
 
     /// Orders one SKU, past the cart.
-    pub fn order(&self, key: &str, sku: &str, quantity: u32, card_token: &str) -> Answer {
+    pub(crate) fn order(&self, key: &str, sku: &str, quantity: u32, card_token: &str) -> Answer {
         let body = json!({"shipping_address": address(), "payment": card(card_token),
             "items": [{"sku": sku, "quantity": quantity}]});
         self.post("/order", key, &body)
     }
 
     /// Waits until the inbox has a message of this type about the order, and gives it.
-    pub fn wait_for_message(&self, kind: &str, order_id: &str) -> Value {
+    pub(crate) fn wait_for_message(&self, kind: &str, order_id: &str) -> Value {
         wait_for(SOON, &format!("{kind} in the inbox"), || {
             let inbox = self.get("/notification").expect(200).json;
             items(&inbox)
@@ -112,25 +120,25 @@ impl Customer {
 }
 
 /// What an operator reads: the stock, the third parties' books.
-pub struct Operator(Client);
+pub(crate) struct Operator(Client);
 
 impl Operator {
-    pub fn of(shop: &Shop) -> Self {
+    pub(crate) fn of(shop: &Shop) -> Self {
         Self(shop.operator().clone())
     }
 
-    pub fn client(&self) -> &Client {
+    pub(crate) fn client(&self) -> &Client {
         &self.0
     }
 
     /// on_hand, reserved, available
-    pub fn stock(&self, sku: &str) -> (i64, i64, i64) {
+    pub(crate) fn stock(&self, sku: &str) -> (i64, i64, i64) {
         let item = self.0.get(&format!("/items/{sku}")).send().expect(200).json;
         let n = |k: &str| item[k].as_i64().unwrap();
         (n("on_hand"), n("reserved"), n("available"))
     }
 
-    pub fn set_stock(&self, sku: &str, on_hand: u32) {
+    pub(crate) fn set_stock(&self, sku: &str, on_hand: u32) {
         let path = format!("/items/{sku}");
         let _ = self
             .0
@@ -141,12 +149,12 @@ impl Operator {
     }
 
     /// Every entry of the processor's ledger: the oracle.
-    pub fn ledger(&self) -> Vec<Value> {
+    pub(crate) fn ledger(&self) -> Vec<Value> {
         self.list("/processor/ledger")
     }
 
     /// The kinds of the entries about one payment, oldest first.
-    pub fn ledger_of(&self, payment_id: &str) -> Vec<String> {
+    pub(crate) fn ledger_of(&self, payment_id: &str) -> Vec<String> {
         self.list(&format!("/processor/ledger?reference={payment_id}"))
             .iter()
             .map(|e| text(e, "kind"))
@@ -154,7 +162,7 @@ impl Operator {
     }
 
     /// Walks all pages of a list.
-    pub fn list(&self, path: &str) -> Vec<Value> {
+    pub(crate) fn list(&self, path: &str) -> Vec<Value> {
         let mut all = Vec::new();
         let mut next = None::<String>;
         loop {
@@ -172,7 +180,12 @@ impl Operator {
         }
     }
 
-    pub fn script(&self, partner: &str, body: &Value) {
+    /// The whole of a list that has no pages.
+    pub(crate) fn all(&self, path: &str) -> Vec<Value> {
+        items(&self.0.get(path).send().expect(200).json)
+    }
+
+    pub(crate) fn script(&self, partner: &str, body: &Value) {
         let _ = self
             .0
             .put(&format!("/script/{partner}"))
@@ -181,12 +194,12 @@ impl Operator {
             .expect(200);
     }
 
-    pub fn unscript(&self, partner: &str) {
+    pub(crate) fn unscript(&self, partner: &str) {
         let answer = self.0.delete(&format!("/script/{partner}")).send();
         assert!(answer.status < 300, "{}", answer.text());
     }
 
-    pub fn recover(&self) -> Value {
+    pub(crate) fn recover(&self) -> Value {
         self.0
             .post("/internal/orders/recover")
             .send()
@@ -195,7 +208,7 @@ impl Operator {
     }
 
     /// What a CronJob does on a cluster: one round of everything that has a timer.
-    pub fn round(&self) {
+    pub(crate) fn round(&self) {
         for path in [
             "/internal/orders/recover",
             "/internal/orders/outbox",
@@ -208,7 +221,7 @@ impl Operator {
 }
 
 #[track_caller]
-pub fn text(value: &Value, name: &str) -> String {
+pub(crate) fn text(value: &Value, name: &str) -> String {
     match value[name].as_str() {
         Some(text) => text.to_owned(),
         None => panic!("{name} is not text in {value}"),
@@ -216,7 +229,7 @@ pub fn text(value: &Value, name: &str) -> String {
 }
 
 #[track_caller]
-pub fn items(page: &Value) -> Vec<Value> {
+pub(crate) fn items(page: &Value) -> Vec<Value> {
     match page["items"].as_array() {
         Some(items) => items.clone(),
         None => panic!("no items in {page}"),

@@ -104,7 +104,7 @@ fn journey(timers: bool) {
 
     // Track the parcel: the carrier moves it and tells the shop, signed.
     let tracking = text(&order["shipment"], "tracking_number");
-    let book = operator.list(&format!(
+    let book = operator.all(&format!(
         "/carrier/shipments?reference={}",
         text(&order["shipment"], "shipment_id")
     ));
@@ -154,13 +154,9 @@ fn journey(timers: bool) {
 
     // State survives a restart.
     shop.restart();
-    let mut customer = customer;
-    let again = Customer {
-        token: std::mem::take(&mut customer.token),
-        ..Customer::register(&shop, "bea")
-    };
+    let customer = customer.back_at(&shop);
     assert_eq!(
-        again.get(&format!("/order/{order_id}")).expect(200).json,
+        customer.get(&format!("/order/{order_id}")).expect(200).json,
         order
     );
     shop.stop();

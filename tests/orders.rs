@@ -225,10 +225,7 @@ fn an_order_cut_off_by_a_crash_comes_to_one_of_two_ends() {
     assert!(submit.join().unwrap().is_err(), "the crash came too late");
     shop.restart();
     let operator = Operator::of(&shop);
-    let customer = Customer {
-        token: customer.token.clone(),
-        ..Customer::register(&shop, "x")
-    };
+    let customer = customer.back_at(&shop);
     let order = wait_for(Duration::from_secs(90), "the order's end", || {
         let order = customer::items(&customer.get("/order").expect(200).json).remove(0);
         (order["status"] != "pending").then_some(order)

@@ -96,6 +96,7 @@ struct PutItem {
 }
 
 fn put_item(app: &App, request: &Request) -> Answer {
+    request.query([])?;
     let sku = request.param("sku");
     check_sku("sku", sku).map_err(Problem::invalid)?;
     let PutItem { on_hand } = request.json()?;
@@ -108,6 +109,7 @@ fn put_item(app: &App, request: &Request) -> Answer {
 }
 
 fn show_ledger(app: &App, request: &Request) -> Answer {
+    request.query([])?;
     json(
         StatusCode::OK,
         &store::ledger(&*app.db, request.param("sku"))?,
@@ -132,6 +134,7 @@ struct Reserve {
 }
 
 fn reserve(app: &App, request: &Request) -> Answer {
+    request.query([])?;
     let key = Key {
         owner: "order",
         key: request.idempotency_key()?,
@@ -157,6 +160,7 @@ struct Extend {
 }
 
 fn extend(app: &App, request: &Request) -> Answer {
+    request.query([])?;
     let order_id = request.id_param("order_id")?;
     let Extend { seconds } = request.json()?;
     if !(1..=86_400).contains(&seconds) {
@@ -174,6 +178,7 @@ fn extend(app: &App, request: &Request) -> Answer {
 }
 
 fn commit(app: &App, request: &Request) -> Answer {
+    request.query([])?;
     let now = time::now();
     store::sweep(&*app.db, now)?;
     json(
@@ -183,6 +188,7 @@ fn commit(app: &App, request: &Request) -> Answer {
 }
 
 fn release(app: &App, request: &Request) -> Answer {
+    request.query([])?;
     json(
         StatusCode::OK,
         &store::release(&*app.db, request.id_param("order_id")?, time::now())?,

@@ -34,7 +34,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
                     std::process::abort();
                 }
             }),
-            wrote: Cell::new(false),
+            news: Cell::new(false),
         };
         let context = request.context().clone();
         let response = route::dispatch(ROUTES, &app, request);

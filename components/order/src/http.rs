@@ -37,8 +37,8 @@ pub struct App {
     pub clock: Box<dyn Fn() -> Millis>,
     /// Called around each step's call. A test may stop the driver there by not returning; otherwise it does nothing.
     pub fail: Box<dyn Fn(Step, Side)>,
-    /// Whether this request wrote to the outbox.
-    pub wrote: Cell<bool>,
+    /// Whether this request left something in the outbox.
+    pub news: Cell<bool>,
 }
 
 impl App {
@@ -49,7 +49,7 @@ impl App {
 
     /// To be called when the client has its answer: sends what the request wrote to the outbox.
     pub fn after_the_answer(&self, context: &Context) {
-        if !self.wrote.replace(false) {
+        if !self.news.replace(false) {
             return;
         }
         let url = &self.config.notification_url;
@@ -85,6 +85,16 @@ fn submit(app: &App, request: &Request) -> Answer {
         fingerprint: fingerprint(request),
     };
     let draft = draft::read(request)?;
+    // Asked before the key is claimed: this no is not to become the key's answer to the first body.
+    if store::by_key(&*app.db, claims.sub, key.key)?
+        .is_some_and(|order| order.fingerprint != key.fingerprint)
+    {
+        return Err(Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "Idempotency-Key: was used for another request; use a new key for a new request",
+        ));
+    }
     idempotency::once(&*app.db, request, &key, Policy::default(), || {
         place(app, request, claims, &key, draft)
     })
@@ -107,11 +117,7 @@ fn place(app: &App, request: &Request, claims: Claims, key: &Key<'_>, draft: Dra
 
 fn again(app: &App, context: &Context, mut order: Order, key: &Key<'_>) -> Answer {
     if order.fingerprint != key.fingerprint {
-        return Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency_key_reused",
-            "Idempotency-Key: was used for another request; use a new key for a new request",
-        ));
+        return Err(in_progress(&order)); // Made a moment ago: the next repeat is refused before it claims the key.
     }
     if order.status == Status::Pending {
         if !saga::take(app, &mut order)? {

@@ -13,7 +13,8 @@ use crate::config::Config;
 use crate::domain::{Order, Payment, Shipment};
 use crate::steps::{Outcome, Refusal};
 
-/// Together they stay below the time limit of a request (30 s), so that a driver lives to write down how a call went.
+/// With the two calls for prices, a whole way forward stays below the time limit of a request (30 s). Where a way back
+/// does not, recovery finishes it.
 const STOCK_TIMEOUT: Duration = Duration::from_secs(3);
 const CHARGE_TIMEOUT: Duration = Duration::from_secs(8);
 const SHIP_TIMEOUT: Duration = Duration::from_secs(5);

@@ -105,7 +105,7 @@ pub fn drive(
             break;
         }
         if event.is_some() {
-            app.wrote.set(true);
+            app.news.set(true);
             ended(app, context, &mut order);
         }
         fresh = true;

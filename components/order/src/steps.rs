@@ -316,3 +316,192 @@ pub fn cancel(order: &mut Order, now: Millis) {
     order.failure = Some(failure);
     order.begin(to, now);
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::{Address, Customer};
+    use uuid::Uuid;
+
+    fn order(direction: Direction, step: Step) -> Order {
+        let eur = serde_json::from_str(r#"{"amount":1,"currency":"EUR"}"#).unwrap();
+        let text = String::new;
+        let mut order = Order {
+            order_id: Uuid::nil(),
+            customer: Customer {
+                user_id: Uuid::nil(),
+                email: text(),
+                name: text(),
+                phone: None,
+            },
+            idempotency_key: Some("k".to_owned()),
+            fingerprint: text(),
+            status: Status::Pending,
+            direction,
+            step,
+            items: Vec::new(),
+            total: eur,
+            address: Address {
+                name: text(),
+                street: text(),
+                city: text(),
+                postal_code: text(),
+                country: text(),
+            },
+            card_token: text(),
+            payment: None,
+            shipment: None,
+            failure: None,
+            clear_cart: false,
+            doubt_until: 0,
+            created_at: 0,
+            confirmed_at: None,
+            lease: Lease {
+                owner: "me".to_owned(),
+                until: 9,
+            },
+            version: 1,
+            timeline: Vec::new(),
+        };
+        order.begin(step, 0);
+        order
+    }
+
+    fn outcomes() -> Vec<Outcome> {
+        let refusal = |code: &str| Refusal {
+            code: code.to_owned(),
+            detail: String::new(),
+            members: Map::new(),
+        };
+        let shipment = Shipment {
+            shipment_id: Uuid::nil(),
+            tracking_number: None,
+            status: String::new(),
+        };
+        let mut all = vec![
+            Outcome::Done,
+            Outcome::Paid(Payment {
+                payment_id: Uuid::nil(),
+                status: String::new(),
+            }),
+            Outcome::Shipped(shipment.clone()),
+            Outcome::HandedOver(shipment),
+            Outcome::StockLost(refusal("insufficient_stock")),
+            Outcome::NotDone(String::new()),
+            Outcome::NotYet(String::new()),
+            Outcome::Overdue,
+        ];
+        all.extend([true, false].map(|in_flight| Outcome::Unknown {
+            cause: String::new(),
+            in_flight,
+        }));
+        for code in [
+            "payment_declined",
+            "insufficient_stock",
+            "reservation_closed",
+            "address_refused",
+            "not_found",
+        ] {
+            all.push(Outcome::Refused(refusal(code)));
+        }
+        all
+    }
+
+    fn apply_to(step: (Direction, Step), outcome: &Outcome, fresh: bool) -> (Order, Turn) {
+        let mut order = order(step.0, step.1);
+        let how = Try {
+            fresh,
+            now: 1,
+            lease: 60,
+        };
+        let turn = apply(&mut order, outcome.clone(), how);
+        (order, turn)
+    }
+
+    /// Every state that can be reached, whatever the others answer.
+    fn reachable() -> Vec<(Direction, Step)> {
+        let mut found = vec![(Direction::Forward, Step::Reserving)];
+        let mut seen = BTreeSet::from(["forward reserving".to_owned()]);
+        let mut at = 0;
+        while let Some(&state) = found.get(at) {
+            at += 1;
+            for outcome in outcomes() {
+                for fresh in [true, false] {
+                    let (order, turn) = apply_to(state, &outcome, fresh);
+                    let name = format!("{} {}", order.direction.word(), order.step.word());
+                    if turn == Turn::Go && seen.insert(name) {
+                        found.push((order.direction, order.step));
+                    }
+                }
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn there_are_eight_states_and_from_compensating_only_a_handed_over_parcel_leads_forward() {
+        let states = reachable();
+        assert_eq!(states.len(), 8, "{states:?}");
+        for state in states {
+            for outcome in outcomes() {
+                let (order, turn) = apply_to(state, &outcome, true);
+                let back = state.0 == Direction::Compensating;
+                if back && order.direction == Direction::Forward {
+                    assert!(matches!(outcome, Outcome::HandedOver(_)), "{outcome:?}");
+                    assert_eq!(order.status, Status::Confirmed);
+                }
+                let confirmed = order.status == Status::Confirmed;
+                assert!(
+                    !confirmed || order.shipment.is_some(),
+                    "{state:?} {outcome:?}"
+                );
+                let cancelled = order.status == Status::Cancelled;
+                assert_eq!(
+                    cancelled,
+                    state.1 == Step::Releasing && outcome == Outcome::Done
+                );
+                assert_eq!(matches!(turn, Turn::End { .. }), confirmed || cancelled);
+                let let_go = order.lease.owner.is_empty();
+                assert_eq!(let_go, turn != Turn::Go, "{state:?} {outcome:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_unknown_charge_always_waits_and_nothing_else_going_forward_does() {
+        for state in reachable() {
+            for outcome in outcomes() {
+                for fresh in [true, false] {
+                    let (_, turn) = apply_to(state, &outcome, fresh);
+                    let unknown = matches!(outcome, Outcome::Unknown { .. } | Outcome::NotYet(_));
+                    if state == (Direction::Forward, Step::Charging) && unknown {
+                        assert_eq!(turn, Turn::Wait);
+                    } else if state.0 == Direction::Forward && state.1 != Step::Charging {
+                        assert_ne!(turn, Turn::Wait, "{state:?} {outcome:?}");
+                    }
+                }
+            }
+        }
+        let refused = Outcome::NotDone(String::new());
+        let charging = (Direction::Forward, Step::Charging);
+        assert_eq!(apply_to(charging, &refused, true).0.step, Step::Releasing);
+        assert_eq!(apply_to(charging, &refused, false).1, Turn::Wait);
+    }
+
+    #[test]
+    fn what_may_have_been_charged_is_never_released_before_it_is_refunded() {
+        for state in reachable() {
+            let charged = matches!(
+                state.1,
+                Step::Committing | Step::Shipping | Step::CancellingShipment | Step::Refunding
+            );
+            for outcome in outcomes() {
+                let (order, _) = apply_to(state, &outcome, false);
+                let skipped = order.step == Step::Releasing && state.1 != Step::Refunding;
+                assert!(!(charged && skipped), "{state:?} {outcome:?}");
+            }
+        }
+    }
+}

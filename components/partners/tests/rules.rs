@@ -1,4 +1,6 @@
 //! The third parties' routes over a real SQLite: what the shop sees, and what the books say afterwards.
+//!
+//! Long, because five parties are shown here over one small street.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

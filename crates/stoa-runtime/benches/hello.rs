@@ -36,24 +36,41 @@ fn main() {
     let cold = Server::start(folder.path());
     println!("| {:<58} | {:>10} |", "measured", "result");
     println!("| {:-<58} | {:->10} |", "", "");
-    row("cold start to first answer, 12 components, ms", cold.first_answer.as_millis());
+    row(
+        "cold start to first answer, 12 components, ms",
+        cold.first_answer.as_millis(),
+    );
     drop(cold);
     let starts = (0..ROUNDS).map(|_| Server::start(folder.path()).first_answer.as_micros());
-    row("warm start to first answer, 12 components, ms", millis(median(starts.collect())));
+    row(
+        "warm start to first answer, 12 components, ms",
+        millis(median(starts.collect())),
+    );
 
     let server = Server::start(folder.path());
     row("resident after a warm start, MiB", server.resident());
     for connections in [1, 8, 32] {
-        let rounds: Vec<_> = (0..ROUNDS).map(|_| server.load("/c0/", connections)).collect();
+        let rounds: Vec<_> = (0..ROUNDS)
+            .map(|_| server.load("/c0/", connections))
+            .collect();
         let cpu = median(rounds.iter().map(|r| r.nanos_per_request).collect());
         let rate = median(rounds.iter().map(|r| r.rate).collect());
-        row(&format!("hello, {connections} connections: CPU per request, µs"), micros(cpu));
-        row(&format!("hello, {connections} connections: requests a second"), rate);
+        row(
+            &format!("hello, {connections} connections: CPU per request, µs"),
+            micros(cpu),
+        );
+        row(
+            &format!("hello, {connections} connections: requests a second"),
+            rate,
+        );
     }
     for component in 0..COMPONENTS {
         server.load_for(&format!("/c{component}/"), 8, Duration::from_millis(300));
     }
-    row("resident after load on all 12 components, MiB", server.resident());
+    row(
+        "resident after load on all 12 components, MiB",
+        server.resident(),
+    );
 
     let alone = server.latency(Duration::from_secs(3));
     let stop = Arc::new(AtomicBool::new(false));
@@ -75,8 +92,14 @@ fn main() {
         one.join().unwrap();
     }
     for (what, times) in [("alone", alone), ("beside four log-ins", beside)] {
-        row(&format!("hello {what}: median, ms"), micros_of(times[times.len() / 2]));
-        row(&format!("hello {what}: 99th percentile, ms"), micros_of(times[times.len() * 99 / 100]));
+        row(
+            &format!("hello {what}: median, ms"),
+            micros_of(times[times.len() / 2]),
+        );
+        row(
+            &format!("hello {what}: 99th percentile, ms"),
+            micros_of(times[times.len() * 99 / 100]),
+        );
     }
 }
 
@@ -106,9 +129,17 @@ fn write_manifest(folder: &Path) {
     let wasm = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm32-wasip2/release");
     let mut text = "spin_manifest_version = 2\n[application]\nname = \"bench\"\n".to_owned();
     for n in 0..COMPONENTS {
-        let guest = if n == 11 { "guest_trouble" } else { "guest_hello" };
+        let guest = if n == 11 {
+            "guest_trouble"
+        } else {
+            "guest_hello"
+        };
         let file = wasm.join(format!("{guest}.wasm"));
-        assert!(file.exists(), "{} is missing: run `make wasm` first", file.display());
+        assert!(
+            file.exists(),
+            "{} is missing: run `make wasm` first",
+            file.display()
+        );
         // Each a file of its own, or the cache would compile only two. Appended is a custom section named for it.
         let mut bytes = std::fs::read(file).unwrap();
         let name = format!("copy{n:02}");
@@ -116,7 +147,11 @@ fn write_manifest(folder: &Path) {
         bytes.extend(name.as_bytes());
         let copy = folder.join(format!("c{n}.wasm"));
         std::fs::write(&copy, bytes).unwrap();
-        let route = if n == 11 { "/c11/burn".to_owned() } else { format!("/c{n}/...") };
+        let route = if n == 11 {
+            "/c11/burn".to_owned()
+        } else {
+            format!("/c{n}/...")
+        };
         text += &format!("[[trigger.http]]\nroute = \"{route}\"\ncomponent = \"c{n}\"\n");
         text += &format!("[component.c{n}]\nsource = \"{}\"\n", copy.display());
     }
@@ -173,7 +208,11 @@ impl Server {
         let address = address.trim().to_owned();
         Client::connect(&address).get("/c0/");
         let first_answer = begun.elapsed();
-        Self { child, address, first_answer }
+        Self {
+            child,
+            address,
+            first_answer,
+        }
     }
 
     fn load(&self, path: &str, connections: usize) -> Load {
@@ -181,7 +220,10 @@ impl Server {
     }
 
     fn load_for(&self, path: &str, connections: usize, time: Duration) -> Load {
-        let (done, stop) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
+        let (done, stop) = (
+            Arc::new(AtomicU64::new(0)),
+            Arc::new(AtomicBool::new(false)),
+        );
         let (begun, cpu) = (Instant::now(), self.cpu());
         let threads: Vec<_> = (0..connections)
             .map(|_| {
@@ -239,7 +281,10 @@ impl Server {
 
     fn resident(&self) -> u64 {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
-        let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap();
+        let line = status
+            .lines()
+            .find_map(|l| l.strip_prefix("VmRSS:"))
+            .unwrap();
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() / 1024
     }
 }
@@ -261,7 +306,10 @@ impl Client {
     fn connect(address: &str) -> Self {
         let socket = TcpStream::connect(address).unwrap();
         socket.set_nodelay(true).unwrap();
-        Self { socket, buffer: vec![0; 4096] }
+        Self {
+            socket,
+            buffer: vec![0; 4096],
+        }
     }
 
     fn get(&mut self, path: &str) {
@@ -273,10 +321,18 @@ impl Client {
             assert!(read > 0, "the server closed the connection");
             filled += read;
             let text = std::str::from_utf8(&self.buffer[..filled]).unwrap();
-            let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+            let Some((head, body)) = text.split_once("\r\n\r\n") else {
+                continue;
+            };
             assert!(head.starts_with("HTTP/1.1 200"), "{head}");
-            let length = head.lines().find_map(|l| l.strip_prefix("content-length: ")).unwrap();
-            if body.len() >= length.parse().unwrap() {
+            let length = head
+                .lines()
+                .find_map(|l| l.strip_prefix("content-length: "));
+            let whole = match length {
+                Some(length) => body.len() >= length.parse().unwrap(),
+                None => body.ends_with("0\r\n\r\n"),
+            };
+            if whole {
                 return;
             }
         }

@@ -49,11 +49,13 @@ impl LoadedApp {
         let databases = Databases::new(Arc::clone(&shared.databases), state_dir);
         for component in app.components.values() {
             for label in &component.sqlite_databases {
-                databases.sqlite(label).map_err(|error| LoadError::Database {
-                    component: component.id.clone(),
-                    label: label.clone(),
-                    error,
-                })?;
+                databases
+                    .sqlite(label)
+                    .map_err(|error| LoadError::Database {
+                        component: component.id.clone(),
+                        label: label.clone(),
+                        error,
+                    })?;
             }
         }
         Ok(Arc::new(Self {
@@ -103,7 +105,8 @@ impl LoadedApp {
         tell_route(&mut headers, &parts.uri, &found, client);
         parts.headers = headers;
         let component = Arc::clone(component);
-        self.admit_and_run(component, Request::from_parts(parts, body)).await
+        self.admit_and_run(component, Request::from_parts(parts, body))
+            .await
     }
 
     /// Runs a component whatever its route, private ones included. The request needs a path; the host may be missing.
@@ -174,7 +177,10 @@ impl LoadedApp {
     {
         let (parts, body) = request.into_parts();
         if parts.uri.authority().is_none()
-            && !parts.headers.get(header::HOST).is_some_and(|h| h.to_str().is_ok())
+            && !parts
+                .headers
+                .get(header::HOST)
+                .is_some_and(|h| h.to_str().is_ok())
         {
             return Problem::BadRequest.response();
         }

@@ -100,8 +100,8 @@ fn names(graph: &CompositionGraph, package: PackageId, side: Side) -> Vec<String
 fn covers(name: &str, import: &str) -> bool {
     let (import_path, import_version) = split(import);
     let (path, version) = split(name);
-    let same_path = import_path == path
-        || (!path.contains('/') && import_path.split('/').next() == Some(path));
+    let same_path =
+        import_path == path || (!path.contains('/') && import_path.split('/').next() == Some(path));
     same_path && (version.is_empty() || import_version.is_empty() || version == import_version)
 }
 

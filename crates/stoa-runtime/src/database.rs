@@ -89,7 +89,12 @@ impl Databases {
 }
 
 impl Registry {
-    fn open(&self, folder: &Path, file: &str, schema: &str) -> Result<Arc<Database>, DatabaseError> {
+    fn open(
+        &self,
+        folder: &Path,
+        file: &str,
+        schema: &str,
+    ) -> Result<Arc<Database>, DatabaseError> {
         let path = folder.join(file);
         let mut open = lock(&self.open);
         if let Some(database) = open.get(&path) {

@@ -44,8 +44,7 @@ pub(crate) struct HostState {
 impl HostState {
     pub(crate) fn new(app: Arc<LoadedApp>, component: Arc<LoadedComponent>, depth: u32) -> Self {
         let sink = &app.shared().output;
-        let output =
-            |stream| GuestOutput::new(Arc::clone(&component.id), stream, Arc::clone(sink));
+        let output = |stream| GuestOutput::new(Arc::clone(&component.id), stream, Arc::clone(sink));
         let mut wasi = WasiCtx::builder();
         wasi.stdout(output(Stream::Stdout))
             .stderr(output(Stream::Stderr))
@@ -131,7 +130,9 @@ pub(crate) fn answers(import: &str) -> bool {
     };
     SPIN.contains(&import)
         || WASI.iter().any(|package| import.starts_with(package))
-            && import.split_once('@').is_some_and(|(_, version)| stable(version))
+            && import
+                .split_once('@')
+                .is_some_and(|(_, version)| stable(version))
 }
 
 /// Counts the linear memory of an instance, all its modules together.

@@ -147,18 +147,18 @@ struct Satisfied {
     bytes: Vec<u8>,
 }
 
-fn dependencies(
-    app: &App,
-    spec: &stoa_manifest::Component,
-) -> Result<Vec<Satisfied>, LoadError> {
+fn dependencies(app: &App, spec: &stoa_manifest::Component) -> Result<Vec<Satisfied>, LoadError> {
     let of = |dependency: &stoa_manifest::Dependency| {
         let (source, bytes) = match &dependency.source {
             DependencySource::Path(path) => (path.display().to_string(), read(&spec.id, path)?),
             DependencySource::Component(id) => {
-                let other = app.components.get(id).ok_or_else(|| LoadError::Dependency {
-                    component: spec.id.clone(),
-                    reason: format!("there is no component {id}"),
-                })?;
+                let other = app
+                    .components
+                    .get(id)
+                    .ok_or_else(|| LoadError::Dependency {
+                        component: spec.id.clone(),
+                        reason: format!("there is no component {id}"),
+                    })?;
                 let bytes = read(id, &other.source)?;
                 let deeper = dependencies(app, other)?;
                 (id.clone(), composed(other, &bytes, &deeper)?)
@@ -208,7 +208,12 @@ fn compiled(
     let mut input = digest(bytes);
     for d in dependencies {
         let export = d.export.as_deref().unwrap_or_default();
-        input += &format!("\n{}\n{export}\n{}\n{}", d.interface, d.source, digest(&d.bytes));
+        input += &format!(
+            "\n{}\n{export}\n{}\n{}",
+            d.interface,
+            d.source,
+            digest(&d.bytes)
+        );
     }
     if let Some(cache) = &shared.cache
         && let Some(component) = cache.load(&shared.engine, &input)

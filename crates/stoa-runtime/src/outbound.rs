@@ -86,7 +86,12 @@ impl Client {
         Ok(response.map(|body| {
             let body = body.map_err(Error::Hyper).boxed_unsync();
             match timeouts.between_bytes_timeout {
-                Some(limit) => Paced { body, limit, timer: None }.boxed_unsync(),
+                Some(limit) => Paced {
+                    body,
+                    limit,
+                    timer: None,
+                }
+                .boxed_unsync(),
                 None => body,
             }
         }))
@@ -154,10 +159,12 @@ impl Service<Uri> for Connector {
     fn call(&mut self, uri: Uri) -> Self::Future {
         let limit = CONNECT_TIMEOUT.try_with(|limit| *limit).ok().flatten();
         let to = match self.proxy {
-            Some(proxy) => Authority::try_from(proxy.to_string()).ok().and_then(|proxy| {
-                let uri = Uri::builder().scheme(Scheme::HTTP).authority(proxy);
-                uri.path_and_query("/").build().ok()
-            }),
+            Some(proxy) => Authority::try_from(proxy.to_string())
+                .ok()
+                .and_then(|proxy| {
+                    let uri = Uri::builder().scheme(Scheme::HTTP).authority(proxy);
+                    uri.path_and_query("/").build().ok()
+                }),
             None => Some(uri),
         };
         let connect = to.map(|to| self.tcp.call(to));

@@ -9,6 +9,8 @@ use crate::body::{Body, full};
 pub(crate) enum Problem {
     /// The request line or headers cannot be handed to a guest.
     BadRequest,
+    /// The listener does not expose what is there, if anything is.
+    NotFound,
     /// The body is larger than the limit.
     BodyTooLarge,
     /// The guest trapped, or returned without answering.
@@ -28,6 +30,12 @@ impl Problem {
                 "bad_request",
                 "Bad Request",
                 "the request names no host, or a header is not text",
+            ),
+            Self::NotFound => (
+                StatusCode::NOT_FOUND,
+                "not_found",
+                "Not Found",
+                "nothing is here",
             ),
             Self::BodyTooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,

@@ -96,7 +96,8 @@ async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> Result<(), Problem>
     let state = HostState::new(job.app, job.component, job.depth);
     let mut store = Store::new(component.pre.engine(), state);
     store.limiter(|state| &mut state.memory);
-    store.set_epoch_deadline(1);
+    // Two ticks at first, one of them already begun: a cheap request is done before it would yield.
+    store.set_epoch_deadline(2);
     // tokio's own yield: it looks for network events and timers before a computing guest goes on.
     store.epoch_deadline_callback(|_| {
         Ok(UpdateDeadline::YieldCustom(

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request, Response, StatusCode};
+use http::{Method, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -15,12 +15,12 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::LoadedApp;
-use crate::body::{Body, empty};
+use crate::problem::Problem;
 
 /// How long a client may take for the head of a request, idle time between two requests included.
 const HEAD: Duration = Duration::from_secs(60);
 
-/// Says whether a listener exposes a method and path. What it does not is 404.
+/// Says whether a listener exposes a method and path. What it does not is 404, with a problem document.
 pub type Filter = Arc<dyn Fn(&Method, &str) -> bool + Send + Sync>;
 
 /// How a listener serves.
@@ -104,7 +104,7 @@ async fn connection(
             .is_some_and(|exposed| !exposed(request.method(), request.uri().path()));
         async move {
             let response = if hidden {
-                not_found()
+                Problem::NotFound.response()
             } else {
                 app.handle_from(request, client).await
             };
@@ -121,10 +121,4 @@ async fn connection(
     }
     connection.as_mut().graceful_shutdown();
     let _ = connection.await;
-}
-
-fn not_found() -> Response<Body> {
-    let mut response = Response::new(empty());
-    *response.status_mut() = StatusCode::NOT_FOUND;
-    response
 }

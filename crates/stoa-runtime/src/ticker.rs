@@ -25,7 +25,10 @@ struct Shared {
 }
 
 impl Ticker {
-    pub(crate) fn start(engine: Engine, busy: impl Fn() -> bool + Send + 'static) -> std::io::Result<Self> {
+    pub(crate) fn start(
+        engine: Engine,
+        busy: impl Fn() -> bool + Send + 'static,
+    ) -> std::io::Result<Self> {
         let shared = Arc::new(Shared::default());
         let seen = Arc::clone(&shared);
         let run = move || {

@@ -10,7 +10,10 @@ fn manifest() -> String {
     let body = text.split_once("[variables]").unwrap().1;
     let source = "../../../../target/wasm32-wasip2/release/example_counter.wasm";
     assert!(body.contains(source));
-    format!("[variables]{}", body.replace(source, wasm("example-counter").to_str().unwrap()))
+    format!(
+        "[variables]{}",
+        body.replace(source, wasm("example-counter").to_str().unwrap())
+    )
 }
 
 #[test]

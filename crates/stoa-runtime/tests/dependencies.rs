@@ -21,14 +21,20 @@ source = "{{guest-greeter}}"
 
 #[test]
 fn composes_a_component_of_the_app() {
-    let app = Setup::new(&manifest(r#""test:greeting/greet@1.0.0" = { component = "greeter" }"#)).start();
+    let app = Setup::new(&manifest(
+        r#""test:greeting/greet@1.0.0" = { component = "greeter" }"#,
+    ))
+    .start();
     // The environment reaches the dependency too, as in Spin.
     assert_eq!(app.get("/?you").text(), "Welcome, you");
 }
 
 #[test]
 fn composes_a_file_and_a_whole_package() {
-    let app = Setup::new(&manifest(r#""test:greeting@1.0.0" = { path = "{guest-greeter}" }"#)).start();
+    let app = Setup::new(&manifest(
+        r#""test:greeting@1.0.0" = { path = "{guest-greeter}" }"#,
+    ))
+    .start();
     assert_eq!(app.get("/?you").text(), "Welcome, you");
 }
 
@@ -41,7 +47,10 @@ fn takes_the_export_that_is_named() {
 
 #[test]
 fn a_trap_in_a_dependency_fails_the_request_alone() {
-    let app = Setup::new(&manifest(r#""test:greeting/greet@1.0.0" = { component = "greeter" }"#)).start();
+    let app = Setup::new(&manifest(
+        r#""test:greeting/greet@1.0.0" = { component = "greeter" }"#,
+    ))
+    .start();
     assert_eq!(app.get("/").status, 500);
     assert_eq!(app.get("/?again").text(), "Welcome, again");
 }
@@ -50,15 +59,24 @@ fn a_trap_in_a_dependency_fails_the_request_alone() {
 fn refuses_a_dependency_that_does_not_fit() {
     let load = |dependency| {
         let setup = Setup::new(&manifest(dependency));
-        setup.load(Arc::new(Printed::default())).map(drop).unwrap_err().to_string()
+        setup
+            .load(Arc::new(Printed::default()))
+            .map(drop)
+            .unwrap_err()
+            .to_string()
     };
     let error = load(r#""test:greeting/farewell@1.0.0" = { component = "greeter" }"#);
     assert_eq!(
         error,
         "component greeted: dependency does not fit: it does not import test:greeting/farewell@1.0.0"
     );
-    let error = load(r#""test:greeting/greet@1.0.0" = { component = "greeter", export = "test:greeting/wave" }"#);
-    assert_eq!(error, "component greeted: dependency does not fit: greeter does not export test:greeting/wave");
+    let error = load(
+        r#""test:greeting/greet@1.0.0" = { component = "greeter", export = "test:greeting/wave" }"#,
+    );
+    assert_eq!(
+        error,
+        "component greeted: dependency does not fit: greeter does not export test:greeting/wave"
+    );
     // Left out, the import is none that the runtime knows.
     let error = load("");
     assert_eq!(

@@ -9,7 +9,7 @@ const MANIFEST: &str = r#"
 route = "/..."
 component = "stores"
 [[trigger.http]]
-route = "/second/..."
+route = { private = true }
 component = "second"
 [component.stores]
 source = "{guest-key-value}"
@@ -34,9 +34,21 @@ fn sets_gets_lists_and_deletes() {
     assert_eq!(app.get("/default/a").text(), "two");
     assert_eq!(app.get("/default/b").status, 200);
     assert_eq!(app.get("/default").text(), "a,b");
-    assert_eq!(app.wait(app.send(Method::HEAD, "/default/a", Bytes::new())).status, 200);
-    assert_eq!(app.wait(app.send(Method::DELETE, "/default/a", Bytes::new())).status, 200);
-    assert_eq!(app.wait(app.send(Method::HEAD, "/default/a", Bytes::new())).status, 404);
+    assert_eq!(
+        app.wait(app.send(Method::HEAD, "/default/a", Bytes::new()))
+            .status,
+        200
+    );
+    assert_eq!(
+        app.wait(app.send(Method::DELETE, "/default/a", Bytes::new()))
+            .status,
+        200
+    );
+    assert_eq!(
+        app.wait(app.send(Method::HEAD, "/default/a", Bytes::new()))
+            .status,
+        404
+    );
     assert_eq!(app.get("/default").text(), "b");
 }
 

@@ -32,12 +32,22 @@ fn setup() -> Setup {
 fn is_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.headers["content-type"], "application/problem+json");
-    assert!(answer.text().contains(&format!(r#""code":"{code}""#)), "{}", answer.text());
-    assert!(answer.text().contains(&format!(r#""status":{status}"#)), "{}", answer.text());
+    assert!(
+        answer.text().contains(&format!(r#""code":"{code}""#)),
+        "{}",
+        answer.text()
+    );
+    assert!(
+        answer.text().contains(&format!(r#""status":{status}"#)),
+        "{}",
+        answer.text()
+    );
 }
 
 fn start_many(app: &Running, path: &str, count: usize) -> Vec<tokio::task::JoinHandle<Answer>> {
-    (0..count).map(|_| app.spawn(app.send(Method::GET, path, Bytes::new()))).collect()
+    (0..count)
+        .map(|_| app.spawn(app.send(Method::GET, path, Bytes::new())))
+        .collect()
 }
 
 #[test]
@@ -64,12 +74,19 @@ fn a_loop_is_cut_off_and_holds_up_no_one() {
         })
         .collect();
     times.sort();
-    assert!(times[25] < Duration::from_millis(100), "median {:?}", times[25]);
+    assert!(
+        times[25] < Duration::from_millis(100),
+        "median {:?}",
+        times[25]
+    );
     for one in loops {
         is_problem(&app.wait(one).unwrap(), 504, "request_timeout");
     }
     let took = begun.elapsed();
-    assert!(took >= Duration::from_secs(2) && took < Duration::from_secs(10), "{took:?}");
+    assert!(
+        took >= Duration::from_secs(2) && took < Duration::from_secs(10),
+        "{took:?}"
+    );
 }
 
 #[test]
@@ -106,7 +123,11 @@ fn a_body_over_the_limit_is_413() {
         answer
     };
     assert!(chunked(1_000).ends_with("1000"), "{}", chunked(1_000));
-    assert!(chunked(5_000).starts_with("HTTP/1.1 413"), "{}", chunked(5_000));
+    assert!(
+        chunked(5_000).starts_with("HTTP/1.1 413"),
+        "{}",
+        chunked(5_000)
+    );
 }
 
 #[test]
@@ -150,7 +171,10 @@ fn calls_without_end_are_refused() {
     let mut setup = setup();
     setup.limits.max_call_depth = 3;
     let app = setup.start();
-    let path = format!("/get?{}", "http://http.spin.internal/get?".repeat(4) + "http://http.spin.internal/here");
+    let path = format!(
+        "/get?{}",
+        "http://http.spin.internal/get?".repeat(4) + "http://http.spin.internal/here"
+    );
     let answer = app.get(&path);
     assert!(answer.text().contains("LoopDetected"), "{}", answer.text());
 }

@@ -9,26 +9,40 @@ fn refusal(wat: &str) -> String {
     );
     let bytes = wat::parse_str(wat).unwrap();
     std::fs::write(setup.folder.path().join("odd.wasm"), bytes).unwrap();
-    let refused = setup.load(Arc::new(Printed::default())).map(drop).unwrap_err();
-    refused.to_string().replace(setup.folder.path().to_str().unwrap(), "")
+    let refused = setup
+        .load(Arc::new(Printed::default()))
+        .map(drop)
+        .unwrap_err();
+    refused
+        .to_string()
+        .replace(setup.folder.path().to_str().unwrap(), "")
 }
 
 #[test]
 fn names_the_import_it_does_not_know() {
     let wat = r#"(component (import "spin:postgres/postgres@4.0.0" (instance)))"#;
-    let expected = "component odd imports spin:postgres/postgres@4.0.0, which this runtime does not provide";
+    let expected =
+        "component odd imports spin:postgres/postgres@4.0.0, which this runtime does not provide";
     assert_eq!(refusal(wat), expected);
     let wat = r#"(component (import "wasi:http/handler@0.3.0" (instance)))"#;
-    let expected = "component odd imports wasi:http/handler@0.3.0, which this runtime does not provide";
+    let expected =
+        "component odd imports wasi:http/handler@0.3.0, which this runtime does not provide";
     assert_eq!(refusal(wat), expected);
 }
 
 #[test]
 fn names_the_interface_whose_function_it_does_not_know() {
-    let wat = r#"(component (import "fermyon:spin/variables@2.0.0" (instance (export "all" (func)))))"#;
+    let wat =
+        r#"(component (import "fermyon:spin/variables@2.0.0" (instance (export "all" (func)))))"#;
     let refused = refusal(wat);
-    assert!(refused.starts_with("component odd: /odd.wasm: "), "{refused}");
-    assert!(refused.contains("fermyon:spin/variables@2.0.0"), "{refused}");
+    assert!(
+        refused.starts_with("component odd: /odd.wasm: "),
+        "{refused}"
+    );
+    assert!(
+        refused.contains("fermyon:spin/variables@2.0.0"),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -42,7 +56,10 @@ fn refuses_a_component_without_a_handler() {
 #[test]
 fn refuses_what_is_no_component() {
     let refused = refusal("(module)");
-    assert!(refused.starts_with("component odd: /odd.wasm: "), "{refused}");
+    assert!(
+        refused.starts_with("component odd: /odd.wasm: "),
+        "{refused}"
+    );
 }
 
 #[test]
@@ -50,7 +67,11 @@ fn names_the_file_that_is_missing() {
     let setup = Setup::new(
         "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"gone\"\n[component.gone]\nsource = \"gone.wasm\"\n",
     );
-    let refused = setup.load(Arc::new(Printed::default())).map(drop).unwrap_err().to_string();
+    let refused = setup
+        .load(Arc::new(Printed::default()))
+        .map(drop)
+        .unwrap_err()
+        .to_string();
     assert!(refused.starts_with("component gone: "), "{refused}");
     assert!(refused.contains("gone.wasm: No such file"), "{refused}");
 }

@@ -25,11 +25,6 @@ component = "hidden"
 [component.hidden]
 source = "{{guest-http}}"
 key_value_stores = ["default"]
-[[trigger.http]]
-route = "/slow/..."
-component = "other"
-[component.other]
-source = "{{guest-hello}}"
 "#
     )
 }
@@ -52,14 +47,21 @@ fn server(answer: &'static str, pause: Duration) -> (SocketAddr, mpsc::Receiver<
                 let mut seen = Vec::new();
                 let mut buffer = [0; 4096];
                 loop {
-                    let Ok(read @ 1..) = socket.read(&mut buffer) else { return };
+                    let Ok(read @ 1..) = socket.read(&mut buffer) else {
+                        return;
+                    };
                     seen.extend_from_slice(&buffer[..read]);
                     if let Some(end) = seen.windows(4).position(|w| w == b"\r\n\r\n") {
                         let rest = seen.split_off(end + 4);
-                        let _ = heads.send(String::from_utf8(std::mem::replace(&mut seen, rest)).unwrap());
+                        let _ = heads
+                            .send(String::from_utf8(std::mem::replace(&mut seen, rest)).unwrap());
                         seen.clear();
                         thread::sleep(pause);
-                        let _ = write!(socket, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{answer}", answer.len());
+                        let _ = write!(
+                            socket,
+                            "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{answer}",
+                            answer.len()
+                        );
                     }
                 }
             });
@@ -72,12 +74,18 @@ fn server(answer: &'static str, pause: Duration) -> (SocketAddr, mpsc::Receiver<
 fn reaches_a_server_that_is_allowed() {
     let (address, heads) = server("outside", Duration::ZERO);
     let app = start(&format!("\"http://{address}\""));
-    assert_eq!(app.get(&format!("/get?http://{address}/a/b?c=d")).text(), "200 outside");
+    assert_eq!(
+        app.get(&format!("/get?http://{address}/a/b?c=d")).text(),
+        "200 outside"
+    );
     let head = heads.recv().unwrap();
     assert!(head.starts_with("GET /a/b?c=d HTTP/1.1\r\n"), "{head}");
     assert!(head.contains(&format!("host: {address}\r\n")), "{head}");
     // A second call uses the same connection.
-    assert_eq!(app.get(&format!("/get?http://{address}")).text(), "200 outside");
+    assert_eq!(
+        app.get(&format!("/get?http://{address}")).text(),
+        "200 outside"
+    );
     assert!(heads.recv().unwrap().starts_with("GET / HTTP/1.1\r\n"));
 }
 
@@ -86,9 +94,18 @@ fn refuses_what_is_not_on_the_list() {
     let (address, heads) = server("outside", Duration::ZERO);
     let other = format!("http://localhost:{}", address.port());
     let app = start("\"https://127.0.0.1:*\", \"http://127.0.0.1:1\", \"http://*.example.com\"");
-    for url in [&format!("http://{address}"), &other, "http://hidden.spin.internal", "http://example.com/"] {
+    for url in [
+        &format!("http://{address}"),
+        &other,
+        "http://hidden.spin.internal",
+        "http://example.com/",
+    ] {
         let answer = app.get(&format!("/get?{url}"));
-        assert!(answer.text().contains("HttpRequestDenied"), "{url}: {}", answer.text());
+        assert!(
+            answer.text().contains("HttpRequestDenied"),
+            "{url}: {}",
+            answer.text()
+        );
     }
     assert!(heads.try_recv().is_err());
 }
@@ -106,7 +123,10 @@ fn allows_wildcards_of_scheme_host_and_port() {
 #[test]
 fn calls_another_component_in_process() {
     let app = start("\"http://hidden.spin.internal\"");
-    assert_eq!(app.get("/get?http://hidden.spin.internal/x").text(), "200 here");
+    assert_eq!(
+        app.get("/get?http://hidden.spin.internal/x").text(),
+        "200 here"
+    );
     let answer = app.post("/post?http://hidden.spin.internal/echo?q", "body");
     assert_eq!(answer.text(), "200 post=true q body");
     // The whole answer of a component that fails is that of any failed request.
@@ -123,10 +143,17 @@ fn a_guest_cannot_set_the_host() {
 
 #[test]
 fn names_what_went_wrong() {
-    let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let app = start("\"http://*:*\", \"https://*:*\"");
     let answer = app.get(&format!("/get?http://{free}/"));
-    assert!(answer.text().contains("ConnectionRefused"), "{}", answer.text());
+    assert!(
+        answer.text().contains("ConnectionRefused"),
+        "{}",
+        answer.text()
+    );
     let answer = app.get("/get?http://no-such-host.invalid/");
     assert!(answer.text().contains("DnsError"), "{}", answer.text());
 }
@@ -137,7 +164,11 @@ fn honours_a_guests_timeout() {
     let app = start("\"http://*:*\", \"http://hidden.spin.internal\"");
     for slow in [address.to_string(), "hidden.spin.internal".to_owned()] {
         let answer = app.get(&format!("/hurry?100,{slow}"));
-        assert!(answer.text().contains("ConnectionReadTimeout"), "{slow}: {}", answer.text());
+        assert!(
+            answer.text().contains("ConnectionReadTimeout"),
+            "{slow}: {}",
+            answer.text()
+        );
         let answer = app.get(&format!("/hurry?5000,{slow}"));
         assert_eq!(answer.text(), "200", "{slow}");
     }
@@ -146,16 +177,28 @@ fn honours_a_guests_timeout() {
 #[test]
 fn sends_through_the_proxy_with_the_host_kept() {
     let (address, heads) = server("by proxy", Duration::ZERO);
-    let mut setup = Setup::new(&manifest("\"http://*:*\", \"https://*:*\", \"http://hidden.spin.internal\""));
+    let mut setup = Setup::new(&manifest(
+        "\"http://*:*\", \"https://*:*\", \"http://hidden.spin.internal\"",
+    ));
     setup.options.outbound_proxy = Some(address);
     let app = setup.start();
-    assert_eq!(app.get("/get?http://shop.example.com/x").text(), "200 by proxy");
+    assert_eq!(
+        app.get("/get?http://shop.example.com/x").text(),
+        "200 by proxy"
+    );
     let head = heads.recv().unwrap();
     assert!(head.starts_with("GET /x HTTP/1.1\r\n"), "{head}");
     assert!(head.contains("host: shop.example.com\r\n"), "{head}");
-    assert_eq!(app.get("/get?http://hidden.spin.internal/x").text(), "200 here");
+    assert_eq!(
+        app.get("/get?http://hidden.spin.internal/x").text(),
+        "200 here"
+    );
     let answer = app.get("/get?https://shop.example.com/x");
-    assert!(answer.text().contains("HttpRequestDenied"), "{}", answer.text());
+    assert!(
+        answer.text().contains("HttpRequestDenied"),
+        "{}",
+        answer.text()
+    );
 }
 
 #[test]
@@ -163,9 +206,15 @@ fn finishes_its_work_after_its_answer() {
     let app = start("");
     let begun = Instant::now();
     assert_eq!(app.get("/later?800").text(), "answered");
-    assert!(begun.elapsed() < Duration::from_millis(700), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_millis(700),
+        "{:?}",
+        begun.elapsed()
+    );
     assert_eq!(app.get("/marks").text(), "");
-    until("the guest has left its mark", || app.get("/marks").text() == "later");
+    until("the guest has left its mark", || {
+        app.get("/marks").text() == "later"
+    });
 }
 
 #[test]
@@ -176,7 +225,9 @@ fn finishes_its_work_when_the_client_has_left() {
     write!(socket, "GET /slow?300 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
     until("the guest runs", || app.runtime.running() == 1);
     drop(socket);
-    until("the guest has left its mark", || app.get("/marks").text() == "slow");
+    until("the guest has left its mark", || {
+        app.get("/marks").text() == "slow"
+    });
 }
 
 #[test]
@@ -186,15 +237,25 @@ fn a_callee_finishes_when_its_caller_is_cut_off() {
     let app = setup.start();
     // The callee starts later than its caller, so its own time is up later too.
     let answer = app.get("/get?http://hidden.spin.internal/slow?970");
-    assert!([200, 504].contains(&answer.status.as_u16()), "{}", answer.status);
-    until("the callee has left its mark", || app.get("/marks").text() == "slow");
+    assert!(
+        [200, 504].contains(&answer.status.as_u16()),
+        "{}",
+        answer.status
+    );
+    until("the callee has left its mark", || {
+        app.get("/marks").text() == "slow"
+    });
 }
 
 #[test]
 fn call_reaches_any_component_without_a_socket() {
     let app = start("");
-    let request = Request::builder().method(Method::POST).uri("http://anything/echo?q");
-    let request = request.body(stoa_runtime::body::full(Bytes::from_static(b"in"))).unwrap();
+    let request = Request::builder()
+        .method(Method::POST)
+        .uri("http://anything/echo?q");
+    let request = request
+        .body(stoa_runtime::body::full(Bytes::from_static(b"in")))
+        .unwrap();
     let answer = app.wait(app.app.call("hidden", request)).unwrap();
     use http_body_util::BodyExt;
     let body = app.wait(answer.into_body().collect()).unwrap().to_bytes();

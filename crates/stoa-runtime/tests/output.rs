@@ -16,8 +16,9 @@ environment = { COLOUR = "green" }
 #[test]
 fn lines_of_many_guests_stay_whole() {
     let app = Setup::new(MANIFEST).start();
-    let printing: Vec<_> =
-        (0..8).map(|_| app.spawn(app.send(Method::GET, "/print?26", Bytes::new()))).collect();
+    let printing: Vec<_> = (0..8)
+        .map(|_| app.spawn(app.send(Method::GET, "/print?26", Bytes::new())))
+        .collect();
     for one in printing {
         assert_eq!(app.wait(one).unwrap().text(), "printed");
     }
@@ -44,5 +45,9 @@ fn gives_a_guest_its_environment_and_nothing_else() {
     assert_eq!(app.get("/environment").text(), "COLOUR=green\n");
     assert_eq!(app.get("/files").text(), "none");
     let socket = app.get("/socket");
-    assert!(socket.text().starts_with("refused: Permission denied"), "{}", socket.text());
+    assert!(
+        socket.text().starts_with("refused: Permission denied"),
+        "{}",
+        socket.text()
+    );
 }

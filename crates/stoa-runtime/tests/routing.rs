@@ -36,7 +36,11 @@ fn answers_exact_and_wildcard_routes() {
     let app = start();
     for path in ["/exact", "/deep", "/deep/", "/deep/x/y?q=1", "/by/me/x"] {
         let answer = app.get(path);
-        assert_eq!((answer.status.as_u16(), answer.text()), (200, "hello"), "{path}");
+        assert_eq!(
+            (answer.status.as_u16(), answer.text()),
+            (200, "hello"),
+            "{path}"
+        );
         assert_eq!(answer.headers["content-length"], "5", "{path}");
     }
 }
@@ -53,22 +57,33 @@ fn answers_404_with_an_empty_body_where_there_is_no_route() {
 #[test]
 fn reaches_a_private_component_in_process_only() {
     let app = start();
-    let request = Request::get("/x").body(stoa_runtime::body::empty()).unwrap();
+    let request = Request::get("/x")
+        .body(stoa_runtime::body::empty())
+        .unwrap();
     let answer = app.wait(app.app.call("hidden", request)).unwrap();
     assert_eq!(answer.status(), 200);
     let body = app.wait(answer.into_body().collect()).unwrap().to_bytes();
     assert_eq!(&body[..], b"hello");
 
-    let request = Request::get("/x").body(stoa_runtime::body::empty()).unwrap();
+    let request = Request::get("/x")
+        .body(stoa_runtime::body::empty())
+        .unwrap();
     let error = app.wait(app.app.call("nobody", request)).unwrap_err();
-    assert_eq!(error.to_string(), "there is no component nobody that answers requests");
+    assert_eq!(
+        error.to_string(),
+        "there is no component nobody that answers requests"
+    );
 }
 
 #[test]
 fn tells_the_guest_how_it_was_reached() {
     let app = start();
     let answer = app.get("/told/?a=b");
-    let told: Vec<_> = answer.text().lines().filter(|l| l.starts_with("spin-")).collect();
+    let told: Vec<_> = answer
+        .text()
+        .lines()
+        .filter(|l| l.starts_with("spin-"))
+        .collect();
     let full_url = format!("spin-full-url: http://{}/told/?a=b", app.address);
     let expected = [
         "spin-base-path: /",
@@ -78,8 +93,9 @@ fn tells_the_guest_how_it_was_reached() {
         "spin-path-info: /",
         "spin-raw-component-route: /told/...",
     ];
-    let (address, told): (Vec<_>, Vec<_>) =
-        told.into_iter().partition(|l| l.starts_with("spin-client-addr: 127.0.0.1:"));
+    let (address, told): (Vec<_>, Vec<_>) = told
+        .into_iter()
+        .partition(|l| l.starts_with("spin-client-addr: 127.0.0.1:"));
     assert_eq!(address.len(), 1);
     assert_eq!(told, expected);
 }
@@ -87,7 +103,9 @@ fn tells_the_guest_how_it_was_reached() {
 #[test]
 fn a_filter_hides_routes_from_a_listener() {
     let mut setup = Setup::new(MANIFEST);
-    setup.serve.filter = Some(Arc::new(|method, path| method == Method::GET && path != "/exact"));
+    setup.serve.filter = Some(Arc::new(|method, path| {
+        method == Method::GET && path != "/exact"
+    }));
     let app = setup.start();
     assert_eq!(app.get("/exact").status, 404);
     assert_eq!(app.get("/deep").status, 200);

@@ -21,7 +21,9 @@ fn running_requests_finish_and_new_ones_are_not_accepted() {
     let running = app.spawn(app.send(Method::GET, "/burn?600", Bytes::new()));
     until("it runs", || app.runtime.running() == 1);
     let stopped = app.stop();
-    until("no one is accepted", || TcpStream::connect(app.address).is_err());
+    until("no one is accepted", || {
+        TcpStream::connect(app.address).is_err()
+    });
     let answer = app.wait(running).unwrap();
     assert_eq!(answer.status, 200);
     app.wait(stopped).unwrap();
@@ -36,7 +38,11 @@ fn an_idle_connection_does_not_delay_the_stop() {
     let begun = Instant::now();
     let stopped = app.stop();
     app.wait(stopped).unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
     drop(idle);
 }
 
@@ -50,5 +56,9 @@ fn what_runs_longer_than_the_grace_period_is_cut() {
     let begun = Instant::now();
     let stopped = app.stop();
     app.wait(stopped).unwrap();
-    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    assert!(
+        begun.elapsed() < Duration::from_secs(3),
+        "{:?}",
+        begun.elapsed()
+    );
 }

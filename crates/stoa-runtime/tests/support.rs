@@ -26,7 +26,11 @@ pub(crate) fn wasm(guest: &str) -> PathBuf {
     let file = format!("{}.wasm", guest.replace('-', "_"));
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm32-wasip2/release");
     let path = target.join(file);
-    assert!(path.exists(), "{} is missing: run `make wasm` first", path.display());
+    assert!(
+        path.exists(),
+        "{} is missing: run `make wasm` first",
+        path.display()
+    );
     path
 }
 
@@ -37,7 +41,10 @@ pub(crate) struct Printed(Mutex<Vec<(String, Stream, String)>>);
 impl Output for Printed {
     fn line(&self, component: &str, stream: Stream, line: &[u8]) {
         let line = String::from_utf8(line.to_vec()).unwrap();
-        self.0.lock().unwrap().push((component.to_owned(), stream, line));
+        self.0
+            .lock()
+            .unwrap()
+            .push((component.to_owned(), stream, line));
     }
 }
 
@@ -69,7 +76,10 @@ impl Setup {
         }
     }
 
-    pub(crate) fn load(&self, output: Arc<Printed>) -> Result<(Runtime, Arc<LoadedApp>), LoadError> {
+    pub(crate) fn load(
+        &self,
+        output: Arc<Printed>,
+    ) -> Result<(Runtime, Arc<LoadedApp>), LoadError> {
         let mut text = String::from("spin_manifest_version = 2\n[application]\nname = \"test\"\n");
         text += &self.manifest;
         while let Some(start) = text.find("{guest-") {
@@ -79,7 +89,8 @@ impl Setup {
         }
         let path = self.folder.path().join("spin.toml");
         std::fs::write(&path, text).unwrap();
-        let app = stoa_manifest::load(&path, &LoadOptions::default()).unwrap_or_else(|e| panic!("{e}"));
+        let app =
+            stoa_manifest::load(&path, &LoadOptions::default()).unwrap_or_else(|e| panic!("{e}"));
         let config = RuntimeConfig {
             cache_dir: self.cache.clone(),
             limits: self.limits.clone(),
@@ -93,14 +104,21 @@ impl Setup {
 
     pub(crate) fn start(self) -> Running {
         let printed = Arc::new(Printed::default());
-        let (runtime, app) = self.load(Arc::clone(&printed)).unwrap_or_else(|e| panic!("{e}"));
+        let (runtime, app) = self
+            .load(Arc::clone(&printed))
+            .unwrap_or_else(|e| panic!("{e}"));
         let tokio = stoa_runtime::tokio_runtime(Some(2)).unwrap();
         let listener = tokio.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
-        let serving = tokio.spawn(serve(listener, Arc::clone(&app), self.serve.clone(), async {
-            let _ = stopped.await;
-        }));
+        let serving = tokio.spawn(serve(
+            listener,
+            Arc::clone(&app),
+            self.serve.clone(),
+            async {
+                let _ = stopped.await;
+            },
+        ));
         let client = Client::builder(TokioExecutor::new()).build_http();
         Running {
             app,
@@ -165,7 +183,10 @@ impl Running {
         body: Bytes,
     ) -> impl Future<Output = Answer> + Send + 'static {
         let uri = format!("http://{}{path}", self.address);
-        let request = Request::builder().method(method).uri(uri).body(Full::new(body));
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .body(Full::new(body));
         let answer = self.client.request(request.unwrap());
         async move {
             let (head, body) = answer.await.unwrap().into_parts();
@@ -190,7 +211,9 @@ impl Running {
 
     pub(crate) fn wait<F: Future>(&self, work: F) -> F::Output {
         self.tokio().block_on(async {
-            tokio::time::timeout(Duration::from_secs(60), work).await.expect("took over a minute")
+            tokio::time::timeout(Duration::from_secs(60), work)
+                .await
+                .expect("took over a minute")
         })
     }
 

@@ -27,5 +27,8 @@ fn tells_an_undefined_name_from_an_invalid_one() {
     let app = Setup::new(MANIFEST).start();
     // Application variables are none of the component's business.
     assert_eq!(app.get("/?host").text(), r#"Error::Undefined("host")"#);
-    assert_eq!(app.get("/?No-Name").text(), r#"Error::InvalidName("No-Name")"#);
+    assert_eq!(
+        app.get("/?No-Name").text(),
+        r#"Error::InvalidName("No-Name")"#
+    );
 }

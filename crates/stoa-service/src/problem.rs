@@ -127,7 +127,10 @@ impl Problem {
             "request_id": context.request_id(),
         });
         if let Value::Object(map) = &mut document {
-            map.extend(self.members);
+            for (name, value) in self.members {
+                // A further member never takes the place of a standard one.
+                map.entry(name).or_insert(value);
+            }
         }
         let mut response = Response::new(document.to_string().into_bytes());
         *response.status_mut() = self.status;
@@ -153,5 +156,24 @@ impl From<crate::sql::SqlError> for Problem {
     /// 503: the caller can only try again. What the database said is for the log, not for the caller.
     fn from(error: crate::sql::SqlError) -> Self {
         Self::unavailable("the database does not answer").caused_by(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_further_member_never_hides_a_standard_one() {
+        let context = Context::new("test", &http::HeaderMap::new());
+        let problem = Problem::conflict("busy", "later")
+            .with("status", "delivered")
+            .with("more", 1);
+        let response = problem.into_response(&context, "/x");
+        let document: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(
+            (&document["status"], &document["more"]),
+            (&json!(409), &json!(1))
+        );
     }
 }

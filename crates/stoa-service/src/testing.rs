@@ -2,7 +2,6 @@
 
 use std::path::PathBuf;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use http::{Method, StatusCode};
 use rusqlite::types::{ToSqlOutput, Value as Native};
@@ -21,12 +20,7 @@ impl Sqlite {
         reason = "a new file is not a default value"
     )]
     pub fn new() -> Self {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let name = format!(
-            "stoa-{}-{}.db",
-            std::process::id(),
-            NEXT.fetch_add(1, Ordering::Relaxed)
-        );
+        let name = format!("stoa-test-{}.db", uuid::Uuid::now_v7().simple());
         Self(std::env::temp_dir().join(name))
     }
 

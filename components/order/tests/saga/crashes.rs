@@ -5,7 +5,8 @@ use std::sync::Arc;
 use http::Method;
 use serde_json::{Value, json};
 
-use crate::world::{Fault, World, ann, body, body_with};
+use crate::net::Fault;
+use crate::world::{World, ann, body, body_with};
 
 /// What is submitted, and what is asked afterwards: a cancellation, or nothing.
 struct Story {

@@ -1,7 +1,15 @@
 //! The saga against the services it calls: each way it can end, each way it can break, and what recovery makes of it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "what a test cannot read fails it"
+)]
 
 mod crashes;
 mod ends;
+mod net;
 mod races;
 mod requests;
+mod ways_back;
 mod world;

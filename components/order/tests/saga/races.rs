@@ -7,7 +7,8 @@ use http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::world::{Fault, World, body};
+use crate::net::Fault;
+use crate::world::{World, body};
 
 #[test]
 fn twenty_submits_with_one_key_are_one_order_one_charge_and_twenty_equal_answers() {

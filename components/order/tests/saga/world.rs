@@ -1,5 +1,7 @@
-//! A whole shop in one process: the real inventory, payment and third parties behind their routes, a shipping service
-//! and a notification inbox in memory, and between order and all of them a network that fails as the test says.
+//! A whole shop in one process: the real inventory, payment, shipping and third parties behind their routes, product, cart
+//! and an inbox in memory, and between order and all of them a network that fails as the test says.
+//!
+//! One file, since every part of it is a window on the same shop.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -15,62 +17,29 @@ use order::store::SCHEMA;
 use pricing::rules;
 use serde_json::{Value, json};
 use stoa_service::money::Money;
-use stoa_service::outbound::{Call, CallError, Outbound, Reply};
+use stoa_service::outbound::{Call, Reply};
 use stoa_service::sql::{Database, Rows, SqlError};
-use stoa_service::testing::{Connection, Issuer, Sqlite, reply, request};
-use stoa_service::{Request, route, time};
+use stoa_service::testing::{Connection, Issuer, Sqlite, request};
+use stoa_service::{route, time};
 use uuid::Uuid;
 
-/// What the network does to a call of order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Fault {
-    /// Passes it on.
-    None,
-    /// Refuses the connection.
-    NotSent,
-    /// Passes it on and loses the answer.
-    AnswerLost,
-    /// Loses the call; order cannot tell.
-    CallLost,
-    /// A proxy answers instead of the service.
-    Status(u16),
-    /// Order dies before the call leaves.
-    CrashBefore,
-    /// Order dies when the call was done.
-    CrashAfter,
-}
-
-type Faults = dyn Fn(&Call, usize) -> Fault + Send + Sync;
-
-#[derive(Clone, Debug)]
-struct Parcel {
-    shipment_id: Uuid,
-    status: &'static str,
-}
+use crate::net::{Dead, Fault, Faults, Net, open};
 
 /// The shop.
 pub(crate) struct World {
-    order: Sqlite,
-    inventory: Sqlite,
-    payment: Sqlite,
-    partners: Sqlite,
-    parcels: Mutex<BTreeMap<String, Parcel>>,
-    carts: Mutex<BTreeMap<String, Vec<Value>>>,
-    events: Mutex<BTreeMap<String, Value>>,
-    issuer: Issuer,
-    skew: AtomicI64,
-    faults: Mutex<Arc<Faults>>,
-    calls: Mutex<Vec<String>>,
+    pub(crate) order: Sqlite,
+    pub(crate) inventory: Sqlite,
+    pub(crate) payment: Sqlite,
+    pub(crate) partners: Sqlite,
+    pub(crate) shipping: Sqlite,
+    pub(crate) carts: Mutex<BTreeMap<String, Vec<Value>>>,
+    pub(crate) events: Mutex<BTreeMap<String, Value>>,
+    pub(crate) issuer: Issuer,
+    pub(crate) skew: AtomicI64,
+    pub(crate) faults: Mutex<Arc<Faults>>,
+    pub(crate) calls: Mutex<Vec<String>>,
     /// Order dies before this statement of its own; counted down.
-    statements_left: AtomicUsize,
-}
-
-struct Dead;
-
-/// One request's way through the network.
-struct Net {
-    world: Arc<World>,
-    from_order: bool,
+    pub(crate) statements_left: AtomicUsize,
 }
 
 struct Dying {
@@ -95,13 +64,6 @@ impl Database for Dying {
         }
         self.db.execute(statement, params)
     }
-}
-
-/// A connection that does not wait for the disk: only the process dies here, never the machine.
-fn open(sqlite: &Sqlite) -> Connection {
-    let db = sqlite.connect();
-    db.execute("PRAGMA synchronous = OFF", &[]).unwrap();
-    db
 }
 
 /// Signing takes longer than a whole order; a token serves every world.
@@ -161,6 +123,10 @@ pub(crate) fn body_with(token: &str, country: &str, items: Value) -> Value {
     })
 }
 
+pub(crate) fn declined() -> Value {
+    body_with("tok_declined", "AT", json!([{"sku": "A", "quantity": 2}]))
+}
+
 impl World {
     /// A shop with ten of the SKU `A` and none of `B`.
     pub(crate) fn new() -> Arc<Self> {
@@ -169,7 +135,7 @@ impl World {
             inventory: Sqlite::new(),
             payment: Sqlite::new(),
             partners: Sqlite::new(),
-            parcels: Mutex::default(),
+            shipping: Sqlite::new(),
             carts: Mutex::default(),
             events: Mutex::default(),
             issuer: Issuer::new("k1", 1),
@@ -184,6 +150,9 @@ impl World {
             .unwrap();
         payment::store::SCHEMA
             .ensure(&open(&world.payment))
+            .unwrap();
+        shipping::store::SCHEMA
+            .ensure(&open(&world.shipping))
             .unwrap();
         partners::store::SCHEMA
             .ensure(&open(&world.partners))
@@ -262,7 +231,7 @@ impl World {
                 prices: Box::new(Rules),
                 clock: Box::new(move || time::now() + skew.skew.load(Ordering::SeqCst)),
                 fail: Box::new(|_, _| {}),
-                wrote: Cell::new(false),
+                news: Cell::new(false),
             };
             let bearer = format!("Bearer {}", token(user));
             let headers = [("authorization", bearer.as_str()), ("idempotency-key", key)];
@@ -329,24 +298,32 @@ impl World {
 
     /// A partner's script, as `PUT /script/{partner}` takes it.
     pub(crate) fn script(self: &Arc<Self>, partner: &str, script: &Value) {
-        let call = Call {
-            method: Method::PUT,
-            url: format!("http://processor/script/{partner}"),
-            headers: http::HeaderMap::new(),
-            body: script.to_string().into_bytes(),
-            timeout: std::time::Duration::from_secs(1),
-        };
-        let reply = Net::deliver(self, &call).unwrap();
+        let reply = self.ask(Method::PUT, &format!("/script/{partner}"), script);
         assert_eq!(reply.status, 200);
     }
 
-    /// The carrier fetches the parcel of every order.
-    pub(crate) fn pick_up(&self) {
-        for parcel in self.parcels.lock().unwrap().values_mut() {
-            if parcel.status == "created" {
-                parcel.status = "picked_up";
-            }
+    /// The carrier fetches every parcel, and says so to shipping.
+    pub(crate) fn pick_up(self: &Arc<Self>) {
+        for parcel in shipping::store::list(&open(&self.shipping), "", 100).unwrap() {
+            let (Some(number), "created") = (parcel.tracking_number, parcel.status.word()) else {
+                continue;
+            };
+            let path = format!("/carrier/shipments/{number}/advance");
+            let reply = self.ask(Method::POST, &path, &json!({"status": "picked_up"}));
+            assert_eq!(reply.status, 200);
         }
+    }
+
+    /// A request of the test's own to the third parties.
+    fn ask(self: &Arc<Self>, method: Method, path: &str, body: &Value) -> Reply {
+        let call = Call {
+            method,
+            url: format!("http://partners{path}"),
+            headers: http::HeaderMap::new(),
+            body: body.to_string().into_bytes(),
+            timeout: std::time::Duration::from_secs(1),
+        };
+        Net::deliver(self, &call).unwrap()
     }
 
     pub(crate) fn put_into_cart(&self, user: Uuid, sku: &str, quantity: u32) {
@@ -417,13 +394,14 @@ impl World {
             "{ledger:?} {orders:?}"
         );
         for order in orders {
-            let parcels = self.parcels.lock().unwrap();
-            let parcel = parcels.get(order["order_id"].as_str().unwrap());
+            let order_id = order["order_id"].as_str().unwrap().parse().unwrap();
+            let parcel = shipping::store::of_order(&open(&self.shipping), order_id).unwrap();
+            let status = parcel.map(|p| p.status.word());
             let fits = match order["status"].as_str().unwrap() {
-                "confirmed" => parcel.is_some_and(|p| p.status != "cancelled"),
-                _ => parcel.is_none_or(|p| p.status == "cancelled"),
+                "confirmed" => matches!(status, Some("created" | "picked_up")),
+                _ => matches!(status, None | Some("cancelled" | "refused")),
             };
-            assert!(fits, "{parcel:?} {order}");
+            assert!(fits, "{status:?} {order}");
             let told = self.events.lock().unwrap();
             let told: Vec<_> = told
                 .values()
@@ -435,183 +413,6 @@ impl World {
             let mut once = told.clone();
             once.dedup();
             assert_eq!(once, told, "each event once");
-        }
-    }
-
-    fn shipping(&self, call: &Call, path: &str) -> Result<Reply, CallError> {
-        let body: Value = serde_json::from_slice(&call.body).unwrap_or(Value::Null);
-        let mut parcels = self.parcels.lock().unwrap();
-        let view = |order_id: &str, parcel: &Parcel| json!({"shipment_id": parcel.shipment_id, "order_id": order_id, "tracking_number": "T1", "status": parcel.status});
-        if let Some(order_id) = path.strip_prefix("/shipments?order_id=") {
-            let items: Vec<_> = parcels
-                .get(order_id)
-                .map(|p| view(order_id, p))
-                .into_iter()
-                .collect();
-            return reply(200, json!({"items": items, "next_page_token": null}));
-        }
-        if path == "/shipments" {
-            let order_id = body["order_id"].as_str().unwrap().to_owned();
-            if body["address"]["country"] == "XX" {
-                return reply(
-                    422,
-                    json!({"code": "address_refused", "detail": "not served: XX"}),
-                );
-            }
-            let parcel = parcels.entry(order_id.clone()).or_insert(Parcel {
-                shipment_id: Uuid::now_v7(),
-                status: "created",
-            });
-            return if parcel.status == "cancelled" {
-                reply(409, json!({"code": "shipment_cancelled", "detail": ""}))
-            } else {
-                reply(201, view(&order_id, parcel))
-            };
-        }
-        let id = path
-            .strip_prefix("/shipments/")
-            .and_then(|p| p.strip_suffix("/cancel"))
-            .unwrap();
-        let (order_id, parcel) = parcels
-            .iter_mut()
-            .find(|(_, p)| p.shipment_id.to_string() == id)
-            .unwrap();
-        if parcel.status == "picked_up" {
-            return reply(409, json!({"code": "handed_over", "detail": ""}));
-        }
-        parcel.status = "cancelled";
-        reply(200, view(order_id, parcel))
-    }
-}
-
-impl Net {
-    /// Passes the call on to whom it is for.
-    fn deliver(world: &Arc<World>, call: &Call) -> Result<Reply, CallError> {
-        let rest = call.url.strip_prefix("http://").unwrap();
-        let slash = rest.find('/').unwrap();
-        let (host, path) = rest.split_at(slash);
-        let request = |service: &'static str| {
-            let mut request = http::Request::new(call.body.clone());
-            *request.method_mut() = call.method.clone();
-            *request.uri_mut() = path.parse().unwrap();
-            *request.headers_mut() = call.headers.clone();
-            request
-                .headers_mut()
-                .entry("content-type")
-                .or_insert(http::HeaderValue::from_static("application/json"));
-            Request::new(service, request)
-        };
-        let inner = || {
-            Box::new(Net {
-                world: world.clone(),
-                from_order: false,
-            })
-        };
-        let response = match host {
-            "inventory" => {
-                let app = inventory::http::App {
-                    config: inventory::config::Config::read(&|_| None).unwrap(),
-                    db: Box::new(open(&world.inventory)),
-                };
-                route::dispatch(inventory::http::ROUTES, &app, request("inventory"))
-            }
-            "payment" => {
-                let app = payment::http::App {
-                    config: payment::config::Config::read(&|_| Some("http://processor".into()))
-                        .unwrap(),
-                    db: Box::new(open(&world.payment)),
-                    outbound: inner(),
-                };
-                route::dispatch(payment::http::ROUTES, &app, request("payment"))
-            }
-            "processor" => {
-                let app = partners::http::App {
-                    config: partners::config::Config::read(&|_| Some("http://shipping".into()))
-                        .unwrap(),
-                    db: Box::new(open(&world.partners)),
-                    outbound: inner(),
-                };
-                route::dispatch(partners::http::ROUTES, &app, request("partners"))
-            }
-            "shipping" => return world.shipping(call, path),
-            "user" => return reply(200, world.issuer.jwks()),
-            "product" => {
-                let items: Vec<_> = path
-                    .strip_prefix("/product?sku=")
-                    .unwrap()
-                    .split(',')
-                    .filter_map(|sku| {
-                        let price = match sku {
-                            "A" => json!({"amount": 1999, "currency": "EUR"}),
-                            "B" => json!({"amount": 5, "currency": "EUR"}),
-                            "UNPRICED" => Value::Null,
-                            _ => return None,
-                        };
-                        Some(json!({"product_id": Uuid::nil(), "sku": sku, "name": format!("the {sku}"), "price": price}))
-                    })
-                    .collect();
-                return reply(200, json!({"items": items, "next_page_token": null}));
-            }
-            "cart" => {
-                let mut carts = world.carts.lock().unwrap();
-                if let Some(user) = path.strip_prefix("/internal/carts/") {
-                    carts.remove(user);
-                    return reply(204, Value::Null);
-                }
-                let items = carts.get(&ann().to_string()).cloned().unwrap_or_default();
-                return reply(200, json!({"items": items, "total": null, "unpriced": []}));
-            }
-            "notification" => {
-                let event: Value = serde_json::from_slice(&call.body).unwrap();
-                let id = event["id"].as_str().unwrap().to_owned();
-                world.events.lock().unwrap().insert(id.clone(), event);
-                return reply(202, json!({"id": id, "status": "accepted"}));
-            }
-            other => panic!("nobody is at {other}"),
-        };
-        let (parts, body) = response.into_parts();
-        Ok(Reply {
-            status: parts.status,
-            headers: parts.headers,
-            body,
-        })
-    }
-}
-
-impl Outbound for Net {
-    fn send(&self, call: Call) -> Result<Reply, CallError> {
-        if !self.from_order || call.url.contains("/user/jwks") {
-            return Self::deliver(&self.world, &call);
-        }
-        let faults = self.world.faults.lock().unwrap().clone();
-        let before = {
-            let mut calls = self.world.calls.lock().unwrap();
-            let path = call.url.strip_prefix("http://").unwrap();
-            let words: Vec<_> = path
-                .split(['/', '?'])
-                .map(|part| match part.len() {
-                    36 | 45 => "*",
-                    _ => part,
-                })
-                .collect();
-            calls.push(format!("{} {}", call.method, words.join("/")));
-            calls.len() - 1
-        };
-        let lost = || CallError::Lost("the test lost it".into());
-        match faults(&call, before) {
-            Fault::None => Self::deliver(&self.world, &call),
-            Fault::NotSent => Err(CallError::NotSent("refused".into())),
-            Fault::AnswerLost => {
-                let _ = Self::deliver(&self.world, &call);
-                Err(lost())
-            }
-            Fault::CallLost => Err(lost()),
-            Fault::Status(status) => reply(status, json!({})),
-            Fault::CrashBefore => resume_unwind(Box::new(Dead)),
-            Fault::CrashAfter => {
-                let _ = Self::deliver(&self.world, &call);
-                resume_unwind(Box::new(Dead))
-            }
         }
     }
 }

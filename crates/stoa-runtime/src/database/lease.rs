@@ -82,10 +82,12 @@ impl Lease {
         }
         let result = match kind {
             Kind::Commit | Kind::WriteAndCommit => self.run_elsewhere(sql, parameters).await,
-            Kind::BeginWrite | Kind::Read | Kind::Write => match self.run_here(kind, &sql, &parameters) {
-                Err(error) if retry(kind, &error) => self.run_elsewhere(sql, parameters).await,
-                done => done,
-            },
+            Kind::BeginWrite | Kind::Read | Kind::Write => {
+                match self.run_here(kind, &sql, &parameters) {
+                    Err(error) if retry(kind, &error) => self.run_elsewhere(sql, parameters).await,
+                    done => done,
+                }
+            }
         };
         if let Some(session) = &self.session {
             if matches!(kind, Kind::Write | Kind::WriteAndCommit) && result.is_ok() {
@@ -98,12 +100,7 @@ impl Lease {
         result
     }
 
-    fn run_here(
-        &self,
-        kind: Kind,
-        sql: &str,
-        parameters: &[Value],
-    ) -> Result<Rows, DatabaseError> {
+    fn run_here(&self, kind: Kind, sql: &str, parameters: &[Value]) -> Result<Rows, DatabaseError> {
         let session = self.session.as_ref().ok_or(DatabaseError::CutOff)?;
         if kind == Kind::Read {
             session.hurry();
@@ -179,7 +176,8 @@ fn kind(session: &Session, sql: &str) -> Result<Kind, DatabaseError> {
     }
     if is("begin") {
         let second = words.next().unwrap_or_default().trim_end_matches(';');
-        let writes = second.eq_ignore_ascii_case("immediate") || second.eq_ignore_ascii_case("exclusive");
+        let writes =
+            second.eq_ignore_ascii_case("immediate") || second.eq_ignore_ascii_case("exclusive");
         return Ok(if writes { Kind::BeginWrite } else { Kind::Read });
     }
     let read_only = session.sql.prepare_cached(sql)?.readonly();
@@ -208,7 +206,11 @@ fn retry(kind: Kind, error: &DatabaseError) -> bool {
 
 fn run(session: &Session, sql: &str, parameters: &[Value]) -> Result<Rows, DatabaseError> {
     let mut statement = session.sql.prepare_cached(sql)?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement
+        .column_names()
+        .into_iter()
+        .map(str::to_owned)
+        .collect();
     let width = columns.len();
     let mut size = 0usize;
     let mut rows = Vec::new();

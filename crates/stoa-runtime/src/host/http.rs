@@ -52,7 +52,11 @@ impl WasiHttpHooks for Outbound {
                     let timeouts = options.unwrap_or_default();
                     app.call_nested(component, request, depth, timeouts).await?
                 }
-                Target::Network => app.outbound().send(request, options.unwrap_or_default()).await?,
+                Target::Network => {
+                    app.outbound()
+                        .send(request, options.unwrap_or_default())
+                        .await?
+                }
             };
             let nothing_left: Rest = Box::new(std::future::ready(Ok(())));
             Ok((response, nothing_left))
@@ -73,7 +77,10 @@ impl Outbound {
         let usual = if *scheme == Scheme::HTTPS { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(usual);
         let allowed = &self.component.allowed_outbound_hosts;
-        if !allowed.iter().any(|a| a.allows(scheme.as_str(), host, port)) {
+        if !allowed
+            .iter()
+            .any(|a| a.allows(scheme.as_str(), host, port))
+        {
             tracing::warn!(
                 component = %self.component.id, %scheme, host, port,
                 "outbound request refused: not among allowed_outbound_hosts"

@@ -27,7 +27,10 @@ impl HostState {
     fn open_store(&self, label: String) -> Result<Store, Error> {
         let granted = |labels: &[String]| labels.contains(&label);
         if !granted(&self.component().key_value_stores) {
-            let exists = self.app().components().any(|c| granted(&c.key_value_stores));
+            let exists = self
+                .app()
+                .components()
+                .any(|c| granted(&c.key_value_stores));
             return Err(if exists {
                 Error::AccessDenied
             } else {
@@ -59,10 +62,13 @@ impl HostStore for HostState {
         let sql = "SELECT value FROM entries WHERE store = ?1 AND key = ?2";
         let found = self.table.get_mut(&store)?.run(sql, vec![key.into()]).await;
         Ok(found.map(|rows| {
-            rows.rows.into_iter().flatten().find_map(|value| match value {
-                Value::Blob(bytes) => Some(bytes),
-                _ => None,
-            })
+            rows.rows
+                .into_iter()
+                .flatten()
+                .find_map(|value| match value {
+                    Value::Blob(bytes) => Some(bytes),
+                    _ => None,
+                })
         }))
     }
 

@@ -25,7 +25,10 @@ impl HostState {
     ) -> Result<Result<Resource<Connection>, OpenError>> {
         let granted = |labels: &[String]| labels.iter().any(|granted| granted == label);
         if !granted(&self.component().sqlite_databases) {
-            let exists = self.app().components().any(|c| granted(&c.sqlite_databases));
+            let exists = self
+                .app()
+                .components()
+                .any(|c| granted(&c.sqlite_databases));
             return Ok(Err(if exists {
                 OpenError::AccessDenied
             } else {

@@ -18,7 +18,9 @@ impl Host for HostState {
 fn is_name(name: &str) -> bool {
     name.split('_').all(|word| {
         word.starts_with(|c: char| c.is_ascii_lowercase())
-            && word.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+            && word
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
     })
 }
 

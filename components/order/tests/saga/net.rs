@@ -1,0 +1,210 @@
+//! The network between order and the others: it passes calls on to the real services, or fails as the test says.
+
+use std::cell::Cell;
+use std::panic::resume_unwind;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use stoa_service::outbound::{Call, CallError, Outbound, Reply};
+use stoa_service::sql::Database;
+use stoa_service::testing::{Connection, Sqlite, reply};
+use stoa_service::{Request, route};
+use uuid::Uuid;
+
+use crate::world::{World, ann};
+
+/// What the network does to a call of order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Passes it on.
+    None,
+    /// Refuses the connection.
+    NotSent,
+    /// Passes it on and loses the answer.
+    AnswerLost,
+    /// Loses the call; order cannot tell.
+    CallLost,
+    /// A proxy answers instead of the service.
+    Status(u16),
+    /// Order dies before the call leaves.
+    CrashBefore,
+    /// Order dies when the call was done.
+    CrashAfter,
+}
+
+pub(crate) type Faults = dyn Fn(&Call, usize) -> Fault + Send + Sync;
+
+/// What a dead process unwinds with.
+pub(crate) struct Dead;
+
+/// One request's way through the network.
+pub(crate) struct Net {
+    pub(crate) world: Arc<World>,
+    pub(crate) from_order: bool,
+}
+
+/// A connection that does not wait for the disk: only the process dies here, never the machine.
+pub(crate) fn open(sqlite: &Sqlite) -> Connection {
+    let db = sqlite.connect();
+    db.execute("PRAGMA synchronous = OFF", &[]).unwrap();
+    db
+}
+
+impl Net {
+    /// Passes the call on to whom it is for.
+    pub(crate) fn deliver(world: &Arc<World>, call: &Call) -> Result<Reply, CallError> {
+        let rest = call.url.strip_prefix("http://").unwrap();
+        let slash = rest.find('/').unwrap();
+        let (host, path) = rest.split_at(slash);
+        let request = |service: &'static str| {
+            let mut request = http::Request::new(call.body.clone());
+            *request.method_mut() = call.method.clone();
+            *request.uri_mut() = path.parse().unwrap();
+            *request.headers_mut() = call.headers.clone();
+            request
+                .headers_mut()
+                .entry("content-type")
+                .or_insert(http::HeaderValue::from_static("application/json"));
+            Request::new(service, request)
+        };
+        let inner = || {
+            Box::new(Net {
+                world: world.clone(),
+                from_order: false,
+            })
+        };
+        let response = match host {
+            "inventory" => {
+                let app = inventory::http::App {
+                    config: inventory::config::Config::read(&|_| None).unwrap(),
+                    db: Box::new(open(&world.inventory)),
+                };
+                route::dispatch(inventory::http::ROUTES, &app, request("inventory"))
+            }
+            "payment" => {
+                let app = payment::http::App {
+                    config: payment::config::Config::read(&|_| Some("http://partners".into()))
+                        .unwrap(),
+                    db: Box::new(open(&world.payment)),
+                    outbound: inner(),
+                };
+                route::dispatch(payment::http::ROUTES, &app, request("payment"))
+            }
+            "partners" => {
+                let app = partners::http::App {
+                    config: partners::config::Config::read(&|name| {
+                        Some(match name {
+                            "carrier_secret" => "secret".into(),
+                            _ => "http://shipping".to_owned(),
+                        })
+                    })
+                    .unwrap(),
+                    db: Box::new(open(&world.partners)),
+                    outbound: inner(),
+                };
+                route::dispatch(partners::http::ROUTES, &app, request("partners"))
+            }
+            "shipping" => {
+                let app = shipping::http::App {
+                    config: shipping::config::Config::read(&|name| {
+                        Some(match name {
+                            "carrier_secret" => "secret".into(),
+                            "notification_url" => "http://notification".into(),
+                            _ => "http://partners".to_owned(),
+                        })
+                    })
+                    .unwrap(),
+                    db: Box::new(open(&world.shipping)),
+                    outbound: inner(),
+                    news: Cell::new(false),
+                };
+                let request = request("shipping");
+                let context = request.context().clone();
+                let response = route::dispatch(shipping::http::ROUTES, &app, request);
+                app.after_the_answer(&context);
+                response
+            }
+            "user" => return reply(200, world.issuer.jwks()),
+            "product" => {
+                let items: Vec<_> = path
+                    .strip_prefix("/product?sku=")
+                    .unwrap()
+                    .split(',')
+                    .filter_map(|sku| {
+                        let price = match sku {
+                            "A" => json!({"amount": 1999, "currency": "EUR"}),
+                            "B" => json!({"amount": 5, "currency": "EUR"}),
+                            "UNPRICED" => Value::Null,
+                            _ => return None,
+                        };
+                        Some(json!({"product_id": Uuid::nil(), "sku": sku, "name": format!("the {sku}"), "price": price}))
+                    })
+                    .collect();
+                return reply(200, json!({"items": items, "next_page_token": null}));
+            }
+            "cart" => {
+                let mut carts = world.carts.lock().unwrap();
+                if let Some(user) = path.strip_prefix("/internal/carts/") {
+                    carts.remove(user);
+                    return reply(204, Value::Null);
+                }
+                let items = carts.get(&ann().to_string()).cloned().unwrap_or_default();
+                return reply(200, json!({"items": items, "total": null, "unpriced": []}));
+            }
+            "notification" => {
+                let event: Value = serde_json::from_slice(&call.body).unwrap();
+                let id = event["id"].as_str().unwrap().to_owned();
+                if event["source"] != "/stoa/order" {
+                    return reply(202, json!({"id": id, "status": "accepted"}));
+                }
+                world.events.lock().unwrap().insert(id.clone(), event);
+                return reply(202, json!({"id": id, "status": "accepted"}));
+            }
+            other => panic!("nobody is at {other}"),
+        };
+        let (parts, body) = response.into_parts();
+        Ok(Reply {
+            status: parts.status,
+            headers: parts.headers,
+            body,
+        })
+    }
+}
+
+impl Outbound for Net {
+    fn send(&self, call: Call) -> Result<Reply, CallError> {
+        if !self.from_order || call.url.contains("/user/jwks") {
+            return Self::deliver(&self.world, &call);
+        }
+        let faults = self.world.faults.lock().unwrap().clone();
+        let before = {
+            let mut calls = self.world.calls.lock().unwrap();
+            let path = call.url.strip_prefix("http://").unwrap();
+            let words: Vec<_> = path
+                .split(['/', '?'])
+                .map(|part| match part.len() {
+                    36 | 45 => "*",
+                    _ => part,
+                })
+                .collect();
+            calls.push(format!("{} {}", call.method, words.join("/")));
+            calls.len() - 1
+        };
+        let lost = || CallError::Lost("the test lost it".into());
+        match faults(&call, before) {
+            Fault::None => Self::deliver(&self.world, &call),
+            Fault::NotSent => Err(CallError::NotSent("refused".into())),
+            Fault::AnswerLost => {
+                let _ = Self::deliver(&self.world, &call);
+                Err(lost())
+            }
+            Fault::CallLost => Err(lost()),
+            Fault::Status(status) => reply(status, json!({})),
+            Fault::CrashBefore => resume_unwind(Box::new(Dead)),
+            Fault::CrashAfter => {
+                let _ = Self::deliver(&self.world, &call);
+                resume_unwind(Box::new(Dead))
+            }
+        }
+    }
+}
