@@ -153,6 +153,7 @@ fn journey(timers: bool) {
     assert_eq!(sent, subjects.len(), "a mail was sent twice: {subjects:?}");
 
     // State survives a restart.
+    let order = customer.get(&format!("/order/{order_id}")).expect(200).json;
     shop.restart();
     let customer = customer.back_at(&shop);
     assert_eq!(

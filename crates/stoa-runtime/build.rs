@@ -98,15 +98,21 @@ fn spin_sdk_folder() -> Result<PathBuf, Box<dyn Error>> {
         return Err(format!("cargo metadata failed: {message}").into());
     }
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout)?;
-    if let Some(root) = metadata["workspace_root"].as_str() {
-        println!("cargo::rerun-if-changed={root}/Cargo.lock");
-    }
-    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let text = |value: &serde_json::Value, key: &str| {
+        let text = value.get(key).and_then(serde_json::Value::as_str);
+        text.unwrap_or_default().to_owned()
+    };
+    println!(
+        "cargo::rerun-if-changed={}/Cargo.lock",
+        text(&metadata, "workspace_root")
+    );
+    let packages = metadata.get("packages").and_then(|p| p.as_array());
     let manifest = packages
-        .filter(|p| p["name"] == "spin-sdk")
-        .filter(|p| p["version"].as_str().is_some_and(|v| v.starts_with("5.")))
-        .find_map(|p| p["manifest_path"].as_str())
+        .into_iter()
+        .flatten()
+        .find(|p| text(p, "name") == "spin-sdk" && text(p, "version").starts_with("5."))
+        .map(|p| text(p, "manifest_path"))
         .ok_or("spin-sdk 5 is not among this workspace's packages")?;
-    let folder = Path::new(manifest).parent().ok_or("no parent folder")?;
+    let folder = Path::new(&manifest).parent().ok_or("no parent folder")?;
     Ok(folder.to_owned())
 }

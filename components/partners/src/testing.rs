@@ -5,6 +5,7 @@
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::resume_unwind;
 use std::sync::{Arc, Condvar, Mutex};
+use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
@@ -107,16 +108,30 @@ impl Gate {
         drop(self.1.wait_while(state, |(_, open)| !*open).unwrap());
     }
 
-    /// Waits until a call stands at the gate.
-    pub fn wait_for_a_call(&self) {
+    /// Waits until a call stands at the gate, which opens at the latest when what this gives is dropped: a test that
+    /// fails meanwhile ends.
+    pub fn wait_for_a_call(&self) -> impl Drop + '_ {
         let state = self.0.lock().unwrap();
-        drop(self.1.wait_while(state, |(came, _)| !*came).unwrap());
+        let (state, waited) = self
+            .1
+            .wait_timeout_while(state, Duration::from_secs(60), |(came, _)| !*came)
+            .unwrap();
+        drop(state);
+        assert!(!waited.timed_out(), "no call came to the gate");
+        Opening(self)
     }
 
-    /// Lets the call go.
-    pub fn open(&self) {
+    fn open(&self) {
         self.0.lock().unwrap().1 = true;
         self.1.notify_all();
+    }
+}
+
+struct Opening<'a>(&'a Gate);
+
+impl Drop for Opening<'_> {
+    fn drop(&mut self) {
+        self.0.open();
     }
 }
 

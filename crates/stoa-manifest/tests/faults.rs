@@ -1,6 +1,10 @@
 //! Each way a manifest can be wrong, with the line, the key and the words it is reported by.
 
-#![expect(clippy::expect_used, clippy::panic, reason = "helpers of tests panic as the tests do")]
+#![expect(
+    clippy::expect_used,
+    clippy::panic,
+    reason = "helpers of tests panic as the tests do"
+)]
 
 use std::collections::BTreeMap;
 use std::path::Path;

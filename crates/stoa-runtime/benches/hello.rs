@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 use stoa_runtime::{AppOptions, Runtime, RuntimeConfig, ServeOptions, serve};
 
 const ROUNDS: usize = 5;
-const ROUND: Duration = Duration::from_secs(4);
+const ROUND: Duration = Duration::from_secs(3);
 /// As many as a small shop has.
 const COMPONENTS: usize = 12;
 
@@ -50,22 +50,38 @@ fn main() {
     let server = Server::start(folder.path());
     row("resident after a warm start, MiB", server.resident());
     for connections in [1, 8, 32] {
-        let rounds: Vec<_> = (0..ROUNDS)
-            .map(|_| server.load("/c0/", connections))
-            .collect();
-        let cpu = median(rounds.iter().map(|r| r.nanos_per_request).collect());
-        let rate = median(rounds.iter().map(|r| r.rate).collect());
-        row(
-            &format!("hello, {connections} connections: CPU per request, µs"),
-            micros(cpu),
-        );
-        row(
-            &format!("hello, {connections} connections: requests a second"),
-            rate,
-        );
+        // Alternating, so that both see the same noise.
+        let (guest, native): (Vec<_>, Vec<_>) = (0..ROUNDS)
+            .map(|_| {
+                let guest = load(&server, &server.address, "/c0/", connections, ROUND);
+                (
+                    guest,
+                    load(&server, &server.native, "/c0/", connections, ROUND / 3),
+                )
+            })
+            .unzip();
+        for (what, rounds) in [("hello", guest), ("no guest", native)] {
+            let cpu = median(rounds.iter().map(|r| r.nanos_per_request).collect());
+            let rate = median(rounds.iter().map(|r| r.rate).collect());
+            row(
+                &format!("{what}, {connections} connections: CPU per request, µs"),
+                micros(cpu),
+            );
+            row(
+                &format!("{what}, {connections} connections: requests a second"),
+                rate,
+            );
+        }
     }
     for component in 0..COMPONENTS {
-        server.load_for(&format!("/c{component}/"), 8, Duration::from_millis(300));
+        let path = format!("/c{component}/");
+        load(
+            &server,
+            &server.address,
+            &path,
+            8,
+            Duration::from_millis(300),
+        );
     }
     row(
         "resident after load on all 12 components, MiB",
@@ -81,7 +97,7 @@ fn main() {
             thread::spawn(move || {
                 let mut client = Client::connect(&address);
                 while !stop.load(Ordering::Relaxed) {
-                    client.get("/c11/burn?50");
+                    client.get("/burn?50");
                 }
             })
         })
@@ -147,14 +163,10 @@ fn write_manifest(folder: &Path) {
         bytes.extend(name.as_bytes());
         let copy = folder.join(format!("c{n}.wasm"));
         std::fs::write(&copy, bytes).unwrap();
-        let route = if n == 11 {
-            "/c11/burn".to_owned()
-        } else {
-            format!("/c{n}/...")
-        };
-        text += &format!("[[trigger.http]]\nroute = \"{route}\"\ncomponent = \"c{n}\"\n");
+        text += &format!("[[trigger.http]]\nroute = \"/c{n}/...\"\ncomponent = \"c{n}\"\n");
         text += &format!("[component.c{n}]\nsource = \"{}\"\n", copy.display());
     }
+    text += "[[trigger.http]]\nroute = \"/burn\"\ncomponent = \"c11\"\n";
     std::fs::write(folder.join("spin.toml"), text).unwrap();
 }
 
@@ -171,7 +183,13 @@ fn server(folder: &Path) {
         let runtime = Runtime::new(config).unwrap();
         let app = runtime.load(&app, AppOptions::default()).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        println!("{}", listener.local_addr().unwrap());
+        let native = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        println!(
+            "{} {}",
+            listener.local_addr().unwrap(),
+            native.local_addr().unwrap()
+        );
+        tokio::spawn(serve_native(native));
         let closed = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
         let end = async {
             let _ = closed.await;
@@ -180,15 +198,68 @@ fn server(folder: &Path) {
     });
 }
 
+/// The same server without a guest: what the socket and HTTP alone cost on this machine, at this moment.
+async fn serve_native(listener: tokio::net::TcpListener) {
+    use hyper::service::service_fn;
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let hello = service_fn(|_| async {
+            let response = http::Response::new(stoa_runtime::body::full("hello"));
+            Ok::<_, std::convert::Infallible>(response)
+        });
+        tokio::spawn(async move {
+            let io = hyper_util::rt::TokioIo::new(stream);
+            let _ = hyper::server::conn::http1::Builder::new()
+                .serve_connection(io, hello)
+                .await;
+        });
+    }
+}
+
 struct Server {
     child: Child,
     address: String,
+    native: String,
     first_answer: Duration,
 }
 
 struct Load {
     nanos_per_request: u128,
     rate: u128,
+}
+
+/// As many requests as `connections` clients can send within `time`, each after the answer to its last.
+fn load(server: &Server, address: &str, path: &str, connections: usize, time: Duration) -> Load {
+    let (done, stop) = (
+        Arc::new(AtomicU64::new(0)),
+        Arc::new(AtomicBool::new(false)),
+    );
+    let (begun, cpu) = (Instant::now(), server.cpu());
+    let threads: Vec<_> = (0..connections)
+        .map(|_| {
+            let (done, stop) = (Arc::clone(&done), Arc::clone(&stop));
+            let (address, path) = (address.to_owned(), path.to_owned());
+            thread::spawn(move || {
+                let mut client = Client::connect(&address);
+                while !stop.load(Ordering::Relaxed) {
+                    client.get(&path);
+                    done.fetch_add(1, Ordering::Relaxed);
+                }
+            })
+        })
+        .collect();
+    thread::sleep(time);
+    stop.store(true, Ordering::Relaxed);
+    for one in threads {
+        one.join().unwrap();
+    }
+    let (cpu, took) = (server.cpu() - cpu, begun.elapsed());
+    let done = u128::from(done.load(Ordering::Relaxed)).max(1);
+    Load {
+        nanos_per_request: cpu.as_nanos() / done,
+        rate: done * 1_000 / took.as_millis(),
+    }
 }
 
 impl Server {
@@ -205,49 +276,15 @@ impl Server {
         let mut address = String::new();
         let stdout = child.stdout.take().unwrap();
         BufReader::new(stdout).read_line(&mut address).unwrap();
-        let address = address.trim().to_owned();
+        let (address, native) = address.trim().split_once(' ').unwrap();
+        let (address, native) = (address.to_owned(), native.to_owned());
         Client::connect(&address).get("/c0/");
         let first_answer = begun.elapsed();
         Self {
             child,
             address,
+            native,
             first_answer,
-        }
-    }
-
-    fn load(&self, path: &str, connections: usize) -> Load {
-        self.load_for(path, connections, ROUND)
-    }
-
-    fn load_for(&self, path: &str, connections: usize, time: Duration) -> Load {
-        let (done, stop) = (
-            Arc::new(AtomicU64::new(0)),
-            Arc::new(AtomicBool::new(false)),
-        );
-        let (begun, cpu) = (Instant::now(), self.cpu());
-        let threads: Vec<_> = (0..connections)
-            .map(|_| {
-                let (done, stop) = (Arc::clone(&done), Arc::clone(&stop));
-                let (address, path) = (self.address.clone(), path.to_owned());
-                thread::spawn(move || {
-                    let mut client = Client::connect(&address);
-                    while !stop.load(Ordering::Relaxed) {
-                        client.get(&path);
-                        done.fetch_add(1, Ordering::Relaxed);
-                    }
-                })
-            })
-            .collect();
-        thread::sleep(time);
-        stop.store(true, Ordering::Relaxed);
-        for one in threads {
-            one.join().unwrap();
-        }
-        let (cpu, took) = (self.cpu() - cpu, begun.elapsed());
-        let done = u128::from(done.load(Ordering::Relaxed)).max(1);
-        Load {
-            nanos_per_request: cpu.as_nanos() / done,
-            rate: done * 1_000 / took.as_millis(),
         }
     }
 

@@ -1,6 +1,5 @@
 //! A loaded application: finds the component for a request and runs it.
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -21,7 +20,7 @@ use crate::routes::{Match, Router};
 use crate::runtime::{Admission, Shared};
 
 /// Where a call comes from that came over no socket.
-const IN_PROCESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
+const IN_PROCESS: HeaderValue = HeaderValue::from_static("127.0.0.1:0");
 
 /// There is no component of that name, or it answers no requests.
 #[derive(Debug, thiserror::Error)]
@@ -82,11 +81,11 @@ impl LoadedApp {
         self.handle_from(request, IN_PROCESS).await
     }
 
-    /// As [`handle`](Self::handle), for a request that came from `client`.
-    pub async fn handle_from<B>(
+    /// As [`handle`](Self::handle), for a request that came from the address `client`.
+    pub(crate) async fn handle_from<B>(
         self: &Arc<Self>,
         request: Request<B>,
-        client: SocketAddr,
+        client: HeaderValue,
     ) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -176,12 +175,9 @@ impl LoadedApp {
         B::Error: Into<BodyError>,
     {
         let (parts, body) = request.into_parts();
-        if parts.uri.authority().is_none()
-            && !parts
-                .headers
-                .get(header::HOST)
-                .is_some_and(|h| h.to_str().is_ok())
-        {
+        let host = parts.headers.get(header::HOST);
+        let named = host.is_some_and(|host| host.to_str().is_ok());
+        if parts.uri.authority().is_none() && !named {
             return Problem::BadRequest.response();
         }
         let limit = self.shared.limits.max_request_body;
@@ -234,28 +230,40 @@ impl LoadedApp {
     }
 }
 
+const PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
+const FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
+const MATCHED_ROUTE: HeaderName = HeaderName::from_static("spin-matched-route");
+const BASE_PATH: HeaderName = HeaderName::from_static("spin-base-path");
+const RAW_COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-raw-component-route");
+const COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-component-route");
+const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
+
 /// Sets the headers from which a Spin guest learns how it was reached.
-fn tell_route(headers: &mut HeaderMap, uri: &http::Uri, found: &Match<'_, '_>, client: SocketAddr) {
-    let value = |text: &str| HeaderValue::from_str(text).ok();
+fn tell_route(
+    headers: &mut HeaderMap,
+    uri: &http::Uri,
+    found: &Match<'_, '_>,
+    client: HeaderValue,
+) {
     let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
     let host = host.or(uri.authority().map(|a| a.as_str()));
     let path = uri.path_and_query().map_or("/", |p| p.as_str());
-    let full_url = value(&format!("http://{}{path}", host.unwrap_or("localhost")));
-    let mut set = |name: &'static str, value: Option<HeaderValue>| {
-        if let Some(value) = value {
-            headers.insert(HeaderName::from_static(name), value);
-        }
-    };
-    set("spin-path-info", value(found.rest));
-    set("spin-full-url", full_url);
-    set("spin-matched-route", Some(found.route.raw.clone()));
-    set("spin-base-path", Some(HeaderValue::from_static("/")));
-    set("spin-raw-component-route", Some(found.route.raw.clone()));
-    set("spin-component-route", Some(found.route.prefix.clone()));
-    set("spin-client-addr", value(&client.to_string()));
+    let full_url = ["http://", host.unwrap_or("localhost"), path].concat();
+    headers.reserve(8);
+    if let Ok(full_url) = HeaderValue::try_from(full_url) {
+        headers.insert(FULL_URL, full_url);
+    }
+    if let Ok(rest) = HeaderValue::from_str(found.rest) {
+        headers.insert(PATH_INFO, rest);
+    }
+    headers.insert(MATCHED_ROUTE, found.route.raw.clone());
+    headers.insert(RAW_COMPONENT_ROUTE, found.route.raw.clone());
+    headers.insert(COMPONENT_ROUTE, found.route.prefix.clone());
+    headers.insert(BASE_PATH, HeaderValue::from_static("/"));
+    headers.insert(CLIENT_ADDR, client);
     for (name, param) in found.params() {
         let name = HeaderName::try_from(format!("spin-path-match-{name}").to_ascii_lowercase());
-        if let (Ok(name), Some(param)) = (name, value(param)) {
+        if let (Ok(name), Ok(param)) = (name, HeaderValue::from_str(param)) {
             headers.insert(name, param);
         }
     }
@@ -266,18 +274,16 @@ fn tell_call<B>(request: &mut Request<B>, component: &str) {
     let any = HeaderValue::from_static("/...");
     let path = HeaderValue::from_str(request.uri().path()).ok();
     let headers = request.headers_mut();
-    if let Ok(host) = HeaderValue::from_str(&format!("{component}.spin.internal")) {
+    headers.reserve(8);
+    if let Ok(host) = HeaderValue::try_from(format!("{component}.spin.internal")) {
         headers.entry(header::HOST).or_insert(host);
     }
-    let mut set = |name: &'static str, value: HeaderValue| {
-        headers.insert(HeaderName::from_static(name), value);
-    };
     if let Some(path) = path {
-        set("spin-path-info", path);
+        headers.insert(PATH_INFO, path);
     }
-    set("spin-matched-route", any.clone());
-    set("spin-raw-component-route", any);
-    set("spin-component-route", HeaderValue::from_static(""));
-    set("spin-base-path", HeaderValue::from_static("/"));
-    set("spin-client-addr", HeaderValue::from_static("127.0.0.1:0"));
+    headers.insert(MATCHED_ROUTE, any.clone());
+    headers.insert(RAW_COMPONENT_ROUTE, any);
+    headers.insert(COMPONENT_ROUTE, HeaderValue::from_static(""));
+    headers.insert(BASE_PATH, HeaderValue::from_static("/"));
+    headers.insert(CLIENT_ADDR, IN_PROCESS);
 }

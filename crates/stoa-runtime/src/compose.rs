@@ -86,10 +86,7 @@ enum Side {
 }
 
 fn names(graph: &CompositionGraph, package: PackageId, side: Side) -> Vec<String> {
-    let Some(world) = graph.packages().nth(0).map(|_| graph[package].ty()) else {
-        return Vec::new();
-    };
-    let world = &graph.types()[world];
+    let world = &graph.types()[graph[package].ty()];
     match side {
         Side::Imports => world.imports.keys().cloned().collect(),
         Side::Exports => world.exports.keys().cloned().collect(),

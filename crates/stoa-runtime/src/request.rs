@@ -65,10 +65,13 @@ pub(crate) async fn run(job: Job) -> Response<Body> {
 }
 
 /// The running guest. Dropped before its end, it goes on in the background.
-struct Guest(Option<Pin<Box<dyn Future<Output = Result<(), Problem>> + Send>>>);
+struct Guest(Option<Pin<Box<dyn Future<Output = End> + Send>>>);
+
+/// How a guest ended: well, or with what the client is to be told.
+type End = Result<(), Problem>;
 
 impl Guest {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Problem>> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
         let Some(future) = &mut self.0 else {
             return Poll::Pending;
         };
@@ -88,7 +91,7 @@ impl Drop for Guest {
     }
 }
 
-async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> Result<(), Problem> {
+async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
     let component = Arc::clone(&job.component);
     let limit = job.app.shared().limits.request_timeout;
     job.app.shared().ticker.touch();

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{Method, Request};
+use http::{HeaderValue, Method, Request};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -97,8 +97,10 @@ async fn connection(
 ) {
     // Answers are small and written at once: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
+    let client = HeaderValue::try_from(client.to_string());
+    let client = client.unwrap_or(HeaderValue::from_static("unknown"));
     let service = service_fn(move |request: Request<Incoming>| {
-        let app = Arc::clone(&app);
+        let (app, client) = (Arc::clone(&app), client.clone());
         let hidden = filter
             .as_ref()
             .is_some_and(|exposed| !exposed(request.method(), request.uri().path()));

@@ -1,4 +1,12 @@
 //! Built guests, run over real HTTP. One module an area; `support.rs` starts apps and sends requests.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "what these lints allow in tests, also in what the tests share"
+)]
+
 mod cache;
 mod counter;
 mod dependencies;

@@ -29,6 +29,12 @@ fn file(cache: &Path, extension: &str) -> PathBuf {
     file
 }
 
+/// Puts another file in its place: the old one may still be mapped, and must not change under its user's feet.
+fn put(code: &Path, bytes: &[u8]) {
+    fs::remove_file(code).unwrap();
+    fs::write(code, bytes).unwrap();
+}
+
 #[test]
 fn a_warm_start_compiles_nothing() {
     let folder = tempfile::tempdir().unwrap();
@@ -63,17 +69,17 @@ fn a_damaged_or_foreign_file_is_compiled_again() {
     let mut damaged = sound.clone();
     let middle = damaged.len() / 2;
     damaged[middle] ^= 1;
-    fs::write(&code, &damaged).unwrap();
+    put(&code, &damaged);
     answers(cache);
     assert_eq!(fs::read(&code).unwrap(), sound);
 
     // Cut off.
-    fs::write(&code, &sound[..sound.len() / 3]).unwrap();
+    put(&code, &sound[..sound.len() / 3]);
     answers(cache);
     assert_eq!(fs::read(&code).unwrap(), sound);
 
     // Something else altogether, without a digest.
-    fs::write(&code, "\x7fELF and so on").unwrap();
+    put(&code, b"\x7fELF and so on");
     fs::remove_file(code.with_extension("sha256")).unwrap();
     answers(cache);
     assert_eq!(fs::read(&code).unwrap(), sound);

@@ -76,6 +76,15 @@ fn counts_changes_and_rowids_of_this_connection_only() {
         &["ROWID", "CHANGES", "UPDATE t SET x = 3", "CHANGES", "ROWID"],
     );
     assert_eq!(lines, ["0", "0", "[]", "2", "0"]);
+    // Nor does SQL itself tell of it.
+    let lines = run(
+        &app,
+        &["SELECT changes(), total_changes(), last_insert_rowid()"],
+    );
+    assert_eq!(
+        lines,
+        ["[[Value::Integer(0), Value::Integer(0), Value::Integer(0)]]"]
+    );
 }
 
 #[test]

@@ -245,6 +245,17 @@ impl Issuer {
         Self { kid, key }
     }
 
+    /// The private key, as the setting `jwt_private_key` takes it.
+    #[expect(clippy::expect_used, reason = "a test that has no key cannot go on")]
+    pub fn pem(&self) -> String {
+        use p256::pkcs8::EncodePrivateKey as _;
+        let pem = self
+            .key
+            .to_pkcs8_pem(Default::default())
+            .expect("a key to write");
+        pem.to_string()
+    }
+
     /// The key set, as `GET /user/jwks` answers it.
     pub fn jwks(&self) -> serde_json::Value {
         use base64::Engine as _;

@@ -212,10 +212,10 @@ fn beside<'a>(
     let order = case.order;
     let outcome = std::thread::scope(|scope| {
         let held = scope.spawn(|| shop.pay(order, &order.to_string(), "tok_visa"));
-        gate.wait_for_a_call();
+        let opening = gate.wait_for_a_call();
         shop.expire_claims();
         meanwhile(&mut case);
-        gate.open();
+        drop(opening);
         held.join().unwrap()
     });
     (case, outcome)

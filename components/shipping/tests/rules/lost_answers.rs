@@ -162,10 +162,10 @@ fn beside(
     };
     let outcome = std::thread::scope(|scope| {
         let held = scope.spawn(|| shop.ship(case.order, &case.order.to_string(), "AT"));
-        gate.wait_for_a_call();
+        let opening = gate.wait_for_a_call();
         shop.expire_claims();
         meanwhile(&case);
-        gate.open();
+        drop(opening);
         held.join().unwrap()
     });
     (case.order, outcome)

@@ -24,6 +24,8 @@ const STATEMENTS_KEPT: usize = 64;
 pub(super) struct Session {
     pub(super) sql: Connection,
     watch: Arc<Watch>,
+    /// Whether a guest had it before.
+    used: bool,
 }
 
 /// What the hooks of a connection look at.
@@ -33,6 +35,8 @@ pub(super) struct Watch {
     until: AtomicU64,
     /// Set once something was done that outlives a rollback: a pragma, a temporary table, an attached database.
     marked: AtomicBool,
+    /// Set once a statement asked what SQLite counts over a connection's whole life.
+    counts: AtomicBool,
 }
 
 impl Session {
@@ -54,17 +58,22 @@ impl Session {
             epoch: Instant::now(),
             until: AtomicU64::new(u64::MAX),
             marked: AtomicBool::new(false),
+            counts: AtomicBool::new(false),
         });
         let seen = Arc::clone(&watch);
         sql.authorizer(Some(move |context: AuthContext<'_>| {
-            judge(&context.action, &seen.marked)
+            judge(&context.action, &seen)
         }))?;
         let seen = Arc::clone(&watch);
         sql.progress_handler(
             STEPS,
             Some(move || micros(seen.epoch.elapsed()) > seen.until.load(Ordering::Relaxed)),
         )?;
-        Ok(Self { sql, watch })
+        Ok(Self {
+            sql,
+            watch,
+            used: false,
+        })
     }
 
     /// Interrupts the next statement once it has run too long for a thread that runs guests.
@@ -75,6 +84,11 @@ impl Session {
     /// Lets the next statement take its time.
     pub(super) fn take_time(&self) {
         self.cut_after(LONGEST);
+    }
+
+    /// Whether the statement just prepared would see counts of a guest before.
+    pub(super) fn shows_its_past(&self) -> bool {
+        self.used && self.watch.counts.load(Ordering::Relaxed) && self.sql.is_autocommit()
     }
 
     /// Lets another thread interrupt the running statement.
@@ -88,7 +102,7 @@ impl Session {
     }
 
     /// The same connection as if just opened, or None where it must be closed.
-    pub(super) fn cleaned(self) -> Option<Self> {
+    pub(super) fn cleaned(mut self) -> Option<Self> {
         self.take_time();
         if !self.sql.is_autocommit() {
             self.sql.execute_batch("ROLLBACK").ok()?;
@@ -103,6 +117,7 @@ impl Session {
         unsafe {
             rusqlite::ffi::sqlite3_set_last_insert_rowid(self.sql.handle(), 0);
         }
+        self.used = true;
         Some(self)
     }
 }
@@ -118,7 +133,7 @@ fn micros(time: Duration) -> u64 {
 }
 
 /// Denies what reaches beyond the database, marks what a rollback does not undo.
-fn judge(action: &AuthAction<'_>, marked: &AtomicBool) -> Authorization {
+fn judge(action: &AuthAction<'_>, watch: &Watch) -> Authorization {
     /// Pragmas that act on the whole process, or on files beside the database.
     const DENIED: [&str; 4] = [
         "temp_store_directory",
@@ -142,7 +157,13 @@ fn judge(action: &AuthAction<'_>, marked: &AtomicBool) -> Authorization {
         | AuthAction::CreateTempTrigger { .. }
         | AuthAction::CreateTempView { .. }
         | AuthAction::CreateVtable { .. }
-        | AuthAction::Unknown { .. } => marked.store(true, Ordering::Relaxed),
+        | AuthAction::Unknown { .. } => watch.marked.store(true, Ordering::Relaxed),
+        AuthAction::Function { function_name }
+            if ["changes", "total_changes"].contains(function_name) =>
+        {
+            watch.counts.store(true, Ordering::Relaxed);
+            watch.marked.store(true, Ordering::Relaxed);
+        }
         _ => {}
     }
     Authorization::Allow

@@ -13,7 +13,9 @@ static SEEN: AtomicU32 = AtomicU32::new(0);
 #[http_component]
 fn hello(request: Request) -> impl IntoResponse {
     let body = match request.path() {
-        "/seen" => (SEEN.fetch_add(1, Ordering::Relaxed) + 1).to_string().into_bytes(),
+        "/seen" => (SEEN.fetch_add(1, Ordering::Relaxed) + 1)
+            .to_string()
+            .into_bytes(),
         // What the guest was told about the request, one header a line.
         "/told" | "/told/" => {
             let mut lines: Vec<String> = request

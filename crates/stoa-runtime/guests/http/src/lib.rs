@@ -30,7 +30,7 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
         }
         "/set-host" => {
             let headers = Headers::new();
-            let set = headers.append(&"host".to_owned(), &b"other".to_vec());
+            let set = headers.append("host", b"other".as_ref());
             answer(out, format!("{set:?}")).await;
         }
         // Answers first, then works for a while, then leaves a mark.

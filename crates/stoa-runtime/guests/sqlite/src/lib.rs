@@ -10,7 +10,11 @@ use spin_sdk::{sqlite, sqlite3};
 fn sql(request: Request) -> impl IntoResponse {
     let body = String::from_utf8_lossy(request.body()).into_owned();
     let lines = body.lines();
-    let database = if request.query().is_empty() { "default" } else { request.query() };
+    let database = if request.query().is_empty() {
+        "default"
+    } else {
+        request.query()
+    };
     let answer = match request.path() {
         "/v2" => old(database, lines),
         "/v3" => new(database, lines),
@@ -28,7 +32,10 @@ fn old<'a>(database: &str, lines: impl Iterator<Item = &'a str>) -> String {
     let mut answer = String::new();
     for line in lines {
         answer += &match connection.execute(line, &[]) {
-            Ok(result) => format!("{:?}\n", result.rows.iter().map(|r| &r.values).collect::<Vec<_>>()),
+            Ok(result) => format!(
+                "{:?}\n",
+                result.rows.iter().map(|r| &r.values).collect::<Vec<_>>()
+            ),
             Err(error) => format!("{error:?}\n"),
         };
     }
@@ -70,7 +77,11 @@ fn values() -> String {
     let result = sqlite3::Connection::open_default()
         .and_then(|c| c.execute("SELECT ?1 AS a, ?2 AS b, ?3 AS c, ?4 AS d, ?5 AS e", &sent));
     match result {
-        Ok(result) => format!("{:?} {:?}", result.columns, result.rows.first().map(|r| &r.values)),
+        Ok(result) => format!(
+            "{:?} {:?}",
+            result.columns,
+            result.rows.first().map(|r| &r.values)
+        ),
         Err(error) => format!("{error:?}"),
     }
 }

@@ -40,7 +40,9 @@ fn trouble(request: Request) -> impl IntoResponse {
             Ok(_) => "readable".to_owned(),
             Err(_) => "none".to_owned(),
         },
-        "/environment" => std::env::vars().map(|(k, v)| format!("{k}={v}\n")).collect(),
+        "/environment" => std::env::vars()
+            .map(|(k, v)| format!("{k}={v}\n"))
+            .collect(),
         _ => "fine".to_owned(),
     };
     Response::new(200, text)
@@ -52,7 +54,9 @@ fn burn(time: Duration) -> String {
     let mut x = 1u64;
     while start.elapsed() < time {
         for _ in 0..20_000 {
-            x = black_box(x).wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            x = black_box(x)
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
         }
     }
     x.to_string()

@@ -14,5 +14,8 @@ fn count(request: Request) -> Result<impl IntoResponse, Box<dyn std::error::Erro
     let visits = seen.and_then(|n| n.parse::<u64>().ok()).unwrap_or(0) + 1;
     store.set(page, visits.to_string().as_bytes())?;
     let greeting = variables::get("greeting")?;
-    Ok(Response::new(200, format!("{greeting}: visit {visits} to {page}\n")))
+    Ok(Response::new(
+        200,
+        format!("{greeting}: visit {visits} to {page}\n"),
+    ))
 }
