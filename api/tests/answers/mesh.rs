@@ -140,7 +140,7 @@ impl Mesh {
                     prices: Box::new(Rules),
                     clock: Box::new(time::now),
                     fail: Box::new(|_, _| {}),
-                    wrote: Cell::new(false),
+                    news: Cell::new(false),
                 };
                 let request = Request::new("order", request);
                 let context = request.context().clone();
