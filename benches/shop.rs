@@ -7,6 +7,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "a benchmark that cannot measure has to stop"
 )]
 
@@ -231,7 +232,11 @@ fn requests() {
         let _ = shop.gateway().get("/product/COF-001").send().expect(200);
     });
     run("PUT /cart/items/{sku}", 1500, &|client, n| {
-        let sku = if n % 2 == 0 { "COF-001" } else { "TEA-002" };
+        let sku = if n.is_multiple_of(2) {
+            "COF-001"
+        } else {
+            "TEA-002"
+        };
         let _ = customers[client]
             .put_in_cart(sku, 1 + (n % 5) as u32)
             .expect(200);
@@ -288,7 +293,7 @@ fn filler(n: u32) -> product::domain::Product {
         "sku": format!("FIL-{n:06}"),
         "name": format!("Filler number {n}"),
         "description": "Something that fills the shelf.",
-        "category": if n % 2 == 0 { "filler" } else { "coffee" },
+        "category": if n.is_multiple_of(2) { "filler" } else { "coffee" },
         "image": "/shop/images/filler.svg",
         "price": {"amount": 100 + n, "currency": "EUR"},
     }))

@@ -1,5 +1,11 @@
 //! Bad input gets a problem document with the right status, and nothing changes.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a fixture that fails is to fail the test that uses it"
+)]
+
 mod customer;
 
 use customer::{Customer, Operator, address, card, key};

@@ -1,7 +1,10 @@
 //! A customer and an operator, who know the shop by HTTP alone.
 #![allow(
     dead_code,
-    reason = "each test file includes this module and uses the part it needs"
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "each test file includes this module and uses the part it needs; a fixture that fails is to fail the test"
 )]
 
 use std::time::Duration;

@@ -1,6 +1,12 @@
 //! The journey: register, browse, fill a cart, order, pay, track the parcel, read the notification; and what each step
 //! leaves behind, in the stock, the processor's ledger, the carrier's book, the inbox and the order's timeline.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a fixture that fails is to fail the test that uses it"
+)]
+
 mod customer;
 
 use customer::{Customer, Operator, items, text};

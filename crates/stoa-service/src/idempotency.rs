@@ -247,6 +247,10 @@ fn millis(duration: Duration) -> i64 {
 }
 
 #[cfg(all(test, feature = "testing"))]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a fixture that fails is to fail the test that uses it"
+)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -221,6 +221,10 @@ fn after(duration: Duration) -> Millis {
 }
 
 #[cfg(all(test, feature = "testing"))]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a fixture that fails is to fail the test that uses it"
+)]
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicBool, Ordering};

@@ -335,6 +335,10 @@ impl Schema {
 }
 
 #[cfg(all(test, feature = "testing"))]
+#[expect(
+    clippy::indexing_slicing,
+    reason = "a fixture that fails is to fail the test that uses it"
+)]
 mod tests {
     use super::*;
     use crate::testing::Sqlite;

@@ -240,6 +240,10 @@ impl JwtVerifier for Es256Verifier {
 }
 
 #[cfg(all(test, feature = "testing"))]
+#[expect(
+    clippy::unwrap_used,
+    reason = "a fixture that fails is to fail the test that uses it"
+)]
 mod tests {
     use base64::Engine as _;
     use base64::engine::general_purpose::URL_SAFE_NO_PAD;
