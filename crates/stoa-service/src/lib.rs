@@ -1,7 +1,7 @@
 //! What every service of stoa shares, so that a service's own crate holds only what is its own.
 //!
 //! A service is a table of [`route::Route`]s over an application type of its own. The same code runs natively in tests
-//! and as a component: only [`component`] (wasm) and [`testing`] (native, feature `testing`) know where they are.
+//! and as a component: only `component` (wasm) and `testing` (native, feature `testing`) know where they are.
 //!
 //! | module | what |
 //! |---|---|

@@ -44,17 +44,17 @@ pub fn write(level: Level, context: &Context, msg: &str, fields: Value) {
     println!("{}", Value::Object(line));
 }
 
-/// [`write`] at [`Level::Info`].
+/// [`write()`] at [`Level::Info`].
 pub fn info(context: &Context, msg: &str, fields: Value) {
     write(Level::Info, context, msg, fields);
 }
 
-/// [`write`] at [`Level::Warn`].
+/// [`write()`] at [`Level::Warn`].
 pub fn warn(context: &Context, msg: &str, fields: Value) {
     write(Level::Warn, context, msg, fields);
 }
 
-/// [`write`] at [`Level::Error`].
+/// [`write()`] at [`Level::Error`].
 pub fn error(context: &Context, msg: &str, fields: Value) {
     write(Level::Error, context, msg, fields);
 }
