@@ -1,7 +1,7 @@
 # Everything one does with stoa. `make` alone lists it; what takes more than a line is in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm build up test check bench soak clean
+.PHONY: help setup wasm build up test-build test check bench soak clean
 
 # What `make up` passes on: make up ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
@@ -15,23 +15,27 @@ setup: ## find what building needs, and install what is missing
 wasm: setup ## build the components (and the guests the runtime is tested with)
 	@scripts/wasm
 
-# The whole workspace is named, so that this and the tests share one build of wasmtime: features follow what is named.
-build: setup ## build the program that runs them, target/native/stoa
-	@cargo build --profile native --workspace --bin stoa --locked
+build: setup ## build the program that runs them, target/release/stoa
+	@cargo build --release --package stoa --locked
 
 up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS="--help" tells more)
-	@target/native/stoa up $(ARGS)
+	@target/release/stoa up $(ARGS)
 
-test: wasm build ## run every test
+# The same program, not optimised as a whole: built in a quarter of the time. The whole workspace is named, so that it and
+# the tests share one build of wasmtime (features follow what is named).
+test-build: setup
+	@cargo build --profile native --workspace --bin stoa --locked
+
+test: wasm test-build ## run every test
 	cargo test --profile native --workspace --locked
 
 check: setup ## format, lints, documentation, manifests: all that needs no run
 	@scripts/check
 
 bench: wasm build ## measure; docs/benchmarks.md says what came out
-	cargo bench --profile native --locked -p stoa-runtime -p benches
+	cargo bench --profile native --workspace --locked --bench hello --bench shop
 
-soak: wasm build ## the tests that take long
+soak: wasm test-build ## the tests that take long
 	cargo test --profile native --workspace --locked -- --ignored
 
 clean: ## remove all that was built; the shop's data in .stoa/ stays

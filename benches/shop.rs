@@ -1,8 +1,8 @@
-//! What the whole shop costs, measured at a process of its own (`stoa up`), so that the load's own CPU does not count:
-//! user and system time from `/proc/<pid>/stat`, memory from `/proc/<pid>/status`.
+//! What the whole shop costs, measured at a process of its own, the program as shipped, so that the load's own CPU does
+//! not count.
 //!
-//! `make bench` runs it; docs/benchmarks.md keeps what came out and says how to read it. An argument picks benchmarks
-//! by name: `cargo bench --profile native -p benches -- order`.
+//! `make bench` runs it; docs/benchmarks.md keeps what came out and says how to read it. An argument picks some by name:
+//! size, start, request, catalogue.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -13,6 +13,7 @@
 
 #[path = "../tests/customer.rs"]
 mod customer;
+mod process;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -48,34 +49,11 @@ fn main() {
 }
 
 fn shop() -> Shop {
-    Shop::start(ShopOptions::default().timers(false))
-}
-
-/// CPU seconds that the process has used, all its threads together.
-fn cpu(pid: u32) -> f64 {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The second field is the program's name in parentheses, which may hold blanks.
-    let fields: Vec<&str> = stat
-        .rsplit_once(')')
-        .unwrap()
-        .1
-        .split_whitespace()
-        .collect();
-    let ticks: f64 = fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap();
-    ticks / 100.0 // USER_HZ is 100 on Linux x86-64
-}
-
-/// A line of `/proc/<pid>/status` in MiB.
-fn memory(pid: u32, line: &str) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
-    let kib = status.lines().find_map(|l| l.strip_prefix(line)).unwrap();
-    kib.trim_start_matches(':')
-        .trim()
-        .trim_end_matches(" kB")
-        .trim()
-        .parse::<f64>()
-        .unwrap()
-        / 1024.0
+    Shop::start(ShopOptions {
+        program: Some(process::shipped()),
+        timers: false,
+        ..ShopOptions::default()
+    })
 }
 
 struct Measured {
@@ -88,7 +66,7 @@ struct Measured {
 /// Sends `count` requests from [`CLIENTS`] threads; each request is numbered and has to succeed.
 fn measure(shop: &Shop, count: usize, send: &(dyn Fn(usize, usize) + Sync)) -> Measured {
     let next = AtomicUsize::new(0);
-    let (before, start) = (cpu(shop.pid()), Instant::now());
+    let (before, start) = (process::cpu(shop.pid()), Instant::now());
     let mut took: Vec<Duration> = std::thread::scope(|scope| {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|client| {
@@ -112,12 +90,12 @@ fn measure(shop: &Shop, count: usize, send: &(dyn Fn(usize, usize) + Sync)) -> M
             .flat_map(|c| c.join().unwrap())
             .collect()
     });
-    let (elapsed, used) = (start.elapsed().as_secs_f64(), cpu(shop.pid()) - before);
+    let (elapsed, used) = (start.elapsed(), process::cpu(shop.pid()) - before);
     took.sort();
     let at = |part: f64| took[((took.len() - 1) as f64 * part) as usize].as_secs_f64() * 1000.0;
     Measured {
-        cpu_micros: used * 1e6 / count as f64,
-        rate: count as f64 / elapsed,
+        cpu_micros: used.as_secs_f64() * 1e6 / count as f64,
+        rate: count as f64 / elapsed.as_secs_f64(),
         median_millis: at(0.5),
         p99_millis: at(0.99),
     }
@@ -178,19 +156,18 @@ fn start_once(state: &Path, cache: &Path) -> f64 {
         .local_addr()
         .unwrap();
     let start = Instant::now();
-    let mut child =
-        std::process::Command::new(stoa_testkit::workspace().join("target/native/stoa"))
-            .args(["up", "--no-timers", "--listen", &address.to_string()])
-            .arg("--manifest")
-            .arg(stoa_testkit::workspace().join("spin.toml"))
-            .arg("--state-dir")
-            .arg(state)
-            .arg("--cache-dir")
-            .arg(cache)
-            .stdout(std::process::Stdio::null())
-            .stderr(std::process::Stdio::null())
-            .spawn()
-            .unwrap();
+    let mut child = std::process::Command::new(process::shipped())
+        .args(["up", "--no-timers", "--listen", &address.to_string()])
+        .arg("--manifest")
+        .arg(stoa_testkit::workspace().join("spin.toml"))
+        .arg("--state-dir")
+        .arg(state)
+        .arg("--cache-dir")
+        .arg(cache)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
     let client = stoa_testkit::Client::new(format!("http://{address}"));
     let millis = loop {
         match client.get("/product").try_send() {
@@ -216,7 +193,7 @@ fn requests() {
     let customers: Vec<_> = (0..CLIENTS)
         .map(|n| Customer::register(&shop, &format!("c{n}")))
         .collect();
-    let idle = memory(shop.pid(), "VmRSS");
+    let idle = process::resident(shop.pid());
     header();
     let run = |name: &str, count: usize, send: &(dyn Fn(usize, usize) + Sync)| {
         measure(&shop, count / 10 + CLIENTS, send);
@@ -249,9 +226,9 @@ fn requests() {
         let _ = customers[client].post("/order", &key(), &body).expect(201);
     });
     println!(
-        "\nResident memory: {idle:.0} MiB idle, {:.0} MiB after the load, {:.0} MiB at its peak.",
-        memory(shop.pid(), "VmRSS"),
-        memory(shop.pid(), "VmHWM")
+        "\nResident memory: {idle} MiB before the load, {} MiB after it, {} MiB at its peak.",
+        process::resident(shop.pid()),
+        process::resident_at_its_peak(shop.pid())
     );
 }
 

@@ -14,7 +14,7 @@ use crate::config::AppOptions;
 use crate::database::Databases;
 use crate::load::{self, LoadError, LoadedComponent};
 use crate::outbound::Client;
-use crate::problem::Problem;
+use crate::problem::{Asked, Problem};
 use crate::request::{Job, run};
 use crate::routes::{Match, Router};
 use crate::runtime::{Admission, Shared};
@@ -91,6 +91,7 @@ impl LoadedApp {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
+        let asked = Asked::of(&request);
         let (mut parts, body) = request.into_parts();
         let Some(found) = self.router.find(parts.uri.path()) else {
             let mut response = Response::new(empty());
@@ -98,7 +99,7 @@ impl LoadedApp {
             return response;
         };
         let Some(component) = self.components.get(&found.route.component) else {
-            return Problem::Failed.response();
+            return Problem::Failed.response(&asked);
         };
         let mut headers = std::mem::take(&mut parts.headers);
         tell_route(&mut headers, &parts.uri, &found, client);
@@ -140,7 +141,7 @@ impl LoadedApp {
     {
         let Some(admission) = self.shared.admit() else {
             tracing::warn!(component = %component.id, "request refused: as many run as may");
-            return Problem::Busy.response();
+            return Problem::Busy.response(&Asked::of(&request));
         };
         self.start(component, request, 0, Some(admission)).await
     }
@@ -174,17 +175,18 @@ impl LoadedApp {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
+        let asked = Asked::of(&request);
         let (parts, body) = request.into_parts();
         let host = parts.headers.get(header::HOST);
         let named = host.is_some_and(|host| host.to_str().is_ok());
         if parts.uri.authority().is_none() && !named {
-            return Problem::BadRequest.response();
+            return Problem::BadRequest.response(&asked);
         }
         let limit = self.shared.limits.max_request_body;
         let exceeded = Exceeded::default();
         let size = body.size_hint();
         if size.lower() > limit {
-            return Problem::BodyTooLarge.response();
+            return Problem::BodyTooLarge.response(&asked);
         }
         let body = if body.is_end_stream() {
             empty()
@@ -199,12 +201,13 @@ impl LoadedApp {
             app: Arc::clone(self),
             component,
             request: Request::from_parts(parts, body),
+            asked: asked.clone(),
             depth,
             admission,
         })
         .await;
         if exceeded.get() {
-            return Problem::BodyTooLarge.response();
+            return Problem::BodyTooLarge.response(&asked);
         }
         response
     }

@@ -1,8 +1,37 @@
 //! The answers that come from the runtime itself and not from a guest (RFC 9457, no internals).
-use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
+use serde_json::json;
+use uuid::Uuid;
 
 use crate::body::{Body, full};
+
+/// A longer `x-request-id` is not repeated.
+const LONGEST_ID: usize = 128;
+
+/// What a problem document tells of the request it answers. Cheap to make: nearly all are dropped unused.
+#[derive(Clone, Debug)]
+pub(crate) struct Asked {
+    uri: Uri,
+    request_id: Option<HeaderValue>,
+}
+
+impl Asked {
+    pub(crate) fn of<B>(request: &Request<B>) -> Self {
+        Self {
+            uri: request.uri().clone(),
+            request_id: request.headers().get("x-request-id").cloned(),
+        }
+    }
+
+    /// The `x-request-id` that came with the request, or else a new one: ask once, and use it in log and answer alike.
+    pub(crate) fn request_id(&self) -> String {
+        let given = self.request_id.as_ref().and_then(|id| id.to_str().ok());
+        match given.filter(|id| !id.is_empty() && id.len() <= LONGEST_ID) {
+            Some(id) => id.to_owned(),
+            None => Uuid::now_v7().to_string(),
+        }
+    }
+}
 
 /// A reason why the runtime answers in a guest's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,13 +93,23 @@ impl Problem {
         }
     }
 
-    pub(crate) fn response(self) -> Response<Body> {
+    pub(crate) fn response(self, asked: &Asked) -> Response<Body> {
+        self.response_as(asked, &asked.request_id())
+    }
+
+    /// As [`response`](Self::response), where the log names the request by this id too.
+    pub(crate) fn response_as(self, asked: &Asked, request_id: &str) -> Response<Body> {
         let (status, code, title, detail) = self.parts();
-        let body = format!(
-            r#"{{"type":"about:blank","title":"{title}","status":{},"detail":"{detail}","code":"{code}"}}"#,
-            status.as_u16()
-        );
-        let mut response = Response::new(full(Bytes::from(body)));
+        let body = json!({
+            "type": "about:blank",
+            "title": title,
+            "status": status.as_u16(),
+            "detail": detail,
+            "instance": asked.uri.path(),
+            "code": code,
+            "request_id": request_id,
+        });
+        let mut response = Response::new(full(body.to_string()));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(

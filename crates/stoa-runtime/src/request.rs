@@ -18,7 +18,7 @@ use crate::app::LoadedApp;
 use crate::body::{Body, settle};
 use crate::host::HostState;
 use crate::load::LoadedComponent;
-use crate::problem::Problem;
+use crate::problem::{Asked, Problem};
 use crate::runtime::Admission;
 
 /// A request and who is to answer it.
@@ -26,6 +26,8 @@ pub(crate) struct Job {
     pub(crate) app: Arc<LoadedApp>,
     pub(crate) component: Arc<LoadedComponent>,
     pub(crate) request: Request<Body>,
+    /// For the answer where the guest gives none.
+    pub(crate) asked: Asked,
     /// How many in-process calls led here.
     pub(crate) depth: u32,
     /// Held until the guest has returned.
@@ -36,7 +38,12 @@ type Answer = Result<Response<Body>, ErrorCode>;
 
 /// Runs a fresh instance until it has answered.
 pub(crate) async fn run(job: Job) -> Response<Body> {
-    let component = Arc::clone(&job.component);
+    let (component, asked) = (Arc::clone(&job.component), job.asked.clone());
+    let failed = |reason: &dyn fmt::Display| {
+        let request_id = asked.request_id();
+        tracing::error!(component = %component.id, %reason, request_id, "component failed");
+        Problem::Failed.response_as(&asked, &request_id)
+    };
     let (sender, mut answer) = oneshot::channel();
     let mut guest = Guest(Some(Box::pin(drive(job, sender))));
     let mut outcome = None;
@@ -52,15 +59,9 @@ pub(crate) async fn run(job: Job) -> Response<Body> {
     match (answer, outcome) {
         (Ok(Ok(response)), Some(_)) => response.map(settle),
         (Ok(Ok(response)), None) => response,
-        (Ok(Err(code)), _) => {
-            tracing::error!(component = %component.id, reason = ?code, "component answered with an error");
-            Problem::Failed.response()
-        }
-        (Err(_), Some(Err(problem))) => problem.response(),
-        (Err(_), _) => {
-            tracing::error!(component = %component.id, reason = "it returned without an answer", "component failed");
-            Problem::Failed.response()
-        }
+        (Ok(Err(code)), _) => failed(&format_args!("it answered with an error: {code:?}")),
+        (Err(_), Some(Err(response))) => response,
+        (Err(_), _) => failed(&"it returned without an answer"),
     }
 }
 
@@ -68,7 +69,7 @@ pub(crate) async fn run(job: Job) -> Response<Body> {
 struct Guest(Option<Pin<Box<dyn Future<Output = End> + Send>>>);
 
 /// How a guest ended: well, or with what the client is to be told.
-type End = Result<(), Problem>;
+type End = Result<(), Response<Body>>;
 
 impl Guest {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<End> {
@@ -114,9 +115,9 @@ async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
         Some(Err(error)) => Failure::of(&error, store.data().memory.refused),
         None => Failure::TimedOut(limit),
     };
-    let (id, reason) = (&component.id, &failure);
-    tracing::error!(component = %id, %reason, "component failed");
-    Err(failure.problem())
+    let (id, reason, request_id) = (&component.id, &failure, job.asked.request_id());
+    tracing::error!(component = %id, %reason, request_id, "component failed");
+    Err(failure.problem().response_as(&job.asked, &request_id))
 }
 
 async fn call(

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::LoadedApp;
-use crate::problem::Problem;
+use crate::problem::{Asked, Problem};
 
 /// How long a client may take for the head of a request, idle time between two requests included.
 const HEAD: Duration = Duration::from_secs(60);
@@ -106,7 +106,7 @@ async fn connection(
             .is_some_and(|exposed| !exposed(request.method(), request.uri().path()));
         async move {
             let response = if hidden {
-                Problem::NotFound.response()
+                Problem::NotFound.response(&Asked::of(&request))
             } else {
                 app.handle_from(request, client).await
             };

@@ -80,7 +80,7 @@ fn a_damaged_or_foreign_file_is_compiled_again() {
 
     // Something else altogether, without a digest.
     put(&code, b"\x7fELF and so on");
-    fs::remove_file(code.with_extension("sha256")).unwrap();
+    fs::remove_file(code.with_extension("blake3")).unwrap();
     answers(cache);
     assert_eq!(fs::read(&code).unwrap(), sound);
 }

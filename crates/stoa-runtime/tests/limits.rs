@@ -2,7 +2,8 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::Method;
+use http::{Method, Request};
+use http_body_util::BodyExt;
 
 use crate::support::{Answer, Running, Setup, until};
 
@@ -32,15 +33,46 @@ fn setup() -> Setup {
 fn is_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.headers["content-type"], "application/problem+json");
-    assert!(
-        answer.text().contains(&format!(r#""code":"{code}""#)),
-        "{}",
-        answer.text()
+    let problem: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    assert_eq!(
+        (&problem["status"], &problem["code"]),
+        (&status.into(), &code.into()),
+        "{problem}"
     );
-    assert!(
-        answer.text().contains(&format!(r#""status":{status}"#)),
-        "{}",
-        answer.text()
+    for member in ["type", "title", "detail", "instance", "request_id"] {
+        assert!(problem[member].is_string(), "{member} in {problem}");
+    }
+}
+
+#[test]
+fn a_problem_names_the_path_and_the_request() {
+    let app = setup().start();
+    let ask = |id: &str| {
+        let request = Request::get("/trap?secret=1")
+            .header("host", "here")
+            .header("x-request-id", id);
+        let request = request.body(stoa_runtime::body::empty()).unwrap();
+        let body = app.wait(async {
+            app.app
+                .handle(request)
+                .await
+                .collect()
+                .await
+                .unwrap()
+                .to_bytes()
+        });
+        serde_json::from_slice::<serde_json::Value>(&body).unwrap()
+    };
+    let problem = ask("abc-1");
+    assert_eq!(
+        (&problem["instance"], &problem["request_id"]),
+        (&"/trap".into(), &"abc-1".into())
+    );
+    let made = ask(&"x".repeat(200));
+    assert_eq!(
+        made["request_id"].as_str().map(str::len),
+        Some(36),
+        "{made}"
     );
 }
 

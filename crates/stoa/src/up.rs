@@ -36,7 +36,6 @@ const GRACE: Duration = Duration::from_secs(10);
 pub(crate) fn run(arguments: &UpArgs) -> Result<(), Failure> {
     log::start(arguments.log, &arguments.log_level)?;
     let app = check::load(&arguments.app)?;
-    let api = check::api(&arguments.app)?.map(Arc::new);
     built(&app)?;
     let state = StateDir::hold(&arguments.state_dir)?;
     // Before anything is compiled: a taken port is known at once, and who connects early waits instead of failing.
@@ -48,7 +47,6 @@ pub(crate) fn run(arguments: &UpArgs) -> Result<(), Failure> {
         Started {
             arguments,
             app,
-            api,
             state,
             gateway,
             operator,
@@ -64,7 +62,6 @@ pub(crate) fn run(arguments: &UpArgs) -> Result<(), Failure> {
 struct Started<'a> {
     arguments: &'a UpArgs,
     app: App,
-    api: Option<Arc<Api>>,
     state: StateDir,
     gateway: TcpListener,
     operator: TcpListener,
@@ -75,6 +72,8 @@ impl Started<'_> {
         let mut signals = Signals::listen()?;
         let (manifest, config) = (self.app.clone(), config(self.arguments));
         let loading = tokio::task::spawn_blocking(move || load(&manifest, config));
+        // Read meanwhile: a long document takes a good part of a warm start.
+        let api: Option<Arc<Api>> = check::api(&self.arguments.app)?.map(Arc::new);
         let app = tokio::select! {
             // Compiling cannot be cut short, but nobody has to wait for it.
             () = signals.stop() => return Ok(()),
@@ -90,21 +89,18 @@ impl Started<'_> {
             manifest: self.arguments.app.manifest.clone(),
         };
         let (stop, stopping) = watch::channel(());
-        let wanted = self
-            .api
+        let wanted = api
             .iter()
             .filter(|_| !self.arguments.no_timers)
             .flat_map(|api| api.timers.iter().cloned());
         let timers = timers::start(wanted, &self.app, &app, &stopping);
-        let exposed = self
-            .api
+        let exposed = api
             .clone()
             .map(|api| -> Filter { Arc::new(move |method, path| api.exposes(method, path)) });
         let public = serve(self.gateway, &app, exposed, &stopping)?;
         let all = serve(self.operator, &app, None, &stopping)?;
         self.state.announce(&run)?;
-        let first = self
-            .api
+        let first = api
             .as_deref()
             .map_or_else(|| first_route(&self.app), |api| api.first_get.clone());
         check::print(&greeting(
