@@ -80,6 +80,8 @@ mod tests {
         for (method, path, problem) in [
             ("GET", "/items/A", problem(404, "not_found")),
             ("GET", "/items/A", problem(504, "request_timeout")),
+            // What the runtime says of a request that names no host.
+            ("GET", "/items/A", problem(400, "bad_request")),
             ("DELETE", "/items", problem(405, "method_not_allowed")),
             ("GET", "/pim/products/A", problem(404, "not_found")),
         ] {
