@@ -1,9 +1,5 @@
 //! The component as it is built, with `pricing` composed into it, over HTTP, beside neighbours that the test plays.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test cannot read fails it")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

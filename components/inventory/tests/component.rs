@@ -1,9 +1,4 @@
 //! The component as it is built, over HTTP.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
-)]
 
 use std::time::Duration;
 

@@ -1,10 +1,6 @@
 //! The component as it is built, inside of cart: what crosses the interface is what the rules say.
 #![cfg(not(target_family = "wasm"))]
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
-)]
+#![expect(clippy::unwrap_used, reason = "what a test cannot read fails it")]
 
 use pricing::rules::{self, Line, MAX_AMOUNT, Money};
 use serde_json::{Value, json};

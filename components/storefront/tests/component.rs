@@ -1,5 +1,4 @@
 //! The component as it is built, over HTTP, beside a product service that the test plays.
-#![expect(clippy::unwrap_used, reason = "what a test cannot read fails it")]
 
 use serde_json::json;
 use stoa_testkit::{Answer, Play, REQUEST_ID, Shop, ShopOptions, Stub, TRACE_ID, at_once, nobody};

@@ -1,9 +1,4 @@
 //! The component as it is built, over HTTP.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
-)]
 
 use serde_json::{Value, json};
 use stoa_testkit::{Answer, REQUEST_ID, Shop, ShopOptions, TRACE_ID, at_once};
