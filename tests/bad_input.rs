@@ -38,7 +38,7 @@ fn problem(answer: &Answer, status: u16) {
 
 #[test]
 fn bad_orders_change_nothing() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
     let before = operator.stock(SKU);
     let good = json!({"shipping_address": address(), "payment": card("tok_visa"), "items": [{"sku": SKU, "quantity": 1}]});
@@ -112,7 +112,7 @@ fn bad_orders_change_nothing() {
 
 #[test]
 fn an_unknown_currency_or_a_negative_amount_is_no_payment() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     let operator = Operator::of(&shop);
     for amount in [
         json!({"amount": 100, "currency": "XXQ"}),
@@ -136,7 +136,7 @@ fn an_unknown_currency_or_a_negative_amount_is_no_payment() {
 #[test]
 fn only_a_good_token_opens_anything() {
     let signer = Issuer::new("unnamed", 1);
-    let shop = Shop::start(ShopOptions::default().variable("jwt_private_key", signer.pem()));
+    let shop = Shop::start(ShopOptions::checked().variable("jwt_private_key", signer.pem()));
     let customer = Customer::register(&shop, "ann");
     let user: Uuid = customer.user_id.parse().unwrap();
     let jwks = shop.gateway().get("/user/jwks").send().expect(200).json;
@@ -164,7 +164,7 @@ fn only_a_good_token_opens_anything() {
 
 #[test]
 fn another_users_order_does_not_exist() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     let (ann, eve) = (
         Customer::register(&shop, "ann"),
         Customer::register(&shop, "eve"),
@@ -187,7 +187,7 @@ fn another_users_order_does_not_exist() {
 
 #[test]
 fn a_wrong_password_and_an_unknown_address_look_alike() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     let ann = Customer::register(&shop, "ann");
     let log_in = |email: &str| {
         shop.gateway()
@@ -221,7 +221,7 @@ fn a_wrong_password_and_an_unknown_address_look_alike() {
 
 #[test]
 fn bad_queries_paths_and_methods_say_what_is_wrong() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     for (path, status) in [
         ("/product?limit=0", 400),
         ("/product?limit=101", 400),

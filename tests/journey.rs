@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use stoa_testkit::{Shop, ShopOptions};
 
 fn journey(timers: bool) {
-    let mut shop = Shop::start(ShopOptions::default().timers(timers));
+    let mut shop = Shop::start(ShopOptions::checked().timers(timers));
     let operator = Operator::of(&shop);
     let customer = Customer::register(&shop, "ann");
 
@@ -181,11 +181,7 @@ fn the_journey_needs_no_timer() {
 
 #[test]
 fn the_next_release_serves_product_v2() {
-    let options = ShopOptions {
-        manifest: stoa_testkit::workspace().join("spin.canary.toml"),
-        ..ShopOptions::default()
-    };
-    let shop = Shop::start(options);
+    let shop = Shop::start(ShopOptions::checked().canary());
     let page = shop.gateway().get("/product?q=tea").send().expect(200);
     assert_eq!(page.header("x-shop-version"), Some("v2"));
     for product in items(&page.json) {
@@ -195,7 +191,7 @@ fn the_next_release_serves_product_v2() {
 
 #[test]
 fn products_are_listed_while_the_pim_is_down() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     let operator = Operator::of(&shop);
     operator.script("pim", &json!({"mode": "error", "status": 503}));
     let one = shop.gateway().get("/product/COF-001").send().expect(200);
@@ -205,7 +201,7 @@ fn products_are_listed_while_the_pim_is_down() {
 
 #[test]
 fn nothing_from_inside_is_reachable_from_outside() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     for (method, path) in [
         ("GET", "/payments"),
         ("POST", "/payments"),

@@ -13,7 +13,7 @@ const SKU: &str = "KIT-004";
 
 #[test]
 fn twenty_submits_with_one_key_are_one_order_one_charge_and_twenty_equal_answers() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
     operator.set_stock(SKU, 50);
     operator.script("processor", &json!({"mode": "slow", "delay_ms": 300}));
@@ -39,7 +39,7 @@ fn twenty_submits_with_one_key_are_one_order_one_charge_and_twenty_equal_answers
 
 #[test]
 fn a_declined_card_leaves_nothing_reserved_and_nothing_charged() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
     let before = operator.stock(SKU);
     let key = key();
@@ -54,7 +54,7 @@ fn a_declined_card_leaves_nothing_reserved_and_nothing_charged() {
 
 #[test]
 fn a_failing_carrier_after_the_charge_means_a_refund_and_the_stock_back() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
     let before = operator.stock(SKU);
     operator.script("carrier", &json!({"mode": "error", "status": 503}));
@@ -75,7 +75,7 @@ fn a_failing_carrier_after_the_charge_means_a_refund_and_the_stock_back() {
 
 #[test]
 fn an_answer_lost_after_the_capture_is_looked_up_and_charged_once() {
-    let shop = Shop::start(ShopOptions::default().timers(false));
+    let shop = Shop::start(ShopOptions::checked().timers(false));
     let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
     operator.script(
         "processor",
@@ -99,7 +99,7 @@ fn an_answer_lost_after_the_capture_is_looked_up_and_charged_once() {
 
 #[test]
 fn a_processor_that_fails_is_no_decline() {
-    let shop = Shop::start(ShopOptions::default().timers(false));
+    let shop = Shop::start(ShopOptions::checked().timers(false));
     let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
     let answer = customer.order(&key(), SKU, 1, "tok_error").expect(503);
     assert!(answer.header("retry-after").is_some(), "{}", answer.text());
@@ -108,7 +108,7 @@ fn a_processor_that_fails_is_no_decline() {
 
 #[test]
 fn a_cancelled_order_is_refunded_and_restocked_once() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
     let before = operator.stock(SKU);
     let order = customer
@@ -132,7 +132,7 @@ fn a_cancelled_order_is_refunded_and_restocked_once() {
 
 #[test]
 fn an_item_without_a_price_is_refused_and_logged_with_sku_and_order() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
     let before = operator.stock("BOK-011");
     let answer = customer.order(&key(), "BOK-011", 1, "tok_visa").expect(422);
@@ -161,7 +161,7 @@ fn an_item_without_a_price_is_refused_and_logged_with_sku_and_order() {
 
 #[test]
 fn recovery_in_a_loop_never_touches_a_live_order() {
-    let shop = Shop::start(ShopOptions::default());
+    let shop = Shop::start(ShopOptions::checked());
     let operator = Operator::of(&shop);
     operator.set_stock(SKU, 50);
     operator.script("processor", &json!({"mode": "slow", "delay_ms": 1500}));
@@ -201,7 +201,7 @@ fn recovery_in_a_loop_never_touches_a_live_order() {
 
 #[test]
 fn an_order_cut_off_by_a_crash_comes_to_one_of_two_ends() {
-    let mut shop = Shop::start(ShopOptions::default().variable("order_lease_seconds", "31"));
+    let mut shop = Shop::start(ShopOptions::checked().variable("order_lease_seconds", "31"));
     let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
     operator.set_stock(SKU, 10);
     operator.script(

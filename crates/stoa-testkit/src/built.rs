@@ -1,7 +1,8 @@
 //! Whether what a test runs was built, and from the sources as they are now.
 //!
 //! cargo writes beside each result a list of the files it was made from (`NAME.d`); a result older than one of them is
-//! stale. A test never skips for that: it fails, and names the command.
+//! stale, and so is one whose list is gone, speaks of another result (the folder was copied) or names a file that is no
+//! more. A test never skips for that: it fails, and names the command.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -13,11 +14,24 @@ pub(crate) fn fault(file: &Path, command: &str) -> Option<String> {
     let Some(built) = modified(file) else {
         return Some(format!("{} is not built: run `{command}`", file.display()));
     };
-    let sources = std::fs::read_to_string(file.with_extension("d")).unwrap_or_default();
-    let newer =
-        sources_of(&sources).find(|source| modified(source).is_some_and(|at| at > built))?;
+    let list = std::fs::read_to_string(file.with_extension("d")).unwrap_or_default();
+    let (result, sources) = parse(&list);
+    let place = |path: &Path| std::fs::canonicalize(path).ok();
+    if place(&result) != place(file) {
+        return Some(format!(
+            "nothing beside {} says what it was made of: run `{command}`",
+            file.display()
+        ));
+    }
+    let newer = sources
+        .iter()
+        .find(|source| modified(source).is_none_or(|at| at > built))?;
+    let than = match newer.exists() {
+        true => "is older than",
+        false => "was made of a file that is gone,",
+    };
     Some(format!(
-        "{} is older than {}: run `{command}`",
+        "{} {than} {}: run `{command}`",
         file.display(),
         newer.display()
     ))
@@ -41,18 +55,12 @@ fn modified(file: &Path) -> Option<SystemTime> {
 }
 
 /// Reads `result: source source`, where a space in a name is written `\ `.
-fn sources_of(text: &str) -> impl Iterator<Item = PathBuf> {
-    let sources = text.split_once(": ").map_or("", |(_, sources)| sources);
-    let sources = sources
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .replace("\\ ", "\0");
-    let sources: Vec<_> = sources
-        .split_whitespace()
-        .map(|source| PathBuf::from(source.replace('\0', " ")))
-        .collect();
-    sources.into_iter()
+fn parse(list: &str) -> (PathBuf, Vec<PathBuf>) {
+    let first = list.lines().next().unwrap_or_default();
+    let first = first.replace("\\ ", "\0");
+    let (result, sources) = first.split_once(": ").unwrap_or_default();
+    let path = |text: &str| PathBuf::from(text.replace('\0', " "));
+    (path(result), sources.split_whitespace().map(path).collect())
 }
 
 #[cfg(test)]
@@ -60,45 +68,47 @@ mod tests {
     use std::fs::{File, FileTimes};
     use std::time::{Duration, SystemTime};
 
-    use super::{fault, sources_of};
+    use super::{fault, parse};
 
     #[test]
     fn reads_the_list_of_sources_that_cargo_writes() {
-        let sources: Vec<_> = sources_of("/t/a.wasm: /s/lib.rs /s/my\\ file.rs\n").collect();
+        let (result, sources) = parse("/t/my\\ a.wasm: /s/lib.rs /s/my\\ file.rs\n");
+        assert_eq!(result, std::path::Path::new("/t/my a.wasm"));
         assert_eq!(
             sources,
             ["/s/lib.rs", "/s/my file.rs"].map(std::path::PathBuf::from)
         );
-        assert_eq!(sources_of("").count(), 0);
+        assert_eq!(parse(""), Default::default());
     }
 
     #[test]
     fn a_missing_or_stale_result_is_a_fault_that_names_the_command() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        assert!(
-            fault(&at("a.wasm"), "make wasm")
-                .unwrap()
-                .ends_with("is not built: run `make wasm`")
-        );
+        let found = || fault(&at("a.wasm"), "make wasm").unwrap_or_default();
+        assert!(found().ends_with("is not built: run `make wasm`"));
         let make = |name: &str, seconds| {
             let file = File::create(at(name)).unwrap();
             let when = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
             file.set_times(FileTimes::new().set_modified(when)).unwrap();
         };
+        let list = |result: &str| {
+            let list = format!("{}: {}\n", at(result).display(), at("lib.rs").display());
+            std::fs::write(at("a.d"), list).unwrap();
+        };
         make("a.wasm", 10);
         make("lib.rs", 9);
-        std::fs::write(
-            at("a.d"),
-            format!("{}: {}\n", at("a.wasm").display(), at("lib.rs").display()),
-        )
-        .unwrap();
-        assert_eq!(fault(&at("a.wasm"), "make wasm"), None);
-        make("lib.rs", 11);
+        assert!(found().contains("says what it was made of: run"), "no list");
+        list("b.wasm");
         assert!(
-            fault(&at("a.wasm"), "make wasm")
-                .unwrap()
-                .contains("is older than")
+            found().contains("says what it was made of: run"),
+            "another's list"
         );
+        list("a.wasm");
+        assert_eq!(found(), "");
+        make("lib.rs", 11);
+        assert!(found().contains("is older than"));
+        std::fs::remove_file(at("lib.rs")).unwrap();
+        assert!(found().contains("is gone"));
     }
 }

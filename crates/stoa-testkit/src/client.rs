@@ -8,19 +8,25 @@ use serde_json::Value;
 /// Longer than any limit of the server, so that the server's own answer to a slow request is seen.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
+/// What is wrong with an answer to a method and a path with its query. See [`crate::contract()`].
+pub type Check = fn(&str, &str, &Answer) -> Result<(), String>;
+
 /// Talks to one base address. Cheap to clone; clones share connections and may be used from many threads.
 #[derive(Debug, Clone)]
 pub struct Client {
     base: String,
     agent: ureq::Agent,
+    check: Option<Check>,
 }
 
 /// A request being put together.
 #[derive(Debug, Clone)]
 pub struct Request {
     agent: ureq::Agent,
+    check: Option<Check>,
     method: String,
-    url: String,
+    base: String,
+    path: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
@@ -51,6 +57,16 @@ impl Client {
         Self {
             base: base.into(),
             agent: config.new_agent(),
+            check: None,
+        }
+    }
+
+    /// With every answer checked: one that does not pass panics.
+    #[must_use]
+    pub fn checked_by(self, check: Check) -> Self {
+        Self {
+            check: Some(check),
+            ..self
         }
     }
 
@@ -63,8 +79,10 @@ impl Client {
     pub fn request(&self, method: &str, path: &str) -> Request {
         Request {
             agent: self.agent.clone(),
+            check: self.check,
             method: method.to_owned(),
-            url: format!("{}{path}", self.base),
+            base: self.base.clone(),
+            path: path.to_owned(),
             headers: Vec::new(),
             body: Vec::new(),
         }
@@ -128,9 +146,12 @@ impl Request {
     ///
     /// # Errors
     /// What went wrong, if no whole answer came.
+    #[track_caller]
     pub fn try_send(self) -> Result<Answer, ureq::Error> {
         let method = Method::from_bytes(self.method.as_bytes()).map_err(http::Error::from)?;
-        let mut builder = http::Request::builder().method(method).uri(&self.url);
+        let mut builder = http::Request::builder()
+            .method(method)
+            .uri(format!("{}{}", self.base, self.path));
         for (name, value) in &self.headers {
             builder = builder.header(name, value);
         }
@@ -145,18 +166,25 @@ impl Request {
             .limit(u64::MAX)
             .read_to_vec()?;
         let json = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Ok(Answer {
+        let answer = Answer {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body,
             json,
-        })
+        };
+        if let Some(Err(fault)) = self
+            .check
+            .map(|check| check(&self.method, &self.path, &answer))
+        {
+            panic!("not as documented: {fault}");
+        }
+        Ok(answer)
     }
 
     /// Sends it and reads the whole answer; panics if none came.
     #[track_caller]
     pub fn send(self) -> Answer {
-        let what = format!("{} {}", self.method, self.url);
+        let what = format!("{} {}{}", self.method, self.base, self.path);
         match self.try_send() {
             Ok(answer) => answer,
             Err(error) => panic!("{what}: {error}"),

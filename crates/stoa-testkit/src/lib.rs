@@ -1,8 +1,9 @@
 //! For tests of a whole application: starts `stoa up` as a process of its own, talks HTTP to it, stops or kills it,
 //! and starts it again on the same data.
 //!
-//! [`Shop`] is the process (`shop.rs`), [`Client`] talks to it (`client.rs`), [`wait_until`] waits for what happens
-//! later (`wait.rs`). Nothing is built here: `built.rs` fails a test whose .wasm is missing or older than its sources.
+//! [`Shop`] is the process (`shop.rs`), [`Client`] talks to it (`client.rs`) and holds its answers against the OpenAPI
+//! documents (`contract.rs`), [`Stub`] takes the place of a neighbour (`stub.rs`), `trace.rs` knows the headers that travel, [`wait_until`] waits for what happens
+//! later and [`at_once`] does things together (`wait.rs`). Nothing is built here: `built.rs` fails a test whose .wasm is missing or older than its sources.
 #![expect(
     clippy::panic,
     reason = "a fixture that fails is to fail the test that uses it"
@@ -11,12 +12,18 @@
 
 mod built;
 mod client;
+mod contract;
 mod shop;
+mod stub;
+mod trace;
 mod wait;
 
-pub use client::{Answer, Client, Request};
+pub use client::{Answer, Check, Client, Request};
+pub use contract::contract;
 pub use shop::{Shop, ShopOptions};
-pub use wait::{wait_for, wait_until};
+pub use stub::{Play, Seen, Stub, nobody};
+pub use trace::{REQUEST_ID, TRACE_ID};
+pub use wait::{at_once, wait_for, wait_until};
 
 /// The root of the workspace.
 pub fn workspace() -> std::path::PathBuf {

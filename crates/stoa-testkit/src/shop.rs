@@ -10,7 +10,8 @@ use serde_json::Value;
 use stoa_manifest::LoadOptions;
 use tempfile::TempDir;
 
-use crate::client::Client;
+use crate::client::{Check, Client};
+use crate::contract::contract;
 use crate::wait::{wait_for, wait_until};
 use crate::{built, workspace};
 
@@ -18,6 +19,8 @@ use crate::{built, workspace};
 const START: Duration = Duration::from_secs(180);
 /// Above the bound that `stoa up` sets itself.
 const STOP: Duration = Duration::from_secs(30);
+/// A line is written before its answer, or soon after it.
+const LINE: Duration = Duration::from_secs(20);
 /// How much of the log a failure shows.
 const TAIL: usize = 60;
 
@@ -32,6 +35,10 @@ pub struct ShopOptions {
     pub variables: BTreeMap<String, String>,
     /// Where data is kept; a temporary folder, removed in the end, unless set.
     pub state_dir: Option<PathBuf>,
+    /// The components that run, by id; all if empty.
+    pub components: Vec<String>,
+    /// What every answer is checked by, if at all.
+    pub check: Option<Check>,
     /// More arguments of `stoa up`.
     pub arguments: Vec<String>,
     /// The program; `STOA_BIN` or the workspace's `target/native/stoa` unless set.
@@ -45,6 +52,8 @@ impl Default for ShopOptions {
             timers: true,
             variables: BTreeMap::new(),
             state_dir: None,
+            components: Vec::new(),
+            check: None,
             arguments: Vec::new(),
             program: None,
         }
@@ -52,6 +61,32 @@ impl Default for ShopOptions {
 }
 
 impl ShopOptions {
+    /// The whole shop, its answers held against the OpenAPI documents.
+    pub fn checked() -> Self {
+        Self {
+            check: Some(contract),
+            ..Self::default()
+        }
+    }
+
+    /// These components of the shop alone, without timers, their answers held against the OpenAPI documents.
+    pub fn only(components: &[&str]) -> Self {
+        Self {
+            components: components.iter().map(|&id| id.to_owned()).collect(),
+            timers: false,
+            ..Self::checked()
+        }
+    }
+
+    /// The next release of the shop, `spin.canary.toml`.
+    #[must_use]
+    pub fn canary(self) -> Self {
+        Self {
+            manifest: workspace().join("spin.canary.toml"),
+            ..self
+        }
+    }
+
     /// With a variable set.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
@@ -88,6 +123,7 @@ impl Shop {
         let program = program(&options);
         let load = LoadOptions {
             variables: options.variables.clone(),
+            components: Some(options.components.clone()).filter(|ids| !ids.is_empty()),
             ..LoadOptions::default()
         };
         // A program that was named is that of the test's own crate, which cargo has just built.
@@ -143,6 +179,18 @@ impl Shop {
     pub fn log(&self) -> String {
         let bytes = std::fs::read(log_file(self.folder.path())).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits for a line that `fits` among those that are JSON, and gives it; panics with `what` if none comes.
+    #[track_caller]
+    pub fn wait_for_line(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+        wait_for(LINE, what, || {
+            let log = self.log();
+            let mut lines = log
+                .lines()
+                .filter_map(|line| serde_json::from_str(line).ok());
+            lines.find(&fits)
+        })
     }
 
     /// Asks it to stop (SIGTERM), and panics unless it ends in time, with code 0 and its `run.json` removed.
@@ -275,6 +323,11 @@ fn launch(
     command
         .arg("--cache-dir")
         .arg(workspace().join("target/stoa-cache"));
+    if !options.components.is_empty() {
+        command
+            .arg("--components")
+            .arg(options.components.join(","));
+    }
     if !options.timers {
         command.arg("--no-timers");
     }
@@ -301,7 +354,13 @@ fn launch(
         run.is_some() || ended.is_some()
     });
     match run {
-        Some((gateway, operator)) => (child, Client::new(gateway), Client::new(operator)),
+        Some((gateway, operator)) => {
+            let client = |base| match options.check {
+                Some(check) => Client::new(base).checked_by(check),
+                None => Client::new(base),
+            };
+            (child, client(gateway), client(operator))
+        }
         None => panic!(
             "stoa ended with {ended:?} before it answered\n{}",
             tail(folder)

@@ -1,4 +1,4 @@
-//! Waiting for a condition, never for a time.
+//! Waiting for a condition, never for a time; and doing things at the same time.
 
 use std::time::{Duration, Instant};
 
@@ -25,4 +25,18 @@ pub fn wait_for<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option
         );
         std::thread::sleep(PAUSE);
     }
+}
+
+/// Does `work` so many times at once, with a number each, and gives the results in the order of the numbers.
+pub fn at_once<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    let work = &work;
+    std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..times)
+            .map(|number| scope.spawn(move || work(number)))
+            .collect();
+        let joined = threads.into_iter().map(|thread| thread.join());
+        joined
+            .map(|result| result.unwrap_or_else(|cause| std::panic::resume_unwind(cause)))
+            .collect()
+    })
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Request;
 use http_body_util::BodyExt as _;
-use stoa_manifest::App;
+use stoa_manifest::{App, RoutePath};
 use stoa_runtime::LoadedApp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -16,7 +16,8 @@ use crate::api::Timer;
 /// The running timers.
 pub(crate) struct Timers(JoinSet<()>);
 
-/// Starts a task for each timer. They end when `stopping` is closed, after the call at work.
+/// Starts a task for each timer that a component of `app` answers, and says which ones none does: with `--components`
+/// a part of the application runs alone. They end when `stopping` is closed, after the call at work.
 pub(crate) fn start(
     timers: impl Iterator<Item = Timer>,
     app: &App,
@@ -24,6 +25,14 @@ pub(crate) fn start(
     stopping: &watch::Receiver<()>,
 ) -> Timers {
     let mut tasks = JoinSet::new();
+    let (timers, idle): (Vec<_>, Vec<_>) = timers.partition(|timer| is_answered(&timer.path, app));
+    if !idle.is_empty() {
+        let idle: Vec<_> = idle.iter().map(|timer| timer.operation.as_str()).collect();
+        tracing::info!(
+            operations = idle.join(", "),
+            "these timers are off: no component that runs answers them"
+        );
+    }
     for timer in timers {
         tracing::debug!(operation = timer.operation, every = ?timer.period, app = app.name, "timer");
         tasks.spawn(run(timer, Arc::clone(loaded), stopping.clone()));
@@ -85,10 +94,57 @@ async fn call(timer: &Timer, app: &Arc<LoadedApp>) {
     }
 }
 
+/// Whether a public route of `app` takes `path`.
+fn is_answered(path: &str, app: &App) -> bool {
+    app.routes.iter().any(|route| match &route.path {
+        RoutePath::Public(route) => takes(route, path),
+        RoutePath::Private => false,
+    })
+}
+
+fn takes(route: &str, path: &str) -> bool {
+    let segments = |text| str::split(text, '/').filter(|segment| !segment.is_empty());
+    let mut rest = segments(path);
+    for expected in segments(route) {
+        match (expected, rest.next()) {
+            ("...", _) => return true,
+            (expected, Some(segment)) if expected.starts_with(':') || expected == segment => {}
+            _ => return false,
+        }
+    }
+    rest.next().is_none()
+}
+
 /// Some time below `period`, another at each start.
 fn jitter(period: Duration) -> Duration {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(0_u8);
     let millis = u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1);
     Duration::from_millis(random % millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::takes;
+
+    #[test]
+    fn a_route_takes_its_own_paths_alone() {
+        for (route, path) in [
+            ("/...", "/"),
+            ("/a/...", "/a"),
+            ("/a/...", "/a/b/c"),
+            ("/a/:id/b", "/a/1/b"),
+            ("/a/", "/a"),
+        ] {
+            assert!(takes(route, path), "{route} {path}");
+        }
+        for (route, path) in [
+            ("/a/...", "/ab"),
+            ("/a", "/a/b"),
+            ("/a/:id", "/a"),
+            ("/a/b/...", "/a"),
+        ] {
+            assert!(!takes(route, path), "{route} {path}");
+        }
+    }
 }

@@ -204,6 +204,27 @@ fn timers_call_again_and_again_whatever_comes_of_it_and_not_at_all_with_no_timer
 }
 
 #[test]
+fn timers_of_components_left_out_are_named_once_and_never_called() {
+    let document = "paths:\n  /hello/half: {get: {operationId: greet, x-timer: 20ms}}\n  /trap: {post: {operationId: trap, x-timer: 20ms}}\n  /half: {get: {operationId: half, x-timer: 20ms}}\n";
+    let fixture = Fixture::new().with_api(document);
+    let mut shop = Shop::start(ShopOptions {
+        components: vec!["hello".to_owned()],
+        ..fixture.options()
+    });
+    // Long enough for many calls of what must not be called.
+    for _ in 0..5 {
+        shop.gateway().get("/hello/half").send().expect(200).text();
+    }
+    shop.wait_for_line("the timers that are off", |line| {
+        line["level"] == "INFO" && line["operations"] == "half, trap"
+    });
+    shop.stop();
+    let log = shop.log();
+    assert_eq!(log.matches("timers are off").count(), 1, "{log}");
+    assert!(!log.contains("WARN"), "{log}");
+}
+
+#[test]
 fn limits_on_the_command_line_are_the_runtimes() {
     let fixture = Fixture::new();
     let arguments = [
@@ -244,9 +265,8 @@ fn limits_on_the_command_line_are_the_runtimes() {
 #[test]
 fn a_component_left_out_does_not_answer() {
     let fixture = Fixture::new();
-    let arguments = ["--components", "hello"].map(str::to_owned).to_vec();
     let shop = Shop::start(ShopOptions {
-        arguments,
+        components: vec!["hello".to_owned()],
         ..fixture.options()
     });
     shop.gateway().get("/hello").send().expect(200).text();

@@ -1,0 +1,255 @@
+//! The component as it is built, with `pricing` composed into it, over HTTP. Every neighbour is played by the test.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what a test cannot read fails it"
+)]
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use stoa_service::testing::Issuer;
+use stoa_testkit::{
+    Answer, Play, REQUEST_ID, Seen, Shop, ShopOptions, Stub, at_once, nobody, wait_until,
+};
+use uuid::Uuid;
+
+const SOON: Duration = Duration::from_secs(20);
+const TRACKING: &str = "TRK0001";
+
+/// All seven of them behind one address.
+struct Neighbours {
+    stub: Stub,
+    token: String,
+}
+
+impl Neighbours {
+    fn new() -> Self {
+        Self::but(|_| None)
+    }
+
+    /// As they should be, but for what `play` does itself.
+    fn but(play: impl Fn(&Seen) -> Option<Play> + Send + Sync + 'static) -> Self {
+        let issuer = Issuer::new("k1", 1);
+        let (jwks, payment_id, shipment_id) = (issuer.jwks(), Uuid::now_v7(), Uuid::now_v7());
+        let stub = Stub::start(move |seen| {
+            if let Some(play) = play(seen) {
+                return play;
+            }
+            let payment = json!({"payment_id": payment_id, "status": "captured"});
+            let shipment = json!({"shipment_id": shipment_id, "tracking_number": TRACKING, "status": "created"});
+            let path = seen.path.split('?').next().unwrap();
+            match (seen.method.as_str(), path) {
+                ("GET", "/user/jwks") => Play::json(200, jwks.clone()),
+                ("GET", "/product") => Play::json(
+                    200,
+                    json!({"items": [
+                    {"sku": "COF-001", "name": "Coffee", "price": {"amount": 1250, "currency": "EUR"}}]}),
+                ),
+                ("GET", "/payments") => Play::json(200, json!({"items": [payment]})),
+                ("POST", "/payments") => Play::json(201, payment),
+                ("GET", "/shipments") => Play::json(200, json!({"items": [shipment]})),
+                ("POST", "/shipments") => Play::json(201, shipment),
+                ("POST", "/events") => Play::json(202, json!({"status": "accepted"})),
+                ("POST", "/reservations") => Play::json(201, json!({})),
+                ("POST" | "DELETE", path) if path.starts_with("/reservations/") => {
+                    Play::json(200, json!({}))
+                }
+                _ => Play::problem(404, "not_found"),
+            }
+        });
+        let token = issuer.token(Uuid::now_v7(), 600);
+        Self { stub, token }
+    }
+
+    fn options(&self) -> ShopOptions {
+        [
+            "product",
+            "cart",
+            "payment",
+            "user",
+            "inventory",
+            "shipping",
+            "notification",
+        ]
+        .iter()
+        .fold(ShopOptions::only(&["order"]), |options, name| {
+            options.variable(&format!("{name}_url"), self.stub.url())
+        })
+    }
+
+    fn order(&self, shop: &Shop, key: &str) -> Answer {
+        let address = json!({"name": "Ann", "street": "1 Main Street", "city": "Utrecht", "postal_code": "3511 AA", "country": "NL"});
+        let body = json!({"shipping_address": address, "items": [{"sku": "COF-001", "quantity": 3}],
+            "payment": {"method": "card", "card_token": "tok_visa"}});
+        let request = shop.gateway().post("/order").bearer(&self.token).traced();
+        request.header("idempotency-key", key).json(&body).send()
+    }
+
+    fn orders(&self, shop: &Shop) -> Vec<Value> {
+        let list = shop.gateway().get("/order").bearer(&self.token).send();
+        list.expect(200).json["items"].as_array().unwrap().clone()
+    }
+
+    /// The calls that change something, but for events.
+    fn changes(&self) -> Vec<Seen> {
+        let changes = |seen: &Seen| seen.method != "GET" && seen.path != "/events";
+        self.stub.seen("/").into_iter().filter(changes).collect()
+    }
+}
+
+#[test]
+fn each_step_is_asked_on_behalf_of_the_request_under_a_key_of_its_own() {
+    let neighbours = Neighbours::new();
+    let shop = Shop::start(neighbours.options());
+    let order = neighbours.order(&shop, "key-1").expect(201).json;
+    assert_eq!(
+        order["total"],
+        json!({"amount": 3750, "currency": "EUR"}),
+        "pricing computes"
+    );
+    assert_eq!(order["shipment"]["tracking_number"], TRACKING);
+    let changes = neighbours.changes();
+    let id = order["order_id"].as_str().unwrap();
+    let steps: Vec<_> = changes.iter().map(|c| c.path.replace(id, "ID")).collect();
+    assert_eq!(
+        steps,
+        [
+            "/reservations",
+            "/reservations/ID/extend",
+            "/payments",
+            "/reservations/ID/commit",
+            "/shipments"
+        ]
+    );
+    let keys: BTreeSet<_> = changes
+        .iter()
+        .map(|c| c.header("idempotency-key").unwrap())
+        .collect();
+    assert_eq!(keys.len(), changes.len(), "{keys:?}");
+    for seen in neighbours.stub.seen("/") {
+        seen.assert_traced();
+    }
+    assert!(!shop.log().contains("tok_visa"));
+}
+
+#[test]
+fn the_event_leaves_after_the_answer_and_its_receiver_keeps_nobody_waiting() {
+    let neighbours = Neighbours::but(|seen| (seen.path == "/events").then_some(Play::Silence));
+    let shop = Shop::start(neighbours.options());
+    let begun = Instant::now();
+    let order = neighbours.order(&shop, "key-1").expect(201).json;
+    assert!(
+        begun.elapsed() < stoa_service::outbound::DEFAULT_TIMEOUT,
+        "{:?}",
+        begun.elapsed()
+    );
+    let events = || neighbours.stub.seen("/events");
+    wait_until(SOON, "the event", || !events().is_empty());
+    let event = events().remove(0);
+    assert_eq!(event.json["type"], "stoa.order.confirmed");
+    assert_eq!(event.json["data"]["order_id"], order["order_id"]);
+    event.assert_traced();
+}
+
+#[test]
+fn without_payment_the_reservation_is_released_and_the_order_cancelled() {
+    let neighbours = Neighbours::new();
+    let shop = Shop::start(neighbours.options().variable("payment_url", nobody()));
+    let answer = neighbours.order(&shop, "key-1").refused(503, "unavailable");
+    assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
+    let released = neighbours
+        .changes()
+        .into_iter()
+        .filter(|c| c.method == "DELETE");
+    assert_eq!(released.count(), 1);
+    assert_eq!(neighbours.orders(&shop)[0]["status"], "cancelled");
+    let line = shop.wait_for_line("the cause", |line| {
+        line["service"] == "order" && line.to_string().contains("ConnectionRefused")
+    });
+    assert_eq!(line["request_id"], REQUEST_ID);
+}
+
+#[test]
+fn repeats_at_once_are_one_order_and_one_answer() {
+    let neighbours = Neighbours::new();
+    let shop = Shop::start(neighbours.options());
+    let answers = at_once(12, |_| neighbours.order(&shop, "key-1"));
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.json), (201, &answers[0].json));
+    }
+    assert_eq!(neighbours.stub.seen("/payments").len(), 1);
+    assert_eq!(neighbours.orders(&shop).len(), 1);
+}
+
+#[test]
+fn orders_outlive_a_crash_and_so_does_the_answer_to_a_key() {
+    let neighbours = Neighbours::new();
+    let mut shop = Shop::start(neighbours.options());
+    let order = neighbours.order(&shop, "key-1").expect(201).json;
+    shop.kill();
+    shop.restart();
+    assert_eq!(neighbours.orders(&shop), std::slice::from_ref(&order));
+    assert_eq!(neighbours.order(&shop, "key-1").expect(201).json, order);
+    assert_eq!(neighbours.stub.seen("/payments").len(), 1);
+}
+
+#[test]
+fn an_instance_that_dies_leaves_its_order_to_its_lease_and_the_others_unharmed() {
+    let neighbours = Neighbours::new();
+    let shop = Shop::start(neighbours.options().variable("fail_at", "charging:after"));
+    let _ = neighbours
+        .order(&shop, "key-1")
+        .refused(500, "component_failed");
+    assert_eq!(neighbours.orders(&shop)[0]["status"], "pending");
+    let recovered = shop
+        .operator()
+        .post("/internal/orders/recover")
+        .send()
+        .expect(200);
+    assert_eq!(recovered.json["examined"], 0, "its lease is not over");
+    let path = format!(
+        "/order/{}/cancel",
+        neighbours.orders(&shop)[0]["order_id"].as_str().unwrap()
+    );
+    let cancel = shop.gateway().post(&path).bearer(&neighbours.token).send();
+    let cancel = cancel.refused(409, "order_in_progress");
+    assert!(cancel.header("retry-after").is_some());
+}
+
+#[test]
+fn a_lease_shorter_than_a_request_is_500_with_its_cause_in_the_log_alone() {
+    let neighbours = Neighbours::new();
+    let shop = Shop::start(neighbours.options().variable("order_lease_seconds", "5"));
+    let answer = shop
+        .gateway()
+        .get("/order")
+        .send()
+        .refused(500, "misconfigured");
+    assert!(!answer.text().contains("lease"), "{}", answer.text());
+    let line = shop.wait_for_line("the cause", |line| line["code"] == "misconfigured");
+    assert!(
+        line["cause"]
+            .as_str()
+            .unwrap()
+            .contains("order_lease_seconds: `5`"),
+        "{line}"
+    );
+}
+
+#[test]
+fn methods_and_bodies_that_no_route_takes_are_refused() {
+    let neighbours = Neighbours::new();
+    let shop = Shop::start(neighbours.options());
+    let client = shop.operator();
+    let answer = client
+        .put("/order")
+        .send()
+        .refused(405, "method_not_allowed");
+    assert_eq!(answer.header("allow"), Some("POST, GET"));
+    let head = client.request("HEAD", "/order").bearer(&neighbours.token);
+    let _ = head.send().expect(200);
+    let long = client.post("/order").body(vec![b' '; 300_000]);
+    let _ = long.send().refused(413, "body_too_large");
+}

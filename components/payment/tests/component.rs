@@ -1,0 +1,151 @@
+//! The component as it is built, over HTTP, beside a card processor that the test plays.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what a test cannot read fails it"
+)]
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use serde_json::{Value, json};
+use stoa_testkit::{Answer, Play, REQUEST_ID, Shop, ShopOptions, Stub, TRACE_ID, at_once, nobody};
+use uuid::Uuid;
+
+/// A processor that charges; it loses its first answer if asked to.
+fn processor(loses_one: bool) -> Stub {
+    let charges = Mutex::new(BTreeMap::<String, Value>::new());
+    Stub::start(move |seen| {
+        let mut charges = charges.lock().unwrap();
+        match (seen.method.as_str(), seen.path.split_once('=')) {
+            ("POST", None) if seen.path == "/processor/charges" => {
+                let reference = seen.json["reference"].as_str().unwrap().to_owned();
+                let charge = json!({"charge_id": Uuid::now_v7(), "reference": reference,
+                    "amount": seen.json["amount"], "status": "captured"});
+                let first = charges.is_empty();
+                let charge = charges.entry(reference).or_insert(charge).clone();
+                match loses_one && first {
+                    true => Play::Cut,
+                    false => Play::json(201, charge),
+                }
+            }
+            ("GET", Some(("/processor/charges?reference", reference))) => {
+                let found: Vec<_> = charges.get(reference).into_iter().collect();
+                Play::json(200, json!({"items": found}))
+            }
+            _ => Play::problem(404, "not_found"),
+        }
+    })
+}
+
+fn start(processor_url: &str) -> Shop {
+    Shop::start(ShopOptions::only(&["payment"]).variable("processor_url", processor_url))
+}
+
+fn pay(shop: &Shop, order_id: Uuid) -> Answer {
+    let body = json!({"order_id": order_id, "amount": {"amount": 1999, "currency": "EUR"},
+        "method": "card", "card_token": "tok_visa"});
+    let request = shop.operator().post("/payments").traced();
+    request
+        .header("idempotency-key", "key-1")
+        .json(&body)
+        .send()
+}
+
+fn payments(shop: &Shop) -> Vec<Value> {
+    let list = shop.operator().get("/payments").send().expect(200).json;
+    list["items"].as_array().unwrap().clone()
+}
+
+#[test]
+fn the_processor_is_asked_on_behalf_of_the_request_and_the_token_is_in_no_log() {
+    let processor = processor(false);
+    let shop = start(processor.url());
+    let paid = pay(&shop, Uuid::now_v7()).expect(201).json;
+    let asked = processor.seen("/processor/charges");
+    assert_eq!(asked.len(), 1);
+    asked[0].assert_traced();
+    assert_eq!(
+        asked[0].header("idempotency-key"),
+        paid["payment_id"].as_str()
+    );
+    assert_eq!(
+        asked[0].json["amount"],
+        json!({"amount": 1999, "currency": "EUR"})
+    );
+    let line = shop.wait_for_line("the charge", |line| {
+        line["payment_id"] == paid["payment_id"]
+    });
+    assert_eq!(
+        (&line["request_id"], &line["trace_id"]),
+        (&json!(REQUEST_ID), &json!(TRACE_ID))
+    );
+    assert!(!shop.log().contains("tok_visa"));
+}
+
+#[test]
+fn repeats_at_once_are_one_charge_and_one_answer() {
+    let processor = processor(false);
+    let shop = start(processor.url());
+    let order_id = Uuid::now_v7();
+    let answers = at_once(12, |_| pay(&shop, order_id).expect(201).json);
+    assert!(answers.iter().all(|a| *a == answers[0]), "{answers:?}");
+    assert_eq!(processor.seen("/processor/charges").len(), 1);
+}
+
+#[test]
+fn an_answer_cut_off_is_looked_up_after_a_crash_and_charged_once() {
+    let processor = processor(true);
+    let mut shop = start(processor.url());
+    let order_id = Uuid::now_v7();
+    let _ = pay(&shop, order_id).refused(503, "unavailable");
+    assert_eq!(payments(&shop)[0]["status"], "pending");
+    shop.kill();
+    shop.restart();
+    assert_eq!(pay(&shop, order_id).expect(201).json["status"], "captured");
+    let asked = processor.seen("/processor/charges");
+    let charges = asked.iter().filter(|seen| seen.method == "POST").count();
+    assert_eq!(
+        (asked.len(), charges),
+        (2, 1),
+        "looked up, not charged again"
+    );
+}
+
+#[test]
+fn without_a_processor_the_answer_is_503_and_the_log_says_why() {
+    let shop = start(&nobody());
+    let answer = pay(&shop, Uuid::now_v7()).refused(503, "unavailable");
+    assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
+    let line = shop.wait_for_line("the cause", |line| line["code"] == "unavailable");
+    assert!(
+        line["cause"]
+            .as_str()
+            .unwrap()
+            .contains("ConnectionRefused"),
+        "{line}"
+    );
+    assert_eq!(payments(&shop)[0]["status"], "pending");
+}
+
+#[test]
+fn first_requests_at_once_all_find_an_empty_book() {
+    let shop = start(&nobody());
+    for found in at_once(16, |_| payments(&shop)) {
+        assert_eq!(found, Vec::<Value>::new());
+    }
+}
+
+#[test]
+fn methods_and_bodies_that_no_route_takes_are_refused() {
+    let shop = start(&nobody());
+    let client = shop.operator();
+    let answer = client
+        .delete("/payments")
+        .send()
+        .refused(405, "method_not_allowed");
+    assert_eq!(answer.header("allow"), Some("GET, POST"));
+    let _ = client.request("HEAD", "/payments").send().expect(200);
+    let long = client.post("/payments").body(vec![b' '; 300_000]);
+    let _ = long.send().refused(413, "body_too_large");
+}

@@ -1,0 +1,130 @@
+//! The component as it is built, over HTTP.
+
+use serde_json::{Value, json};
+use stoa_testkit::{Answer, REQUEST_ID, Shop, ShopOptions, TRACE_ID, at_once};
+
+const PASSWORD: &str = "correct horse battery";
+
+fn options() -> ShopOptions {
+    ShopOptions::only(&["user"])
+}
+
+fn account(email: &str) -> Value {
+    json!({"email": email, "password": PASSWORD, "name": "Ann Lee"})
+}
+
+fn register(shop: &Shop) -> Answer {
+    let request = shop.gateway().post("/user/register").traced();
+    request.json(&account("ann@example.com")).send()
+}
+
+fn log_in(shop: &Shop) -> Answer {
+    let body = json!({"email": "ann@example.com", "password": PASSWORD});
+    shop.gateway().post("/user/login").json(&body).send()
+}
+
+#[test]
+fn first_requests_at_once_all_get_the_one_new_key() {
+    let shop = Shop::start(options());
+    let answers = at_once(16, |_| {
+        shop.gateway().get("/user/jwks").send().expect(200).json
+    });
+    assert_eq!(answers[0]["keys"].as_array().unwrap().len(), 1);
+    assert!(answers.iter().all(|a| *a == answers[0]), "{answers:?}");
+}
+
+#[test]
+fn of_registrations_at_once_with_one_address_one_succeeds() {
+    let shop = Shop::start(options());
+    let mut statuses = at_once(6, |_| register(&shop).status);
+    statuses.sort_unstable();
+    assert_eq!(statuses, [201, 409, 409, 409, 409, 409]);
+}
+
+#[test]
+fn accounts_tokens_and_the_key_outlive_a_restart() {
+    let mut shop = Shop::start(options());
+    let ann = register(&shop).expect(201).json;
+    let token = log_in(&shop).expect(200).json["access_token"].clone();
+    shop.kill();
+    shop.restart();
+    let me = shop
+        .gateway()
+        .get("/user/me")
+        .bearer(token.as_str().unwrap());
+    assert_eq!(me.send().expect(200).json, ann);
+    let _ = log_in(&shop).expect(200);
+}
+
+#[test]
+fn the_log_names_request_and_trace_and_no_secret() {
+    let shop = Shop::start(options());
+    let answer = register(&shop).expect(201);
+    assert_eq!(answer.header("x-request-id"), Some(REQUEST_ID));
+    let token = log_in(&shop).expect(200).json["access_token"].clone();
+    let line = shop.wait_for_line("the account", |line| line["msg"] == "registered");
+    assert_eq!(line["request_id"], REQUEST_ID);
+    assert_eq!(line["trace_id"], TRACE_ID);
+    assert_eq!(
+        (&line["service"], &line["level"]),
+        (&json!("user"), &json!("info"))
+    );
+    shop.wait_for_line("the login", |line| line["msg"] == "logged in");
+    for secret in [PASSWORD, token.as_str().unwrap(), "ann@example.com"] {
+        assert!(!shop.log().contains(secret), "{secret}");
+    }
+}
+
+#[test]
+fn a_bad_setting_is_500_with_its_cause_in_the_log_alone() {
+    let shop = Shop::start(options().variable("token_ttl_seconds", "abc"));
+    let answer = shop.gateway().get("/user").traced().send();
+    let answer = answer.refused(500, "misconfigured");
+    assert!(
+        !answer.text().contains("token_ttl_seconds"),
+        "{}",
+        answer.text()
+    );
+    let line = shop.wait_for_line("the cause", |line| line["code"] == "misconfigured");
+    assert!(
+        line["cause"]
+            .as_str()
+            .unwrap()
+            .contains("token_ttl_seconds: `abc`"),
+        "{line}"
+    );
+    assert_eq!(line["request_id"], REQUEST_ID);
+}
+
+#[test]
+fn a_bad_key_is_told_by_its_name_and_not_by_its_value() {
+    let shop = Shop::start(options().variable("jwt_private_key", "s3cr3t-and-no-key"));
+    let _ = shop
+        .gateway()
+        .get("/user/jwks")
+        .send()
+        .refused(500, "misconfigured");
+    let line = shop.wait_for_line("the cause", |line| line["code"] == "misconfigured");
+    assert!(
+        line["cause"].as_str().unwrap().contains("jwt_private_key"),
+        "{line}"
+    );
+    assert!(!shop.log().contains("s3cr3t-and-no-key"), "{}", shop.log());
+}
+
+#[test]
+fn methods_and_bodies_that_no_route_takes_are_refused() {
+    let shop = Shop::start(options());
+    let client = shop.operator();
+    let answer = client
+        .delete("/user/me")
+        .send()
+        .refused(405, "method_not_allowed");
+    assert_eq!(answer.header("allow"), Some("GET, PATCH"));
+    let head = client.request("HEAD", "/user").send().expect(200);
+    assert_eq!(head.header("content-type"), Some("application/json"));
+    let long = client
+        .post("/user/login")
+        .json(&json!({"email": "a".repeat(300_000)}));
+    let _ = long.send().refused(413, "body_too_large");
+}

@@ -1,0 +1,137 @@
+//! Holds answers against the OpenAPI documents of the shop and of the third parties it is tried with.
+
+use std::sync::LazyLock;
+
+use api::Contract;
+
+use crate::client::Answer;
+
+static DOCUMENTS: LazyLock<Result<[Contract; 2], String>> =
+    LazyLock::new(|| Ok([Contract::shop()?, Contract::partners()?]));
+
+/// For [`crate::Client::checked_by`]: what does not fit in the answer to `method` and `path` (with its query).
+///
+/// A request that is no operation has to be refused with a problem document; `HEAD` is `GET` without a body.
+///
+/// # Errors
+/// What does not fit.
+pub fn contract(method: &str, path: &str, answer: &Answer) -> Result<(), String> {
+    let documents = DOCUMENTS.as_ref().map_err(String::clone)?;
+    let path = path.split('?').next().unwrap_or_default();
+    let kind = answer.header("content-type");
+    let (status, body) = (answer.status, answer.body.as_slice());
+    if method == "HEAD" {
+        return if body.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("HEAD {path}: a body"))
+        };
+    }
+    // Refusals that come from before a service, or from before it has read its request, do without.
+    if status < 400 && answer.header("x-request-id").is_none() {
+        return Err(format!("{method} {path} -> {status}: no x-request-id"));
+    }
+    match documents.iter().find(|d| d.find(method, path).is_some()) {
+        Some(document) => document.check_answer(method, path, status, kind, body),
+        None if matches!(status, 400 | 404 | 405) && kind == Some("application/problem+json") => {
+            let problem = serde_json::json!({"$ref": "#/components/schemas/Problem"});
+            documents
+                .iter()
+                .try_for_each(|d| d.check(&problem, &answer.json))
+        }
+        None => Err(format!(
+            "{method} {path} -> {status}: no such operation, but no refusal"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::{HeaderMap, HeaderValue};
+    use serde_json::{Value, json};
+
+    use super::contract;
+    use crate::client::Answer;
+
+    fn answer(status: u16, kind: &'static str, json: Value) -> Answer {
+        let headers = [("content-type", kind), ("x-request-id", "r")];
+        let headers = headers.map(|(name, value)| {
+            let name = http::HeaderName::from_static(name);
+            (name, HeaderValue::from_static(value))
+        });
+        Answer {
+            status,
+            headers: HeaderMap::from_iter(headers),
+            body: json.to_string().into_bytes(),
+            json,
+        }
+    }
+
+    fn problem(status: u16, code: &str) -> Answer {
+        let document = json!({"type": "about:blank", "title": "x", "status": status, "detail": "x", "code": code});
+        answer(status, "application/problem+json", document)
+    }
+
+    #[test]
+    fn takes_what_is_documented_and_refusals_of_what_is_no_operation() {
+        let item = json!({"sku": "A", "on_hand": 3, "reserved": 1, "available": 2});
+        let item = answer(200, "application/json", item);
+        assert_eq!(contract("GET", "/items/A?x=y", &item), Ok(()));
+        for (method, path, problem) in [
+            ("GET", "/items/A", problem(404, "not_found")),
+            ("GET", "/items/A", problem(504, "request_timeout")),
+            // What the runtime says of a request that names no host.
+            ("GET", "/items/A", problem(400, "bad_request")),
+            ("DELETE", "/items", problem(405, "method_not_allowed")),
+            ("GET", "/pim/products/A", problem(404, "not_found")),
+        ] {
+            assert_eq!(contract(method, path, &problem), Ok(()));
+        }
+    }
+
+    #[test]
+    fn finds_a_member_a_code_a_status_and_an_operation_that_are_not_documented() {
+        let surplus =
+            json!({"sku": "A", "on_hand": 3, "reserved": 1, "available": 2, "colour": "red"});
+        for (method, path, answer, fault) in [
+            (
+                "GET",
+                "/items/A",
+                answer(200, "application/json", surplus),
+                "colour",
+            ),
+            ("GET", "/items/A", problem(404, "gone"), "gone"),
+            (
+                "GET",
+                "/items/A",
+                answer(202, "application/json", json!({})),
+                "not documented",
+            ),
+            (
+                "GET",
+                "/items/A",
+                answer(200, "text/html", json!({})),
+                "text/html",
+            ),
+            (
+                "GET",
+                "/nowhere",
+                answer(200, "application/json", json!({})),
+                "no such operation",
+            ),
+            (
+                "HEAD",
+                "/items/A",
+                answer(200, "application/json", json!({})),
+                "a body",
+            ),
+        ] {
+            let found = contract(method, path, &answer).unwrap_err();
+            assert!(found.contains(fault), "{found}");
+        }
+        let mut nameless = answer(200, "application/json", json!({}));
+        nameless.headers.remove("x-request-id");
+        let found = contract("GET", "/items/A", &nameless).unwrap_err();
+        assert!(found.contains("no x-request-id"), "{found}");
+    }
+}

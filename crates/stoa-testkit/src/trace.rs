@@ -1,0 +1,64 @@
+//! The headers that travel with a request through the whole shop.
+
+use crate::client::{Answer, Request};
+use crate::stub::Seen;
+
+/// `x-request-id` of a [`Request::traced`].
+pub const REQUEST_ID: &str = "traced-by-a-test";
+/// The trace's id in `traceparent` of a [`Request::traced`].
+pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
+
+const HEADERS: [(&str, &str); 6] = [
+    ("x-request-id", REQUEST_ID),
+    (
+        "traceparent",
+        "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+    ),
+    ("tracestate", "vendor=t61rcWkgMzE"),
+    ("baggage", "stage=test"),
+    ("x-shop-version", "v2"),
+    ("x-stoa-fault", "delay=1"),
+];
+
+impl Request {
+    /// With every header that is to travel on with the calls made on behalf of this request.
+    #[must_use]
+    pub fn traced(self) -> Self {
+        let add = |request: Self, (name, value): &(&str, &str)| request.header(name, value);
+        HEADERS.iter().fold(self, add)
+    }
+}
+
+impl Seen {
+    /// Panics unless it was made on behalf of a [`Request::traced`], all of whose headers it bears.
+    #[track_caller]
+    pub fn assert_traced(&self) {
+        for (name, value) in HEADERS {
+            let given = self.header(name);
+            assert_eq!(
+                given,
+                Some(value),
+                "{name} of {} {}",
+                self.method,
+                self.path
+            );
+        }
+    }
+}
+
+impl Answer {
+    /// As [`Answer::expect`], of a problem document with this `code`; 503 has to say when to try again.
+    #[track_caller]
+    #[must_use]
+    pub fn refused(self, status: u16, code: &str) -> Self {
+        let answer = self.expect(status);
+        let given = answer.json.get("code").and_then(|code| code.as_str());
+        assert_eq!(given, Some(code), "{}", answer.text());
+        assert!(
+            status != 503 || answer.header("retry-after").is_some(),
+            "{:?}",
+            answer.headers
+        );
+        answer
+    }
+}
