@@ -42,6 +42,10 @@ fn is_problem(answer: &Answer, status: u16, code: &str) {
     for member in ["type", "title", "detail", "instance", "request_id"] {
         assert!(problem[member].is_string(), "{member} in {problem}");
     }
+    assert_eq!(
+        answer.headers["x-request-id"].to_str().ok(),
+        problem["request_id"].as_str()
+    );
 }
 
 #[test]
