@@ -600,12 +600,14 @@ fn a_bad_event_is_refused_with_the_attribute_named_and_changes_nothing() {
         (with_data("total", Value::Null), "data.total"),
         (
             with_data("total", json!({"amount": -1, "currency": "EUR"})),
-            "amount",
+            "data.total.amount: ",
         ),
         (
             with_data("total", json!({"amount": 1, "currency": "XXQ"})),
-            "currency",
+            "data.total.currency: ",
         ),
+        (with_data("total", json!([1, "EUR"])), "data.total: "),
+        (with_data("items", json!([["A", 1]])), "data.items[0]: "),
         (
             with_data("items", json!([{"sku": "A", "quantity": -1}])),
             "-1",

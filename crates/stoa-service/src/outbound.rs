@@ -95,9 +95,9 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The body as JSON.
+    /// The body as JSON, read by [`crate::json::read`].
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
-        serde_json::from_slice(&self.body).map_err(|e| {
+        crate::json::read(&self.body).map_err(|e| {
             CallError::Lost(format!(
                 "status {} with an answer that does not fit: {e}",
                 self.status
@@ -139,4 +139,33 @@ pub fn unexpected(peer: &str, reply: &Reply) -> Problem {
         reply.status,
         crate::id::shorten(&String::from_utf8_lossy(&reply.body))
     ))
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::money::Money;
+
+    #[test]
+    fn an_answer_with_an_array_in_the_place_of_an_object_is_no_answer() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Page {
+            items: Vec<Money>,
+        }
+        let read = |body: Value| crate::testing::reply(200, body).unwrap().json::<Page>();
+        let good = json!({"items": [{"amount": 1, "currency": "EUR"}], "more": [1]});
+        assert_eq!(read(good).unwrap().items.len(), 1);
+        for (body, place) in [
+            (json!([[]]), "body: "),
+            (json!({"items": [[1, "EUR"]]}), "items[0]: "),
+        ] {
+            let error = read(body).unwrap_err();
+            assert!(
+                matches!(&error, CallError::Lost(cause) if cause.contains(place)),
+                "{error}"
+            );
+        }
+    }
 }

@@ -246,7 +246,12 @@ fn bad_input_is_refused_named_and_ships_nothing() {
             with("/address", json!({"name": "Ann", "planet": "Mars"})),
             "planet",
         ),
+        (
+            with("/address", json!(["Ann", "Main 1", "Graz", "8010", "AT"])),
+            "address: ",
+        ),
         (with("/lines", json!([])), "lines"),
+        (with("/lines/0", json!(["COF-001", 2])), "lines[0]: "),
         (with("/lines/0/quantity", json!(0)), "lines[0].quantity"),
         (with("/lines/0/quantity", json!(-1)), "-1"),
         (with("/lines/0/sku", json!("a b")), "lines[0].sku"),
