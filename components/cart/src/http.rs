@@ -2,6 +2,7 @@
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use stoa_pricing::Prices;
 use stoa_service::outbound::Outbound;
 use stoa_service::route::{Answer, Route, json, no_content};
 use stoa_service::sql::Database;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::domain::{self, Cart, Kept, MAX_QUANTITY};
-use crate::ports::{self, Prices};
+use crate::ports;
 use crate::store;
 
 /// The service's name.

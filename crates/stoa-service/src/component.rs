@@ -15,7 +15,7 @@ use wasi::io::streams::StreamError;
 use crate::outbound::{Call, CallError, MAX_REPLY, Outbound, Reply};
 use crate::problem::Problem;
 use crate::request::{Context, MAX_BODY, Request};
-use crate::route::Response;
+use crate::route::{self, Response, Route};
 use crate::settings::Faults;
 use crate::sql::{Database, Rows, Schema, SqlError, Value};
 
@@ -68,6 +68,30 @@ pub async fn serve_with(
             "the client left before its answer",
             serde_json::json!({"error": error.to_string()}),
         );
+    }
+}
+
+/// [`serve`] by `routes` over what `open` gives, and when the client has its answer, `then`: a slow call there costs the
+/// client nothing.
+pub async fn serve_then<A>(
+    service: &'static str,
+    request: IncomingRequest,
+    out: ResponseOutparam,
+    routes: &[Route<A>],
+    open: impl FnOnce() -> Result<A, Problem>,
+    then: impl FnOnce(&A, &Context),
+) {
+    let mut after = None;
+    serve(service, request, out, |request| {
+        let app = open()?;
+        let context = request.context().clone();
+        let response = route::dispatch(routes, &app, request);
+        after = Some((app, context));
+        Ok(response)
+    })
+    .await;
+    if let Some((app, context)) = after {
+        then(&app, &context);
     }
 }
 

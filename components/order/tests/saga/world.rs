@@ -12,11 +12,9 @@ use std::sync::{Arc, Mutex};
 use http::Method;
 use order::config::Config;
 use order::http::{App, ROUTES, SERVICE};
-use order::ports::{Asked, PriceError, Prices, Quote};
 use order::store::SCHEMA;
-use pricing::rules;
 use serde_json::{Value, json};
-use stoa_service::money::Money;
+use stoa_pricing::testing::Rules;
 use stoa_service::outbound::{Call, Reply};
 use stoa_service::sql::{Database, Rows, SqlError};
 use stoa_service::testing::{Connection, Issuer, Sqlite, request};
@@ -72,34 +70,6 @@ fn token(user: Uuid) -> String {
     let mut known = KNOWN.lock().unwrap();
     let sign = || Issuer::new("k1", 1).token(user, 3600);
     known.entry(user).or_insert_with(sign).clone()
-}
-
-struct Rules;
-
-impl Prices for Rules {
-    fn quote(&self, lines: &[Asked<'_>]) -> Result<Quote, PriceError> {
-        let money = |m: rules::Money| Money {
-            amount: m.amount.try_into().unwrap(),
-            currency: m.currency.parse().unwrap(),
-        };
-        let lines = lines.iter().map(|line| rules::Line {
-            sku: line.sku.to_owned(),
-            quantity: line.quantity,
-            unit_price: line.unit_price.map(|price| rules::Money {
-                amount: price.amount.try_into().unwrap(),
-                currency: price.currency.code().to_owned(),
-            }),
-        });
-        match rules::quote(lines.collect()) {
-            Ok(priced) => Ok(Quote {
-                line_totals: priced.lines.into_iter().map(|l| money(l.total)).collect(),
-                total: money(priced.total),
-            }),
-            Err(rules::QuoteError::Unpriced(skus)) => Err(PriceError::Unpriced(skus)),
-            Err(rules::QuoteError::Overflow) => Err(PriceError::Overflow),
-            Err(other) => Err(PriceError::Broken(format!("{other:?}"))),
-        }
-    }
 }
 
 /// Ann; other users have other numbers.
