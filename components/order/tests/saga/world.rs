@@ -284,11 +284,32 @@ impl World {
         }
     }
 
+    /// Shipping's operator tells the carrier of what was called off.
+    pub(crate) fn tell_the_carrier(self: &Arc<Self>) {
+        open(&self.shipping)
+            .execute("UPDATE shipping_call_offs SET due_at = 0", &[])
+            .unwrap();
+        let pass = "/internal/shipments/outbox";
+        let reply = self.call_to("shipping", Method::POST, pass, &json!({}));
+        assert_eq!(reply.status, 200);
+    }
+
+    /// Where the carrier's parcels stand.
+    pub(crate) fn parcels(&self) -> Vec<String> {
+        let db = open(&self.partners);
+        let rows = db.execute("SELECT status FROM partners_parcels", &[]);
+        rows.unwrap().map(|row| row.get(0)).unwrap()
+    }
+
     /// A request of the test's own to the third parties.
     fn ask(self: &Arc<Self>, method: Method, path: &str, body: &Value) -> Reply {
+        self.call_to("partners", method, path, body)
+    }
+
+    fn call_to(self: &Arc<Self>, service: &str, method: Method, path: &str, body: &Value) -> Reply {
         let call = Call {
             method,
-            url: format!("http://partners{path}"),
+            url: format!("http://{service}{path}"),
             headers: http::HeaderMap::new(),
             body: body.to_string().into_bytes(),
             timeout: std::time::Duration::from_secs(1),
