@@ -70,6 +70,12 @@ fn a_failing_carrier_after_the_charge_means_a_refund_and_the_stock_back() {
         ["capture", "refund"]
     );
     assert_eq!(operator.stock(SKU), before);
+    operator.unscript("carrier");
+    let shipment = text(&order["shipment"], "shipment_id");
+    wait_for(customer::SOON, "the carrier to hear of it", || {
+        let parcels = operator.all(&format!("/carrier/shipments?reference={shipment}"));
+        (parcels.first()?["status"] == "cancelled").then_some(())
+    });
 }
 
 #[test]

@@ -69,10 +69,12 @@ pub fn cancel(
     Ok(settled)
 }
 
-/// How many call-offs one pass tells the carrier of, and how long it is at work on one before another pass takes it:
-/// longer than two calls.
+/// How many call-offs one pass tells the carrier of.
 const AT_ONCE: u32 = 20;
+/// How long a pass is at work on one before another takes it: longer than two calls.
 const LEASE: Millis = 30_000;
+/// How long one that did not get through waits.
+const RETRY: Millis = 5_000;
 
 /// Tells the carrier of what was called off while it had not confirmed it. Stops where the carrier does not answer: the
 /// rest waits for the next pass.
@@ -81,18 +83,22 @@ pub fn tell_call_offs(
     carrier: &Carrier<'_>,
     context: &Context,
 ) -> Result<(), Problem> {
-    for due in store::call_offs(db, AT_ONCE)? {
-        if !store::take_call_off(db, due, time::now() + LEASE)? {
+    for (shipment_id, due_at) in store::call_offs(db, AT_ONCE)? {
+        let lease = time::now() + LEASE;
+        if !store::put_off_call_off(db, shipment_id, due_at, lease)? {
             continue;
         }
-        let shipment = store::find(db, due.0)?;
-        if tell_call_off(db, carrier, &shipment)? == Cancellation::HandedOver {
+        let shipment = store::find(db, shipment_id)?;
+        let told = tell_call_off(db, carrier, &shipment);
+        if told.is_err() {
+            store::put_off_call_off(db, shipment_id, lease, time::now() + RETRY)?;
+        }
+        if told? == Cancellation::HandedOver {
             // Without a label: somebody has to look at how that could be.
-            let fields =
-                json!({"shipment_id": shipment.shipment_id, "order_id": shipment.order_id});
+            let fields = json!({"shipment_id": shipment_id, "order_id": shipment.order_id});
             log::error(context, "the carrier has a cancelled parcel", fields);
         }
-        store::called_off(db, shipment.shipment_id)?;
+        store::called_off(db, shipment_id)?;
     }
     Ok(())
 }

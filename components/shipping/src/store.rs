@@ -150,17 +150,18 @@ pub fn call_offs(db: &dyn Database, count: u32) -> Result<Vec<(Uuid, Millis)>, S
     .map(|row| Ok((row.get(0)?, row.get(1)?)))
 }
 
-/// Takes one of [`call_offs`] for a while; false where somebody else did.
-pub fn take_call_off(
+/// Makes one of [`call_offs`] due later; false where somebody else did.
+pub fn put_off_call_off(
     db: &dyn Database,
-    (shipment_id, due_at): (Uuid, Millis),
+    shipment_id: Uuid,
+    due_at: Millis,
     until: Millis,
 ) -> Result<bool, SqlError> {
-    let taken = db.execute(
+    let moved = db.execute(
         "UPDATE shipping_call_offs SET due_at = $1 WHERE shipment_id = $2 AND due_at = $3 RETURNING shipment_id",
         params![until, shipment_id, due_at],
     )?;
-    Ok(!taken.is_empty())
+    Ok(!moved.is_empty())
 }
 
 /// The carrier knows.
