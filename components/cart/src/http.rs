@@ -135,18 +135,21 @@ fn put_item(app: &App, request: &Request) -> Answer {
 
 fn remove_item(app: &App, request: &Request) -> Answer {
     let user_id = user(app, request)?;
+    request.query([])?;
     store::remove(&*app.db, user_id, request.param("sku"))?;
     no_content()
 }
 
 fn clear(app: &App, request: &Request) -> Answer {
     let user_id = user(app, request)?;
+    request.query([])?;
     store::clear(&*app.db, user_id)?;
     no_content()
 }
 
 /// For order, once it has ordered what is in.
 fn clear_of_user(app: &App, request: &Request) -> Answer {
+    request.query([])?;
     store::clear(&*app.db, request.id_param("user_id")?)?;
     no_content()
 }

@@ -9,8 +9,8 @@ use crate::domain::Address;
 
 /// The most lines of an order.
 pub const MAX_LINES: usize = 100;
-/// The most units of one SKU.
-pub const MAX_QUANTITY: u32 = 999;
+/// The most units of one SKU, as in a cart and when one product is bought at once.
+pub const MAX_QUANTITY: u32 = 99;
 /// The longest part of an address, in characters.
 const MAX_ADDRESS: usize = 200;
 
@@ -258,8 +258,8 @@ mod tests {
             ("/payment", json!(null), "payment: expected"),
             ("/items", json!([]), "items: 0"),
             ("/items/1/quantity", json!(0), "items[1].quantity: 0"),
-            ("/items/1/quantity", json!(1000), "items[1].quantity: 1000"),
-            ("/items/2/quantity", json!(999), "items[2].quantity: 999"),
+            ("/items/1/quantity", json!(100), "items[1].quantity: 100"),
+            ("/items/2/quantity", json!(99), "items[2].quantity: 99"),
             ("/items/0/quantity", json!(-1), "items[0].quantity: "),
             (
                 "/items/0/quantity",

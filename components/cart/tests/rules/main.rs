@@ -129,9 +129,23 @@ fn bad_input_is_refused_and_changes_nothing() {
             "{sku}"
         );
     }
-    let (status, _) = shop.call(ann, Method::GET, "/cart?x=1", &Value::Null);
-    assert_eq!(status, 400);
     assert_eq!(shop.cart(ann)["items"], json!([]));
+    shop.put(ann, "A", 1);
+    let inside = format!("/internal/carts/{ann}?x=1");
+    for (method, uri) in [
+        (Method::GET, "/cart?x=1"),
+        (Method::DELETE, "/cart?x=1"),
+        (Method::DELETE, "/cart/items/A?x=1"),
+        (Method::DELETE, &inside),
+    ] {
+        let (status, problem) = shop.call(ann, method, uri, &Value::Null);
+        assert_eq!(
+            (status, &problem["code"]),
+            (400, &json!("unknown_parameter")),
+            "{uri}"
+        );
+    }
+    assert_eq!(shop.cart(ann)["items"][0]["sku"], "A");
 }
 
 #[test]
