@@ -157,7 +157,8 @@ impl Shop {
 
     fn count(&self, table: &str) -> i64 {
         let rows = self.sqlite.connect();
-        let rows = rows.execute(&format!("SELECT COUNT(*) FROM notification_{table}"), &[]);
+        let count = format!("SELECT COUNT(*) FROM notification_{table}");
+        let rows = rows.execute(&count, &[]);
         rows.unwrap().first().unwrap().get(0).unwrap()
     }
 }
@@ -659,9 +660,8 @@ fn lists_are_read_by_index() {
         (INBOX, params![ANN, BOB, 20_i64], "notification_inbox_user"),
         (DUE, params![0_i64, 20_i64], "notification_deliveries_due"),
     ] {
-        let plan = db
-            .execute(&format!("EXPLAIN QUERY PLAN {statement}"), values)
-            .unwrap();
+        let explain = format!("EXPLAIN QUERY PLAN {statement}");
+        let plan = db.execute(&explain, values).unwrap();
         let steps = plan.map(|row| row.get::<String>(3)).unwrap().join("; ");
         assert!(
             steps.contains(index) && !steps.contains("SCAN") && !steps.contains("TEMP"),

@@ -268,7 +268,7 @@ impl Books {
     }
 
     /// Runs a statement of the test's own, which may read what it likes.
-    pub fn run(&self, statement: &str) -> Rows {
+    pub fn run<'s>(&self, statement: &'s str) -> Rows<'s> {
         let lent = self.open();
         lent.connection().execute(statement, &[]).unwrap()
     }
@@ -298,9 +298,8 @@ impl Lent {
         {
             return;
         }
-        let plan = self
-            .connection()
-            .execute(&format!("EXPLAIN QUERY PLAN {statement}"), params);
+        let explain = format!("EXPLAIN QUERY PLAN {statement}");
+        let plan = self.connection().execute(&explain, params);
         for row in plan.unwrap().iter() {
             let step: String = row.get(3).unwrap();
             assert!(!step.starts_with("SCAN"), "{statement}: {step}");
@@ -310,7 +309,7 @@ impl Lent {
 }
 
 impl Database for Lent {
-    fn execute(&self, statement: &str, params: &[SqlValue]) -> Result<Rows, SqlError> {
+    fn execute<'s>(&self, statement: &'s str, params: &[SqlValue]) -> Result<Rows<'s>, SqlError> {
         self.explain(statement, params);
         self.connection().execute(statement, params)
     }

@@ -135,8 +135,13 @@ pub struct Request {
 impl Request {
     /// Takes an HTTP request for `service`.
     pub fn new(service: &'static str, request: http::Request<Vec<u8>>) -> Self {
+        let context = Context::new(service, request.headers());
+        Self::within(context, request)
+    }
+
+    /// Takes an HTTP request whose context is known already.
+    pub fn within(context: Context, request: http::Request<Vec<u8>>) -> Self {
         let (parts, body) = request.into_parts();
-        let context = Context::new(service, &parts.headers);
         Self {
             method: parts.method,
             uri: parts.uri,

@@ -331,13 +331,11 @@ fn writers_of_one_item_leave_one_row_with_what_one_of_them_wrote() {
 #[test]
 fn a_cart_is_read_by_index() {
     let shop = Shop::new();
+    let explain = format!("EXPLAIN QUERY PLAN {}", cart::store::ITEMS);
     let plan = shop
         .sqlite
         .connect()
-        .execute(
-            &format!("EXPLAIN QUERY PLAN {}", cart::store::ITEMS),
-            params!["x"],
-        )
+        .execute(&explain, params!["x"])
         .unwrap();
     let plan: Vec<String> = plan.map(|row| row.get(3)).unwrap();
     assert!(

@@ -46,11 +46,11 @@ struct Dying {
 }
 
 impl Database for Dying {
-    fn execute(
+    fn execute<'s>(
         &self,
-        statement: &str,
+        statement: &'s str,
         params: &[stoa_service::sql::Value],
-    ) -> Result<Rows, SqlError> {
+    ) -> Result<Rows<'s>, SqlError> {
         let left = &self.world.statements_left;
         let alive = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| match left {
             usize::MAX => Some(left),
