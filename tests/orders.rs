@@ -60,8 +60,7 @@ fn a_failing_carrier_after_the_charge_means_a_refund_and_the_stock_back() {
     operator.script("carrier", &json!({"mode": "error", "status": 503}));
     let answer = customer.order(&key(), SKU, 1, "tok_visa").expect(503);
     assert!(answer.header("retry-after").is_some());
-    // Whether the carrier has the parcel after all, only the carrier can say: the refund waits for its word.
-    operator.unscript("carrier");
+    // Without its label the parcel cannot leave: the refund does not wait until the carrier is back.
     let order = wait_for(customer::SOON, "the order's end", || {
         let order = customer::items(&customer.get("/order").expect(200).json).remove(0);
         (order["status"] == "cancelled").then_some(order)
@@ -71,6 +70,12 @@ fn a_failing_carrier_after_the_charge_means_a_refund_and_the_stock_back() {
         ["capture", "refund"]
     );
     assert_eq!(operator.stock(SKU), before);
+    operator.unscript("carrier");
+    let shipment = text(&order["shipment"], "shipment_id");
+    wait_for(customer::SOON, "the carrier to hear of it", || {
+        let parcels = operator.all(&format!("/carrier/shipments?reference={shipment}"));
+        (parcels.first()?["status"] == "cancelled").then_some(())
+    });
 }
 
 #[test]

@@ -7,10 +7,9 @@ use std::rc::Rc;
 
 use api::Contract;
 use http::{HeaderMap, HeaderValue, Method};
-use pricing::rules;
 use product::domain::Release;
 use serde_json::Value;
-use stoa_service::money::Money;
+use stoa_pricing::testing::Rules;
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
 use stoa_service::route::{Response, dispatch};
 use stoa_service::sql::{Database, Schema};
@@ -294,59 +293,5 @@ fn variable(name: &str) -> Option<String> {
         Some("webhook") => Some("http://shipping".to_owned()),
         Some(service) => Some(format!("http://{service}")),
         None => (name == "carrier_secret").then(|| "a secret".to_owned()),
-    }
-}
-
-/// pricing's rules without the component around them.
-struct Rules;
-
-fn quote(lines: Vec<rules::Line>) -> Result<(Vec<Money>, Money), rules::QuoteError> {
-    let money = |money: &rules::Money| Money {
-        amount: money.amount.try_into().unwrap(),
-        currency: money.currency.parse().unwrap(),
-    };
-    rules::quote(lines).map(|priced| {
-        let totals = priced.lines.iter().map(|line| money(&line.total));
-        (totals.collect(), money(&priced.total))
-    })
-}
-
-fn line(sku: &str, quantity: u32, unit_price: Option<Money>) -> rules::Line {
-    rules::Line {
-        sku: sku.to_owned(),
-        quantity,
-        unit_price: unit_price.map(|price| rules::Money {
-            amount: price.amount.unsigned_abs(),
-            currency: price.currency.to_string(),
-        }),
-    }
-}
-
-impl cart::ports::Prices for Rules {
-    fn quote(
-        &self,
-        lines: &[cart::ports::Line<'_>],
-    ) -> Result<cart::ports::Quote, cart::ports::PriceError> {
-        let lines = lines
-            .iter()
-            .map(|asked| line(asked.sku, asked.quantity, Some(asked.unit_price)));
-        let (line_totals, total) = quote(lines.collect()).unwrap();
-        Ok(cart::ports::Quote { line_totals, total })
-    }
-}
-
-impl order::ports::Prices for Rules {
-    fn quote(
-        &self,
-        lines: &[order::ports::Asked<'_>],
-    ) -> Result<order::ports::Quote, order::ports::PriceError> {
-        let lines = lines
-            .iter()
-            .map(|asked| line(asked.sku, asked.quantity, asked.unit_price));
-        match quote(lines.collect()) {
-            Ok((line_totals, total)) => Ok(order::ports::Quote { line_totals, total }),
-            Err(rules::QuoteError::Unpriced(skus)) => Err(order::ports::PriceError::Unpriced(skus)),
-            Err(other) => panic!("{other:?}"),
-        }
     }
 }

@@ -50,7 +50,7 @@ pub(crate) fn refused_orders(client: &mut Client) {
     let of = |sku: &str, quantity: u32| Some(json!([{"sku": sku, "quantity": quantity}]));
     for (status, code, body) in [
         (402, "payment_declined", order("tok_declined", of(SKU, 1))),
-        (409, "insufficient_stock", order("tok_visa", of(SKU, 999))),
+        (409, "insufficient_stock", order("tok_visa", of(SKU, 99))),
         (422, "unpriced_item", order("tok_visa", of(UNPRICED, 1))),
         (422, "unknown_item", order("tok_visa", of("NONE", 1))),
         (422, "empty_cart", order("tok_visa", None)),

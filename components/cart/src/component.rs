@@ -3,12 +3,12 @@
 
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
+use stoa_pricing::Composed;
 use stoa_service::component::{SpinSqlite, WasiHttp, serve, variable};
 use stoa_service::route;
 
 use crate::config::Config;
 use crate::http::{App, ROUTES, SERVICE};
-use crate::prices::Composed;
 use crate::store::SCHEMA;
 
 #[http_component]

@@ -1,10 +1,11 @@
 //! What a cart is and how it is priced, pure.
 
 use serde::Serialize;
+use stoa_pricing::{Asked, PriceError, Prices, Quote};
 use stoa_service::money::Money;
 use stoa_service::time::{Millis, rfc3339};
 
-use crate::ports::{Line, PriceError, Prices, Product, Quote};
+use crate::ports::Product;
 
 /// The most units of one item.
 pub const MAX_QUANTITY: u32 = 99;
@@ -108,16 +109,16 @@ pub fn price(kept: &[Kept], prices: &dyn Prices) -> Result<Cart, PriceError> {
     })
 }
 
-fn line(item: &Kept) -> Option<Line<'_>> {
-    Some(Line {
+fn line(item: &Kept) -> Option<Asked<'_>> {
+    Some(Asked {
         sku: &item.sku,
         quantity: item.quantity,
-        unit_price: item.price?,
+        unit_price: Some(item.price?),
     })
 }
 
 /// `None` where there are no lines, or no sum of them.
-fn quote(prices: &dyn Prices, lines: &[Line<'_>]) -> Result<Option<Quote>, PriceError> {
+fn quote(prices: &dyn Prices, lines: &[Asked<'_>]) -> Result<Option<Quote>, PriceError> {
     if lines.is_empty() {
         return Ok(None);
     }

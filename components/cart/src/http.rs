@@ -2,6 +2,7 @@
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
+use stoa_pricing::Prices;
 use stoa_service::outbound::Outbound;
 use stoa_service::route::{Answer, Route, json, no_content};
 use stoa_service::sql::Database;
@@ -10,7 +11,7 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::domain::{self, Cart, Kept, MAX_QUANTITY};
-use crate::ports::{self, Prices};
+use crate::ports;
 use crate::store;
 
 /// The service's name.
@@ -134,18 +135,21 @@ fn put_item(app: &App, request: &Request) -> Answer {
 
 fn remove_item(app: &App, request: &Request) -> Answer {
     let user_id = user(app, request)?;
+    request.query([])?;
     store::remove(&*app.db, user_id, request.param("sku"))?;
     no_content()
 }
 
 fn clear(app: &App, request: &Request) -> Answer {
     let user_id = user(app, request)?;
+    request.query([])?;
     store::clear(&*app.db, user_id)?;
     no_content()
 }
 
 /// For order, once it has ordered what is in.
 fn clear_of_user(app: &App, request: &Request) -> Answer {
+    request.query([])?;
     store::clear(&*app.db, request.id_param("user_id")?)?;
     no_content()
 }

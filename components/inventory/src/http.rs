@@ -129,7 +129,6 @@ fn list_reservations(app: &App, request: &Request) -> Answer {
 #[serde(deny_unknown_fields)]
 struct Reserve {
     order_id: Uuid,
-    #[serde(deserialize_with = "stoa_service::json::objects")]
     lines: Vec<Line>,
 }
 

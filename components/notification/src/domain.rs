@@ -2,9 +2,8 @@
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use stoa_service::id;
 use stoa_service::money::Money;
+use stoa_service::{id, json};
 use uuid::Uuid;
 
 use crate::cloudevent::CloudEvent;
@@ -126,12 +125,8 @@ pub fn news(event: &CloudEvent) -> Result<Option<News>, String> {
 }
 
 fn data<T: DeserializeOwned>(event: &CloudEvent) -> Result<T, String> {
-    match &event.data {
-        Value::Object(_) => {
-            T::deserialize(&event.data).map_err(|e| format!("data of {}: {e}", event.kind))
-        }
-        _ => Err(format!("data of {}: expected a JSON object", event.kind)),
-    }
+    json::read_value("data", &event.data)
+        .map_err(|fault| format!("{fault} (in an event of type {})", event.kind))
 }
 
 fn of_order(

@@ -50,6 +50,7 @@ pub const ROUTES: &[Route<App>] = &[
 ];
 
 fn accept(app: &App, request: &Request) -> Answer {
+    request.query([])?;
     let event = cloudevent::read(request)?;
     let news = domain::news(&event).map_err(Problem::invalid)?;
     let new = store::accept(&*app.db, &event, news.as_ref(), time::now())?;

@@ -1,28 +1,24 @@
 //! The Spin entry point.
-#![expect(
-    unsafe_code,
-    reason = "what the macros of the SDK and of wit-bindgen expand to"
-)]
+#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
 
 use std::cell::Cell;
 
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
-use stoa_service::component::{SpinSqlite, WasiHttp, serve, variable};
-use stoa_service::{route, time};
+use stoa_pricing::Composed;
+use stoa_service::component::{SpinSqlite, WasiHttp, serve_then, variable};
+use stoa_service::time;
 
 use crate::config::Config;
 use crate::http::{App, ROUTES, SERVICE};
-use crate::prices::Composed;
 use crate::store::SCHEMA;
 
 #[http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    let mut after = None;
-    serve(SERVICE, request, out, |request| {
+    let open = || {
         let config = Config::read(&variable)?;
         let fail_at = config.fail_at;
-        let app = App {
+        Ok(App {
             config,
             db: Box::new(SpinSqlite::open(&SCHEMA)?),
             outbound: Box::new(WasiHttp),
@@ -35,15 +31,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
                 }
             }),
             news: Cell::new(false),
-        };
-        let context = request.context().clone();
-        let response = route::dispatch(ROUTES, &app, request);
-        after = Some((app, context));
-        Ok(response)
-    })
-    .await;
-    // The customer has the answer: a slow notification costs them nothing.
-    if let Some((app, context)) = after {
-        app.after_the_answer(&context);
-    }
+        })
+    };
+    serve_then(SERVICE, request, out, ROUTES, open, App::after_the_answer).await;
 }

@@ -3,6 +3,7 @@
 use std::cell::Cell;
 
 use http::{Method, StatusCode};
+use stoa_pricing::{Asked, PriceError, Prices};
 use stoa_service::idempotency::{self, Key, Policy, fingerprint};
 use stoa_service::outbound::Outbound;
 use stoa_service::page::{self, Page};
@@ -15,7 +16,7 @@ use stoa_service::{Context, Problem, Request, id, log, outbox};
 use crate::config::Config;
 use crate::domain::{Customer, Direction, Item, Order, Status, Step};
 use crate::draft::{self, Draft, Line};
-use crate::ports::{self, Asked, PriceError, Prices};
+use crate::ports;
 use crate::saga::{self, Side, Stop};
 use crate::view::{self, InsideView, View};
 use crate::{steps, store};

@@ -15,8 +15,6 @@ pub mod draft;
 pub mod http;
 pub mod peers;
 pub mod ports;
-#[cfg(target_family = "wasm")]
-mod prices;
 pub mod saga;
 pub mod steps;
 pub mod store;

@@ -1,11 +1,11 @@
-//! What an order needs to be priced: cart, product, pricing.
+//! What an order needs to be priced: cart and product.
 
 use std::time::Duration;
 
-use http::{Method, StatusCode};
+use http::Method;
 use serde::Deserialize;
 use stoa_service::money::Money;
-use stoa_service::outbound::{Call, Outbound, unexpected};
+use stoa_service::outbound::{Outbound, Peer};
 use stoa_service::{Context, Problem};
 
 use crate::draft::Line;
@@ -29,21 +29,6 @@ struct Items<T> {
     items: Vec<T>,
 }
 
-fn get<T: serde::de::DeserializeOwned>(
-    outbound: &dyn Outbound,
-    call: Call,
-    peer: &str,
-) -> Result<Vec<T>, Problem> {
-    let reply = outbound
-        .send(call.timeout(TIMEOUT))
-        .map_err(|e| e.into_problem(peer))?;
-    if reply.status != StatusCode::OK {
-        return Err(unexpected(peer, &reply));
-    }
-    let page: Items<T> = reply.json().map_err(|e| e.into_problem(peer))?;
-    Ok(page.items)
-}
-
 /// The products of `lines` in one call; those that are not in the catalogue are left out. Errors: 503.
 pub fn products(
     outbound: &dyn Outbound,
@@ -53,8 +38,15 @@ pub fn products(
 ) -> Result<Vec<Product>, Problem> {
     let skus: Vec<&str> = lines.iter().map(|line| line.sku.as_str()).collect();
     let path = format!("/product?sku={}", skus.join(","));
-    let call = Call::new(context, Method::GET, product_url, &path);
-    get(outbound, call, "product")
+    let peer = Peer {
+        name: "product",
+        outbound,
+        context,
+        url: product_url,
+        timeout: TIMEOUT,
+    };
+    let page: Items<Product> = peer.ask(peer.call(Method::GET, &path))?;
+    Ok(page.items)
 }
 
 /// What is in the cart of the token's user. Errors: 503.
@@ -64,10 +56,10 @@ pub fn cart(
     cart_url: &str,
     token: &str,
 ) -> Result<Vec<Line>, Problem> {
-    let call = Call::new(context, Method::GET, cart_url, "/cart").bearer(token);
-    let lines: Vec<CartLine> = get(outbound, call, "cart")?;
+    let peer = of_cart(outbound, context, cart_url);
+    let cart: Items<CartLine> = peer.ask(peer.call(Method::GET, "/cart").bearer(token))?;
+    let lines = cart.items.into_iter();
     Ok(lines
-        .into_iter()
         .map(|CartLine { sku, quantity }| Line { sku, quantity })
         .collect())
 }
@@ -87,54 +79,21 @@ pub fn clear_cart(
     user_id: uuid::Uuid,
 ) -> Result<(), Problem> {
     let path = format!("/internal/carts/{user_id}");
-    let call = Call::new(context, Method::DELETE, cart_url, &path).timeout(TIMEOUT);
-    let reply = outbound.send(call).map_err(|e| e.into_problem("cart"))?;
+    let peer = of_cart(outbound, context, cart_url);
+    let reply = peer.send(peer.call(Method::DELETE, &path))?;
     if reply.status.is_success() {
         Ok(())
     } else {
-        Err(unexpected("cart", &reply))
+        Err(peer.unexpected(&reply))
     }
 }
 
-/// A line to be priced.
-#[derive(Debug, Clone, Copy)]
-pub struct Asked<'a> {
-    /// The stock keeping unit.
-    pub sku: &'a str,
-    /// Units.
-    pub quantity: u32,
-    /// What one costs, if it has a price.
-    pub unit_price: Option<Money>,
-}
-
-/// What lines cost.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Quote {
-    /// Of each line, in the order asked.
-    pub line_totals: Vec<Money>,
-    /// Of all.
-    pub total: Money,
-}
-
-/// Why there is no quote.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PriceError {
-    /// These items have no price.
-    #[error("no price: {}", .0.join(", "))]
-    Unpriced(Vec<String>),
-    /// The lines are not all in one currency.
-    #[error("the items are priced in several currencies")]
-    MixedCurrencies,
-    /// The sum is more than an amount may be.
-    #[error("the total is more than an amount may be")]
-    Overflow,
-    /// Not to be expected of lines with a quantity.
-    #[error("pricing does not answer as expected: {0}")]
-    Broken(String),
-}
-
-/// Where money is computed: the component `pricing`, or its rules in native tests.
-pub trait Prices {
-    /// Prices `lines`, of which there is at least one.
-    fn quote(&self, lines: &[Asked<'_>]) -> Result<Quote, PriceError>;
+fn of_cart<'a>(outbound: &'a dyn Outbound, context: &'a Context, url: &'a str) -> Peer<'a> {
+    Peer {
+        name: "cart",
+        outbound,
+        context,
+        url,
+        timeout: TIMEOUT,
+    }
 }

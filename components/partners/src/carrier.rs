@@ -4,7 +4,6 @@ use hmac::{Hmac, Mac};
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use stoa_service::outbound::Call;
-use stoa_service::page::Page;
 use stoa_service::problem::Problem;
 use stoa_service::request::Request;
 use stoa_service::route::{Answer, Response, json};
@@ -15,7 +14,7 @@ use uuid::Uuid;
 
 use crate::http::App;
 use crate::script::played;
-use crate::store::{check_reference, check_text, keep_key, key};
+use crate::store::{check_reference, check_text, keep_key, key, list_of_reference};
 
 const PARTNER: &str = "carrier";
 /// A country that is not served.
@@ -118,19 +117,7 @@ fn tracking_number() -> String {
 
 pub(crate) fn list(app: &App, request: &Request) -> Answer {
     played(app, PARTNER, || {
-        let [reference] = request.query(["reference"])?;
-        let reference = reference.ok_or_else(|| {
-            Problem::bad_request("missing_parameter", "query: reference is missing")
-        })?;
-        check_reference(&reference)?;
-        let items: Vec<_> = find(&*app.db, &reference)?.into_iter().collect();
-        json(
-            StatusCode::OK,
-            &Page {
-                items,
-                next_page_token: None,
-            },
-        )
+        list_of_reference(request, |reference| find(&*app.db, reference))
     })
 }
 

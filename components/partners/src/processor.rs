@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::http::App;
 use crate::script::played;
-use crate::store::{check_reference, keep_key, key};
+use crate::store::{check_reference, keep_key, key, list_of_reference};
 
 const PARTNER: &str = "processor";
 
@@ -176,19 +176,7 @@ fn amount(row: Row<'_>, first: usize) -> Result<Option<Money>, SqlError> {
 
 pub(crate) fn charges(app: &App, request: &Request) -> Answer {
     played(app, PARTNER, || {
-        let [reference] = request.query(["reference"])?;
-        let reference = reference.ok_or_else(|| {
-            Problem::bad_request("missing_parameter", "query: reference is missing")
-        })?;
-        check_reference(&reference)?;
-        let items: Vec<_> = find(&*app.db, &reference)?.into_iter().collect();
-        json(
-            StatusCode::OK,
-            &Page {
-                items,
-                next_page_token: None,
-            },
-        )
+        list_of_reference(request, |reference| find(&*app.db, reference))
     })
 }
 

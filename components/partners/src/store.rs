@@ -1,10 +1,13 @@
 //! The tables, and what the third parties' APIs have in common.
 
+use serde::Serialize;
 use stoa_service::idempotency::{Key, fingerprint};
+use stoa_service::page::Page;
 use stoa_service::params;
 use stoa_service::problem::Problem;
 use stoa_service::request::Request;
-use stoa_service::sql::{Database, Schema, Step};
+use stoa_service::route::{Answer, json};
+use stoa_service::sql::{Database, Schema, SqlError, Step};
 
 /// The tables of all third parties.
 pub const SCHEMA: Schema = Schema {
@@ -91,6 +94,24 @@ pub fn check_reference(reference: &str) -> Result<(), Problem> {
             stoa_service::id::shorten(reference)
         )))
     }
+}
+
+/// The list of what has the reference that is asked for: one thing or none.
+pub fn list_of_reference<T: Serialize>(
+    request: &Request,
+    find: impl FnOnce(&str) -> Result<Option<T>, SqlError>,
+) -> Answer {
+    let [reference] = request.query(["reference"])?;
+    let reference = reference
+        .ok_or_else(|| Problem::bad_request("missing_parameter", "query: reference is missing"))?;
+    check_reference(&reference)?;
+    json(
+        http::StatusCode::OK,
+        &Page {
+            items: find(&reference)?.into_iter().collect(),
+            next_page_token: None,
+        },
+    )
 }
 
 /// A text of 1 to `longest` bytes.

@@ -316,6 +316,16 @@ fn takes_a_message_once_a_key_and_shows_it_to_whoever_asks() {
             json!({"to": "a@b", "subject": "", "body": "x"}),
             "subject",
         ),
+        (
+            "/processor/charges",
+            json!({"reference": "r", "amount": [1, "EUR"], "card_token": "tok_visa"}),
+            "amount: ",
+        ),
+        (
+            "/carrier/shipments",
+            json!({"reference": "r", "address": ["Ann", "Main 1", "Graz", "8010", "AT"], "lines": []}),
+            "address: ",
+        ),
     ] {
         let (status, problem) = street.post(uri, "k9", &body);
         assert_eq!(status, 422);

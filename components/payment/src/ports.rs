@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use stoa_service::money::Money;
-use stoa_service::outbound::{Call, CallError, Outbound, Reply, unexpected};
+use stoa_service::outbound::{Outbound, Peer, Reply};
 use stoa_service::{Context, Problem};
 use uuid::Uuid;
 
@@ -14,16 +14,12 @@ use crate::domain::{CardToken, Finding, Payment};
 /// How long one call may take: a look-up and a charge together stay well below the request limit.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-const PEER: &str = "the card processor";
-
 /// The card processor, on behalf of one request.
 ///
 /// Every method answers what the processor is known to have done. Any doubt (no answer, a 5xx, an answer that does not
 /// fit) is 503: the payment stays as it is.
 pub struct Processor<'a> {
-    outbound: &'a dyn Outbound,
-    context: &'a Context,
-    url: &'a str,
+    peer: Peer<'a>,
 }
 
 #[derive(Serialize)]
@@ -61,17 +57,21 @@ struct Decline {
 impl<'a> Processor<'a> {
     /// The processor at `url`.
     pub fn new(outbound: &'a dyn Outbound, context: &'a Context, url: &'a str) -> Self {
-        Self {
+        let peer = Peer {
+            name: "the card processor",
             outbound,
             context,
             url,
-        }
+            timeout: TIMEOUT,
+        };
+        Self { peer }
     }
 
     /// Charges `payment`. The processor charges a reference once, however often it is asked.
     pub fn charge(&self, payment: &Payment, token: &CardToken) -> Result<Finding, Problem> {
-        let reply = self.send(
-            self.call(Method::POST, "/processor/charges")
+        let reply = self.peer.send(
+            self.peer
+                .call(Method::POST, "/processor/charges")
                 .idempotency_key(&payment.payment_id.to_string())
                 .json(&ChargeRequest {
                     reference: payment.payment_id,
@@ -80,81 +80,71 @@ impl<'a> Processor<'a> {
                 }),
         )?;
         match (reply.status, reply.code().as_str()) {
-            (StatusCode::CREATED, _) => finding(payment, body(&reply)?, &reply),
+            (StatusCode::CREATED, _) => self.finding(payment, self.peer.read(&reply)?, &reply),
             // Only the processor's own word is a decline: a 402 of whoever stands between is not.
-            (StatusCode::PAYMENT_REQUIRED, "card_declined") => {
-                Ok(Finding::Declined(body::<Decline>(&reply)?.decline_code))
-            }
+            (StatusCode::PAYMENT_REQUIRED, "card_declined") => Ok(Finding::Declined(
+                self.peer.read::<Decline>(&reply)?.decline_code,
+            )),
             (StatusCode::CONFLICT, "reference_voided") => Ok(Finding::Voided),
-            _ => Err(unexpected(PEER, &reply)),
+            _ => Err(self.peer.unexpected(&reply)),
         }
     }
 
     /// What became of `payment`. Changes nothing.
     pub fn look_up(&self, payment: &Payment) -> Result<Finding, Problem> {
         let path = format!("/processor/charges?reference={}", payment.payment_id);
-        let reply = self.send(self.call(Method::GET, &path))?;
+        let reply = self.peer.send(self.peer.call(Method::GET, &path))?;
         if reply.status != StatusCode::OK {
-            return Err(unexpected(PEER, &reply));
+            return Err(self.peer.unexpected(&reply));
         }
-        let mut found = body::<Charges>(&reply)?.items.into_iter();
+        let mut found = self.peer.read::<Charges>(&reply)?.items.into_iter();
         match (found.next(), found.next()) {
             (None, _) => Ok(Finding::Nothing),
-            (Some(charge), None) => finding(payment, charge, &reply),
+            (Some(charge), None) => self.finding(payment, charge, &reply),
             // Two charges of one reference: nobody here can say which counts.
-            (Some(_), Some(_)) => Err(unexpected(PEER, &reply)),
+            (Some(_), Some(_)) => Err(self.peer.unexpected(&reply)),
         }
     }
 
     /// Gives the money back, or sees to it that it is never taken.
     pub fn refund(&self, payment: &Payment) -> Result<Finding, Problem> {
-        let reply = self.send(
-            self.call(Method::POST, "/processor/refunds")
+        let reply = self.peer.send(
+            self.peer
+                .call(Method::POST, "/processor/refunds")
                 .idempotency_key(&format!("refund-{}", payment.payment_id))
                 .json(&serde_json::json!({"reference": payment.payment_id})),
         )?;
         match (reply.status, reply.code().as_str()) {
             (StatusCode::OK, _) => {
-                let refund: Refund = body(&reply)?;
+                let refund: Refund = self.peer.read(&reply)?;
                 match refund.status.as_str() {
                     "refunded" if refund.reference == payment.payment_id => Ok(Finding::Refunded),
                     "voided" if refund.reference == payment.payment_id => Ok(Finding::Voided),
-                    _ => Err(unexpected(PEER, &reply)),
+                    _ => Err(self.peer.unexpected(&reply)),
                 }
             }
-            (StatusCode::CONFLICT, "charge_declined") => {
-                Ok(Finding::Declined(body::<Decline>(&reply)?.decline_code))
-            }
-            _ => Err(unexpected(PEER, &reply)),
+            (StatusCode::CONFLICT, "charge_declined") => Ok(Finding::Declined(
+                self.peer.read::<Decline>(&reply)?.decline_code,
+            )),
+            _ => Err(self.peer.unexpected(&reply)),
         }
     }
 
-    fn call(&self, method: Method, path: &str) -> Call {
-        Call::new(self.context, method, self.url, path).timeout(TIMEOUT)
-    }
-
-    fn send(&self, call: Call) -> Result<Reply, Problem> {
-        self.outbound.send(call).map_err(no_answer)
-    }
-}
-
-fn no_answer(error: CallError) -> Problem {
-    error.into_problem(PEER)
-}
-
-fn body<T: serde::de::DeserializeOwned>(reply: &Reply) -> Result<T, Problem> {
-    reply.json().map_err(no_answer)
-}
-
-fn finding(payment: &Payment, charge: Charge, reply: &Reply) -> Result<Finding, Problem> {
-    let same = charge.reference == payment.payment_id;
-    // What was voided before it was charged has no amount.
-    let fits = same && charge.amount.is_none_or(|a| a == payment.amount);
-    match (charge.status.as_str(), charge.decline_code) {
-        ("captured", _) if fits && charge.amount.is_some() => Ok(Finding::Captured),
-        ("refunded", _) if fits => Ok(Finding::Refunded),
-        ("declined", Some(code)) if fits => Ok(Finding::Declined(code)),
-        ("voided", _) if fits => Ok(Finding::Voided),
-        _ => Err(unexpected(PEER, reply)),
+    fn finding(
+        &self,
+        payment: &Payment,
+        charge: Charge,
+        reply: &Reply,
+    ) -> Result<Finding, Problem> {
+        let same = charge.reference == payment.payment_id;
+        // What was voided before it was charged has no amount.
+        let fits = same && charge.amount.is_none_or(|a| a == payment.amount);
+        match (charge.status.as_str(), charge.decline_code) {
+            ("captured", _) if fits && charge.amount.is_some() => Ok(Finding::Captured),
+            ("refunded", _) if fits => Ok(Finding::Refunded),
+            ("declined", Some(code)) if fits => Ok(Finding::Declined(code)),
+            ("voided", _) if fits => Ok(Finding::Voided),
+            _ => Err(self.peer.unexpected(reply)),
+        }
     }
 }

@@ -190,16 +190,13 @@ fn scan(
         next((&after.product_id).into()),
     );
     let count = next(i64::try_from(count).unwrap_or(i64::MAX).into());
-    let rows = db.execute(
-        &format!(
-            "SELECT d.name_key, d.product_id, CAST(CASE WHEN 1 = 1{looked_up} THEN 1 ELSE 0 END AS BIGINT)
-             FROM product_terms AS d
-             WHERE d.term = {term} {of_weight}AND (d.name_key, d.product_id) > ({key}, {id})
-             ORDER BY d.name_key, d.product_id LIMIT {count}"
-        ),
-        &values,
-    )?;
-    rows.map(|row| {
+    let select = format!(
+        "SELECT d.name_key, d.product_id, CAST(CASE WHEN 1 = 1{looked_up} THEN 1 ELSE 0 END AS BIGINT)
+         FROM product_terms AS d
+         WHERE d.term = {term} {of_weight}AND (d.name_key, d.product_id) > ({key}, {id})
+         ORDER BY d.name_key, d.product_id LIMIT {count}"
+    );
+    db.execute(&select, &values)?.map(|row| {
         Ok(Scanned {
             place: Place {
                 name_key: row.get(0)?,

@@ -162,29 +162,33 @@ pub fn list(
     after: &Place,
     count: u32,
 ) -> Result<Vec<(Place, Product)>, SqlError> {
-    let rows = match category {
-        None => db.execute(
-            &format!(
-                "SELECT {COLUMNS} FROM product_catalogue WHERE (name_key, product_id) > ($1, $2)
-                 ORDER BY name_key, product_id LIMIT $3"
-            ),
-            params![&after.name_key, &after.product_id, count],
-        )?,
-        Some(category) => db.execute(
-            &format!(
-                "SELECT {COLUMNS} FROM product_catalogue WHERE category = $1 AND (name_key, product_id) > ($2, $3)
-                 ORDER BY name_key, product_id LIMIT $4"
-            ),
-            params![category, &after.name_key, &after.product_id, count],
-        )?,
-    };
-    rows.map(|row| {
+    let listed = |row: Row<'_>| {
         let place = Place {
             name_key: row.get(8)?,
             product_id: row.get(0)?,
         };
         Ok((place, product(row)?))
-    })
+    };
+    match category {
+        None => db
+            .execute(
+                &format!(
+                    "SELECT {COLUMNS} FROM product_catalogue WHERE (name_key, product_id) > ($1, $2)
+                     ORDER BY name_key, product_id LIMIT $3"
+                ),
+                params![&after.name_key, &after.product_id, count],
+            )?
+            .map(listed),
+        Some(category) => db
+            .execute(
+                &format!(
+                    "SELECT {COLUMNS} FROM product_catalogue WHERE category = $1 AND (name_key, product_id) > ($2, $3)
+                     ORDER BY name_key, product_id LIMIT $4"
+                ),
+                params![category, &after.name_key, &after.product_id, count],
+            )?
+            .map(listed),
+    }
 }
 
 /// The product with that id or, for anything that is no id, that SKU.

@@ -41,7 +41,7 @@ struct Counting {
 }
 
 impl Database for Counting {
-    fn execute(&self, statement: &str, params: &[Value]) -> Result<Rows, SqlError> {
+    fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError> {
         let error = |e: rusqlite::Error| SqlError::from_message(e.to_string());
         self.statements.borrow_mut().insert(statement.to_owned());
         let mut prepared = self.connection.prepare_cached(statement).map_err(error)?;

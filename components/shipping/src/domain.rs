@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! pending -> created -> picked_up -> in_transit -> out_for_delivery -> delivered -> returned
-//!    |          \-> cancelled (until it is picked up)
+//!    |          \-> cancelled (until it is picked up, so the carrier is asked)
+//!    |-> cancelled (there is no label yet, so the carrier is told later)
 //!    \-> refused -> cancelled
 //! ```
 //!

@@ -32,7 +32,7 @@ pub struct App {
     pub db: Box<dyn Database>,
     /// The way to the carrier and to notification.
     pub outbound: Box<dyn Outbound>,
-    /// Whether this request left something in the outbox.
+    /// Whether this request may have left something to be told.
     pub news: Cell<bool>,
 }
 
@@ -47,24 +47,31 @@ pub const ROUTES: &[Route<App>] = &[
 ];
 
 impl App {
-    fn carrier<'a>(&'a self, request: &'a Request) -> Carrier<'a> {
-        Carrier::new(&*self.outbound, request.context(), &self.config.carrier_url)
+    fn carrier<'a>(&'a self, context: &'a Context) -> Carrier<'a> {
+        Carrier::new(&*self.outbound, context, &self.config.carrier_url)
     }
 
-    /// Sends what the request left in the outbox. What does not get through stays there.
+    /// Sends what the request left to be told: events to notification, call-offs to the carrier. What does not get through
+    /// stays for the operator's passes.
     pub fn after_the_answer(&self, context: &Context) {
-        if self.news.get()
-            && let Err(error) = outbox::flush(
-                &*self.db,
-                &*self.outbound,
-                &self.config.notification_url,
-                context,
-            )
-        {
+        if !self.news.take() {
+            return;
+        }
+        let url = &self.config.notification_url;
+        if let Err(error) = outbox::flush(&*self.db, &*self.outbound, url, context) {
+            let fields = serde_json::json!({"error": error.to_string()});
+            log::warn(context, "the outbox stays full", fields);
+        }
+        self.tell_call_offs(context);
+    }
+
+    fn tell_call_offs(&self, context: &Context) {
+        if let Err(problem) = settle::tell_call_offs(&*self.db, &self.carrier(context), context) {
+            let fields = serde_json::json!({"error": format!("{problem:?}")});
             log::warn(
                 context,
-                "the outbox stays full",
-                serde_json::json!({"error": error.to_string()}),
+                "the carrier is still to be told of a call-off",
+                fields,
             );
         }
     }
@@ -95,7 +102,7 @@ fn ship(app: &App, request: &Request) -> Answer {
     idempotency::once(&*app.db, request, &key, Policy::default(), || {
         let (shipment, fresh) = store::begin(&*app.db, order_id, &address, &lines)?;
         let context = request.context();
-        let carrier = app.carrier(request);
+        let carrier = app.carrier(context);
         let shipment = settle::create(&*app.db, &carrier, context, shipment, fresh)?;
         let with_id =
             |problem: Problem| problem.with("shipment_id", shipment.shipment_id.to_string());
@@ -118,8 +125,9 @@ fn ship(app: &App, request: &Request) -> Answer {
 fn cancel(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let shipment = store::find(&*app.db, request.id_param("shipment_id")?)?;
-    let carrier = app.carrier(request);
-    let shipment = settle::cancel(&*app.db, &carrier, request.context(), shipment)?;
+    let context = request.context();
+    let shipment = settle::cancel(&*app.db, &app.carrier(context), context, shipment)?;
+    app.news.set(true);
     match shipment.status {
         Status::Cancelled => json(StatusCode::OK, &View::from(shipment)),
         status if status.is_handed_over() || !shipment.cancel_asked => Err(Problem::conflict(
@@ -268,12 +276,10 @@ fn check_report(event: CarrierEvent) -> Result<Report, String> {
 
 fn flush(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    outbox::flush_answer(
-        &*app.db,
-        &*app.outbound,
-        &app.config.notification_url,
-        request.context(),
-    )
+    let (url, context) = (&app.config.notification_url, request.context());
+    let answer = outbox::flush_answer(&*app.db, &*app.outbound, url, context)?;
+    app.tell_call_offs(context);
+    Ok(answer)
 }
 
 fn open(shipment: &Shipment) -> Problem {

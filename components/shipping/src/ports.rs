@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use stoa_service::outbound::{Call, CallError, Outbound, Reply, unexpected};
+use stoa_service::outbound::{Outbound, Peer, Reply};
 use stoa_service::{Context, Problem};
 use uuid::Uuid;
 
@@ -13,13 +13,9 @@ use crate::domain::{Address, Line, Shipment};
 /// How long one call may take: two of them stay well below the request limit.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-const PEER: &str = "the carrier";
-
 /// The carrier, on behalf of one request. Any doubt about what it did is 503.
 pub struct Carrier<'a> {
-    outbound: &'a dyn Outbound,
-    context: &'a Context,
-    url: &'a str,
+    peer: Peer<'a>,
 }
 
 /// What the carrier knows of a shipment.
@@ -64,17 +60,21 @@ struct Parcels {
 impl<'a> Carrier<'a> {
     /// The carrier at `url`.
     pub fn new(outbound: &'a dyn Outbound, context: &'a Context, url: &'a str) -> Self {
-        Self {
+        let peer = Peer {
+            name: "the carrier",
             outbound,
             context,
             url,
-        }
+            timeout: TIMEOUT,
+        };
+        Self { peer }
     }
 
     /// Makes the parcel of `shipment`. The carrier makes one a reference, however often it is asked.
     pub fn create(&self, shipment: &Shipment) -> Result<Finding, Problem> {
-        let reply = self.send(
-            self.call(Method::POST, "/carrier/shipments")
+        let reply = self.peer.send(
+            self.peer
+                .call(Method::POST, "/carrier/shipments")
                 .idempotency_key(&shipment.shipment_id.to_string())
                 .json(&NewParcel {
                     reference: shipment.shipment_id,
@@ -83,64 +83,54 @@ impl<'a> Carrier<'a> {
                 }),
         )?;
         match (reply.status, reply.code().as_str()) {
-            (StatusCode::CREATED, _) => {
-                let parcel = reply.json().map_err(no_answer)?;
-                found(shipment, parcel, &reply)
-            }
+            (StatusCode::CREATED, _) => self.found(shipment, self.peer.read(&reply)?, &reply),
             // Only the carrier's own word is a refusal.
             (StatusCode::UNPROCESSABLE_ENTITY, "address_refused") => Ok(Finding::Refused),
-            _ => Err(unexpected(PEER, &reply)),
+            _ => Err(self.peer.unexpected(&reply)),
         }
     }
 
     /// What became of `shipment`. Changes nothing.
     pub fn look_up(&self, shipment: &Shipment) -> Result<Finding, Problem> {
         let path = format!("/carrier/shipments?reference={}", shipment.shipment_id);
-        let reply = self.send(self.call(Method::GET, &path))?;
+        let reply = self.peer.send(self.peer.call(Method::GET, &path))?;
         if reply.status != StatusCode::OK {
-            return Err(unexpected(PEER, &reply));
+            return Err(self.peer.unexpected(&reply));
         }
-        let parcels: Parcels = reply.json().map_err(no_answer)?;
+        let parcels: Parcels = self.peer.read(&reply)?;
         let mut items = parcels.items.into_iter();
         match (items.next(), items.next()) {
             (None, _) => Ok(Finding::Nothing),
-            (Some(parcel), None) => found(shipment, parcel, &reply),
-            (Some(_), Some(_)) => Err(unexpected(PEER, &reply)),
+            (Some(parcel), None) => self.found(shipment, parcel, &reply),
+            (Some(_), Some(_)) => Err(self.peer.unexpected(&reply)),
         }
     }
 
     /// Calls a parcel off.
     pub fn cancel(&self, tracking_number: &str) -> Result<Cancellation, Problem> {
         let path = format!("/carrier/shipments/{tracking_number}/cancel");
-        let reply = self.send(self.call(Method::POST, &path))?;
+        let reply = self.peer.send(self.peer.call(Method::POST, &path))?;
         match (reply.status, reply.code().as_str()) {
             (StatusCode::OK, _) => Ok(Cancellation::Cancelled),
             (StatusCode::CONFLICT, "handed_over") => Ok(Cancellation::HandedOver),
-            _ => Err(unexpected(PEER, &reply)),
+            _ => Err(self.peer.unexpected(&reply)),
         }
     }
 
-    fn call(&self, method: Method, path: &str) -> Call {
-        Call::new(self.context, method, self.url, path).timeout(TIMEOUT)
-    }
-
-    fn send(&self, call: Call) -> Result<Reply, Problem> {
-        self.outbound.send(call).map_err(no_answer)
-    }
-}
-
-fn no_answer(error: CallError) -> Problem {
-    error.into_problem(PEER)
-}
-
-/// The number becomes part of paths, here and in the customer's browser.
-fn found(shipment: &Shipment, parcel: Parcel, reply: &Reply) -> Result<Finding, Problem> {
-    let number = parcel.tracking_number;
-    let fits =
-        (1..=64).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_alphanumeric());
-    if fits && parcel.reference == shipment.shipment_id {
-        Ok(Finding::Parcel(number))
-    } else {
-        Err(unexpected(PEER, reply))
+    /// The number becomes part of paths, here and in the customer's browser.
+    fn found(
+        &self,
+        shipment: &Shipment,
+        parcel: Parcel,
+        reply: &Reply,
+    ) -> Result<Finding, Problem> {
+        let number = parcel.tracking_number;
+        let fits =
+            (1..=64).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_alphanumeric());
+        if fits && parcel.reference == shipment.shipment_id {
+            Ok(Finding::Parcel(number))
+        } else {
+            Err(self.peer.unexpected(reply))
+        }
     }
 }

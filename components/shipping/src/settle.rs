@@ -5,6 +5,7 @@
 
 use serde_json::json;
 use stoa_service::sql::Database;
+use stoa_service::time::{self, Millis};
 use stoa_service::{Context, Problem, log};
 
 use crate::domain::{Shipment, Status};
@@ -43,10 +44,8 @@ pub fn create(
     Ok(created)
 }
 
-/// Calls `shipment` off; what is already in the carrier's hands stays as it is.
-///
-/// Where it is not known whether there is a parcel, one is made first: so a creation that is still on its way finds its
-/// reference taken, and cannot make a parcel that nobody calls off.
+/// Calls `shipment` off; what is already in the carrier's hands stays as it is. One that has no label yet is cancelled
+/// without a word to the carrier, who is told afterwards by [`tell_call_offs`].
 pub fn cancel(
     db: &dyn Database,
     carrier: &Carrier<'_>,
@@ -57,12 +56,6 @@ pub fn cancel(
     if shipment.status == Status::Cancelled || shipment.status.is_handed_over() {
         return Ok(shipment);
     }
-    let shipment = match (&shipment.tracking_number, shipment.status) {
-        (None, Status::Pending | Status::Created) => {
-            store::record(db, &shipment, &carrier.create(&shipment)?)?
-        }
-        _ => shipment,
-    };
     let outcome = match &shipment.tracking_number {
         Some(number) => carrier.cancel(number)?,
         // Refused: there is no parcel, and there will be none.
@@ -74,6 +67,55 @@ pub fn cancel(
     };
     report(context, "shipment called off", &settled);
     Ok(settled)
+}
+
+/// How many call-offs one pass tells the carrier of.
+const AT_ONCE: u32 = 20;
+/// How long a pass is at work on one before another takes it: longer than two calls.
+const LEASE: Millis = 30_000;
+/// How long one that did not get through waits.
+const RETRY: Millis = 5_000;
+
+/// Tells the carrier of what was called off while it had not confirmed it. Stops where the carrier does not answer: the
+/// rest waits for the next pass.
+pub fn tell_call_offs(
+    db: &dyn Database,
+    carrier: &Carrier<'_>,
+    context: &Context,
+) -> Result<(), Problem> {
+    for (shipment_id, due_at) in store::call_offs(db, AT_ONCE)? {
+        let lease = time::now() + LEASE;
+        if !store::put_off_call_off(db, shipment_id, due_at, lease)? {
+            continue;
+        }
+        let shipment = store::find(db, shipment_id)?;
+        let told = tell_call_off(db, carrier, &shipment);
+        if told.is_err() {
+            store::put_off_call_off(db, shipment_id, lease, time::now() + RETRY)?;
+        }
+        if told? == Cancellation::HandedOver {
+            // Without a label: somebody has to look at how that could be.
+            let fields = json!({"shipment_id": shipment_id, "order_id": shipment.order_id});
+            log::error(context, "the carrier has a cancelled parcel", fields);
+        }
+        store::called_off(db, shipment_id)?;
+    }
+    Ok(())
+}
+
+/// Whether the carrier has a parcel is not known, so one is made first: a creation that is still on its way then finds its
+/// reference taken, and cannot make a parcel that nobody calls off.
+fn tell_call_off(
+    db: &dyn Database,
+    carrier: &Carrier<'_>,
+    shipment: &Shipment,
+) -> Result<Cancellation, Problem> {
+    let finding = carrier.create(shipment)?;
+    store::record(db, shipment, &finding)?;
+    match finding {
+        Finding::Parcel(number) => carrier.cancel(&number),
+        Finding::Refused | Finding::Nothing => Ok(Cancellation::Cancelled),
+    }
 }
 
 fn report(context: &Context, what: &str, shipment: &Shipment) {

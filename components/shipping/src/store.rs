@@ -29,6 +29,10 @@ pub const SCHEMA: Schema = Schema {
         Step::Sql(idempotency_table!("shipping")),
         Step::Sql(outbox_table!("shipping")),
         Step::Sql(outbox_index!("shipping")),
+    ], &[
+        // What was called off before the carrier had confirmed it, and of which the carrier is still to be told.
+        Step::Sql("CREATE TABLE shipping_call_offs (shipment_id TEXT PRIMARY KEY, due_at BIGINT NOT NULL)"),
+        Step::Sql("CREATE INDEX shipping_call_offs_due ON shipping_call_offs (due_at, shipment_id)"),
     ]],
 };
 
@@ -99,7 +103,9 @@ pub fn record(
                 )?;
                 // A report may have come before the carrier's answer: then it is further already.
                 advance(db, shipment.shipment_id, Status::Created)?;
-                if !first.is_empty() {
+                let known = find(db, shipment.shipment_id)?;
+                // One that was called off meanwhile was never announced to its customer.
+                if !first.is_empty() && known.status != Status::Cancelled {
                     let created = own_report(Status::Created);
                     add_to_history(db, shipment.shipment_id, &created)?;
                 }
@@ -110,23 +116,73 @@ pub fn record(
 }
 
 /// Writes down that a shipment shall be called off. Gives the shipment as it is then.
+///
+/// Without the carrier's number there is no label, and nobody can hand a parcel without a label over: such a shipment is
+/// cancelled here and now, and the carrier is told later ([`call_offs`]).
 pub fn ask_cancel(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Problem> {
+    let shipment_id = shipment.shipment_id;
+    transaction(db, || {
+        db.execute(
+            "UPDATE shipping_shipments SET cancel_asked = 1, updated_at = $1 WHERE shipment_id = $2 AND cancel_asked = 0
+             AND status IN ('pending', 'refused', 'created')",
+            params![time::now(), shipment_id],
+        )?;
+        let asked = find(db, shipment_id)?;
+        if asked.tracking_number.is_some()
+            || !matches!(asked.status, Status::Pending | Status::Created)
+        {
+            return Ok(asked);
+        }
+        db.execute(
+            "INSERT INTO shipping_call_offs (shipment_id, due_at) VALUES ($1, $2)",
+            params![shipment_id, time::now()],
+        )?;
+        end(db, shipment_id)
+    })
+}
+
+/// The shipments of which the carrier is due to be told that they are called off, with their due times, oldest first.
+pub fn call_offs(db: &dyn Database, count: u32) -> Result<Vec<(Uuid, Millis)>, SqlError> {
     db.execute(
-        "UPDATE shipping_shipments SET cancel_asked = 1, updated_at = $1 WHERE shipment_id = $2 AND cancel_asked = 0
-         AND status IN ('pending', 'refused', 'created')",
-        params![time::now(), shipment.shipment_id],
+        "SELECT shipment_id, due_at FROM shipping_call_offs WHERE due_at <= $1 ORDER BY due_at, shipment_id LIMIT $2",
+        params![time::now(), count],
+    )?
+    .map(|row| Ok((row.get(0)?, row.get(1)?)))
+}
+
+/// Makes one of [`call_offs`] due later; false where somebody else did.
+pub fn put_off_call_off(
+    db: &dyn Database,
+    shipment_id: Uuid,
+    due_at: Millis,
+    until: Millis,
+) -> Result<bool, SqlError> {
+    let moved = db.execute(
+        "UPDATE shipping_call_offs SET due_at = $1 WHERE shipment_id = $2 AND due_at = $3 RETURNING shipment_id",
+        params![until, shipment_id, due_at],
     )?;
-    find(db, shipment.shipment_id)
+    Ok(!moved.is_empty())
+}
+
+/// The carrier knows.
+pub fn called_off(db: &dyn Database, shipment_id: Uuid) -> Result<(), SqlError> {
+    db.execute(
+        "DELETE FROM shipping_call_offs WHERE shipment_id = $1",
+        params![shipment_id],
+    )
+    .map(drop)
 }
 
 /// The carrier keeps the parcel. Gives the shipment as it is then.
 pub fn cancelled(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Problem> {
-    transaction(db, || {
-        if advance(db, shipment.shipment_id, Status::Cancelled)? {
-            add_to_history(db, shipment.shipment_id, &own_report(Status::Cancelled))?;
-        }
-        find(db, shipment.shipment_id)
-    })
+    transaction(db, || end(db, shipment.shipment_id))
+}
+
+fn end(db: &dyn Database, shipment_id: Uuid) -> Result<Shipment, Problem> {
+    if advance(db, shipment_id, Status::Cancelled)? {
+        add_to_history(db, shipment_id, &own_report(Status::Cancelled))?;
+    }
+    find(db, shipment_id)
 }
 
 /// The carrier has the parcel, even if its report is still on its way. Gives the shipment as it is then.

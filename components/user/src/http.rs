@@ -85,6 +85,7 @@ fn describe(_: &App, request: &Request) -> Answer {
 }
 
 fn register(app: &App, request: &Request) -> Answer {
+    request.query([])?;
     let wanted: Register = request.json()?;
     let email = domain::email(&wanted.email).map_err(Problem::invalid)?;
     domain::new_password(&wanted.password).map_err(Problem::invalid)?;
@@ -99,6 +100,7 @@ fn register(app: &App, request: &Request) -> Answer {
 }
 
 fn login(app: &App, request: &Request) -> Answer {
+    request.query([])?;
     let Login { email, password } = request.json()?;
     // What is no address is looked up as the empty one, which has no account: every refusal does the same work.
     let email = domain::email(&email).unwrap_or_default();
@@ -147,6 +149,7 @@ fn show(app: &App, request: &Request) -> Answer {
 
 fn change(app: &App, request: &Request) -> Answer {
     let user = app.caller(request)?;
+    request.query([])?;
     let Change { name, phone } = request.json()?;
     let name = name.map(|n| domain::name(&n)).transpose();
     let name = name.map_err(Problem::invalid)?;

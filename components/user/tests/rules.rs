@@ -329,6 +329,14 @@ fn a_bad_registration_names_the_field_and_never_repeats_the_password() {
             "{detail}"
         );
     }
+    let good = json!({"email": "a@b", "password": "correct horse", "name": "A"});
+    for uri in ["/user/register?x=1", "/user/login?x=1"] {
+        let seen = shop.call(Method::POST, uri, "", &good);
+        assert_eq!(
+            (seen.status, &seen.body["code"]),
+            (400, &json!("unknown_parameter"))
+        );
+    }
     assert_eq!(shop.counting.hashed.load(Ordering::SeqCst), 0);
     assert_eq!(shop.login("a@b", "correct horse").status, 401);
 }

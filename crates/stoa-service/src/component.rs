@@ -15,7 +15,7 @@ use wasi::io::streams::StreamError;
 use crate::outbound::{Call, CallError, MAX_REPLY, Outbound, Reply};
 use crate::problem::Problem;
 use crate::request::{Context, MAX_BODY, Request};
-use crate::route::Response;
+use crate::route::{self, Response, Route};
 use crate::settings::Faults;
 use crate::sql::{Database, Rows, Schema, SqlError, Value};
 
@@ -38,12 +38,11 @@ pub async fn serve_with(
     touch: impl FnOnce(&mut Response),
     handler: impl FnOnce(Request) -> Result<Response, Problem>,
 ) {
-    let (context, path) = (
-        Context::new(service, &headers(&request)),
-        request.path_with_query().unwrap_or_default(),
-    );
-    let response = match read(service, request).await {
-        Ok(request) => handler(request),
+    let headers = headers(&request);
+    let context = Context::new(service, &headers);
+    let path = request.path_with_query().unwrap_or_else(|| "/".to_owned());
+    let response = match read(request, &path, headers).await {
+        Ok(request) => handler(Request::within(context.clone(), request)),
         Err(problem) => Err(problem),
     };
     let mut response = response.unwrap_or_else(|problem| {
@@ -71,6 +70,30 @@ pub async fn serve_with(
     }
 }
 
+/// [`serve`] by `routes` over what `open` gives, and when the client has its answer, `then`: a slow call there costs the
+/// client nothing.
+pub async fn serve_then<A>(
+    service: &'static str,
+    request: IncomingRequest,
+    out: ResponseOutparam,
+    routes: &[Route<A>],
+    open: impl FnOnce() -> Result<A, Problem>,
+    then: impl FnOnce(&A, &Context),
+) {
+    let mut after = None;
+    serve(service, request, out, |request| {
+        let app = open()?;
+        let context = request.context().clone();
+        let response = route::dispatch(routes, &app, request);
+        after = Some((app, context));
+        Ok(response)
+    })
+    .await;
+    if let Some((app, context)) = after {
+        then(&app, &context);
+    }
+}
+
 fn headers(request: &IncomingRequest) -> HeaderMap {
     let mut map = HeaderMap::new();
     for (name, value) in request.headers().entries() {
@@ -81,26 +104,28 @@ fn headers(request: &IncomingRequest) -> HeaderMap {
     map
 }
 
-async fn read(service: &'static str, incoming: IncomingRequest) -> Result<Request, Problem> {
+async fn read(
+    incoming: IncomingRequest,
+    path: &str,
+    headers: HeaderMap,
+) -> Result<http::Request<Vec<u8>>, Problem> {
     use futures::StreamExt as _;
     let method = match incoming.method() {
-        SpinMethod::Get => "GET".to_owned(),
-        SpinMethod::Post => "POST".to_owned(),
-        SpinMethod::Put => "PUT".to_owned(),
-        SpinMethod::Delete => "DELETE".to_owned(),
-        SpinMethod::Patch => "PATCH".to_owned(),
-        SpinMethod::Head => "HEAD".to_owned(),
-        SpinMethod::Options => "OPTIONS".to_owned(),
-        SpinMethod::Connect => "CONNECT".to_owned(),
-        SpinMethod::Trace => "TRACE".to_owned(),
-        SpinMethod::Other(other) => other,
+        SpinMethod::Get => http::Method::GET,
+        SpinMethod::Post => http::Method::POST,
+        SpinMethod::Put => http::Method::PUT,
+        SpinMethod::Delete => http::Method::DELETE,
+        SpinMethod::Patch => http::Method::PATCH,
+        SpinMethod::Head => http::Method::HEAD,
+        SpinMethod::Options => http::Method::OPTIONS,
+        SpinMethod::Connect => http::Method::CONNECT,
+        SpinMethod::Trace => http::Method::TRACE,
+        SpinMethod::Other(other) => http::Method::from_bytes(other.as_bytes())
+            .map_err(|_| Problem::bad_request("bad_method", "the method cannot be read"))?,
     };
-    let uri = incoming
-        .path_with_query()
-        .unwrap_or_else(|| "/".to_owned())
+    let uri = path
         .parse::<Uri>()
         .map_err(|e| Problem::bad_request("bad_path", format!("the path cannot be read: {e}")))?;
-    let headers = headers(&incoming);
     let mut body = Vec::new();
     let mut chunks = incoming.into_body_stream();
     while let Some(chunk) = chunks.next().await {
@@ -117,11 +142,10 @@ async fn read(service: &'static str, incoming: IncomingRequest) -> Result<Reques
         body.extend_from_slice(&chunk);
     }
     let mut request = http::Request::new(body);
-    *request.method_mut() = http::Method::from_bytes(method.as_bytes())
-        .map_err(|_| Problem::bad_request("bad_method", "the method cannot be read"))?;
+    *request.method_mut() = method;
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
-    Ok(Request::new(service, request))
+    Ok(request)
 }
 
 /// A Spin variable, for [`crate::settings::Settings`].
@@ -161,7 +185,7 @@ fn sql_error(error: spin_sdk::sqlite3::Error) -> SqlError {
 }
 
 impl Database for SpinSqlite {
-    fn execute(&self, statement: &str, params: &[Value]) -> Result<Rows, SqlError> {
+    fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError> {
         use spin_sdk::sqlite3::Value as Spin;
         let params: Vec<Spin> = params
             .iter()

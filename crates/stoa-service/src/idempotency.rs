@@ -140,23 +140,22 @@ fn take(
 ) -> Result<Taken, SqlError> {
     let now = time::now();
     let until = now.saturating_add(millis(policy.lease));
-    let rows = db.execute(
-        &format!(
-            "INSERT INTO {service}_idempotency (owner, key, fingerprint, claim, claimed_until, created_at)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (owner, key) DO NOTHING RETURNING claim"
-        ),
+    let insert = format!(
+        "INSERT INTO {service}_idempotency (owner, key, fingerprint, claim, claimed_until, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (owner, key) DO NOTHING RETURNING claim"
+    );
+    let mine = db.execute(
+        &insert,
         params![key.owner, key.key, &key.fingerprint, claim, until, now],
     )?;
-    if !rows.is_empty() {
+    if !mine.is_empty() {
         return Ok(Taken::Mine);
     }
-    let rows = db.execute(
-        &format!(
-            "SELECT fingerprint, claimed_until, status, content_type, body FROM {service}_idempotency
-             WHERE owner = $1 AND key = $2"
-        ),
-        params![key.owner, key.key],
-    )?;
+    let select = format!(
+        "SELECT fingerprint, claimed_until, status, content_type, body FROM {service}_idempotency
+         WHERE owner = $1 AND key = $2"
+    );
+    let rows = db.execute(&select, params![key.owner, key.key])?;
     let Some(row) = rows.first() else {
         return Ok(Taken::InProgress); // Given free between the two statements: the next turn claims it.
     };
@@ -170,14 +169,12 @@ fn take(
     if expired >= now {
         return Ok(Taken::InProgress);
     }
-    let rows = db.execute(
-        &format!(
-            "UPDATE {service}_idempotency SET claim = $1, claimed_until = $2
-             WHERE owner = $3 AND key = $4 AND claimed_until = $5 AND status IS NULL RETURNING claim"
-        ),
-        params![claim, until, key.owner, key.key, expired],
-    )?;
-    Ok(if rows.is_empty() {
+    let update = format!(
+        "UPDATE {service}_idempotency SET claim = $1, claimed_until = $2
+         WHERE owner = $3 AND key = $4 AND claimed_until = $5 AND status IS NULL RETURNING claim"
+    );
+    let mine = db.execute(&update, params![claim, until, key.owner, key.key, expired])?;
+    Ok(if mine.is_empty() {
         Taken::InProgress
     } else {
         Taken::Mine

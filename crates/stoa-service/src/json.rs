@@ -1,110 +1,379 @@
-//! JSON objects, and nothing that merely looks like one.
+//! JSON read strictly, and faults that say where they are.
 //!
 //! serde's derived code also reads a struct out of an array (`["ann@example.com", "secret"]`), which no interface
-//! description allows. A struct inside another says `#[serde(deserialize_with = "stoa_service::json::object")]`, a list of
-//! them `json::objects`.
+//! description allows. Here that is refused wherever a struct stands, without a word at the types or their fields: the
+//! deserializer is wrapped, and whatever it hands on is wrapped too. Only what serde buffers (`flatten`, enums without an
+//! outer tag) escapes it, so what is decoded has none of these. [`crate::Request::json`] and
+//! [`crate::outbound::Reply::json`] read this way.
 
+use std::cell::RefCell;
 use std::fmt;
-use std::marker::PhantomData;
 
-use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{
+    Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error,
+    IntoDeserializer, MapAccess, SeqAccess, Visitor,
+};
+use serde_json::Value;
 
-/// Reads `T` out of a JSON object only.
-pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    struct Object<T>(PhantomData<T>);
-
-    impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
-        type Value = T;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
-            T::deserialize(MapAccessDeserializer::new(map))
-        }
-    }
-
-    deserializer.deserialize_any(Object(PhantomData))
+/// Why something was not read, and where in the document it stands, such as `items[2].quantity`.
+#[derive(Debug, thiserror::Error)]
+#[error("{place}: {error}")]
+pub struct Fault {
+    place: String,
+    error: serde_json::Error,
 }
 
-/// As [`object`], where null or nothing is allowed too (add `#[serde(default)]`).
-pub fn optional_object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<T>, D::Error> {
-    Ok(Option::<Strict<T>>::deserialize(deserializer)?.map(|strict| strict.0))
-}
-
-/// Reads a list of [`object`]s.
-pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Vec<T>, D::Error> {
-    let list = Vec::<Strict<T>>::deserialize(deserializer)?;
-    Ok(list.into_iter().map(|strict| strict.0).collect())
-}
-
-/// As [`objects`], where null or nothing is allowed too (add `#[serde(default)]`).
-pub fn optional_objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    deserializer: D,
-) -> Result<Option<Vec<T>>, D::Error> {
-    let list = Option::<Vec<Strict<T>>>::deserialize(deserializer)?;
-    Ok(list.map(|list| list.into_iter().map(|strict| strict.0).collect()))
-}
-
-struct Strict<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Strict<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        object(deserializer).map(Strict)
+impl Fault {
+    /// The fault without its place.
+    pub fn error(&self) -> &serde_json::Error {
+        &self.error
     }
 }
 
-/// Reads a whole text that has to be one object.
-pub(crate) fn whole_object<T: DeserializeOwned>(text: &[u8]) -> Result<T, serde_json::Error> {
+/// Reads a whole text.
+pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = object(&mut deserializer)?;
-    deserializer.end()?;
+    let value = strictly("", &mut deserializer)?;
+    deserializer.end().map_err(|error| Fault {
+        place: "body".to_owned(),
+        error,
+    })?;
     Ok(value)
+}
+
+/// Reads a value that was read as any JSON before; `name` is where it stands.
+pub fn read_value<T: DeserializeOwned>(name: &str, value: &Value) -> Result<T, Fault> {
+    strictly(name, value)
+}
+
+fn strictly<'de, T, D>(root: &str, deserializer: D) -> Result<T, Fault>
+where
+    T: Deserialize<'de>,
+    D: Deserializer<'de, Error = serde_json::Error>,
+{
+    let trail = Trail::default();
+    T::deserialize(Strict {
+        inner: deserializer,
+        trail: &trail,
+    })
+    .map_err(|error| Fault {
+        place: place(root, &trail),
+        error,
+    })
+}
+
+/// The way to a fault, innermost first: filled while an error passes outwards.
+type Trail = RefCell<Vec<Part>>;
+
+enum Part {
+    Member(String),
+    Item(usize),
+}
+
+fn place(root: &str, trail: &Trail) -> String {
+    let mut place = root.to_owned();
+    for part in trail.borrow().iter().rev() {
+        match part {
+            Part::Member(name) => {
+                if !place.is_empty() {
+                    place.push('.');
+                }
+                place.push_str(&crate::id::shorten(name));
+            }
+            Part::Item(index) => place.push_str(&format!("[{index}]")),
+        }
+    }
+    if place.is_empty() {
+        "body".to_owned()
+    } else {
+        place
+    }
+}
+
+/// A deserializer, visitor or seed that hands on nothing but wrapped ones.
+struct Strict<'t, T> {
+    inner: T,
+    trail: &'t Trail,
+}
+
+macro_rules! forward {
+    ($($method:ident($($name:ident: $type:ty),*)),* $(,)?) => {
+        $(fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Result<V::Value, D::Error> {
+            self.inner.$method($($name,)* Strict { inner: visitor, trail: self.trail })
+        })*
+    };
+}
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
+    type Error = D::Error;
+
+    forward! {
+        deserialize_any(), deserialize_bool(), deserialize_i8(), deserialize_i16(), deserialize_i32(), deserialize_i64(),
+        deserialize_u8(), deserialize_u16(), deserialize_u32(), deserialize_u64(), deserialize_f32(), deserialize_f64(),
+        deserialize_char(), deserialize_str(), deserialize_string(), deserialize_bytes(), deserialize_byte_buf(),
+        deserialize_option(), deserialize_unit(), deserialize_unit_struct(name: &'static str),
+        deserialize_newtype_struct(name: &'static str), deserialize_seq(), deserialize_tuple(len: usize),
+        deserialize_tuple_struct(name: &'static str, len: usize), deserialize_map(),
+        deserialize_enum(name: &'static str, variants: &'static [&'static str]), deserialize_identifier(),
+    }
+
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, D::Error> {
+        let visitor = ObjectOnly(Strict {
+            inner: visitor,
+            trail: self.trail,
+        });
+        self.inner.deserialize_struct(name, fields, visitor)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.inner.deserialize_ignored_any(visitor)
+    }
+
+    fn is_human_readable(&self) -> bool {
+        self.inner.is_human_readable()
+    }
+}
+
+/// Takes a map; everything else is of the wrong type.
+struct ObjectOnly<V>(V);
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for ObjectOnly<V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<V::Value, A::Error> {
+        self.0.visit_map(map)
+    }
+}
+
+macro_rules! hand_over {
+    ($($method:ident($type:ty)),* $(,)?) => {
+        $(fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
+            self.inner.$method(value)
+        })*
+    };
+}
+
+impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
+    type Value = V::Value;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.expecting(f)
+    }
+
+    hand_over! {
+        visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str), visit_borrowed_str(&'de str),
+        visit_string(String), visit_bytes(&[u8]), visit_borrowed_bytes(&'de [u8]), visit_byte_buf(Vec<u8>),
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_unit()
+    }
+
+    fn visit_none<E: Error>(self) -> Result<V::Value, E> {
+        self.inner.visit_none()
+    }
+
+    fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        let trail = self.trail;
+        self.inner.visit_some(Strict { inner, trail })
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
+        let trail = self.trail;
+        self.inner.visit_newtype_struct(Strict { inner, trail })
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_seq(Items {
+            inner,
+            trail: self.trail,
+            index: 0,
+        })
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_map(Members {
+            inner,
+            trail: self.trail,
+            name: String::new(),
+        })
+    }
+
+    fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<V::Value, A::Error> {
+        self.inner.visit_enum(data) // Words only: no enum that is decoded carries data.
+    }
+}
+
+impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Strict<'_, S> {
+    type Value = S::Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
+        let trail = self.trail;
+        self.inner.deserialize(Strict { inner, trail })
+    }
+}
+
+struct Items<'t, A> {
+    inner: A,
+    trail: &'t Trail,
+    index: usize,
+}
+
+impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Items<'_, A> {
+    type Error = A::Error;
+
+    fn next_element_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        let trail = self.trail;
+        let item = self.inner.next_element_seed(Strict { inner: seed, trail });
+        if item.is_err() {
+            trail.borrow_mut().push(Part::Item(self.index));
+        }
+        self.index += 1;
+        item
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.inner.size_hint()
+    }
+}
+
+struct Members<'t, A> {
+    inner: A,
+    trail: &'t Trail,
+    name: String,
+}
+
+impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, A> {
+    type Error = A::Error;
+
+    fn next_key_seed<S: DeserializeSeed<'de>>(
+        &mut self,
+        seed: S,
+    ) -> Result<Option<S::Value>, A::Error> {
+        let Some(name) = self.inner.next_key::<String>()? else {
+            return Ok(None);
+        };
+        self.name = name;
+        seed.deserialize(self.name.as_str().into_deserializer())
+            .map(Some)
+    }
+
+    fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
+        let trail = self.trail;
+        let value = self.inner.next_value_seed(Strict { inner: seed, trail });
+        if value.is_err() {
+            let name = std::mem::take(&mut self.name);
+            trail.borrow_mut().push(Part::Member(name));
+        }
+        value
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        self.inner.size_hint()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde::Deserialize;
+    use serde_json::{Value, json};
 
     use crate::money::Money;
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(deny_unknown_fields)]
     struct Outer {
-        #[serde(deserialize_with = "super::object")]
         price: Money,
-        #[serde(deserialize_with = "super::objects")]
         more: Vec<Money>,
-        #[serde(default, deserialize_with = "super::optional_objects")]
-        rest: Option<Vec<Money>>,
+        rest: Option<Vec<Option<Money>>>,
+        #[serde(default)]
+        by_name: BTreeMap<String, Money>,
+        #[serde(default)]
+        wrapped: Option<Wrapped>,
+        #[serde(default)]
+        pair: Option<(u32, Word)>,
+        #[serde(default)]
+        any: Value,
+    }
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    struct Wrapped(Money);
+
+    #[derive(Debug, Deserialize, PartialEq)]
+    #[serde(rename_all = "snake_case")]
+    enum Word {
+        One,
+    }
+
+    fn good() -> Value {
+        let money = json!({"amount": 1, "currency": "EUR"});
+        json!({"price": money, "more": [money, money], "rest": [null, money], "by_name": {"a": money}, "wrapped": money,
+            "pair": [1, "one"], "any": [1, {"x": [2]}]})
     }
 
     #[test]
-    fn an_array_is_no_object() {
-        let money = r#"{"amount":1,"currency":"EUR"}"#;
-        let read = |price: &str, more: &str, rest: &str| {
-            let text = format!(r#"{{"price":{price},"more":[{more}],"rest":{rest}}}"#);
-            super::whole_object::<Outer>(text.as_bytes())
-        };
-        let good = read(money, money, "null").unwrap();
-        assert_eq!(
-            (good.price.amount, good.more.len(), good.rest),
-            (1, 1, None)
-        );
-        let array = r#"[1,"EUR"]"#;
-        for bad in [
-            read(array, money, "null"),
-            read(money, array, "null"),
-            read(money, money, &format!("[{array}]")),
+    fn reads_what_plain_serde_reads() {
+        let text = good().to_string();
+        let plain: Outer = serde_json::from_str(&text).unwrap();
+        assert_eq!(super::read::<Outer>(text.as_bytes()).unwrap(), plain);
+        assert_eq!(super::read_value::<Outer>("data", &good()).unwrap(), plain);
+        assert_eq!(plain.any, good()["any"]);
+    }
+
+    #[test]
+    fn an_array_is_no_object_wherever_it_stands() {
+        for (pointer, place) in [
+            ("", "body"),
+            ("/price", "price"),
+            ("/more/1", "more[1]"),
+            ("/rest/1", "rest[1]"),
+            ("/by_name/a", "by_name.a"),
+            ("/wrapped", "wrapped"),
         ] {
-            assert!(bad.unwrap_err().to_string().contains("expected an object"));
+            let mut body = good();
+            *body.pointer_mut(pointer).unwrap() = json!([1, "EUR"]);
+            let fault = super::read::<Outer>(body.to_string().as_bytes()).unwrap_err();
+            let expected = format!("{place}: invalid type: sequence, expected an object");
+            assert!(fault.to_string().starts_with(&expected), "{fault}");
+            let fault = super::read_value::<Outer>("data", &body).unwrap_err();
+            let place = match place {
+                "body" => "data".to_owned(),
+                inner => format!("data.{inner}"),
+            };
+            assert!(fault.to_string().starts_with(&place), "{fault}");
+        }
+    }
+
+    #[test]
+    fn names_the_place_of_any_other_fault_too() {
+        for (pointer, value, place) in [
+            ("/more/0/amount", json!("1"), "more[0].amount: "),
+            ("/more/0/currency", json!("XXQ"), "more[0].currency: "),
+            ("/price", json!({"amount": 1}), "price: missing field"),
+            ("/rest/0", json!({"a": 1}), "rest[0]: unknown field `a`"),
+            ("/more", json!({}), "more: invalid type"),
+            ("/pair/1", json!("two"), "pair[1]: unknown variant"),
+            ("", json!({"x": 1}), "body: unknown field `x`"),
+            ("", json!(1), "body: invalid type"),
+        ] {
+            let mut body = good();
+            *body.pointer_mut(pointer).unwrap() = value;
+            let fault = super::read::<Outer>(body.to_string().as_bytes()).unwrap_err();
+            assert!(fault.to_string().starts_with(place), "{place} {fault}");
         }
     }
 }

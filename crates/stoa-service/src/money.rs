@@ -27,7 +27,7 @@ fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
         Ok(amount)
     } else {
         Err(serde::de::Error::custom(format!(
-            "amount: {amount} is not between 0 and {MAX_AMOUNT} minor units"
+            "{amount} is not between 0 and {MAX_AMOUNT} minor units"
         )))
     }
 }
@@ -72,12 +72,7 @@ impl FromStr for Currency {
     fn from_str(code: &str) -> Result<Self, Self::Err> {
         iso_currency::Currency::from_code(code)
             .map(Currency)
-            .ok_or_else(|| {
-                format!(
-                    "currency: `{}` is no code of ISO 4217",
-                    crate::id::shorten(code)
-                )
-            })
+            .ok_or_else(|| format!("`{}` is no code of ISO 4217", crate::id::shorten(code)))
     }
 }
 

@@ -95,9 +95,9 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The body as JSON.
+    /// The body as JSON, read by [`crate::json::read`].
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
-        serde_json::from_slice(&self.body).map_err(|e| {
+        crate::json::read(&self.body).map_err(|e| {
             CallError::Lost(format!(
                 "status {} with an answer that does not fit: {e}",
                 self.status
@@ -132,11 +132,85 @@ impl CallError {
     }
 }
 
-/// 503 for a reply whose status makes no sense here.
-pub fn unexpected(peer: &str, reply: &Reply) -> Problem {
-    Problem::unavailable(format!("{peer} does not answer as expected")).caused_by(format!(
-        "{peer} answered {} {}",
-        reply.status,
-        crate::id::shorten(&String::from_utf8_lossy(&reply.body))
-    ))
+/// Another service, or a third party, on behalf of one request. Whatever it leaves open is 503 in its name.
+#[derive(Clone, Copy)]
+pub struct Peer<'a> {
+    /// As problems name it.
+    pub name: &'static str,
+    /// The way out.
+    pub outbound: &'a dyn Outbound,
+    /// What the calls carry on.
+    pub context: &'a Context,
+    /// Its base URL.
+    pub url: &'a str,
+    /// How long one call may take.
+    pub timeout: Duration,
+}
+
+impl Peer<'_> {
+    /// A call to it.
+    pub fn call(&self, method: Method, path: &str) -> Call {
+        Call::new(self.context, method, self.url, path).timeout(self.timeout)
+    }
+
+    /// Sends a call and gives the answer, whatever its status.
+    pub fn send(&self, call: Call) -> Result<Reply, Problem> {
+        self.outbound
+            .send(call)
+            .map_err(|error| error.into_problem(self.name))
+    }
+
+    /// Sends a call to which nothing but 200 and a `T` is an answer.
+    pub fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, Problem> {
+        let reply = self.send(call)?;
+        if reply.status == StatusCode::OK {
+            self.read(&reply)
+        } else {
+            Err(self.unexpected(&reply))
+        }
+    }
+
+    /// Reads the body of an answer.
+    pub fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, Problem> {
+        reply.json().map_err(|error| error.into_problem(self.name))
+    }
+
+    /// For a reply that makes no sense here.
+    pub fn unexpected(&self, reply: &Reply) -> Problem {
+        let peer = self.name;
+        Problem::unavailable(format!("{peer} does not answer as expected")).caused_by(format!(
+            "{peer} answered {} {}",
+            reply.status,
+            crate::id::shorten(&String::from_utf8_lossy(&reply.body))
+        ))
+    }
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::money::Money;
+
+    #[test]
+    fn an_answer_with_an_array_in_the_place_of_an_object_is_no_answer() {
+        #[derive(Debug, serde::Deserialize)]
+        struct Page {
+            items: Vec<Money>,
+        }
+        let read = |body: Value| crate::testing::reply(200, body).unwrap().json::<Page>();
+        let good = json!({"items": [{"amount": 1, "currency": "EUR"}], "more": [1]});
+        assert_eq!(read(good).unwrap().items.len(), 1);
+        for (body, place) in [
+            (json!([[]]), "body: "),
+            (json!({"items": [[1, "EUR"]]}), "items[0]: "),
+        ] {
+            let error = read(body).unwrap_err();
+            assert!(
+                matches!(&error, CallError::Lost(cause) if cause.contains(place)),
+                "{error}"
+            );
+        }
+    }
 }

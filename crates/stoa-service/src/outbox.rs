@@ -171,13 +171,11 @@ impl Due {
     ) -> Result<Option<bool>, SqlError> {
         let service = context.service();
         let leased_until = after(LEASE);
-        let taken = db.execute(
-            &format!(
-                "UPDATE {service}_outbox SET due_at = $1, attempts = attempts + 1
-                 WHERE event_id = $2 AND due_at = $3 RETURNING event_id"
-            ),
-            params![leased_until, self.event_id, self.due_at],
-        )?;
+        let update = format!(
+            "UPDATE {service}_outbox SET due_at = $1, attempts = attempts + 1
+             WHERE event_id = $2 AND due_at = $3 RETURNING event_id"
+        );
+        let taken = db.execute(&update, params![leased_until, self.event_id, self.due_at])?;
         if taken.is_empty() {
             return Ok(None);
         }

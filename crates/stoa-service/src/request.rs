@@ -135,8 +135,13 @@ pub struct Request {
 impl Request {
     /// Takes an HTTP request for `service`.
     pub fn new(service: &'static str, request: http::Request<Vec<u8>>) -> Self {
+        let context = Context::new(service, request.headers());
+        Self::within(context, request)
+    }
+
+    /// Takes an HTTP request whose context is known already.
+    pub fn within(context: Context, request: http::Request<Vec<u8>>) -> Self {
         let (parts, body) = request.into_parts();
-        let context = Context::new(service, &parts.headers);
         Self {
             method: parts.method,
             uri: parts.uri,
@@ -190,7 +195,8 @@ impl Request {
         id::parse(name, self.param(name)).map_err(|p| Problem::not_found(p.detail()))
     }
 
-    /// The JSON body as `T`. Malformed JSON or UTF-8 is 400; a wrong type, a missing or an unknown field is 422.
+    /// The JSON body as `T`, read by [`json::read`]. Malformed JSON or UTF-8 is 400; a wrong type, a missing or an unknown
+    /// field is 422.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let kind = self.header("content-type").unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -206,9 +212,12 @@ impl Request {
                 ),
             ));
         }
-        json::whole_object(&self.body).map_err(|error| match error.classify() {
-            serde_json::error::Category::Data => Problem::invalid(format!("body: {error}")),
-            _ => Problem::bad_request("malformed_json", format!("body is not JSON: {error}")),
+        json::read(&self.body).map_err(|fault| match fault.error().classify() {
+            serde_json::error::Category::Data => Problem::invalid(fault.to_string()),
+            _ => Problem::bad_request(
+                "malformed_json",
+                format!("body is not JSON: {}", fault.error()),
+            ),
         })
     }
 

@@ -64,7 +64,7 @@ impl SqlError {
 /// A connection. Whoever opens one owns it for the length of a request.
 pub trait Database {
     /// Runs one statement and gives its rows, none for a statement without `RETURNING`.
-    fn execute(&self, statement: &str, params: &[Value]) -> Result<Rows, SqlError>;
+    fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError>;
 
     /// The statement that opens a transaction in which no other writer comes between.
     fn begin(&self) -> &'static str {
@@ -72,20 +72,17 @@ pub trait Database {
     }
 }
 
-/// The rows of a result.
-#[derive(Debug, Default)]
-pub struct Rows {
-    statement: String,
+/// The rows of a result. They borrow the statement, which an error quotes.
+#[derive(Debug)]
+pub struct Rows<'s> {
+    statement: &'s str,
     rows: Vec<Vec<Value>>,
 }
 
-impl Rows {
+impl<'s> Rows<'s> {
     /// Made by a [`Database`].
-    pub fn new(statement: &str, rows: Vec<Vec<Value>>) -> Self {
-        Self {
-            statement: crate::id::shorten(statement),
-            rows,
-        }
+    pub fn new(statement: &'s str, rows: Vec<Vec<Value>>) -> Self {
+        Self { statement, rows }
     }
 
     /// Whether nothing was found.
@@ -106,7 +103,7 @@ impl Rows {
     /// The rows in order.
     pub fn iter(&self) -> impl Iterator<Item = Row<'_>> {
         self.rows.iter().map(|values| Row {
-            statement: &self.statement,
+            statement: self.statement,
             values,
         })
     }
@@ -143,7 +140,7 @@ impl Row<'_> {
             .and_then(T::from_value)
             .ok_or_else(|| SqlError::Shape {
                 column: index,
-                statement: self.statement.to_owned(),
+                statement: crate::id::shorten(self.statement),
                 found: value.map_or("nothing".to_owned(), |v| {
                     crate::id::shorten(&format!("{v:?}"))
                 }),

@@ -73,7 +73,7 @@ impl rusqlite::ToSql for Param<'_> {
 }
 
 impl Database for Connection {
-    fn execute(&self, statement: &str, params: &[Value]) -> Result<Rows, SqlError> {
+    fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError> {
         check_placeholders(statement, params.len())?;
         let error = |e: rusqlite::Error| SqlError::from_message(e.to_string());
         let mut prepared = self.0.prepare(statement).map_err(error)?;

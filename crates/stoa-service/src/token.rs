@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use signature::{Signer, Verifier};
 use uuid::Uuid;
 
-use crate::outbound::{Call, Outbound};
+use crate::outbound::{DEFAULT_TIMEOUT, Outbound, Peer};
 use crate::params;
 use crate::problem::Problem;
 use crate::request::Request;
@@ -171,12 +171,18 @@ pub fn find(jwks: &str, kid: &str) -> Option<DecodingKey> {
 }
 
 fn fetch(outbound: &dyn Outbound, user_url: &str, request: &Request) -> Result<String, Problem> {
-    let call = Call::new(request.context(), Method::GET, user_url, "/user/jwks");
-    let reply = outbound.send(call).map_err(|e| e.into_problem("user"))?;
+    let peer = Peer {
+        name: "user",
+        outbound,
+        context: request.context(),
+        url: user_url,
+        timeout: DEFAULT_TIMEOUT,
+    };
+    let reply = peer.send(peer.call(Method::GET, "/user/jwks"))?;
     let text = String::from_utf8(reply.body.clone()).ok();
     match text.filter(|t| serde_json::from_str::<JwkSet>(t).is_ok()) {
         Some(jwks) if reply.status == StatusCode::OK => Ok(jwks),
-        _ => Err(crate::outbound::unexpected("user", &reply)),
+        _ => Err(peer.unexpected(&reply)),
     }
 }
 

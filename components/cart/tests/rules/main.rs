@@ -129,9 +129,23 @@ fn bad_input_is_refused_and_changes_nothing() {
             "{sku}"
         );
     }
-    let (status, _) = shop.call(ann, Method::GET, "/cart?x=1", &Value::Null);
-    assert_eq!(status, 400);
     assert_eq!(shop.cart(ann)["items"], json!([]));
+    shop.put(ann, "A", 1);
+    let inside = format!("/internal/carts/{ann}?x=1");
+    for (method, uri) in [
+        (Method::GET, "/cart?x=1"),
+        (Method::DELETE, "/cart?x=1"),
+        (Method::DELETE, "/cart/items/A?x=1"),
+        (Method::DELETE, &inside),
+    ] {
+        let (status, problem) = shop.call(ann, method, uri, &Value::Null);
+        assert_eq!(
+            (status, &problem["code"]),
+            (400, &json!("unknown_parameter")),
+            "{uri}"
+        );
+    }
+    assert_eq!(shop.cart(ann)["items"][0]["sku"], "A");
 }
 
 #[test]
@@ -317,13 +331,11 @@ fn writers_of_one_item_leave_one_row_with_what_one_of_them_wrote() {
 #[test]
 fn a_cart_is_read_by_index() {
     let shop = Shop::new();
+    let explain = format!("EXPLAIN QUERY PLAN {}", cart::store::ITEMS);
     let plan = shop
         .sqlite
         .connect()
-        .execute(
-            &format!("EXPLAIN QUERY PLAN {}", cart::store::ITEMS),
-            params!["x"],
-        )
+        .execute(&explain, params!["x"])
         .unwrap();
     let plan: Vec<String> = plan.map(|row| row.get(3)).unwrap();
     assert!(

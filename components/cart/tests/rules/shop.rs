@@ -6,51 +6,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use cart::config::Config;
 use cart::http::{App, ROUTES, SERVICE};
-use cart::ports::{Line, PriceError, Prices, Quote};
 use cart::store::SCHEMA;
 use http::Method;
-use pricing::rules;
 use serde_json::{Value, json};
-use stoa_service::money::Money;
+use stoa_pricing::testing::Rules;
 use stoa_service::outbound::{CallError, Reply};
 use stoa_service::route;
 use stoa_service::testing::{FakeOutbound, Issuer, Sqlite, reply, request};
 use uuid::Uuid;
-
-/// pricing's rules without the component around them.
-struct Rules;
-
-impl Prices for Rules {
-    fn quote(&self, lines: &[Line<'_>]) -> Result<Quote, PriceError> {
-        let lines = lines
-            .iter()
-            .map(|line| rules::Line {
-                sku: line.sku.to_owned(),
-                quantity: line.quantity,
-                unit_price: Some(rules::Money {
-                    amount: line.unit_price.amount.unsigned_abs(),
-                    currency: line.unit_price.currency.to_string(),
-                }),
-            })
-            .collect();
-        let priced = rules::quote(lines).map_err(|error| match error {
-            rules::QuoteError::MixedCurrencies => PriceError::MixedCurrencies,
-            rules::QuoteError::Overflow => PriceError::Overflow,
-            other => PriceError::Broken(format!("{other:?}")),
-        })?;
-        Ok(Quote {
-            line_totals: priced.lines.iter().map(|line| money(&line.total)).collect(),
-            total: money(&priced.total),
-        })
-    }
-}
-
-fn money(money: &rules::Money) -> Money {
-    Money {
-        amount: money.amount.try_into().unwrap(),
-        currency: money.currency.parse().unwrap(),
-    }
-}
 
 /// A: 250 cents, 10 in stock. B: 1000 cents, 5. C: no price, 5. D: in US dollars, 5. E: the highest price, 5.
 /// F: not stocked. I0 to I99: 100 cents, 5.

@@ -233,9 +233,8 @@ mod tests {
                 "order_orders_lease",
             ),
         ] {
-            let plan = db
-                .execute(&format!("EXPLAIN QUERY PLAN {statement}"), &[])
-                .unwrap();
+            let explain = format!("EXPLAIN QUERY PLAN {statement}");
+            let plan = db.execute(&explain, &[]).unwrap();
             let lines: Vec<String> = plan.map(|row| row.get(3)).unwrap();
             assert!(
                 lines.len() == 1 && lines[0].contains(index),

@@ -179,3 +179,25 @@ fn a_declined_customer_hears_so_even_while_the_stock_is_not_back() {
     world.recover_all();
     world.check(2);
 }
+
+#[test]
+fn a_refund_does_not_wait_for_a_carrier_that_is_down() {
+    // Whether the carrier made a parcel before it went down or not.
+    for mode in ["error", "lost_response"] {
+        let world = World::new();
+        world.script("carrier", &json!({"mode": mode, "status": 503}));
+        let (status, problem) = world.submit(&body("A", 2));
+        assert_eq!(
+            (status, problem["code"].as_str()),
+            (503, Some("unavailable")),
+            "{problem}"
+        );
+        let order = world.orders()[0].clone();
+        assert_eq!(order["status"], "cancelled", "{mode}: {order}");
+        assert_eq!(order["payment"]["status"], "refunded");
+        world.check(2);
+        world.script("carrier", &json!({"mode": "ok"}));
+        world.tell_the_carrier();
+        assert_eq!(world.parcels(), ["cancelled"], "{mode}");
+    }
+}

@@ -12,11 +12,9 @@ use std::sync::{Arc, Mutex};
 use http::Method;
 use order::config::Config;
 use order::http::{App, ROUTES, SERVICE};
-use order::ports::{Asked, PriceError, Prices, Quote};
 use order::store::SCHEMA;
-use pricing::rules;
 use serde_json::{Value, json};
-use stoa_service::money::Money;
+use stoa_pricing::testing::Rules;
 use stoa_service::outbound::{Call, Reply};
 use stoa_service::sql::{Database, Rows, SqlError};
 use stoa_service::testing::{Connection, Issuer, Sqlite, request};
@@ -48,11 +46,11 @@ struct Dying {
 }
 
 impl Database for Dying {
-    fn execute(
+    fn execute<'s>(
         &self,
-        statement: &str,
+        statement: &'s str,
         params: &[stoa_service::sql::Value],
-    ) -> Result<Rows, SqlError> {
+    ) -> Result<Rows<'s>, SqlError> {
         let left = &self.world.statements_left;
         let alive = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| match left {
             usize::MAX => Some(left),
@@ -72,34 +70,6 @@ fn token(user: Uuid) -> String {
     let mut known = KNOWN.lock().unwrap();
     let sign = || Issuer::new("k1", 1).token(user, 3600);
     known.entry(user).or_insert_with(sign).clone()
-}
-
-struct Rules;
-
-impl Prices for Rules {
-    fn quote(&self, lines: &[Asked<'_>]) -> Result<Quote, PriceError> {
-        let money = |m: rules::Money| Money {
-            amount: m.amount.try_into().unwrap(),
-            currency: m.currency.parse().unwrap(),
-        };
-        let lines = lines.iter().map(|line| rules::Line {
-            sku: line.sku.to_owned(),
-            quantity: line.quantity,
-            unit_price: line.unit_price.map(|price| rules::Money {
-                amount: price.amount.try_into().unwrap(),
-                currency: price.currency.code().to_owned(),
-            }),
-        });
-        match rules::quote(lines.collect()) {
-            Ok(priced) => Ok(Quote {
-                line_totals: priced.lines.into_iter().map(|l| money(l.total)).collect(),
-                total: money(priced.total),
-            }),
-            Err(rules::QuoteError::Unpriced(skus)) => Err(PriceError::Unpriced(skus)),
-            Err(rules::QuoteError::Overflow) => Err(PriceError::Overflow),
-            Err(other) => Err(PriceError::Broken(format!("{other:?}"))),
-        }
-    }
 }
 
 /// Ann; other users have other numbers.
@@ -314,11 +284,32 @@ impl World {
         }
     }
 
+    /// Shipping's operator tells the carrier of what was called off.
+    pub(crate) fn tell_the_carrier(self: &Arc<Self>) {
+        open(&self.shipping)
+            .execute("UPDATE shipping_call_offs SET due_at = 0", &[])
+            .unwrap();
+        let pass = "/internal/shipments/outbox";
+        let reply = self.call_to("shipping", Method::POST, pass, &json!({}));
+        assert_eq!(reply.status, 200);
+    }
+
+    /// Where the carrier's parcels stand.
+    pub(crate) fn parcels(&self) -> Vec<String> {
+        let db = open(&self.partners);
+        let rows = db.execute("SELECT status FROM partners_parcels", &[]);
+        rows.unwrap().map(|row| row.get(0)).unwrap()
+    }
+
     /// A request of the test's own to the third parties.
     fn ask(self: &Arc<Self>, method: Method, path: &str, body: &Value) -> Reply {
+        self.call_to("partners", method, path, body)
+    }
+
+    fn call_to(self: &Arc<Self>, service: &str, method: Method, path: &str, body: &Value) -> Reply {
         let call = Call {
             method,
-            url: format!("http://partners{path}"),
+            url: format!("http://{service}{path}"),
             headers: http::HeaderMap::new(),
             body: body.to_string().into_bytes(),
             timeout: std::time::Duration::from_secs(1),

@@ -108,6 +108,7 @@ fn what_cannot_be_bought_never_reaches_order() {
         (with("quantity", json!("2")), 422),
         (with("coupon", json!("x")), 422),
         (json!({"quantity": 1}), 422),
+        (json!([2, {"name": "Ann"}, {"method": "card"}]), 422),
     ] {
         assert_eq!(
             till.buy("/product/COF-001/buy", &body).0,

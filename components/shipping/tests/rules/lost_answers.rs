@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use partners::testing::{FATES, Fate, Gate};
+use partners::testing::{Fate, Gate};
 use shipping::domain::Status;
 use uuid::Uuid;
 
@@ -55,13 +55,13 @@ impl Case<'_> {
         let parcel = self.shop.parcel(stored.shipment_id);
         let carrier = parcel.as_ref().map(|(_, status)| status.as_str());
         match (stored.status, carrier) {
-            (Status::Pending, _) => {}
+            // Of what was called off before there was a label, the carrier is told later.
+            (Status::Pending | Status::Cancelled, _) => {}
             // The carrier's answer to the cancellation was lost.
-            (Status::Created, Some("created" | "cancelled"))
-            | (Status::Cancelled, Some("cancelled")) => {
+            (Status::Created, Some("created" | "cancelled")) => {
                 assert_eq!(stored.tracking_number, parcel.map(|(number, _)| number));
             }
-            (Status::Refused | Status::Cancelled, None) => assert_eq!(self.country, "XX"),
+            (Status::Refused, None) => assert_eq!(self.country, "XX"),
             other => panic!("{other:?}"),
         }
         match (&outcome, deed) {
@@ -95,10 +95,7 @@ fn ends_as_the_carriers_books_say_whatever_is_lost() {
     for country in ["AT", "XX"] {
         for story in STORIES {
             let shop = Shop::new();
-            let mut number = 0;
-            while number < FATES.len().pow(3) {
-                let fate = |turn: u32| FATES[number / FATES.len().pow(turn) % FATES.len()].clone();
-                shop.fates([fate(2), fate(1), fate(0)]);
+            let tell = || {
                 let case = Case {
                     shop: &shop,
                     order: Uuid::now_v7(),
@@ -107,8 +104,9 @@ fn ends_as_the_carriers_books_say_whatever_is_lost() {
                 for deed in story {
                     case.does(*deed);
                 }
-                // A fate that no call met makes no difference: the next story differs in one that did.
-                let met = FATES.len().pow(shop.fates([]));
+                case
+            };
+            shop.stage.with_every_fate(tell, |case| {
                 let cancel_asked = story.contains(&Cancel);
                 let (status, _) = case.does(story[2]).expect("nothing dies here");
                 let wanted = match (country, story[2], cancel_asked) {
@@ -121,20 +119,21 @@ fn ends_as_the_carriers_books_say_whatever_is_lost() {
                     (_, _, true) => &[409],
                     other => panic!("{other:?}"),
                 };
-                assert!(wanted.contains(&status), "{story:?} {number}: {status}");
+                assert!(wanted.contains(&status), "{story:?}: {status}");
+                shop.time_passes();
+                shop.flush();
+                assert_eq!(shop.untold(), 0);
                 let stored = shop.stored(case.order);
                 let parcel = shop.parcel(stored.shipment_id).map(|(_, status)| status);
                 if cancel_asked && story[2] != Ship {
                     assert_eq!(stored.status, Status::Cancelled);
-                    assert_ne!(
-                        parcel.as_deref(),
-                        Some("created"),
-                        "nobody wants this parcel"
-                    );
+                }
+                if stored.status == Status::Cancelled {
+                    let at_the_carrier = (country == "AT").then_some("cancelled");
+                    assert_eq!(parcel.as_deref(), at_the_carrier, "{story:?}");
                 }
                 ends.insert((stored.status.word(), parcel));
-                number = (number / met + 1) * met;
-            }
+            });
         }
     }
     for end in [

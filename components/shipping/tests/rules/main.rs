@@ -152,16 +152,24 @@ fn what_the_carrier_did_not_sign_is_refused_and_changes_nothing() {
 fn events_wait_in_the_outbox_while_notification_is_down() {
     let shop = Shop::new();
     let (_, number) = shop.shipped();
-    let flush = || shop.call(Method::POST, "/internal/shipments/outbox", "", &json!({}));
     shop.notification_answers(0);
     assert_eq!(shop.advance(&number, "picked_up").0, 200);
     shop.notification_answers(503);
     shop.time_passes();
-    assert_eq!(flush(), (200, json!({"sent": 0, "failed": 1, "left": 1})));
+    assert_eq!(
+        shop.flush(),
+        (200, json!({"sent": 0, "failed": 1, "left": 1}))
+    );
     shop.notification_answers(202);
     shop.time_passes();
-    assert_eq!(flush(), (200, json!({"sent": 1, "failed": 0, "left": 0})));
-    assert_eq!(flush(), (200, json!({"sent": 0, "failed": 0, "left": 0})));
+    assert_eq!(
+        shop.flush(),
+        (200, json!({"sent": 1, "failed": 0, "left": 0}))
+    );
+    assert_eq!(
+        shop.flush(),
+        (200, json!({"sent": 0, "failed": 0, "left": 0}))
+    );
 }
 
 #[test]
@@ -186,6 +194,56 @@ fn calls_a_parcel_off_until_it_is_picked_up() {
         (409, Some("handed_over"))
     );
     assert_eq!(shop.stored(late.order_id).status, Status::PickedUp);
+}
+
+#[test]
+fn without_a_label_a_shipment_is_cancelled_at_once_and_the_carrier_hears_of_it_when_it_is_back() {
+    // Whether the carrier made a parcel of the lost request or not.
+    for (lost, parcel) in [
+        (Fate::LostAfter, Some("created".to_owned())),
+        (Fate::LostBefore, None),
+    ] {
+        let (shop, order) = (Shop::new(), Uuid::now_v7());
+        let parcel_of =
+            |shipment| -> Option<String> { shop.parcel(shipment).map(|(_, status)| status) };
+        shop.fates([lost]);
+        assert_eq!(shop.ship(order, "k", "AT").unwrap().0, 503);
+        let shipment = shop.stored(order).shipment_id;
+        let down = json!({"mode": "error", "status": 503});
+        shop.stage.ask(Method::PUT, "/script/carrier", &down);
+        for _ in 0..2 {
+            let (status, body) = shop.cancel(shipment).unwrap();
+            assert_eq!((status, body["status"].as_str()), (200, Some("cancelled")));
+        }
+        shop.time_passes();
+        assert_eq!(shop.flush().0, 200);
+        let (status, problem) = shop.ship(order, "k2", "AT").unwrap();
+        assert_eq!(
+            (status, problem["code"].as_str()),
+            (409, Some("shipment_cancelled"))
+        );
+        assert_eq!(shop.untold(), 1);
+        let up = json!({"mode": "ok"});
+        shop.stage.ask(Method::PUT, "/script/carrier", &up);
+        assert_eq!(parcel_of(shipment), parcel);
+        shop.time_passes();
+        assert_eq!(shop.flush().0, 200);
+        assert_eq!(parcel_of(shipment).as_deref(), Some("cancelled"));
+        assert_eq!(shop.untold(), 0);
+        assert_eq!(shop.stored(order).status, Status::Cancelled);
+    }
+}
+
+#[test]
+fn with_a_label_only_the_carrier_can_say_whether_it_is_too_late() {
+    let shop = Shop::new();
+    let (shipment, number) = shop.shipped();
+    shop.fates([Fate::NotSent]);
+    assert_eq!(shop.cancel(shipment.shipment_id).unwrap().0, 503);
+    assert_eq!(shop.stored(shipment.order_id).status, Status::Created);
+    shop.advance(&number, "picked_up");
+    assert_eq!(shop.cancel(shipment.shipment_id).unwrap().0, 409);
+    assert_eq!(shop.untold(), 0);
 }
 
 #[test]
@@ -246,7 +304,12 @@ fn bad_input_is_refused_named_and_ships_nothing() {
             with("/address", json!({"name": "Ann", "planet": "Mars"})),
             "planet",
         ),
+        (
+            with("/address", json!(["Ann", "Main 1", "Graz", "8010", "AT"])),
+            "address: ",
+        ),
         (with("/lines", json!([])), "lines"),
+        (with("/lines/0", json!(["COF-001", 2])), "lines[0]: "),
         (with("/lines/0/quantity", json!(0)), "lines[0].quantity"),
         (with("/lines/0/quantity", json!(-1)), "-1"),
         (with("/lines/0/sku", json!("a b")), "lines[0].sku"),

@@ -115,8 +115,11 @@ impl Shop {
     ) -> Outcome {
         let app = app(&self.books, &self.world);
         let request = request(SERVICE, method, uri, headers, body);
+        let context = request.context().clone();
         let response =
             catch_unwind(AssertUnwindSafe(|| route::dispatch(ROUTES, &app, request))).ok()?;
+        // Whatever becomes of the work after it, the client has its answer.
+        let _ = catch_unwind(AssertUnwindSafe(|| app.after_the_answer(&context)));
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         Some((response.status().as_u16(), body))
     }
@@ -189,9 +192,22 @@ impl Shop {
             .run("UPDATE shipping_idempotency SET claimed_until = 0 WHERE status IS NULL");
     }
 
-    /// What waits in the outbox is due.
+    /// What waits in the outbox, or for the carrier, is due.
     pub(crate) fn time_passes(&self) {
         self.books.run("UPDATE shipping_outbox SET due_at = 0");
+        self.books.run("UPDATE shipping_call_offs SET due_at = 0");
+    }
+
+    /// The operator's pass.
+    pub(crate) fn flush(&self) -> (u16, Value) {
+        self.call(Method::POST, "/internal/shipments/outbox", "", &json!({}))
+    }
+
+    /// How many call-offs the carrier was not told of so far.
+    pub(crate) fn untold(&self) -> usize {
+        self.books
+            .run("SELECT shipment_id FROM shipping_call_offs")
+            .len()
     }
 
     pub(crate) fn stored(&self, order: Uuid) -> Shipment {

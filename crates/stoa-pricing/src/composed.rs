@@ -3,29 +3,31 @@
 use stoa_service::money::{MAX_AMOUNT, Money};
 
 use self::bindings::stoa::pricing::quote as wit;
-use crate::ports::{Line, PriceError, Prices, Quote};
+use crate::{Asked, PriceError, Prices, Quote};
 
 mod bindings {
     wit_bindgen::generate!({ path: "../../wit/pricing", world: "client" });
 }
 
 /// The component that this one was composed with.
-pub(crate) struct Composed;
+#[derive(Debug)]
+pub struct Composed;
 
 impl Prices for Composed {
-    fn quote(&self, lines: &[Line<'_>]) -> Result<Quote, PriceError> {
+    fn quote(&self, lines: &[Asked<'_>]) -> Result<Quote, PriceError> {
         let lines: Vec<_> = lines
             .iter()
             .map(|line| wit::Line {
                 sku: line.sku.to_owned(),
                 quantity: line.quantity,
-                unit_price: Some(wit::Money {
-                    amount: line.unit_price.amount.unsigned_abs(), // Never negative: `Money` says so.
-                    currency: line.unit_price.currency.code().to_owned(),
+                unit_price: line.unit_price.map(|price| wit::Money {
+                    amount: price.amount.unsigned_abs(), // Never negative: `Money` says so.
+                    currency: price.currency.code().to_owned(),
                 }),
             })
             .collect();
         let priced = wit::quote(&lines).map_err(|error| match error {
+            wit::Error::Unpriced(skus) => PriceError::Unpriced(skus),
             wit::Error::MixedCurrencies => PriceError::MixedCurrencies,
             wit::Error::Overflow => PriceError::Overflow,
             other => PriceError::Broken(format!("{other:?}")),
