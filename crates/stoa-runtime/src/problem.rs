@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::body::{Body, full};
 
-/// A longer `x-request-id` is not repeated.
+/// A longer `x-request-id`, or one of other characters than ids are made of, is not repeated.
 const LONGEST_ID: usize = 128;
 
 /// What a problem document tells of the request it answers. Cheap to make: nearly all are dropped unused.
@@ -25,10 +25,13 @@ impl Asked {
 
     /// The `x-request-id` that came with the request, or else a new one: ask once, and use it in log and answer alike.
     pub(crate) fn request_id(&self) -> String {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b);
         let given = self.request_id.as_ref().and_then(|id| id.to_str().ok());
-        match given.filter(|id| !id.is_empty() && id.len() <= LONGEST_ID) {
-            Some(id) => id.to_owned(),
-            None => Uuid::now_v7().to_string(),
+        match given {
+            Some(id) if (1..=LONGEST_ID).contains(&id.len()) && id.bytes().all(plain) => {
+                id.to_owned()
+            }
+            _ => Uuid::now_v7().to_string(),
         }
     }
 }

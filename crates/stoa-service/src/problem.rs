@@ -139,6 +139,9 @@ impl Problem {
             header::CONTENT_TYPE,
             HeaderValue::from_static("application/problem+json"),
         );
+        if let Ok(id) = HeaderValue::from_str(context.request_id()) {
+            headers.insert("x-request-id", id);
+        }
         if let Some(seconds) = self.retry_after {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }

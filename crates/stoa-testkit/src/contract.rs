@@ -27,8 +27,7 @@ pub fn contract(method: &str, path: &str, answer: &Answer) -> Result<(), String>
             Err(format!("HEAD {path}: a body"))
         };
     }
-    // Refusals that come from before a service, or from before it has read its request, do without.
-    if status < 400 && answer.header("x-request-id").is_none() {
+    if answer.header("x-request-id").is_none() {
         return Err(format!("{method} {path} -> {status}: no x-request-id"));
     }
     match documents.iter().find(|d| d.find(method, path).is_some()) {
