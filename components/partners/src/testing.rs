@@ -1,6 +1,10 @@
 //! The third parties on the stage of a native test: another service's calls go straight into the routes, over a real
 //! SQLite, and each call has a [`Fate`].
-#![expect(clippy::unwrap_used, reason = "a test whose stage breaks cannot go on")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test whose stage breaks cannot go on"
+)]
 
 use std::collections::{BTreeSet, VecDeque};
 use std::panic::resume_unwind;
