@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The program that `make build` makes.
+/// The program that `make release` makes.
 pub(crate) fn shipped() -> PathBuf {
     let program = stoa_testkit::workspace().join("target/release/stoa");
     assert!(
         program.exists(),
-        "{} is missing: run `make build` first",
+        "{} is missing: run `make release` first",
         program.display()
     );
     program

@@ -67,7 +67,8 @@ mod tests {
     }
 
     fn problem(status: u16, code: &str) -> Answer {
-        let document = json!({"type": "about:blank", "title": "x", "status": status, "detail": "x", "code": code});
+        let document = json!({"type": "about:blank", "title": "x", "status": status, "detail": "x",
+            "instance": "/x", "code": code, "request_id": "r"});
         answer(status, "application/problem+json", document)
     }
 

@@ -130,7 +130,7 @@ impl Shop {
         let fault = if options.program.is_some() {
             None
         } else {
-            built::fault(&program, "make test-build")
+            built::fault(&program, "make build")
         };
         let mut faults: Vec<_> = fault.into_iter().collect();
         faults.extend(built::faults_of(&options.manifest, &load));
