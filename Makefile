@@ -1,7 +1,7 @@
 # Everything one does with stoa. `make` alone lists it; what takes more than a line is in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm build release up test check bench soak clean
+.PHONY: help setup wasm build release up test check bench clean
 
 # What `make up` passes on: make up ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
@@ -33,9 +33,6 @@ check: setup ## format, lints, documentation, manifests: all that needs no run
 
 bench: wasm release ## measure; docs/benchmarks.md says what came out
 	cargo bench --profile native --workspace --locked --bench hello --bench shop
-
-soak: wasm build ## the tests that take long
-	cargo test --profile native --workspace --locked -- --ignored
 
 clean: ## remove all that was built; the shop's data in .stoa/ stays
 	rm -rf target
