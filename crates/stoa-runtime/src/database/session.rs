@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
@@ -52,6 +53,8 @@ impl Session {
         )?;
         sql.busy_timeout(Duration::ZERO)?;
         sql.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        // A plan never depends on values: else a kept statement is compiled again each time one is bound.
+        sql.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         sql.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
 
         let watch = Arc::new(Watch {

@@ -22,6 +22,12 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             let request = Request::post(url, body).build();
             answer(out, pass(request).await).await;
         }
+        // As /get, after a rest of the milliseconds before the comma.
+        "/rest-get" => {
+            let (millis, url) = url.split_once(',').unwrap_or_default();
+            std::thread::sleep(Duration::from_millis(millis.parse().unwrap_or(100)));
+            answer(out, get(url).await).await;
+        }
         // As /get, but gives up on the first byte after the milliseconds before the comma.
         "/hurry" => {
             let (millis, authority) = url.split_once(',').unwrap_or_default();
