@@ -19,7 +19,7 @@ wasm: setup ## build the components (and the guests the runtime is tested with)
 build: setup ## build the program that runs them, target/native/stoa
 	@cargo build --profile native --workspace --bin stoa --locked
 
-release: setup ## the same linked as a whole, target/release/stoa: a request costs a third less, and it takes minutes
+release: setup ## the same linked as a whole, target/release/stoa: a request costs over a quarter less, and it takes minutes
 	@cargo build --release --package stoa --locked
 
 up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS="--help" tells more)

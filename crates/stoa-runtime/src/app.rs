@@ -91,7 +91,6 @@ impl LoadedApp {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        let asked = Asked::of(&request);
         let (mut parts, body) = request.into_parts();
         let Some(found) = self.router.find(parts.uri.path()) else {
             let mut response = Response::new(empty());
@@ -99,7 +98,7 @@ impl LoadedApp {
             return response;
         };
         let Some(component) = self.components.get(&found.route.component) else {
-            return Problem::Failed.response(&asked);
+            return Problem::Failed.response(&Asked::of(&Request::from_parts(parts, ())));
         };
         let mut headers = std::mem::take(&mut parts.headers);
         tell_route(&mut headers, &parts.uri, &found, client);
