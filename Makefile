@@ -1,7 +1,7 @@
 # Everything one does with stoa. `make` alone lists it; what takes more than a line is in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm build release up test check bench clean
+.PHONY: help setup wasm build release up test soak check bench clean
 
 # What `make up` passes on: make up ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
@@ -12,7 +12,7 @@ help: ## list the targets
 setup: ## find what building needs, and install what is missing
 	@scripts/setup
 
-wasm: setup ## build the components (and the guests the runtime is tested with)
+wasm: setup ## build the components, the filters, and the guests that runtime and filter host are tested with
 	@scripts/wasm
 
 # The whole workspace is named, so that this and the tests share one build of wasmtime: features follow what is named.
@@ -27,12 +27,16 @@ up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS
 
 test: wasm build ## run every test
 	cargo test --profile native --workspace --locked
+	cd tools/istio-plugins && GOFLAGS=-mod=readonly go test -count=1 .
+
+soak: wasm build ## what takes too long for every change: a million cases of garbage for each filter
+	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test filters -- --nocapture survives_anything
 
 check: setup ## format, lints, documentation, manifests: all that needs no run
 	@scripts/check
 
 bench: wasm release ## measure; docs/benchmarks.md says what came out
-	cargo bench --profile native --workspace --locked --bench hello --bench shop
+	cargo bench --profile native --workspace --locked --bench hello --bench shop --bench filters
 
 clean: ## remove all that was built; the shop's data in .stoa/ stays
 	rm -rf target

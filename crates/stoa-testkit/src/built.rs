@@ -48,6 +48,20 @@ pub(crate) fn faults_of(manifest: &Path, options: &LoadOptions) -> Vec<String> {
         .collect()
 }
 
+/// The .wasm of one of this workspace's Envoy filters, by its package's name.
+///
+/// # Panics
+/// If it is missing or older than its sources.
+#[track_caller]
+pub fn filter(name: &str) -> PathBuf {
+    let folder = crate::workspace().join("target/wasm32-wasip1/release");
+    let file = folder.join(format!("{}.wasm", name.replace('-', "_")));
+    match fault(&file, "make wasm") {
+        Some(fault) => panic!("{fault}"),
+        None => file,
+    }
+}
+
 fn modified(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file)
         .and_then(|metadata| metadata.modified())

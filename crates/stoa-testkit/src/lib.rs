@@ -2,7 +2,7 @@
 //! and starts it again on the same data.
 //!
 //! [`Shop`] is the process (`shop.rs`), [`Client`] talks to it (`client.rs`) and holds its answers against the OpenAPI
-//! documents (`contract.rs`), [`Stub`] takes the place of a neighbour (`stub.rs`), `trace.rs` knows the headers that travel, [`wait_until`] waits for what happens
+//! documents (`contract.rs`), [`Stub`] takes the place of a neighbour (`stub.rs`), [`envoy`] is a real Envoy for tests of filters, `trace.rs` knows the headers that travel, [`wait_until`] waits for what happens
 //! later and [`at_once`] does things together (`wait.rs`). Nothing is built here: `built.rs` fails a test whose .wasm is missing or older than its sources.
 #![expect(
     clippy::panic,
@@ -13,11 +13,13 @@
 mod built;
 mod client;
 mod contract;
+pub mod envoy;
 mod shop;
 mod stub;
 mod trace;
 mod wait;
 
+pub use built::filter;
 pub use client::{Answer, Check, Client, Request};
 pub use contract::contract;
 pub use shop::{Shop, ShopOptions};

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::api;
+use crate::filter::FilterCommand;
 
 const ABOUT: &str = "Runs an application of WebAssembly components, as its spin.toml describes it, on this machine.";
 
@@ -17,10 +18,11 @@ Examples:
   stoa up --variable payment_url=http://127.0.0.1:9000
   stoa check                                  what ./spin.toml says, or everything wrong with it
   stoa doctor                                 what this machine has and lacks
+  stoa filter push F.wasm REGISTRY/NAME:TAG   an Envoy filter, the way Istio fetches it
 
-Exit codes (sysexits): 0 done or stopped, 64 wrong command line, 65 wrong manifest, 66 no such file, 69 something is
-missing or taken, 70 a fault of stoa, 73 cannot create, 74 cannot read or write, 77 not permitted, 130 stopped at once
-by a second Ctrl-C.";
+Exit codes (sysexits): 0 done or stopped, 64 wrong command line, 65 wrong manifest or filter, 66 no such file, 69
+something is missing or taken, or a registry says no, 70 a fault of stoa, 73 cannot create, 74 cannot read or write, 77
+not permitted, 130 stopped at once by a second Ctrl-C.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -38,6 +40,9 @@ pub(crate) enum Command {
     Check(AppArgs),
     /// Say what building and running needs, what of it is here, and how to get the rest
     Doctor(DoctorArgs),
+    /// Pack an Envoy filter as an OCI image, and push it
+    #[command(subcommand)]
+    Filter(FilterCommand),
 }
 
 /// Which application.

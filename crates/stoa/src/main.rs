@@ -1,7 +1,7 @@
 //! `stoa`: runs a Spin application on this machine.
 //!
-//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`. What an OpenAPI
-//! document adds to a manifest is in `api.rs`. Nothing here knows what an application is about.
+//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `filter.rs`. What
+//! an OpenAPI document adds to a manifest is in `api.rs`. Nothing here knows what an application is about.
 #![forbid(unsafe_code)]
 
 mod api;
@@ -9,6 +9,7 @@ mod check;
 mod cli;
 mod doctor;
 mod exit;
+mod filter;
 mod log;
 mod up;
 
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Command::Up(arguments) => up::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Filter(command) => filter::run(&command),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

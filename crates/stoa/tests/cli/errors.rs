@@ -6,7 +6,7 @@ use std::process::Command;
 use crate::fixture::{Fixture, program};
 
 #[track_caller]
-fn fails(fixture: &Fixture, arguments: &[&str], code: i32, words: &[&str]) {
+pub(crate) fn fails(fixture: &Fixture, arguments: &[&str], code: i32, words: &[&str]) {
     let output = fixture.run(arguments);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {text}");
@@ -16,7 +16,7 @@ fn fails(fixture: &Fixture, arguments: &[&str], code: i32, words: &[&str]) {
 }
 
 #[track_caller]
-fn says(fixture: &Fixture, arguments: &[&str], words: &[&str]) {
+pub(crate) fn says(fixture: &Fixture, arguments: &[&str], words: &[&str]) {
     let output = fixture.run(arguments);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(

@@ -1,0 +1,309 @@
+//! What the filters cost, in a real Envoy with one worker that proxies to another: CPU per request beside no filter and
+//! beside what Envoy itself has for the same (its fault filter, a route by header, weighted clusters), memory, and whether
+//! memory grows over a million requests and a thousand new configurations.
+//!
+//! All Envoys stand at once and are loaded in turn, in short slices, so that all see the same noise; the tables show
+//! medians. An argument picks some by name: cost, growth; `short` measures a tenth as long.
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a benchmark that cannot measure has to stop"
+)]
+
+#[expect(dead_code, reason = "the other benchmarks need the rest")]
+mod process;
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+use stoa_testkit::envoy::{Envoy, Filter, Route, Setup};
+
+/// Connections that send at once.
+const CONNECTIONS: usize = 8;
+/// How long one Envoy is loaded before the next one is.
+const SLICE: Duration = Duration::from_millis(250);
+const ROUNDS: usize = 60;
+const REQUESTS: usize = 1_000_000;
+const CONFIGURATIONS: usize = 1_000;
+/// The body of every answer; nothing in a head ends so.
+const BODY: &str = r#"{"answer":"of the bench"}"#;
+/// Takes the place of the part of an `Idempotency-Key` that differs from request to request.
+const NUMBER: &str = "################";
+
+/// What a browser sends, its user known by the session's cookie.
+const PRODUCTS: &str = "GET /product?category=coffee HTTP/1.1\r\nhost: shop.test\r\n\
+    user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
+    accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\naccept-language: en-US,en;q=0.5\r\n\
+    accept-encoding: gzip, deflate, br, zstd\r\nreferer: http://shop.test/shop/\r\n\
+    cookie: theme=dark; shop-session=0123456789abcdef; consent=yes\r\n\
+    sec-fetch-dest: document\r\nsec-fetch-mode: navigate\r\nsec-fetch-site: same-origin\r\n\r\n";
+/// What order sends to payment.
+const LOOK_UP: &str = "GET /payments/0190b6f3-7a52-7cc3-98a1-b2d0c4e7f911 HTTP/1.1\r\nhost: payment.shop.svc.cluster.local\r\n\
+    traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\naccept: application/json\r\n\r\n";
+
+fn main() {
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|argument| !argument.starts_with('-'))
+        .collect();
+    let short = words.iter().any(|word| word == "short");
+    let names: Vec<_> = words.iter().filter(|word| *word != "short").collect();
+    let picked = |name: &str| names.is_empty() || names.iter().any(|word| name.contains(*word));
+    let parts = if short { 10 } else { 1 };
+    // Answers everything; a buffer, or it would do so before it has the request's body, and close the connection.
+    let buffer = json!({"@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer", "max_request_bytes": 65536});
+    let upstream = Setup::new()
+        .filter(Filter::native("envoy.filters.http.buffer", buffer))
+        .route(Route::prefix("/").answers(200, BODY))
+        .start();
+    if picked("cost") {
+        costs(upstream.address(), (ROUNDS / parts).max(3));
+    }
+    if picked("growth") {
+        growth(upstream.address(), parts);
+    }
+}
+
+/// Never declines: what is measured is the way of those who pass.
+fn declining(rule: &str) -> Value {
+    json!({"rules": [{
+        "name": rule,
+        "match": {"methods": ["POST"], "path": {"exact": "/payments"}},
+        "percentage": {"numerator": 0},
+        "by": {"header": "idempotency-key"},
+        "fault": {"decline": {}},
+    }]})
+}
+
+fn payment() -> String {
+    let body = json!({
+        "order_id": "0190b6f3-7a52-7cc3-98a1-b2d0c4e7f911",
+        "amount": {"amount": 4_998, "currency": "EUR"},
+        "method": {"method": "card", "card_token": "tok_visa"},
+    });
+    let body = body.to_string();
+    format!(
+        "POST /payments HTTP/1.1\r\nhost: payment.shop.svc.cluster.local\r\ncontent-type: application/json\r\n\
+        traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\nidempotency-key: 0190b6f3-{NUMBER}\r\n\
+        content-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+fn plain(upstream: SocketAddr) -> Setup {
+    let setup = Setup::new().cluster("v1", upstream).cluster("v2", upstream);
+    setup.wasm_log("warn")
+}
+
+/// The routes that a canary needs, whoever chooses.
+fn versions(setup: Setup) -> Setup {
+    let chosen = |version| {
+        Route::prefix("/")
+            .header("x-shop-version", version)
+            .to(version)
+    };
+    setup
+        .route(chosen("v2"))
+        .route(chosen("v1"))
+        .route(Route::prefix("/").weighted(&[("v1", 90), ("v2", 10)]))
+}
+
+fn native_fault() -> Filter {
+    let config = json!({
+        "@type": "type.googleapis.com/envoy.extensions.filters.http.fault.v3.HTTPFault",
+        "abort": {"http_status": 402, "percentage": {"numerator": 0}},
+    });
+    Filter::native("envoy.filters.http.fault", config)
+}
+
+fn both(upstream: SocketAddr) -> Setup {
+    let router = Filter::built("canary-router", json!({}));
+    let fault = Filter::built("payment-fault", declining("bench"));
+    versions(plain(upstream)).filter(router).filter(fault)
+}
+
+fn costs(upstream: SocketAddr, rounds: usize) {
+    let fault = plain(upstream).filter(Filter::built("payment-fault", declining("bench")));
+    let router = Filter::built("canary-router", json!({}));
+    let setups = [
+        ("no filter", plain(upstream)),
+        (
+            "Envoy's own",
+            versions(plain(upstream)).filter(native_fault()),
+        ),
+        ("payment-fault", fault),
+        ("canary-router", versions(plain(upstream)).filter(router)),
+        ("both", both(upstream)),
+    ];
+    let payment = payment();
+    let requests = [
+        ("GET /product", PRODUCTS),
+        ("POST /payments", &payment),
+        ("GET /payments/{id}", LOOK_UP),
+    ];
+    let envoys = setups.map(|(name, setup)| {
+        let envoy = setup.start();
+        let mut load = Load::on(&envoy);
+        for (_, request) in requests {
+            load.run(request, &mut |n| n >= 5_000);
+        }
+        (name, envoy, load)
+    });
+    let mut measured = vec![[const { Vec::new() }; 3]; envoys.len()];
+    let mut envoys = Vec::from(envoys);
+    for round in 0..rounds {
+        for (kind, (_, request)) in requests.iter().enumerate() {
+            for turn in 0..envoys.len() {
+                let place = (turn + round) % envoys.len(); // no one always follows the same one
+                let (_, envoy, load) = &mut envoys[place];
+                measured[place][kind].push(load.cost(envoy.pid(), request, SLICE));
+            }
+        }
+    }
+    println!(
+        "| request | in the Envoy | CPU per request, µs | at its least | over no filter, µs | its quartiles | resident, MiB |"
+    );
+    println!("|---|---|---|---|---|---|---|");
+    for (kind, (request, _)) in requests.iter().enumerate() {
+        for (place, (name, envoy, _)) in envoys.iter().enumerate() {
+            let (own, none) = (&measured[place][kind], &measured[0][kind]);
+            // Of the same round, so that what slows all of them down is in neither.
+            let over: Vec<f64> = own.iter().zip(none).map(|(own, none)| own - none).collect();
+            println!(
+                "| {request} | {name} | {:.1} | {:.1} | {:+.1} | {:+.1} to {:+.1} | {} |",
+                part(own, 2),
+                part(own, 0),
+                part(&over, 2),
+                part(&over, 1),
+                part(&over, 3),
+                process::resident(envoy.pid())
+            );
+        }
+    }
+}
+
+/// A quartile; the second is the median, and none of them the least.
+fn part(values: &[f64], quartile: usize) -> f64 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted[(sorted.len() - 1) * quartile / 4]
+}
+
+fn growth(upstream: SocketAddr, parts: usize) {
+    let envoy = both(upstream).start();
+    let mut load = Load::on(&envoy);
+    let payment = payment();
+    let mut serve = |requests: usize| {
+        for request in [PRODUCTS, &payment] {
+            load.run(request, &mut |n| n >= requests / 2);
+        }
+    };
+    let push = |times: usize| {
+        // Each differs from the one before it.
+        for time in 0..times {
+            let (filter, config) = match time % 4 {
+                0 => ("canary-router", json!({"everyone_on_stable": true})),
+                1 => ("payment-fault", declining("other")),
+                2 => ("canary-router", json!({})),
+                _ => ("payment-fault", declining("bench")),
+            };
+            envoy.push_config(filter, config).unwrap();
+        }
+    };
+    println!("\n| both filters, after | resident, MiB |\n|---|---|");
+    let row = |what: String| println!("| {what} | {} |", process::resident(envoy.pid()));
+    row("the start".to_owned());
+    serve(20_000);
+    push(20);
+    row("20,000 requests and 20 configurations".to_owned());
+    for quarter in 1..=4 {
+        serve(REQUESTS / parts / 4);
+        row(format!("{} requests more", REQUESTS / parts / 4 * quarter));
+    }
+    for quarter in 1..=4 {
+        push(CONFIGURATIONS / parts / 4);
+        row(format!(
+            "{} configurations more",
+            CONFIGURATIONS / parts / 4 * quarter
+        ));
+    }
+    serve(20_000);
+    row("20,000 requests by the last one".to_owned());
+    row(format!(
+        "all that, at its peak {}",
+        process::resident_at_its_peak(envoy.pid())
+    ));
+}
+
+/// Keep-alive connections of one thread, as cheap as can be: the load runs on the cores that Envoy needs.
+struct Load {
+    sockets: Vec<TcpStream>,
+    buffer: Vec<u8>,
+    sent: u64,
+}
+
+impl Load {
+    fn on(envoy: &Envoy) -> Self {
+        let open = |_| {
+            let socket = TcpStream::connect(envoy.address()).unwrap();
+            socket.set_nodelay(true).unwrap();
+            let patience = Some(Duration::from_secs(30));
+            socket.set_read_timeout(patience).unwrap();
+            socket
+        };
+        Self {
+            sockets: (0..CONNECTIONS).map(open).collect(),
+            buffer: vec![0; 8192],
+            sent: 0,
+        }
+    }
+
+    /// CPU per request within `time`, in µs.
+    fn cost(&mut self, pid: u32, request: &str, time: Duration) -> f64 {
+        let (end, before) = (Instant::now() + time, cpu(pid));
+        let served = self.run(request, &mut |_| Instant::now() >= end);
+        (cpu(pid) - before).as_secs_f64() * 1e6 / served as f64
+    }
+
+    /// Sends until `enough`, and gives the number of requests.
+    fn run(&mut self, request: &str, enough: &mut dyn FnMut(usize) -> bool) -> usize {
+        let mut bytes = request.as_bytes().to_vec();
+        let number = request.find(NUMBER);
+        let mut served = 0;
+        while !enough(served) {
+            for socket in &mut self.sockets {
+                if let Some(at) = number {
+                    self.sent += 1;
+                    write!(&mut bytes[at..at + NUMBER.len()], "{:016x}", self.sent).unwrap();
+                }
+                socket.write_all(&bytes).unwrap();
+            }
+            for socket in &mut self.sockets {
+                let mut filled = 0;
+                while !self.buffer[..filled].ends_with(BODY.as_bytes()) {
+                    let read = socket.read(&mut self.buffer[filled..]).unwrap();
+                    assert!(read > 0, "Envoy closed the connection");
+                    filled += read;
+                }
+                let answer = &self.buffer[..filled];
+                let text = || String::from_utf8_lossy(answer);
+                assert!(answer.starts_with(b"HTTP/1.1 200"), "{}", text());
+                served += 1;
+            }
+        }
+        served
+    }
+}
+
+/// What all threads have used, to the nanosecond: a slice is too short for the ticks of [`process`].
+fn cpu(pid: u32) -> Duration {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
+    let nanos = threads.map(|thread| {
+        let file = thread.unwrap().path().join("schedstat");
+        let text = std::fs::read_to_string(file).unwrap();
+        text.split(' ').next().unwrap().parse::<u64>().unwrap()
+    });
+    Duration::from_nanos(nanos.sum())
+}

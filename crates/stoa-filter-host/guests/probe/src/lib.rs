@@ -1,0 +1,192 @@
+//! Does what a test asks of it, by a small program in its configuration or in the request header `x-do`:
+//!
+//! ```text
+//! request-headers pause; tick set x-late 1, resume-request; response-headers add x-seen yes
+//! ```
+//!
+//! A phase and its operations, separated by commas; several phases by semicolons. `program.rs` reads it, `work.rs` does it.
+#![cfg(target_family = "wasm")]
+#![expect(unsafe_code, reason = "the entry point must bear its name")]
+#![expect(
+    clippy::panic,
+    reason = "crashing is one of the things a test asks for"
+)]
+
+mod program;
+mod work;
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{Action, ContextType};
+
+use program::Program;
+use work::{Phase, perform};
+
+thread_local! {
+    /// Streams that wait for a tick.
+    static WAITING: RefCell<Vec<(u32, Phase, Program)>> = const { RefCell::new(Vec::new()) };
+}
+
+#[unsafe(no_mangle)]
+extern "C" fn _initialize() {
+    unsafe extern "C" {
+        fn __wasm_call_ctors();
+    }
+    // SAFETY: this is the reactor's start, which is called once and before all else.
+    unsafe { __wasm_call_ctors() };
+    proxy_wasm::set_root_context(|_| Box::new(Root::default()));
+}
+
+#[derive(Default)]
+struct Root {
+    program: Program,
+}
+
+impl Context for Root {
+    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, trailers: usize) {
+        work::log(&format!("call {token}: {headers} {body} {trailers}"));
+    }
+
+    fn on_done(&mut self) -> bool {
+        self.program.trace("root done");
+        perform(&self.program, Phase::RootDone, 0) == Action::Continue
+    }
+}
+
+impl RootContext for Root {
+    fn on_vm_start(&mut self, size: usize) -> bool {
+        let configuration = self.get_vm_configuration().unwrap_or_default();
+        size == configuration.len() && configuration != b"refuse"
+    }
+
+    fn on_configure(&mut self, _size: usize) -> bool {
+        let configuration = self.get_plugin_configuration().unwrap_or_default();
+        self.program = Program::read(&String::from_utf8_lossy(&configuration));
+        if let Some(period) = self.program.tick {
+            self.set_tick_period(Duration::from_millis(period));
+        }
+        perform(&self.program, Phase::Configure, 0) == Action::Continue
+    }
+
+    fn on_tick(&mut self) {
+        self.program.trace("tick");
+        for (id, phase, program) in WAITING.take() {
+            if hostcalls::set_effective_context(id).is_ok() {
+                perform(&program, phase, 0);
+            } else {
+                work::log("the stream is gone");
+            }
+        }
+        perform(&self.program, Phase::RootTick, 0);
+    }
+
+    fn on_queue_ready(&mut self, queue: u32) {
+        while let Ok(Some(item)) = self.dequeue_shared_queue(queue) {
+            work::log(&format!("queue: {}", String::from_utf8_lossy(&item)));
+        }
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+
+    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
+        let program = self.program.clone();
+        Some(Box::new(Stream { id, program }))
+    }
+}
+
+struct Stream {
+    id: u32,
+    program: Program,
+}
+
+impl Stream {
+    fn at(&self, phase: Phase, name: &str, size: usize, end: bool) -> Action {
+        self.program.trace(&format!("{name} {size} {end}"));
+        let action = perform(&self.program, phase, size);
+        if action == Action::Pause && self.program.has(Phase::Tick) {
+            self.wait(Phase::Tick);
+        }
+        action
+    }
+
+    fn wait(&self, phase: Phase) {
+        WAITING.with_borrow_mut(|all| {
+            if all.iter().all(|(id, ..)| *id != self.id) {
+                all.push((self.id, phase, self.program.clone()));
+            }
+        });
+    }
+}
+
+impl Context for Stream {
+    fn on_http_call_response(&mut self, _: u32, headers: usize, _: usize, _: usize) {
+        // Without this check the SDK panics after a broken call, unless that is wanted.
+        let there = headers > 0 || self.program.has(Phase::BrokenCall);
+        let status = there.then(|| self.get_http_call_response_header(":status"));
+        let status = status.flatten();
+        let body = self.get_http_call_response_body(0, usize::MAX);
+        let body = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
+        let status = status.unwrap_or_else(|| "none".into());
+        work::log(&format!("call: {headers} {status} {body}"));
+        perform(&self.program, Phase::Call, 0);
+    }
+
+    fn on_done(&mut self) -> bool {
+        self.program.trace("done");
+        true
+    }
+}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, count: usize, end: bool) -> Action {
+        if let Some(text) = self.get_http_request_header("x-do") {
+            self.program = Program::read(&text);
+        }
+        if self.program.has(Phase::Later) {
+            self.wait(Phase::Later);
+        }
+        self.at(Phase::RequestHeaders, "request headers", count, end)
+    }
+
+    fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
+        if end {
+            perform(&self.program, Phase::RequestEnd, size);
+        }
+        match self.at(Phase::RequestBody, "request body", size, end) {
+            Action::Pause if end && self.program.only_until_end => Action::Continue,
+            action => action,
+        }
+    }
+
+    fn on_http_request_trailers(&mut self, count: usize) -> Action {
+        self.at(Phase::RequestTrailers, "request trailers", count, true)
+    }
+
+    fn on_http_response_headers(&mut self, count: usize, end: bool) -> Action {
+        self.at(Phase::ResponseHeaders, "response headers", count, end)
+    }
+
+    fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
+        if end {
+            perform(&self.program, Phase::ResponseEnd, size);
+        }
+        match self.at(Phase::ResponseBody, "response body", size, end) {
+            Action::Pause if end && self.program.only_until_end => Action::Continue,
+            action => action,
+        }
+    }
+
+    fn on_http_response_trailers(&mut self, count: usize) -> Action {
+        self.at(Phase::ResponseTrailers, "response trailers", count, true)
+    }
+
+    fn on_log(&mut self) {
+        self.program.trace("log");
+        perform(&self.program, Phase::Log, 0);
+    }
+}

@@ -1,0 +1,59 @@
+//! What a test asks for.
+
+use crate::work::{Phase, log};
+
+/// Phases with their operations.
+#[derive(Clone, Default)]
+pub(crate) struct Program {
+    phases: Vec<(Phase, Vec<Vec<String>>)>,
+    /// Log every callback.
+    traced: bool,
+    /// A pause at a body is for what comes before its end.
+    pub(crate) only_until_end: bool,
+    /// The period of the ticks in milliseconds.
+    pub(crate) tick: Option<u64>,
+}
+
+impl Program {
+    pub(crate) fn read(text: &str) -> Self {
+        let mut program = Self::default();
+        for part in text
+            .split(';')
+            .map(str::trim)
+            .filter(|part| !part.is_empty())
+        {
+            let (phase, operations) = part.split_once(' ').unwrap_or((part, ""));
+            match phase {
+                "trace" => program.traced = true,
+                "until-end" => program.only_until_end = true,
+                "every" => program.tick = operations.trim().parse().ok(),
+                name => {
+                    let phase = Phase::named(name);
+                    let operations = operations.split(',').map(words);
+                    program.phases.push((phase, operations.collect()));
+                }
+            }
+        }
+        program
+    }
+
+    pub(crate) fn operations(&self, phase: Phase) -> impl Iterator<Item = &Vec<String>> {
+        let phases = self.phases.iter();
+        let of_phase = phases.filter(move |(other, _)| *other == phase);
+        of_phase.flat_map(|(_, operations)| operations)
+    }
+
+    pub(crate) fn has(&self, phase: Phase) -> bool {
+        self.operations(phase).next().is_some()
+    }
+
+    pub(crate) fn trace(&self, line: &str) {
+        if self.traced {
+            log(line);
+        }
+    }
+}
+
+fn words(text: &str) -> Vec<String> {
+    text.split_whitespace().map(str::to_owned).collect()
+}

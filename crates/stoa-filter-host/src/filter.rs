@@ -1,0 +1,105 @@
+//! A filter's code, compiled.
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use wasmtime::{Config, Engine, InstancePre, Linker, Module, Store};
+
+use crate::abi;
+use crate::host::Host;
+use crate::options::Options;
+use crate::vm::{StartError, Vm};
+
+/// A filter's code, compiled once. Clones are cheap, and threads may share it.
+#[derive(Clone)]
+pub struct Filter {
+    pub(crate) code: InstancePre<Host>,
+}
+
+/// Why a file is no filter that can run here.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The file cannot be read.
+    #[error("cannot read the filter {}", .0.display())]
+    Read(PathBuf, #[source] std::io::Error),
+    /// It is no WebAssembly module, or one that needs what wasmtime does not have.
+    #[error("cannot compile the filter")]
+    Compile(#[source] wasmtime::Error),
+    /// It was built for another ABI, or is no filter of Envoy's.
+    #[error(
+        "the filter exports no proxy_abi_version_0_2_0 or _0_2_1: it was built for another ABI"
+    )]
+    Abi,
+    /// It calls what neither Envoy nor this host has, so Envoy would refuse it too.
+    #[error("the filter imports what the host does not have: {}", .0.join(", "))]
+    Imports(Vec<String>),
+    /// It exports no function by which the host hands it memory.
+    #[error("the filter exports neither malloc nor proxy_on_memory_allocate")]
+    Allocate,
+    /// An import has the right name and another type.
+    #[error("the filter cannot be linked")]
+    Link(#[source] wasmtime::Error),
+}
+
+impl Filter {
+    /// Reads and compiles a `.wasm`: some tenths of a second for an optimised filter, so keep it for all tests.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, LoadError> {
+        let path = path.as_ref();
+        let bytes = std::fs::read(path).map_err(|cause| LoadError::Read(path.into(), cause))?;
+        Self::from_bytes(&bytes)
+    }
+
+    /// Compiles a filter in binary form.
+    ///
+    /// # Errors
+    /// See [`LoadError`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, LoadError> {
+        let engine = engine().map_err(LoadError::Compile)?;
+        let module = Module::new(&engine, bytes).map_err(LoadError::Compile)?;
+        let exports = |name: &str| module.get_export(name).is_some();
+        if !exports("proxy_abi_version_0_2_0") && !exports("proxy_abi_version_0_2_1") {
+            return Err(LoadError::Abi);
+        }
+        if !exports("malloc") && !exports("proxy_on_memory_allocate") {
+            return Err(LoadError::Allocate);
+        }
+        let mut linker = Linker::new(&engine);
+        abi::link(&mut linker).map_err(LoadError::Link)?;
+        let mut store = Store::new(&engine, Host::new(Options::new()));
+        let missing = missing(&module, &linker, &mut store);
+        if !missing.is_empty() {
+            return Err(LoadError::Imports(missing));
+        }
+        let code = linker.instantiate_pre(&module).map_err(LoadError::Link)?;
+        Ok(Self { code })
+    }
+
+    /// Starts a VM, which is one instance of the code, as each worker thread of Envoy has one.
+    ///
+    /// # Errors
+    /// If the code crashes while it initialises.
+    pub fn start(&self, options: Options) -> Result<Vm, StartError> {
+        Vm::start(self, options)
+    }
+}
+
+fn engine() -> wasmtime::Result<Engine> {
+    static ENGINE: OnceLock<Engine> = OnceLock::new();
+    if let Some(engine) = ENGINE.get() {
+        return Ok(engine.clone());
+    }
+    let engine = Engine::new(&Config::new())?;
+    Ok(ENGINE.get_or_init(|| engine).clone())
+}
+
+fn missing(module: &Module, linker: &Linker<Host>, store: &mut Store<Host>) -> Vec<String> {
+    let imports = module.imports();
+    imports
+        .filter(|import| linker.get_by_import(&mut *store, import).is_none())
+        .map(|import| format!("{}.{}", import.module(), import.name()))
+        .collect()
+}

@@ -1,0 +1,405 @@
+//! How a message passes the filter: Envoy's filter manager with one filter and the router behind it.
+//!
+//! The rules are those of Envoy 1.40. Pausing at the headers holds everything that follows outside the filter; resuming
+//! then hands the filter all body at once. Pausing at the body buffers it, and the next call sees the whole buffer.
+//! It is one long file because its parts call each other in a circle: headers, body, trailers, and resuming all three.
+
+use crate::Headers;
+use crate::exchange::{Exchange, Flow};
+use crate::machine::Machine;
+use crate::misuse::{Misuse, Side};
+use crate::reply;
+
+/// What the filter's callback says, converted as Envoy does.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Answer {
+    Continue,
+    /// At the headers: everything. At the body: and buffer it. At the trailers: wait.
+    Stop,
+    /// At the body: and drop it. Only after a local reply, or when a filter returns an unknown number.
+    StopAndDrop,
+}
+
+impl Machine {
+    pub(crate) fn stream(&mut self, id: u32) -> &mut Exchange {
+        self.host().streams.entry(id).or_default()
+    }
+
+    /// Headers come in from the caller or the upstream.
+    pub(crate) fn take_headers(&mut self, id: u32, side: Side, headers: Headers, end: bool) {
+        let stream = self.stream(id);
+        let half = stream.half(side);
+        half.headers = Some(headers);
+        half.complete = end;
+        if side == Side::Request {
+            self.begin(id);
+        }
+        self.run_headers(id, side, end);
+        self.check_length(id, side);
+    }
+
+    /// A piece of body comes in.
+    pub(crate) fn take_body(&mut self, id: u32, side: Side, chunk: &[u8], end: bool) {
+        let half = self.stream(id).half(side);
+        half.complete |= end;
+        half.chunk = chunk.to_vec();
+        self.run_chunk(id, side, end);
+        self.check_length(id, side);
+    }
+
+    /// Trailers come in, and with them the end.
+    pub(crate) fn take_trailers(&mut self, id: u32, side: Side, trailers: Headers) {
+        let half = self.stream(id).half(side);
+        half.complete = true;
+        half.trailers = Some(trailers);
+        if !self.answered(id, side) && self.stream(id).half(side).flow != Flow::StoppedAll {
+            self.run_trailers(id, side);
+        }
+        self.check_length(id, side);
+    }
+
+    /// The request is answered, or the response is through: nothing more goes this way.
+    fn answered(&mut self, id: u32, side: Side) -> bool {
+        let stream = self.stream(id);
+        match side {
+            Side::Request => stream.over() || stream.replied.is_some(),
+            Side::Response => stream.over(),
+        }
+    }
+
+    /// The filter learns of the stream, unless it is dead.
+    fn begin(&mut self, id: u32) {
+        let stream = self.stream(id);
+        let root = stream.root;
+        let headers = stream.request.headers.as_ref();
+        let get = |name| {
+            headers
+                .and_then(|headers| headers.get(name))
+                .unwrap_or_default()
+        };
+        let kind = get("content-type");
+        let grpc = kind == "application/grpc" || kind.starts_with("application/grpc+");
+        let head = get(":method") == "HEAD";
+        (stream.grpc, stream.head) = (grpc, head);
+        let skipped = self.trap.is_some() && self.host().options.fail_open;
+        self.stream(id).created = !skipped;
+        self.create(id, root);
+    }
+
+    /// What to do if the filter is dead, at the beginning and at the end of each of its callbacks. A stream that it knew
+    /// fails, whatever the failure policy, which is about those that come after.
+    fn failed(&mut self, id: u32, closed: Answer) -> Option<Answer> {
+        self.trap.as_ref()?;
+        if !self.stream(id).failed {
+            self.stream(id).failed = true;
+            self.reply(id, reply::failure(), false);
+            self.stream(id).failure_replied = true;
+        }
+        Some(closed)
+    }
+
+    /// Whether the filter is left out.
+    fn skipped(&mut self, id: u32, side: Side) -> bool {
+        let stream = self.stream(id);
+        !stream.created || (side == Side::Response && stream.failure_replied)
+    }
+
+    pub(crate) fn run_headers(&mut self, id: u32, side: Side, end: bool) {
+        let half = self.stream(id).half(side);
+        half.ended = end;
+        let mut answer = Answer::Continue;
+        if !self.skipped(id, side) {
+            let stream = self.stream(id);
+            stream.calling = Some(side);
+            stream.end_of_stream = end;
+            let half = stream.half(side);
+            half.headers_open = true;
+            let count = half.headers.as_ref().map_or(0, Headers::len);
+            answer = self.call_headers(id, side, count, end);
+            let stream = self.stream(id);
+            stream.calling = None;
+            if answer == Answer::Continue {
+                stream.half(side).headers_open = false;
+            }
+        }
+        if self.aborted(id, side) {
+            self.stream(id).half(side).flow = Flow::Stopped;
+            return;
+        }
+        let half = self.stream(id).half(side);
+        match answer {
+            Answer::Continue => {
+                half.headers_passed = true;
+                self.pass_headers(id, side, end);
+            }
+            Answer::Stop | Answer::StopAndDrop => half.flow = Flow::StoppedAll,
+        }
+    }
+
+    fn call_headers(&mut self, id: u32, side: Side, count: usize, end: bool) -> Answer {
+        if let Some(answer) = self.failed(id, Answer::Stop) {
+            return answer;
+        }
+        let result = self.on_headers(id, side, count, end);
+        self.conclude(id, result, Answer::Stop)
+    }
+
+    /// Converts what the callback returned, then does what the filter asked for while it ran.
+    fn conclude(&mut self, id: u32, result: Option<u32>, closed: Answer) -> Answer {
+        let answer = self.failed(id, closed).unwrap_or_else(|| {
+            let stopped = self.host().stopped;
+            match result.unwrap_or_default() {
+                _ if stopped => closed,
+                0 => Answer::Continue,
+                1 => Answer::Stop,
+                _ => closed,
+            }
+        });
+        self.after();
+        answer
+    }
+
+    fn run_chunk(&mut self, id: u32, side: Side, end: bool) {
+        if self.answered(id, side) {
+            return;
+        }
+        let half = self.stream(id).half(side);
+        match half.flow {
+            Flow::StoppedAll => self.buffer_chunk(id, side, true),
+            _ if half.ended => {}
+            _ => self.run_body(id, side, end),
+        }
+    }
+
+    /// Hands the chunk, or the buffer when that is replayed, to the filter.
+    fn run_body(&mut self, id: u32, side: Side, end: bool) {
+        let half = self.stream(id).half(side);
+        let had_trailers = half.trailers.is_some();
+        half.ended = end && !had_trailers;
+        let ended = half.ended;
+        let mut answer = Answer::Continue;
+        if !self.skipped(id, side) {
+            self.stream(id).calling = Some(side);
+            if self.stream(id).half(side).buffering {
+                self.buffer_chunk(id, side, false);
+            }
+            let stream = self.stream(id);
+            stream.end_of_stream = ended;
+            let half = stream.half(side);
+            half.body_open = true;
+            let size = half.body().len();
+            answer = match self.failed(id, Answer::StopAndDrop) {
+                Some(answer) => answer,
+                None => {
+                    let result = self.on_body(id, side, size, ended);
+                    self.conclude(id, result, Answer::StopAndDrop)
+                }
+            };
+            let stream = self.stream(id);
+            stream.calling = None;
+            let half = stream.half(side);
+            half.buffering = answer == Answer::Stop;
+            if answer == Answer::Continue {
+                half.body_open = false;
+            }
+        }
+        if self.aborted(id, side) {
+            return;
+        }
+        let half = self.stream(id).half(side);
+        let added = !had_trailers && half.trailers.is_some();
+        match answer {
+            Answer::Continue if half.flow == Flow::On => {
+                self.pass_body(id, side, end && !added);
+                if added {
+                    self.pass_trailers(id, side);
+                }
+            }
+            Answer::Continue => {
+                self.buffer_chunk(id, side, false);
+                self.go_on(id, side);
+            }
+            Answer::Stop => {
+                half.flow = Flow::Stopped;
+                self.buffer_chunk(id, side, false);
+            }
+            Answer::StopAndDrop => {
+                half.flow = Flow::Stopped;
+                half.chunk.clear();
+                if half.complete && half.trailers.is_none() && half.buffer.is_none() {
+                    half.buffer = Some(Vec::new());
+                }
+            }
+        }
+    }
+
+    fn run_trailers(&mut self, id: u32, side: Side) {
+        let mut answer = Answer::Continue;
+        if !self.skipped(id, side) {
+            let stream = self.stream(id);
+            stream.calling = Some(side);
+            let half = stream.half(side);
+            half.trailers_open = true;
+            let count = half.trailers.as_ref().map_or(0, Headers::len);
+            answer = match self.failed(id, Answer::Stop) {
+                Some(answer) => answer,
+                None => {
+                    let result = self.on_trailers(id, side, count);
+                    self.conclude(id, result, Answer::Stop)
+                }
+            };
+            let stream = self.stream(id);
+            stream.calling = None;
+            if answer == Answer::Continue {
+                stream.half(side).trailers_open = false;
+            }
+        }
+        self.stream(id).half(side).ended = true;
+        if self.aborted(id, side) {
+            answer = Answer::Stop;
+        }
+        let half = self.stream(id).half(side);
+        match answer {
+            Answer::Continue if half.flow == Flow::On => self.pass_trailers(id, side),
+            Answer::Continue => self.go_on(id, side),
+            Answer::Stop | Answer::StopAndDrop => half.flow = Flow::Stopped,
+        }
+    }
+
+    /// Moves the chunk to the buffer. Too much of it is answered, unless the sender can be made to wait.
+    fn buffer_chunk(&mut self, id: u32, side: Side, sender_waits: bool) {
+        let limit = self.host().options.buffer_limit;
+        let half = self.stream(id).half(side);
+        if half.replaying {
+            return;
+        }
+        let mut chunk = std::mem::take(&mut half.chunk);
+        let buffer = half.buffer.get_or_insert_default();
+        buffer.append(&mut chunk);
+        if !sender_waits && buffer.len() > limit {
+            self.reply(id, reply::too_large(side), false);
+        }
+    }
+
+    /// The filter resumes: first what was held at the headers, then the rest.
+    pub(crate) fn resume(&mut self, id: u32, side: Side) {
+        let stream = self.stream(id);
+        if side == Side::Request && stream.replied.is_some() {
+            return self.host().misuse(Misuse::ResumedAfterReply);
+        }
+        if stream.over() {
+            return;
+        }
+        let stream = self.stream(id);
+        let flow = stream.half(side).flow;
+        if stream.calling == Some(side) {
+            return self.host().misuse(Misuse::ResumedTooEarly(side));
+        }
+        if flow == Flow::On {
+            return self.host().misuse(Misuse::ResumedWhatFlows(side));
+        }
+        self.go_on(id, side);
+        self.check_length(id, side);
+    }
+
+    fn go_on(&mut self, id: u32, side: Side) {
+        if self.answered(id, side) {
+            return;
+        }
+        let half = self.stream(id).half(side);
+        // The filter has not seen what was held outside.
+        let unseen = half.flow == Flow::StoppedAll;
+        half.flow = Flow::On;
+        let has_trailers = half.trailers.is_some();
+        if !half.headers_passed {
+            half.headers_passed = true;
+            let end = half.complete && half.buffer.is_none() && !has_trailers;
+            self.pass_headers(id, side, end);
+        }
+        let half = self.stream(id).half(side);
+        if half.buffer.is_some() {
+            let end = half.complete && !has_trailers;
+            half.replaying = true;
+            match unseen {
+                true if half.ended => {}
+                true => self.run_body(id, side, end),
+                false => self.pass_body(id, side, end),
+            }
+            self.stream(id).half(side).replaying = false;
+        }
+        if has_trailers {
+            match unseen {
+                true if self.stream(id).half(side).flow == Flow::StoppedAll => {}
+                true => self.run_trailers(id, side),
+                false => self.pass_trailers(id, side),
+            }
+        }
+    }
+
+    fn pass_headers(&mut self, id: u32, side: Side, end: bool) {
+        let half = self.stream(id).half(side);
+        let headers = half.headers.clone().unwrap_or_default();
+        if side == Side::Response && !headers.contains(":status") {
+            return self.reply(id, reply::no_status(), false);
+        }
+        half.sent = Some(headers);
+        half.done = end;
+    }
+
+    fn pass_body(&mut self, id: u32, side: Side, end: bool) {
+        let half = self.stream(id).half(side);
+        if half.replaying {
+            half.sent_body
+                .append(&mut half.buffer.take().unwrap_or_default());
+        } else {
+            half.sent_body.append(&mut half.chunk);
+        }
+        half.done |= end;
+    }
+
+    fn pass_trailers(&mut self, id: u32, side: Side) {
+        let half = self.stream(id).half(side);
+        half.sent_trailers = half.trailers.clone().unwrap_or_default();
+        half.done = true;
+    }
+
+    /// A local reply was sent from this callback, so the message ends here; a prepared one is sent now.
+    fn aborted(&mut self, id: u32, side: Side) -> bool {
+        match side {
+            Side::Request if self.stream(id).request_aborted => {
+                if let Some(prepared) = self.stream(id).prepared.take() {
+                    self.start_reply(id, prepared);
+                }
+                true
+            }
+            Side::Request => false,
+            Side::Response => self.stream(id).response_aborted,
+        }
+    }
+
+    pub(crate) fn reset(&mut self, id: u32) {
+        self.stream(id).reset = true;
+    }
+
+    /// A body that does not have the length that its header says.
+    fn check_length(&mut self, id: u32, side: Side) {
+        let head = self.stream(id).head;
+        let half = self.stream(id).half(side);
+        if !half.done || !half.body_changed || head {
+            return;
+        }
+        half.body_changed = false; // said once
+        let header = half
+            .sent
+            .as_ref()
+            .and_then(|sent| sent.get("content-length"));
+        let body = half.sent_body.len();
+        if let Some(header) = header
+            && header.parse() != Ok(body)
+        {
+            let header = header.to_owned();
+            self.host()
+                .misuse(Misuse::WrongLength { side, header, body });
+        }
+    }
+}

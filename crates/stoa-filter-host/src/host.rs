@@ -1,0 +1,192 @@
+//! The host's state, as the filter's calls see it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
+
+use wasmtime::{Memory, TypedFunc};
+
+use crate::call::Calls;
+use crate::exchange::Exchange;
+use crate::metrics::Metrics;
+use crate::misuse::{Misuse, Side};
+use crate::options::Options;
+
+/// Kept lines of the log; older ones are dropped, so that a long run does not fill the memory.
+const LINES: usize = 10_000;
+
+/// A line that the filter logged.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// How grave.
+    pub level: Level,
+    /// What.
+    pub message: String,
+}
+
+/// How grave a line of the log is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "they say it themselves")]
+pub enum Level {
+    Trace,
+    Debug,
+    Info,
+    Warn,
+    Error,
+    Critical,
+}
+
+impl Level {
+    pub(crate) fn from_number(number: u32) -> Option<Self> {
+        Some(match number {
+            0 => Self::Trace,
+            1 => Self::Debug,
+            2 => Self::Info,
+            3 => Self::Warn,
+            4 => Self::Error,
+            5 => Self::Critical,
+            _ => return None,
+        })
+    }
+}
+
+/// A configured plugin: a root context.
+#[derive(Debug)]
+pub(crate) struct Root {
+    pub(crate) configuration: Vec<u8>,
+    /// Streams that use it.
+    pub(crate) streams: usize,
+    /// Another has taken its place.
+    pub(crate) replaced: bool,
+    /// `on_done` asked for more time.
+    pub(crate) done_pending: bool,
+    pub(crate) period: Duration,
+    pub(crate) due: Option<Duration>,
+}
+
+/// What happens when the filter's code has returned, in this order.
+#[derive(Debug)]
+pub(crate) enum Action {
+    Continue(u32, Side),
+    Close(u32),
+    Reply(u32, LocalReply),
+    Delete(u32),
+}
+
+/// As handed to `send_local_response`.
+#[derive(Clone, Debug)]
+pub(crate) struct LocalReply {
+    pub(crate) status: u32,
+    pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) grpc_status: Option<u32>,
+    pub(crate) details: String,
+}
+
+pub(crate) struct Host {
+    pub(crate) options: Options,
+    /// Of this VM among those that share data.
+    pub(crate) vm: u64,
+    pub(crate) memory: Option<Memory>,
+    pub(crate) allocate: Option<TypedFunc<u32, u32>>,
+    /// While the filter initialises or allocates, Envoy allows few calls.
+    pub(crate) restricted: bool,
+    pub(crate) current: u32,
+    pub(crate) effective: u32,
+    pub(crate) next_id: u32,
+    pub(crate) roots: BTreeMap<u32, Root>,
+    pub(crate) streams: HashMap<u32, Exchange>,
+    /// Those that have not ended.
+    pub(crate) open: Vec<u32>,
+    pub(crate) actions: VecDeque<Action>,
+    /// A local reply was sent in this callback: whatever it returns, nothing goes on.
+    pub(crate) stopped: bool,
+    /// The configuration is readable only while it is handed over.
+    pub(crate) configuring: bool,
+    pub(crate) now: Duration,
+    pub(crate) random: u64,
+    pub(crate) calls: Calls,
+    pub(crate) metrics: Metrics,
+    pub(crate) logs: VecDeque<Log>,
+    pub(crate) misuses: Vec<Misuse>,
+}
+
+impl Host {
+    pub(crate) fn new(options: Options) -> Self {
+        Self {
+            vm: options.shared.join(),
+            memory: None,
+            allocate: None,
+            restricted: false,
+            current: 0,
+            effective: 0,
+            next_id: 1,
+            roots: BTreeMap::new(),
+            streams: HashMap::new(),
+            open: Vec::new(),
+            actions: VecDeque::new(),
+            stopped: false,
+            configuring: false,
+            now: options.now,
+            random: options.seed,
+            calls: Calls::default(),
+            metrics: Metrics::default(),
+            logs: VecDeque::new(),
+            misuses: Vec::new(),
+            options,
+        }
+    }
+
+    pub(crate) fn new_id(&mut self) -> u32 {
+        let id = self.next_id;
+        self.next_id = id.wrapping_add(1).max(1);
+        id
+    }
+
+    /// The context that a call is about.
+    pub(crate) fn context(&self) -> u32 {
+        match self.effective {
+            0 => self.current,
+            id if self.exists(id) => id,
+            _ => self.current,
+        }
+    }
+
+    pub(crate) fn exists(&self, id: u32) -> bool {
+        id == 0
+            || self.roots.contains_key(&id)
+            || self.streams.get(&id).is_some_and(|stream| !stream.deleted)
+    }
+
+    /// The stream that a call is about.
+    pub(crate) fn stream(&mut self) -> Option<&mut Exchange> {
+        let id = self.context();
+        self.streams.get_mut(&id).filter(|stream| !stream.deleted)
+    }
+
+    /// The root of the context that a call is about.
+    pub(crate) fn root(&self) -> u32 {
+        let id = self.context();
+        self.streams.get(&id).map_or(id, |stream| stream.root)
+    }
+
+    pub(crate) fn misuse(&mut self, misuse: Misuse) {
+        self.misuses.push(misuse);
+    }
+
+    pub(crate) fn log(&mut self, level: Level, message: &[u8]) {
+        if self.logs.len() == LINES {
+            self.logs.pop_front();
+        }
+        let message = String::from_utf8_lossy(message).into_owned();
+        self.logs.push_back(Log { level, message });
+    }
+
+    /// The next of a fixed sequence (splitmix64): tests are to be repeatable.
+    pub(crate) fn random(&mut self) -> u64 {
+        self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.random;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ (mixed >> 31)
+    }
+}

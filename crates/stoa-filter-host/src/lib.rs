@@ -1,0 +1,88 @@
+//! Runs a [proxy-wasm](https://github.com/proxy-wasm/spec) filter (ABI 0.2.1, as the Rust SDK 0.2 builds it) without
+//! Envoy, so that its tests take microseconds a stream and hold the clock in their hands. The file that is tested is the
+//! one that ships.
+//!
+//! ```
+//! use std::time::Duration;
+//! use stoa_filter_host::{Filter, Options, Request, Response};
+//!
+//! # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/wasm32-wasip1/release/probe.wasm");
+//! let filter = Filter::load(path)?; // compiled once; clones are cheap
+//! let vm = filter.start(Options::new())?;
+//! vm.configure("every 10; request-headers pause; tick set x-late yes, resume-request")?;
+//!
+//! let mut stream = vm.stream();
+//! stream.set_property("source.address", "10.0.0.7:4711");
+//! assert!(stream.send(Request::post("/cart", "{}")).is_paused());
+//! vm.advance(Duration::from_millis(10)); // a tick
+//! let seen = stream.request().forwarded(); // what the upstream sees
+//! assert_eq!(seen.headers.get("x-late"), Some("yes"));
+//!
+//! let seen = stream.answer(Response::ok("done")).forwarded(); // what the caller sees
+//! assert_eq!(seen.text(), "done");
+//! assert_eq!(vm.trap(), None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # What the filter gets
+//! All of what Envoy 1.40 gives an HTTP filter, by Envoy's rules: headers, bodies, trailers, properties, ticks, shared
+//! data and queues, HTTP calls, metrics, the log, foreign functions, local replies, pausing and resuming, the life of
+//! contexts and configurations. The rules were read from Envoy's sources, and `tests/against_envoy.rs` runs the same
+//! [`Script`]s here and in a real Envoy and compares what the upstream and the caller see.
+//!
+//! Not there: gRPC calls answer `Unimplemented`, TCP filters and HTTP/2 metadata are never called, `FAIL_RELOAD` is not
+//! modelled, and of Envoy's foreign functions only `clear_route_cache` is built in ([`Options::foreign`] adds any).
+//! A filter that imports anything else is refused by name ([`LoadError::Imports`]). Properties of the request and the
+//! response follow from the messages; all others (`connection.*`, `source.*`, `metadata.*`, `xds.*`) are what the test
+//! sets. What Envoy itself adds to messages (`x-request-id`, `date`, `server`, …) is not added.
+//!
+//! # Misuse
+//! Some mistakes no host call refuses: resuming what is not paused, replying twice, a body that no longer fits its
+//! `content-length`. In Envoy they crash, corrupt or hang. Here they **panic**, with a sentence that says so, in the
+//! call of the test's that let the filter run: see [`Misuse`], and [`Options::tolerate_misuse`] for a test that wants to
+//! go on. A crash of the filter is no panic: [`Vm::trap`] tells of it, and streams end as in Envoy.
+//!
+//! # Layout
+//! `flow.rs` is the heart: how a message passes the filter. `reply.rs` is about local replies, `machine.rs` about the
+//! ways into the filter's code, `abi/` about the calls out of it. `vm.rs` and `stream.rs` are what a test holds.
+#![expect(
+    clippy::panic,
+    reason = "what a filter must not do is to fail the test that sees it"
+)]
+#![forbid(unsafe_code)]
+
+mod abi;
+mod call;
+mod exchange;
+mod filter;
+mod flow;
+mod headers;
+mod host;
+mod machine;
+mod message;
+mod metrics;
+mod misuse;
+mod options;
+mod pairs;
+mod property;
+mod reply;
+mod script;
+mod shared;
+mod status;
+mod stream;
+mod vm;
+
+pub use call::Call;
+pub use filter::{Filter, LoadError};
+pub use headers::Headers;
+pub use host::{Level, Log};
+pub use machine::Trap;
+pub use message::{Reply, Request, Response, Verdict};
+pub use misuse::{Misuse, Side};
+pub use options::Options;
+pub use property::{Answer, Path, Value};
+pub use script::{Outcome, Script, Seen};
+pub use shared::Shared;
+pub use status::Status;
+pub use stream::Stream;
+pub use vm::{ConfigureError, StartError, Vm};

@@ -1,0 +1,327 @@
+//! One instance of a filter and the ways into its code.
+
+use std::time::Duration;
+
+use wasmtime::{AsContextMut, Instance, Store, TypedFunc, WasmParams, WasmResults};
+
+use crate::filter::Filter;
+use crate::host::{Action, Host, Root};
+use crate::misuse::Side;
+use crate::options::Options;
+
+type Callback<P, R> = Option<TypedFunc<P, R>>;
+
+/// The filter's functions; those that it does not have are left out, as in Envoy.
+struct Callbacks {
+    initialize: Callback<(), ()>,
+    main: Callback<(u32, u32), u32>,
+    start: Callback<(), ()>,
+    context_create: Callback<(u32, u32), ()>,
+    vm_start: Callback<(u32, u32), u32>,
+    configure: Callback<(u32, u32), u32>,
+    tick: Callback<u32, ()>,
+    queue_ready: Callback<(u32, u32), ()>,
+    http_call_response: Callback<(u32, u32, u32, u32, u32), ()>,
+    headers: [Callback<(u32, u32, u32), u32>; 2],
+    body: [Callback<(u32, u32, u32), u32>; 2],
+    trailers: [Callback<(u32, u32), u32>; 2],
+    done: Callback<u32, u32>,
+    log: Callback<u32, ()>,
+    delete: Callback<u32, ()>,
+}
+
+/// The filter crashed, so its VM is dead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trap {
+    /// Why, with the filter's functions that were at work.
+    pub message: String,
+    /// The function of the filter's that Envoy called.
+    pub callback: &'static str,
+}
+
+pub(crate) struct Machine {
+    pub(crate) store: Store<Host>,
+    callbacks: Callbacks,
+    pub(crate) trap: Option<Trap>,
+    /// The root context of the present configuration.
+    pub(crate) root: Option<u32>,
+}
+
+impl Machine {
+    /// Instantiates and initialises.
+    pub(crate) fn new(filter: &Filter, options: Options) -> Result<Self, wasmtime::Error> {
+        let mut store = Store::new(filter.code.module().engine(), Host::new(options));
+        let instance = filter.code.instantiate(&mut store)?;
+        let memory = instance.get_memory(&mut store, "memory");
+        let allocate = [("malloc"), ("proxy_on_memory_allocate")]
+            .into_iter()
+            .find_map(|name| instance.get_typed_func(&mut store, name).ok());
+        let callbacks = Callbacks::of(&instance, &mut store);
+        let host = store.data_mut();
+        host.memory = memory;
+        host.allocate = allocate;
+        let mut machine = Self {
+            store,
+            callbacks,
+            trap: None,
+            root: None,
+        };
+        machine.initialize();
+        Ok(machine)
+    }
+
+    pub(crate) fn host(&mut self) -> &mut Host {
+        self.store.data_mut()
+    }
+
+    pub(crate) fn host_ref(&self) -> &Host {
+        self.store.data()
+    }
+
+    fn initialize(&mut self) {
+        self.host().restricted = true;
+        if let Some(function) = self.callbacks.initialize.clone() {
+            self.enter(0, "_initialize", &function, ());
+            if let Some(main) = self.callbacks.main.clone() {
+                self.enter(0, "main", &main, (0, 0));
+            }
+        } else if let Some(function) = self.callbacks.start.clone() {
+            self.enter(0, "_start", &function, ());
+        }
+        self.host().restricted = false;
+    }
+
+    /// Calls into the code. `None` if that crashes, or did before.
+    fn enter<P: WasmParams, R: WasmResults>(
+        &mut self,
+        context: u32,
+        callback: &'static str,
+        function: &TypedFunc<P, R>,
+        arguments: P,
+    ) -> Option<R> {
+        if self.trap.is_some() {
+            return None;
+        }
+        let host = self.store.data_mut();
+        let outer = (host.current, host.effective);
+        (host.current, host.effective) = (context, 0);
+        let result = function.call(self.store.as_context_mut(), arguments);
+        let host = self.store.data_mut();
+        (host.current, host.effective) = outer;
+        result
+            .map_err(|error| {
+                self.trap = Some(Trap {
+                    message: format!("{error:?}"),
+                    callback,
+                });
+            })
+            .ok()
+    }
+
+    /// A new root context with its configuration. `Some(false)` if the filter refuses it, `None` if it crashes.
+    pub(crate) fn add_root(&mut self, configuration: &[u8]) -> (u32, Option<bool>) {
+        let host = self.host();
+        let id = host.new_id();
+        let root = Root {
+            configuration: configuration.to_vec(),
+            streams: 0,
+            replaced: false,
+            done_pending: false,
+            period: Duration::ZERO,
+            due: None,
+        };
+        host.roots.insert(id, root);
+        host.configuring = true;
+        let accepted = self.start_root(id, configuration.len());
+        self.host().configuring = false;
+        (id, accepted)
+    }
+
+    fn start_root(&mut self, id: u32, size: usize) -> Option<bool> {
+        self.create(id, 0);
+        let mut accepted = true;
+        if let Some(function) = self.callbacks.vm_start.clone() {
+            let size = number(self.host_ref().options.vm_configuration.len());
+            accepted &= self.enter(id, "proxy_on_vm_start", &function, (id, size))? != 0;
+            self.after();
+        }
+        if accepted && let Some(function) = self.callbacks.configure.clone() {
+            let arguments = (id, number(size));
+            accepted &= self.enter(id, "proxy_on_configure", &function, arguments)? != 0;
+            self.after();
+        }
+        self.trap.is_none().then_some(accepted)
+    }
+
+    pub(crate) fn create(&mut self, id: u32, parent: u32) {
+        if let Some(function) = self.callbacks.context_create.clone() {
+            self.enter(id, "proxy_on_context_create", &function, (id, parent));
+            self.after();
+        }
+    }
+
+    /// The three callbacks of a message: what the filter returns, or `None` if it has no such callback or crashed.
+    pub(crate) fn on_headers(
+        &mut self,
+        id: u32,
+        side: Side,
+        count: usize,
+        end: bool,
+    ) -> Option<u32> {
+        let function = pick(&self.callbacks.headers, side)?;
+        let name = ["proxy_on_request_headers", "proxy_on_response_headers"];
+        let arguments = (id, number(count), u32::from(end));
+        self.enter(id, named(name, side), &function, arguments)
+    }
+
+    pub(crate) fn on_body(&mut self, id: u32, side: Side, size: usize, end: bool) -> Option<u32> {
+        let function = pick(&self.callbacks.body, side)?;
+        let name = ["proxy_on_request_body", "proxy_on_response_body"];
+        let arguments = (id, number(size), u32::from(end));
+        self.enter(id, named(name, side), &function, arguments)
+    }
+
+    pub(crate) fn on_trailers(&mut self, id: u32, side: Side, count: usize) -> Option<u32> {
+        let function = pick(&self.callbacks.trailers, side)?;
+        let name = ["proxy_on_request_trailers", "proxy_on_response_trailers"];
+        self.enter(id, named(name, side), &function, (id, number(count)))
+    }
+
+    pub(crate) fn on_tick(&mut self, id: u32) {
+        if let Some(function) = self.callbacks.tick.clone() {
+            self.enter(id, "proxy_on_tick", &function, id);
+            self.after();
+        }
+    }
+
+    pub(crate) fn on_queue_ready(&mut self, id: u32, token: u32) {
+        if let Some(function) = self.callbacks.queue_ready.clone() {
+            self.enter(id, "proxy_on_queue_ready", &function, (id, token));
+            self.after();
+        }
+    }
+
+    pub(crate) fn on_http_call_response(&mut self, id: u32, token: u32, sizes: [usize; 3]) {
+        if let Some(function) = self.callbacks.http_call_response.clone() {
+            let [headers, body, trailers] = sizes.map(number);
+            let arguments = (id, token, headers, body, trailers);
+            self.enter(id, "proxy_on_http_call_response", &function, arguments);
+            self.after();
+        }
+    }
+
+    /// Whether the context may be deleted.
+    pub(crate) fn on_done(&mut self, id: u32) -> bool {
+        let Some(function) = self.callbacks.done.clone() else {
+            return true;
+        };
+        let done = self.enter(id, "proxy_on_done", &function, id);
+        self.after();
+        done.is_none_or(|done| done != 0)
+    }
+
+    pub(crate) fn on_log(&mut self, id: u32) {
+        if let Some(function) = self.callbacks.log.clone() {
+            self.enter(id, "proxy_on_log", &function, id);
+            self.after();
+        }
+    }
+
+    pub(crate) fn on_delete(&mut self, id: u32) {
+        if let Some(function) = self.callbacks.delete.clone() {
+            self.enter(id, "proxy_on_delete", &function, id);
+            self.after();
+        }
+    }
+
+    /// Does what the filter asked for while its code ran.
+    pub(crate) fn after(&mut self) {
+        self.host().stopped = false;
+        while let Some(action) = self.host().actions.pop_front() {
+            match action {
+                Action::Continue(id, side) => self.resume(id, side),
+                Action::Close(id) => self.reset(id),
+                Action::Reply(id, reply) => self.reply(id, reply, true),
+                Action::Delete(id) => self.delete_root(id),
+            }
+        }
+    }
+
+    /// A plugin's end: of its configuration, and of the last stream that used it.
+    pub(crate) fn end_root_if_unused(&mut self, id: u32) {
+        let Some(root) = self.host().roots.get_mut(&id) else {
+            return;
+        };
+        if !root.replaced || root.streams > 0 || root.done_pending {
+            return;
+        }
+        root.done_pending = true;
+        if self.on_done(id) {
+            self.delete_root(id);
+        }
+    }
+
+    fn delete_root(&mut self, id: u32) {
+        self.on_delete(id);
+        self.host().roots.remove(&id);
+    }
+}
+
+impl Callbacks {
+    fn of(instance: &Instance, store: &mut Store<Host>) -> Self {
+        macro_rules! get {
+            ($name:literal) => {
+                instance.get_typed_func(&mut *store, $name).ok()
+            };
+        }
+        Self {
+            initialize: get!("_initialize"),
+            main: get!("main"),
+            start: get!("_start"),
+            context_create: get!("proxy_on_context_create"),
+            vm_start: get!("proxy_on_vm_start"),
+            configure: get!("proxy_on_configure"),
+            tick: get!("proxy_on_tick"),
+            queue_ready: get!("proxy_on_queue_ready"),
+            http_call_response: get!("proxy_on_http_call_response"),
+            headers: [
+                get!("proxy_on_request_headers"),
+                get!("proxy_on_response_headers"),
+            ],
+            body: [
+                get!("proxy_on_request_body"),
+                get!("proxy_on_response_body"),
+            ],
+            trailers: [
+                get!("proxy_on_request_trailers"),
+                get!("proxy_on_response_trailers"),
+            ],
+            done: get!("proxy_on_done"),
+            log: get!("proxy_on_log"),
+            delete: get!("proxy_on_delete"),
+        }
+    }
+}
+
+fn pick<P: WasmParams, R: WasmResults>(
+    [request, response]: &[Callback<P, R>; 2],
+    side: Side,
+) -> Callback<P, R> {
+    match side {
+        Side::Request => request.clone(),
+        Side::Response => response.clone(),
+    }
+}
+
+fn named([request, response]: [&'static str; 2], side: Side) -> &'static str {
+    match side {
+        Side::Request => request,
+        Side::Response => response,
+    }
+}
+
+/// Sizes that do not fit are cut, as Envoy cuts them.
+#[expect(clippy::cast_possible_truncation, reason = "as Envoy does it")]
+pub(crate) fn number(size: usize) -> u32 {
+    size as u32
+}

@@ -1,0 +1,159 @@
+//! Local replies: by which way they reach the caller, and what Envoy makes of them.
+
+use crate::headers::{Headers, Kind};
+use crate::host::LocalReply;
+use crate::machine::Machine;
+use crate::misuse::{Misuse, Side};
+
+/// What a stream gets whose filter crashed.
+pub(crate) fn failure() -> LocalReply {
+    const UNAVAILABLE: u32 = 14;
+    LocalReply {
+        grpc_status: Some(UNAVAILABLE),
+        ..own(503, "", "wasm_fail_stream")
+    }
+}
+
+/// More body than may be buffered.
+pub(crate) fn too_large(side: Side) -> LocalReply {
+    match side {
+        Side::Request => own(413, "Payload Too Large", "request_payload_too_large"),
+        Side::Response => own(500, "Internal Server Error", "response_payload_too_large"),
+    }
+}
+
+/// The filter took the status away.
+pub(crate) fn no_status() -> LocalReply {
+    let details = "filter_removed_required_response_headers{missing_required_header:_:status}";
+    own(502, "missing required header: :status", details)
+}
+
+fn own(status: u32, body: &str, details: &str) -> LocalReply {
+    LocalReply {
+        status,
+        headers: Vec::new(),
+        body: body.into(),
+        grpc_status: None,
+        details: details.into(),
+    }
+}
+
+impl Machine {
+    /// Replies: through the filter's own response callbacks if nothing of a response was there yet, past them if the
+    /// headers had not left, and by a reset if they had.
+    pub(crate) fn reply(&mut self, id: u32, reply: LocalReply, by_filter: bool) {
+        let stream = self.stream(id);
+        let again = stream.replied.is_some() || stream.prepared.is_some();
+        if again && by_filter {
+            self.host().misuse(Misuse::SecondReply);
+        }
+        let stream = self.stream(id);
+        if stream.over() {
+            return;
+        }
+        match stream.calling {
+            Some(Side::Request) => stream.request_aborted = true,
+            Some(Side::Response) => stream.response_aborted = true,
+            None => {}
+        }
+        if stream.response.headers.is_none() {
+            if stream.calling != Some(Side::Request) {
+                self.start_reply(id, reply);
+            } else if stream.prepared.is_none() {
+                stream.prepared = Some(reply);
+            }
+        } else if stream.response.sent.is_none() {
+            self.reply_directly(id, reply);
+        } else {
+            stream.reset = true;
+            if by_filter && !again {
+                self.host().misuse(Misuse::ReplyTooLate);
+            }
+        }
+    }
+
+    /// Through the filter's response callbacks.
+    pub(crate) fn start_reply(&mut self, id: u32, reply: LocalReply) {
+        let stream = self.stream(id);
+        stream.replied = Some((reply.details.clone(), reply.grpc_status));
+        let (headers, body) = message(&reply, stream.grpc, stream.head);
+        let half = &mut stream.response;
+        half.headers = Some(headers);
+        half.complete = true;
+        self.run_headers(id, Side::Response, body.is_empty());
+        if !body.is_empty() && !self.stream(id).over() {
+            self.take_body(id, Side::Response, &body, true);
+        }
+    }
+
+    /// Past them.
+    fn reply_directly(&mut self, id: u32, reply: LocalReply) {
+        let stream = self.stream(id);
+        stream.replied = Some((reply.details.clone(), reply.grpc_status));
+        let (headers, body) = message(&reply, stream.grpc, stream.head);
+        let half = &mut stream.response;
+        half.headers = Some(headers.clone());
+        half.sent = Some(headers);
+        half.sent_body = body;
+        half.sent_trailers = Headers::new();
+        half.done = true;
+    }
+}
+
+fn message(reply: &LocalReply, grpc: bool, head: bool) -> (Headers, Vec<u8>) {
+    let mut headers = Headers::new();
+    headers.add(":status", reply.status.to_string());
+    for (name, value) in &reply.headers {
+        headers.append(Kind::Response, &String::from_utf8_lossy(name), value);
+    }
+    if grpc {
+        headers.set(":status", "200");
+        headers.set("content-type", "application/grpc");
+        if headers.get("grpc-status").is_none_or(str::is_empty) {
+            let status = reply.grpc_status.unwrap_or(grpc_status(reply.status));
+            headers.set("grpc-status", status.to_string());
+        }
+        if !reply.body.is_empty() && !head {
+            headers.set("grpc-message", percent_encoded(&reply.body));
+        }
+        headers.remove("content-length");
+        return (headers, Vec::new());
+    }
+    if reply.body.is_empty() {
+        headers.remove("content-length");
+        headers.remove("content-type");
+    } else {
+        headers.set("content-length", reply.body.len().to_string());
+        if !headers.contains("content-type") {
+            headers.add("content-type", "text/plain");
+        }
+    }
+    let body = match head {
+        true => Vec::new(),
+        false => reply.body.clone(),
+    };
+    (headers, body)
+}
+
+/// The gRPC status that stands for an HTTP status.
+fn grpc_status(status: u32) -> u32 {
+    match status {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502..=504 => 14,
+        _ => 2,
+    }
+}
+
+fn percent_encoded(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        match byte {
+            b' '..=b'$' | b'&'..=b'}' => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}

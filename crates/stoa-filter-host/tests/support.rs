@@ -1,0 +1,35 @@
+//! The probe, compiled once.
+
+use std::sync::LazyLock;
+
+use stoa_filter_host::{Filter, Options, Request, Stream, Vm};
+
+static PROBE: LazyLock<Filter> =
+    LazyLock::new(|| Filter::load(stoa_testkit::filter("probe")).unwrap());
+
+pub(crate) fn probe() -> Filter {
+    PROBE.clone()
+}
+
+/// The probe with a program for all streams.
+pub(crate) fn vm(program: &str) -> Vm {
+    vm_with(Options::new(), program)
+}
+
+pub(crate) fn vm_with(options: Options, program: &str) -> Vm {
+    let vm = probe().start(options).unwrap();
+    vm.configure(program).unwrap();
+    vm
+}
+
+/// A stream whose `GET /` was forwarded.
+pub(crate) fn forwarded(vm: &Vm) -> Stream {
+    let mut stream = vm.stream();
+    stream.send(Request::get("/")).forwarded();
+    stream
+}
+
+/// What the filter logged, and forgets it.
+pub(crate) fn lines(vm: &Vm) -> Vec<String> {
+    vm.take_logs().into_iter().map(|log| log.message).collect()
+}

@@ -1,0 +1,346 @@
+//! A filter as an OCI image.
+//!
+//! Istio takes two shapes, and this is the one that every registry and tool takes too: an ordinary image, whose only
+//! layer is a tar+gzip with `plugin.wasm` at its root. (The other, an artifact of two layers with media types of its
+//! own, is refused by registries that list the types they know, and by whatever unpacks images.)
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+
+use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat};
+use oci_client::annotations::{
+    ORG_OPENCONTAINERS_IMAGE_CREATED as CREATED, ORG_OPENCONTAINERS_IMAGE_TITLE as TITLE,
+    ORG_OPENCONTAINERS_IMAGE_VERSION as VERSION,
+};
+use oci_client::client::{Config, ImageLayer};
+use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest};
+use serde_json::json;
+
+use crate::digest;
+use crate::module::Module;
+
+/// Where Istio looks in the layer.
+const FILE: &str = "plugin.wasm";
+
+/// What is written on an image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Labels {
+    name: String,
+    version: Option<String>,
+    annotations: BTreeMap<String, String>,
+}
+
+/// What cannot be written on an image.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum WrongLabel {
+    /// It is to be part of a reference.
+    #[error(
+        "the {0} {1:?}: letters, digits, and single dots, dashes and underscores between them, at most 64"
+    )]
+    Word(&'static str, String),
+    /// Said twice, and only one can hold.
+    #[error("the annotation {0} is said twice")]
+    Twice(String),
+    /// An annotation without a name.
+    #[error("an annotation without a key")]
+    NoKey,
+    /// Beyond what a calendar has.
+    #[error("SOURCE_DATE_EPOCH {0} is no time in seconds")]
+    Time(i64),
+}
+
+impl Labels {
+    /// The labels of a filter.
+    ///
+    /// `created` is in seconds since 1970, and left out where it is `None`: the present time would give every build
+    /// another digest.
+    ///
+    /// # Errors
+    /// [`WrongLabel`].
+    pub fn new(
+        name: &str,
+        version: Option<&str>,
+        created: Option<i64>,
+        others: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<Self, WrongLabel> {
+        let mut annotations = BTreeMap::from([(TITLE.to_owned(), word("name", name)?)]);
+        if let Some(version) = version {
+            annotations.insert(VERSION.to_owned(), word("version", version)?);
+        }
+        if let Some(seconds) = created {
+            let time = DateTime::from_timestamp(seconds, 0).ok_or(WrongLabel::Time(seconds))?;
+            let text = time.to_rfc3339_opts(SecondsFormat::Secs, true);
+            annotations.insert(CREATED.to_owned(), text);
+        }
+        for (key, value) in others {
+            if key.is_empty() {
+                return Err(WrongLabel::NoKey);
+            }
+            if annotations.contains_key(&key) {
+                return Err(WrongLabel::Twice(key));
+            }
+            annotations.insert(key, value);
+        }
+        Ok(Self {
+            name: name.to_owned(),
+            version: version.map(str::to_owned),
+            annotations,
+        })
+    }
+
+    /// What the image is called in a layout: `payment-fault:0.1.0`, or without a version `payment-fault`.
+    pub fn reference(&self) -> String {
+        match &self.version {
+            Some(version) => format!("{}:{version}", self.name),
+            None => self.name.clone(),
+        }
+    }
+}
+
+fn word(what: &'static str, text: &str) -> Result<String, WrongLabel> {
+    let parts = text.split(['.', '-', '_']);
+    let good = text.len() <= 64
+        && parts
+            .into_iter()
+            .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()));
+    if good {
+        Ok(text.to_owned())
+    } else {
+        Err(WrongLabel::Word(what, text.to_owned()))
+    }
+}
+
+/// Content that goes by its digest.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Blob {
+    pub(crate) digest: String,
+    pub(crate) bytes: Bytes,
+}
+
+/// An image: its manifest, and what the manifest names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    pub(crate) manifest: Blob,
+    pub(crate) blobs: Vec<Blob>,
+}
+
+impl Image {
+    /// Packs a filter. The same filter and labels give the same digest on every machine: no time, no owner, no order
+    /// of a hash table goes in. (Another release of the compressor may pack the same bytes otherwise.)
+    ///
+    /// # Errors
+    /// None that can be met: writing to memory does not fail.
+    pub fn pack(module: &Module, labels: &Labels) -> std::io::Result<Self> {
+        let tar = tar(module.bytes())?;
+        let layer = ImageLayer::oci_v1_gzip(gzip(&tar)?, None);
+        let config = json!({
+            "architecture": "wasm",
+            "os": "wasip1",
+            "rootfs": { "diff_ids": [digest(&tar)], "type": "layers" },
+        });
+        let config = Config::oci_v1(config.to_string(), None);
+        let manifest = OciImageManifest {
+            media_type: Some(OCI_IMAGE_MEDIA_TYPE.to_owned()),
+            ..OciImageManifest::build(
+                std::slice::from_ref(&layer),
+                &config,
+                Some(labels.annotations.clone()),
+            )
+        };
+        let manifest = Bytes::from(serde_json::to_vec(&manifest)?);
+        Ok(Self {
+            manifest: Blob::new(manifest),
+            blobs: vec![Blob::new(layer.data), Blob::new(config.data)],
+        })
+    }
+
+    /// The manifest's digest, `sha256:` and 64 hexadecimal digits: what pins this image and no other.
+    pub fn digest(&self) -> &str {
+        &self.manifest.digest
+    }
+
+    /// What a registry stores for it, in bytes.
+    pub fn size(&self) -> usize {
+        let blobs = self.blobs.iter().map(|blob| blob.bytes.len());
+        self.manifest.bytes.len() + blobs.sum::<usize>()
+    }
+}
+
+impl Blob {
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        Self {
+            digest: digest(&bytes),
+            bytes,
+        }
+    }
+}
+
+fn tar(module: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut header = tar::Header::new_ustar();
+    header.set_path(FILE)?;
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_size(module.len() as u64);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_cksum();
+    let mut tar = tar::Builder::new(Vec::new());
+    tar.append(&header, module)?;
+    tar.into_inner()
+}
+
+fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let unknown_system = 255;
+    let mut gzip = flate2::GzBuilder::new()
+        .mtime(0)
+        .operating_system(unknown_system)
+        .write(Vec::new(), flate2::Compression::best());
+    gzip.write_all(bytes)?;
+    gzip.finish()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::io::Read as _;
+
+    use serde_json::Value;
+
+    use super::*;
+    use crate::module::tests::filter;
+
+    pub(crate) fn labels(name: &str, version: &str) -> Labels {
+        Labels::new(name, Some(version), None, []).unwrap()
+    }
+
+    pub(crate) fn image(name: &str, version: &str) -> Image {
+        Image::pack(&filter(), &labels(name, version)).unwrap()
+    }
+
+    /// Whoever changes what goes into an image, or takes another release of the compressor, changes every digest in
+    /// every WasmPlugin: this is where it is noticed.
+    #[test]
+    fn the_digest_of_a_filter_stays_what_it_is() {
+        // A section that means nothing, long and mixed enough that two compressors would not treat it alike.
+        let noise = (0..60_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 26) as u8);
+        let mut bytes = filter().bytes().to_vec();
+        bytes.extend([0, 0xe1, 0xd4, 0x03, 0]); // 60,001 bytes: a name of no length, and these
+        bytes.extend(noise);
+        let module = Module::new(bytes).unwrap();
+        let image = Image::pack(&module, &labels("payment-fault", "0.1.0")).unwrap();
+        assert_eq!(
+            image.digest(),
+            "sha256:fc6568c27c511a5bfe52f712494519edfdd5837a417df7bd2a60947e37f0480b"
+        );
+    }
+
+    #[test]
+    fn an_image_has_one_layer_with_the_filter_where_istio_looks() {
+        let image = image("payment-fault", "0.1.0");
+        let manifest: Value = serde_json::from_slice(&image.manifest.bytes).unwrap();
+        assert_eq!(manifest["mediaType"], OCI_IMAGE_MEDIA_TYPE);
+        let [layer] = manifest["layers"].as_array().unwrap().as_slice() else {
+            panic!("{manifest}");
+        };
+        assert_eq!(
+            layer["mediaType"],
+            "application/vnd.oci.image.layer.v1.tar+gzip"
+        );
+        let content = |descriptor: &Value| {
+            let found = image
+                .blobs
+                .iter()
+                .find(|b| descriptor["digest"] == b.digest);
+            let bytes = found.unwrap().bytes.clone();
+            assert_eq!(descriptor["size"], bytes.len());
+            bytes
+        };
+        let layer = content(layer);
+        let mut tar = Vec::new();
+        flate2::read::GzDecoder::new(&layer[..])
+            .read_to_end(&mut tar)
+            .unwrap();
+        let mut archive = tar::Archive::new(&tar[..]);
+        let mut entries = archive.entries().unwrap();
+        let mut entry = entries.next().unwrap().unwrap();
+        assert_eq!(entry.path().unwrap().to_str(), Some(FILE));
+        let mut plugin = Vec::new();
+        entry.read_to_end(&mut plugin).unwrap();
+        assert_eq!(plugin, filter().bytes());
+        assert!(entries.next().is_none());
+
+        let config: Value = serde_json::from_slice(&content(&manifest["config"])).unwrap();
+        assert_eq!(config["rootfs"]["diff_ids"][0], digest(&tar));
+        assert_eq!(config["os"], "wasip1");
+    }
+
+    #[test]
+    fn labels_become_annotations_and_the_time_only_if_it_is_given() {
+        let annotations = |labels: &Labels| {
+            let image = Image::pack(&filter(), labels).unwrap();
+            let manifest: Value = serde_json::from_slice(&image.manifest.bytes).unwrap();
+            manifest["annotations"].clone()
+        };
+        let all = Labels::new(
+            "canary-router",
+            Some("1.2.3"),
+            Some(1_700_000_000),
+            [(
+                "org.opencontainers.image.licenses".to_owned(),
+                "Apache-2.0".to_owned(),
+            )],
+        )
+        .unwrap();
+        assert_eq!(
+            annotations(&all),
+            json!({
+                "org.opencontainers.image.created": "2023-11-14T22:13:20Z",
+                "org.opencontainers.image.licenses": "Apache-2.0",
+                "org.opencontainers.image.title": "canary-router",
+                "org.opencontainers.image.version": "1.2.3",
+            })
+        );
+        let few = Labels::new("canary-router", None, None, []).unwrap();
+        assert_eq!(
+            annotations(&few),
+            json!({ "org.opencontainers.image.title": "canary-router" })
+        );
+        assert_eq!(
+            (all.reference(), few.reference()),
+            ("canary-router:1.2.3".to_owned(), "canary-router".to_owned())
+        );
+    }
+
+    #[test]
+    fn another_filter_version_or_annotation_is_another_digest() {
+        let one = image("a", "1");
+        assert_eq!(one, image("a", "1"));
+        assert_ne!(one.digest(), image("a", "2").digest());
+        assert_ne!(one.digest(), image("b", "1").digest());
+        let bytes = crate::module::tests::exporting(&["proxy_abi_version_0_2_0"]);
+        let other = Image::pack(&Module::new(bytes).unwrap(), &labels("a", "1")).unwrap();
+        assert_ne!(one.digest(), other.digest());
+    }
+
+    #[test]
+    fn refuses_labels_that_make_no_reference_or_contradict_each_other() {
+        for name in ["", "a b", "a:b", "-a", "a..b", "a/", "ä", &"a".repeat(65)] {
+            let error = Labels::new(name, None, None, []).unwrap_err();
+            assert!(matches!(error, WrongLabel::Word("name", _)), "{name}");
+        }
+        let other = |key: &str| [(key.to_owned(), String::new())];
+        assert_eq!(
+            Labels::new("a", None, None, other(TITLE)),
+            Err(WrongLabel::Twice(TITLE.to_owned()))
+        );
+        assert_eq!(
+            Labels::new("a", None, None, other("")),
+            Err(WrongLabel::NoKey)
+        );
+        assert_eq!(
+            Labels::new("a", None, Some(i64::MAX), []),
+            Err(WrongLabel::Time(i64::MAX))
+        );
+    }
+}

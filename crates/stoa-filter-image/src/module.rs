@@ -1,0 +1,178 @@
+//! Whether a file is a filter that Envoy would load.
+
+use wasmparser::{BinaryReaderError, ExternalKind, Parser, Payload, Validator};
+
+/// What Envoy 1.40 knows.
+const ABIS: [&str; 3] = ["0_1_0", "0_2_0", "0_2_1"];
+const ABI_EXPORT: &str = "proxy_abi_version_";
+
+/// Istio's agent reads no more of a module than this.
+const LIMIT: usize = 256 << 20;
+
+/// The bytes of a proxy-wasm filter: a valid WebAssembly module that says which ABI it speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Module {
+    bytes: Vec<u8>,
+    abi: &'static str,
+}
+
+/// Why something is no filter.
+#[derive(Debug, thiserror::Error)]
+pub enum NotAFilter {
+    /// It is something else altogether.
+    #[error("is no WebAssembly: it does not begin with the bytes \\0asm")]
+    NotWasm,
+    /// It was built for a component runtime such as Spin.
+    #[error(
+        "is a WebAssembly component, and Envoy loads core modules only: build it for wasm32-wasip1"
+    )]
+    Component,
+    /// It is damaged.
+    #[error("is no valid WebAssembly module")]
+    Invalid(#[from] BinaryReaderError),
+    /// It is a module, and no filter.
+    #[error(
+        "is a WebAssembly module and no proxy-wasm filter: no exported function says which ABI it speaks, \
+         such as {ABI_EXPORT}0_2_1"
+    )]
+    NoAbi,
+    /// It was built with an SDK that Envoy does not know.
+    #[error("speaks proxy-wasm ABI {0}, and Envoy knows 0.1.0, 0.2.0 and 0.2.1")]
+    UnknownAbi(String),
+    /// Istio would cut it off.
+    #[error("has {0} bytes, and Istio reads at most {LIMIT}")]
+    TooLarge(usize),
+}
+
+impl Module {
+    /// Looks into a module.
+    ///
+    /// # Errors
+    /// [`NotAFilter`]; its text goes on where the name of the file ended.
+    pub fn new(bytes: Vec<u8>) -> Result<Self, NotAFilter> {
+        if !bytes.starts_with(b"\0asm") {
+            return Err(NotAFilter::NotWasm);
+        }
+        if Parser::is_component(&bytes) {
+            return Err(NotAFilter::Component);
+        }
+        if bytes.len() > LIMIT {
+            return Err(NotAFilter::TooLarge(bytes.len()));
+        }
+        Validator::new().validate_all(&bytes)?;
+        let abi = abi(&bytes)?;
+        Ok(Self { bytes, abi })
+    }
+
+    /// The module as it was read.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The version of proxy-wasm it speaks, such as `0.2.1`.
+    pub fn abi(&self) -> String {
+        self.abi.replace('_', ".")
+    }
+}
+
+/// The ABI that Envoy would take: the newest it knows, where a module exports several.
+fn abi(bytes: &[u8]) -> Result<&'static str, NotAFilter> {
+    let mut declared = Vec::new();
+    for payload in Parser::new(0).parse_all(bytes) {
+        let Payload::ExportSection(exports) = payload? else {
+            continue;
+        };
+        for export in exports {
+            let export = export?;
+            if let (ExternalKind::Func, Some(version)) =
+                (export.kind, export.name.strip_prefix(ABI_EXPORT))
+            {
+                declared.push(version.to_owned());
+            }
+        }
+    }
+    let known = ABIS
+        .into_iter()
+        .rev()
+        .find(|abi| declared.iter().any(|it| it == abi));
+    match (known, declared.pop()) {
+        (Some(abi), _) => Ok(abi),
+        (None, Some(other)) => Err(NotAFilter::UnknownAbi(other.replace('_', "."))),
+        (None, None) => Err(NotAFilter::NoAbi),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::{Module, NotAFilter};
+
+    /// A module with one function of no effect, exported under these names.
+    pub(crate) fn exporting(names: &[&str]) -> Vec<u8> {
+        let section = |id: u8, content: &[u8]| {
+            let mut section = vec![id, u8::try_from(content.len()).unwrap()];
+            section.extend(content);
+            section
+        };
+        let mut exports = vec![u8::try_from(names.len()).unwrap()];
+        for name in names {
+            exports.push(u8::try_from(name.len()).unwrap());
+            exports.extend(name.as_bytes());
+            exports.extend([0, 0]); // function 0
+        }
+        [
+            b"\0asm\x01\0\0\0".to_vec(),
+            section(1, &[1, 0x60, 0, 0]), // one type: nothing to nothing
+            section(3, &[1, 0]),          // one function of it
+            section(7, &exports),
+            section(10, &[1, 2, 0, 0x0b]), // whose body is empty
+        ]
+        .concat()
+    }
+
+    pub(crate) fn filter() -> Module {
+        Module::new(exporting(&["proxy_abi_version_0_2_1"])).unwrap()
+    }
+
+    #[test]
+    fn takes_a_filter_of_every_abi_that_envoy_knows() {
+        for (export, abi) in [
+            ("proxy_abi_version_0_1_0", "0.1.0"),
+            ("proxy_abi_version_0_2_0", "0.2.0"),
+            ("proxy_abi_version_0_2_1", "0.2.1"),
+        ] {
+            assert_eq!(Module::new(exporting(&[export])).unwrap().abi(), abi);
+        }
+        let several = exporting(&["_start", "proxy_abi_version_0_2_0", "proxy_abi_version_9"]);
+        assert_eq!(Module::new(several).unwrap().abi(), "0.2.0");
+    }
+
+    #[track_caller]
+    fn refused(bytes: Vec<u8>, words: &str) -> NotAFilter {
+        let error = Module::new(bytes).unwrap_err();
+        assert!(error.to_string().contains(words), "{error}");
+        error
+    }
+
+    #[test]
+    fn refuses_what_envoy_would_not_load_and_says_what_it_is() {
+        refused(Vec::new(), "is no WebAssembly");
+        refused(b"<html>not found</html>".to_vec(), "is no WebAssembly");
+        refused(b"\0asm\x0d\0\x01\0".to_vec(), "wasm32-wasip1");
+        refused(exporting(&["_start"]), "no proxy-wasm filter");
+        refused(exporting(&["proxy_abi_version_0_3_0"]), "ABI 0.3.0");
+    }
+
+    #[test]
+    fn refuses_a_module_that_was_cut_off_or_damaged_anywhere() {
+        let whole = exporting(&["proxy_abi_version_0_2_1"]);
+        for length in 0..whole.len() {
+            assert!(
+                Module::new(whole[..length].to_vec()).is_err(),
+                "{length} bytes"
+            );
+        }
+        let mut damaged = whole;
+        *damaged.last_mut().unwrap() = 0x0c;
+        assert!(matches!(Module::new(damaged), Err(NotAFilter::Invalid(_))));
+    }
+}

@@ -1,0 +1,406 @@
+//! A configuration read member by member, so that every fault of it is reported at once, each with its path.
+//!
+//! serde stops at the first fault; whoever writes a `pluginConfig` by hand wants all of them. So what is read here stands for
+//! itself where it is right, and for nothing where it is not: [`read`] throws it away if there was any fault.
+
+use std::cell::RefCell;
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use nojson::{JsonValueKind, RawJson, RawJsonValue};
+
+/// Everything that is wrong with a document.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub struct Faults(Vec<String>);
+
+impl Faults {
+    /// Each as `path: what was expected`, in the order in which it was found.
+    pub fn lines(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.join("; "))
+    }
+}
+
+/// Reads `text`, whose root is an object; an empty text is an empty object.
+///
+/// # Errors
+/// All faults together.
+pub fn read<T>(text: &[u8], build: impl FnOnce(&Object<'_>) -> T) -> Result<T, Faults> {
+    let one = |fault: String| Faults(vec![fault]);
+    let text = str::from_utf8(text).map_err(|_| one("not JSON: not UTF-8".to_owned()))?;
+    let text = if text.trim().is_empty() { "{}" } else { text };
+    let document = RawJson::parse(text).map_err(|error| {
+        let place = error.get_line_and_column_numbers(text);
+        let (line, column) = place.map_or((0, 0), |(line, column)| (line.get(), column.get()));
+        one(format!("not JSON: line {line}, column {column}"))
+    })?;
+    let faults = RefCell::default();
+    let root = Node {
+        value: document.value(),
+        path: String::new(),
+        faults: &faults,
+    };
+    let built = root.object().map(|object| build(&object));
+    let faults = faults.into_inner();
+    match built {
+        Some(built) if faults.is_empty() => Ok(built),
+        _ => Err(Faults(faults)),
+    }
+}
+
+/// A value and where it stands.
+#[derive(Debug, Clone)]
+pub struct Node<'d> {
+    value: RawJsonValue<'d, 'd>,
+    path: String,
+    faults: &'d RefCell<Vec<String>>,
+}
+
+impl<'d> Node<'d> {
+    /// Notes a fault of this value.
+    pub fn fault(&self, expected: &str) {
+        let path = match self.path.as_str() {
+            "" => "the document",
+            path => path,
+        };
+        let fault = [path, ": ", expected].concat();
+        self.faults.borrow_mut().push(fault);
+    }
+
+    /// As [`Self::fault`], with what was found.
+    pub fn not(&self, expected: &str) {
+        let raw = self.value.as_raw_str();
+        let (found, more) = match raw.char_indices().nth(40) {
+            Some((end, _)) => (raw.get(..end).unwrap_or_default(), "..."),
+            None => (raw, ""),
+        };
+        self.fault(&[found, more, " is not ", expected].concat());
+    }
+
+    /// The value as it is.
+    pub fn value(&self) -> RawJsonValue<'d, 'd> {
+        self.value
+    }
+
+    /// Text that is not empty.
+    pub fn text(&self) -> Option<String> {
+        match self.value.to_unquoted_string_str() {
+            Ok(text) if !text.is_empty() => Some(text.into_owned()),
+            _ => {
+                self.not("a text that is not empty");
+                None
+            }
+        }
+    }
+
+    /// True or false.
+    pub fn flag(&self) -> Option<bool> {
+        match self.value.as_raw_str() {
+            "true" => Some(true),
+            "false" => Some(false),
+            _ => {
+                self.not("true or false");
+                None
+            }
+        }
+    }
+
+    /// A whole number within `range`.
+    pub fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
+        let found = whole(self.value).and_then(|number| u64::try_from(number).ok());
+        let fits = found.filter(|number| range.contains(number));
+        if fits.is_none() {
+            let (from, to) = (range.start(), range.end());
+            self.not(&format!("a whole number from {from} to {to}"));
+        }
+        fits
+    }
+
+    /// Any whole number, also below zero.
+    pub fn signed(&self) -> Option<i64> {
+        let found = whole(self.value);
+        if found.is_none() {
+            self.not("a whole number");
+        }
+        found
+    }
+
+    /// A number, not below 0 and at most `most`.
+    pub fn number(&self, most: u32) -> Option<f64> {
+        let found = self.value.as_number_str().ok();
+        let found = found.and_then(decimal);
+        let fits = found.filter(|number| (0.0..=f64::from(most)).contains(number));
+        if fits.is_none() {
+            self.not(&format!("a number from 0 to {most}"));
+        }
+        fits
+    }
+
+    /// A list.
+    pub fn list(&self) -> Vec<Self> {
+        let Ok(items) = self.value.to_array() else {
+            self.not("a list");
+            return Vec::new();
+        };
+        items
+            .enumerate()
+            .map(|(index, value)| Self {
+                value,
+                path: format!("{}[{index}]", self.path),
+                faults: self.faults,
+            })
+            .collect()
+    }
+
+    /// A list of texts that are not empty.
+    pub fn texts(&self) -> Vec<String> {
+        self.list().iter().filter_map(Self::text).collect()
+    }
+
+    /// An object.
+    pub fn object(&self) -> Option<Object<'d>> {
+        let Ok(pairs) = self.value.to_object() else {
+            self.not("an object");
+            return None;
+        };
+        let name = |name: RawJsonValue<'_, '_>| name.to_unquoted_string_str().map(String::from);
+        Some(Object {
+            members: pairs
+                .filter_map(|(key, value)| Some((name(key).ok()?, value)))
+                .collect(),
+            node: self.clone(),
+            known: RefCell::default(),
+        })
+    }
+}
+
+/// A whole number, also where it is written as `1e6` or `10.0`: whoever passes a configuration on may write it so.
+pub fn whole(value: RawJsonValue<'_, '_>) -> Option<i64> {
+    let text = value.as_number_str().ok()?;
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    // Up to 2^53 every whole number is one of these.
+    let number = decimal(text)?;
+    let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
+    exact.then_some(number as i64)
+}
+
+/// A number of JSON with at most 15 digits and a power of ten within +-22, which is exact but for the last division (Clinger,
+/// "How to Read Floating Point Numbers Accurately", 1990). `str::parse` takes all others too, with 22 KB of code and tables.
+fn decimal(text: &str) -> Option<f64> {
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let mut split = text.splitn(2, ['e', 'E']);
+    let (digits, exponent) = (split.next()?, split.next());
+    let mut exponent: i32 = match exponent {
+        Some(exponent) => exponent.parse().ok()?,
+        None => 0,
+    };
+    let (mut mantissa, mut fraction) = (0_u64, false);
+    for b in digits.bytes() {
+        match b {
+            b'.' => fraction = true,
+            _ if mantissa > 99_999_999_999_999 => return None,
+            _ => {
+                mantissa = mantissa * 10 + u64::from(b.wrapping_sub(b'0'));
+                exponent = exponent.checked_sub(i32::from(fraction))?;
+            }
+        }
+    }
+    let mut power = 1.0;
+    if exponent.unsigned_abs() > 22 {
+        return None;
+    }
+    for _ in 0..exponent.unsigned_abs() {
+        power *= 10.0;
+    }
+    let number = match exponent < 0 {
+        true => mantissa as f64 / power,
+        false => mantissa as f64 * power,
+    };
+    Some(if negative { -number } else { number })
+}
+
+/// An object whose members are read by name. What nobody asked for is a fault, noted when this is dropped.
+#[derive(Debug)]
+pub struct Object<'d> {
+    members: Vec<(String, RawJsonValue<'d, 'd>)>,
+    node: Node<'d>,
+    known: RefCell<Vec<&'static str>>,
+}
+
+impl<'d> Object<'d> {
+    /// The member `name`, if it is there and not null.
+    pub fn get(&self, name: &'static str) -> Option<Node<'d>> {
+        self.known.borrow_mut().push(name);
+        let (_, value) = self.members.iter().find(|(member, _)| member == name)?;
+        (value.kind() != JsonValueKind::Null).then(|| self.member(name, *value))
+    }
+
+    /// The member `name`, which has to be there.
+    pub fn need(&self, name: &'static str) -> Option<Node<'d>> {
+        let found = self.get(name);
+        if found.is_none() {
+            self.member(name, self.node.value).fault("missing");
+        }
+        found
+    }
+
+    /// The one member of `names` that is there: exactly one has to be.
+    pub fn one_of(&self, names: &[&'static str]) -> Option<(&'static str, Node<'d>)> {
+        let mut found = names
+            .iter()
+            .filter_map(|name| Some((*name, self.get(name)?)));
+        let (first, second) = (found.next(), found.next());
+        // The rest is known as well.
+        found.for_each(drop);
+        if first.is_none() || second.is_some() {
+            let names = names.join(", ");
+            self.node
+                .fault(&["expected exactly one of ", &names].concat());
+            return None;
+        }
+        first
+    }
+
+    /// All members, whatever their names.
+    pub fn all(&self) -> Vec<(String, Node<'d>)> {
+        self.members
+            .iter()
+            .map(|(name, value)| (name.clone(), self.member(name, *value)))
+            .collect()
+    }
+
+    /// Where this object stands, to note a fault of it as a whole.
+    pub fn node(&self) -> &Node<'d> {
+        &self.node
+    }
+
+    fn member(&self, name: &str, value: RawJsonValue<'d, 'd>) -> Node<'d> {
+        let path = match self.node.path.as_str() {
+            "" => name.to_owned(),
+            path => [path, ".", name].concat(),
+        };
+        Node {
+            value,
+            path,
+            faults: self.node.faults,
+        }
+    }
+}
+
+impl Drop for Object<'_> {
+    fn drop(&mut self) {
+        let known = self.known.borrow();
+        for (index, (name, value)) in self.members.iter().enumerate() {
+            let member = self.member(name, *value);
+            if !known.contains(&name.as_str()) {
+                member.fault(&["unknown; expected one of ", &known.join(", ")].concat());
+            } else if self
+                .members
+                .iter()
+                .take(index)
+                .any(|(other, _)| other == name)
+            {
+                member.fault("stands twice");
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, PartialEq, Default)]
+    struct Pair {
+        a: u64,
+        b: Vec<String>,
+    }
+
+    fn pair(text: &str) -> Result<Pair, Vec<String>> {
+        read(text.as_bytes(), |root| Pair {
+            a: root
+                .need("a")
+                .and_then(|node| node.integer(1..=9))
+                .unwrap_or_default(),
+            b: root.get("b").map(|node| node.texts()).unwrap_or_default(),
+        })
+        .map_err(|faults| faults.lines().to_vec())
+    }
+
+    #[test]
+    fn reads_what_is_right() {
+        let right = Pair {
+            a: 3,
+            b: vec!["x\n".to_owned()],
+        };
+        assert_eq!(pair(r#"{"a": 3, "b": ["x\n"]}"#), Ok(right));
+        for three in ["3", "3.0", "30e-1"] {
+            let text = format!(r#"{{"a": {three}, "b": null}}"#);
+            assert_eq!(pair(&text), Ok(Pair { a: 3, b: vec![] }));
+        }
+    }
+
+    #[test]
+    fn reports_every_fault_with_its_path_at_once() {
+        assert_eq!(
+            pair(r#"{"a": 10, "b": ["x", "", 7], "c": 1, "a": 1}"#),
+            Err(vec![
+                "a: 10 is not a whole number from 1 to 9".to_owned(),
+                "b[1]: \"\" is not a text that is not empty".to_owned(),
+                "b[2]: 7 is not a text that is not empty".to_owned(),
+                "c: unknown; expected one of a, b".to_owned(),
+                "a: stands twice".to_owned(),
+            ])
+        );
+        assert_eq!(pair(""), Err(vec!["a: missing".to_owned()]));
+        assert_eq!(
+            pair("[]"),
+            Err(vec!["the document: [] is not an object".to_owned()])
+        );
+        assert_eq!(
+            pair(r#"{"a": 3.5}"#),
+            Err(vec!["a: 3.5 is not a whole number from 1 to 9".to_owned()])
+        );
+    }
+
+    #[test]
+    fn reads_decimals_as_the_standard_library_does() {
+        for text in [
+            "0",
+            "-0",
+            "0.5",
+            "12.25",
+            "1e3",
+            "1.5E+2",
+            "2e-3",
+            "-7.125",
+            "123456789012345",
+            "0.000001",
+        ] {
+            assert_eq!(decimal(text), text.parse().ok(), "{text}");
+        }
+        for text in ["1234567890123456", "1e23", "1e-23", "1e99999999999"] {
+            assert_eq!(decimal(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn says_where_a_text_stops_being_json() {
+        assert_eq!(
+            pair("{\"a\": 1,\n x}"),
+            Err(vec!["not JSON: line 2, column 2".to_owned()])
+        );
+        let deep = "[".repeat(100_000);
+        assert!(pair(&deep).is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! The calls that filters make to Envoy. A call that fails gives nothing: a filter has to live with that in any case.
+//!
+//! The SDK's variants for text panic at bytes that are no UTF-8, and some of its calls panic at a status they do not know.
+//! A panic ends the VM, and with it every request of the worker, so nothing here uses them.
+
+use std::cell::RefCell;
+use std::hash::{BuildHasher, RandomState};
+use std::ptr;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
+
+use crate::pairs::Pairs;
+
+#[expect(
+    unsafe_code,
+    reason = "a call of the ABI that the SDK has no cheap form of"
+)]
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+}
+
+/// All headers of the request at once: for each value that Envoy hands over it asks the VM for memory, and that costs more
+/// than a whole map does. The SDK's own call copies every name and value once more.
+pub fn request_headers() -> Pairs {
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    #[expect(
+        unsafe_code,
+        reason = "a call of the ABI that the SDK has no cheap form of"
+    )]
+    // SAFETY: both pointers are to locals. On success Envoy leaves `size` bytes that it had from the SDK's
+    // `proxy_on_memory_allocate`, which gives boxed slices of that very size, and keeps nothing of them.
+    let bytes = unsafe {
+        let status =
+            proxy_get_header_map_pairs(MapType::HttpRequestHeaders as u32, &mut data, &mut size);
+        match status == 0 && !data.is_null() {
+            true => Vec::from_raw_parts(data, size, size),
+            false => Vec::new(),
+        }
+    };
+    Pairs::new(bytes)
+}
+
+/// A header of the answer.
+pub fn response_header(name: &str) -> Option<Vec<u8>> {
+    hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name)
+        .ok()
+        .flatten()
+}
+
+/// What Envoy knows by this path.
+pub fn property(path: &[&str]) -> Option<Vec<u8>> {
+    hostcalls::get_property(path.to_vec()).ok().flatten()
+}
+
+/// The SPIFFE identity of the caller, as his certificate says it; none without mTLS.
+pub fn peer_identity() -> Option<Vec<u8>> {
+    property(&["connection", "uri_san_peer_certificate"]).filter(|uri| !uri.is_empty())
+}
+
+/// At most `limit` bytes of the request's body, as far as it has come.
+pub fn request_body(limit: usize) -> Option<Vec<u8>> {
+    hostcalls::get_buffer(BufferType::HttpRequestBody, 0, limit)
+        .ok()
+        .flatten()
+}
+
+/// The configuration that Envoy hands to `on_configure`.
+pub fn plugin_configuration(size: usize) -> Vec<u8> {
+    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size)
+        .ok()
+        .flatten()
+        .unwrap_or_default()
+}
+
+/// Random bits to begin with, from Envoy's own source.
+pub fn seed() -> u64 {
+    RandomState::new().hash_one(())
+}
+
+/// A line in Envoy's log, under the component `wasm`.
+pub fn log(level: LogLevel, line: &str) {
+    let _ = hostcalls::log(level, line);
+}
+
+/// A counter or gauge that is defined when it is first needed, once for all configurations that this VM ever sees: Envoy
+/// keeps what was defined for as long as the VM lives.
+#[derive(Debug, Clone, Copy)]
+pub struct Metric(u32);
+
+thread_local! {
+    static METRICS: RefCell<Vec<(String, Metric)>> = const { RefCell::new(Vec::new()) };
+}
+
+impl Metric {
+    /// Counts up.
+    pub fn counter(name: &str) -> Option<Self> {
+        Self::defined(name, MetricType::Counter)
+    }
+
+    /// Goes up and down. All workers share it.
+    pub fn gauge(name: &str) -> Option<Self> {
+        Self::defined(name, MetricType::Gauge)
+    }
+
+    fn defined(name: &str, kind: MetricType) -> Option<Self> {
+        METRICS.with_borrow_mut(|metrics| {
+            if let Some((_, metric)) = metrics.iter().find(|(known, _)| known == name) {
+                return Some(*metric);
+            }
+            let metric = Self(hostcalls::define_metric(kind, name).ok()?);
+            metrics.push((name.to_owned(), metric));
+            Some(metric)
+        })
+    }
+
+    /// Adds `by`.
+    pub fn add(self, by: i64) {
+        let _ = hostcalls::increment_metric(self.0, by);
+    }
+}

@@ -1,0 +1,97 @@
+//! A map of headers as Envoy hands it over: the number of pairs, the lengths of each key and value, then all of them, each
+//! with a NUL behind it (proxy-wasm ABI 0.2.1, "serialized maps"; integers are 32 bits, little-endian).
+
+/// Such a map, read where it lies. What does not fit the format is not there.
+#[derive(Debug, Clone, Default)]
+pub struct Pairs(Vec<u8>);
+
+impl Pairs {
+    /// Of these bytes.
+    pub fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
+    /// The value of `name`; several are joined by commas, as Envoy does it.
+    pub fn get(&self, name: &str) -> Option<Vec<u8>> {
+        let mut found: Option<Vec<u8>> = None;
+        for (_, value) in self.iter().filter(|(key, _)| *key == name.as_bytes()) {
+            match &mut found {
+                None => found = Some(value.to_vec()),
+                Some(found) => {
+                    found.push(b',');
+                    found.extend_from_slice(value);
+                }
+            }
+        }
+        found
+    }
+
+    /// Whether there is a header of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.iter().any(|(key, _)| key == name.as_bytes())
+    }
+
+    fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        let count = self.number(0).unwrap_or_default();
+        // Of a count that is too large, the first missing length ends it.
+        let mut place = count.saturating_mul(8).saturating_add(4);
+        (0..count).map_while(move |index| {
+            let lengths = 4 + index * 8;
+            let key = self.part(&mut place, self.number(lengths)?)?;
+            let value = self.part(&mut place, self.number(lengths + 4)?)?;
+            Some((key, value))
+        })
+    }
+
+    fn number(&self, place: usize) -> Option<usize> {
+        let bytes = self.0.get(place..place.checked_add(4)?)?;
+        usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
+    }
+
+    fn part(&self, place: &mut usize, length: usize) -> Option<&[u8]> {
+        let end = place.checked_add(length)?;
+        let part = self.0.get(*place..end)?;
+        *place = end.checked_add(1)?;
+        Some(part)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn map(pairs: &[(&str, &str)]) -> Vec<u8> {
+        let length = |text: &str| u32::try_from(text.len()).unwrap().to_le_bytes();
+        let mut bytes = u32::try_from(pairs.len()).unwrap().to_le_bytes().to_vec();
+        for (key, value) in pairs {
+            bytes.extend(length(key));
+            bytes.extend(length(value));
+        }
+        for (key, value) in pairs {
+            bytes.extend([key.as_bytes(), b"\0", value.as_bytes(), b"\0"].concat());
+        }
+        bytes
+    }
+
+    #[test]
+    fn finds_values_empty_ones_and_several() {
+        let pairs = Pairs::new(map(&[(":path", "/a"), ("x", ""), ("y", "1"), ("y", "2")]));
+        assert_eq!(pairs.get(":path"), Some(b"/a".to_vec()));
+        assert_eq!(pairs.get("x"), Some(Vec::new()));
+        assert_eq!(pairs.get("y"), Some(b"1,2".to_vec()));
+        assert_eq!(pairs.get("z"), None);
+    }
+
+    #[test]
+    fn what_is_cut_off_or_lies_about_its_size_is_not_there() {
+        let whole = map(&[("a", "1"), ("b", "2")]);
+        for end in 0..whole.len() - 1 {
+            assert_eq!(Pairs::new(whole[..end].to_vec()).get("b"), None, "{end}");
+        }
+        let mut lies = whole.clone();
+        for place in 0..20 {
+            lies[place] = 0xff;
+            let _ = Pairs::new(lies.clone()).get("b");
+        }
+    }
+}

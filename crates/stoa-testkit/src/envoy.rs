@@ -1,0 +1,41 @@
+//! A real Envoy for a test of filters, with a configuration of the test's own.
+//!
+//! [`Setup`] says what it is to do (`setup.rs`: filters, `route.rs`: routes, `bootstrap.rs`: what Envoy is told of it);
+//! [`Envoy`] is the process (`process.rs`), with its statistics (`admin.rs`) and new configurations for its filters while
+//! it runs (`push.rs`). [`Call`] goes through it (`call.rs`) to an [`Upstream`] that keeps what reaches it
+//! (`upstream.rs`); both see every header, in order (`message.rs`). [`Scenario`] runs named steps (`scenario.rs`).
+//! [`Authority`] gives identities where the listener wants mutual TLS (`tls.rs`).
+//! Which Envoy is run is for `scripts/envoy` to say; it fails, and names `make setup`, where there is none.
+//!
+//! ```no_run
+//! use stoa_testkit::envoy::{Call, Filter, Setup, Upstream};
+//!
+//! let shop = Upstream::start(|_| Default::default());
+//! let envoy = Setup::new()
+//!     .filter(Filter::built("payment-fault", serde_json::json!({})))
+//!     .cluster("shop", shop.address())
+//!     .start();
+//! let reply = envoy.send(Call::get("/payments"));
+//! assert_eq!((reply.status, shop.seen().len()), (200, 1));
+//! ```
+
+mod admin;
+mod bootstrap;
+mod call;
+mod message;
+mod process;
+mod push;
+mod route;
+mod scenario;
+mod setup;
+mod tls;
+mod upstream;
+
+pub use call::{Call, Connection, Reply};
+pub use process::Envoy;
+pub use push::Rejected;
+pub use route::Route;
+pub use scenario::Scenario;
+pub use setup::{Filter, OnFailure, Setup};
+pub use tls::{Authority, Identity};
+pub use upstream::{Received, Response, Upstream};

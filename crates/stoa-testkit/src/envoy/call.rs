@@ -1,0 +1,220 @@
+//! Requests through an Envoy, and answers as they came.
+
+use std::io::{BufReader, Read, Result, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::time::{Duration, Instant};
+
+use rustls::{ClientConnection, StreamOwned};
+use serde_json::Value;
+
+use super::message::{self, Content, Empty, Message, Unframed};
+use super::tls::Caller;
+
+/// Longer than anything a test waits for.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// A request being put together.
+#[derive(Debug, Clone)]
+pub struct Call {
+    method: String,
+    path: String,
+    content: Content,
+}
+
+/// An answer, read to its end.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The status, 200.
+    pub status: u16,
+    /// The headers, in order, repeated ones included.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The trailers.
+    pub trailers: Vec<(String, String)>,
+    /// From the first byte sent to the headers.
+    pub headers_after: Duration,
+    /// From the first byte sent to the last one received.
+    pub took: Duration,
+}
+
+/// A keep-alive connection: one request after the other. It is opened anew after an answer that said
+/// `connection: close`, as Envoy does when it answered before it had read the whole request.
+#[derive(Debug)]
+pub struct Connection {
+    to: SocketAddr,
+    caller: Option<Caller>,
+    reader: BufReader<Box<dyn Stream>>,
+    closed: bool,
+}
+
+trait Stream: Read + Write + Send + std::fmt::Debug {}
+
+impl Stream for TcpStream {}
+impl Stream for StreamOwned<ClientConnection, TcpStream> {}
+
+impl Call {
+    /// Any method. `host` is `shop.test` unless a header says otherwise.
+    pub fn new(method: &str, path: &str) -> Self {
+        Self {
+            method: method.to_owned(),
+            path: path.to_owned(),
+            content: Content::default(),
+        }
+    }
+
+    /// A GET.
+    pub fn get(path: &str) -> Self {
+        Self::new("GET", path)
+    }
+
+    /// A POST.
+    pub fn post(path: &str) -> Self {
+        Self::new("POST", path)
+    }
+
+    /// With a header; a second one of the same name is sent too.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.content.header(name, value);
+        self
+    }
+
+    /// With a body and its length.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.content.body(body.into());
+        self
+    }
+
+    /// With a JSON body.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json")
+            .body(body.to_string())
+    }
+
+    /// With a body in chunks, each written on its own.
+    #[must_use]
+    pub fn chunks<B: Into<Vec<u8>>>(mut self, chunks: impl IntoIterator<Item = B>) -> Self {
+        let chunks = chunks.into_iter().map(Into::into).collect();
+        self.content.chunks(chunks);
+        self
+    }
+
+    /// With a trailer; the body is then chunked.
+    #[must_use]
+    pub fn trailer(mut self, name: &str, value: &str) -> Self {
+        self.content.trailer(name, value);
+        self
+    }
+
+    fn write(&self, to: &mut impl Write) -> Result<()> {
+        let mut content = self.content.clone();
+        if message::find(&content.headers, "host").is_none() {
+            let host = ("host".to_owned(), "shop.test".to_owned());
+            content.headers.insert(0, host);
+        }
+        let first = format!("{} {} HTTP/1.1", self.method, self.path);
+        content.write(to, &first, Empty::Unsaid)
+    }
+}
+
+impl Reply {
+    /// A header's first value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        message::find(&self.headers, name)
+    }
+
+    /// All values of a header, in order.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        message::all(&self.headers, name).collect()
+    }
+
+    /// A trailer's value.
+    pub fn trailer(&self, name: &str) -> Option<&str> {
+        message::find(&self.trailers, name)
+    }
+
+    /// The body as text.
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON, `Null` if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+
+    /// Panics with the whole answer unless it has this status; gives it back to go on with.
+    #[track_caller]
+    #[must_use]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status, status, "{}\n{:?}", self.text(), self.headers);
+        self
+    }
+}
+
+impl Connection {
+    /// Connects, by mutual TLS where a caller is named.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub(super) fn open(to: SocketAddr, caller: Option<Caller>) -> Result<Self> {
+        let socket = TcpStream::connect(to)?;
+        socket.set_nodelay(true)?;
+        socket.set_read_timeout(Some(LIMIT))?;
+        let stream: Box<dyn Stream> = match &caller {
+            Some(caller) => Box::new(caller.over(socket)?),
+            None => Box::new(socket),
+        };
+        Ok(Self {
+            to,
+            caller,
+            reader: BufReader::new(stream),
+            closed: false,
+        })
+    }
+
+    /// Sends a request and reads the whole answer.
+    ///
+    /// # Errors
+    /// If the connection broke, or what came is no HTTP.
+    pub fn send(&mut self, call: &Call) -> Result<Reply> {
+        if self.closed {
+            *self = Self::open(self.to, self.caller.clone())?;
+        }
+        let begun = Instant::now();
+        // An answer may come, and the connection close, before the request was read to its end.
+        let written = call.write(self.reader.get_mut());
+        let head = message::read_head(&mut self.reader).and_then(|head| match (head, written) {
+            (Some(head), _) => Ok(head),
+            (None, Err(error)) => Err(error),
+            (None, Ok(())) => Err(std::io::ErrorKind::UnexpectedEof.into()),
+        });
+        let mut message = head?;
+        let headers_after = begun.elapsed();
+        let unframed = match call.method.as_str() {
+            "HEAD" => None,
+            _ => Some(Unframed::UntilClosed),
+        };
+        if let Some(unframed) = unframed {
+            message::read_body(&mut self.reader, &mut message, unframed)?;
+        }
+        self.closed = message::find(&message.headers, "connection") == Some("close");
+        reply(message, headers_after, begun.elapsed())
+    }
+}
+
+fn reply(message: Message, headers_after: Duration, took: Duration) -> Result<Reply> {
+    let status = message.first.split(' ').nth(1).and_then(|s| s.parse().ok());
+    let status = status.ok_or_else(|| std::io::Error::other(message.first.clone()))?;
+    Ok(Reply {
+        status,
+        headers: message.headers,
+        body: message.body,
+        trailers: message.trailers,
+        headers_after,
+        took,
+    })
+}

@@ -1,0 +1,86 @@
+//! New configurations for filters while Envoy runs, by the files that it watches.
+
+use std::path::Path;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use super::bootstrap::{config_file, discovery};
+use super::process::Envoy;
+use super::setup::{Filter, IntoConfig, Kind};
+use crate::wait::wait_for;
+
+/// Compiling a filter anew takes V8 a second or two at most.
+const LIVE: Duration = Duration::from_secs(30);
+
+/// What a filter was last given.
+#[derive(Debug)]
+pub(super) struct Pushed {
+    filter: Filter,
+    version: u64,
+}
+
+/// Envoy did not take a configuration, and goes on with the one before.
+#[derive(Debug, Clone)]
+pub struct Rejected {
+    /// What it logged meanwhile.
+    pub log: String,
+}
+
+impl Pushed {
+    pub(super) fn first(filter: Filter) -> Self {
+        Self { filter, version: 1 }
+    }
+}
+
+impl Envoy {
+    /// Gives a filter of wasm a new configuration, and waits until it is live on every worker.
+    ///
+    /// # Errors
+    /// What Envoy logged, if it did not take it.
+    #[track_caller]
+    pub fn push_config(&self, filter: &str, config: impl IntoConfig) -> Result<(), Rejected> {
+        let mut pushed = self.pushed.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(pushed) = pushed.get_mut(filter) else {
+            panic!("no filter of wasm is called {filter}");
+        };
+        if let Kind::Wasm { config: now, .. } = &mut pushed.filter.kind {
+            *now = config.into_config();
+        }
+        pushed.version += 1;
+        let logged = self.log().len();
+        let (taken, refused) = (
+            self.updates(filter, "success"),
+            self.updates(filter, "rejected"),
+        );
+        if let Err(error) = replace(self.folder.path(), &pushed.filter, pushed.version) {
+            panic!("configuration of {filter}: {error}");
+        }
+        let live = wait_for(LIVE, "Envoy to take a configuration", || {
+            if self.updates(filter, "rejected") > refused {
+                return Some(false);
+            }
+            (self.updates(filter, "success") > taken).then_some(true)
+        });
+        if live {
+            return Ok(());
+        }
+        let log = self.log();
+        Err(Rejected {
+            log: log.get(logged..).unwrap_or_default().to_owned(),
+        })
+    }
+
+    fn updates(&self, filter: &str, outcome: &str) -> u64 {
+        let discovery = format!("extension_config_discovery.http_filter.{filter}");
+        self.stat(&format!("{discovery}.update_{outcome}"))
+            .unwrap_or(0)
+    }
+}
+
+/// By renaming from outside the folder that is watched, so that Envoy sees one change, and a whole file.
+fn replace(folder: &Path, filter: &Filter, version: u64) -> std::io::Result<()> {
+    let discovery = discovery(filter, version).unwrap_or_default();
+    let new = folder.join(format!("{}.new", filter.name));
+    std::fs::write(&new, discovery.to_string())?;
+    std::fs::rename(new, config_file(folder, &filter.name))
+}

@@ -1,0 +1,77 @@
+//! Routes.
+
+use serde_json::{Map, Value, json};
+
+/// A route: what it matches, and where it leads.
+#[derive(Debug, Clone)]
+pub struct Route {
+    matched: Map<String, Value>,
+    headers: Vec<Value>,
+    then: Map<String, Value>,
+}
+
+impl Route {
+    /// Paths that begin with `prefix`.
+    pub fn prefix(prefix: &str) -> Self {
+        let matched = fields(json!({"prefix": prefix}));
+        Self {
+            matched,
+            headers: Vec::new(),
+            then: fields(json!({"direct_response": {"status": 200}})),
+        }
+    }
+
+    /// Only with this header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let header = json!({"name": name, "string_match": {"exact": value}});
+        self.headers.push(header);
+        self
+    }
+
+    /// To a cluster.
+    #[must_use]
+    pub fn to(self, cluster: &str) -> Self {
+        self.then(json!({"route": {"cluster": cluster}}))
+    }
+
+    /// To clusters by their weights.
+    #[must_use]
+    pub fn weighted(self, clusters: &[(&str, u32)]) -> Self {
+        let weights = clusters.iter();
+        let weights = weights.map(|(name, weight)| json!({"name": name, "weight": weight}));
+        let weights: Vec<_> = weights.collect();
+        self.then(json!({"route": {"weighted_clusters": {"clusters": weights}}}))
+    }
+
+    /// Answered by Envoy itself.
+    #[must_use]
+    pub fn answers(self, status: u16, body: &str) -> Self {
+        let body = json!({"inline_string": body});
+        self.then(json!({"direct_response": {"status": status, "body": body}}))
+    }
+
+    /// To what Envoy's own JSON says: the fields beside `match`.
+    #[must_use]
+    pub fn then(mut self, beside: Value) -> Self {
+        self.then = fields(beside);
+        self
+    }
+
+    pub(super) fn into_json(mut self) -> Value {
+        if !self.headers.is_empty() {
+            let headers = Value::Array(self.headers);
+            self.matched.insert("headers".to_owned(), headers);
+        }
+        self.then
+            .insert("match".to_owned(), Value::Object(self.matched));
+        Value::Object(self.then)
+    }
+}
+
+fn fields(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(fields) => fields,
+        _ => Map::new(), // Envoy then says what is missing
+    }
+}

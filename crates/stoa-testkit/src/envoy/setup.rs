@@ -1,0 +1,251 @@
+//! What a test wants of an Envoy.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::route::Route;
+use super::tls::Identity;
+use crate::built;
+
+/// What becomes of a request when a filter of wasm cannot be run (`failStrategy` of a WasmPlugin).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum OnFailure {
+    /// It is answered 503.
+    #[default]
+    Close,
+    /// It goes on without the filter.
+    Open,
+    /// The filter is started anew for the next one.
+    Reload,
+}
+
+/// An HTTP filter.
+#[derive(Debug, Clone)]
+pub struct Filter {
+    pub(super) name: String,
+    pub(super) kind: Kind,
+}
+
+#[derive(Debug, Clone)]
+pub(super) enum Kind {
+    /// Its configuration comes over ECDS, as Istio sends it.
+    Wasm {
+        file: PathBuf,
+        config: String,
+        on_failure: OnFailure,
+    },
+    /// Configured at the start, for good.
+    Native(Value),
+}
+
+/// What is done to the bootstrap last.
+type Edit = Box<dyn Fn(&mut Value) + Send + Sync>;
+
+/// An Envoy to be started: one HTTP listener (HTTP/1.1 and HTTP/2), filters, routes, clusters.
+pub struct Setup {
+    pub(super) filters: Vec<Filter>,
+    pub(super) routes: Vec<Value>,
+    pub(super) clusters: Vec<Value>,
+    pub(super) concurrency: u32,
+    pub(super) wasm_log: String,
+    pub(super) edits: Vec<Edit>,
+}
+
+impl Filter {
+    /// One of this workspace, by its folder's name, as `make wasm` built it; a stale one fails the test.
+    #[track_caller]
+    pub fn built(name: &str, config: impl IntoConfig) -> Self {
+        Self::wasm(name, built::filter(name), config)
+    }
+
+    /// Any .wasm file.
+    pub fn wasm(name: &str, file: impl Into<PathBuf>, config: impl IntoConfig) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: Kind::Wasm {
+                file: file.into(),
+                config: config.into_config(),
+                on_failure: OnFailure::default(),
+            },
+        }
+    }
+
+    /// One that is part of Envoy; `typed_config` with its `@type`.
+    pub fn native(name: &str, typed_config: Value) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: Kind::Native(typed_config),
+        }
+    }
+
+    /// Under another name, where a .wasm is there twice.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.name);
+        self
+    }
+
+    /// With another failure strategy; of wasm only.
+    #[must_use]
+    pub fn on_failure(mut self, strategy: OnFailure) -> Self {
+        if let Kind::Wasm { on_failure, .. } = &mut self.kind {
+            *on_failure = strategy;
+        }
+        self
+    }
+}
+
+/// A filter's configuration: JSON, or a text that may be none.
+pub trait IntoConfig {
+    /// The text that the filter is given.
+    fn into_config(self) -> String;
+}
+
+impl IntoConfig for Value {
+    fn into_config(self) -> String {
+        self.to_string()
+    }
+}
+
+impl IntoConfig for &Value {
+    fn into_config(self) -> String {
+        self.to_string()
+    }
+}
+
+impl IntoConfig for &str {
+    fn into_config(self) -> String {
+        self.to_owned()
+    }
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Setup {
+    /// No filter, one worker. Until told otherwise it sends everything to its first cluster, and without a cluster it
+    /// answers 200 itself.
+    pub fn new() -> Self {
+        Self {
+            filters: Vec::new(),
+            routes: Vec::new(),
+            clusters: Vec::new(),
+            concurrency: 1,
+            wasm_log: "info".to_owned(),
+            edits: Vec::new(),
+        }
+    }
+
+    /// With a filter, after those before.
+    #[must_use]
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filters.push(filter);
+        self
+    }
+
+    /// With a route, after those before: the first that matches is taken.
+    #[must_use]
+    pub fn route(mut self, route: Route) -> Self {
+        self.routes.push(route.into_json());
+        self
+    }
+
+    /// With a cluster of one endpoint.
+    #[must_use]
+    pub fn cluster(self, name: &str, endpoint: SocketAddr) -> Self {
+        let address = super::bootstrap::address(&endpoint.ip().to_string(), endpoint.port());
+        self.raw_cluster(json!({
+            "name": name,
+            "connect_timeout": "1s",
+            "load_assignment": {
+                "cluster_name": name,
+                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": address}}]}],
+            },
+            "typed_extension_protocol_options": {
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                    "explicit_http_config": {"http_protocol_options": {"enable_trailers": true}},
+                },
+            },
+        }))
+    }
+
+    /// With a cluster as Envoy's own JSON.
+    #[must_use]
+    pub fn raw_cluster(mut self, cluster: Value) -> Self {
+        self.clusters.push(cluster);
+        self
+    }
+
+    /// With so many workers.
+    #[must_use]
+    pub fn concurrency(mut self, workers: u32) -> Self {
+        self.concurrency = workers;
+        self
+    }
+
+    /// With what filters of wasm log from this level on (`trace`, `debug`, `info`); the rest of Envoy logs warnings.
+    #[must_use]
+    pub fn wasm_log(mut self, level: &str) -> Self {
+        level.clone_into(&mut self.wasm_log);
+        self
+    }
+
+    /// With a change of the whole bootstrap, for what has no word here.
+    #[must_use]
+    pub fn edit(mut self, edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
+        self.edits.push(Box::new(edit));
+        self
+    }
+
+    /// With more fields in the connection manager.
+    #[must_use]
+    pub fn manager(self, fields: Value) -> Self {
+        const AT: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+        self.merge(AT, fields)
+    }
+
+    /// With more fields in the listener.
+    #[must_use]
+    pub fn listener(self, fields: Value) -> Self {
+        self.merge("/static_resources/listeners/0", fields)
+    }
+
+    /// With mutual TLS on the listener: it shows this certificate, and wants one of the same authority.
+    #[must_use]
+    pub fn mtls(self, identity: &Identity) -> Self {
+        let inline = |text: &str| json!({"inline_string": text});
+        let socket = json!({
+            "name": "envoy.transport_sockets.tls",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+                "require_client_certificate": true,
+                "common_tls_context": {
+                    "tls_certificates": [{
+                        "certificate_chain": inline(&identity.certificate),
+                        "private_key": inline(&identity.key),
+                    }],
+                    "validation_context": {"trusted_ca": inline(&identity.authority)},
+                },
+            },
+        });
+        self.merge(
+            "/static_resources/listeners/0/filter_chains/0",
+            json!({"transport_socket": socket}),
+        )
+    }
+
+    fn merge(self, at: &'static str, fields: Value) -> Self {
+        self.edit(move |bootstrap| {
+            let place = bootstrap.pointer_mut(at).and_then(Value::as_object_mut);
+            if let (Some(place), Value::Object(fields)) = (place, fields.clone()) {
+                place.extend(fields);
+            }
+        })
+    }
+}

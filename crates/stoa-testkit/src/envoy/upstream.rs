@@ -1,0 +1,256 @@
+//! What stands behind an Envoy: it keeps what reaches it and answers as the test says.
+
+use std::io::{BufReader, Result, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::message::{self, Content, Empty, Message, Unframed};
+
+/// A request as it came out of an Envoy.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// The method.
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// The headers, in order, repeated ones included.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The trailers.
+    pub trailers: Vec<(String, String)>,
+}
+
+/// What an [`Upstream`] answers; 200 with an empty body unless said otherwise.
+#[derive(Debug, Clone)]
+pub struct Response {
+    status: u16,
+    content: Content,
+    after: Duration,
+    cut: bool,
+}
+
+type Script = dyn Fn(&Received) -> Response + Send + Sync;
+
+/// The server, on a port of its own. Dropping it, or [`Upstream::stop`], closes the port and every connection.
+pub struct Upstream {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    script: Box<Script>,
+    seen: Mutex<Vec<Received>>,
+    open: Mutex<Vec<TcpStream>>,
+    stopped: AtomicBool,
+}
+
+impl Received {
+    /// A header's first value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        message::find(&self.headers, name)
+    }
+
+    /// All values of a header, in order.
+    pub fn all(&self, name: &str) -> Vec<&str> {
+        message::all(&self.headers, name).collect()
+    }
+
+    /// The body as JSON, `Null` if it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or(Value::Null)
+    }
+}
+
+impl Default for Response {
+    fn default() -> Self {
+        Self::status(200)
+    }
+}
+
+impl Response {
+    /// An empty answer with this status.
+    pub fn status(status: u16) -> Self {
+        Self {
+            status,
+            content: Content::default(),
+            after: Duration::ZERO,
+            cut: false,
+        }
+    }
+
+    /// The connection is closed without an answer.
+    pub fn cut() -> Self {
+        Self {
+            cut: true,
+            ..Self::default()
+        }
+    }
+
+    /// With a header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.content.header(name, value);
+        self
+    }
+
+    /// With a body and its length.
+    #[must_use]
+    pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
+        self.content.body(body.into());
+        self
+    }
+
+    /// With a JSON body.
+    #[must_use]
+    pub fn json(self, body: &Value) -> Self {
+        self.header("content-type", "application/json")
+            .body(body.to_string())
+    }
+
+    /// With a body in chunks, each written on its own.
+    #[must_use]
+    pub fn chunks<B: Into<Vec<u8>>>(mut self, chunks: impl IntoIterator<Item = B>) -> Self {
+        let chunks = chunks.into_iter().map(Into::into).collect();
+        self.content.chunks(chunks);
+        self
+    }
+
+    /// With a trailer; the body is then chunked.
+    #[must_use]
+    pub fn trailer(mut self, name: &str, value: &str) -> Self {
+        self.content.trailer(name, value);
+        self
+    }
+
+    /// Only after so long.
+    #[must_use]
+    pub fn after(mut self, pause: Duration) -> Self {
+        self.after = pause;
+        self
+    }
+
+    fn write(&self, to: &mut impl Write, method: &str) -> Result<()> {
+        let first = format!("HTTP/1.1 {} Scripted", self.status);
+        match (method, self.status) {
+            ("HEAD", _) | (_, 204 | 304) => {
+                let mut head = Content::default();
+                head.headers.clone_from(&self.content.headers);
+                head.write(to, &first, Empty::Unsaid)
+            }
+            _ => self.content.write(to, &first, Empty::Said),
+        }
+    }
+}
+
+impl Upstream {
+    /// Starts it on a port that is free.
+    #[track_caller]
+    pub fn start(script: impl Fn(&Received) -> Response + Send + Sync + 'static) -> Self {
+        let bound = TcpListener::bind("127.0.0.1:0").and_then(|l| Ok((l.local_addr()?, l)));
+        let (address, listener) = match bound {
+            Ok(bound) => bound,
+            Err(error) => panic!("a port for an upstream: {error}"),
+        };
+        let shared = Arc::new(Shared {
+            script: Box::new(script),
+            seen: Mutex::default(),
+            open: Mutex::default(),
+            stopped: AtomicBool::new(false),
+        });
+        let serving = shared.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                if serving.stopped.load(Ordering::Acquire) {
+                    return; // and the port is closed
+                }
+                if let Ok(clone) = stream.try_clone() {
+                    lock(&serving.open).push(clone);
+                }
+                let shared = serving.clone();
+                // A connection that breaks is the caller's to notice.
+                thread::spawn(move || {
+                    drop(shared.converse(&stream));
+                    drop(stream.shutdown(Shutdown::Both)); // its clone is kept
+                });
+            }
+        });
+        Self { address, shared }
+    }
+
+    /// One that answers 200 with `body`, which tells it from others.
+    #[track_caller]
+    pub fn named(body: &'static str) -> Self {
+        Self::start(move |_| Response::default().body(body))
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// All requests so far, in the order they came.
+    pub fn seen(&self) -> Vec<Received> {
+        lock(&self.shared.seen).clone()
+    }
+
+    /// All requests since the last call of this.
+    pub fn take(&self) -> Vec<Received> {
+        std::mem::take(&mut lock(&self.shared.seen))
+    }
+
+    /// Closes the port and every connection.
+    pub fn stop(&self) {
+        self.shared.stopped.store(true, Ordering::Release);
+        // Wakes the listener, which then sees that it is to stop.
+        drop(TcpStream::connect(self.address));
+        for stream in lock(&self.shared.open).drain(..) {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
+}
+
+impl Drop for Upstream {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+impl Shared {
+    fn converse(&self, stream: &TcpStream) -> Result<()> {
+        stream.set_nodelay(true)?;
+        let mut reader = BufReader::new(stream);
+        while let Some(mut message) = message::read_head(&mut reader)? {
+            message::read_body(&mut reader, &mut message, Unframed::Empty)?;
+            let received = received(message);
+            lock(&self.seen).push(received.clone());
+            let response = (self.script)(&received);
+            thread::sleep(response.after);
+            if response.cut {
+                return Ok(());
+            }
+            response.write(&mut &*stream, &received.method)?;
+        }
+        Ok(())
+    }
+}
+
+fn received(message: Message) -> Received {
+    let mut words = message.first.split(' ').map(str::to_owned);
+    Received {
+        method: words.next().unwrap_or_default(),
+        path: words.next().unwrap_or_default(),
+        headers: message.headers,
+        body: message.body,
+        trailers: message.trailers,
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

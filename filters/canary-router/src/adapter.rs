@@ -1,0 +1,206 @@
+//! The filter in Envoy: asks for what a decision needs, writes the headers that the routes match on, and tells the caller.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+use std::time::Duration;
+
+use proxy_wasm::hostcalls;
+use proxy_wasm::traits::{Context, HttpContext, RootContext};
+use proxy_wasm::types::{Action, ContextType, LogLevel, MapType};
+use stoa_filter::envoy::{self, Metric};
+use stoa_filter::pairs::Pairs;
+
+use crate::config::Config;
+use crate::decision::{Choice, Decision, Reason, Request, decide};
+
+/// How often choices are counted in Envoy: counting each by itself would be a call more a request.
+const COUNTING: Duration = Duration::from_secs(1);
+
+proxy_wasm::main! {{
+    proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None }));
+}}
+
+thread_local! {
+    static DICE: RefCell<fastrand::Rng> = RefCell::new(fastrand::Rng::with_seed(envoy::seed()));
+}
+
+/// What one configuration is to its requests.
+struct Plugin {
+    config: Config,
+    /// Choices not counted in Envoy yet: by service, version and reason.
+    choices: Vec<Vec<[Cell<u32>; Reason::ALL.len()]>>,
+}
+
+struct Root {
+    /// `None`: the configuration was refused, and requests are left alone.
+    plugin: Option<Rc<Plugin>>,
+}
+
+impl Context for Root {}
+
+impl RootContext for Root {
+    fn on_configure(&mut self, size: usize) -> bool {
+        match Config::parse(&envoy::plugin_configuration(size)) {
+            Ok(config) => {
+                let of = |versions: usize| (0..versions).map(|_| Default::default()).collect();
+                let services = config.services.iter();
+                let choices = services.map(|service| of(service.versions.len())).collect();
+                self.plugin = Some(Rc::new(Plugin { config, choices }));
+                let _ = hostcalls::set_tick_period(COUNTING);
+                true
+            }
+            Err(faults) => {
+                for line in faults.lines() {
+                    envoy::log(
+                        LogLevel::Error,
+                        &["canary-router: pluginConfig: ", line].concat(),
+                    );
+                }
+                false
+            }
+        }
+    }
+
+    fn on_tick(&mut self) {
+        if let Some(plugin) = &self.plugin {
+            plugin.count();
+        }
+    }
+
+    fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
+        Some(Box::new(Stream {
+            plugin: self.plugin.clone(),
+            decision: Decision::default(),
+        }))
+    }
+
+    fn get_type(&self) -> Option<ContextType> {
+        Some(ContextType::HttpContext)
+    }
+}
+
+struct Stream {
+    plugin: Option<Rc<Plugin>>,
+    decision: Decision,
+}
+
+struct Head<'c> {
+    config: &'c Config,
+    headers: Pairs,
+}
+
+impl Request for Head<'_> {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        self.headers.get(name)
+    }
+
+    fn principal(&self) -> Option<Vec<u8>> {
+        envoy::peer_identity()
+    }
+
+    fn claim(&self, name: &str) -> Option<Vec<u8>> {
+        let told = self.config.token_header.as_ref();
+        if told.is_some_and(|header| !self.headers.has(header)) {
+            return None;
+        }
+        const VERIFIED: [&str; 3] = [
+            "metadata",
+            "filter_metadata",
+            "envoy.filters.http.jwt_authn",
+        ];
+        let [metadata, filter, jwt] = VERIFIED;
+        envoy::property(&[metadata, filter, jwt, &self.config.payload, name])
+            .filter(|value| !value.is_empty())
+    }
+}
+
+impl Plugin {
+    fn note(&self, service: usize, choice: &Choice) {
+        let versions = self.choices.get(service);
+        let reasons = versions.and_then(|versions| versions.get(choice.version));
+        if let Some(count) = reasons.and_then(|reasons| reasons.get(choice.reason as usize)) {
+            count.set(count.get().saturating_add(1));
+        }
+    }
+
+    fn count(&self) {
+        for (service, versions) in self.config.services.iter().zip(&self.choices) {
+            for (version, reasons) in service.versions.iter().zip(versions) {
+                for (reason, count) in Reason::ALL.iter().zip(reasons) {
+                    let count = count.take();
+                    if count == 0 {
+                        continue;
+                    }
+                    let names = ["canary_router", &service.name, &version.name, reason.word()];
+                    if let Some(counter) = Metric::counter(&names.join(".")) {
+                        counter.add(count.into());
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Plugin {
+    fn drop(&mut self) {
+        self.count();
+    }
+}
+
+impl Context for Stream {}
+
+impl HttpContext for Stream {
+    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
+        let Some(plugin) = &self.plugin else {
+            return Action::Continue;
+        };
+        let config = &plugin.config;
+        let dice = || DICE.with_borrow_mut(|dice| dice.u64(..));
+        self.decision = decide(
+            config,
+            &Head {
+                config,
+                headers: envoy::request_headers(),
+            },
+            dice,
+        );
+        let services = config.services.iter().zip(&self.decision.choices);
+        for (index, (service, choice)) in services.enumerate() {
+            plugin.note(index, choice);
+            let version = service.versions.get(choice.version);
+            if let Some(version) = version.filter(|_| !choice.is_said) {
+                // With a header changed Envoy looks for the route anew.
+                let (map, name) = (MapType::HttpRequestHeaders, &version.name);
+                let _ = hostcalls::set_map_value(map, &service.header, Some(name));
+            }
+        }
+        Action::Continue
+    }
+
+    fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
+        let Some(plugin) = &self.plugin else {
+            return Action::Continue;
+        };
+        let config = &plugin.config;
+        let add = |name: &str, value: &str| {
+            let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, name, value);
+        };
+        if config.tell {
+            for (service, choice) in config.services.iter().zip(&self.decision.choices) {
+                // What the service says of itself stays.
+                if let Some(version) = service.versions.get(choice.version)
+                    && envoy::response_header(&service.header).is_none()
+                {
+                    add(&service.header, &version.name);
+                }
+            }
+        }
+        if let (Some(cookie), Some(session)) = (&config.cookie, self.decision.session) {
+            let set = envoy::response_header("set-cookie").unwrap_or_default();
+            if !cookie.is_set_by(&set) {
+                add("set-cookie", &cookie.set(session));
+            }
+        }
+        Action::Continue
+    }
+}

@@ -1,0 +1,298 @@
+//! Who gets which version, and why.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a configuration that cannot be read fails the test"
+)]
+
+use std::cell::Cell;
+use std::collections::HashMap;
+
+use canary_router::config::Config;
+use canary_router::cookie;
+use canary_router::decision::{Reason, Request, decide};
+
+#[derive(Default, Clone)]
+struct Fake {
+    headers: HashMap<String, Vec<u8>>,
+    claims: HashMap<String, Vec<u8>>,
+    principal: Option<String>,
+}
+
+impl Request for Fake {
+    fn header(&self, name: &str) -> Option<Vec<u8>> {
+        self.headers.get(name).cloned()
+    }
+
+    fn principal(&self) -> Option<Vec<u8>> {
+        self.principal.clone().map(String::into_bytes)
+    }
+
+    fn claim(&self, name: &str) -> Option<Vec<u8>> {
+        self.claims.get(name).cloned()
+    }
+}
+
+impl Fake {
+    fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.insert(name.to_owned(), value.into());
+        self
+    }
+
+    fn user(mut self, id: &str) -> Self {
+        self.claims.insert("sub".to_owned(), id.into());
+        self
+    }
+
+    fn inside(mut self) -> Self {
+        self.principal = Some("spiffe://cluster.local/ns/shop/sa/cart".to_owned());
+        self
+    }
+}
+
+fn config(text: &str) -> Config {
+    Config::parse(text.as_bytes()).unwrap()
+}
+
+/// One service with these weights, and what `choose` says.
+fn product(weights: [u32; 2], choose: &str) -> Config {
+    let [v1, v2] = weights;
+    config(&format!(
+        r#"{{"services": [{{"name": "product", "header": "x-shop-version", "stable": "v1", "choose": {{{choose}}},
+            "versions": [{{"name": "v1", "weight": {v1}}}, {{"name": "v2", "weight": {v2}}}]}}]}}"#
+    ))
+}
+
+fn chosen(config: &Config, request: &Fake) -> (&'static str, Reason) {
+    let decision = decide(config, request, || 7);
+    let choice = decision.choices[0];
+    (["v1", "v2"][choice.version], choice.reason)
+}
+
+#[test]
+fn by_default_a_tenth_of_the_users_is_on_v2_and_stays_there() {
+    let config = config("");
+    let users = 20_000;
+    let on_v2 = (0..users)
+        .filter(|user| {
+            let request = Fake::default().user(&format!("user-{user}"));
+            let first = chosen(&config, &request);
+            assert_eq!(first, chosen(&config, &request));
+            assert_eq!(first.1, Reason::UserHash);
+            first.0 == "v2"
+        })
+        .count();
+    // The users are fixed, so this cannot flake; 4 sigma are 170.
+    assert!((1_830..=2_170).contains(&on_v2), "{on_v2}");
+}
+
+#[test]
+fn while_the_weight_grows_a_user_moves_once_and_never_back() {
+    let steps = [0, 1, 500, 1_000, 2_500, 5_000, 9_999, 10_000];
+    let configs = steps.map(|v2| product([10_000 - v2, v2], ""));
+    for user in 0..2_000 {
+        let request = Fake::default().user(&format!("user-{user}"));
+        let way: Vec<_> = configs
+            .iter()
+            .map(|config| chosen(config, &request).0)
+            .collect();
+        assert!(way.is_sorted(), "user {user}: {way:?}");
+        assert_eq!((way[0], way[steps.len() - 1]), ("v1", "v2"));
+    }
+}
+
+#[test]
+fn another_salt_chooses_other_users() {
+    let with = |salt: &str| {
+        config(&format!(
+            r#"{{"services": [{{"name": "product", "salt": "{salt}", "stable": "v1",
+                "versions": [{{"name": "v1", "weight": 5000}}, {{"name": "v2", "weight": 5000}}]}}]}}"#
+        ))
+    };
+    let (one, other) = (with("a"), with("b"));
+    let differ = (0..1_000)
+        .map(|user| Fake::default().user(&user.to_string()))
+        .filter(|request| chosen(&one, request) != chosen(&other, request))
+        .count();
+    assert!((400..600).contains(&differ), "{differ}");
+}
+
+#[test]
+fn a_header_from_inside_chooses_and_one_from_outside_only_if_it_may() {
+    let closed = product([10_000, 0], "");
+    let asks = Fake::default().with("x-shop-version", "v2").user("u");
+    assert_eq!(chosen(&closed, &asks), ("v1", Reason::UserHash));
+    assert_eq!(
+        chosen(&closed, &asks.clone().inside()),
+        ("v2", Reason::Header)
+    );
+    let open = product([10_000, 0], r#""from_outside": ["X-Shop-Version"]"#);
+    assert_eq!(chosen(&open, &asks), ("v2", Reason::Header));
+    let unknown = Fake::default().with("x-shop-version", "v3").user("u");
+    assert_eq!(chosen(&open, &unknown), ("v1", Reason::UserHash));
+}
+
+#[test]
+fn inside_is_who_has_an_identity_that_is_named() {
+    let mut config = product([10_000, 0], "");
+    config.inside = vec!["spiffe://cluster.local/ns/other/".to_owned()];
+    let asks = Fake::default().with("x-shop-version", "v2").inside();
+    assert_eq!(chosen(&config, &asks.user("u")), ("v1", Reason::UserHash));
+}
+
+#[test]
+fn a_configured_header_chooses() {
+    let beta = product(
+        [10_000, 0],
+        r#""headers": [{"name": "x-beta-user", "exact": "true", "version": "v2"}], "from_outside": ["x-beta-user"]"#,
+    );
+    let request = Fake::default().user("u");
+    let with = |value| chosen(&beta, &request.clone().with("x-beta-user", value));
+    assert_eq!(with("true"), ("v2", Reason::Header));
+    assert_eq!(with("false"), ("v1", Reason::UserHash));
+}
+
+#[test]
+fn a_query_and_a_cookie_choose_only_where_configured() {
+    let request = Fake::default()
+        .with(":path", "/product?q=a&version=v2")
+        .with("cookie", "a=b; version=v2; c=d")
+        .user("u");
+    let neither = product([10_000, 0], "");
+    assert_eq!(chosen(&neither, &request), ("v1", Reason::UserHash));
+    let query = product([10_000, 0], r#""query": "version""#);
+    assert_eq!(chosen(&query, &request), ("v2", Reason::Query));
+    let cookie = product([10_000, 0], r#""cookie": "version""#);
+    assert_eq!(chosen(&cookie, &request), ("v2", Reason::Cookie));
+    let other = request
+        .with("cookie", "version=v9")
+        .with(":path", "/?version=v9");
+    assert_eq!(chosen(&cookie, &other), ("v1", Reason::UserHash));
+}
+
+#[test]
+fn users_and_groups_are_set_by_verified_claims_only() {
+    let lists = product(
+        [10_000, 0],
+        r#""users": [{"version": "v2", "names": ["ann"]}], "groups": [{"version": "v2", "names": ["staff"]}]"#,
+    );
+    assert_eq!(
+        chosen(&lists, &Fake::default().user("ann")),
+        ("v2", Reason::User)
+    );
+    let mut bob = Fake::default().user("bob");
+    assert_eq!(chosen(&lists, &bob), ("v1", Reason::UserHash));
+    bob.claims
+        .insert("groups".to_owned(), b"people,staff".to_vec());
+    assert_eq!(chosen(&lists, &bob), ("v2", Reason::Group));
+    let token = Fake::default().with("authorization", "Bearer e30.eyJzdWIiOiJhbm4ifQ.x");
+    assert_ne!(chosen(&lists, &token).1, Reason::User);
+}
+
+#[test]
+fn a_caller_without_a_name_gets_a_session_and_keeps_his_version_with_it() {
+    let config = product([5_000, 5_000], "");
+    let mut versions = Vec::new();
+    for id in 0..2_000_u64 {
+        let first = decide(&config, &Fake::default(), || id);
+        assert_eq!(first.choices[0].reason, Reason::Random);
+        assert_eq!(first.session, Some(id));
+        let cookie = format!("theme=dark; shop-session={}", cookie::session(id));
+        let next = decide(&config, &Fake::default().with("cookie", &cookie), || 0);
+        assert_eq!(next.choices[0].reason, Reason::SessionHash);
+        assert_eq!(next.choices[0].version, first.choices[0].version);
+        assert_eq!(next.session, None, "never a second cookie");
+        versions.push(first.choices[0].version);
+    }
+    let on_v2 = versions.iter().sum::<usize>();
+    assert!(
+        (910..=1_090).contains(&on_v2),
+        "{on_v2} of 2,000: 4 sigma are 90"
+    );
+}
+
+#[test]
+fn a_session_of_the_shops_own_counts_before_the_filters() {
+    let mut config = product([5_000, 5_000], "");
+    config.session_header = Some("x-session-id".to_owned());
+    config.session_cookie = Some("sid".to_owned());
+    for request in [
+        Fake::default().with("x-session-id", "one"),
+        Fake::default().with("cookie", "shop-session=two; sid=one"),
+    ] {
+        assert_eq!(chosen(&config, &request).1, Reason::SessionHash);
+        let one = Fake::default().with("x-session-id", "one");
+        assert_eq!(chosen(&config, &request), chosen(&config, &one));
+    }
+}
+
+#[test]
+fn a_health_check_stays_on_stable_and_gets_no_session() {
+    let mut config = product([0, 10_000], "");
+    config.health_paths = vec!["/healthz".to_owned()];
+    for request in [
+        Fake::default().with("user-agent", "kube-probe/1.33"),
+        Fake::default().with("user-agent", "Envoy/HC"),
+        Fake::default().with(":path", "/healthz?full"),
+    ] {
+        assert_eq!(chosen(&config, &request), ("v1", Reason::HealthCheck));
+        assert_eq!(decide(&config, &request, || 7).session, None);
+    }
+    let browser = Fake::default().with("user-agent", "Mozilla/5.0 kube-probe/1.33");
+    assert_eq!(chosen(&config, &browser).0, "v2");
+}
+
+#[test]
+fn the_kill_switch_puts_everyone_on_stable_explicit_headers_included() {
+    let request = Fake::default()
+        .with("x-shop-version", "v2")
+        .user("u")
+        .inside();
+    let mut all = product([0, 10_000], "");
+    assert_eq!(chosen(&all, &request), ("v2", Reason::Header));
+    all.everyone_on_stable = true;
+    assert_eq!(chosen(&all, &request), ("v1", Reason::KillSwitch));
+    let mut one = product([0, 10_000], "");
+    one.services[0].everyone_on_stable = true;
+    assert_eq!(chosen(&one, &request), ("v1", Reason::KillSwitch));
+}
+
+#[test]
+fn several_services_are_decided_at_once_and_independently() {
+    let config = config(
+        r#"{"services": [
+            {"name": "product", "header": "x-shop-version", "stable": "v1",
+             "versions": [{"name": "v1", "weight": 5000}, {"name": "v2", "weight": 5000}]},
+            {"name": "cart", "stable": "v1",
+             "versions": [{"name": "v1", "weight": 5000}, {"name": "v2", "weight": 5000}]}]}"#,
+    );
+    assert_eq!(config.services[1].header, "x-cart-version");
+    let sessions = Cell::new(0);
+    let mut same = 0;
+    for id in 0..1_000 {
+        let decision = decide(&config, &Fake::default(), || {
+            sessions.set(sessions.get() + 1);
+            id
+        });
+        same += usize::from(decision.choices[0].version == decision.choices[1].version);
+    }
+    assert_eq!(
+        sessions.get(),
+        1_000,
+        "one session a request, whatever the number of services"
+    );
+    assert!(
+        (430..570).contains(&same),
+        "{same}: neither alike nor opposite"
+    );
+}
+
+#[test]
+fn what_the_header_says_already_is_not_said_again() {
+    let config = product([10_000, 0], "");
+    let says = |value: &str| {
+        let request = Fake::default().with("x-shop-version", value).user("u");
+        decide(&config, &request, || 7).choices[0].is_said
+    };
+    assert!(says("v1") && !says("v2"));
+}

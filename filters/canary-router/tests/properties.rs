@@ -1,0 +1,71 @@
+//! Nothing that comes from outside makes the filter panic, and whatever comes, every service gets one of its versions.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a configuration that cannot be read fails the test"
+)]
+
+use canary_router::config::Config;
+use canary_router::cookie;
+use canary_router::decision::{Request, decide};
+use proptest::prelude::*;
+
+#[derive(Debug)]
+struct Any(Option<Vec<u8>>);
+
+impl Request for Any {
+    fn header(&self, _: &str) -> Option<Vec<u8>> {
+        self.0.clone()
+    }
+
+    fn principal(&self) -> Option<Vec<u8>> {
+        self.0.clone()
+    }
+
+    fn claim(&self, name: &str) -> Option<Vec<u8>> {
+        self.0.clone().filter(|_| name == "groups")
+    }
+}
+
+/// One that looks at everything.
+fn curious() -> Config {
+    let text = r#"{"session": {"cookie": "sid"}, "health_checks": {"paths": ["/a"]},
+        "services": [{"name": "p", "stable": "v1", "versions": [{"name": "v1", "weight": 5000}, {"name": "v2", "weight": 5000}],
+        "choose": {"query": "v", "cookie": "v", "headers": [{"name": "b", "suffix": "y", "version": "v2"}],
+        "groups": [{"version": "v2", "names": ["g"]}], "from_outside": ["b"]}}]}"#;
+    Config::parse(text.as_bytes()).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn any_request_gets_a_version(bytes in prop_oneof![
+        prop::collection::vec(any::<u8>(), 0..200),
+        "[/?&=;, vsid12gy]{0,40}".prop_map(String::into_bytes),
+    ], dice: u64) {
+        let config = curious();
+        let decision = decide(&config, &Any(Some(bytes)), || dice);
+        prop_assert_eq!(decision.choices.len(), 1);
+        prop_assert!(decision.choices[0].version < 2);
+    }
+
+    #[test]
+    fn any_bytes_are_a_configuration_or_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        let _ = Config::parse(&bytes);
+    }
+
+    #[test]
+    fn any_object_is_a_configuration_or_refused_with_a_reason(
+        name in "services|cookie|session|jwt|inside|health_checks|tell",
+        value in "(\\{|\\[|\"|[a-z0-9]|:|,|\\}|\\]){0,30}|\\[\\{\"name\": \"a\", \"versions\": [0-9\\[\\]{}\"]{0,9}\\}\\]",
+    ) {
+        let text = format!(r#"{{"{name}": {value}}}"#);
+        if let Err(faults) = Config::parse(text.as_bytes()) {
+            prop_assert!(!faults.lines().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_cookie_is_found_among_any_others(before in "[a-z=; ]{0,20}", value in "[a-f0-9]{1,16}") {
+        let header = format!("{before}; X={value}; tail=1");
+        prop_assert_eq!(cookie::find(header.as_bytes(), "X"), Some(value.as_bytes()));
+    }
+}

@@ -1,0 +1,211 @@
+//! Which requests a rule is for.
+
+use nojson::RawJsonValue;
+use stoa_filter::document::{Node, whole};
+use stoa_filter::matching::{HeaderTest, TextTest};
+
+use crate::decision::Request;
+
+/// All that is said has to hold; a matcher that says nothing fits every request.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Matcher {
+    /// One of these methods; none said: any.
+    pub methods: Vec<String>,
+    /// The path without its query.
+    pub path: Option<TextTest>,
+    /// Every one of these.
+    pub headers: Vec<HeaderTest>,
+    /// The caller is one of these SPIFFE identities; none said: any.
+    pub principals: Vec<String>,
+    /// Every one of these, in a JSON body.
+    pub body: Vec<BodyTest>,
+}
+
+/// A test of one value in a JSON body.
+#[derive(Debug, Clone, PartialEq)]
+pub struct BodyTest {
+    /// The tokens of an RFC 6901 pointer.
+    pub pointer: Vec<String>,
+    /// What is asked of it.
+    pub test: ValueTest,
+}
+
+/// What is asked of a value in a body.
+#[derive(Debug, Clone, PartialEq)]
+pub enum ValueTest {
+    /// A whole number within, both ends included.
+    Range(i64, i64),
+    /// One of these texts.
+    OneOf(Vec<String>),
+}
+
+impl Matcher {
+    /// `POST /payments`: what the default rule is for, and what a caller may ask faults for.
+    pub fn payments() -> Self {
+        Self {
+            methods: vec!["POST".to_owned()],
+            path: Some(TextTest::Exact("/payments".to_owned())),
+            ..Self::default()
+        }
+    }
+
+    /// Reads `{"methods": [..], "path": {..}, "headers": [..], "principals": [..], "body": [..]}`.
+    pub fn of(node: &Node<'_>) -> Self {
+        let Some(object) = node.object() else {
+            return Self::default();
+        };
+        let methods = object.get("methods").map(|node| methods(&node));
+        let path = object.get("path").and_then(|node| {
+            let path = node.object()?;
+            TextTest::of(path.one_of(&TextTest::NAMES)?)
+        });
+        let headers = object.get("headers").map(|node| node.list());
+        let header = |node: &Node<'_>| HeaderTest::of(&node.object()?);
+        let principals = object.get("principals").map(|node| principals(&node));
+        let body = object.get("body").map(|node| node.list());
+        Self {
+            methods: methods.unwrap_or_default(),
+            path,
+            headers: headers
+                .unwrap_or_default()
+                .iter()
+                .filter_map(header)
+                .collect(),
+            principals: principals.unwrap_or_default(),
+            body: body
+                .unwrap_or_default()
+                .iter()
+                .filter_map(BodyTest::of)
+                .collect(),
+        }
+    }
+
+    /// Whether all but the body fits.
+    pub fn fits_head(&self, request: &impl Request) -> bool {
+        let one_of = |texts: &[String], text: Option<Vec<u8>>| {
+            text.is_some_and(|text| texts.iter().any(|one| one.as_bytes() == text))
+        };
+        if !self.methods.is_empty() && !one_of(&self.methods, request.header(":method")) {
+            return false;
+        }
+        if let Some(test) = &self.path {
+            let Some(target) = request.header(":path") else {
+                return false;
+            };
+            let path = target.split(|b| *b == b'?').next();
+            if !path.is_some_and(|path| test.passes(path)) {
+                return false;
+            }
+        }
+        let header = |test: &HeaderTest| test.passes(request.header(&test.name).as_deref());
+        self.headers.iter().all(header)
+            && (self.principals.is_empty() || one_of(&self.principals, request.principal()))
+    }
+
+    /// Whether the body fits; `None` stands for one that is no JSON.
+    pub fn fits_body(&self, body: Option<RawJsonValue<'_, '_>>) -> bool {
+        self.body
+            .iter()
+            .all(|test| body.is_some_and(|body| test.passes(body)))
+    }
+}
+
+fn methods(node: &Node<'_>) -> Vec<String> {
+    let methods = node.texts();
+    let capitals = |method: &String| method.bytes().all(|b| b.is_ascii_uppercase());
+    if !methods.iter().all(capitals) {
+        node.not("methods in capitals");
+    }
+    methods
+}
+
+/// Reads SPIFFE identities (the SPIFFE-ID standard, section 2).
+pub(crate) fn principals(node: &Node<'_>) -> Vec<String> {
+    let principals = node.texts();
+    for principal in &principals {
+        let rest = principal.strip_prefix("spiffe://").unwrap_or_default();
+        if rest.is_empty() || rest.contains([' ', '*', '?', '#']) {
+            node.fault(
+                &[
+                    principal,
+                    " is not a SPIFFE identity, such as spiffe://cluster.local/ns/shop/sa/order",
+                ]
+                .concat(),
+            );
+        }
+    }
+    principals
+}
+
+impl BodyTest {
+    fn of(node: &Node<'_>) -> Option<Self> {
+        let object = node.object()?;
+        let pointer = object.need("pointer").and_then(|node| pointer(&node));
+        let min = object.get("min").map(|node| node.signed());
+        let max = object.get("max").map(|node| node.signed());
+        let texts = object.get("one_of").map(|node| node.texts());
+        let test = match (min, max, texts) {
+            (None, None, Some(texts)) => ValueTest::OneOf(texts),
+            (None, None, None) | (_, _, Some(_)) => {
+                node.fault("expected min, max or both, or else one_of");
+                return None;
+            }
+            (min, max, None) => {
+                let min = min.flatten().unwrap_or(i64::MIN);
+                let max = max.flatten().unwrap_or(i64::MAX);
+                if min > max {
+                    node.fault("min is above max");
+                }
+                ValueTest::Range(min, max)
+            }
+        };
+        Some(Self {
+            pointer: pointer?,
+            test,
+        })
+    }
+
+    fn passes(&self, body: RawJsonValue<'_, '_>) -> bool {
+        let Some(value) = at(body, &self.pointer) else {
+            return false;
+        };
+        match &self.test {
+            ValueTest::Range(min, max) => whole(value).is_some_and(|n| (*min..=*max).contains(&n)),
+            ValueTest::OneOf(texts) => value
+                .to_unquoted_string_str()
+                .is_ok_and(|value| texts.iter().any(|text| *text == value)),
+        }
+    }
+}
+
+/// Reads a JSON pointer (RFC 6901), in which `~1` is a slash and `~0` a tilde.
+fn pointer(node: &Node<'_>) -> Option<Vec<String>> {
+    let text = node.text()?;
+    if !text.starts_with('/') {
+        node.not("a JSON pointer, which begins with a slash");
+    }
+    let token = |token: &str| {
+        let mut chars = token.chars();
+        let mut meant = String::new();
+        while let Some(c) = chars.next() {
+            meant.push(match c {
+                '~' if chars.next() == Some('1') => '/',
+                c => c,
+            });
+        }
+        meant
+    };
+    Some(text.split('/').skip(1).map(token).collect())
+}
+
+/// The value that a pointer points to.
+fn at<'t, 'r>(root: RawJsonValue<'t, 'r>, pointer: &[String]) -> Option<RawJsonValue<'t, 'r>> {
+    let mut value = root;
+    for token in pointer {
+        value = match value.to_array() {
+            Ok(mut items) => items.nth(token.parse().ok()?)?,
+            Err(_) => value.to_member(token).ok()?.optional()?,
+        };
+    }
+    Some(value)
+}

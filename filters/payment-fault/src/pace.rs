@@ -1,0 +1,73 @@
+//! How fast an answer may come.
+
+/// An answer that is held back beyond this goes on, or the proxy's own limit (1 MiB) would end it.
+pub const MOST_HELD_BYTES: u64 = 256 << 10;
+
+/// An answer at a rate: what has gone out by any moment is no more than the rate allows since it began.
+#[derive(Debug, Clone)]
+pub struct Pace {
+    bytes_per_second: u64,
+    /// In milliseconds.
+    since: u64,
+    released: u64,
+    held: u64,
+}
+
+impl Pace {
+    /// At this rate.
+    pub fn new(bytes_per_second: u64) -> Self {
+        Self {
+            bytes_per_second: bytes_per_second.max(1),
+            since: 0,
+            released: 0,
+            held: 0,
+        }
+    }
+
+    /// The answer begins.
+    pub fn begin(&mut self, now: u64) {
+        self.since = now;
+    }
+
+    /// `size` bytes wait, and what was held before `went` on meanwhile or is part of them. Until when they are held; `None`: they
+    /// may go now.
+    pub fn hold(&mut self, size: u64, went: bool, now: u64) -> Option<u64> {
+        if went {
+            self.released += self.held;
+        }
+        self.held = size;
+        let millis = (self.released + size).saturating_mul(1000) / self.bytes_per_second;
+        let due = self.since.saturating_add(millis);
+        if due > now && size <= MOST_HELD_BYTES {
+            return Some(due);
+        }
+        self.released += size;
+        self.held = 0;
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_gone_is_never_more_than_the_rate_allows() {
+        let mut pace = Pace::new(1_000);
+        pace.begin(5_000);
+        assert_eq!(pace.hold(100, false, 5_000), Some(5_100));
+        // More comes before the first part may go: now all of it waits.
+        assert_eq!(pace.hold(300, false, 5_050), Some(5_300));
+        // It went; the next part waits for the whole.
+        assert_eq!(pace.hold(200, true, 5_310), Some(5_500));
+        assert_eq!(pace.hold(0, true, 5_500), None);
+    }
+
+    #[test]
+    fn too_much_is_let_go() {
+        let mut pace = Pace::new(1);
+        pace.begin(0);
+        assert!(pace.hold(MOST_HELD_BYTES, false, 0).is_some());
+        assert_eq!(pace.hold(MOST_HELD_BYTES + 1, false, 0), None);
+    }
+}

@@ -1,0 +1,116 @@
+//! What a `pluginConfig` may say, and what is said of one that is wrong.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a configuration that cannot be read fails the test"
+)]
+
+use payment_fault::config::Config;
+use payment_fault::fault::{Delay, Fault};
+
+fn faults(text: &str) -> Vec<String> {
+    Config::parse(text.as_bytes()).unwrap_err().lines().to_vec()
+}
+
+fn parsed(rule: &str) -> payment_fault::config::Rule {
+    let text = format!(r#"{{"rules": [{{"name": "r", {rule}}}]}}"#);
+    let mut rules = Config::parse(text.as_bytes()).unwrap().rules;
+    rules.remove(0)
+}
+
+#[test]
+fn an_empty_one_is_the_default() {
+    for text in ["", " \n", "{}", r#"{"rules": null}"#] {
+        assert_eq!(Config::parse(text.as_bytes()).unwrap(), Config::default());
+    }
+}
+
+#[test]
+fn every_fault_is_reported_at_once_with_its_path() {
+    let text = r#"{
+        "enabled": "yes",
+        "rulez": [],
+        "max_body_bytes": 2000000,
+        "log": {"numerator": 5, "denominator": 1000},
+        "header_faults": {"secret": "short"},
+        "rules": [
+            {"name": "Decline", "fault": {"decline": {"code": "Not this"}}},
+            {"name": "b", "match": {"methods": ["post"], "path": {"exact": "/a", "prefix": "/"}}, "fault": {"abort": {}}},
+            {"name": "b", "match": {"principals": ["order"]}, "percentage": {"numerator": 101}, "delay": {"fixed_ms": 60001}},
+            {"name": "c", "match": {"body": [{"pointer": "amount", "min": 2, "max": 1}, {"pointer": "/a"}]}, "until": "soon"},
+            {"name": "d", "fault": {"decline": {}, "lost_response": {}}},
+            {"name": "e", "fault": {"throttle": {"bytes_per_second": 0}}, "delay": {"uniform_ms": {"min": 9, "max": 1}}},
+            {"name": "asked", "fault": {"abort": {"http_status": 600, "grpc_status": 17}}, "by": {}}
+        ]
+    }"#;
+    let mut found = faults(text);
+    let mut expected = vec![
+        "enabled: \"yes\" is not true or false",
+        "max_body_bytes: 2000000 is not a whole number from 0 to 1048576",
+        "log.denominator: 1000 is not 100, 10000 or 1000000",
+        "header_faults.secret: expected at least 16 letters and digits",
+        "rules[0].name: \"Decline\" is not at most 63 lower-case letters, digits and hyphens, and not \"asked\"",
+        "rules[0].fault.decline.code: \"Not this\" is not a word in snake_case, at most 64 letters",
+        "rules[1].match.methods: [\"post\"] is not methods in capitals",
+        "rules[1].match.path: expected exactly one of exact, prefix, suffix, contains",
+        "rules[1].fault.abort: expected http_status, grpc_status or both",
+        "rules[2].match.principals: order is not a SPIFFE identity, such as spiffe://cluster.local/ns/shop/sa/order",
+        "rules[2].percentage.numerator: 101 is not a whole number from 0 to 100",
+        "rules[2].delay.fixed_ms: 60001 is not a number from 0 to 60000",
+        "rules[3].match.body[0].pointer: \"amount\" is not a JSON pointer, which begins with a slash",
+        "rules[3].match.body[0]: min is above max",
+        "rules[3].match.body[1]: expected min, max or both, or else one_of",
+        "rules[3].until: \"soon\" is not a time in UTC such as 2026-12-31T18:00:00Z",
+        "rules[3]: expected fault, delay or both",
+        "rules[4].fault: expected exactly one of decline, abort, lost_response, throttle",
+        "rules[5].fault.throttle.bytes_per_second: 0 is not a whole number from 1 to 1073741824",
+        "rules[5].delay.uniform_ms: min is above max",
+        "rules[6].name: \"asked\" is not at most 63 lower-case letters, digits and hyphens, and not \"asked\"",
+        "rules[6].fault.abort.http_status: 600 is not a whole number from 200 to 599",
+        "rules[6].fault.abort.grpc_status: 17 is not a whole number from 0 to 16",
+        "rules[6].by.header: missing",
+        "rules: two rules have the name b",
+        "rulez: unknown; expected one of enabled, rules, header_faults, max_active_faults, max_body_bytes, tell, log",
+    ];
+    found.sort();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn a_secret_is_never_repeated() {
+    let text = r#"{"header_faults": {"secret": "pass word of sixteen"}}"#;
+    let all = faults(text).join("\n");
+    assert!(
+        all.contains("header_faults.secret") && !all.contains("pass"),
+        "{all}"
+    );
+}
+
+#[test]
+fn all_kinds_of_faults_and_delays_are_read() {
+    let abort = parsed(r#""fault": {"abort": {"grpc_status": 14}}"#);
+    let grpc = Some(14);
+    assert_eq!(abort.fault, Some(Fault::Abort { http: 503, grpc }));
+    let lost = parsed(r#""fault": {"lost_response": {}}, "delay": {"fixed_ms": 1e3}"#);
+    assert_eq!(lost.fault, Some(Fault::LostResponse));
+    assert_eq!(lost.delay, Some(Delay::Fixed(1000.0)));
+    let slow = parsed(r#""fault": {"throttle": {"bytes_per_second": 64}}"#);
+    let bytes_per_second = 64;
+    assert_eq!(slow.fault, Some(Fault::Throttle { bytes_per_second }));
+    let (min, max) = (10.0, 50.0);
+    let uniform = parsed(r#""delay": {"uniform_ms": {"min": 10, "max": 50}}"#);
+    assert_eq!(uniform.delay, Some(Delay::Uniform(min, max)));
+    let exponential = parsed(r#""delay": {"exponential_ms": {"mean": 20}}"#);
+    let (mean, max) = (20.0, 60_000.0);
+    assert_eq!(exponential.delay, Some(Delay::Exponential { mean, max }));
+    let normal = parsed(r#""delay": {"log_normal_ms": {"median": 20, "sigma": 0.5, "max": 90}}"#);
+    let (median, sigma, max) = (20.0, 0.5, 90.0);
+    assert_eq!(normal.delay, Some(Delay::LogNormal { median, sigma, max }));
+}
+
+#[test]
+fn what_is_no_json_says_where() {
+    assert_eq!(faults("{\"rules\":\n [}"), ["not JSON: line 2, column 3"]);
+    let not_text = Config::parse(&[b'{', 0xff]).unwrap_err();
+    assert_eq!(not_text.to_string(), "not JSON: not UTF-8");
+}

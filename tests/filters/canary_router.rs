@@ -1,0 +1,243 @@
+//! canary-router.wasm in the filter host.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use stoa_filter_host::{Filter, Headers, Options, Request, Response, Vm};
+
+static FILTER: LazyLock<Filter> =
+    LazyLock::new(|| Filter::load(stoa_testkit::filter("canary-router")).unwrap());
+
+fn vm(config: &Value) -> Vm {
+    let vm = FILTER.start(Options::new()).unwrap();
+    vm.configure(config.to_string()).unwrap();
+    vm
+}
+
+/// Product alone, with this weight of v2, and further members.
+fn product(v2: u32, more: Value) -> Value {
+    let mut service = json!({"name": "product", "header": "x-shop-version", "stable": "v1",
+        "versions": [{"name": "v1", "weight": 10_000 - v2}, {"name": "v2", "weight": v2}]});
+    service
+        .as_object_mut()
+        .unwrap()
+        .extend(more.as_object().unwrap().clone());
+    json!({"services": [service]})
+}
+
+fn texts<'h>(headers: &'h Headers, name: &'h str) -> Vec<&'h str> {
+    headers
+        .all(name)
+        .map(|value| str::from_utf8(value).unwrap())
+        .collect()
+}
+
+/// Choices are counted every second.
+fn count(vm: &Vm) {
+    vm.advance(Duration::from_secs(1));
+}
+
+fn cookie(answer: &Response) -> Vec<&str> {
+    texts(&answer.headers, "set-cookie")
+}
+
+#[test]
+fn a_new_caller_gets_a_version_a_header_and_one_cookie_and_keeps_them() {
+    let vm = vm(&json!({}));
+    let mut on_v2 = 0;
+    for _ in 0..1_000 {
+        let mut first = vm.stream();
+        let request = first.send(Request::get("/product")).forwarded();
+        let version = request.headers.get("x-shop-version").unwrap().to_owned();
+        assert!(first.route_cache_clears() > 0);
+        let answer = first.answer(Response::ok("list")).forwarded();
+        assert_eq!(answer.headers.get("x-shop-version"), Some(version.as_str()));
+        let set = cookie(&answer);
+        assert_eq!(set.len(), 1, "{set:?}");
+        assert!(
+            set[0].ends_with("; Path=/; Max-Age=2592000; SameSite=Lax; HttpOnly; Secure"),
+            "{set:?}"
+        );
+
+        let session = set[0].split(';').next().unwrap();
+        let mut next = vm.stream();
+        let request = next
+            .send(Request::get("/product").header("cookie", session))
+            .forwarded();
+        assert_eq!(
+            request.headers.get("x-shop-version"),
+            Some(version.as_str())
+        );
+        assert!(cookie(&next.answer(Response::ok("list")).forwarded()).is_empty());
+        on_v2 += u64::from(version == "v2");
+    }
+    count(&vm);
+    let counted = |reason: &str| vm.counter(&format!("canary_router.product.v2.{reason}"));
+    assert_eq!((counted("random"), counted("session-hash")), (on_v2, on_v2));
+    // 10 % of 1,000 within 6 sigma: chance is chance here, and one run in a billion may fail.
+    assert!((43..=157).contains(&on_v2), "{on_v2}");
+}
+
+#[test]
+fn a_version_from_outside_is_overwritten_unless_it_may_choose() {
+    let asks = Request::get("/product").header("x-shop-version", "v2");
+    let sent = |config: &Value, inside: bool| {
+        let vm = vm(config);
+        let mut stream = vm.stream();
+        if inside {
+            stream.set_property(
+                "connection.uri_san_peer_certificate",
+                "spiffe://cluster.local/ns/shop/sa/cart",
+            );
+        }
+        let request = stream.send(asks.clone()).forwarded();
+        let version = texts(&request.headers, "x-shop-version").join("+");
+        (version, stream.route_cache_clears() > 0)
+    };
+    let closed = product(0, json!({}));
+    assert_eq!(sent(&closed, false), ("v1".to_owned(), true));
+    assert_eq!(
+        sent(&closed, true),
+        ("v2".to_owned(), false),
+        "nothing to change"
+    );
+    let open = product(0, json!({"choose": {"from_outside": ["x-shop-version"]}}));
+    assert_eq!(sent(&open, false), ("v2".to_owned(), false));
+}
+
+#[test]
+fn a_user_is_who_jwt_authn_says_he_is() {
+    let config = product(
+        0,
+        json!({"choose": {"users": [{"version": "v2", "names": ["ann"]}]}}),
+    );
+    let vm = vm(&config);
+    let claim = |payload: &'static str| {
+        [
+            "metadata",
+            "filter_metadata",
+            "envoy.filters.http.jwt_authn",
+            payload,
+            "sub",
+        ]
+    };
+    let with = |payload, user: &str| {
+        let mut stream = vm.stream();
+        stream.set_property(claim(payload), user);
+        let request = Request::get("/product").header("authorization", "Bearer verified");
+        let request = stream.send(request).forwarded();
+        request.headers.get("x-shop-version").unwrap().to_owned()
+    };
+    assert_eq!(with("payload", "ann"), "v2");
+    assert_eq!(with("payload", "bob"), "v1");
+    assert_eq!(with("elsewhere", "ann"), "v1");
+    count(&vm);
+    assert_eq!(vm.counter("canary_router.product.v2.user"), 1);
+    assert_eq!(vm.counter("canary_router.product.v1.user-hash"), 1);
+}
+
+#[test]
+fn what_the_service_says_of_itself_stays() {
+    let vm = vm(&product(0, json!({})));
+    let mut stream = vm.stream();
+    stream.send(Request::get("/product")).forwarded();
+    let upstream = Response::ok("x")
+        .header("x-shop-version", "v2")
+        .header("set-cookie", "shop-session=1; Path=/");
+    let answer = stream.answer(upstream).forwarded();
+    assert_eq!(texts(&answer.headers, "x-shop-version"), ["v2"]);
+    assert_eq!(cookie(&answer), ["shop-session=1; Path=/"], "never two");
+}
+
+#[test]
+fn several_services_have_a_header_each() {
+    let mut config = product(10_000, json!({}));
+    config["services"]
+        .as_array_mut()
+        .unwrap()
+        .push(json!({"name": "cart", "stable": "a",
+        "versions": [{"name": "a", "weight": 10_000}]}));
+    let vm = vm(&config);
+    let mut stream = vm.stream();
+    let request = stream.send(Request::get("/")).forwarded();
+    assert_eq!(request.headers.get("x-shop-version"), Some("v2"));
+    assert_eq!(request.headers.get("x-cart-version"), Some("a"));
+    let answer = stream.answer(Response::ok("")).forwarded();
+    assert_eq!(answer.headers.get("x-cart-version"), Some("a"));
+    assert_eq!(cookie(&answer).len(), 1, "one session for all");
+}
+
+#[test]
+fn the_kill_switch_takes_effect_with_the_next_request() {
+    let open = json!({"choose": {"from_outside": ["x-shop-version"]}});
+    let vm = vm(&product(10_000, open.clone()));
+    let sent = || {
+        let request = Request::get("/product").header("x-shop-version", "v2");
+        let request = vm.stream().send(request).forwarded();
+        request.headers.get("x-shop-version").unwrap().to_owned()
+    };
+    assert_eq!(sent(), "v2");
+    let mut killed = product(10_000, open);
+    killed["everyone_on_stable"] = json!(true);
+    vm.configure(killed.to_string()).unwrap();
+    assert_eq!(sent(), "v1");
+    count(&vm);
+    assert_eq!(vm.counter("canary_router.product.v1.kill-switch"), 1);
+}
+
+#[test]
+fn a_gateway_that_takes_tokens_off_can_say_so() {
+    let mut config = product(
+        0,
+        json!({"choose": {"users": [{"version": "v2", "names": ["ann"]}]}}),
+    );
+    let sent = |config: &Value| {
+        let vm = vm(config);
+        let mut stream = vm.stream();
+        stream.set_property(
+            [
+                "metadata",
+                "filter_metadata",
+                "envoy.filters.http.jwt_authn",
+                "payload",
+                "sub",
+            ],
+            "ann",
+        );
+        let request = stream.send(Request::get("/product")).forwarded();
+        request.headers.get("x-shop-version").unwrap().to_owned()
+    };
+    assert_eq!(sent(&config), "v1");
+    config["jwt"] = json!({"header": false});
+    assert_eq!(sent(&config), "v2");
+}
+
+#[test]
+fn a_bad_configuration_is_refused_and_the_log_says_all_that_is_wrong() {
+    let vm = FILTER.start(Options::new()).unwrap();
+    let refused = vm
+        .configure(r#"{"services": [{"name": "a"}], "x": 1}"#)
+        .unwrap_err()
+        .to_string();
+    for fault in [
+        "canary-router: pluginConfig: services[0].versions: missing",
+        "canary-router: pluginConfig: services[0].stable: missing",
+        "canary-router: pluginConfig: x: unknown",
+    ] {
+        assert!(refused.contains(fault), "{refused}");
+    }
+}
+
+#[test]
+fn headers_that_are_no_text_are_no_reason_to_fail() {
+    let vm = vm(&product(
+        5_000,
+        json!({"choose": {"cookie": "v", "query": "v"}}),
+    ));
+    let request = Request::get("/product")
+        .header("x-shop-version", vec![0xff])
+        .header("cookie", vec![0xfe, b'=', 0xff]);
+    assert!(vm.stream().send(request).is_forwarded());
+    assert!(vm.trap().is_none());
+}

@@ -1,0 +1,90 @@
+//! What is shipped: the size of each filter, and every `pluginConfig` in `istio/`, read by the filter's own code.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+/// Every object of kind WasmPlugin below a folder, patches included, with its file.
+fn plugins(folder: &Path, found: &mut Vec<(String, Value)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            plugins(&path, found);
+        } else if path.extension().is_some_and(|end| end == "yaml") {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let document: Value = serde_saphyr::from_str(&text).unwrap();
+            let patches = document["patches"].as_array().cloned().unwrap_or_default();
+            let patched = patches.iter().filter_map(|patch| patch["patch"].as_str());
+            let patched = patched.map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
+            let name = path.display().to_string();
+            let all = patched
+                .chain([document])
+                .filter(|object| object["kind"] == "WasmPlugin");
+            found.extend(all.map(|object| (name.clone(), object)));
+        }
+    }
+}
+
+#[test]
+fn every_plugin_config_is_one_that_its_filter_takes() {
+    let mut found = Vec::new();
+    plugins(&stoa_testkit::workspace().join("istio"), &mut found);
+    let mut read = 0;
+    for (file, plugin) in &found {
+        let config = &plugin["spec"]["pluginConfig"];
+        if config.is_null() {
+            continue;
+        }
+        let text = config.to_string();
+        match plugin["metadata"]["name"].as_str() {
+            Some("payment-fault") => drop(
+                payment_fault::config::Config::parse(text.as_bytes())
+                    .unwrap_or_else(|faults| panic!("{file}: {faults}")),
+            ),
+            Some("canary-router") => drop(
+                canary_router::config::Config::parse(text.as_bytes())
+                    .unwrap_or_else(|faults| panic!("{file}: {faults}")),
+            ),
+            other => panic!("{file}: a filter that this test does not know: {other:?}"),
+        }
+        read += 1;
+    }
+    assert!(
+        read >= 2,
+        "{read} pluginConfigs among {} WasmPlugins",
+        found.len()
+    );
+}
+
+#[test]
+fn every_plugin_says_how_it_is_loaded() {
+    for name in ["payment-fault", "canary-router"] {
+        let path = stoa_testkit::workspace().join(format!("istio/plugins/{name}.yaml"));
+        let plugin: Value =
+            serde_saphyr::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
+        for field in [
+            "selector",
+            "phase",
+            "priority",
+            "match",
+            "url",
+            "imagePullSecret",
+            "failStrategy",
+            "pluginConfig",
+        ] {
+            assert!(!plugin["spec"][field].is_null(), "{name}: spec.{field}");
+        }
+        assert_eq!(
+            plugin["spec"]["failStrategy"], "FAIL_OPEN",
+            "{name}: a shop can do without it"
+        );
+    }
+}
+
+#[test]
+fn each_filter_is_smaller_than_200_kb() {
+    for name in ["payment-fault", "canary-router"] {
+        let size = std::fs::metadata(stoa_testkit::filter(name)).unwrap().len();
+        assert!(size < 200_000, "{name}: {size} bytes");
+    }
+}
