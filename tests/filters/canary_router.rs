@@ -80,6 +80,25 @@ fn a_new_caller_gets_a_version_a_header_and_one_cookie_and_keeps_them() {
 }
 
 #[test]
+fn chance_repeats_with_the_seed_of_the_host_only() {
+    let sessions = |seed: u64| {
+        let vm = FILTER.start(Options::new().seed(seed)).unwrap();
+        vm.configure("").unwrap();
+        let session = || {
+            let mut stream = vm.stream();
+            stream.send(Request::get("/product")).forwarded();
+            let answer = stream.answer(Response::ok("")).forwarded();
+            cookie(&answer)[0].to_owned()
+        };
+        [session(), session(), session()]
+    };
+    let [one, two, three] = sessions(1);
+    assert!(one != two && two != three && one != three);
+    assert_eq!(sessions(1), [one.clone(), two, three]);
+    assert_ne!(sessions(2)[0], one);
+}
+
+#[test]
 fn a_version_from_outside_is_overwritten_unless_it_may_choose() {
     let asks = Request::get("/product").header("x-shop-version", "v2");
     let sent = |config: &Value, inside: bool| {

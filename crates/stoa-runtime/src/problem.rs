@@ -125,6 +125,11 @@ impl Problem {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
+        if self == Self::BodyTooLarge {
+            // The rest of the body is not read, so the connection ends here. A client that is not told sends its next
+            // request into it.
+            headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
+        }
         response
     }
 }
