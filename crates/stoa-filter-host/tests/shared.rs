@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 
-use stoa_filter_host::{Level, Options, Request, Shared, Status};
+use stoa_filter_host::{Level, Options, Shared, Status};
 
 use crate::support::{forwarded, lines, vm, vm_with};
 
