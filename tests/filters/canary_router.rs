@@ -6,6 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stoa_filter_host::{Filter, Headers, Options, Request, Response, Vm};
 
+use crate::product;
+
 static FILTER: LazyLock<Filter> =
     LazyLock::new(|| Filter::load(stoa_testkit::filter("canary-router")).unwrap());
 
@@ -13,17 +15,6 @@ fn vm(config: &Value) -> Vm {
     let vm = FILTER.start(Options::new()).unwrap();
     vm.configure(config.to_string()).unwrap();
     vm
-}
-
-/// Product alone, with this weight of v2, and further members.
-fn product(v2: u32, more: Value) -> Value {
-    let mut service = json!({"name": "product", "header": "x-shop-version", "stable": "v1",
-        "versions": [{"name": "v1", "weight": 10_000 - v2}, {"name": "v2", "weight": v2}]});
-    service
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
-    json!({"services": [service]})
 }
 
 fn texts<'h>(headers: &'h Headers, name: &'h str) -> Vec<&'h str> {

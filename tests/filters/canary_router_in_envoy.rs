@@ -8,6 +8,8 @@ use stoa_testkit::envoy::{
     Authority, Call, Connection, Envoy, Filter, Reply, Route, Setup, Upstream,
 };
 
+use crate::product;
+
 /// Routes as the shop's VirtualService has them: by header, and where there is none by weight.
 fn setup(filter: Option<&Value>) -> (Setup, [Upstream; 2]) {
     let versions = [Upstream::named("v1"), Upstream::named("v2")];
@@ -21,17 +23,6 @@ fn setup(filter: Option<&Value>) -> (Setup, [Upstream; 2]) {
         setup = setup.filter(Filter::built("canary-router", config));
     }
     (setup, versions)
-}
-
-/// Product alone, with this weight of v2, and further members.
-fn product(v2: u32, more: Value) -> Value {
-    let mut service = json!({"name": "product", "header": "x-shop-version", "stable": "v1",
-        "versions": [{"name": "v1", "weight": 10_000 - v2}, {"name": "v2", "weight": v2}]});
-    service
-        .as_object_mut()
-        .unwrap()
-        .extend(more.as_object().unwrap().clone());
-    json!({"services": [service]})
 }
 
 /// Which version served, and that the answer names it.

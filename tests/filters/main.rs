@@ -17,3 +17,14 @@ mod payment_fault;
 mod payment_fault_in_envoy;
 mod plugins;
 mod read_only;
+
+use serde_json::{Value, json};
+
+/// canary-router's configuration for product alone, with this weight of v2 and further members of the service.
+fn product(v2: u32, more: Value) -> Value {
+    let mut service = json!({"name": "product", "header": "x-shop-version", "stable": "v1",
+        "versions": [{"name": "v1", "weight": 10_000 - v2}, {"name": "v2", "weight": v2}]});
+    let more = more.as_object().unwrap().clone();
+    service.as_object_mut().unwrap().extend(more);
+    json!({"services": [service]})
+}

@@ -57,6 +57,28 @@ fn every_plugin_config_is_one_that_its_filter_takes() {
 }
 
 #[test]
+fn every_example_in_the_documents_is_one_that_its_filter_takes() {
+    let mut read = 0;
+    for file in [
+        "docs/filters.md",
+        "filters/payment-fault/README.md",
+        "filters/canary-router/README.md",
+    ] {
+        let text = std::fs::read_to_string(stoa_testkit::workspace().join(file)).unwrap();
+        for block in text.split("```json\n").skip(1) {
+            let example = block.split("```").next().unwrap();
+            let faults = match example.contains("\"services\"") {
+                true => canary_router::config::Config::parse(example.as_bytes()).err(),
+                false => payment_fault::config::Config::parse(example.as_bytes()).err(),
+            };
+            assert!(faults.is_none(), "{file}: {example}: {faults:?}");
+            read += 1;
+        }
+    }
+    assert_eq!(read, 5);
+}
+
+#[test]
 fn every_plugin_says_how_it_is_loaded() {
     for name in ["payment-fault", "canary-router"] {
         let path = stoa_testkit::workspace().join(format!("istio/plugins/{name}.yaml"));
