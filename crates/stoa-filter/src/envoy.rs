@@ -21,8 +21,8 @@ unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
 }
 
-/// All headers of the request at once: for each value that Envoy hands over it asks the VM for memory, and that costs more
-/// than a whole map does. The SDK's own call copies every name and value once more.
+/// All headers of the request at once: for each value that Envoy hands over it asks the VM for memory, so that one costs
+/// nearly as much as the whole map. The SDK's own call copies every name and value once more.
 pub fn request_headers() -> Pairs {
     let (mut data, mut size) = (ptr::null_mut(), 0);
     #[expect(
