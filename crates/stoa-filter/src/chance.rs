@@ -40,11 +40,6 @@ impl Fraction {
         Self(u32::try_from(millionths).unwrap_or(MILLION))
     }
 
-    /// In millionths.
-    pub fn millionths(self) -> u32 {
-        self.0
-    }
-
     /// Whether a roll of the dice, any 64 bits equally likely, falls into this part.
     pub fn takes(self, roll: u64) -> bool {
         part(roll, MILLION) < self.0
@@ -53,9 +48,14 @@ impl Fraction {
 
 /// Maps 64 bits onto `0..parts`, each as likely as any other but for less than one in 2^40 (multiply and shift: Lemire,
 /// "Fast Random Integer Generation in an Interval", 2019, without its rejection step).
-pub fn part(roll: u64, parts: u32) -> u32 {
+fn part(roll: u64, parts: u32) -> u32 {
     let scaled = (u128::from(roll) * u128::from(parts)) >> 64;
     u32::try_from(scaled).unwrap_or(u32::MAX)
+}
+
+/// Maps 64 bits onto the numbers above 0 and up to 1, of which a logarithm can be taken: 53 bits are what such a number holds.
+pub fn unit(roll: u64) -> f64 {
+    ((roll >> 11) as f64 + 1.0) / (1_u64 << 53) as f64
 }
 
 /// A roll that depends on nothing but `seed` and `key`: the same everywhere and for ever (XXH64 of the key, with the
@@ -77,9 +77,7 @@ pub fn seed(text: &str) -> u64 {
 pub fn lightest(key: &[u8], of: impl Iterator<Item = (u64, u32)>) -> Option<usize> {
     let mut best: Option<(usize, f64)> = None;
     for (index, (seed, weight)) in of.enumerate().filter(|(_, (_, weight))| *weight > 0) {
-        // 53 bits, never 0: a logarithm is taken of it.
-        let unit = ((xxh64(key, seed) >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
-        let time = -unit.ln() / f64::from(weight);
+        let time = -unit(xxh64(key, seed)).ln() / f64::from(weight);
         if best.is_none_or(|(_, least)| time < least) {
             best = Some((index, time));
         }

@@ -10,6 +10,7 @@ use std::ptr;
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 
+use crate::document::Faults;
 use crate::pairs::Pairs;
 
 #[expect(
@@ -66,12 +67,25 @@ pub fn request_body(limit: usize) -> Option<Vec<u8>> {
         .flatten()
 }
 
-/// The configuration that Envoy hands to `on_configure`.
-pub fn plugin_configuration(size: usize) -> Vec<u8> {
-    hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size)
-        .ok()
-        .flatten()
-        .unwrap_or_default()
+/// The configuration that Envoy hands to `on_configure`, as `parse` reads it. `None`: it has faults, and each is in the log.
+pub fn configuration<T>(
+    filter: &str,
+    size: usize,
+    parse: impl FnOnce(&[u8]) -> Result<T, Faults>,
+) -> Option<T> {
+    let text = hostcalls::get_buffer(BufferType::PluginConfiguration, 0, size);
+    match parse(&text.ok().flatten().unwrap_or_default()) {
+        Ok(config) => Some(config),
+        Err(faults) => {
+            for line in faults.lines() {
+                log(
+                    LogLevel::Error,
+                    &[filter, ": pluginConfig: ", line].concat(),
+                );
+            }
+            None
+        }
+    }
 }
 
 /// Random bits to begin with, from Envoy's own source.

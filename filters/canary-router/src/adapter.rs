@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{Action, ContextType, LogLevel, MapType};
+use proxy_wasm::types::{Action, ContextType, MapType};
 use stoa_filter::envoy::{self, Metric};
 use stoa_filter::pairs::Pairs;
 
@@ -40,25 +40,15 @@ impl Context for Root {}
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
-        match Config::parse(&envoy::plugin_configuration(size)) {
-            Ok(config) => {
-                let of = |versions: usize| (0..versions).map(|_| Default::default()).collect();
-                let services = config.services.iter();
-                let choices = services.map(|service| of(service.versions.len())).collect();
-                self.plugin = Some(Rc::new(Plugin { config, choices }));
-                let _ = hostcalls::set_tick_period(COUNTING);
-                true
-            }
-            Err(faults) => {
-                for line in faults.lines() {
-                    envoy::log(
-                        LogLevel::Error,
-                        &["canary-router: pluginConfig: ", line].concat(),
-                    );
-                }
-                false
-            }
-        }
+        let Some(config) = envoy::configuration("canary-router", size, Config::parse) else {
+            return false;
+        };
+        let of = |versions: usize| (0..versions).map(|_| Default::default()).collect();
+        let services = config.services.iter();
+        let choices = services.map(|service| of(service.versions.len())).collect();
+        self.plugin = Some(Rc::new(Plugin { config, choices }));
+        let _ = hostcalls::set_tick_period(COUNTING);
+        true
     }
 
     fn on_tick(&mut self) {

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
-use proxy_wasm::types::{ContextType, GrpcStatusCode, LogLevel};
+use proxy_wasm::types::{ContextType, GrpcStatusCode};
 use stoa_filter::envoy::{self, Metric};
 
 use crate::config::Config;
@@ -61,22 +61,14 @@ impl Context for Root {}
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
-        match Config::parse(&envoy::plugin_configuration(size)) {
-            Ok(config) => {
-                self.plugin = Rc::new(Plugin {
-                    config: Some(config),
-                    ticking: Cell::new(false),
-                });
-                true
-            }
-            Err(faults) => {
-                for line in faults.lines() {
-                    let line = ["payment-fault: pluginConfig: ", line].concat();
-                    envoy::log(LogLevel::Error, &line);
-                }
-                false
-            }
-        }
+        let Some(config) = envoy::configuration("payment-fault", size, Config::parse) else {
+            return false;
+        };
+        self.plugin = Rc::new(Plugin {
+            config: Some(config),
+            ticking: Cell::new(false),
+        });
+        true
     }
 
     fn on_tick(&mut self) {

@@ -1,5 +1,6 @@
 //! What can go wrong, and how long it takes.
 
+use stoa_filter::chance::unit;
 use stoa_filter::document::Node;
 
 use crate::asked::decline_code;
@@ -170,8 +171,7 @@ impl Delay {
 
     /// One of them, in whole milliseconds. `roll` gives 64 random bits a call.
     pub fn sample(self, mut roll: impl FnMut() -> u64) -> u64 {
-        // 53 bits, never 0: a logarithm is taken of it.
-        let mut unit = || ((roll() >> 11) as f64 + 1.0) / (1_u64 << 53) as f64;
+        let mut unit = || unit(roll());
         let (millis, max) = match self {
             Self::Fixed(ms) => (ms, ms),
             Self::Uniform(min, max) => (min + (max - min) * unit(), max),
