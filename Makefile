@@ -1,7 +1,7 @@
 # Everything one does with stoa. `make` alone lists it; what takes more than a line is in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm build release up test soak check bench clean
+.PHONY: help setup wasm build release mesh up test soak check bench clean
 
 # What `make up` passes on: make up ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
@@ -22,12 +22,15 @@ build: setup ## build the program that runs them, target/native/stoa
 release: setup ## the same linked as a whole, target/release/stoa: a request costs over a quarter less, and it takes minutes
 	@cargo build --release --package stoa --locked
 
+mesh: setup ## have Istio translate istio/ and k8s/ into istio/compiled/, after a change of theirs
+	@scripts/generate-mesh
+
 up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS="--help" tells more)
 	@target/native/stoa up $(ARGS)
 
 test: wasm build ## run every test
 	cargo test --profile native --workspace --locked
-	cd tools/istio-plugins && GOFLAGS=-mod=readonly go test -count=1 .
+	cd tools && GOFLAGS=-mod=readonly go test -count=1 ./...
 
 soak: wasm build ## what takes too long for every change: a million cases of garbage for each filter
 	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test filters -- --nocapture survives_anything

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"time"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"istio.io/istio/pkg/kube"
+)
+
+// Every object is as old as this.
+var epoch = metav1.NewTime(time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC))
+
+func decode(text []byte) (runtime.Object, error) {
+	read, _, err := kube.IstioCodec.UniversalDeserializer().Decode(text, nil, nil)
+	return read, err
+}
+
+// secretOf is the Secret that cert-manager makes of a Certificate, with a certificate that nobody ever sees: it is there to
+// be found and read, and is written nowhere.
+func secretOf(from object) (*corev1.Secret, error) {
+	asked, err := read[struct {
+		Spec struct {
+			SecretName string
+			DNSNames   []string `json:"dnsNames"`
+		}
+	}](from)
+	if err != nil {
+		return nil, err
+	}
+	if asked.Spec.SecretName == "" {
+		return nil, fmt.Errorf("spec.secretName is missing")
+	}
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		return nil, err
+	}
+	certificate := &x509.Certificate{
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: asked.Spec.SecretName}, DNSNames: asked.Spec.DNSNames,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
+	}
+	signed, err := x509.CreateCertificate(rand.Reader, certificate, certificate, &key.PublicKey, key)
+	if err != nil {
+		return nil, err
+	}
+	private, err := x509.MarshalPKCS8PrivateKey(key)
+	if err != nil {
+		return nil, err
+	}
+	return &corev1.Secret{
+		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
+		ObjectMeta: metav1.ObjectMeta{Name: asked.Spec.SecretName, Namespace: from.GetNamespace()},
+		Type:       corev1.SecretTypeTLS,
+		Data: map[string][]byte{
+			corev1.TLSCertKey:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}),
+			corev1.TLSPrivateKeyKey: pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private}),
+		},
+	}, nil
+}
