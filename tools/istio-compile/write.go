@@ -3,23 +3,63 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 )
 
-// What the first line of every file says.
+// What every file says first.
 const generated = "Written by istio-compile. Do not edit: change the manifests, and compile again."
 
 // document is one file: what Istio sends of one kind, in the form of Envoy's DiscoveryResponse.
-type document struct {
+type response struct {
 	Comment   string           `json:"//"`
 	Resources []map[string]any `json:"resources"`
 }
 
+// inventory is workloads.json.
+type inventory struct {
+	Comment   string     `json:"//"`
+	Workloads []workload `json:"workloads"`
+	Services  []service  `json:"services"`
+	// As rendered, for whoever runs them.
+	SpinApps []map[string]any `json:"spin_apps"`
+}
+
+const inventoryFile = "workloads.json"
+
+// writable refuses a folder that this program did not write.
+func writable(out string) error {
+	if out == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(out)
+	if errors.Is(err, fs.ErrNotExist) || err == nil && len(entries) == 0 {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("--out %s: %w", out, err)
+	}
+	var found inventory
+	text, err := os.ReadFile(filepath.Join(out, inventoryFile))
+	if err != nil || json.Unmarshal(text, &found) != nil || found.Comment != generated {
+		return fmt.Errorf("--out %s: something else is in it: name a folder that is new, empty, or was written by istio-compile", out)
+	}
+	return nil
+}
+
 // write makes the folder anew: it is complete and new, or as it was.
 func write(out string, cluster *cluster, compiled map[string]resources) error {
-	out = filepath.Clean(out)
+	out, err := filepath.Abs(out)
+	if err != nil {
+		return err
+	}
+	// What a link leads to is replaced, and not the link.
+	if real, err := filepath.EvalSymlinks(out); err == nil {
+		out = real
+	}
 	if err := os.MkdirAll(filepath.Dir(out), 0o755); err != nil {
 		return err
 	}
@@ -32,34 +72,38 @@ func write(out string, cluster *cluster, compiled map[string]resources) error {
 		return err
 	}
 	for name, of := range compiled {
-		folder := filepath.Join(made, filepath.FromSlash(name))
-		for file, resources := range map[string][]map[string]any{
-			"listeners.json": of.Listeners, "routes.json": of.Routes, "clusters.json": of.Clusters,
-			"endpoints.json": of.Endpoints, "extensions.json": of.Extensions,
-		} {
-			if resources == nil {
-				resources = []map[string]any{}
-			}
-			if err := writeJSON(filepath.Join(folder, file), document{generated, resources}); err != nil {
-				return err
-			}
+		if err := of.write(filepath.Join(made, filepath.FromSlash(name))); err != nil {
+			return err
 		}
 	}
-	list := struct {
-		Comment   string           `json:"//"`
-		Workloads []workload       `json:"workloads"`
-		SpinApps  []map[string]any `json:"spin_apps"`
-	}{generated, cluster.workloads, spinApps(cluster)}
-	if err := writeJSON(filepath.Join(made, "workloads.json"), list); err != nil {
+	list := inventory{generated, cluster.workloads, cluster.services(), cluster.spinApps()}
+	if err := writeJSON(filepath.Join(made, inventoryFile), list); err != nil {
 		return err
 	}
 	return replace(out, made)
 }
 
-// spinApps are the SpinApps as rendered, for whoever runs them.
-func spinApps(cluster *cluster) []map[string]any {
+func (r resources) write(folder string) error {
+	if err := os.MkdirAll(folder, 0o755); err != nil {
+		return err
+	}
+	for file, resources := range map[string][]map[string]any{
+		"listeners.json": r.Listeners, "routes.json": r.Routes, "clusters.json": r.Clusters,
+		"endpoints.json": r.Endpoints, "extensions.json": r.Extensions,
+	} {
+		if resources == nil {
+			resources = []map[string]any{}
+		}
+		if err := writeJSON(filepath.Join(folder, file), response{generated, resources}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *cluster) spinApps() []map[string]any {
 	found := []map[string]any{}
-	for _, of := range cluster.objects {
+	for _, of := range c.objects {
 		if of.GetKind() == "SpinApp" {
 			found = append(found, of.Object)
 		}
@@ -75,25 +119,17 @@ func writeJSON(path string, content any) error {
 	if err := encoder.Encode(content); err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-		return err
-	}
 	return os.WriteFile(path, text.Bytes(), 0o644)
 }
 
-// replace puts the folder made in the place of out. A folder that this program did not write is left alone.
+// replace puts the folder made in the place of out; what was there, if anything, is then where made was.
 func replace(out, made string) error {
-	old := made + "-old"
-	if entries, err := os.ReadDir(out); err == nil {
-		if _, err := os.Stat(filepath.Join(out, "workloads.json")); err != nil && len(entries) > 0 {
-			return fmt.Errorf("--out %s: there is something else in it (no workloads.json); name a folder that is new or was written by istio-compile", out)
-		}
-		if err := os.Rename(out, old); err != nil {
-			return err
-		}
+	err := os.Rename(made, out)
+	if err == nil {
+		return nil
 	}
-	if err := os.Rename(made, out); err != nil {
+	if _, there := os.Stat(out); there != nil {
 		return err
 	}
-	return os.RemoveAll(old)
+	return exchange(out, made)
 }

@@ -7,6 +7,7 @@
 //! - `reader.rs`: walks a TOML table, keeps the place of everything, and knows which keys nobody asked for.
 //! - `raw.rs`: the shape of the file, key by key. Read it to see what a manifest may contain.
 //! - `validate.rs`: from that shape to an [`App`]: templates filled in, names and routes checked, components selected.
+//! - `spin_app.rs`: what SpinKube's resource says of a release.
 //! - `route.rs`, `host.rs`, `template.rs`, `name.rs`: the small grammars.
 #![forbid(unsafe_code)]
 
@@ -17,6 +18,7 @@ mod name;
 mod raw;
 mod reader;
 mod route;
+mod spin_app;
 mod template;
 mod validate;
 
@@ -26,6 +28,7 @@ use std::path::Path;
 pub use app::{App, Component, Dependency, DependencySource, Route, RoutePath};
 pub use fault::{Errors, Fault, Place};
 pub use host::{AllowedHost, BadHost};
+pub use spin_app::{BadSpinApp, SpinApp};
 
 /// What a start may change about a manifest.
 #[derive(Debug, Clone, Default)]

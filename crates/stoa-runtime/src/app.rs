@@ -63,7 +63,7 @@ impl LoadedApp {
             router: Router::new(&app.routes),
             components,
             databases,
-            outbound: Client::new(options.outbound_proxy),
+            outbound: Client::new(options.outbound_proxy, options.hosts),
         }))
     }
 

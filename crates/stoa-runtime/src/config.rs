@@ -1,4 +1,5 @@
 //! What a host program may set: limits, folders, and where a guest's output goes.
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -67,6 +68,8 @@ pub struct AppOptions {
     /// Send every outbound `http` request that does not stay in this process here, its Host header kept. An `https`
     /// request is refused then, since it would pass the proxy by.
     pub outbound_proxy: Option<SocketAddr>,
+    /// Hosts that this machine's names do not know, `shop.example:80`, and where they are.
+    pub hosts: BTreeMap<String, SocketAddr>,
     /// A folder of its own for this app's databases.
     pub state_dir: Option<PathBuf>,
 }

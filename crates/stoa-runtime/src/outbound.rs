@@ -1,9 +1,10 @@
 //! Requests that leave this process: pooled connections, TLS where the URL says so, through a proxy where the app has one.
+use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -40,12 +41,16 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    pub(crate) fn new(proxy: Option<SocketAddr>) -> Self {
+    pub(crate) fn new(proxy: Option<SocketAddr>, hosts: BTreeMap<String, SocketAddr>) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
         Self {
-            connector: Connector { tcp, proxy },
+            connector: Connector {
+                tcp,
+                proxy,
+                hosts: Arc::new(hosts),
+            },
             plain: OnceLock::new(),
             tls: OnceLock::new(),
         }
@@ -140,11 +145,23 @@ fn absolute_path(uri: &mut Uri) {
     *uri = Uri::from_parts(parts).unwrap_or_default();
 }
 
-/// Opens TCP connections to the URL's host, or to the proxy.
+/// Opens TCP connections to the URL's host, or to where it is said to be, or to the proxy.
 #[derive(Clone)]
 struct Connector {
     tcp: HttpConnector,
     proxy: Option<SocketAddr>,
+    hosts: Arc<BTreeMap<String, SocketAddr>>,
+}
+
+impl Connector {
+    /// Where a request for `uri` goes that its host does not say.
+    fn elsewhere(&self, uri: &Uri) -> Option<SocketAddr> {
+        let host = || {
+            let port = uri.port_u16().unwrap_or(80);
+            self.hosts.get(&format!("{}:{port}", uri.host()?)).copied()
+        };
+        self.proxy.or_else(host)
+    }
 }
 
 impl Service<Uri> for Connector {
@@ -158,11 +175,11 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let limit = CONNECT_TIMEOUT.try_with(|limit| *limit).ok().flatten();
-        let to = match self.proxy {
-            Some(proxy) => Authority::try_from(proxy.to_string())
+        let to = match self.elsewhere(&uri) {
+            Some(address) => Authority::try_from(address.to_string())
                 .ok()
-                .and_then(|proxy| {
-                    let uri = Uri::builder().scheme(Scheme::HTTP).authority(proxy);
+                .and_then(|address| {
+                    let uri = Uri::builder().scheme(Scheme::HTTP).authority(address);
                     uri.path_and_query("/").build().ok()
                 }),
             None => Some(uri),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stoa_manifest::LoadOptions;
 use tempfile::TempDir;
 
@@ -39,6 +39,10 @@ pub struct ShopOptions {
     pub components: Vec<String>,
     /// What every answer is checked by, if at all.
     pub check: Option<Check>,
+    /// Whether it runs in a mesh of Envoys.
+    pub mesh: bool,
+    /// Configurations of filters that take the place of the manifests', by the filter's name; for a mesh.
+    pub filters: BTreeMap<String, Value>,
     /// More arguments of `stoa up`.
     pub arguments: Vec<String>,
     /// The program; `STOA_BIN` or the workspace's `target/native/stoa` unless set.
@@ -54,6 +58,8 @@ impl Default for ShopOptions {
             state_dir: None,
             components: Vec::new(),
             check: None,
+            mesh: false,
+            filters: BTreeMap::new(),
             arguments: Vec::new(),
             program: None,
         }
@@ -85,6 +91,22 @@ impl ShopOptions {
             manifest: workspace().join("spin.canary.toml"),
             ..self
         }
+    }
+
+    /// The whole shop in a mesh of Envoys, its answers held against the OpenAPI documents, without injected faults.
+    pub fn mesh() -> Self {
+        Self {
+            mesh: true,
+            ..Self::checked()
+        }
+        .filter("payment-fault", json!({"enabled": false}))
+    }
+
+    /// With another configuration of a filter than the manifests'.
+    #[must_use]
+    pub fn filter(mut self, name: &str, config: Value) -> Self {
+        self.filters.insert(name.to_owned(), config);
+        self
     }
 
     /// With a variable set.
@@ -173,6 +195,17 @@ impl Shop {
     /// Where its data is.
     pub fn state_dir(&self) -> &Path {
         &self.state_dir
+    }
+
+    /// What `run.json` says of itself.
+    #[track_caller]
+    pub fn run(&self) -> Value {
+        let path = self.state_dir.join("run.json");
+        let read = std::fs::read(&path).ok();
+        match read.and_then(|text| serde_json::from_slice(&text).ok()) {
+            Some(run) => run,
+            None => panic!("{} cannot be read", path.display()),
+        }
     }
 
     /// Everything it and its components printed, over all its starts.
@@ -330,6 +363,16 @@ fn launch(
     }
     if !options.timers {
         command.arg("--no-timers");
+    }
+    if !options.mesh {
+        command.arg("--no-mesh");
+    }
+    if !options.filters.is_empty() {
+        let path = state_dir.join("mesh/overrides.json");
+        let text = json!(options.filters).to_string();
+        let written = std::fs::create_dir_all(state_dir.join("mesh"))
+            .and_then(|()| std::fs::write(&path, text));
+        assert!(written.is_ok(), "{}: {written:?}", path.display());
     }
     for (name, value) in &options.variables {
         command.arg("--variable").arg(format!("{name}={value}"));

@@ -14,7 +14,8 @@ const ABOUT: &str = "Runs an application of WebAssembly components, as its spin.
 const EXAMPLES: &str = "\
 Examples:
   stoa up                                     run ./spin.toml on http://127.0.0.1:8080
-  stoa up --manifest spin.canary.toml --state-dir .stoa/canary --listen 127.0.0.1:8081
+  stoa up --no-mesh                           the same without Envoys
+  stoa up --no-mesh --manifest spin.canary.toml --state-dir .stoa/canary --listen 127.0.0.1:8081
   stoa up --variable payment_url=http://127.0.0.1:9000
   stoa check                                  what ./spin.toml says, or everything wrong with it
   stoa doctor                                 what this machine has and lacks
@@ -46,7 +47,7 @@ pub(crate) enum Command {
 }
 
 /// Which application.
-#[derive(Debug, Args)]
+#[derive(Debug, Clone, Args)]
 pub(crate) struct AppArgs {
     /// The application's manifest
     #[arg(short = 'f', long, value_name = "FILE", default_value = "spin.toml")]
@@ -95,6 +96,19 @@ pub(crate) struct UpArgs {
     /// Where every public route answers, for operators and tests
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     pub(crate) operator_listen: SocketAddr,
+
+    /// What istio-compile made of the manifests: then every workload runs behind an Envoy of its own, in a mesh with mutual TLS
+    /// [default: istio/compiled beside the manifest, if it is there]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["components", "no_mesh"])]
+    pub(crate) mesh: Option<PathBuf>,
+
+    /// Run the components of the one manifest in this process, without Envoys
+    #[arg(long)]
+    pub(crate) no_mesh: bool,
+
+    /// How long the mesh's certificates are valid; they are renewed after half of that
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    pub(crate) certificate_lifetime: Duration,
 
     /// Leave the OpenAPI document's timers off
     #[arg(long)]

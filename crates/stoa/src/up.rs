@@ -2,7 +2,10 @@
 //!
 //! - `state.rs`: the state folder, which one process holds at a time, and `run.json`.
 //! - `timers.rs`: the calls that an OpenAPI document wants made from time to time.
+//! - `mesh.rs`: the same behind Envoys, a workload each; `operator.rs`: how an operator calls what is in a mesh.
 
+mod mesh;
+mod operator;
 mod state;
 mod timers;
 
@@ -28,6 +31,7 @@ use crate::cli::UpArgs;
 use crate::exit::{Code, Failure};
 use crate::log;
 use state::{Run, StateDir};
+use timers::Target;
 
 /// How long requests at work may take to finish once the program is told to stop.
 const GRACE: Duration = Duration::from_secs(10);
@@ -37,6 +41,9 @@ pub(crate) fn run(arguments: &UpArgs) -> Result<(), Failure> {
     log::start(arguments.log, &arguments.log_level)?;
     let app = check::load(&arguments.app)?;
     built(&app)?;
+    if let Some(compiled) = mesh::compiled(arguments) {
+        return mesh::run(arguments, &compiled);
+    }
     let state = StateDir::hold(&arguments.state_dir)?;
     // Before anything is compiled: a taken port is known at once, and who connects early waits instead of failing.
     let gateway = bind(arguments.listen, "--listen")?;
@@ -87,13 +94,14 @@ impl Started<'_> {
             gateway: url(&self.gateway)?,
             operator: url(&self.operator)?,
             manifest: self.arguments.app.manifest.clone(),
+            mesh: Vec::new(),
         };
         let (stop, stopping) = watch::channel(());
         let wanted = api
             .iter()
             .filter(|_| !self.arguments.no_timers)
             .flat_map(|api| api.timers.iter().cloned());
-        let timers = timers::start(wanted, &self.app, &app, &stopping);
+        let timers = timers::start(wanted, &[&self.app], &Target::App(Arc::clone(&app)), &stopping);
         let exposed = api
             .clone()
             .map(|api| -> Filter { Arc::new(move |method, path| api.exposes(method, path)) });
@@ -220,26 +228,37 @@ fn load(app: &App, config: RuntimeConfig) -> Result<Arc<LoadedApp>, Failure> {
     say(&format!(
         "stoa: loading {count} components; what is new is compiled, which takes a while the first time"
     ));
-    let runtime = Runtime::new(config).map_err(|error| {
+    let loaded = load_with(&runtime(config)?, app, AppOptions::default())?;
+    say(&format!(
+        "stoa: loaded in {:.1} s",
+        begin.elapsed().as_secs_f32()
+    ));
+    Ok(loaded)
+}
+
+fn runtime(config: RuntimeConfig) -> Result<Runtime, Failure> {
+    Runtime::new(config).map_err(|error| {
         let code = match &error {
             StartError::Cache { .. } => Code::CannotCreate,
             StartError::Engine(_) | StartError::Thread(_) => Code::Unavailable,
         };
         Failure::new(code, error.to_string())
-    })?;
-    let loaded = runtime.load(app, AppOptions::default()).map_err(|error| {
+    })
+}
+
+fn load_with(
+    runtime: &Runtime,
+    app: &App,
+    options: AppOptions,
+) -> Result<Arc<LoadedApp>, Failure> {
+    runtime.load(app, options).map_err(|error| {
         let code = match &error {
             LoadError::Unreadable { .. } => Code::NoInput,
             LoadError::Database { .. } => Code::Io,
             _ => Code::Data,
         };
         Failure::new(code, error.to_string())
-    })?;
-    say(&format!(
-        "stoa: loaded in {:.1} s",
-        begin.elapsed().as_secs_f32()
-    ));
-    Ok(loaded)
+    })
 }
 
 /// Tells how the start goes on, beside the log; nobody depends on it.

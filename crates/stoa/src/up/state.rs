@@ -2,6 +2,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -19,6 +20,27 @@ pub(crate) struct Run {
     pub(crate) operator: String,
     /// The manifest it was started with.
     pub(crate) manifest: PathBuf,
+    /// The workloads of the mesh; none without one.
+    #[serde(default)]
+    pub(crate) mesh: Vec<RunWorkload>,
+}
+
+/// A workload of a running mesh.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct RunWorkload {
+    /// `shop/cart-v1-0`.
+    pub(crate) name: String,
+    /// `sidecar`, `gateway`, or none.
+    pub(crate) proxy: Option<String>,
+    /// Its identity.
+    pub(crate) identity: String,
+    /// The address that a cluster would give it, and the one it has here.
+    pub(crate) cluster_ip: Ipv4Addr,
+    pub(crate) ip: Ipv4Addr,
+    /// The administration of its Envoy.
+    pub(crate) admin: Option<SocketAddr>,
+    /// Where its component listens, behind the Envoy.
+    pub(crate) app: Option<SocketAddr>,
 }
 
 /// The state folder, held by this process until dropped.

@@ -1,4 +1,4 @@
-//! Timers: operations called in this process, each at its own pace.
+//! Timers: operations called each at its own pace, in this process or through the mesh.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,8 +10,18 @@ use stoa_runtime::LoadedApp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::operator::Operator;
 use super::stopped;
 use crate::api::Timer;
+
+/// What answers the calls.
+#[derive(Clone)]
+pub(crate) enum Target {
+    /// The application, in this process.
+    App(Arc<LoadedApp>),
+    /// The workloads of a mesh, called as an operator calls them.
+    Mesh(Arc<Operator>),
+}
 
 /// The running timers.
 pub(crate) struct Timers(JoinSet<()>);
@@ -20,12 +30,14 @@ pub(crate) struct Timers(JoinSet<()>);
 /// a part of the application runs alone. They end when `stopping` is closed, after the call at work.
 pub(crate) fn start(
     timers: impl Iterator<Item = Timer>,
-    app: &App,
-    loaded: &Arc<LoadedApp>,
+    apps: &[&App],
+    target: &Target,
     stopping: &watch::Receiver<()>,
 ) -> Timers {
     let mut tasks = JoinSet::new();
-    let (timers, idle): (Vec<_>, Vec<_>) = timers.partition(|timer| is_answered(&timer.path, app));
+    let (timers, idle): (Vec<_>, Vec<_>) = timers.partition(|timer| {
+        apps.iter().any(|app| is_answered(&timer.path, app))
+    });
     if !idle.is_empty() {
         let idle: Vec<_> = idle.iter().map(|timer| timer.operation.as_str()).collect();
         tracing::info!(
@@ -34,8 +46,8 @@ pub(crate) fn start(
         );
     }
     for timer in timers {
-        tracing::debug!(operation = timer.operation, every = ?timer.period, app = app.name, "timer");
-        tasks.spawn(run(timer, Arc::clone(loaded), stopping.clone()));
+        tracing::debug!(operation = timer.operation, every = ?timer.period, "timer");
+        tasks.spawn(run(timer, target.clone(), stopping.clone()));
     }
     Timers(tasks)
 }
@@ -51,7 +63,7 @@ impl Timers {
 }
 
 /// Calls, waits, calls again: a call that takes longer than the period delays the next, so no two ever overlap.
-async fn run(timer: Timer, app: Arc<LoadedApp>, stopping: watch::Receiver<()>) {
+async fn run(timer: Timer, target: Target, stopping: watch::Receiver<()>) {
     let mut stop = std::pin::pin!(stopped(stopping));
     // Timers of one period would otherwise all strike at once, for ever.
     let mut wait = jitter(timer.period);
@@ -60,12 +72,12 @@ async fn run(timer: Timer, app: Arc<LoadedApp>, stopping: watch::Receiver<()>) {
             () = &mut stop => return,
             () = tokio::time::sleep(wait) => {}
         }
-        call(&timer, &app).await;
+        call(&timer, &target).await;
         wait = timer.period;
     }
 }
 
-async fn call(timer: &Timer, app: &Arc<LoadedApp>) {
+async fn call(timer: &Timer, target: &Target) {
     let request = Request::builder()
         .method(timer.method.clone())
         .uri(timer.path.as_str())
@@ -78,7 +90,10 @@ async fn call(timer: &Timer, app: &Arc<LoadedApp>) {
             return;
         }
     };
-    let response = app.handle(request).await;
+    let response = match target {
+        Target::App(app) => app.handle(request).await,
+        Target::Mesh(operator) => operator.call(request).await,
+    };
     let status = response.status();
     // To its end: the guest may still be writing it.
     let read = response.into_body().collect().await;
@@ -102,7 +117,8 @@ fn is_answered(path: &str, app: &App) -> bool {
     })
 }
 
-fn takes(route: &str, path: &str) -> bool {
+/// Whether a route takes a path.
+pub(crate) fn takes(route: &str, path: &str) -> bool {
     let segments = |text| str::split(text, '/').filter(|segment| !segment.is_empty());
     let mut rest = segments(path);
     for expected in segments(route) {

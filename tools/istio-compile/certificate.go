@@ -7,24 +7,13 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/pem"
-	"fmt"
+	"errors"
 	"math/big"
 	"time"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/runtime"
-
-	"istio.io/istio/pkg/kube"
 )
-
-// Every object is as old as this.
-var epoch = metav1.NewTime(time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC))
-
-func decode(text []byte) (runtime.Object, error) {
-	read, _, err := kube.IstioCodec.UniversalDeserializer().Decode(text, nil, nil)
-	return read, err
-}
 
 // secretOf is the Secret that cert-manager makes of a Certificate, with a certificate that nobody ever sees: it is there to
 // be found and read, and is written nowhere.
@@ -39,7 +28,7 @@ func secretOf(from object) (*corev1.Secret, error) {
 		return nil, err
 	}
 	if asked.Spec.SecretName == "" {
-		return nil, fmt.Errorf("spec.secretName is missing")
+		return nil, errors.New("spec.secretName is missing")
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -59,7 +48,7 @@ func secretOf(from object) (*corev1.Secret, error) {
 	}
 	return &corev1.Secret{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{Name: asked.Spec.SecretName, Namespace: from.GetNamespace()},
+		ObjectMeta: metav1.ObjectMeta{Name: asked.Spec.SecretName, Namespace: namespaceOf(from)},
 		Type:       corev1.SecretTypeTLS,
 		Data: map[string][]byte{
 			corev1.TLSCertKey:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}),

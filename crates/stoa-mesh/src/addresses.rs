@@ -1,0 +1,134 @@
+//! Addresses on this machine: all of 127.0.0.0/8 is loopback, so every Pod gets an address of its own there, and two meshes at
+//! once a network each.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
+
+use crate::compiled::{Compiled, Proxy};
+
+/// Ports below 1024 need root. Added to one, this makes it a port for everybody: 80 is 10080.
+const PRIVILEGED: u16 = 10_000;
+/// Where a sidecar takes what its workload sends to port 80: 127.0.0.1 in a Pod's own network is no address of its own here.
+const EGRESS: u16 = 11_000;
+/// The workload's own listener: behind the sidecar's inbound port 80 it is port 80 in a Pod.
+const APP: u16 = 12_000;
+/// As on a cluster.
+const ADMIN: u16 = 15_000;
+/// How many networks are tried.
+const ATTEMPTS: usize = 64;
+
+/// Which address on this machine takes the place of which.
+#[derive(Debug, Clone)]
+pub struct Addresses {
+    pods: BTreeMap<Ipv4Addr, Pod>,
+}
+
+/// A Pod's addresses on this machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pod {
+    /// Its own.
+    pub ip: Ipv4Addr,
+    proxy: Proxy,
+}
+
+/// No network of 127.0.0.0/8 has all the ports free.
+#[derive(Debug, thiserror::Error)]
+#[error("no loopback network has its ports free; the last one that was tried: {address}: {error}")]
+pub struct NoAddresses {
+    address: SocketAddr,
+    error: std::io::Error,
+}
+
+impl Pod {
+    /// What takes the place of a port of the Pod.
+    pub fn port(&self, port: u16) -> SocketAddr {
+        self.at(if port < 1024 { port + PRIVILEGED } else { port })
+    }
+
+    /// Where the workload listens for its sidecar; in the Pod it is 127.0.0.1 and this port.
+    pub fn app(&self, port: u16) -> SocketAddr {
+        self.at(port.wrapping_add(APP))
+    }
+
+    /// Where the sidecar listens for its workload; in the Pod it is 127.0.0.1 and this port.
+    pub fn egress(&self, port: u16) -> SocketAddr {
+        self.at(port.wrapping_add(EGRESS))
+    }
+
+    /// The administration of its Envoy.
+    pub fn admin(&self) -> SocketAddr {
+        self.at(ADMIN)
+    }
+
+    fn at(&self, port: u16) -> SocketAddr {
+        SocketAddrV4::new(self.ip, port).into()
+    }
+}
+
+impl Addresses {
+    /// An address for every workload, in a network where nobody listens on what is needed.
+    ///
+    /// # Errors
+    /// If there is none.
+    pub fn choose(compiled: &Compiled) -> Result<Self, NoAddresses> {
+        let mut attempt = 0;
+        loop {
+            // 127.0 is everybody's.
+            let network = [fastrand::u8(1..=254), fastrand::u8(0..=254)];
+            let chosen = Self::within(network, compiled);
+            match chosen.taken() {
+                None => return Ok(chosen),
+                Some((address, error)) if attempt == ATTEMPTS => {
+                    return Err(NoAddresses { address, error });
+                }
+                Some(_) => attempt += 1,
+            }
+        }
+    }
+
+    fn within([second, third]: [u8; 2], compiled: &Compiled) -> Self {
+        let hosts = (1..=254).cycle();
+        let pods = compiled.workloads.iter().zip(hosts).enumerate();
+        let pods = pods.map(|(index, (workload, host))| {
+            // More than 254 Pods go on in the next network.
+            let third = third.wrapping_add(u8::try_from(index / 254).unwrap_or(0));
+            let pod = Pod {
+                ip: Ipv4Addr::new(127, second, third, host),
+                proxy: workload.proxy,
+            };
+            (workload.ip, pod)
+        });
+        Self {
+            pods: pods.collect(),
+        }
+    }
+
+    /// The first address on which somebody listens.
+    fn taken(&self) -> Option<(SocketAddr, std::io::Error)> {
+        let needed = self.pods.values().flat_map(|pod| {
+            let own: &[SocketAddr] = match pod.proxy {
+                Proxy::None => &[pod.app(80)],
+                Proxy::Gateway => &[pod.port(8080), pod.port(8443), pod.admin()],
+                Proxy::Sidecar => &[pod.app(80), pod.egress(80), pod.port(80), pod.admin()],
+            };
+            own.to_vec()
+        });
+        needed
+            .into_iter()
+            .find_map(|address| TcpListener::bind(address).err().map(|e| (address, e)))
+    }
+
+    /// The Pod that has this address on the cluster.
+    pub fn pod(&self, ip: Ipv4Addr) -> Option<&Pod> {
+        self.pods.get(&ip)
+    }
+
+    /// Where a connection to this Pod and port goes.
+    pub fn endpoint(&self, ip: Ipv4Addr, port: u16) -> Option<SocketAddr> {
+        let pod = self.pod(ip)?;
+        Some(match pod.proxy {
+            Proxy::None => pod.app(port),
+            _ => pod.port(port),
+        })
+    }
+}

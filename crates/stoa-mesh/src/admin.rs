@@ -1,0 +1,133 @@
+//! What an Envoy can be asked: its administration interface.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request};
+use http_body_util::{BodyExt as _, Empty};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use serde_json::Value;
+
+/// It answers from memory.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// The administration of one Envoy.
+#[derive(Debug, Clone)]
+pub struct Admin {
+    address: SocketAddr,
+    client: Client<HttpConnector, Empty<Bytes>>,
+}
+
+/// Why it did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum AdminError {
+    /// Nobody is there, or it takes too long.
+    #[error("Envoy's administration at {address} does not answer: {reason}")]
+    Silent {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        reason: String,
+    },
+    /// It answered with an error.
+    #[error("Envoy's administration at {address}: {path}: {status}: {text}")]
+    Refused {
+        /// Where.
+        address: SocketAddr,
+        /// What was asked.
+        path: String,
+        /// The answer's status.
+        status: http::StatusCode,
+        /// The answer.
+        text: String,
+    },
+}
+
+impl Admin {
+    /// The administration at this address.
+    pub fn new(address: SocketAddr) -> Self {
+        let client = Client::builder(TokioExecutor::new()).build_http();
+        Self { address, client }
+    }
+
+    /// Where it is.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Asks for `/stats?format=json` and the like.
+    ///
+    /// # Errors
+    /// If it does not answer with 200.
+    pub async fn get(&self, path: &str) -> Result<String, AdminError> {
+        self.ask(Method::GET, path).await
+    }
+
+    /// Tells it to do something, as `/drain_listeners`.
+    ///
+    /// # Errors
+    /// If it does not answer with 200.
+    pub async fn post(&self, path: &str) -> Result<String, AdminError> {
+        self.ask(Method::POST, path).await
+    }
+
+    /// As [`Admin::get`], read as JSON.
+    ///
+    /// # Errors
+    /// If it does not answer with 200 and JSON.
+    pub async fn json(&self, path: &str) -> Result<Value, AdminError> {
+        let text = self.get(path).await?;
+        serde_json::from_str(&text).map_err(|error| self.silent(&error))
+    }
+
+    /// Whether it has all its configuration and listens.
+    pub async fn is_ready(&self) -> bool {
+        self.get("/ready").await.is_ok()
+    }
+
+    async fn ask(&self, method: Method, path: &str) -> Result<String, AdminError> {
+        let uri = format!("http://{}{path}", self.address);
+        let request = Request::builder()
+            .method(method)
+            .uri(uri)
+            .body(Empty::new())
+            .map_err(|error| self.silent(&error))?;
+        let answer = async {
+            let response = self.client.request(request).await;
+            let response = response.map_err(|error| self.silent(&error))?;
+            let status = response.status();
+            let body = response.into_body().collect().await;
+            let body = body.map_err(|error| self.silent(&error))?.to_bytes();
+            let text = String::from_utf8_lossy(&body).into_owned();
+            if status.is_success() {
+                return Ok(text);
+            }
+            Err(AdminError::Refused {
+                address: self.address,
+                path: path.to_owned(),
+                status,
+                text: text.trim().to_owned(),
+            })
+        };
+        match tokio::time::timeout(PATIENCE, answer).await {
+            Ok(answer) => answer,
+            Err(late) => Err(self.silent(&late)),
+        }
+    }
+
+    fn silent(&self, error: &dyn std::error::Error) -> AdminError {
+        let mut reason = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            reason = format!("{reason}: {cause}");
+            source = cause.source();
+        }
+        AdminError::Silent {
+            address: self.address,
+            reason,
+        }
+    }
+}

@@ -1,0 +1,25 @@
+//! A mesh of real Envoys on one machine: a gateway and a sidecar for every workload, with the configuration that Istio itself
+//! makes of its manifests (`tools/istio-compile`), and nothing changed but what a cluster does otherwise.
+//!
+//! Read in this order:
+//! - `compiled.rs`: what was compiled: the workloads, and a folder of resources for each proxy.
+//! - `addresses.rs`: the loopback addresses that take the place of Pods'.
+//! - `local.rs`: every change to what Istio made, all in one place.
+//! - `authority.rs`: who signs the certificates; `files.rs`: what lies where an Envoy looks.
+//! - `envoy.rs`: one process, kept alive; `admin.rs`: what it can be asked.
+//! - `mesh.rs`: all of them: started, watched, given new certificates and configuration, stopped.
+
+mod addresses;
+pub mod admin;
+mod authority;
+mod compiled;
+mod envoy;
+mod files;
+mod local;
+mod mesh;
+
+pub use addresses::{Addresses, NoAddresses, Pod};
+pub use compiled::{Compiled, CompiledError, Endpoint, Proxy, Service, ServicePort, Workload};
+pub use envoy::{NoEnvoy, find_envoy};
+pub use local::Overrides;
+pub use mesh::{Mesh, MeshError, MeshOptions, OnAccess};

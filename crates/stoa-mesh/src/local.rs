@@ -1,0 +1,271 @@
+//! Every change to what Istio made: only what a cluster does otherwise.
+//!
+//! 1. Addresses: a Pod's address and port become those of this machine (`addresses.rs`); the gateway's port becomes the one that
+//!    was asked for. Connections to a Pod leave from the caller's own address, as they do where every Pod has one.
+//! 2. `ads` and the certificate service of istio-agent become files, which Envoy watches.
+//! 3. The image of a filter becomes the path of its .wasm, as istio-agent does after it has fetched one.
+//!
+//! A filter's configuration is what the manifests say unless it was set on this machine ([`Overrides`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::addresses::{Addresses, Pod};
+use crate::compiled::{Proxy, Resources, Workload};
+
+/// Configurations of filters that were set on this machine, by the filter's name (`payment-fault`).
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Overrides(pub BTreeMap<String, Value>);
+
+/// What one proxy's resources are changed by.
+pub(crate) struct Local<'a> {
+    pub(crate) workload: &'a Workload,
+    pub(crate) pod: Pod,
+    pub(crate) addresses: &'a Addresses,
+    /// What a gateway listens on, by the port of its Pod.
+    pub(crate) gateway: &'a BTreeMap<u16, SocketAddr>,
+    /// Where the files of this proxy are.
+    pub(crate) folder: &'a Path,
+    /// Where the filters' .wasm are.
+    pub(crate) filters: &'a Path,
+    pub(crate) overrides: &'a Overrides,
+    /// The names of the certificates that were asked for.
+    pub(crate) secrets: BTreeSet<String>,
+}
+
+impl Local<'_> {
+    /// The files of this proxy: a path below its folder, and the resources in it.
+    pub(crate) fn files(&mut self, resources: Resources) -> BTreeMap<PathBuf, Vec<Value>> {
+        let mut files = BTreeMap::new();
+        let listeners = resources.listeners.into_iter().map(|mut listener| {
+            self.listener(&mut listener);
+            self.sources(&mut listener);
+            listener
+        });
+        files.insert(PathBuf::from("lds/listeners.json"), listeners.collect());
+        let clusters = resources.clusters.into_iter().map(|mut cluster| {
+            self.cluster(&mut cluster);
+            self.sources(&mut cluster);
+            cluster
+        });
+        files.insert(PathBuf::from("cds/clusters.json"), clusters.collect());
+        for mut endpoints in resources.endpoints {
+            each_address(&mut endpoints, &mut |ip, port| {
+                self.addresses.endpoint(ip, port)
+            });
+            files.insert(file("eds", name(&endpoints)), vec![endpoints]);
+        }
+        for routes in resources.routes {
+            files.insert(file("rds", name(&routes)), vec![routes]);
+        }
+        for mut extension in resources.extensions {
+            let path = file("ecds", name(&extension));
+            self.extension(&mut extension);
+            self.sources(&mut extension);
+            files.insert(path, vec![extension]);
+        }
+        files
+    }
+
+    fn listener(&self, listener: &mut Value) {
+        let Some(address) = listener.pointer_mut("/address/socket_address") else {
+            return;
+        };
+        let Some((ip, port)) = read(address) else {
+            return;
+        };
+        let here = match self.workload.proxy {
+            Proxy::Gateway => self.gateway.get(&port).copied(),
+            _ if ip.is_loopback() => Some(self.pod.egress(port)),
+            _ => Some(self.pod.port(port)),
+        };
+        let Some(here) = here else { return };
+        write(address, here);
+        for part in ["filter_chains", "listener_filters"] {
+            if let Some(part) = listener.get_mut(part) {
+                each_port(part, port, here.port());
+            }
+        }
+    }
+
+    fn cluster(&self, cluster: &mut Value) {
+        if cluster.get("type") == Some(&json!("EDS")) {
+            let source = json!({"source_address": {"address": self.pod.ip.to_string(), "port_value": 0}});
+            insert(cluster, "upstream_bind_config", source);
+        }
+        let inbound = name(cluster).starts_with("inbound|");
+        if let Some(assignment) = cluster.get_mut("load_assignment") {
+            each_address(assignment, &mut |ip, port| match ip.is_loopback() {
+                true => inbound.then(|| self.pod.app(port)),
+                false => self.addresses.endpoint(ip, port),
+            });
+        }
+    }
+
+    fn extension(&self, extension: &mut Value) {
+        let Some(config) = extension.pointer_mut("/typed_config/config") else {
+            return;
+        };
+        // `shop.payment-fault~istio-translated-wasmplugin`
+        let plugin = config
+            .get("name")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let plugin = plugin.split('~').next().unwrap_or_default();
+        let plugin = plugin.split_once('.').map_or(plugin, |(_, name)| name);
+        let own = self.overrides.0.get(plugin).map(Value::to_string);
+        if let Some(own) = own
+            && let Some(value) = config.pointer_mut("/configuration/value")
+        {
+            *value = own.into();
+        }
+        if let Some(code) = config.pointer_mut("/vm_config/code")
+            && let Some(url) = code.pointer("/remote/http_uri/uri").and_then(Value::as_str)
+        {
+            let path = self.filters.join(module(url));
+            *code = json!({"local": {"filename": path}});
+        }
+    }
+
+    /// Replaces what says where a resource comes from.
+    fn sources(&mut self, value: &mut Value) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(|item| self.sources(item)),
+            Value::Object(fields) => {
+                self.source(fields);
+                fields.values_mut().for_each(|field| self.sources(field));
+            }
+            _ => {}
+        }
+    }
+
+    fn source(&mut self, fields: &mut Map<String, Value>) {
+        if fields.contains_key("sds_config") {
+            let secret = text(fields, "name").unwrap_or_default();
+            let path = self.path("sds", &secret);
+            self.secrets.insert(secret);
+            fields.insert("sds_config".to_owned(), path);
+        }
+        if fields.contains_key("config_discovery") {
+            let path = self.path("ecds", &text(fields, "name").unwrap_or_default());
+            if let Some(Value::Object(discovery)) = fields.get_mut("config_discovery") {
+                discovery.insert("config_source".to_owned(), path);
+            }
+        }
+        if let Some(routes) = text(fields, "route_config_name")
+            && fields.contains_key("config_source")
+        {
+            fields.insert("config_source".to_owned(), self.path("rds", &routes));
+        }
+        if fields.contains_key("eds_cluster_config") {
+            let cluster = text(fields, "name").unwrap_or_default();
+            let service = fields
+                .get("eds_cluster_config")
+                .and_then(|c| c.get("service_name")?.as_str());
+            let path = self.path("eds", service.unwrap_or(&cluster));
+            if let Some(Value::Object(eds)) = fields.get_mut("eds_cluster_config") {
+                eds.insert("eds_config".to_owned(), path);
+            }
+        }
+    }
+
+    fn path(&self, kind: &str, name: &str) -> Value {
+        let path = self.folder.join(file(kind, name));
+        json!({"path_config_source": {"path": path}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"})
+    }
+}
+
+fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
+    Some(fields.get(name)?.as_str()?.to_owned())
+}
+
+/// The name of a resource.
+fn name(of: &Value) -> &str {
+    let name = of.get("name").or_else(|| of.get("cluster_name"));
+    name.and_then(Value::as_str).unwrap_or_default()
+}
+
+/// A folder for each kind: Envoy looks at all files of a folder in which one is renamed.
+pub(crate) fn file(kind: &str, name: &str) -> PathBuf {
+    let mut safe = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => safe.push(byte.into()),
+            _ => safe.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    Path::new(kind).join(format!("{safe}.json"))
+}
+
+/// `oci://registry.example.com/stoa/payment-fault:0.1.0` is `payment_fault.wasm`.
+fn module(url: &str) -> String {
+    let last = url.rsplit('/').next().unwrap_or(url);
+    let name = last.split(['@', ':']).next().unwrap_or(last);
+    format!("{}.wasm", name.replace('-', "_"))
+}
+
+fn read(address: &Value) -> Option<(Ipv4Addr, u16)> {
+    let ip = address.get("address")?.as_str()?.parse().ok()?;
+    Some((
+        ip,
+        u16::try_from(address.get("port_value")?.as_u64()?).ok()?,
+    ))
+}
+
+fn write(address: &mut Value, here: SocketAddr) {
+    insert(address, "address", here.ip().to_string().into());
+    insert(address, "port_value", here.port().into());
+}
+
+fn insert(into: &mut Value, key: &str, value: Value) {
+    if let Value::Object(fields) = into {
+        fields.insert(key.to_owned(), value);
+    }
+}
+
+/// Replaces the port in everything that a connection's destination is matched by.
+fn each_port(value: &mut Value, port: u16, here: u16) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| each_port(item, port, here)),
+        Value::Object(fields) => {
+            if fields.get("destination_port") == Some(&port.into()) {
+                fields.insert("destination_port".to_owned(), here.into());
+            }
+            let range = fields.get_mut("destination_port_range");
+            if let Some(range) = range.filter(|range| range.get("start") == Some(&port.into())) {
+                *range = json!({"start": here, "end": u32::from(here) + 1});
+            }
+            fields
+                .values_mut()
+                .for_each(|field| each_port(field, port, here));
+        }
+        _ => {}
+    }
+}
+
+/// Replaces every socket address for which there is another.
+fn each_address(
+    value: &mut Value,
+    other: &mut impl FnMut(Ipv4Addr, u16) -> Option<SocketAddr>,
+) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(|item| each_address(item, other)),
+        Value::Object(fields) => {
+            if let Some(address) = fields.get_mut("socket_address")
+                && let Some((ip, port)) = read(address)
+                && let Some(here) = other(ip, port)
+            {
+                write(address, here);
+            }
+            fields
+                .values_mut()
+                .for_each(|field| each_address(field, other));
+        }
+        _ => {}
+    }
+}

@@ -1,0 +1,228 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"sigs.k8s.io/kustomize/api/konfig"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/yaml"
+)
+
+// place is a line of a file; it is what a fault names.
+type place struct {
+	file string
+	line int
+}
+
+func (p place) String() string {
+	if p.line == 0 {
+		return p.file
+	}
+	return fmt.Sprintf("%s:%d", p.file, p.line)
+}
+
+// document is one of a file's YAML documents.
+type document struct {
+	line                  int
+	kind, name, namespace string
+}
+
+// sources are the files that manifests come from. They are read here first, because kustomize names neither the line of a fault nor,
+// for some, the file.
+type sources struct {
+	// The folder that does not last.
+	overlay string
+	files   map[string][]document
+	wrong   faults
+}
+
+func (s *sources) standardInput() string { return filepath.Join(s.overlay, "stdin.yaml") }
+
+// read reads a file of manifests, or a folder's kustomization and all that it names. What is not there is left to kustomize:
+// it may be an address.
+func (s *sources) read(path string) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		s.kustomization(path)
+	} else if err == nil {
+		s.manifests(path)
+	}
+}
+
+func (s *sources) kustomization(folder string) {
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		path := filepath.Join(folder, name)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+		if !s.add(path, text) {
+			return
+		}
+		var read types.Kustomization
+		if err := read.Unmarshal(text); err != nil {
+			s.wrong.say(place{shown(path), 0}, "%v", err)
+			return
+		}
+		read.FixKustomization()
+		for _, inner := range append(read.Resources, read.Components...) {
+			s.read(filepath.Join(folder, inner))
+		}
+		for i, patch := range read.Patches {
+			if patch.Path != "" {
+				path := filepath.Join(folder, patch.Path)
+				if text, err := os.ReadFile(path); err == nil {
+					s.add(path, text)
+				}
+			} else if _, err := documents([]byte(patch.Patch)); err != nil {
+				s.wrong.say(place{shown(path), 0}, "patch %d, line %d of it: %s", i+1, err.line, err.text)
+			}
+		}
+		return
+	}
+	s.wrong.say(place{shown(folder), 0}, "there is no kustomization.yaml in it")
+}
+
+func (s *sources) manifests(path string) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		s.wrong.say(place{s.shown(path), 0}, "%v", err)
+		return
+	}
+	if !s.add(path, text) {
+		return
+	}
+	for _, one := range s.files[path] {
+		if one.kind == "" {
+			s.wrong.say(place{s.shown(path), one.line}, "no manifest: kind is missing")
+		} else if one.name == "" && !strings.HasSuffix(one.kind, "List") {
+			s.wrong.say(place{s.shown(path), one.line}, "%s: metadata.name is missing", one.kind)
+		}
+	}
+}
+
+func (s *sources) add(path string, text []byte) bool {
+	found, err := documents(text)
+	if err != nil {
+		s.wrong.say(place{s.shown(path), err.line}, "%s", err.text)
+		return false
+	}
+	s.files[path] = found
+	return true
+}
+
+type syntaxError struct {
+	line int
+	text string
+}
+
+var lineOfError = regexp.MustCompile(`line (\d+): (.*)`)
+
+// documents reads a file's YAML documents, empty ones left out.
+func documents(text []byte) ([]document, *syntaxError) {
+	decoder := yaml.NewDecoder(bytes.NewReader(text))
+	var found []document
+	for {
+		var node yaml.Node
+		var head struct {
+			Kind     string
+			Metadata struct{ Name, Namespace string }
+		}
+		err := decoder.Decode(&node)
+		if errors.Is(err, io.EOF) {
+			return found, nil
+		}
+		if err == nil {
+			// Only this finds a key that is there twice.
+			var all any
+			err = node.Decode(&all)
+		}
+		if err != nil {
+			if parts := lineOfError.FindStringSubmatch(err.Error()); parts != nil {
+				line, _ := strconv.Atoi(parts[1])
+				return nil, &syntaxError{line, parts[2]}
+			}
+			return nil, &syntaxError{0, err.Error()}
+		}
+		if len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
+			continue
+		}
+		// What is no manifest has no kind, and that is told with its place.
+		_ = node.Decode(&head)
+		found = append(found, document{node.Content[0].Line, head.Kind, head.Metadata.Name, head.Metadata.Namespace})
+	}
+}
+
+// Where kustomize says which file a manifest is from.
+const origin = "config.kubernetes.io/origin"
+
+// placeOf takes kustomize's note of the origin away, and finds the line on which the manifest begins.
+func (s *sources) placeOf(read *unstructured.Unstructured) place {
+	annotations := read.GetAnnotations()
+	var noted struct {
+		Path         string `yaml:"path"`
+		ConfiguredIn string `yaml:"configuredIn"`
+	}
+	// Without one, the place is the folder that was asked for, and no line.
+	_ = yaml.Unmarshal([]byte(annotations[origin]), &noted)
+	delete(annotations, origin)
+	read.SetAnnotations(annotations)
+	if noted.Path == "" {
+		noted.Path = noted.ConfiguredIn
+	}
+	path := filepath.Join(s.overlay, noted.Path)
+	return place{s.shown(path), lineOf(s.files[path], read)}
+}
+
+// lineOf is the line of this manifest; of the only one of its kind where a kustomization gave it another name; 0 where there is none.
+func lineOf(among []document, read *unstructured.Unstructured) int {
+	kinds, names, line := 0, 0, 0
+	for _, one := range among {
+		if one.kind != read.GetKind() {
+			continue
+		}
+		if kinds++; one.name != read.GetName() {
+			if kinds == 1 {
+				line = one.line
+			}
+			continue
+		}
+		if one.namespace == read.GetNamespace() {
+			return one.line
+		}
+		if names++; names == 1 {
+			line = one.line
+		}
+	}
+	if names == 0 && kinds != 1 {
+		return 0
+	}
+	return line
+}
+
+// shown is a path as a user would write it.
+func (s *sources) shown(path string) string {
+	if path == s.standardInput() {
+		return "(standard input)"
+	}
+	return shown(path)
+}
+
+func shown(path string) string {
+	if here, err := os.Getwd(); err == nil {
+		if here, err = filepath.EvalSymlinks(here); err == nil {
+			if short, err := filepath.Rel(here, path); err == nil && len(short) < len(path) {
+				return short
+			}
+		}
+	}
+	return path
+}
