@@ -1,13 +1,13 @@
 # Everything one does with stoa. `make` alone lists it; what takes more than a line is in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm build release mesh up test soak check bench clean
+.PHONY: help setup wasm build release mesh scenario up test soak check bench clean
 
 # What `make up` passes on: make up ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-7s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## find what building needs, and install what is missing
 	@scripts/setup
@@ -24,6 +24,9 @@ release: setup ## the same linked as a whole, target/release/stoa: a request cos
 
 mesh: setup ## have Istio translate istio/ and k8s/ into istio/compiled/, after a change of theirs
 	@scripts/generate-mesh
+
+scenario: setup ## the same with one of istio/scenarios/ on top, for a running mesh: NAME=fault-product-delay; `make mesh` goes back
+	@scripts/generate-mesh --scenario $(NAME)
 
 up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS="--help" tells more)
 	@target/native/stoa up $(ARGS)

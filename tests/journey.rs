@@ -13,8 +13,10 @@ use customer::{Customer, Operator, items, text};
 use serde_json::{Value, json};
 use stoa_testkit::{Shop, ShopOptions};
 
-fn journey(timers: bool) {
-    let mut shop = Shop::start(ShopOptions::checked().timers(timers));
+fn journey(options: ShopOptions) {
+    // In a mesh a tenth of the customers is sent to the next release.
+    let releases: &[&str] = if options.mesh { &["v1", "v2"] } else { &["v1"] };
+    let mut shop = Shop::start(options);
     let operator = Operator::of(&shop);
     let customer = Customer::register(&shop, "ann");
 
@@ -23,7 +25,8 @@ fn journey(timers: bool) {
     let mut path = "/product?limit=100".to_owned();
     loop {
         let page = shop.gateway().get(&path).send().expect(200);
-        assert_eq!(page.header("x-shop-version"), Some("v1"));
+        let release = page.header("x-shop-version").unwrap_or("none");
+        assert!(releases.contains(&release), "{release}");
         products.extend(items(&page.json));
         match page.json["next_page_token"].as_str() {
             Some(token) => path = format!("/product?limit=100&page_token={token}"),
@@ -171,12 +174,17 @@ fn journey(timers: bool) {
 
 #[test]
 fn a_customer_goes_from_login_to_delivery() {
-    journey(true);
+    journey(ShopOptions::checked());
 }
 
 #[test]
 fn the_journey_needs_no_timer() {
-    journey(false);
+    journey(ShopOptions::checked().timers(false));
+}
+
+#[test]
+fn the_journey_passes_through_the_mesh_unchanged() {
+    journey(ShopOptions::mesh());
 }
 
 #[test]
@@ -201,7 +209,15 @@ fn products_are_listed_while_the_pim_is_down() {
 
 #[test]
 fn nothing_from_inside_is_reachable_from_outside() {
-    let shop = Shop::start(ShopOptions::checked());
+    nothing_from_inside(&Shop::start(ShopOptions::checked()));
+}
+
+#[test]
+fn nothing_from_inside_is_reachable_through_the_gateway() {
+    nothing_from_inside(&Shop::start(ShopOptions::mesh()));
+}
+
+fn nothing_from_inside(shop: &Shop) {
     for (method, path) in [
         ("GET", "/payments"),
         ("POST", "/payments"),

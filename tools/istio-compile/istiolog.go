@@ -22,7 +22,7 @@ type istioLog struct {
 // What Istio says in its log for no other reason than that this is no cluster.
 var ofNoConcern = []string{
 	// The fake API server's own CRDs lack it.
-	"expected to have a v1.6.0 annotation",
+	"gateway.networking.k8s.io expected to have a ",
 	// A proxy here has no certificate. All that it does not get is the password for a filter's image.
 	"is not authorized to receive secret",
 }

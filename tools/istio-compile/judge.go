@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -25,17 +26,31 @@ func judge(cluster *cluster, mesh *meshconfig.MeshConfig, notes io.Writer) error
 	var wrong faults
 	for _, one := range found {
 		warning, err := one.schema.ValidateConfig(one.Config)
-		if err != nil {
-			wrong.add(one.from, "%v", err)
-		}
-		if warning != nil {
-			wrong.add(one.from, "%v", warning)
+		for _, each := range append(parts(err), parts(warning)...) {
+			if !strings.HasPrefix(each.Error(), anyEnvoyFilter) {
+				wrong.add(one.from, "%v", each)
+			}
 		}
 	}
 	if len(wrong) > 0 {
 		return wrong.err()
 	}
 	return analyze(cluster, mesh, notes)
+}
+
+// Istio's warning of every EnvoyFilter there is.
+const anyEnvoyFilter = "EnvoyFilter exposes internal implementation details"
+
+// parts are the errors of which Istio made one.
+func parts(of error) []error {
+	var many interface{ WrappedErrors() []error }
+	switch {
+	case of == nil:
+		return nil
+	case errors.As(of, &many):
+		return many.WrappedErrors()
+	}
+	return []error{of}
 }
 
 func analyze(cluster *cluster, mesh *meshconfig.MeshConfig, notes io.Writer) error {

@@ -104,6 +104,11 @@ func run(options options, input io.Reader, notes io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if options.objects != "" {
+		if err := cluster.writeObjects(options.objects); err != nil {
+			return failure{err, output}
+		}
+	}
 	if err := judge(cluster, mesh, notes); err != nil {
 		return err
 	}

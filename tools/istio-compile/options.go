@@ -24,6 +24,8 @@ OUT/workloads.json, which lists Pods and Services. The same manifests give the s
 
 Flags:
   --out FOLDER           the folder to write; what it held before goes. Without it the manifests are only checked
+  --objects FILE         also write all that a cluster would hold, manifests and what was derived from them, as YAML for
+                         other tools: istioctl analyze --use-kube=false FILE
   --mesh-config FILE     the mesh's configuration: a MeshConfig, or an IstioOperator that holds one. Default: Istio's
   --component FOLDER     a kustomize component to apply to all of it; may be repeated
   --zone REGION/ZONE     a zone to spread the replicas of each workload over; may be repeated
@@ -34,7 +36,7 @@ Exit codes: 64 wrong arguments, 65 manifests that Istio would not take, 70 Istio
 
 type options struct {
 	inputs, components, zones []string
-	meshConfig, out           string
+	meshConfig, out, objects  string
 	help                      bool
 }
 
@@ -54,6 +56,7 @@ func parse(arguments []string) (options, error) {
 	flags := flag.NewFlagSet("istio-compile", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&found.out, "out", "", "")
+	flags.StringVar(&found.objects, "objects", "", "")
 	flags.StringVar(&found.meshConfig, "mesh-config", "", "")
 	flags.Var((*list)(&found.components), "component", "")
 	flags.Var((*list)(&found.zones), "zone", "")

@@ -77,7 +77,7 @@ func spinApp(from object) (template, error) {
 	}
 	var made corev1.PodTemplateSpec
 	made.Labels = map[string]string{
-		"core.spinkube.dev/app-name":                            from.GetName(),
+		"core.spinkube.dev/app-name":                          from.GetName(),
 		"core.spinkube.dev/app." + from.GetName() + ".status": "ready",
 	}
 	maps.Copy(made.Labels, app.Spec.PodLabels)

@@ -8,12 +8,14 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"sigs.k8s.io/yaml"
 )
 
 // What every file says first.
 const generated = "Written by istio-compile. Do not edit: change the manifests, and compile again."
 
-// document is one file: what Istio sends of one kind, in the form of Envoy's DiscoveryResponse.
+// response is one file: what Istio sends of one kind, in the form of Envoy's DiscoveryResponse.
 type response struct {
 	Comment   string           `json:"//"`
 	Resources []map[string]any `json:"resources"`
@@ -109,6 +111,31 @@ func (c *cluster) spinApps() []map[string]any {
 		}
 	}
 	return found
+}
+
+// writeObjects writes Istio's manifests as they are, and of the others what the cluster would hold. It is done before they are
+// judged, so that whoever wonders at a judgement can look.
+func (c *cluster) writeObjects(path string) error {
+	var text bytes.Buffer
+	add := func(of any) error {
+		one, err := yaml.Marshal(of)
+		text.WriteString("---\n")
+		text.Write(one)
+		return err
+	}
+	for _, of := range c.objects {
+		if _, known := schemaOf(of); known {
+			if err := add(of.Object); err != nil {
+				return err
+			}
+		}
+	}
+	for _, of := range c.kubernetes {
+		if err := add(of.Object); err != nil {
+			return err
+		}
+	}
+	return os.WriteFile(path, text.Bytes(), 0o600)
 }
 
 func writeJSON(path string, content any) error {

@@ -110,10 +110,17 @@ impl SpinApp {
         let raw = Raw::deserialize(json).map_err(|error| bad(error.to_string()))?;
         let spec = raw.spec;
         if spec.runtime_config.is_some() {
-            return Err(bad("spec.runtimeConfig is not supported on one machine".to_owned()));
+            return Err(bad(
+                "spec.runtimeConfig is not supported on one machine".to_owned()
+            ));
         }
-        let tag = spec.image.rsplit('/').next().and_then(|last| last.split_once(':'));
-        let Some((_, version)) = tag.filter(|(_, tag)| !tag.is_empty() && !tag.contains('@')) else {
+        let tag = spec
+            .image
+            .rsplit('/')
+            .next()
+            .and_then(|last| last.split_once(':'));
+        let Some((_, version)) = tag.filter(|(_, tag)| !tag.is_empty() && !tag.contains('@'))
+        else {
             let image = &spec.image;
             return Err(bad(format!(
                 "spec.image is {image:?}: expected an image with a tag, which is the version of the application"
@@ -121,7 +128,11 @@ impl SpinApp {
         };
         let mut variables = BTreeMap::new();
         for variable in spec.variables {
-            let Variable { name, value, value_from } = variable;
+            let Variable {
+                name,
+                value,
+                value_from,
+            } = variable;
             let Some(value) = value.filter(|_| value_from.is_none()) else {
                 return Err(bad(format!(
                     "spec.variables: {name} has no value of its own; valueFrom needs a cluster: set it by --variable, or in the overlay"

@@ -65,7 +65,12 @@ fn version(program: &Path) -> Option<[u32; 2]> {
         .output()
         .ok()?;
     let text = String::from_utf8(output.stdout).ok()?;
-    let mut numbers = text.rsplit("version:").next()?.split('/').nth(1)?.split('.');
+    let mut numbers = text
+        .rsplit("version:")
+        .next()?
+        .split('/')
+        .nth(1)?
+        .split('.');
     let mut number = || numbers.next()?.parse().ok();
     Some([number()?, number()?])
 }

@@ -28,7 +28,6 @@ pub(crate) fn certificate(name: &str, of: &Certified) -> Value {
 /// The authority that others' certificates have to be from.
 pub(crate) fn authority(name: &str, trusted: Value) -> Value {
     json!({
-        "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
         "name": name,
         "validation_context": {"trusted_ca": trusted},
     })

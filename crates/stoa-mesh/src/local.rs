@@ -2,7 +2,9 @@
 //!
 //! 1. Addresses: a Pod's address and port become those of this machine (`addresses.rs`); the gateway's port becomes the one that
 //!    was asked for. Connections to a Pod leave from the caller's own address, as they do where every Pod has one.
-//! 2. `ads` and the certificate service of istio-agent become files, which Envoy watches.
+//! 2. `ads` and the certificate service of istio-agent become files, which Envoy watches. Each watch is an inotify instance, and a user
+//!    may have 128 of them as a rule, for all programs together; so what changes with nothing but the manifests is not watched on its
+//!    own: endpoints stand in their cluster, and the authority is given to Envoy at its start.
 //! 3. The image of a filter becomes the path of its .wasm, as istio-agent does after it has fetched one.
 //!
 //! A filter's configuration is what the manifests say unless it was set on this machine ([`Overrides`]).
@@ -48,18 +50,13 @@ impl Local<'_> {
             listener
         });
         files.insert(PathBuf::from("lds/listeners.json"), listeners.collect());
+        let endpoints: BTreeMap<_, _> = resources.endpoints.iter().map(|e| (name(e), e)).collect();
         let clusters = resources.clusters.into_iter().map(|mut cluster| {
-            self.cluster(&mut cluster);
+            self.cluster(&mut cluster, &endpoints);
             self.sources(&mut cluster);
             cluster
         });
         files.insert(PathBuf::from("cds/clusters.json"), clusters.collect());
-        for mut endpoints in resources.endpoints {
-            each_address(&mut endpoints, &mut |ip, port| {
-                self.addresses.endpoint(ip, port)
-            });
-            files.insert(file("eds", name(&endpoints)), vec![endpoints]);
-        }
         for routes in resources.routes {
             files.insert(file("rds", name(&routes)), vec![routes]);
         }
@@ -93,9 +90,22 @@ impl Local<'_> {
         }
     }
 
-    fn cluster(&self, cluster: &mut Value) {
-        if cluster.get("type") == Some(&json!("EDS")) {
-            let source = json!({"source_address": {"address": self.pod.ip.to_string(), "port_value": 0}});
+    fn cluster(&self, cluster: &mut Value, endpoints: &BTreeMap<&str, &Value>) {
+        if let Value::Object(fields) = cluster
+            && let Some(eds) = fields.remove("eds_cluster_config")
+        {
+            let own = text(fields, "name").unwrap_or_default();
+            let service = eds.get("service_name").and_then(Value::as_str);
+            let mut assignment = endpoints
+                .get(service.unwrap_or(&own))
+                .map_or_else(|| json!({"cluster_name": own}), |found| (*found).clone());
+            if let Value::Object(assignment) = &mut assignment {
+                assignment.remove("@type");
+            }
+            fields.insert("type".to_owned(), "STATIC".into());
+            fields.insert("load_assignment".to_owned(), assignment);
+            let source =
+                json!({"source_address": {"address": self.pod.ip.to_string(), "port_value": 0}});
             insert(cluster, "upstream_bind_config", source);
         }
         let inbound = name(cluster).starts_with("inbound|");
@@ -147,9 +157,12 @@ impl Local<'_> {
     fn source(&mut self, fields: &mut Map<String, Value>) {
         if fields.contains_key("sds_config") {
             let secret = text(fields, "name").unwrap_or_default();
-            let path = self.path("sds", &secret);
+            if is_static(&secret) {
+                fields.remove("sds_config");
+            } else {
+                fields.insert("sds_config".to_owned(), self.path("sds", &secret));
+            }
             self.secrets.insert(secret);
-            fields.insert("sds_config".to_owned(), path);
         }
         if fields.contains_key("config_discovery") {
             let path = self.path("ecds", &text(fields, "name").unwrap_or_default());
@@ -162,22 +175,17 @@ impl Local<'_> {
         {
             fields.insert("config_source".to_owned(), self.path("rds", &routes));
         }
-        if fields.contains_key("eds_cluster_config") {
-            let cluster = text(fields, "name").unwrap_or_default();
-            let service = fields
-                .get("eds_cluster_config")
-                .and_then(|c| c.get("service_name")?.as_str());
-            let path = self.path("eds", service.unwrap_or(&cluster));
-            if let Some(Value::Object(eds)) = fields.get_mut("eds_cluster_config") {
-                eds.insert("eds_config".to_owned(), path);
-            }
-        }
     }
 
     fn path(&self, kind: &str, name: &str) -> Value {
         let path = self.folder.join(file(kind, name));
         json!({"path_config_source": {"path": path}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"})
     }
+}
+
+/// Whether a certificate stays as it is as long as the mesh runs: those of authorities do.
+pub(crate) fn is_static(secret: &str) -> bool {
+    matches!(secret, "ROOTCA" | "file-root:system")
 }
 
 fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
@@ -231,7 +239,9 @@ fn insert(into: &mut Value, key: &str, value: Value) {
 /// Replaces the port in everything that a connection's destination is matched by.
 fn each_port(value: &mut Value, port: u16, here: u16) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| each_port(item, port, here)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| each_port(item, port, here)),
         Value::Object(fields) => {
             if fields.get("destination_port") == Some(&port.into()) {
                 fields.insert("destination_port".to_owned(), here.into());
@@ -249,10 +259,7 @@ fn each_port(value: &mut Value, port: u16, here: u16) {
 }
 
 /// Replaces every socket address for which there is another.
-fn each_address(
-    value: &mut Value,
-    other: &mut impl FnMut(Ipv4Addr, u16) -> Option<SocketAddr>,
-) {
+fn each_address(value: &mut Value, other: &mut impl FnMut(Ipv4Addr, u16) -> Option<SocketAddr>) {
     match value {
         Value::Array(items) => items.iter_mut().for_each(|item| each_address(item, other)),
         Value::Object(fields) => {

@@ -16,7 +16,7 @@ use crate::authority::Authority;
 use crate::compiled::{Compiled, CompiledError, Proxy, Workload};
 use crate::envoy::{OnLine, Start, Supervised};
 use crate::files;
-use crate::local::{Local, Overrides};
+use crate::local::{Local, Overrides, is_static};
 
 /// How often it is looked whether something was compiled or set anew.
 const LOOK: Duration = Duration::from_millis(300);
@@ -153,10 +153,7 @@ impl Mesh {
     ///
     /// # Errors
     /// If files cannot be written, or the program does not start.
-    pub fn start(
-        &mut self,
-        on_line: &OnAccess,
-    ) -> Result<(), MeshError> {
+    pub fn start(&mut self, on_line: &OnAccess) -> Result<(), MeshError> {
         let xds = self.shared.options.state_dir.join("xds");
         match std::fs::remove_dir_all(&xds) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -168,7 +165,8 @@ impl Mesh {
         self.shared.certify(&secrets)?;
         let compiled = self.compiled();
         for workload in compiled.proxies() {
-            let start = self.shared.bootstrap(workload)?;
+            let needed = secrets.get(&workload.name()).cloned().unwrap_or_default();
+            let start = self.shared.bootstrap(workload, &needed)?;
             let (own, on_line) = (workload.clone(), Arc::clone(on_line));
             let on_line: OnLine = Arc::new(move |line| on_line(&own, line));
             let what = format!("{}, for {}", start.program.display(), start.name);
@@ -231,9 +229,8 @@ impl Mesh {
 
     /// The process and the number of its restarts, by the name of the workload.
     pub fn processes(&self) -> BTreeMap<String, (u32, u32)> {
-        let of = |(name, envoy): (&String, &Supervised)| {
-            (name.clone(), (envoy.pid(), envoy.restarts()))
-        };
+        let of =
+            |(name, envoy): (&String, &Supervised)| (name.clone(), (envoy.pid(), envoy.restarts()));
         self.envoys.iter().map(of).collect()
     }
 
@@ -286,8 +283,9 @@ impl Shared {
     fn overrides(&self) -> Result<Overrides, MeshError> {
         let path = self.overrides_file();
         match std::fs::read(&path) {
-            Ok(text) => serde_json::from_slice(&text)
-                .map_err(|error| MeshError::Overrides { path, error }),
+            Ok(text) => {
+                serde_json::from_slice(&text).map_err(|error| MeshError::Overrides { path, error })
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Overrides::default()),
             Err(error) => Err(failed(path.display())(error)),
         }
@@ -321,8 +319,7 @@ impl Shared {
             // What a listener or a cluster refers to first.
             for (path, resources) in files.iter().rev() {
                 let path = folder.join(path);
-                files::put(&path, &files::discovery(resources))
-                    .map_err(failed(path.display()))?;
+                files::put(&path, &files::discovery(resources)).map_err(failed(path.display()))?;
             }
         }
         Ok(secrets)
@@ -334,14 +331,10 @@ impl Shared {
         let server = self.authority.server(lifetime)?;
         for workload in self.compiled().proxies() {
             let identity = self.authority.identity(&workload.identity(), lifetime)?;
-            let trusted = json!({"inline_string": self.authority.certificate()});
             for name in secrets.get(&workload.name()).into_iter().flatten() {
                 let secret = match name.as_str() {
+                    name if is_static(name) => continue,
                     "default" => files::certificate(name, &identity),
-                    "ROOTCA" => files::authority(name, trusted.clone()),
-                    "file-root:system" => {
-                        files::authority(name, json!({"filename": SYSTEM_ROOTS}))
-                    }
                     _ => files::certificate(name, &server),
                 };
                 let path = self.folder(workload).join(crate::local::file("sds", name));
@@ -351,7 +344,20 @@ impl Shared {
         Ok(())
     }
 
-    fn bootstrap(&self, workload: &Workload) -> Result<Start, MeshError> {
+    fn bootstrap(
+        &self,
+        workload: &Workload,
+        secrets: &BTreeSet<String>,
+    ) -> Result<Start, MeshError> {
+        let authorities: Vec<_> = secrets.iter().filter(|name| is_static(name)).collect();
+        let authorities = authorities.into_iter().map(|name| match name.as_str() {
+            "ROOTCA" => {
+                let own = self.authority.certificate();
+                files::authority(name, json!({"inline_string": own}))
+            }
+            _ => files::authority(name, json!({"filename": SYSTEM_ROOTS})),
+        });
+        let authorities: Vec<_> = authorities.collect();
         let folder = self.folder(workload);
         let path = folder.join("bootstrap.json");
         let pod = self.addresses.pod(workload.ip);
@@ -365,6 +371,7 @@ impl Shared {
                 "NAMESPACE": workload.namespace, "WORKLOAD_NAME": workload.owner, "LABELS": workload.labels,
             }},
             "admin": {"address": {"socket_address": {"address": admin.ip().to_string(), "port_value": admin.port()}}},
+            "static_resources": {"secrets": authorities},
             "dynamic_resources": {
                 "lds_config": source("lds/listeners.json"),
                 "cds_config": source("cds/clusters.json"),
@@ -402,7 +409,10 @@ async fn rejected(admin: &Admin) -> Option<String> {
 
 /// Writes the Envoys' files anew when something was compiled, or set on this machine.
 async fn follow(shared: Arc<Shared>) {
-    let (list, set) = (shared.options.compiled.join("workloads.json"), shared.overrides_file());
+    let (list, set) = (
+        shared.options.compiled.join("workloads.json"),
+        shared.overrides_file(),
+    );
     let look = || (changed(&list), changed(&set));
     let mut seen = look();
     loop {
@@ -456,4 +466,3 @@ async fn rotate(shared: Arc<Shared>, secrets: BTreeMap<String, BTreeSet<String>>
         }
     }
 }
-

@@ -14,6 +14,7 @@ mod built;
 mod client;
 mod contract;
 pub mod envoy;
+pub mod mesh;
 mod shop;
 mod stub;
 mod trace;

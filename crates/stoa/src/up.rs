@@ -101,7 +101,12 @@ impl Started<'_> {
             .iter()
             .filter(|_| !self.arguments.no_timers)
             .flat_map(|api| api.timers.iter().cloned());
-        let timers = timers::start(wanted, &[&self.app], &Target::App(Arc::clone(&app)), &stopping);
+        let timers = timers::start(
+            wanted,
+            &[&self.app],
+            &Target::App(Arc::clone(&app)),
+            &stopping,
+        );
         let exposed = api
             .clone()
             .map(|api| -> Filter { Arc::new(move |method, path| api.exposes(method, path)) });
@@ -246,11 +251,7 @@ fn runtime(config: RuntimeConfig) -> Result<Runtime, Failure> {
     })
 }
 
-fn load_with(
-    runtime: &Runtime,
-    app: &App,
-    options: AppOptions,
-) -> Result<Arc<LoadedApp>, Failure> {
+fn load_with(runtime: &Runtime, app: &App, options: AppOptions) -> Result<Arc<LoadedApp>, Failure> {
     runtime.load(app, options).map_err(|error| {
         let code = match &error {
             LoadError::Unreadable { .. } => Code::NoInput,

@@ -8,7 +8,7 @@ use rustls::{ClientConnection, StreamOwned};
 use serde_json::Value;
 
 use super::message::{self, Content, Empty, Message, Unframed};
-use super::tls::Caller;
+use super::tls::{Caller, Identity};
 
 /// Longer than anything a test waits for.
 const LIMIT: Duration = Duration::from_secs(60);
@@ -156,6 +156,23 @@ impl Reply {
 }
 
 impl Connection {
+    /// A connection by mutual TLS as `caller`, to an Envoy that has to show the SPIFFE identity `callee`.
+    ///
+    /// # Errors
+    /// As the system says, or rustls.
+    pub fn open_as(to: SocketAddr, caller: &Identity, callee: &str) -> Result<Self> {
+        let caller = Caller::expecting(caller, callee).map_err(std::io::Error::other)?;
+        Self::open(to, Some(caller))
+    }
+
+    /// A connection without TLS.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn plain(to: SocketAddr) -> Result<Self> {
+        Self::open(to, None)
+    }
+
     /// Connects, by mutual TLS where a caller is named.
     ///
     /// # Errors

@@ -6,10 +6,15 @@ use std::sync::Arc;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
 };
-use rustls::crypto::ring;
+use rustls::client::WebPkiServerVerifier;
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::{
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
+    SignatureScheme, StreamOwned,
+};
 
 /// Every Envoy of a test listens here, so its certificate names it.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -97,6 +102,27 @@ impl Caller {
         }
     }
 
+    /// As [`Caller::new`], for a server that has no name but a SPIFFE identity.
+    pub(super) fn expecting(
+        identity: &Identity,
+        server: &str,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let roots = Arc::new(roots(identity)?);
+        let verifier = Spiffe {
+            chain: WebPkiServerVerifier::builder_with_provider(roots, provider()).build()?,
+            uri: server.to_owned(),
+        };
+        let (chain, key) = own(identity)?;
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(verifier));
+        let mut config = builder.with_client_auth_cert(chain, key)?;
+        // As a sidecar says it: the other one tells it from others by this.
+        config.alpn_protocols = vec![b"istio".to_vec()];
+        Ok(Self(Arc::new(config)))
+    }
+
     pub(super) fn over(
         &self,
         socket: TcpStream,
@@ -107,16 +133,95 @@ impl Caller {
     }
 }
 
-fn config(identity: &Identity) -> Result<ClientConfig, Box<dyn std::error::Error>> {
-    let certificate = |pem: &str| CertificateDer::from_pem_slice(pem.as_bytes());
+fn config(identity: &Identity) -> Result<ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
+    let (chain, key) = own(identity)?;
+    Ok(ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots(identity)?)
+        .with_client_auth_cert(chain, key)?)
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(ring::default_provider())
+}
+
+type Own = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+
+fn own(identity: &Identity) -> Result<Own, rustls::pki_types::pem::Error> {
+    let chain = vec![CertificateDer::from_pem_slice(
+        identity.certificate.as_bytes(),
+    )?];
+    Ok((
+        chain,
+        PrivateKeyDer::from_pem_slice(identity.key.as_bytes())?,
+    ))
+}
+
+fn roots(identity: &Identity) -> Result<RootCertStore, Box<dyn std::error::Error + Send + Sync>> {
     let mut roots = RootCertStore::empty();
-    roots.add(certificate(&identity.authority)?)?;
-    let chain = vec![certificate(&identity.certificate)?];
-    let key = PrivateKeyDer::from_pem_slice(identity.key.as_bytes())?;
-    Ok(
-        ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()?
-            .with_root_certificates(roots)
-            .with_client_auth_cert(chain, key)?,
-    )
+    roots.add(CertificateDer::from_pem_slice(
+        identity.authority.as_bytes(),
+    )?)?;
+    Ok(roots)
+}
+
+/// A server is known by its SPIFFE identity, and has no name of the DNS.
+#[derive(Debug)]
+struct Spiffe {
+    chain: Arc<WebPkiServerVerifier>,
+    uri: String,
+}
+
+impl ServerCertVerifier for Spiffe {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let verified = self
+            .chain
+            .verify_server_cert(end_entity, intermediates, name, ocsp, now);
+        match verified {
+            // Only the name is wrong: the chain was verified before.
+            Err(rustls::Error::InvalidCertificate(
+                CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+            )) => {}
+            Err(error) => return Err(error),
+            Ok(_) => {}
+        }
+        let uri = self.uri.as_bytes();
+        // A URI stands in the certificate as it is, behind its tag and its length.
+        let tagged = [&[0x86, u8::try_from(uri.len()).unwrap_or(0)], uri].concat();
+        if end_entity.windows(tagged.len()).any(|part| part == tagged) {
+            return Ok(ServerCertVerified::assertion());
+        }
+        Err(CertificateError::NotValidForName.into())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain
+            .verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.chain
+            .verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.chain.supported_verify_schemes()
+    }
 }

@@ -36,7 +36,11 @@ pub(super) fn compiled(arguments: &UpArgs) -> Option<PathBuf> {
         return None;
     }
     let usual = || {
-        let folder = arguments.app.manifest.with_file_name("istio").join("compiled");
+        let folder = arguments
+            .app
+            .manifest
+            .with_file_name("istio")
+            .join("compiled");
         folder.join("workloads.json").is_file().then_some(folder)
     };
     arguments.mesh.clone().or_else(usual)
@@ -84,7 +88,9 @@ fn options(arguments: &UpArgs, compiled: &Path) -> Result<MeshOptions, Failure> 
 
 fn failure(error: MeshError) -> Failure {
     let code = match &error {
-        MeshError::Compiled(_) | MeshError::Overrides { .. } | MeshError::Rejected { .. } => Code::Data,
+        MeshError::Compiled(_) | MeshError::Overrides { .. } | MeshError::Rejected { .. } => {
+            Code::Data
+        }
         MeshError::Io { .. } => Code::Io,
         MeshError::Addresses(_) | MeshError::Late(..) => Code::Unavailable,
         MeshError::Certificates(_) => Code::Internal,
@@ -177,7 +183,9 @@ impl Plan {
 fn is_behind(workload: &Workload, service: &Service) -> bool {
     let endpoints = service.ports.iter().flat_map(|port| &port.endpoints);
     service.namespace == workload.namespace
-        && endpoints.into_iter().any(|endpoint| endpoint.pod == workload.pod)
+        && endpoints
+            .into_iter()
+            .any(|endpoint| endpoint.pod == workload.pod)
 }
 
 /// What a name means to a workload without a sidecar.
@@ -292,7 +300,10 @@ async fn up(
             let loaded = load_with(&runtime, &placed.app, placed.options)?;
             Ok((placed.workload, placed.app, loaded, placed.listener))
         };
-        plan.placed.into_iter().map(load).collect::<Result<Vec<_>, _>>()
+        plan.placed
+            .into_iter()
+            .map(load)
+            .collect::<Result<Vec<_>, _>>()
     });
     let api: Option<Arc<Api>> = check::api(&arguments.app)?.map(Arc::new);
     let loaded: Vec<(Workload, App, Arc<LoadedApp>, TcpListener)> = tokio::select! {
@@ -316,7 +327,10 @@ async fn up(
         }
         ready = mesh.ready(READY) => ready.map_err(failure)?,
     }
-    say(&format!("stoa: ready in {:.1} s", begin.elapsed().as_secs_f32()));
+    say(&format!(
+        "stoa: ready in {:.1} s",
+        begin.elapsed().as_secs_f32()
+    ));
 
     let run = Run {
         pid: std::process::id(),

@@ -65,7 +65,11 @@ impl Operator {
     }
 
     /// Answers on `listener` until `stop` completes; what is under way then is finished.
-    pub(crate) async fn serve(self: Arc<Self>, listener: TcpListener, stop: impl Future<Output = ()>) {
+    pub(crate) async fn serve(
+        self: Arc<Self>,
+        listener: TcpListener,
+        stop: impl Future<Output = ()>,
+    ) {
         let mut stop = std::pin::pin!(stop);
         let mut connections = JoinSet::new();
         loop {

@@ -35,9 +35,8 @@ pub(crate) fn start(
     stopping: &watch::Receiver<()>,
 ) -> Timers {
     let mut tasks = JoinSet::new();
-    let (timers, idle): (Vec<_>, Vec<_>) = timers.partition(|timer| {
-        apps.iter().any(|app| is_answered(&timer.path, app))
-    });
+    let (timers, idle): (Vec<_>, Vec<_>) =
+        timers.partition(|timer| apps.iter().any(|app| is_answered(&timer.path, app)));
     if !idle.is_empty() {
         let idle: Vec<_> = idle.iter().map(|timer| timer.operation.as_str()).collect();
         tracing::info!(

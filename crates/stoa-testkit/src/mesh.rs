@@ -1,0 +1,194 @@
+//! The mesh of a [`Shop`](crate::Shop): its workloads, their Envoys, and calls with any workload's identity.
+
+use std::collections::BTreeMap;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::client::Client;
+use crate::envoy::{Connection, Identity};
+use crate::{Shop, workspace};
+
+/// A running mesh, as `run.json` describes it.
+#[derive(Debug, Clone)]
+pub struct Mesh {
+    state_dir: PathBuf,
+    /// Every workload, with or without an Envoy, sorted by name.
+    pub workloads: Vec<MeshWorkload>,
+}
+
+/// A workload of a mesh.
+#[derive(Debug, Clone)]
+pub struct MeshWorkload {
+    /// `shop/cart-v1-0`.
+    pub name: String,
+    /// `spiffe://cluster.local/ns/shop/sa/cart`.
+    pub identity: String,
+    /// Its address.
+    pub ip: Ipv4Addr,
+    /// The administration of its Envoy.
+    pub admin: Option<SocketAddr>,
+    /// Where its component listens, behind the Envoy.
+    pub app: Option<SocketAddr>,
+}
+
+impl Shop {
+    /// The mesh it runs in.
+    #[track_caller]
+    pub fn mesh(&self) -> Mesh {
+        let run = self.run();
+        let workloads = run["mesh"]
+            .as_array()
+            .map(|all| all.iter().filter_map(read));
+        Mesh {
+            state_dir: self.state_dir().to_owned(),
+            workloads: workloads.into_iter().flatten().collect(),
+        }
+    }
+}
+
+fn read(workload: &Value) -> Option<MeshWorkload> {
+    let text = |name: &str| workload.get(name)?.as_str();
+    Some(MeshWorkload {
+        name: text("name")?.to_owned(),
+        identity: text("identity")?.to_owned(),
+        ip: text("ip")?.parse().ok()?,
+        admin: text("admin").and_then(|admin| admin.parse().ok()),
+        app: text("app").and_then(|app| app.parse().ok()),
+    })
+}
+
+impl Mesh {
+    /// The workload of this name, `shop/cart-v1-0`, or the first one of this Pod's beginning, `cart`.
+    #[track_caller]
+    pub fn workload(&self, name: &str) -> &MeshWorkload {
+        let pod = |w: &&MeshWorkload| {
+            w.name
+                .rsplit('/')
+                .next()
+                .is_some_and(|p| p.starts_with(name))
+        };
+        let exact = self.workloads.iter().find(|w| w.name == name);
+        match exact.or_else(|| self.workloads.iter().find(pod)) {
+            Some(workload) => workload,
+            None => panic!("no workload {name} in {:?}", self.workloads),
+        }
+    }
+
+    /// The certificate and key that this workload's Envoy uses now.
+    #[track_caller]
+    pub fn identity(&self, name: &str) -> Identity {
+        let folder = self.folder(name).join("sds");
+        let secret = |file: &str, path: &str| {
+            let read = std::fs::read(folder.join(file)).ok();
+            let json: Option<Value> = read.and_then(|text| serde_json::from_slice(&text).ok());
+            let text = json.as_ref().and_then(|json| json.pointer(path)?.as_str());
+            match text {
+                Some(text) => text.to_owned(),
+                None => panic!("no certificate in {}/{file}", folder.display()),
+            }
+        };
+        let certificate = "/resources/0/tls_certificate/certificate_chain/inline_string";
+        let trusted = "/resources/0/validation_context/trusted_ca/inline_string";
+        Identity {
+            certificate: secret("default.json", certificate),
+            key: secret(
+                "default.json",
+                "/resources/0/tls_certificate/private_key/inline_string",
+            ),
+            authority: secret("ROOTCA.json", trusted),
+        }
+    }
+
+    /// The files of a workload's Envoy.
+    #[track_caller]
+    pub fn folder(&self, name: &str) -> PathBuf {
+        self.state_dir
+            .join("mesh/xds")
+            .join(&self.workload(name).name)
+    }
+
+    /// A connection to a workload's sidecar with the certificate of another one.
+    #[track_caller]
+    pub fn connect(&self, caller: &str, callee: &str) -> Connection {
+        let to = self.workload(callee);
+        match Connection::open_as(to.inbound(), &self.identity(caller), &to.identity) {
+            Ok(connection) => connection,
+            Err(error) => panic!("{caller} to {callee}: {error}"),
+        }
+    }
+
+    /// A workload's Envoy's statistics whose names match, with their values.
+    #[track_caller]
+    pub fn stats(&self, name: &str, matching: &str) -> BTreeMap<String, u64> {
+        let admin = self.admin(name);
+        let path = format!("/stats?filter={matching}");
+        let text = admin.get(&path).send().expect(200).text();
+        let line = |line: &str| {
+            let (name, value) = line.rsplit_once(": ")?;
+            Some((name.to_owned(), value.parse().ok()?))
+        };
+        text.lines().filter_map(line).collect()
+    }
+
+    /// The sum of a workload's Envoy's statistics whose names match.
+    #[track_caller]
+    pub fn stat(&self, name: &str, matching: &str) -> u64 {
+        self.stats(name, matching).values().sum()
+    }
+
+    /// A client for the administration of a workload's Envoy.
+    #[track_caller]
+    pub fn admin(&self, name: &str) -> Client {
+        match self.workload(name).admin {
+            Some(admin) => Client::new(format!("http://{admin}")),
+            None => panic!("{name} has no Envoy"),
+        }
+    }
+
+    /// The access log of a workload's Envoy, each line as JSON.
+    #[track_caller]
+    pub fn access_log(&self, name: &str) -> Vec<Value> {
+        let pod = self.workload(name).name.replace('/', "-");
+        let path = self.state_dir.join(format!("logs/{pod}.access.log"));
+        let text = std::fs::read_to_string(path).unwrap_or_default();
+        text.lines()
+            .filter_map(|line| serde_json::from_str(line).ok())
+            .collect()
+    }
+}
+
+impl MeshWorkload {
+    /// Where its sidecar takes what others send.
+    pub fn inbound(&self) -> SocketAddr {
+        (self.ip, 10_080).into()
+    }
+
+    /// Where its sidecar takes what it sends itself.
+    pub fn egress(&self) -> SocketAddr {
+        (self.ip, 11_080).into()
+    }
+}
+
+/// What Istio makes of the local manifests with these scenarios over them, in `out`. Panics with what Istio says if it refuses them.
+#[track_caller]
+pub fn compile(scenarios: &[&str], out: &Path) {
+    let root = workspace();
+    let mut command = Command::new(root.join("target/tools/istio-compile"));
+    command.current_dir(&root);
+    command
+        .args(["--mesh-config", "istio/install/istio.yaml", "--out"])
+        .arg(out);
+    for scenario in scenarios {
+        command
+            .arg("--component")
+            .arg(format!("istio/scenarios/{scenario}"));
+    }
+    match command.arg("k8s/overlays/local").output() {
+        Ok(output) if output.status.success() => {}
+        Ok(output) => panic!("{}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => panic!("target/tools/istio-compile: {error}: run `make mesh`"),
+    }
+}

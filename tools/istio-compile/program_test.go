@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Where the tests' own program is to be istio-compile itself.
+const asProgram = "ISTIO_COMPILE_TEST_AS_PROGRAM"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+// result is what one run of the program left.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+// start runs istio-compile as a user would.
+func start(t *testing.T, input string, arguments ...string) result {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.Command(self, arguments...)
+	// A setting of the user's own that is not what Istio needs here.
+	command.Env = append(os.Environ(), asProgram+"=1", "PILOT_ENABLE_ALPN_FILTER=true")
+	command.Stdin = strings.NewReader(input)
+	var stdout, stderr bytes.Buffer
+	command.Stdout, command.Stderr = &stdout, &stderr
+	var exit *exec.ExitError
+	if err := command.Run(); err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	return result{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
+
+// compiled is the folder that a run wrote.
+type compiled string
+
+// compile runs istio-compile, which has to succeed and to have nothing to say.
+func compile(t *testing.T, arguments ...string) compiled {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "compiled")
+	run := start(t, "", append([]string{"--out", out}, arguments...)...)
+	if run.code != 0 || run.stdout+run.stderr != "" {
+		t.Fatalf("%q: exit %d\n%s%s", arguments, run.code, run.stdout, run.stderr)
+	}
+	return compiled(out)
+}
+
+func (c compiled) inventory(t *testing.T) inventory {
+	t.Helper()
+	var found inventory
+	readJSON(t, filepath.Join(string(c), "workloads.json"), &found)
+	return found
+}
+
+// workload is the one of this Pod, as NAMESPACE/POD.
+func (c compiled) workload(t *testing.T, name string) workload {
+	t.Helper()
+	for _, one := range c.inventory(t).Workloads {
+		if one.Namespace+"/"+one.Pod == name {
+			return one
+		}
+	}
+	t.Fatalf("there is no Pod %s", name)
+	return workload{}
+}
+
+// resource is the one of this name in a proxy's file, such as demo/web-0/clusters.json.
+func (c compiled) resource(t *testing.T, file, name string) map[string]any {
+	t.Helper()
+	var found response
+	readJSON(t, filepath.Join(string(c), file), &found)
+	var names []string
+	for _, one := range found.Resources {
+		if nameOf(one) == name {
+			return one
+		}
+		names = append(names, nameOf(one))
+	}
+	t.Fatalf("%s holds no %s, but %q", file, name, names)
+	return nil
+}
+
+// files are all that a run wrote, by path.
+func (c compiled) files(t *testing.T) map[string]string {
+	t.Helper()
+	found := map[string]string{}
+	err := filepath.WalkDir(string(c), func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		short, _ := filepath.Rel(string(c), path)
+		found[short] = string(text)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func readJSON(t *testing.T, path string, into any) {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(text, into); err != nil {
+		t.Fatalf("%s: %v", path, err)
+	}
+}
+
+// write puts a file into a folder of the test's own, and returns its path.
+func file(t *testing.T, name, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// text is JSON, for a search in it.
+func text(t *testing.T, of any) string {
+	t.Helper()
+	made, err := json.Marshal(of)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(made)
+}
