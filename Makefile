@@ -33,6 +33,7 @@ up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS
 
 test: wasm build ## run every test
 	cargo test --profile native --workspace --locked
+	@scripts/istio-tools install >/dev/null
 	cd tools && GOFLAGS=-mod=readonly go test -count=1 ./...
 
 soak: wasm build ## what takes too long for every change: a million cases of garbage for each filter

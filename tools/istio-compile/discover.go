@@ -32,7 +32,7 @@ const patience = 60 * time.Second
 const istioVersion = "1.31.0"
 
 // discover runs Istio's discovery server, and asks it what each proxy would ask.
-func discover(cluster *cluster, mesh *meshconfig.MeshConfig) (map[string]resources, error) {
+func discover(cluster *cluster, mesh *meshconfig.MeshConfig, said *istioLog) (map[string]resources, error) {
 	found, err := configs(cluster.objects)
 	if err != nil {
 		return nil, err
@@ -51,6 +51,7 @@ func discover(cluster *cluster, mesh *meshconfig.MeshConfig) (map[string]resourc
 	compiled := map[string]resources{}
 	// Istio's server is written for Istio's tests: it wants something that can fail, and ends when that ends.
 	err = test.Wrap(func(t test.Failer) {
+		defer said.end()
 		server := xds.NewFakeDiscoveryServer(t, xds.FakeOptions{Configs: istio, KubernetesObjects: kubernetes, MeshConfig: mesh})
 		for _, workload := range cluster.workloads {
 			if workload.Proxy == none {

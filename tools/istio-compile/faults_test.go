@@ -12,8 +12,8 @@ const two = "testdata/two.yaml"
 func TestEachFaultIsToldWithItsFileAndLine(t *testing.T) {
 	for name, one := range map[string]struct {
 		manifest string
-		// After the file's name.
-		want string
+		// What is printed after the file's name, a line each.
+		want []string
 	}{
 		"what Istio's validation rejects": {`# A comment, and then the manifest.
 apiVersion: networking.istio.io/v1
@@ -22,21 +22,21 @@ metadata: {name: api, namespace: demo}
 spec:
   host: api
   trafficPolicy: {outlierDetection: {maxEjectionPercent: 150}}
-`, ":2: DestinationRule demo/api: "},
+`, []string{":2: DestinationRule demo/api: percentage 150 is not in range 0..100"}},
 		"an unknown field of Istio's": {`apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: api, namespace: demo}
 spec:
   hosts: [api]
   http: [{route: [{destination: {host: api}}], timout: 3s}]
-`, `:1: VirtualService demo/api: `},
+`, []string{`:1: VirtualService demo/api: unknown field "timout" in istio.networking.v1alpha3.HTTPRoute`}},
 		"an unknown field of Kubernetes'": {`apiVersion: v1
 kind: Service
 metadata: {name: other, namespace: demo}
 spec:
   selectors: {app: web}
   ports: [{name: http, port: 80}]
-`, `:1: Service demo/other: strict decoding error: unknown field "spec.selectors"`},
+`, []string{`:1: Service demo/other: strict decoding error: unknown field "spec.selectors"`}},
 		"a rule that is never reached": {`apiVersion: v1
 kind: ConfigMap
 metadata: {name: before, namespace: demo}
@@ -51,7 +51,7 @@ spec:
     - route: [{destination: {host: api}}]
     - match: [{headers: {x-beta: {exact: "true"}}}]
       route: [{destination: {host: api}}]
-`, ":6: VirtualService demo/api: "},
+`, []string{":6: VirtualService demo/api: virtualService rule #1 not used (route without matches defined before)"}},
 		"a match that is there twice": {`apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: api, namespace: demo}
@@ -63,64 +63,102 @@ spec:
     - match: [{uri: {prefix: /a}}]
       route: [{destination: {host: api}}]
     - route: [{destination: {host: api}}]
-`, ":1: VirtualService demo/api: "},
+`, []string{":1: VirtualService demo/api: virtualService rule #1 match #0 is not used (duplicate/overlapping match in rule #0)",
+			":1: VirtualService demo/api: virtualService rule #1 not used (all matches used by prior rules)"}},
 		"a policy for no Pod": {`apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: {name: nobody, namespace: demo}
 spec:
   selector: {matchLabels: {app: apy}}
-`, ":1: AuthorizationPolicy demo/nobody: "},
+`, []string{":1: AuthorizationPolicy demo/nobody: No matching workloads for this resource with the following labels: app=apy [IST0127]"}},
 		"a host that does not exist": {`apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: api, namespace: demo}
 spec:
   hosts: [api]
   http: [{route: [{destination: {host: apy}}]}]
-`, ":1: VirtualService demo/api: "},
+`, []string{`:1: VirtualService demo/api: Referenced host not found: "apy" [IST0101]`}},
 		"a Secret that does not exist": {`apiVersion: networking.istio.io/v1
 kind: Gateway
 metadata: {name: gateway, namespace: demo}
 spec:
-  selector: {app: web}
+  selector: {app: api}
   servers:
     - port: {number: 443, name: https, protocol: HTTPS}
       hosts: [demo.example.com]
       tls: {mode: SIMPLE, credentialName: nothing}
-`, ":1: Gateway demo/gateway: "},
+---
+apiVersion: v1
+kind: Service
+metadata: {name: gateway, namespace: demo}
+spec: {selector: {app: api}, ports: [{name: https, port: 443}]}
+`, []string{`:1: Gateway demo/gateway: Referenced credentialName not found: "nothing" [IST0101]`}},
 		"too many replicas": {`apiVersion: apps/v1
 kind: StatefulSet
 metadata: {name: many, namespace: demo}
 spec: {replicas: 1000, serviceName: many, selector: {}, template: {spec: {containers: []}}}
-`, ":1: StatefulSet demo/many: spec.replicas is 1000: expected 0 to 100"},
+`, []string{":1: StatefulSet demo/many: spec.replicas is 1000: expected 0 to 100"}},
 		"a kind of the Gateway API": {`apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: api, namespace: demo}
-`, ":1: HTTPRoute demo/api: the Gateway API is not translated here"},
+`, []string{":1: HTTPRoute demo/api: the Gateway API is not translated here: a cluster would start a gateway of its own for it"}},
 		"a Certificate without a Secret": {`apiVersion: cert-manager.io/v1
 kind: Certificate
 metadata: {name: demo, namespace: demo}
-`, ":1: Certificate demo/demo: spec.secretName is missing"},
-		"no YAML":       {"apiVersion: v1\nkind: [Service\n", ":2: did not find expected ',' or ']'"},
-		"a key twice":   {"apiVersion: v1\nkind: Service\nmetadata: {name: x}\nkind: Pod\n", `:4: mapping key "kind" already defined at line 2`},
-		"no manifest":   {"\nhello: there\n", ":2: no manifest: kind is missing"},
-		"no name":       {"\n---\napiVersion: v1\nkind: Service\n", ":3: Service: metadata.name is missing"},
-		"no apiVersion": {"kind: Service\nmetadata: {name: x}\n", ":1: Service x: "},
+`, []string{":1: Certificate demo/demo: spec.secretName is missing"}},
+		"no YAML":       {"apiVersion: v1\nkind: [Service\n", []string{":2: did not find expected ',' or ']'"}},
+		"a key twice":   {"apiVersion: v1\nkind: Service\nmetadata: {name: x}\nkind: Pod\n", []string{`:4: mapping key "kind" already defined at line 2`}},
+		"no manifest":   {"\nhello: there\n", []string{":2: no manifest: apiVersion or kind is missing"}},
+		"no name":       {"\n---\napiVersion: v1\nkind: Service\n", []string{":3: Service: metadata.name is missing"}},
+		"no apiVersion": {"kind: Service\nmetadata: {name: x}\n", []string{":1: no manifest: apiVersion or kind is missing"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			manifest := file(t, "wrong.yaml", one.manifest)
 			out := filepath.Join(t.TempDir(), "out")
 			run := start(t, "", two, manifest, "--out", out)
-			if run.code != 65 || !strings.Contains(run.stderr, "wrong.yaml"+one.want) {
-				t.Errorf("exit %d\n%s", run.code, run.stderr)
+			want := ""
+			for _, line := range one.want {
+				want += manifest + line + "\n"
 			}
-			if lines := strings.Count(run.stderr, "\n"); lines != 1 && !strings.Contains(run.stderr, "VirtualService") {
-				t.Errorf("one fault, and %d lines:\n%s", lines, run.stderr)
+			if run.code != 65 || run.stderr != want {
+				t.Errorf("exit %d\n%s\nexpected\n%s", run.code, run.stderr, want)
 			}
 			if _, err := os.Stat(out); err == nil {
 				t.Error("it was written all the same")
 			}
-			t.Log(run.stderr)
+		})
+	}
+}
+
+func TestAFaultOfAKustomizationNamesTheInnermostFile(t *testing.T) {
+	service := "apiVersion: v1\nkind: Service\nmetadata: {name: api}\nspec: {ports: [{name: http, port: 80}]}\n"
+	for name, one := range map[string]struct {
+		inner, patch, want string
+	}{
+		"an unknown field":        {"resorces: [api.yaml]\n", "", `inner/kustomization.yaml: invalid Kustomization: json: unknown field "resorces"`},
+		"no YAML":                 {"resources:\n  - api.yaml\npatches: [{path: x: y}]\n", "", "inner/kustomization.yaml:3: did not find expected ',' or '}'"},
+		"no file":                 {"resources: [apy.yaml]\n", "", "inner/kustomization.yaml: there is no apy.yaml"},
+		"a patch that is no YAML": {"resources: [api.yaml]\npatches: [{path: patch.yaml}]\n", "a: b\nc: {\n", "inner/patch.yaml:3: did not find expected node content"},
+		"a patch in it that is no YAML": {"resources: [api.yaml]\npatches:\n  - patch: |\n      a: b\n      c: {\n", "",
+			"inner/kustomization.yaml: patch 1, line 3 of it: did not find expected node content"},
+		"a patch without a file": {"resources: [api.yaml]\npatches: [{path: other.yaml}]\n", "", "inner/kustomization.yaml: there is no other.yaml"},
+		"a patch for nothing":    {"resources: [api.yaml]\npatches: [{path: patch.yaml}]\n", "apiVersion: v1\nkind: Service\nmetadata: {name: apy}\n", `inner': no resource matches strategic merge patch`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			outer := filepath.Dir(file(t, "kustomization.yaml", "resources: [inner]\n"))
+			for path, text := range map[string]string{"kustomization.yaml": one.inner, "patch.yaml": one.patch, "api.yaml": service} {
+				if err := os.MkdirAll(filepath.Join(outer, "inner"), 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(filepath.Join(outer, "inner", path), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if run := start(t, "", outer); run.code != 65 || !strings.Contains(run.stderr, one.want) {
+				t.Errorf("exit %d\n%s\nexpected\n%s", run.code, run.stderr, one.want)
+			}
 		})
 	}
 }

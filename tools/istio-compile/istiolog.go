@@ -17,6 +17,7 @@ type istioLog struct {
 	zapcore.LevelEnabler
 	mutex            sync.Mutex
 	errors, warnings []string
+	ended            bool
 }
 
 // What Istio says in its log for no other reason than that this is no cluster.
@@ -53,6 +54,9 @@ func (l *istioLog) Write(entry zapcore.Entry, _ []zapcore.Field) error {
 	}
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
+	if l.ended {
+		return nil
+	}
 	into := &l.warnings
 	if entry.Level >= zapcore.ErrorLevel {
 		into = &l.errors
@@ -64,6 +68,13 @@ func (l *istioLog) Write(entry zapcore.Entry, _ []zapcore.Field) error {
 }
 
 func (l *istioLog) Sync() error { return nil }
+
+// end stops listening: what Istio says while it is shut down is of no concern.
+func (l *istioLog) end() {
+	l.mutex.Lock()
+	defer l.mutex.Unlock()
+	l.ended = true
+}
 
 // report prints the warnings, and fails if there were errors.
 func (l *istioLog) report(notes io.Writer) error {

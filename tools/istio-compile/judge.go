@@ -71,6 +71,10 @@ func analyze(cluster *cluster, mesh *meshconfig.MeshConfig, notes io.Writer) err
 	if err != nil {
 		return failure{err, software}
 	}
+	// For files, istioctl itself leaves out most of them without a word: all that look at Pods and Services.
+	if len(result.SkippedAnalyzers) > 0 {
+		return failure{fmt.Errorf("Istio left out some of its analyzers: %s", strings.Join(result.SkippedAnalyzers, ", ")), software}
+	}
 	var wrong, worthKnowing faults
 	for _, message := range result.Messages {
 		into := &worthKnowing

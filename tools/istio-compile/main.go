@@ -112,7 +112,7 @@ func run(options options, input io.Reader, notes io.Writer) error {
 	if err := judge(cluster, mesh, notes); err != nil {
 		return err
 	}
-	compiled, err := discover(cluster, mesh)
+	compiled, err := discover(cluster, mesh, said)
 	if err != nil {
 		return failure{err, software}
 	}

@@ -25,7 +25,7 @@ OUT/workloads.json, which lists Pods and Services. The same manifests give the s
 Flags:
   --out FOLDER           the folder to write; what it held before goes. Without it the manifests are only checked
   --objects FILE         also write all that a cluster would hold, manifests and what was derived from them, as YAML for
-                         other tools: istioctl analyze --use-kube=false FILE
+                         other tools
   --mesh-config FILE     the mesh's configuration: a MeshConfig, or an IstioOperator that holds one. Default: Istio's
   --component FOLDER     a kustomize component to apply to all of it; may be repeated
   --zone REGION/ZONE     a zone to spread the replicas of each workload over; may be repeated

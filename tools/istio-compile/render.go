@@ -5,6 +5,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -46,18 +47,15 @@ func render(inputs, components []string, input io.Reader) ([]object, error) {
 	var kustomization types.Kustomization
 	kustomization.APIVersion, kustomization.Kind = types.KustomizationVersion, types.KustomizationKind
 	kustomization.BuildMetadata = []string{types.OriginAnnotations}
-	for i, input_ := range inputs {
-		if input_ != standardInput {
-			continue
-		}
+	if at := slices.Index(inputs, standardInput); at >= 0 {
 		text, err := io.ReadAll(input)
+		if err == nil {
+			err = os.WriteFile(sources.standardInput(), text, 0o600)
+		}
 		if err != nil {
 			return nil, failure{err, software}
 		}
-		inputs[i] = sources.standardInput()
-		if err := os.WriteFile(inputs[i], text, 0o600); err != nil {
-			return nil, failure{err, software}
-		}
+		inputs = slices.Replace(slices.Clone(inputs), at, at+1, sources.standardInput())
 	}
 	for into, paths := range map[*[]string][]string{&kustomization.Resources: inputs, &kustomization.Components: components} {
 		for _, path := range paths {

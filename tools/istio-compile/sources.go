@@ -32,8 +32,8 @@ func (p place) String() string {
 
 // document is one of a file's YAML documents.
 type document struct {
-	line                  int
-	kind, name, namespace string
+	line                           int
+	version, kind, name, namespace string
 }
 
 // sources are the files that manifests come from. They are read here first, because kustomize names neither the line of a fault nor,
@@ -47,14 +47,25 @@ type sources struct {
 
 func (s *sources) standardInput() string { return filepath.Join(s.overlay, "stdin.yaml") }
 
-// read reads a file of manifests, or a folder's kustomization and all that it names. What is not there is left to kustomize:
-// it may be an address.
+// read reads a file of manifests, or a folder's kustomization and all that it names.
 func (s *sources) read(path string) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		s.kustomization(path)
-	} else if err == nil {
+	} else {
 		s.manifests(path)
 	}
+}
+
+// named is whether the kustomization at path names a file or folder that is there. An address is left to kustomize.
+func (s *sources) named(path, name string) bool {
+	if name == "" || strings.Contains(name, "//") || strings.ContainsAny(name, ":?@") {
+		return false
+	}
+	_, err := os.Stat(filepath.Join(filepath.Dir(path), name))
+	if err != nil {
+		s.wrong.say(place{shown(path), 0}, "there is no %s", name)
+	}
+	return err == nil
 }
 
 func (s *sources) kustomization(folder string) {
@@ -74,14 +85,13 @@ func (s *sources) kustomization(folder string) {
 		}
 		read.FixKustomization()
 		for _, inner := range append(read.Resources, read.Components...) {
-			s.read(filepath.Join(folder, inner))
+			if s.named(path, inner) {
+				s.read(filepath.Join(folder, inner))
+			}
 		}
 		for i, patch := range read.Patches {
-			if patch.Path != "" {
-				path := filepath.Join(folder, patch.Path)
-				if text, err := os.ReadFile(path); err == nil {
-					s.add(path, text)
-				}
+			if s.named(path, patch.Path) {
+				s.patch(filepath.Join(folder, patch.Path))
 			} else if _, err := documents([]byte(patch.Patch)); err != nil {
 				s.wrong.say(place{shown(path), 0}, "patch %d, line %d of it: %s", i+1, err.line, err.text)
 			}
@@ -89,6 +99,14 @@ func (s *sources) kustomization(folder string) {
 		return
 	}
 	s.wrong.say(place{shown(folder), 0}, "there is no kustomization.yaml in it")
+}
+
+func (s *sources) patch(path string) {
+	if text, err := os.ReadFile(path); err != nil {
+		s.wrong.say(place{shown(path), 0}, "%v", err)
+	} else {
+		s.add(path, text)
+	}
 }
 
 func (s *sources) manifests(path string) {
@@ -101,8 +119,8 @@ func (s *sources) manifests(path string) {
 		return
 	}
 	for _, one := range s.files[path] {
-		if one.kind == "" {
-			s.wrong.say(place{s.shown(path), one.line}, "no manifest: kind is missing")
+		if one.kind == "" || one.version == "" {
+			s.wrong.say(place{s.shown(path), one.line}, "no manifest: apiVersion or kind is missing")
 		} else if one.name == "" && !strings.HasSuffix(one.kind, "List") {
 			s.wrong.say(place{s.shown(path), one.line}, "%s: metadata.name is missing", one.kind)
 		}
@@ -124,7 +142,23 @@ type syntaxError struct {
 	text string
 }
 
-var lineOfError = regexp.MustCompile(`line (\d+): (.*)`)
+var (
+	lineOfError = regexp.MustCompile(`line (\d+): (.*)`)
+	// These the YAML parser counts from line 0, and names no line for the first one.
+	countedFromZero = regexp.MustCompile(`did not find expected (<document start>|'-' indicator|key|',' or '[]}]'|node content)`)
+)
+
+func syntaxErrorOf(err error) *syntaxError {
+	found := &syntaxError{0, strings.TrimPrefix(err.Error(), "yaml: ")}
+	if parts := lineOfError.FindStringSubmatch(err.Error()); parts != nil {
+		found.line, _ = strconv.Atoi(parts[1])
+		found.text = parts[2]
+	}
+	if countedFromZero.MatchString(found.text) {
+		found.line++
+	}
+	return found
+}
 
 // documents reads a file's YAML documents, empty ones left out.
 func documents(text []byte) ([]document, *syntaxError) {
@@ -133,8 +167,9 @@ func documents(text []byte) ([]document, *syntaxError) {
 	for {
 		var node yaml.Node
 		var head struct {
-			Kind     string
-			Metadata struct{ Name, Namespace string }
+			APIVersion string `yaml:"apiVersion"`
+			Kind       string
+			Metadata   struct{ Name, Namespace string }
 		}
 		err := decoder.Decode(&node)
 		if errors.Is(err, io.EOF) {
@@ -146,18 +181,14 @@ func documents(text []byte) ([]document, *syntaxError) {
 			err = node.Decode(&all)
 		}
 		if err != nil {
-			if parts := lineOfError.FindStringSubmatch(err.Error()); parts != nil {
-				line, _ := strconv.Atoi(parts[1])
-				return nil, &syntaxError{line, parts[2]}
-			}
-			return nil, &syntaxError{0, err.Error()}
+			return nil, syntaxErrorOf(err)
 		}
 		if len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
 			continue
 		}
 		// What is no manifest has no kind, and that is told with its place.
 		_ = node.Decode(&head)
-		found = append(found, document{node.Content[0].Line, head.Kind, head.Metadata.Name, head.Metadata.Namespace})
+		found = append(found, document{node.Content[0].Line, head.APIVersion, head.Kind, head.Metadata.Name, head.Metadata.Namespace})
 	}
 }
 

@@ -132,3 +132,90 @@ impl Addresses {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::compiled::Workload;
+
+    fn compiled(pods: u16, proxy: Proxy) -> Compiled {
+        let workload = |number: u16| Workload {
+            namespace: "shop".to_owned(),
+            pod: format!("pod-{number}"),
+            owner: "owner".to_owned(),
+            kind: "SpinApp".to_owned(),
+            service_account: "account".to_owned(),
+            ip: ip(number),
+            labels: BTreeMap::new(),
+            proxy,
+        };
+        Compiled {
+            folder: "/".into(),
+            workloads: (0..pods).map(workload).collect(),
+            services: Vec::new(),
+            spin_apps: Vec::new(),
+        }
+    }
+
+    fn ip(number: u16) -> Ipv4Addr {
+        let [high, low] = number.to_be_bytes();
+        Ipv4Addr::new(10, 1, high, low)
+    }
+
+    #[test]
+    fn every_pod_has_a_loopback_address_of_its_own() {
+        // More than one network of 254.
+        let addresses = Addresses::within([7, 255], &compiled(600, Proxy::Sidecar));
+        let own: BTreeSet<_> = addresses.pods.values().map(|pod| pod.ip).collect();
+        assert_eq!(own.len(), 600);
+        for ip in own {
+            let [first, second, _, last] = ip.octets();
+            assert!(
+                first == 127 && second == 7 && last != 0 && last != 255,
+                "{ip}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_port_that_needs_root_becomes_one_for_everybody() {
+        let addresses = Addresses::within([7, 8], &compiled(1, Proxy::Sidecar));
+        let pod = addresses.pod(ip(0)).expect("a Pod");
+        let ports = [pod.port(80), pod.port(1023), pod.port(1024), pod.port(8080)];
+        let ports = ports.map(|address| address.port());
+        assert_eq!(ports, [10_080, 11_023, 1024, 8080]);
+        // What stands for port 80 in three places is never one and the same.
+        let at_80 = [pod.port(80), pod.app(80), pod.egress(80), pod.admin()];
+        assert_eq!(BTreeSet::from(at_80).len(), 4);
+    }
+
+    #[test]
+    fn a_connection_goes_to_the_sidecar_or_where_there_is_none_to_the_workload() {
+        for (proxy, port) in [
+            (Proxy::Sidecar, 10_080),
+            (Proxy::Gateway, 10_080),
+            (Proxy::None, 12_080),
+        ] {
+            let addresses = Addresses::within([7, 8], &compiled(1, proxy));
+            let there = addresses.endpoint(ip(0), 80).expect("a Pod");
+            assert_eq!(there.port(), port, "{proxy:?}");
+        }
+        let addresses = Addresses::within([7, 8], &compiled(1, Proxy::None));
+        assert_eq!(addresses.endpoint(ip(1), 80), None);
+    }
+
+    #[test]
+    fn a_network_in_which_somebody_listens_is_not_taken() {
+        let compiled = compiled(3, Proxy::Sidecar);
+        let chosen = Addresses::choose(&compiled).expect("a network");
+        assert!(chosen.taken().is_none());
+        let address = chosen.pod(ip(2)).expect("a Pod").admin();
+        let _listener = TcpListener::bind(address).expect("nobody listens yet");
+        let (taken, _) = chosen.taken().expect("somebody listens");
+        assert_eq!(taken, address);
+        let other = Addresses::choose(&compiled).expect("another network");
+        assert_ne!(other.pod(ip(2)), chosen.pod(ip(2)));
+    }
+}

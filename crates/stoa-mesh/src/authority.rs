@@ -89,3 +89,110 @@ fn valid(mut params: CertificateParams, lifetime: Duration) -> CertificateParams
     params.not_after = (now + lifetime).into();
     params
 }
+
+#[cfg(test)]
+mod tests {
+    use x509_parser::certificate::X509Certificate;
+    use x509_parser::extensions::GeneralName;
+    use x509_parser::pem::Pem;
+
+    use super::*;
+
+    const URI: &str = "spiffe://cluster.local/ns/shop/sa/cart";
+
+    fn pem(text: &str) -> Pem {
+        let mut all = Pem::iter_from_buffer(text.as_bytes());
+        all.next().expect("a certificate").expect("PEM")
+    }
+
+    fn names(certificate: &X509Certificate<'_>) -> Vec<String> {
+        let names = certificate
+            .subject_alternative_name()
+            .expect("readable")
+            .expect("names");
+        let name = |name: &GeneralName<'_>| match name {
+            GeneralName::URI(uri) => format!("URI {uri}"),
+            GeneralName::DNSName(name) => format!("DNS {name}"),
+            GeneralName::IPAddress(address) => format!("IP {address:?}"),
+            other => format!("{other}"),
+        };
+        names.value.general_names.iter().map(name).collect()
+    }
+
+    #[test]
+    fn an_identity_is_a_spiffe_uri_and_nothing_else() {
+        let authority = Authority::new().expect("an authority");
+        let lifetime = Duration::from_secs(3600);
+        let identity = authority.identity(URI, lifetime).expect("a certificate");
+        let (pem, root) = (pem(&identity.certificate), pem(authority.certificate()));
+        let (certificate, root) = (
+            pem.parse_x509().expect("X.509"),
+            root.parse_x509().expect("X.509"),
+        );
+        assert_eq!(names(&certificate), [format!("URI {URI}")]);
+        assert_eq!(certificate.subject().iter().count(), 0);
+        assert_eq!(certificate.issuer(), root.subject());
+        assert!(!certificate.is_ca() && root.is_ca());
+        let usage = certificate
+            .extended_key_usage()
+            .expect("readable")
+            .expect("there");
+        assert!(
+            usage.value.server_auth && usage.value.client_auth,
+            "both ends show it"
+        );
+    }
+
+    #[test]
+    fn a_certificate_is_valid_from_now_for_as_long_as_it_was_asked() {
+        let authority = Authority::new().expect("an authority");
+        let identity = authority
+            .identity(URI, Duration::from_secs(600))
+            .expect("a certificate");
+        let pem = pem(&identity.certificate);
+        let certificate = pem.parse_x509().expect("X.509");
+        assert!(certificate.validity().is_valid());
+        let left = certificate.validity().time_to_expiration().expect("some");
+        assert!((590..=600).contains(&left.whole_seconds()), "{left}");
+    }
+
+    #[test]
+    fn each_certificate_has_a_key_and_a_number_of_its_own() {
+        let authority = Authority::new().expect("an authority");
+        let identity = || {
+            authority
+                .identity(URI, Duration::from_secs(600))
+                .expect("a certificate")
+        };
+        let (one, other) = (identity(), identity());
+        assert_ne!(one.key, other.key);
+        let number = |of: &Certified| {
+            pem(&of.certificate)
+                .parse_x509()
+                .expect("X.509")
+                .raw_serial_as_string()
+        };
+        assert_ne!(number(&one), number(&other));
+    }
+
+    #[test]
+    fn what_answers_browsers_is_called_localhost() {
+        let authority = Authority::new().expect("an authority");
+        let server = authority
+            .server(Duration::from_secs(600))
+            .expect("a certificate");
+        let pem = pem(&server.certificate);
+        let certificate = pem.parse_x509().expect("X.509");
+        assert_eq!(names(&certificate), ["DNS localhost", "IP [127, 0, 0, 1]"]);
+    }
+
+    #[test]
+    fn no_identity_is_made_of_what_is_no_uri() {
+        let authority = Authority::new().expect("an authority");
+        assert!(
+            authority
+                .identity("spiffe://\u{e4}", Duration::from_secs(1))
+                .is_err()
+        );
+    }
+}

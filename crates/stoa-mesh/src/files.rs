@@ -2,11 +2,22 @@
 //! what is not there already, so that a rename is a change.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use crate::authority::Certified;
+
+/// What the Envoy of a workload was given, `shop/cart-v1-0`, lies below this.
+pub(crate) fn of_proxy(state_dir: &Path, workload: &str) -> PathBuf {
+    state_dir.join("xds").join(workload)
+}
+
+/// An Envoy's own log.
+pub(crate) fn log(logs: &Path, workload: &str) -> PathBuf {
+    let pod = workload.rsplit('/').next().unwrap_or(workload);
+    logs.join(format!("{pod}.log"))
+}
 
 /// The answer of a discovery service, in a file.
 pub(crate) fn discovery(resources: &[Value]) -> Value {
@@ -56,4 +67,57 @@ fn private(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut options = std::fs::OpenOptions::new();
     let options = options.create(true).truncate(true).write(true).mode(0o600);
     options.open(path)?.write_all(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_by_a_whole_one_and_is_for_its_owner_only() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("lds/listeners.json");
+        assert!(put(&path, &json!({"a": 1})).expect("written"));
+        let before = std::fs::metadata(&path).expect("a file");
+        assert_eq!(before.mode() & 0o777, 0o600);
+        // Whoever has the old one open goes on reading the old one.
+        let old = std::fs::File::open(&path).expect("a file");
+        assert!(put(&path, &json!({"a": 2})).expect("written"));
+        assert_eq!(std::io::read_to_string(old).expect("a text"), r#"{"a":1}"#);
+        assert_eq!(
+            std::fs::read_to_string(&path).expect("a text"),
+            r#"{"a":2}"#
+        );
+        assert_ne!(
+            std::fs::metadata(&path).expect("a file").ino(),
+            before.ino()
+        );
+        let names = std::fs::read_dir(folder.path().join("lds")).expect("a folder");
+        assert_eq!(names.count(), 1, "nothing else is left there");
+    }
+
+    #[test]
+    fn what_is_there_already_is_not_written_again() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("rds/80.json");
+        assert!(put(&path, &json!({"a": 1})).expect("written"));
+        let before = std::fs::metadata(&path).expect("a file");
+        assert!(!put(&path, &json!({"a": 1})).expect("read"));
+        let after = std::fs::metadata(&path).expect("a file");
+        assert_eq!(
+            (after.ino(), after.mtime_nsec()),
+            (before.ino(), before.mtime_nsec())
+        );
+    }
+
+    #[test]
+    fn a_path_that_cannot_be_written_is_an_error() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let file = folder.path().join("file");
+        std::fs::write(&file, "").expect("written");
+        assert!(put(&file.join("below"), &json!(1)).is_err());
+        assert!(put(Path::new("/"), &json!(1)).is_err());
+    }
 }

@@ -6,20 +6,32 @@
 //! - `addresses.rs`: the loopback addresses that take the place of Pods'.
 //! - `local.rs`: every change to what Istio made, all in one place.
 //! - `authority.rs`: who signs the certificates; `files.rs`: what lies where an Envoy looks.
+//! - `access.rs`: their access logs, in files.
 //! - `envoy.rs`: one process, kept alive; `admin.rs`: what it can be asked.
 //! - `mesh.rs`: all of them: started, watched, given new certificates and configuration, stopped.
+//! - `metrics.rs`: Istio's standard metrics, made of the access logs; `stats.rs`: how Envoy names its own; `exposition.rs`: both on a page.
+//! - `inspect.rs`: what istioctl would say of a proxy.
 
+mod access;
 mod addresses;
 pub mod admin;
 mod authority;
 mod compiled;
 mod envoy;
+mod exposition;
 mod files;
+pub mod inspect;
 mod local;
 mod mesh;
+mod metrics;
+mod stats;
 
+pub use access::AccessLogs;
 pub use addresses::{Addresses, NoAddresses, Pod};
+pub use admin::{Admin, AdminError};
 pub use compiled::{Compiled, CompiledError, Endpoint, Proxy, Service, ServicePort, Workload};
 pub use envoy::{NoEnvoy, find_envoy};
+pub use exposition::{CONTENT_TYPE, exposition};
 pub use local::Overrides;
 pub use mesh::{Mesh, MeshError, MeshOptions, OnAccess};
+pub use metrics::Metrics;

@@ -276,3 +276,6 @@ fn each_address(value: &mut Value, other: &mut impl FnMut(Ipv4Addr, u16) -> Opti
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

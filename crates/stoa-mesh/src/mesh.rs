@@ -16,6 +16,7 @@ use crate::authority::Authority;
 use crate::compiled::{Compiled, CompiledError, Proxy, Workload};
 use crate::envoy::{OnLine, Start, Supervised};
 use crate::files;
+use crate::inspect::{Envoy, Process};
 use crate::local::{Local, Overrides, is_static};
 
 /// How often it is looked whether something was compiled or set anew.
@@ -149,7 +150,9 @@ impl Mesh {
         self.shared.gateway_of(pod).get(&port).copied()
     }
 
-    /// Writes the Envoys' files and starts them. `on_line` gets the name of the workload and a line of its access log.
+    /// Writes the Envoys' files and starts them. `on_line` gets the workload and a line of its access log.
+    ///
+    /// Call it from a thread that lives as long as the mesh is to: an Envoy ends with the thread that started it.
     ///
     /// # Errors
     /// If files cannot be written, or the program does not start.
@@ -219,12 +222,9 @@ impl Mesh {
 
     /// The administration of every Envoy, by the name of its workload.
     pub fn admins(&self) -> Vec<(String, Admin)> {
-        let compiled = self.compiled();
-        let admin = |workload: &Workload| {
-            let pod = self.shared.addresses.pod(workload.ip)?;
-            Some((workload.name(), Admin::new(pod.admin())))
-        };
-        compiled.proxies().filter_map(admin).collect()
+        let all = self.proxies().into_iter();
+        all.map(|(workload, admin)| (workload.name(), admin))
+            .collect()
     }
 
     /// The process and the number of its restarts, by the name of the workload.
@@ -232,6 +232,33 @@ impl Mesh {
         let of =
             |(name, envoy): (&String, &Supervised)| (name.clone(), (envoy.pid(), envoy.restarts()));
         self.envoys.iter().map(of).collect()
+    }
+
+    /// Every workload with an Envoy, and its administration.
+    pub fn proxies(&self) -> Vec<(Workload, Admin)> {
+        let compiled = self.compiled();
+        let of = |workload: &Workload| {
+            let pod = self.shared.addresses.pod(workload.ip)?;
+            Some((workload.clone(), Admin::new(pod.admin())))
+        };
+        compiled.proxies().filter_map(of).collect()
+    }
+
+    /// Every Envoy, to be asked ([`crate::inspect`]).
+    pub fn envoys(&self) -> Vec<Envoy> {
+        let (compiled, processes) = (self.compiled(), self.processes());
+        let of = |workload: &Workload| {
+            let admin = Admin::new(self.shared.addresses.pod(workload.ip)?.admin());
+            let MeshOptions {
+                state_dir, logs, ..
+            } = &self.shared.options;
+            let process = processes.get(&workload.name());
+            Some(Envoy {
+                process: process.map(|&(pid, restarts)| Process { pid, restarts }),
+                ..Envoy::new(&workload.name(), admin, state_dir, logs)
+            })
+        };
+        compiled.proxies().filter_map(of).collect()
     }
 
     /// Closes the gateway to new connections; what is under way goes on.
@@ -265,13 +292,11 @@ impl Shared {
     }
 
     fn folder(&self, workload: &Workload) -> PathBuf {
-        let xds = self.options.state_dir.join("xds");
-        xds.join(&workload.namespace).join(&workload.pod)
+        files::of_proxy(&self.options.state_dir, &workload.name())
     }
 
     fn log(&self, name: &str) -> PathBuf {
-        let pod = name.rsplit('/').next().unwrap_or(name);
-        self.options.logs.join(format!("{pod}.log"))
+        files::log(&self.options.logs, name)
     }
 
     fn gateway_of(&self, pod: &Pod) -> BTreeMap<u16, SocketAddr> {
@@ -372,6 +397,7 @@ impl Shared {
             }},
             "admin": {"address": {"socket_address": {"address": admin.ip().to_string(), "port_value": admin.port()}}},
             "static_resources": {"secrets": authorities},
+            "stats_config": crate::stats::config(),
             "dynamic_resources": {
                 "lds_config": source("lds/listeners.json"),
                 "cds_config": source("cds/clusters.json"),

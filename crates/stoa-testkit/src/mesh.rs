@@ -4,12 +4,18 @@ use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::client::Client;
 use crate::envoy::{Connection, Identity};
+use crate::stub::Stub;
+use crate::wait::wait_until;
 use crate::{Shop, workspace};
+
+/// A file watch is quick.
+const SOON: Duration = Duration::from_secs(20);
 
 /// A running mesh, as `run.json` describes it.
 #[derive(Debug, Clone)]
@@ -80,7 +86,7 @@ impl Mesh {
     /// The certificate and key that this workload's Envoy uses now.
     #[track_caller]
     pub fn identity(&self, name: &str) -> Identity {
-        let folder = self.folder(name).join("sds");
+        let folder = self.folder(name);
         let secret = |file: &str, path: &str| {
             let read = std::fs::read(folder.join(file)).ok();
             let json: Option<Value> = read.and_then(|text| serde_json::from_slice(&text).ok());
@@ -90,15 +96,18 @@ impl Mesh {
                 None => panic!("no certificate in {}/{file}", folder.display()),
             }
         };
-        let certificate = "/resources/0/tls_certificate/certificate_chain/inline_string";
-        let trusted = "/resources/0/validation_context/trusted_ca/inline_string";
+        let own = "sds/default.json";
+        let trusted = "/static_resources/secrets/0/validation_context/trusted_ca/inline_string";
         Identity {
-            certificate: secret("default.json", certificate),
+            certificate: secret(
+                own,
+                "/resources/0/tls_certificate/certificate_chain/inline_string",
+            ),
             key: secret(
-                "default.json",
+                own,
                 "/resources/0/tls_certificate/private_key/inline_string",
             ),
-            authority: secret("ROOTCA.json", trusted),
+            authority: secret("bootstrap.json", trusted),
         }
     }
 
@@ -139,6 +148,67 @@ impl Mesh {
         self.stats(name, matching).values().sum()
     }
 
+    /// Puts a stub in the place of a workload's component, behind its sidecar, until what is returned is dropped. `name` may be the
+    /// beginning of several workloads' names: then the first one gets it.
+    #[track_caller]
+    pub fn stand_in(&self, name: &str, stub: &Stub) -> StandIn {
+        let address: SocketAddr = match stub.url().trim_start_matches("http://").parse() {
+            Ok(address) => address,
+            Err(error) => panic!("{}: {error}", stub.url()),
+        };
+        let path = self.folder(name).join("cds/clusters.json");
+        let was = match std::fs::read_to_string(&path) {
+            Ok(was) => was,
+            Err(error) => panic!("{}: {error}", path.display()),
+        };
+        let mut now: Value = serde_json::from_str(&was).unwrap_or_default();
+        for cluster in now["resources"].as_array_mut().into_iter().flatten() {
+            if cluster["name"]
+                .as_str()
+                .is_some_and(|name| name.starts_with("inbound|"))
+            {
+                cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
+                    ["socket_address"] = serde_json::json!({"address": address.ip().to_string(), "port_value": address.port()});
+            }
+        }
+        let stand_in = StandIn {
+            admin: self.admin(name),
+            path,
+            was,
+        };
+        stand_in.put(&now.to_string());
+        stand_in
+    }
+
+    /// The process of a workload's Envoy.
+    #[track_caller]
+    pub fn pid(&self, name: &str) -> u32 {
+        let bootstrap = self.folder(name).join("bootstrap.json");
+        let bootstrap = bootstrap.to_string_lossy().into_owned();
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let runs = |process: &std::fs::DirEntry| {
+            let line = std::fs::read(process.path().join("cmdline")).unwrap_or_default();
+            let mut words = line.split(|byte| *byte == 0);
+            words.any(|word| word == bootstrap.as_bytes())
+        };
+        let mut found = processes.filter(runs);
+        let pid = found
+            .next()
+            .and_then(|process| process.file_name().to_str()?.parse().ok());
+        pid.unwrap_or(0)
+    }
+
+    /// Kills a workload's Envoy, without a word of warning.
+    #[track_caller]
+    pub fn kill(&self, name: &str) {
+        let pid = i32::try_from(self.pid(name))
+            .ok()
+            .and_then(rustix::process::Pid::from_raw);
+        let killed =
+            pid.map(|pid| rustix::process::kill_process(pid, rustix::process::Signal::KILL));
+        assert!(matches!(killed, Some(Ok(()))), "{name}: {pid:?} {killed:?}");
+    }
+
     /// A client for the administration of a workload's Envoy.
     #[track_caller]
     pub fn admin(&self, name: &str) -> Client {
@@ -160,6 +230,40 @@ impl Mesh {
     }
 }
 
+/// A stub in the place of a component. Dropped, the component is back.
+#[derive(Debug)]
+pub struct StandIn {
+    admin: Client,
+    path: PathBuf,
+    was: String,
+}
+
+impl StandIn {
+    /// Gives Envoy these clusters, and waits until it has them.
+    fn put(&self, clusters: &str) {
+        let updates = || {
+            let stats = self
+                .admin
+                .get("/stats?filter=^cluster_manager.cds.update_success$");
+            stats.send().expect(200).text()
+        };
+        let before = updates();
+        let new = self.path.with_extension("new");
+        let written =
+            std::fs::write(&new, clusters).and_then(|()| std::fs::rename(&new, &self.path));
+        assert!(written.is_ok(), "{}: {written:?}", self.path.display());
+        wait_until(SOON, "Envoy to take new clusters", || updates() != before);
+    }
+}
+
+impl Drop for StandIn {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            self.put(&self.was);
+        }
+    }
+}
+
 impl MeshWorkload {
     /// Where its sidecar takes what others send.
     pub fn inbound(&self) -> SocketAddr {
@@ -172,19 +276,18 @@ impl MeshWorkload {
     }
 }
 
-/// What Istio makes of the local manifests with these scenarios over them, in `out`. Panics with what Istio says if it refuses them.
+/// What Istio makes of the local manifests with these kustomize components over them (folders of the workspace), in `out`. Panics with
+/// what Istio says if it refuses them.
 #[track_caller]
-pub fn compile(scenarios: &[&str], out: &Path) {
+pub fn compile(components: &[&str], out: &Path) {
     let root = workspace();
     let mut command = Command::new(root.join("target/tools/istio-compile"));
     command.current_dir(&root);
     command
         .args(["--mesh-config", "istio/install/istio.yaml", "--out"])
         .arg(out);
-    for scenario in scenarios {
-        command
-            .arg("--component")
-            .arg(format!("istio/scenarios/{scenario}"));
+    for component in components {
+        command.arg("--component").arg(component);
     }
     match command.arg("k8s/overlays/local").output() {
         Ok(output) if output.status.success() => {}

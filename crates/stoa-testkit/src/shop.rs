@@ -102,6 +102,14 @@ impl ShopOptions {
         .filter("payment-fault", json!({"enabled": false}))
     }
 
+    /// With what Istio made of other manifests than the workspace's own.
+    #[must_use]
+    pub fn compiled(mut self, folder: &Path) -> Self {
+        let folder = folder.to_string_lossy().into_owned();
+        self.arguments.extend(["--mesh".to_owned(), folder]);
+        self
+    }
+
     /// With another configuration of a filter than the manifests'.
     #[must_use]
     pub fn filter(mut self, name: &str, config: Value) -> Self {
@@ -129,6 +137,8 @@ impl ShopOptions {
 #[derive(Debug)]
 pub struct Shop {
     options: ShopOptions,
+    /// Held as long as a mesh runs: all Envoys of a user share one small number of file watches, so one mesh runs at a time.
+    _turn: Option<File>,
     /// Log and, unless given, data.
     folder: TempDir,
     state_dir: PathBuf,
@@ -166,8 +176,10 @@ impl Shop {
             .state_dir
             .clone()
             .unwrap_or_else(|| folder.path().join("state"));
+        let turn = options.mesh.then(turn);
         let (child, gateway, operator) = launch(&program, &options, &state_dir, folder.path());
         Self {
+            _turn: turn,
             options,
             folder,
             state_dir,
@@ -294,6 +306,17 @@ impl Drop for Shop {
         // It may have ended already; either way it is waited for, so that nothing is left.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Waits for the turn of a mesh, over all tests on this machine that use this workspace.
+#[track_caller]
+fn turn() -> File {
+    let path = workspace().join("target/mesh.lock");
+    let file = File::create(&path).and_then(|file| file.lock().map(|()| file));
+    match file {
+        Ok(file) => file,
+        Err(error) => panic!("{}: {error}", path.display()),
     }
 }
 

@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
 use stoa_manifest::{App, LoadOptions, RoutePath, SpinApp};
-use stoa_mesh::{Compiled, Mesh, MeshError, MeshOptions, Pod, Proxy, Service, Workload};
+use stoa_mesh::{
+    AccessLogs, Compiled, Mesh, MeshError, MeshOptions, Pod, Proxy, Service, Workload,
+};
 use stoa_runtime::{AppOptions, LoadedApp};
 use tokio::sync::watch;
 
@@ -292,7 +295,8 @@ async fn up(
         mesh.compiled().proxies().count()
     ));
     // The Envoys start while components are loaded.
-    mesh.start(&access()).map_err(failure)?;
+    let logs = AccessLogs::new(&arguments.state_dir.join("logs"));
+    mesh.start(&access(logs)).map_err(failure)?;
     let config = config(arguments);
     let loading = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
         let runtime = runtime(config)?;
@@ -380,8 +384,15 @@ async fn up(
     done
 }
 
-fn access() -> stoa_mesh::OnAccess {
-    Arc::new(|_, _| {})
+fn access(logs: AccessLogs) -> stoa_mesh::OnAccess {
+    let failed = AtomicBool::new(false);
+    Arc::new(move |workload, line| {
+        if let Err(error) = logs.write(workload, line)
+            && !failed.swap(true, Ordering::Relaxed)
+        {
+            tracing::error!(%error, "the Envoys' access logs cannot be written");
+        }
+    })
 }
 
 fn workloads(mesh: &Mesh) -> Vec<RunWorkload> {

@@ -1,0 +1,152 @@
+//! One page with what all Envoys count and Istio's standard metrics, in Prometheus' text format.
+
+use std::collections::BTreeMap;
+
+use tokio::task::JoinSet;
+
+use crate::admin::Admin;
+use crate::compiled::Workload;
+use crate::metrics::{Metrics, label};
+
+/// The page's media type.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+/// Whether an Envoy answered; on a cluster, Prometheus says so itself.
+const UP: &str = "stoa_envoy_up";
+
+/// Asks every Envoy what it counted, and writes the page. An Envoy that does not answer is said to be down, and is no error.
+pub async fn exposition(metrics: &Metrics, envoys: &[(Workload, Admin)]) -> String {
+    let mut asking = JoinSet::new();
+    for (workload, admin) in envoys {
+        let (labels, admin) = (labels(workload), admin.clone());
+        asking.spawn(async move { (labels, admin.get("/stats/prometheus?usedonly").await.ok()) });
+    }
+    let mut answers = asking.join_all().await;
+    answers.sort();
+    let mut page = Page(metrics.families());
+    for (labels, answer) in answers {
+        let up = u8::from(answer.is_some());
+        page.add(UP, "gauge", &format!("{UP}{{{labels}}} {up}\n"));
+        page.read(&answer.unwrap_or_default(), &labels);
+    }
+    page.text()
+}
+
+fn labels(workload: &Workload) -> String {
+    let mut labels = String::new();
+    label(&mut labels, "workload", &workload.owner);
+    label(&mut labels, "namespace", &workload.namespace);
+    label(&mut labels, "pod", &workload.pod);
+    labels
+}
+
+/// By name: what follows `# TYPE`, and the samples. Prometheus refuses a page that says the type of a name twice.
+struct Page(BTreeMap<String, (String, String)>);
+
+impl Page {
+    fn add(&mut self, name: &str, kind: &str, samples: &str) {
+        let new = || (kind.to_owned(), String::new());
+        let family = self.0.entry(name.to_owned()).or_insert_with(new);
+        // One name cannot be two things; which of them came first is as good.
+        if family.0 == kind {
+            family.1.push_str(samples);
+        }
+    }
+
+    /// Adds a page of Envoy's, every sample with these labels too.
+    fn read(&mut self, page: &str, labels: &str) {
+        let (mut name, mut kind, mut samples) = ("", "", String::new());
+        for line in page.lines() {
+            if let Some(family) = line.strip_prefix("# TYPE ") {
+                self.add_some(name, kind, &mut samples);
+                (name, kind) = family.split_once(' ').unwrap_or((family, "untyped"));
+            } else if !line.is_empty() && !line.starts_with('#') {
+                write_sample(line, labels, &mut samples);
+            }
+        }
+        self.add_some(name, kind, &mut samples);
+    }
+
+    fn add_some(&mut self, name: &str, kind: &str, samples: &mut String) {
+        if !samples.is_empty() {
+            self.add(name, kind, samples);
+            samples.clear();
+        }
+    }
+
+    fn text(&self) -> String {
+        let length =
+            |(name, (_, samples)): (&String, &(String, String))| name.len() + samples.len() + 32;
+        let mut text = String::with_capacity(self.0.iter().map(length).sum());
+        for (name, (kind, samples)) in &self.0 {
+            text.push_str(&format!("# TYPE {name} {kind}\n"));
+            text.push_str(samples);
+        }
+        text
+    }
+}
+
+/// `name{a="b"} 1`, `name{} 1` or `name 1`, with more labels.
+fn write_sample(line: &str, labels: &str, to: &mut String) {
+    let (name, rest) = match line.find(['{', ' ']) {
+        Some(at) => line.split_at(at),
+        None => return,
+    };
+    to.push_str(name);
+    to.push('{');
+    to.push_str(labels);
+    match rest.strip_prefix('{') {
+        // What is quoted stays as it is: a value may hold anything.
+        Some(own) => {
+            if !own.starts_with('}') {
+                to.push(',');
+            }
+            write_own(own, to);
+        }
+        None => {
+            to.push('}');
+            to.push_str(rest);
+        }
+    }
+    to.push('\n');
+}
+
+/// What stands behind the opening brace. A label that is called like one of ours becomes `exported_`, as Prometheus does it.
+fn write_own(own: &str, to: &mut String) {
+    let mut rest = own;
+    while let Some(equals) = rest.find(['=', '}']) {
+        let (name, value) = rest.split_at(equals);
+        let Some(value) = value.strip_prefix("=\"") else {
+            break;
+        };
+        if matches!(name, "workload" | "namespace" | "pod") {
+            to.push_str("exported_");
+        }
+        to.push_str(name);
+        let end = quoted(value);
+        let (value, after) = value.split_at(end);
+        to.push_str("=\"");
+        to.push_str(value);
+        rest = match after.strip_prefix(',') {
+            Some(next) => {
+                to.push(',');
+                next
+            }
+            None => after,
+        };
+    }
+    to.push_str(rest);
+}
+
+/// The length of a quoted value, its closing quote included.
+fn quoted(value: &str) -> usize {
+    let mut escaped = false;
+    for (at, byte) in value.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = true,
+            b'"' => return at + 1,
+            _ => {}
+        }
+    }
+    value.len()
+}

@@ -1,0 +1,198 @@
+//! What istioctl shows of a proxy on a cluster, asked of an Envoy here: tables with istioctl's columns.
+//!
+//! | here | on a cluster |
+//! |---|---|
+//! | [`status`] | `istioctl proxy-status`, `proxy-config secret` |
+//! | [`listeners`], [`routes`], [`clusters`], [`endpoints`], [`config`] | `istioctl proxy-config ...` |
+//! | [`log_level`] | `istioctl proxy-config log` |
+//! | [`authz`] | `istioctl experimental authz check` |
+
+mod authz;
+mod clusters;
+mod endpoints;
+mod find;
+mod listeners;
+mod log_level;
+mod refused;
+mod routes;
+mod status;
+mod table;
+
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::admin::{Admin, AdminError};
+
+pub use authz::authz;
+pub use clusters::clusters;
+pub use endpoints::endpoints;
+pub use find::find;
+pub use listeners::listeners;
+pub use log_level::log_level;
+pub use routes::routes;
+pub use status::status;
+
+/// An Envoy that can be asked.
+#[derive(Debug, Clone)]
+pub struct Envoy {
+    /// Of its workload, `shop/payment-v1-0`.
+    pub name: String,
+    /// Its administration.
+    pub admin: Admin,
+    /// What it was given lies below.
+    pub files: PathBuf,
+    /// Its own log.
+    pub log: PathBuf,
+    /// Its process, where the one who asks knows it.
+    pub process: Option<Process>,
+}
+
+/// A process of an Envoy.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Process {
+    /// Its number; 0 while there is none.
+    pub pid: u32,
+    /// How often it was started again.
+    pub restarts: u32,
+}
+
+/// Why there is nothing to show.
+#[derive(Debug, thiserror::Error)]
+pub enum InspectError {
+    /// The Envoy does not answer, or does not do what it is told to.
+    #[error("{envoy}: {error}")]
+    Admin {
+        /// Which.
+        envoy: String,
+        /// Why.
+        #[source]
+        error: AdminError,
+    },
+    /// No workload with an Envoy has this name.
+    #[error("no workload with an Envoy is called {name}{}", did_you_mean(near))]
+    Unknown {
+        /// What was asked for.
+        name: String,
+        /// What may have been meant.
+        near: Vec<String>,
+    },
+    /// Several have it.
+    #[error("{name} may be {}: say which", of.join(" or "))]
+    Ambiguous {
+        /// What was asked for.
+        name: String,
+        /// Whose name it is.
+        of: Vec<String>,
+    },
+    /// No level of logging.
+    #[error("{level} is no level: there are {}", log_level::LEVELS.join(", "))]
+    Level {
+        /// What was asked for.
+        level: String,
+    },
+    /// No logger of Envoy's.
+    #[error("Envoy has no logger {name}{}", did_you_mean(near))]
+    Logger {
+        /// What was asked for.
+        name: String,
+        /// What may have been meant.
+        near: Vec<String>,
+    },
+}
+
+fn did_you_mean(near: &[String]) -> String {
+    match near {
+        [] => String::new(),
+        near => format!("; did you mean {}?", near.join(" or ")),
+    }
+}
+
+impl Envoy {
+    /// The Envoy of a workload, by the folders of the mesh ([`crate::MeshOptions`]).
+    pub fn new(workload: &str, admin: Admin, state_dir: &Path, logs: &Path) -> Self {
+        Self {
+            name: workload.to_owned(),
+            admin,
+            files: crate::files::of_proxy(state_dir, workload),
+            log: crate::files::log(logs, workload),
+            process: None,
+        }
+    }
+
+    async fn get(&self, path: &str) -> Result<String, InspectError> {
+        self.answered(self.admin.get(path).await)
+    }
+
+    async fn json(&self, path: &str) -> Result<Value, InspectError> {
+        self.answered(self.admin.json(path).await)
+    }
+
+    fn answered<T>(&self, answer: Result<T, AdminError>) -> Result<T, InspectError> {
+        answer.map_err(|error| InspectError::Admin {
+            envoy: self.name.clone(),
+            error,
+        })
+    }
+
+    async fn dump(&self) -> Result<Dump, InspectError> {
+        Ok(Dump(self.json("/config_dump").await?))
+    }
+}
+
+/// All of what an Envoy has, as JSON. Keys are not in it: Envoy leaves them out.
+///
+/// # Errors
+/// If it does not answer.
+pub async fn config(envoy: &Envoy) -> Result<String, InspectError> {
+    envoy.get("/config_dump?include_eds").await
+}
+
+/// What `/config_dump` answers.
+struct Dump(Value);
+
+impl Dump {
+    /// A list of a kind, `ListenersConfigDump` and `dynamic_listeners`.
+    fn list(&self, kind: &str, list: &str) -> impl Iterator<Item = &Value> {
+        let configs = items(&self.0, "/configs");
+        let of_kind = configs.filter(move |config| text(config, "/@type").ends_with(kind));
+        let list = format!("/{list}");
+        of_kind.flat_map(move |config| {
+            let items = config.pointer(&list).and_then(Value::as_array);
+            items.into_iter().flatten()
+        })
+    }
+
+    fn listeners(&self) -> impl Iterator<Item = &Value> {
+        let active = self.list("ListenersConfigDump", "dynamic_listeners");
+        active.filter_map(|listener| listener.pointer("/active_state/listener"))
+    }
+}
+
+/// The items of a list, if there is one.
+fn items<'a>(of: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+    let items = of.pointer(pointer).and_then(Value::as_array);
+    items.into_iter().flatten()
+}
+
+/// A text, empty if there is none.
+fn text<'a>(of: &'a Value, pointer: &str) -> &'a str {
+    let text = of.pointer(pointer).and_then(Value::as_str);
+    text.unwrap_or_default()
+}
+
+/// The texts of a list.
+fn texts(of: &Value, pointer: &str) -> Vec<String> {
+    let texts = items(of, pointer).filter_map(Value::as_str);
+    texts.map(str::to_owned).collect()
+}
+
+/// Of which manifest this is: `/apis/networking.istio.io/v1/namespaces/shop/virtual-service/product` is `product.shop`.
+fn manifest(of: &Value) -> String {
+    let config = text(of, "/metadata/filter_metadata/istio/config");
+    let parts: Vec<_> = config.split('/').collect();
+    match parts.as_slice() {
+        [_, _, _, _, _, namespace, _, name] => format!("{name}.{namespace}"),
+        _ => String::new(),
+    }
+}

@@ -1,0 +1,76 @@
+//! The clusters that an Envoy has.
+
+use serde_json::Value;
+
+use super::table::{Table, or_dash};
+use super::{Envoy, InspectError, manifest, text};
+
+/// Where an Envoy may send requests to.
+///
+/// # Errors
+/// If it does not answer.
+pub async fn clusters(envoy: &Envoy) -> Result<String, InspectError> {
+    let dump = envoy.dump().await?;
+    let active = dump.list("ClustersConfigDump", "dynamic_active_clusters");
+    let all = active.chain(dump.list("ClustersConfigDump", "static_clusters"));
+    let mut clusters: Vec<_> = all
+        .filter_map(|c| c.get("cluster"))
+        .map(Cluster::of)
+        .collect();
+    clusters.sort();
+    let mut table = Table::new([
+        "SERVICE FQDN",
+        "PORT",
+        "SUBSET",
+        "DIRECTION",
+        "TYPE",
+        "DESTINATION RULE",
+    ]);
+    for cluster in clusters {
+        table.row([
+            cluster.host,
+            or_dash(cluster.port),
+            or_dash(cluster.subset),
+            or_dash(cluster.direction),
+            cluster.kind,
+            cluster.rule,
+        ]);
+    }
+    Ok(table.or(&format!("{} has no clusters", envoy.name)))
+}
+
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Cluster {
+    host: String,
+    subset: String,
+    port: String,
+    direction: String,
+    kind: String,
+    rule: String,
+}
+
+impl Cluster {
+    /// `outbound|80|v1|product.shop.svc.cluster.local`, or a name.
+    fn of(cluster: &Value) -> Self {
+        let name = text(cluster, "/name");
+        let parts: Vec<_> = name.split('|').collect();
+        let [direction, port, subset, host] = match parts.as_slice() {
+            [direction, port, subset, host] => [*direction, *port, *subset, *host],
+            _ => ["", "", "", name],
+        };
+        // What proto3 does not write is the first of an enumeration.
+        let kind = match (text(cluster, "/type"), text(cluster, "/cluster_type/name")) {
+            ("", "") => "STATIC",
+            ("", other) => other,
+            (kind, _) => kind,
+        };
+        Self {
+            host: host.to_owned(),
+            subset: subset.to_owned(),
+            port: port.to_owned(),
+            direction: direction.to_owned(),
+            kind: kind.to_owned(),
+            rule: manifest(cluster),
+        }
+    }
+}

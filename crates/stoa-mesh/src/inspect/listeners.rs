@@ -1,0 +1,121 @@
+//! Where an Envoy listens, and what becomes of a connection.
+
+use serde_json::Value;
+
+use super::routes::path_match;
+use super::table::Table;
+use super::{Envoy, InspectError, items, text, texts};
+
+const HTTP: &str = "envoy.filters.network.http_connection_manager";
+const TCP: &str = "envoy.filters.network.tcp_proxy";
+
+/// Where an Envoy listens.
+///
+/// # Errors
+/// If it does not answer.
+pub async fn listeners(envoy: &Envoy) -> Result<String, InspectError> {
+    let dump = envoy.dump().await?;
+    let mut rows = Vec::new();
+    for listener in dump.listeners() {
+        let port = listener.pointer("/address/socket_address/port_value");
+        let port = port.and_then(Value::as_u64).unwrap_or(0);
+        let address = text(listener, "/address/socket_address/address");
+        let default = listener.get("default_filter_chain");
+        for chain in items(listener, "/filter_chains").chain(default) {
+            rows.push((port, address, matches(chain), destination(chain)));
+        }
+    }
+    rows.sort();
+    let mut table = Table::new(["ADDRESSES", "PORT", "MATCH", "DESTINATION"]);
+    for (port, address, matches, destination) in rows {
+        table.row([address.to_owned(), port.to_string(), matches, destination]);
+    }
+    Ok(table.or(&format!("{} has no listeners", envoy.name)))
+}
+
+fn matches(chain: &Value) -> String {
+    let mut said = Vec::new();
+    let names = texts(chain, "/filter_chain_match/server_names");
+    if !names.is_empty() {
+        said.push(format!("SNI: {}", names.join(",")));
+    }
+    match text(chain, "/filter_chain_match/transport_protocol") {
+        "" => {}
+        protocol => said.push(format!("Trans: {protocol}")),
+    }
+    let protocols = texts(chain, "/filter_chain_match/application_protocols");
+    if !protocols.is_empty() {
+        said.push(format!("App: {}", protocols.join(",")));
+    }
+    let port = chain.pointer("/filter_chain_match/destination_port");
+    let port = port.and_then(Value::as_u64).map(|port| format!(":{port}"));
+    let ranges = items(chain, "/filter_chain_match/prefix_ranges").map(|range| {
+        let length = range.get("prefix_len").and_then(Value::as_u64);
+        format!("{}/{}", text(range, "/address_prefix"), length.unwrap_or(0))
+    });
+    let ranges: Vec<_> = ranges.collect();
+    match (ranges.is_empty(), port) {
+        (true, None) => {}
+        (true, Some(port)) => said.push(format!("Addr: *{port}")),
+        (false, port) => said.push(format!(
+            "Addr: {}{}",
+            ranges.join(","),
+            port.unwrap_or_default()
+        )),
+    }
+    match said.as_slice() {
+        [] => "ALL".to_owned(),
+        said => said.join("; "),
+    }
+}
+
+fn destination(chain: &Value) -> String {
+    for filter in items(chain, "/filters") {
+        let cluster = text(filter, "/typed_config/cluster");
+        match text(filter, "/name") {
+            HTTP => return http(filter),
+            TCP if cluster == "BlackHoleCluster" => {}
+            TCP => return named(cluster),
+            _ => {}
+        }
+    }
+    "Non-HTTP/Non-TCP".to_owned()
+}
+
+fn http(filter: &Value) -> String {
+    match text(filter, "/typed_config/rds/route_config_name") {
+        "" => {}
+        name => return format!("Route: {name}"),
+    }
+    let hosts: Vec<_> = items(filter, "/typed_config/route_config/virtual_hosts").collect();
+    let everything = |host: &Value| texts(host, "/domains") == ["*"];
+    if let [host] = hosts.as_slice()
+        && everything(host)
+        && let [route] = items(host, "/routes").collect::<Vec<_>>().as_slice()
+        && text(route, "/match/prefix") == "/"
+        && !text(route, "/route/cluster").is_empty()
+    {
+        return named(text(route, "/route/cluster"));
+    }
+    let hosts = hosts.into_iter().map(|host| {
+        let routes =
+            items(host, "/routes").filter_map(|route| Some(path_match(route.get("match")?)));
+        let routes: Vec<_> = routes.collect();
+        match everything(host) {
+            true => routes.join(", "),
+            false => format!(
+                "{} {}",
+                texts(host, "/domains").join("/"),
+                routes.join(", ")
+            ),
+        }
+    });
+    format!("Inline Route: {}", hosts.collect::<Vec<_>>().join("; "))
+}
+
+fn named(cluster: &str) -> String {
+    match cluster.contains("Cluster") {
+        true => cluster.to_owned(),
+        false => format!("Cluster: {cluster}"),
+    }
+}

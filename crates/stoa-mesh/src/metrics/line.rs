@@ -1,0 +1,139 @@
+//! A line of the access log, read in place: thousands come in a second, and most of what they say is not counted.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::SocketAddrV4;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+
+/// What is read of a line (`meshConfig.accessLogFormat`). What the format lacks is missing here too, and is not guessed.
+#[derive(Deserialize)]
+pub(super) struct Line<'a> {
+    /// `HTTP/1.1`; empty for a connection that is not HTTP.
+    #[serde(borrow)]
+    pub(super) protocol: Text<'a>,
+    pub(super) response_code: Number,
+    #[serde(borrow, default)]
+    pub(super) response_flags: Text<'a>,
+    /// In milliseconds.
+    #[serde(default)]
+    pub(super) duration: Number,
+    /// `inbound|80||`, or `outbound|80|v1|product.shop.svc.cluster.local`.
+    #[serde(borrow, default)]
+    pub(super) upstream_cluster: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) upstream_host: Text<'a>,
+    #[serde(borrow, default)]
+    pub(super) downstream_local_address: Text<'a>,
+    /// The client's; behind a gateway it is what `x-forwarded-for` says.
+    #[serde(borrow, default)]
+    pub(super) downstream_remote_address: Text<'a>,
+    /// The other end of the connection, whatever a header says.
+    #[serde(borrow, default)]
+    pub(super) downstream_direct_remote_address: Text<'a>,
+    /// Of the certificate that the caller showed.
+    #[serde(borrow, default)]
+    pub(super) downstream_principal: Text<'a>,
+    /// Of the certificate that the called one showed.
+    #[serde(borrow, default)]
+    pub(super) upstream_principal: Text<'a>,
+    /// With headers, and as they are on the wire.
+    #[serde(default)]
+    pub(super) downstream_wire_bytes_received: Number,
+    #[serde(default)]
+    pub(super) downstream_wire_bytes_sent: Number,
+    /// The number of a gRPC status; empty for other requests.
+    #[serde(borrow, default)]
+    pub(super) grpc_status: Text<'a>,
+}
+
+/// A text, null, or nothing because the format has no such field.
+#[derive(Default)]
+pub(super) struct Text<'a>(Option<Cow<'a, str>>);
+
+/// A number, or nothing.
+#[derive(Default, Clone, Copy)]
+pub(super) struct Number(pub(super) Option<u64>);
+
+impl Text<'_> {
+    /// Nothing if the format lacks it; empty if there was nothing to say.
+    pub(super) fn get(&self) -> Option<&str> {
+        match self.0.as_deref() {
+            // What Envoy writes for nothing in a text of more than one part.
+            Some("-") => Some(""),
+            text => text,
+        }
+    }
+
+    /// It, if there is anything.
+    pub(super) fn said(&self) -> Option<&str> {
+        self.get().filter(|text| !text.is_empty())
+    }
+
+    /// It as an address and a port.
+    pub(super) fn address(&self) -> Option<SocketAddrV4> {
+        self.said()?.parse().ok()
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Texts)
+    }
+}
+
+struct Texts;
+
+impl<'de> Visitor<'de> for Texts {
+    type Value = Text<'de>;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a text, a number or null")
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Text(Some(Cow::Borrowed(text))))
+    }
+
+    // With an escape in it.
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Text(Some(Cow::Owned(text.to_owned()))))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Text(Some(Cow::Owned(number.to_string()))))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Text(Some(Cow::Borrowed(""))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Numbers)
+    }
+}
+
+struct Numbers;
+
+impl Visitor<'_> for Numbers {
+    type Value = Number;
+
+    fn expecting(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.write_str("a number or null")
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Self::Value, E> {
+        Ok(Number(Some(number)))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Number(text.parse().ok()))
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(Number(None))
+    }
+}

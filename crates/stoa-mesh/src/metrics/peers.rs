@@ -1,0 +1,247 @@
+//! Who is at which end of a request: a workload by its address, by its certificate, or nobody who is known.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{Ipv4Addr, SocketAddrV4};
+
+use serde_json::Value;
+
+use crate::addresses::Addresses;
+use crate::compiled::{Compiled, CompiledError, Proxy, Workload};
+
+/// What Istio says of what it does not know.
+pub(super) const UNKNOWN: &str = "unknown";
+/// Istio's name for the only cluster there is.
+const CLUSTER: &str = "Kubernetes";
+/// Istio's name for a revision that nobody named.
+const LATEST: &str = "latest";
+
+/// Which of [`Peers::all`].
+pub(super) type PeerId = u16;
+
+/// Nobody who is known.
+pub(super) const NOBODY: PeerId = 0;
+
+/// One end of a request, as its labels say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Peer {
+    pub(super) workload: String,
+    pub(super) namespace: String,
+    pub(super) app: String,
+    pub(super) version: String,
+    pub(super) canonical_service: String,
+    pub(super) canonical_revision: String,
+    pub(super) cluster: &'static str,
+    /// Of workloads only.
+    pub(super) pod: String,
+    pub(super) identity: String,
+    pub(super) is_gateway: bool,
+}
+
+/// A Service that is called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Called {
+    /// `product.shop.svc.cluster.local`
+    pub(super) host: String,
+    pub(super) name: String,
+    pub(super) namespace: String,
+}
+
+/// Everybody who is known.
+pub(super) struct Peers {
+    pub(super) all: Vec<Peer>,
+    /// By the address on the cluster.
+    workloads: HashMap<Ipv4Addr, PeerId>,
+    /// By the address on this machine.
+    local: HashMap<Ipv4Addr, PeerId>,
+    identities: HashMap<String, PeerId>,
+    /// Where a sidecar takes what is for its workload.
+    inbound: HashSet<SocketAddrV4>,
+    /// By the workload whose proxy has it, and the cluster's name.
+    called: HashMap<PeerId, HashMap<String, Called>>,
+    by_host: HashMap<String, Called>,
+}
+
+impl Peers {
+    pub(super) fn new(compiled: &Compiled, addresses: &Addresses) -> Result<Self, CompiledError> {
+        let mut peers = Self {
+            all: vec![Peer::nobody()],
+            workloads: HashMap::new(),
+            local: HashMap::new(),
+            identities: HashMap::new(),
+            inbound: HashSet::new(),
+            called: HashMap::new(),
+            by_host: HashMap::new(),
+        };
+        let mut identities: BTreeMap<String, Vec<PeerId>> = BTreeMap::new();
+        for workload in &compiled.workloads {
+            let id = peers.add(Peer::of(workload));
+            peers.workloads.insert(workload.ip, id);
+            if let Some(pod) = addresses.pod(workload.ip) {
+                peers.local.insert(pod.ip, id);
+            }
+            identities.entry(workload.identity()).or_default().push(id);
+            if workload.proxy != Proxy::None {
+                let clusters = compiled.resources(workload)?.clusters;
+                let called = clusters.iter().filter_map(called).collect();
+                peers.called.insert(id, called);
+            }
+        }
+        for (identity, ids) in identities {
+            let id = peers.shared(&ids);
+            peers.identities.insert(identity, id);
+        }
+        for service in &compiled.services {
+            let called = Called {
+                host: service.host(),
+                name: service.name.clone(),
+                namespace: service.namespace.clone(),
+            };
+            for endpoint in service.ports.iter().flat_map(|port| &port.endpoints) {
+                if let Some(id) = peers.workloads.get(&endpoint.ip) {
+                    // A proxy's own side says no Service: it is the one that its Pod is behind.
+                    let inbound = format!("inbound|{}||", endpoint.port);
+                    let own = peers.called.entry(*id).or_default();
+                    own.entry(inbound).or_insert_with(|| called.clone());
+                }
+                if let Some(std::net::SocketAddr::V4(address)) =
+                    addresses.endpoint(endpoint.ip, endpoint.port)
+                {
+                    peers.inbound.insert(address);
+                }
+            }
+            peers.by_host.insert(service.host(), called);
+        }
+        Ok(peers)
+    }
+
+    fn add(&mut self, peer: Peer) -> PeerId {
+        let id = PeerId::try_from(self.all.len()).unwrap_or(NOBODY);
+        self.all.push(peer);
+        id
+    }
+
+    /// What all of these have in common: two releases of a service share an identity.
+    fn shared(&mut self, ids: &[PeerId]) -> PeerId {
+        let peers: Vec<_> = ids.iter().map(|id| self.peer(*id).clone()).collect();
+        let Some((first, others)) = peers.split_first() else {
+            return NOBODY;
+        };
+        let same = |of: fn(&Peer) -> &str| {
+            let all = others.iter().all(|other| of(other) == of(first));
+            if all { of(first) } else { UNKNOWN }.to_owned()
+        };
+        let common = Peer {
+            workload: same(|p| &p.workload),
+            app: same(|p| &p.app),
+            version: same(|p| &p.version),
+            canonical_service: same(|p| &p.canonical_service),
+            canonical_revision: same(|p| &p.canonical_revision),
+            ..first.clone()
+        };
+        self.add(common)
+    }
+
+    pub(super) fn peer(&self, id: PeerId) -> &Peer {
+        static NOBODY_KNOWN: std::sync::LazyLock<Peer> = std::sync::LazyLock::new(Peer::nobody);
+        self.all.get(usize::from(id)).unwrap_or(&NOBODY_KNOWN)
+    }
+
+    /// The workload that has this address on the cluster.
+    pub(super) fn workload(&self, ip: Ipv4Addr) -> PeerId {
+        self.workloads.get(&ip).copied().unwrap_or(NOBODY)
+    }
+
+    /// The workload at this address on this machine.
+    pub(super) fn at(&self, address: Option<SocketAddrV4>) -> Option<PeerId> {
+        self.local.get(address?.ip()).copied()
+    }
+
+    /// Whoever shows a certificate for this.
+    pub(super) fn identified(&self, uri: &str) -> Option<PeerId> {
+        self.identities.get(uri).copied()
+    }
+
+    pub(super) fn is_inbound(&self, address: Option<SocketAddrV4>) -> bool {
+        address.is_some_and(|address| self.inbound.contains(&address))
+    }
+
+    /// The Service behind a cluster of this workload's proxy.
+    pub(super) fn called(&self, proxy: PeerId, cluster: &str) -> Called {
+        if let Some(called) = self.called.get(&proxy).and_then(|of| of.get(cluster)) {
+            return called.clone();
+        }
+        let unknown = || UNKNOWN.to_owned();
+        let host = cluster.split('|').nth(3).unwrap_or_default();
+        match host {
+            // `BlackHoleCluster`, as Istio says it.
+            "" if !cluster.is_empty() && !cluster.contains('|') => Called {
+                host: unknown(),
+                name: cluster.to_owned(),
+                namespace: unknown(),
+            },
+            "" => Called {
+                host: unknown(),
+                name: unknown(),
+                namespace: unknown(),
+            },
+            // It came with configuration that was compiled since.
+            host => self.by_host.get(host).cloned().unwrap_or_else(|| Called {
+                host: host.to_owned(),
+                name: host.to_owned(),
+                namespace: unknown(),
+            }),
+        }
+    }
+}
+
+impl Peer {
+    fn nobody() -> Self {
+        let unknown = || UNKNOWN.to_owned();
+        Self {
+            workload: unknown(),
+            namespace: unknown(),
+            app: unknown(),
+            version: unknown(),
+            canonical_service: unknown(),
+            canonical_revision: unknown(),
+            cluster: UNKNOWN,
+            pod: unknown(),
+            identity: unknown(),
+            is_gateway: false,
+        }
+    }
+
+    fn of(workload: &Workload) -> Self {
+        let label = |name: &str| workload.labels.get(name).cloned();
+        let unknown = || UNKNOWN.to_owned();
+        let (app, version) = (label("app"), label("version"));
+        Self {
+            canonical_service: label("service.istio.io/canonical-name")
+                .or_else(|| app.clone())
+                .unwrap_or_else(|| workload.owner.clone()),
+            canonical_revision: label("service.istio.io/canonical-revision")
+                .or_else(|| version.clone())
+                .unwrap_or_else(|| LATEST.to_owned()),
+            workload: workload.owner.clone(),
+            namespace: workload.namespace.clone(),
+            app: app.unwrap_or_else(unknown),
+            version: version.unwrap_or_else(unknown),
+            cluster: CLUSTER,
+            pod: workload.pod.clone(),
+            identity: workload.identity(),
+            is_gateway: workload.proxy == Proxy::Gateway,
+        }
+    }
+}
+
+/// What Istio wrote beside a cluster of the Service that it is for.
+fn called(cluster: &Value) -> Option<(String, Called)> {
+    let service = cluster.pointer("/metadata/filter_metadata/istio/services/0")?;
+    let text = |name: &str| Some(service.get(name)?.as_str()?.to_owned());
+    let called = Called {
+        host: text("host")?,
+        name: text("name")?,
+        namespace: text("namespace")?,
+    };
+    Some((cluster.get("name")?.as_str()?.to_owned(), called))
+}

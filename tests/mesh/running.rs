@@ -1,0 +1,94 @@
+//! A mesh that runs: Envoys that are killed, certificates that are renewed under load.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use stoa_testkit::{Shop, ShopOptions, wait_for, wait_until};
+
+use crate::customer::{Customer, SOON, key};
+
+#[test]
+fn an_envoy_that_is_killed_is_back_within_two_seconds() {
+    let shop = Shop::start(ShopOptions::mesh());
+    let mesh = shop.mesh();
+    let customer = Customer::register(&shop, "ann");
+    // What Envoy says while a page's sidecar is away is no answer that a document has for the page.
+    let gateway = stoa_testkit::Client::new(shop.gateway().base());
+    let works = |path: &str| {
+        let request = gateway.get(path).bearer(&customer.token);
+        matches!(request.try_send(), Ok(answer) if answer.status == 200)
+    };
+    for (workload, path) in [
+        ("istio-ingressgateway", "/product/COF-001"),
+        ("cart", "/cart"),
+        ("order", "/order"),
+        ("user", "/user/me"),
+        ("notification", "/notification"),
+        ("storefront", "/shop/"),
+    ] {
+        wait_until(SOON, path, || works(path));
+        let pid = mesh.pid(workload);
+        mesh.kill(workload);
+        let killed = Instant::now();
+        wait_until(SOON, "traffic", || works(path) && mesh.pid(workload) != pid);
+        let took = killed.elapsed();
+        println!("{workload}: traffic again after {took:?}");
+        assert!(took < Duration::from_secs(2), "{workload}: {took:?}");
+    }
+    // In the middle of an order: tried again with its key, it is the same order, and charged once.
+    for workload in ["payment", "inventory", "shipping"] {
+        let key = key();
+        let order = std::thread::scope(|scope| {
+            let order = scope.spawn(|| {
+                wait_for(Duration::from_secs(60), "an order", || {
+                    let answer = customer.order(&key, "COF-001", 1, "tok_visa");
+                    matches!(answer.status, 200 | 201).then_some(answer.json)
+                })
+            });
+            mesh.kill(workload);
+            order.join().unwrap()
+        });
+        assert_eq!(order["status"], "confirmed", "{workload}: {order}");
+        let payment = order["payment"]["payment_id"].as_str().unwrap();
+        let operator = crate::customer::Operator::of(&shop);
+        assert_eq!(operator.ledger_of(payment), ["capture"], "{workload}");
+    }
+}
+
+#[test]
+fn certificates_are_renewed_under_load_and_no_request_fails() {
+    let mut options = ShopOptions::mesh();
+    options.arguments = vec!["--certificate-lifetime".to_owned(), "8s".to_owned()];
+    let shop = Shop::start(options);
+    let mesh = shop.mesh();
+    let serials = || {
+        let certificates = mesh
+            .admin("product-v1-0")
+            .get("/certs")
+            .send()
+            .expect(200)
+            .json;
+        certificates["certificates"][0]["cert_chain"][0]["serial_number"].to_string()
+    };
+    let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                while !stop.load(Ordering::Relaxed) {
+                    let _ = shop.gateway().get("/product/COF-001").send().expect(200);
+                    sent.fetch_add(1, Ordering::Relaxed);
+                }
+            });
+        }
+        for round in 0..3 {
+            let before = serials();
+            wait_until(SOON, "a new certificate", || serials() != before);
+            println!(
+                "renewal {round}: {} requests so far",
+                sent.load(Ordering::Relaxed)
+            );
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert!(sent.load(Ordering::Relaxed) > 100);
+}

@@ -1,0 +1,261 @@
+//! What callers' sidecars and the gateway do with requests: retries, timeouts, ejection, limits, and hosts that nobody registered.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::json;
+use stoa_testkit::envoy::{Call, Connection, Reply};
+use stoa_testkit::mesh::Mesh;
+use stoa_testkit::{Play, Shop, ShopOptions, Stub, at_once, wait_until};
+
+use crate::customer::{Customer, SOON, key};
+
+/// A request that a workload's component would send: to its sidecar, which knows the rest.
+fn from(mesh: &Mesh, workload: &str, call: Call, service: &str) -> Reply {
+    let host = match service.contains('.') {
+        true => service.to_owned(),
+        false => format!("{service}.shop.svc.cluster.local"),
+    };
+    let mut connection = Connection::plain(mesh.workload(workload).egress()).unwrap();
+    connection.send(&call.header("host", &host)).unwrap()
+}
+
+#[test]
+fn retries_happen_exactly_where_they_are_stated() {
+    let shop = Shop::start(ShopOptions::mesh().timers(false));
+    let mesh = shop.mesh();
+    let fails = |status: u16| Stub::start(move |_| Play::problem(status, "unavailable"));
+    // Who calls whom, with what, and how often the callee sees it when it answers so.
+    for (caller, callee, method, path, status, times) in [
+        ("order", "payment", "POST", "/payments", 503, 4),
+        ("order", "payment", "POST", "/payments", 402, 1),
+        ("order", "payment", "POST", "/payments", 409, 1),
+        ("order", "payment", "GET", "/payments/x", 503, 4),
+        ("order", "inventory", "GET", "/items/COF-001", 503, 4),
+        ("order", "inventory", "GET", "/items/COF-001", 409, 4),
+        ("order", "inventory", "GET", "/items/COF-001", 404, 1),
+        ("order", "inventory", "POST", "/reservations", 503, 1),
+        (
+            "order",
+            "inventory",
+            "POST",
+            "/reservations/x/commit",
+            503,
+            1,
+        ),
+        ("order", "inventory", "DELETE", "/reservations/x", 503, 1),
+        ("order", "shipping", "POST", "/shipments", 503, 1),
+        ("order", "shipping", "POST", "/shipments/x/cancel", 503, 1),
+        ("order", "notification", "POST", "/events", 503, 1),
+        ("order", "cart", "GET", "/cart", 503, 4),
+        ("order", "cart", "DELETE", "/internal/carts/x", 503, 1),
+        ("product", "order", "POST", "/order", 503, 1),
+        ("cart", "user", "GET", "/user/jwks", 503, 4),
+    ] {
+        let stub = fails(status);
+        let _stand_in = mesh.stand_in(callee, &stub);
+        let key = key();
+        let call = Call::new(method, path)
+            .header("idempotency-key", &key)
+            .json(&json!({}));
+        let reply = from(&mesh, caller, call, callee);
+        assert_eq!(
+            reply.status,
+            status,
+            "{caller} {method} {path}: {}",
+            reply.text()
+        );
+        let seen = stub.seen("/");
+        assert_eq!(seen.len(), times, "{caller} {method} {path} {status}");
+        assert!(
+            seen.iter()
+                .all(|seen| seen.header("idempotency-key") == Some(&key))
+        );
+    }
+    // The public routes, through the gateway.
+    for (callee, method, path, times) in [
+        ("cart", "GET", "/cart", 4),
+        ("cart", "DELETE", "/cart", 1),
+        ("cart", "PUT", "/cart/items/COF-001", 1),
+        ("order", "POST", "/order", 1),
+        ("order", "GET", "/order", 4),
+        ("order", "POST", "/order/x/cancel", 1),
+        ("user", "POST", "/user/login", 1),
+        ("user", "PATCH", "/user/me", 1),
+        ("shipping", "GET", "/shipping/x", 4),
+        ("shipping", "POST", "/shipments/x/events", 1),
+        ("notification", "GET", "/notification", 4),
+    ] {
+        let stub = fails(503);
+        let _stand_in = mesh.stand_in(callee, &stub);
+        let gateway = stoa_testkit::Client::new(shop.gateway().base());
+        let _ = gateway.request(method, path).send().expect(503);
+        assert_eq!(stub.seen("/").len(), times, "{method} {path}");
+    }
+}
+
+#[test]
+fn timeouts_cut_what_takes_too_long() {
+    let shop = Shop::start(ShopOptions::mesh().timers(false));
+    let mesh = shop.mesh();
+    let silent = Stub::start(|_| Play::Silence);
+    for (caller, callee, method, path, limit, tries) in [
+        ("order", "inventory", "GET", "/items/COF-001", 3, 3),
+        ("order", "inventory", "POST", "/reservations", 5, 1),
+        ("order", "payment", "POST", "/payments", 10, 4),
+    ] {
+        let _stand_in = mesh.stand_in(callee, &silent);
+        let before = silent.seen("/").len();
+        let begun = Instant::now();
+        let reply = from(
+            &mesh,
+            caller,
+            Call::new(method, path).json(&json!({})),
+            callee,
+        );
+        let took = begun.elapsed();
+        assert_eq!(reply.status, 504, "{method} {path}: {}", reply.text());
+        assert_eq!(reply.json()["code"], "request_timeout");
+        assert_eq!(
+            reply.header("content-type"),
+            Some("application/problem+json")
+        );
+        let seen = silent.seen("/").len() - before;
+        println!("{method} {path}: 504 after {took:?}, {seen} tries");
+        assert!((1..=tries).contains(&seen), "{method} {path}: {seen} tries");
+        // Not before the last try has had its time, and not much after the whole.
+        assert!(
+            took > Duration::from_secs(limit) / 2 && took < Duration::from_secs(limit * 2),
+            "{took:?}"
+        );
+    }
+}
+
+#[test]
+fn a_failing_replica_is_ejected_and_comes_back() {
+    let shop = Shop::start(ShopOptions::mesh().timers(false));
+    let mesh = shop.mesh();
+    let ejected = || {
+        mesh.stat(
+            "istio-ingressgateway",
+            r"outbound\|80\|v1\|product.*ejections_active$",
+        )
+    };
+    let visit = || {
+        shop.gateway()
+            .get("/product/COF-001")
+            .header("x-shop-version", "v1")
+            .send()
+    };
+    let _ = visit().expect(200);
+    assert_eq!(ejected(), 0);
+    let failing = Stub::start(|_| Play::problem(500, "internal"));
+    let stand_in = mesh.stand_in("product-v1-1", &failing);
+    // Nobody notices: a failed try is tried again, and after three of them the replica is left alone.
+    wait_until(SOON, "the ejection", || {
+        let _ = visit().expect(200);
+        ejected() == 1
+    });
+    let seen = failing.seen("/").len();
+    println!("ejected after {seen} failures");
+    for _ in 0..50 {
+        let _ = visit().expect(200);
+    }
+    assert_eq!(
+        failing.seen("/").len(),
+        seen,
+        "an ejected replica was asked"
+    );
+    // It is well again, and after half a minute it is asked again.
+    drop(stand_in);
+    let before = mesh.stat("product-v1-1", r"^cluster\.inbound.*upstream_rq_200$");
+    wait_until(Duration::from_secs(60), "the replica's return", || {
+        let _ = visit().expect(200);
+        mesh.stat("product-v1-1", r"^cluster\.inbound.*upstream_rq_200$") > before
+    });
+    assert_eq!(ejected(), 0);
+}
+
+#[test]
+fn the_gateway_refuses_what_it_should() {
+    let shop = Shop::start(ShopOptions::mesh().timers(false));
+    let mesh = shop.mesh();
+    let gateway = shop.gateway();
+    let customer = Customer::register(&shop, "ann");
+
+    // Forged, expired, cut: 401 by the gateway, and no service is asked. Absent: 401 by the service.
+    let asked = || mesh.stat("order", r"^http\.inbound.*downstream_rq_total$");
+    let before = asked();
+    let encode = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
+    let mut parts = customer.token.split('.');
+    let (head, claims) = (parts.next().unwrap(), parts.next().unwrap());
+    let forged = format!("{head}.{claims}.{}", URL_SAFE_NO_PAD.encode([7; 64]));
+    let none = format!("{}.{claims}.", encode(json!({"alg": "none", "typ": "JWT"})));
+    let foreign = format!(
+        "{head}.{}.{}",
+        encode(json!({"iss": "https://evil.example", "sub": "x"})),
+        URL_SAFE_NO_PAD.encode([7; 64])
+    );
+    for token in [forged.as_str(), &none, &foreign, "x.y.z", "nothing"] {
+        let answer = gateway.get("/order").bearer(token).send().expect(401);
+        assert_eq!(
+            answer.header("content-type"),
+            Some("application/problem+json"),
+            "{token}"
+        );
+        assert_eq!(answer.json["code"], "unauthorized");
+        assert_eq!(answer.header("server"), Some("istio-envoy"));
+    }
+    assert_eq!(asked(), before, "a bad token went through");
+    let _ = customer.get("/order").expect(200);
+    let _ = gateway.get("/order").send().expect(401);
+    assert_eq!(asked(), before + 2);
+
+    // More log-ins at once than the gateway takes: 429, and Retry-After.
+    let plain = stoa_testkit::Client::new(gateway.base());
+    let answers = at_once(100, |_| plain.post("/user/login").json(&json!({})).send());
+    let limited: Vec<_> = answers
+        .iter()
+        .filter(|answer| answer.status == 429)
+        .collect();
+    println!("{} of 100 log-ins at once were limited", limited.len());
+    assert!((20..=60).contains(&limited.len()), "{}", limited.len());
+    for answer in limited {
+        assert_eq!(answer.json["code"], "rate_limited");
+        assert_eq!(answer.header("retry-after"), Some("1"));
+    }
+}
+
+#[test]
+fn hosts_that_nobody_registered_are_blocked() {
+    let shop = Shop::start(ShopOptions::mesh().timers(false));
+    let mesh = shop.mesh();
+    for (caller, host) in [
+        ("product", "example.com"),
+        ("order", "evil.example"),
+        // Registered, and no business of the caller's.
+        ("payment", "order.shop.svc.cluster.local"),
+        ("inventory", "payment.shop.svc.cluster.local"),
+        ("cart", "partners.partners.svc.cluster.local"),
+    ] {
+        let workload = mesh.workload(caller);
+        // Without anything to call there is no listener for calls at all.
+        let Ok(mut connection) = Connection::plain(workload.egress()) else {
+            continue;
+        };
+        let reply = connection
+            .send(&Call::get("/").header("host", host))
+            .unwrap();
+        assert_eq!(reply.status, 502, "{caller} to {host}: {}", reply.text());
+        assert_eq!(reply.json()["code"], "bad_gateway", "{}", reply.text());
+    }
+    // What is registered answers.
+    let reply = from(
+        &mesh,
+        "product",
+        Call::get("/pim/products/COF-001"),
+        "partners.partners.svc.cluster.local",
+    );
+    assert_eq!(reply.status, 200, "{}", reply.text());
+}

@@ -1,0 +1,168 @@
+// Package manifests checks that everything which can be made of k8s/ and istio/ by kustomize renders, and that Istio's and Kubernetes'
+// own tools have nothing to say against it.
+package manifests
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
+)
+
+const (
+	root = "../.."
+	mesh = "istio/install/istio.yaml"
+)
+
+// combination is what a kustomization of a user's own would name.
+type combination struct {
+	name                  string
+	resources, components []string
+}
+
+// combinations are all of them, as the folders are now; paths are the repository's.
+func combinations(t *testing.T) []combination {
+	t.Helper()
+	const local, rollout = "k8s/overlays/local", "istio/plugins/rollout/"
+	base := slices.Clip([]string{"k8s/base", "istio/base"})
+	// What else a cluster has.
+	cluster := []string{"k8s/overlays/local/cluster.yaml", "k8s/overlays/local/operator.yaml", "tools/istio-manifests/testdata/collector.yaml"}
+	first := "tools/istio-manifests/testdata/first-workloads"
+	found := []combination{
+		{"base", append(base, cluster...), nil},
+		{"base with plugins", append(append(base, "istio/plugins"), cluster...), nil},
+		{"rollout: one workload", []string{local}, []string{first, rollout + "1-one-workload"}},
+		{"rollout: fleet", []string{local}, []string{rollout + "2-fleet"}},
+		{"rollout: one workload, next version", []string{local}, []string{first, rollout + "1-one-workload", rollout + "3-next-version"}},
+		{"rollout: fleet, next version", []string{local}, []string{rollout + "2-fleet", rollout + "3-next-version"}},
+		{"rollout: fleet, back", []string{local}, []string{rollout + "2-fleet", rollout + "4-back"}},
+	}
+	for _, overlay := range kustomizations(t, "k8s/overlays/*") {
+		found = append(found, combination{"overlay " + filepath.Base(overlay), []string{overlay}, nil})
+	}
+	for _, scenario := range kustomizations(t, "istio/scenarios/*") {
+		found = append(found, combination{"scenario " + filepath.Base(scenario), []string{local}, []string{scenario}})
+	}
+	return found
+}
+
+// kustomizations are the folders like this that hold one; each folder has to.
+func kustomizations(t *testing.T, like string) []string {
+	t.Helper()
+	paths, err := filepath.Glob(filepath.Join(root, like))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, path := range paths {
+		if info, err := os.Stat(path); err != nil || !info.IsDir() {
+			continue
+		}
+		if _, err := os.Stat(filepath.Join(path, "kustomization.yaml")); err != nil {
+			t.Errorf("%s: no kustomization", path)
+		}
+		short, err := filepath.Rel(root, path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		found = append(found, short)
+	}
+	return found
+}
+
+func TestEveryKustomizationIsInACombination(t *testing.T) {
+	known := map[string]bool{}
+	var walk func(folder string)
+	walk = func(folder string) {
+		if known[folder] {
+			return
+		}
+		text, err := os.ReadFile(filepath.Join(root, folder, "kustomization.yaml"))
+		if err != nil {
+			return
+		}
+		known[folder] = true
+		var read types.Kustomization
+		if err := read.Unmarshal(text); err != nil {
+			t.Fatalf("%s: %v", folder, err)
+		}
+		for _, inner := range append(read.Resources, read.Components...) {
+			walk(filepath.Join(folder, inner))
+		}
+	}
+	for _, one := range combinations(t) {
+		for _, folder := range append(one.resources, one.components...) {
+			walk(folder)
+		}
+	}
+	for _, tree := range []string{"k8s", "istio"} {
+		err := filepath.WalkDir(filepath.Join(root, tree), func(path string, entry os.DirEntry, err error) error {
+			if err == nil && entry.Name() == "kustomization.yaml" {
+				if folder, _ := filepath.Rel(root, filepath.Dir(path)); !known[folder] {
+					t.Errorf("%s is in no combination", folder)
+				}
+			}
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// render is what kustomize makes of it.
+func (c combination) render(t *testing.T) []byte {
+	t.Helper()
+	overlay, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// kustomize refuses absolute paths.
+	relative := func(paths []string) []string {
+		var found []string
+		for _, path := range paths {
+			absolute, err := filepath.Abs(filepath.Join(root, path))
+			if err != nil {
+				t.Fatal(err)
+			}
+			short, err := filepath.Rel(overlay, absolute)
+			if err != nil {
+				t.Fatal(err)
+			}
+			found = append(found, short)
+		}
+		return found
+	}
+	kustomization := types.Kustomization{Resources: relative(c.resources), Components: relative(c.components)}
+	kustomization.APIVersion, kustomization.Kind = types.KustomizationVersion, types.KustomizationKind
+	text, err := yaml.Marshal(kustomization)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings := krusty.MakeDefaultOptions()
+	// A combination may name single files.
+	settings.LoadRestrictions = types.LoadRestrictionsNone
+	rendered, err := krusty.MakeKustomizer(settings).Run(filesys.MakeFsOnDisk(), overlay)
+	if err != nil {
+		t.Fatalf("kustomize: %v", err)
+	}
+	made, err := rendered.AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return made
+}
+
+// file is a name for a file of its own.
+func (c combination) file() string {
+	return strings.NewReplacer(" ", "-", ":", "", ",", "").Replace(c.name) + ".yaml"
+}

@@ -1,0 +1,170 @@
+package manifests
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestIstioHasNothingToSayAboutAnyCombination(t *testing.T) {
+	tools := toolsOf(t)
+	for _, one := range combinations(t) {
+		t.Run(one.name, func(t *testing.T) {
+			t.Parallel()
+			// Everything that the cluster would hold, Pods included. Of files istioctl analyzes only what needs neither Pods nor Services, which
+			// istio-compile does with all there is.
+			objects := filepath.Join(t.TempDir(), "objects.yaml")
+			arguments := []string{"--mesh-config", filepath.Join(root, mesh), "--objects", objects}
+			for _, path := range one.resources {
+				arguments = append(arguments, filepath.Join(root, path))
+			}
+			for _, path := range one.components {
+				arguments = append(arguments, "--component", filepath.Join(root, path))
+			}
+			if said := run(tools.compile, arguments...); said != (result{}) {
+				t.Fatalf("istio-compile: %s", said)
+			}
+			said := run(tools.istioctl, "analyze", "--use-kube=false", "--all-namespaces", objects)
+			if want := "✔ No validation issues found when analyzing " + objects + "."; said.code != 0 || strings.TrimSpace(said.stdout+said.stderr) != want {
+				t.Errorf("istioctl analyze: %s", said)
+			}
+		})
+	}
+}
+
+// istioctl says this of every EnvoyFilter there is.
+const anyEnvoyFilter = "EnvoyFilter exposes internal implementation details"
+
+func TestEveryCombinationIsValid(t *testing.T) {
+	tools := toolsOf(t)
+	folder := t.TempDir()
+	var files []string
+	// Most of a combination is in the others as well, and is looked at once.
+	seen := map[string]bool{}
+	for _, one := range combinations(t) {
+		var fresh []string
+		for _, document := range strings.Split(string(one.render(t)), "\n---\n") {
+			if !seen[document] {
+				seen[document] = true
+				fresh = append(fresh, document)
+			}
+		}
+		if len(fresh) == 0 {
+			continue
+		}
+		path := filepath.Join(folder, one.file())
+		if err := os.WriteFile(path, []byte(strings.Join(fresh, "\n---\n")), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		files = append(files, path)
+	}
+	t.Run("for istioctl validate", func(t *testing.T) {
+		arguments := []string{"validate"}
+		for _, file := range files {
+			arguments = append(arguments, "-f", file)
+		}
+		said := run(tools.istioctl, arguments...)
+		if said.code != 0 {
+			t.Fatal(said)
+		}
+		for _, line := range strings.Split(said.stdout+said.stderr, "\n") {
+			if strings.Contains(line, "\t* ") && !strings.Contains(line, anyEnvoyFilter) {
+				t.Error(line)
+			}
+		}
+		for _, file := range files {
+			if !strings.Contains(said.stdout+said.stderr, `"`+file+`"`) {
+				t.Errorf("nothing is said about %s: %s", file, said)
+			}
+		}
+	})
+	t.Run("for kubectl-validate", func(t *testing.T) {
+		t.Parallel()
+		arguments := append([]string{"--local-crds", "testdata/crds", "--local-crds", istioCRDs(t)}, files...)
+		said := run(tools.validate, arguments...)
+		if passed := strings.Count(said.stdout+said.stderr, "OK\x1b"); said.code != 0 || passed != len(files) {
+			t.Errorf("%d of %d files passed: %s", passed, len(files), said)
+		}
+	})
+}
+
+// Without this nobody would know whether the tools have the schemas.
+func TestTheJudgesFindAFaultOfEachKind(t *testing.T) {
+	tools := toolsOf(t)
+	schemas := []string{"--local-crds", "testdata/crds", "--local-crds", istioCRDs(t)}
+	for name, one := range map[string]struct {
+		manifest, want string
+		by             []string
+	}{
+		"a SpinApp": {`apiVersion: core.spinkube.dev/v1alpha1
+kind: SpinApp
+metadata: {name: a, namespace: b}
+spec: {image: a, executor: b, replicas: one}
+`, "spec.replicas", append([]string{tools.validate}, schemas...)},
+		"a Certificate": {`apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {name: a, namespace: b}
+spec: {secretName: a, issuer: {name: a}}
+`, "spec.issuer", append([]string{tools.validate}, schemas...)},
+		"a WasmPlugin": {`apiVersion: extensions.istio.io/v1alpha1
+kind: WasmPlugin
+metadata: {name: a, namespace: b}
+spec: {url: "oci://a/b:1", failStrategy: FAIL_SHUT}
+`, "spec.failStrategy", append([]string{tools.validate}, schemas...)},
+		"a Service": {`apiVersion: v1
+kind: Service
+metadata: {name: a, namespace: b}
+spec: {selectors: {app: a}, ports: [{port: 80}]}
+`, "spec.selectors", append([]string{tools.validate}, schemas...)},
+		"a VirtualService": {`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a, namespace: b}
+spec: {hosts: [a], http: [{route: [{destination: {host: a}}], timout: 1s}]}
+`, "timout", []string{tools.istioctl, "validate", "-f"}},
+		"a gateway": {`apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a, namespace: b}
+spec: {hosts: [a.example.com], gateways: [nothing], http: [{route: [{destination: {host: a}}]}]}
+`, "IST0101", []string{tools.istioctl, "analyze", "--use-kube=false", "--all-namespaces"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			path := filepath.Join(t.TempDir(), "wrong.yaml")
+			if err := os.WriteFile(path, []byte(one.manifest), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			said := run(one.by[0], append(slices.Clone(one.by[1:]), path)...)
+			if said.code == 0 || !strings.Contains(said.stdout+said.stderr, one.want) {
+				t.Errorf("it went unseen: %s", said)
+			}
+		})
+	}
+}
+
+// istioCRDs is a folder with Istio's own CRDs, of the version that the manifests are compiled with.
+func istioCRDs(t *testing.T) string {
+	t.Helper()
+	module := run("go", "list", "-m", "-f", "{{.Dir}}", "istio.io/istio")
+	if module.code != 0 {
+		t.Fatal(module)
+	}
+	text, err := os.ReadFile(filepath.Join(strings.TrimSpace(module.stdout), "manifests/charts/base/files/crd-all.gen.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "istio.yaml"), text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return folder
+}
+
+func TestTheInstallationIsGenerated(t *testing.T) {
+	tools := toolsOf(t)
+	said := run(tools.istioctl, "manifest", "generate", "-f", filepath.Join(root, mesh))
+	if said.code != 0 || said.stderr != "" || !strings.Contains(said.stdout, "kind: Deployment") {
+		t.Errorf("exit %d\n%s", said.code, said.stderr)
+	}
+}

@@ -1,0 +1,67 @@
+package manifests
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// The programs that judge. What is missing is not fetched here, where a test would wait for minutes.
+var fetched = sync.OnceValues(func() (tools, error) {
+	said := run(filepath.Join(root, "scripts/istio-tools"))
+	if said.code != 0 {
+		return tools{}, errors.New(said.stderr)
+	}
+	paths := strings.Fields(said.stdout)
+	if len(paths) != 2 {
+		return tools{}, errors.New("scripts/istio-tools: expected two paths: " + said.stdout)
+	}
+	// Quick where nothing changed, and never stale.
+	compile, err := filepath.Abs(filepath.Join(root, "target/tools/istio-compile"))
+	if err != nil {
+		return tools{}, err
+	}
+	if built := run("go", "build", "-o", compile, "../istio-compile"); built.code != 0 {
+		return tools{}, errors.New(built.stderr)
+	}
+	return tools{compile, paths[0], paths[1]}, nil
+})
+
+type tools struct{ compile, istioctl, validate string }
+
+func toolsOf(t *testing.T) tools {
+	t.Helper()
+	found, err := fetched()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+// result is what a program said.
+type result struct {
+	code           int
+	stdout, stderr string
+}
+
+func (r result) String() string { return fmt.Sprintf("exit %d\n%s%s", r.code, r.stdout, r.stderr) }
+
+// run runs a program in this folder.
+func run(program string, arguments ...string) result {
+	var stdout, stderr bytes.Buffer
+	command := exec.Command(program, arguments...)
+	// No cluster of the user's own is to be asked, should there be one.
+	command.Env = append(os.Environ(), "KUBECONFIG="+os.DevNull)
+	command.Stdout, command.Stderr = &stdout, &stderr
+	var exit *exec.ExitError
+	if err := command.Run(); err != nil && !errors.As(err, &exit) {
+		return result{-1, "", err.Error()}
+	}
+	return result{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
+}
