@@ -19,4 +19,5 @@ mod customer;
 mod identity;
 mod payments;
 mod running;
+mod scenarios;
 mod traffic;

@@ -158,6 +158,27 @@ impl Compiled {
         self.workloads.iter().filter(|w| w.proxy != Proxy::None)
     }
 
+    /// The configuration that the manifests give to a plugin, `payment-fault`, and the workloads whose proxies have it.
+    ///
+    /// # Errors
+    /// If what was compiled cannot be read.
+    pub fn plugin(&self, name: &str) -> Result<Option<(Value, Vec<String>)>, CompiledError> {
+        let mut found: Option<(Value, Vec<String>)> = None;
+        for workload in self.proxies() {
+            for extension in self.resources(workload)?.extensions {
+                let config = extension.pointer("/typed_config/config");
+                let text = |path: &str| config.and_then(|c| c.pointer(path)?.as_str());
+                if text("/name").map(crate::local::plugin) != Some(name) {
+                    continue;
+                }
+                let own = text("/configuration/value").and_then(|t| serde_json::from_str(t).ok());
+                let (_, workloads) = found.get_or_insert((own.unwrap_or_default(), Vec::new()));
+                workloads.push(workload.name());
+            }
+        }
+        Ok(found)
+    }
+
     /// What Istio sends to this workload's proxy.
     pub(crate) fn resources(&self, of: &Workload) -> Result<Resources, CompiledError> {
         #[derive(Deserialize)]

@@ -150,3 +150,75 @@ fn quoted(value: &str) -> usize {
     }
     value.len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const OWN: &str = r#"workload="cart-v1",pod="cart-v1-0""#;
+
+    fn page(pages: &[&str]) -> String {
+        let mut page = Page(BTreeMap::new());
+        for (number, text) in pages.iter().enumerate() {
+            page.read(text, &format!("pod=\"{number}\""));
+        }
+        page.text()
+    }
+
+    #[track_caller]
+    fn sample(line: &str, expected: &str) {
+        let mut written = String::new();
+        write_sample(line, OWN, &mut written);
+        assert_eq!(written, format!("{expected}\n"));
+    }
+
+    #[test]
+    fn a_sample_has_more_labels_than_before() {
+        sample("a 1", r#"a{workload="cart-v1",pod="cart-v1-0"} 1"#);
+        sample("a{} 1", r#"a{workload="cart-v1",pod="cart-v1-0"} 1"#);
+        sample(
+            r#"a{b="c",le="+Inf"} 1.5e3"#,
+            r#"a{workload="cart-v1",pod="cart-v1-0",b="c",le="+Inf"} 1.5e3"#,
+        );
+    }
+
+    #[test]
+    fn what_is_quoted_stays_as_it_is() {
+        sample(
+            r#"a{b="}{, pod=\"x\"=\\",c=""} 1"#,
+            r#"a{workload="cart-v1",pod="cart-v1-0",b="}{, pod=\"x\"=\\",c=""} 1"#,
+        );
+    }
+
+    #[test]
+    fn a_label_of_the_same_name_is_kept_under_another() {
+        sample(
+            r#"a{pod="p",xpod="q",workload="w"} 1"#,
+            r#"a{workload="cart-v1",pod="cart-v1-0",exported_pod="p",xpod="q",exported_workload="w"} 1"#,
+        );
+    }
+
+    #[test]
+    fn samples_of_all_envoys_stand_together_below_one_type() {
+        let one = "# TYPE b counter\nb{x=\"1\"} 1\nb{x=\"2\"} 2\n# TYPE a gauge\na{} 3\n";
+        let other =
+            "# HELP a says something\n# TYPE a gauge\na{} 4\n\n# TYPE b counter\nb{x=\"1\"} 5\n";
+        let expected = "# TYPE a gauge\na{pod=\"0\"} 3\na{pod=\"1\"} 4\n# TYPE b counter\n\
+            b{pod=\"0\",x=\"1\"} 1\nb{pod=\"0\",x=\"2\"} 2\nb{pod=\"1\",x=\"1\"} 5\n";
+        assert_eq!(page(&[one, other]), expected);
+    }
+
+    #[test]
+    fn a_histogram_stays_in_one_piece() {
+        let text = "# TYPE h histogram\nh_bucket{le=\"1\"} 1\nh_bucket{le=\"+Inf\"} 1\nh_sum{} 1\nh_count{} 1\n";
+        let expected = "# TYPE h histogram\nh_bucket{pod=\"0\",le=\"1\"} 1\nh_bucket{pod=\"0\",le=\"+Inf\"} 1\n\
+            h_sum{pod=\"0\"} 1\nh_count{pod=\"0\"} 1\n";
+        assert_eq!(page(&[text]), expected);
+    }
+
+    #[test]
+    fn a_name_that_is_two_things_is_the_first_of_them() {
+        let page = page(&["# TYPE a counter\na 1\n", "# TYPE a gauge\na 2\n"]);
+        assert_eq!(page, "# TYPE a counter\na{pod=\"0\"} 1\n");
+    }
+}

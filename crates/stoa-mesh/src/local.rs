@@ -24,6 +24,34 @@ use crate::compiled::{Proxy, Resources, Workload};
 #[serde(transparent)]
 pub struct Overrides(pub BTreeMap<String, Value>);
 
+impl Overrides {
+    /// Where they are kept, below the mesh's folder.
+    pub(crate) fn file(state_dir: &Path) -> PathBuf {
+        state_dir.join("overrides.json")
+    }
+
+    /// What was set in the mesh's folder; nothing where it says nothing.
+    ///
+    /// # Errors
+    /// If it cannot be read, or is not as expected.
+    pub fn read(state_dir: &Path) -> std::io::Result<Self> {
+        match std::fs::read(Self::file(state_dir)) {
+            Ok(text) => Ok(serde_json::from_slice(&text)?),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Keeps them in the mesh's folder. A mesh that runs takes them within a second.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn write(&self, state_dir: &Path) -> std::io::Result<()> {
+        let all = serde_json::to_value(&self.0)?;
+        crate::files::put(&Self::file(state_dir), &all).map(|_| ())
+    }
+}
+
 /// What one proxy's resources are changed by.
 pub(crate) struct Local<'a> {
     pub(crate) workload: &'a Workload,
@@ -121,13 +149,8 @@ impl Local<'_> {
         let Some(config) = extension.pointer_mut("/typed_config/config") else {
             return;
         };
-        // `shop.payment-fault~istio-translated-wasmplugin`
-        let plugin = config
-            .get("name")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
-        let plugin = plugin.split('~').next().unwrap_or_default();
-        let plugin = plugin.split_once('.').map_or(plugin, |(_, name)| name);
+        let full = config.get("name").and_then(Value::as_str);
+        let plugin = plugin(full.unwrap_or_default());
         let own = self.overrides.0.get(plugin).map(Value::to_string);
         if let Some(own) = own
             && let Some(value) = config.pointer_mut("/configuration/value")
@@ -190,6 +213,12 @@ pub(crate) fn is_static(secret: &str) -> bool {
 
 fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
     Some(fields.get(name)?.as_str()?.to_owned())
+}
+
+/// `shop.payment-fault~istio-translated-wasmplugin` is `payment-fault`.
+pub(crate) fn plugin(full: &str) -> &str {
+    let name = full.split('~').next().unwrap_or(full);
+    name.split_once('.').map_or(name, |(_, name)| name)
 }
 
 /// The name of a resource.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use serde_json::json;
+use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
 use crate::addresses::{Addresses, NoAddresses, Pod};
@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(300);
 const ASK: Duration = Duration::from_millis(25);
 /// What counts resources that an Envoy did not take.
 const REJECTED: &str = "/stats?filter=(update_rejected|update_failure|config_fail)$";
+/// Folders of a proxy's files, those that others refer to first: a listener names routes and extensions, and routes name clusters.
+const KINDS: [&str; 4] = ["cds", "ecds", "rds", "lds"];
 /// The system's authorities, for third parties.
 const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -67,14 +69,6 @@ pub enum MeshError {
         /// Why not.
         error: io::Error,
     },
-    /// The file of what was set on this machine is not as expected.
-    #[error("{}: {error}", path.display())]
-    Overrides {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        error: serde_json::Error,
-    },
     /// Some Envoys were not ready in time.
     #[error("not ready after {0:?}: {1}")]
     Late(Duration, String),
@@ -105,7 +99,12 @@ struct Shared {
     addresses: Addresses,
     compiled: Mutex<Arc<Compiled>>,
     authority: Authority,
+    /// What is in use.
+    secrets: Mutex<Secrets>,
 }
+
+/// The names of the certificates that each proxy needs, by the name of its workload.
+type Secrets = BTreeMap<String, BTreeSet<String>>;
 
 impl Mesh {
     /// Reads what was compiled, and picks addresses. Nothing is started.
@@ -121,6 +120,7 @@ impl Mesh {
             addresses,
             compiled: Mutex::new(Arc::new(compiled)),
             authority,
+            secrets: Mutex::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -165,7 +165,6 @@ impl Mesh {
             _ => {}
         }
         let secrets = self.shared.write()?;
-        self.shared.certify(&secrets)?;
         let compiled = self.compiled();
         for workload in compiled.proxies() {
             let needed = secrets.get(&workload.name()).cloned().unwrap_or_default();
@@ -179,7 +178,7 @@ impl Mesh {
         let shared = Arc::clone(&self.shared);
         self.tasks.push(tokio::spawn(follow(shared)));
         let shared = Arc::clone(&self.shared);
-        self.tasks.push(tokio::spawn(rotate(shared, secrets)));
+        self.tasks.push(tokio::spawn(rotate(shared)));
         Ok(())
     }
 
@@ -306,24 +305,14 @@ impl Shared {
     }
 
     fn overrides(&self) -> Result<Overrides, MeshError> {
-        let path = self.overrides_file();
-        match std::fs::read(&path) {
-            Ok(text) => {
-                serde_json::from_slice(&text).map_err(|error| MeshError::Overrides { path, error })
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Overrides::default()),
-            Err(error) => Err(failed(path.display())(error)),
-        }
+        let folder = &self.options.state_dir;
+        Overrides::read(folder).map_err(failed(Overrides::file(folder).display()))
     }
 
-    fn overrides_file(&self) -> PathBuf {
-        self.options.state_dir.join("overrides.json")
-    }
-
-    /// Writes what every proxy is to have, and says which certificates each needs.
-    fn write(&self) -> Result<BTreeMap<String, BTreeSet<String>>, MeshError> {
+    /// Writes what every proxy is to have, certificates that it has not yet among it, and says which certificates each needs.
+    fn write(&self) -> Result<Secrets, MeshError> {
         let (compiled, overrides) = (self.compiled(), self.overrides()?);
-        let mut secrets = BTreeMap::new();
+        let (mut secrets, mut all) = (Secrets::new(), Vec::new());
         for workload in compiled.proxies() {
             let Some(pod) = self.addresses.pod(workload.ip) else {
                 continue;
@@ -341,28 +330,39 @@ impl Shared {
             };
             let files = local.files(compiled.resources(workload)?);
             secrets.insert(workload.name(), local.secrets);
-            // What a listener or a cluster refers to first.
-            for (path, resources) in files.iter().rev() {
+            all.push((folder, files));
+        }
+        // What others refer to comes first: Envoy refuses a listener that names a file which is not there.
+        self.certify(&secrets, Which::Missing)?;
+        for (folder, files) in &all {
+            for (path, resources) in in_order(files) {
                 let path = folder.join(path);
                 files::put(&path, &files::discovery(resources)).map_err(failed(path.display()))?;
             }
         }
+        self.in_use().clone_from(&secrets);
         Ok(secrets)
     }
 
+    fn in_use(&self) -> MutexGuard<'_, Secrets> {
+        self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Writes new certificates for every proxy.
-    fn certify(&self, secrets: &BTreeMap<String, BTreeSet<String>>) -> Result<(), MeshError> {
+    fn certify(&self, secrets: &Secrets, which: Which) -> Result<(), MeshError> {
         let lifetime = self.options.certificate_lifetime;
-        let server = self.authority.server(lifetime)?;
         for workload in self.compiled().proxies() {
-            let identity = self.authority.identity(&workload.identity(), lifetime)?;
-            for name in secrets.get(&workload.name()).into_iter().flatten() {
-                let secret = match name.as_str() {
-                    name if is_static(name) => continue,
-                    "default" => files::certificate(name, &identity),
-                    _ => files::certificate(name, &server),
-                };
+            let names = secrets.get(&workload.name()).into_iter().flatten();
+            for name in names.filter(|name| !is_static(name)) {
                 let path = self.folder(workload).join(crate::local::file("sds", name));
+                if which == Which::Missing && path.exists() {
+                    continue;
+                }
+                let certified = match name.as_str() {
+                    "default" => self.authority.identity(&workload.identity(), lifetime)?,
+                    _ => self.authority.server(lifetime)?,
+                };
+                let secret = files::certificate(name, &certified);
                 files::put(&path, &files::discovery(&[secret])).map_err(failed(path.display()))?;
             }
         }
@@ -413,6 +413,22 @@ impl Shared {
     }
 }
 
+/// Files, those that others refer to first.
+fn in_order(files: &BTreeMap<PathBuf, Vec<Value>>) -> Vec<(&PathBuf, &Vec<Value>)> {
+    let rank = |path: &Path| KINDS.iter().position(|kind| path.starts_with(kind));
+    let mut files: Vec<_> = files.iter().collect();
+    files.sort_by_key(|(path, _)| rank(path));
+    files
+}
+
+/// Which certificates are made.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Which {
+    All,
+    /// Those that are not there yet.
+    Missing,
+}
+
 /// As istio-agent calls it: `payment.shop`.
 fn node_cluster(workload: &Workload) -> String {
     let app = workload.labels.get("app").unwrap_or(&workload.owner);
@@ -437,7 +453,7 @@ async fn rejected(admin: &Admin) -> Option<String> {
 async fn follow(shared: Arc<Shared>) {
     let (list, set) = (
         shared.options.compiled.join("workloads.json"),
-        shared.overrides_file(),
+        Overrides::file(&shared.options.state_dir),
     );
     let look = || (changed(&list), changed(&set));
     let mut seen = look();
@@ -469,9 +485,19 @@ fn renew(shared: &Shared) -> Result<(), MeshError> {
         .compiled
         .lock()
         .unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
-    let secrets = shared.write()?;
-    for (workload, names) in &secrets {
+    let before = shared.in_use().clone();
+    for (workload, names) in shared.write()? {
         tracing::debug!(workload, ?names, "certificates in use");
+        let known = before.get(&workload);
+        let new =
+            |name: &&String| is_static(name) && !known.is_some_and(|known| known.contains(*name));
+        if let Some(authority) = names.iter().find(new) {
+            tracing::warn!(
+                workload,
+                authority,
+                "an authority is new: start again to have it"
+            );
+        }
     }
     Ok(())
 }
@@ -483,12 +509,34 @@ fn changed(path: &Path) -> Option<(SystemTime, u64)> {
 }
 
 /// Gives every proxy a new certificate when half of the old one's life is over.
-async fn rotate(shared: Arc<Shared>, secrets: BTreeMap<String, BTreeSet<String>>) {
+async fn rotate(shared: Arc<Shared>) {
     loop {
         tokio::time::sleep(shared.options.certificate_lifetime / 2).await;
-        match shared.certify(&secrets) {
+        let secrets = shared.in_use().clone();
+        match shared.certify(&secrets, Which::All) {
             Ok(()) => tracing::debug!("the Envoys have new certificates"),
             Err(error) => tracing::error!(%error, "the Envoys keep their certificates"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_written_after_all_that_it_names() {
+        let names = [
+            "cds/clusters.json",
+            "ecds/a.json",
+            "lds/listeners.json",
+            "rds/80.json",
+            "rds/81.json",
+        ];
+        let files = names.map(|name| (PathBuf::from(name), Vec::new()));
+        let files = BTreeMap::from(files);
+        let order: Vec<_> = in_order(&files).into_iter().map(|(path, _)| path).collect();
+        let expected = [names[0], names[1], names[3], names[4], names[2]];
+        assert_eq!(order, expected.map(Path::new));
     }
 }

@@ -24,12 +24,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
 /// Of the shop, what the tests need.
-const PODS: [&str; 5] = [
+const PODS: [&str; 6] = [
     "istio-ingressgateway-0",
     "operator-0",
     "partners-v1-0",
     "payment-v1-0",
     "product-v1-0",
+    "user-v1-0",
 ];
 /// A busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -783,5 +784,83 @@ fn an_envoy_that_is_killed_comes_back() {
         // It has its configuration too: it knows the host, and there is nothing behind it.
         let status = request(gateway, "GET", "localhost", "/no/such/thing").await;
         assert_eq!(status, 404);
+    });
+}
+
+#[test]
+fn what_is_compiled_anew_is_taken_without_a_restart() {
+    let small = &*MESH;
+    let user = small.envoy("user");
+    let folder = small.mesh.compiled().folder.clone();
+    let own = folder.join("shop/user-v1-0");
+    let read = |path: &Path| -> Value {
+        let text = std::fs::read(path).expect("a file");
+        serde_json::from_slice(&text).expect("JSON")
+    };
+    // A filter and a certificate that it did not have: what a listener names has to be there before the listener is.
+    let filter = json!({
+        "name": "limit",
+        "config_discovery": {
+            "config_source": {"ads": {}, "resource_api_version": "V3"},
+            "type_urls": ["type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer"],
+        },
+    });
+    let extension = json!({
+        "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
+        "name": "limit",
+        "typed_config": {
+            "@type": "type.googleapis.com/envoy.extensions.filters.http.buffer.v3.Buffer",
+            "max_request_bytes": 1000,
+        },
+    });
+    let mut listeners = read(&own.join("listeners.json"));
+    let chain = listeners
+        .pointer_mut("/resources/0/filter_chains/0")
+        .expect("a filter chain");
+    let filters = chain.pointer_mut("/filters/0/typed_config/http_filters");
+    filters
+        .and_then(Value::as_array_mut)
+        .expect("filters")
+        .insert(0, filter);
+    let secrets = "/transport_socket/typed_config/common_tls_context/tls_certificate_sds_secret_configs/0/name";
+    *chain.pointer_mut(secrets).expect("a certificate") = "kubernetes://another".into();
+    let mut extensions = read(&own.join("extensions.json"));
+    extensions["resources"]
+        .as_array_mut()
+        .expect("a list")
+        .push(extension);
+    replace(
+        &own.join("listeners.json"),
+        listeners.to_string().as_bytes(),
+    );
+    replace(
+        &own.join("extensions.json"),
+        extensions.to_string().as_bytes(),
+    );
+    let list = folder.join("workloads.json");
+    replace(&list, &std::fs::read(&list).expect("a file"));
+    small.run(async {
+        let certificates = until(
+            "the listener has the new filter and certificate",
+            || async {
+                let table = inspect::status(std::slice::from_ref(&user))
+                    .await
+                    .expect("a table");
+                assert!(!table.contains("REJECTED"), "{table}");
+                let cells = line(&table, "shop/user-v1-0").join(" ");
+                let certificates = user.admin.get("/certs").await.expect("certificates");
+                (cells.contains("SYNCED (1)") && certificates.contains("localhost"))
+                    .then_some(certificates)
+            },
+        )
+        .await;
+        println!("{certificates}");
+        let stats = user
+            .admin
+            .get("/stats?filter=update_rejected")
+            .await
+            .expect("statistics");
+        assert!(stats.lines().all(|line| line.ends_with(": 0")), "{stats}");
+        assert_eq!(small.mesh.processes()["shop/user-v1-0"].1, 0);
     });
 }

@@ -8,6 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::api;
 use crate::filter::FilterCommand;
+use crate::mesh::MeshCommand;
+use crate::set::{CanaryCommand, FaultCommand};
 
 const ABOUT: &str = "Runs an application of WebAssembly components, as its spin.toml describes it, on this machine.";
 
@@ -18,6 +20,9 @@ Examples:
   stoa up --no-mesh --manifest spin.canary.toml --state-dir .stoa/canary --listen 127.0.0.1:8081
   stoa up --variable payment_url=http://127.0.0.1:9000
   stoa check                                  what ./spin.toml says, or everything wrong with it
+  stoa mesh status                            what the Envoys of a running mesh have
+  stoa canary set product v2=25%              and what they do, changed while they run
+  stoa fault set payment decline=30%
   stoa doctor                                 what this machine has and lacks
   stoa filter push F.wasm REGISTRY/NAME:TAG   an Envoy filter, the way Istio fetches it
 
@@ -41,6 +46,15 @@ pub(crate) enum Command {
     Check(AppArgs),
     /// Say what building and running needs, what of it is here, and how to get the rest
     Doctor(DoctorArgs),
+    /// Ask the Envoys of a running mesh what istioctl would ask them on a cluster
+    #[command(subcommand)]
+    Mesh(MeshCommand),
+    /// Set what the canary-router sends where, while the mesh runs
+    #[command(subcommand)]
+    Canary(CanaryCommand),
+    /// Set what a fault filter injects, while the mesh runs
+    #[command(subcommand)]
+    Fault(FaultCommand),
     /// Pack an Envoy filter as an OCI image, and push it
     #[command(subcommand)]
     Filter(FilterCommand),

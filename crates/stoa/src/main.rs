@@ -1,6 +1,6 @@
 //! `stoa`: runs a Spin application on this machine.
 //!
-//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `filter.rs`. What
+//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`, `filter.rs`. What
 //! an OpenAPI document adds to a manifest is in `api.rs`. Nothing here knows what an application is about.
 #![forbid(unsafe_code)]
 
@@ -11,6 +11,8 @@ mod doctor;
 mod exit;
 mod filter;
 mod log;
+mod mesh;
+mod set;
 mod up;
 
 use std::io::Write as _;
@@ -43,6 +45,9 @@ fn main() -> ExitCode {
         Command::Up(arguments) => up::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Doctor(arguments) => doctor::run(&arguments),
+        Command::Mesh(command) => mesh::run(&command),
+        Command::Canary(command) => set::canary(&command),
+        Command::Fault(command) => set::fault(&command),
         Command::Filter(command) => filter::run(&command),
     };
     match done {

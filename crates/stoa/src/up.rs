@@ -30,7 +30,8 @@ use crate::check;
 use crate::cli::UpArgs;
 use crate::exit::{Code, Failure};
 use crate::log;
-use state::{Run, StateDir};
+use state::StateDir;
+pub(crate) use state::{Run, RunWorkload};
 use timers::Target;
 
 /// How long requests at work may take to finish once the program is told to stop.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use stoa_manifest::{App, LoadOptions, RoutePath, SpinApp};
 use stoa_mesh::{
-    AccessLogs, Compiled, Mesh, MeshError, MeshOptions, Pod, Proxy, Service, Workload,
+    AccessLogs, Compiled, Mesh, MeshError, MeshOptions, Metrics, Pod, Proxy, Service, Workload,
 };
 use stoa_runtime::{AppOptions, LoadedApp};
 use tokio::sync::watch;
@@ -91,9 +91,7 @@ fn options(arguments: &UpArgs, compiled: &Path) -> Result<MeshOptions, Failure> 
 
 fn failure(error: MeshError) -> Failure {
     let code = match &error {
-        MeshError::Compiled(_) | MeshError::Overrides { .. } | MeshError::Rejected { .. } => {
-            Code::Data
-        }
+        MeshError::Compiled(_) | MeshError::Rejected { .. } => Code::Data,
         MeshError::Io { .. } => Code::Io,
         MeshError::Addresses(_) | MeshError::Late(..) => Code::Unavailable,
         MeshError::Certificates(_) => Code::Internal,
@@ -296,7 +294,10 @@ async fn up(
     ));
     // The Envoys start while components are loaded.
     let logs = AccessLogs::new(&arguments.state_dir.join("logs"));
-    mesh.start(&access(logs)).map_err(failure)?;
+    let metrics = Metrics::new(&mesh.compiled(), mesh.addresses());
+    let metrics = Arc::new(metrics.map_err(|error| failure(error.into()))?);
+    mesh.start(&access(logs, Arc::clone(&metrics)))
+        .map_err(failure)?;
     let config = config(arguments);
     let loading = tokio::task::spawn_blocking(move || -> Result<_, Failure> {
         let runtime = runtime(config)?;
@@ -346,7 +347,7 @@ async fn up(
         manifest: arguments.app.manifest.clone(),
         mesh: workloads(&mesh),
     };
-    let client = Arc::new(Operator::new(plan.routes));
+    let client = Arc::new(Operator::new(plan.routes, metrics, mesh.proxies()));
     let wanted = api
         .iter()
         .filter(|_| !arguments.no_timers)
@@ -384,9 +385,10 @@ async fn up(
     done
 }
 
-fn access(logs: AccessLogs) -> stoa_mesh::OnAccess {
+fn access(logs: AccessLogs, metrics: Arc<Metrics>) -> stoa_mesh::OnAccess {
     let failed = AtomicBool::new(false);
     Arc::new(move |workload, line| {
+        metrics.record(workload, line);
         if let Err(error) = logs.write(workload, line)
             && !failed.swap(true, Ordering::Relaxed)
         {
@@ -423,6 +425,7 @@ fn greeting(run: &Run, arguments: &UpArgs, api: Option<&Api>) -> String {
         "\nThe shop is up, in a mesh of {envoys} Envoys. Ctrl-C stops it.\n\n  \
          gateway   {gateway}\n  \
          operator  {operator}   what an operator may call, inside the mesh too\n  \
+         metrics   {operator}/metrics   Istio's, and those of every Envoy\n  \
          data      {data}\n  \
          logs      {logs}\n\n  \
          Try:  curl {gateway}{first}\n\n",

@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use stoa_mesh::{Admin, Metrics, Workload};
 use stoa_runtime::Body;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
@@ -25,19 +26,44 @@ pub(crate) struct Operator {
     /// By route: where the connection goes, and the host to ask for.
     routes: BTreeMap<String, (SocketAddr, HeaderValue)>,
     client: Client<HttpConnector, Body>,
+    metrics: Arc<Metrics>,
+    envoys: Vec<(Workload, Admin)>,
 }
+
+/// Where the metrics of the mesh are.
+const METRICS: &str = "/metrics";
 
 impl Operator {
     /// `routes`: by a component's route, the address to connect to and the host it is.
-    pub(crate) fn new(routes: BTreeMap<String, (SocketAddr, HeaderValue)>) -> Self {
-        let client = Client::builder(TokioExecutor::new()).build_http();
-        Self { routes, client }
+    pub(crate) fn new(
+        routes: BTreeMap<String, (SocketAddr, HeaderValue)>,
+        metrics: Arc<Metrics>,
+        envoys: Vec<(Workload, Admin)>,
+    ) -> Self {
+        Self {
+            routes,
+            client: Client::builder(TokioExecutor::new()).build_http(),
+            metrics,
+            envoys,
+        }
+    }
+
+    async fn metrics(&self) -> Response<Body> {
+        let page = stoa_mesh::exposition(&self.metrics, &self.envoys).await;
+        let body = http_body_util::Full::from(page).map_err(|never| match never {});
+        let mut response = Response::new(body.boxed_unsync());
+        let kind = HeaderValue::from_static(stoa_mesh::CONTENT_TYPE);
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
     }
 
     /// Sends a request to whoever takes its path.
     pub(crate) async fn call(&self, request: Request<Body>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path();
+        if path == METRICS {
+            return self.metrics().await;
+        }
         // The longest route is the most special one.
         let mut fits: Vec<_> = self.routes.iter().filter(|(r, _)| takes(r, path)).collect();
         fits.sort_by_key(|(route, _)| route.len());

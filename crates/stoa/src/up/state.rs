@@ -43,6 +43,14 @@ pub(crate) struct RunWorkload {
     pub(crate) app: Option<SocketAddr>,
 }
 
+impl Run {
+    /// Who runs in this state folder, if anybody does.
+    pub(crate) fn read(state_dir: &Path) -> Option<Self> {
+        let text = fs::read(state_dir.join("run.json")).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+}
+
 /// The state folder, held by this process until dropped.
 pub(crate) struct StateDir {
     path: PathBuf,
@@ -107,10 +115,7 @@ impl Drop for StateDir {
 }
 
 fn taken(path: &Path) -> Failure {
-    let run = fs::read(path.join("run.json"))
-        .ok()
-        .and_then(|bytes| serde_json::from_slice::<Run>(&bytes).ok());
-    let who = match run {
+    let who = match Run::read(path) {
         Some(run) => format!("process {}, which answers on {}", run.pid, run.gateway),
         None => "a process that is starting or stopping".to_owned(),
     };

@@ -1,0 +1,83 @@
+//! Each of `istio/scenarios`: that it does what its README says, and that nothing is left of it once it is taken away.
+//!
+//! One mesh runs for all of them (`scenarios/stage.rs`). What a scenario does is measured twice in the same way, with it and after it.
+
+mod borders;
+mod faults;
+mod payments;
+mod stage;
+mod versions;
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use stoa_testkit::workspace;
+
+use stage::{Scenario, Stage};
+
+/// Every scenario, and its test. Those that place orders come first: the later ones make long access logs, which are read again and again.
+const SCENARIOS: [(&str, fn(&Scenario<'_>)); 12] = [
+    ("fault-product-delay", faults::fault_product_delay),
+    ("fault-cart-abort-503", faults::fault_cart_abort_503),
+    ("fault-inventory-slow", faults::fault_inventory_slow),
+    ("pool-inventory-overflow", faults::pool_inventory_overflow),
+    ("fault-payment-503", payments::fault_payment_503),
+    ("retry-payment-storm", payments::retry_payment_storm),
+    ("mtls-shop-migration", borders::mtls_shop_migration),
+    ("egress-partners-blocked", borders::egress_partners_blocked),
+    ("mirror-product-v2", versions::mirror_product_v2),
+    ("outage-product-v2-dead", versions::outage_product_v2_dead),
+    ("canary-product-95-5", versions::canary_product_95_5),
+    ("canary-product-50-50", versions::canary_product_50_50),
+];
+
+#[test]
+fn every_scenario_has_its_effect_and_leaves_nothing_behind() {
+    let stage = Stage::start(&SCENARIOS.map(|(name, _)| name));
+    for (name, test) in SCENARIOS {
+        println!("== {name}");
+        let begun = Instant::now();
+        test(&Scenario {
+            name,
+            stage: &stage,
+        });
+        println!("   {:.1?}", begun.elapsed());
+    }
+    for workload in stage.mesh.workloads.iter().filter(|w| w.admin.is_some()) {
+        let refused = stage.mesh.stats(
+            &workload.name,
+            "(update_rejected|update_failure|config_fail)$",
+        );
+        assert!(
+            refused.values().all(|count| *count == 0),
+            "{}: {refused:?}",
+            workload.name
+        );
+    }
+}
+
+#[test]
+fn every_scenario_has_a_test_and_a_line_in_the_list() {
+    let folder = workspace().join("istio/scenarios");
+    let entries = std::fs::read_dir(&folder).unwrap().flatten();
+    let there: BTreeSet<_> = entries
+        .filter(|entry| entry.path().is_dir())
+        .map(|entry| entry.file_name().into_string().unwrap())
+        .collect();
+    let tested: BTreeSet<_> = SCENARIOS
+        .iter()
+        .map(|(name, _)| (*name).to_owned())
+        .collect();
+    assert_eq!(there, tested);
+    let list = std::fs::read_to_string(folder.join("README.md")).unwrap();
+    for name in &there {
+        assert!(
+            list.contains(&format!("[{name}]({name})")),
+            "{name} in istio/scenarios/README.md"
+        );
+        assert!(
+            folder.join(name).join("README.md").is_file(),
+            "{name}/README.md"
+        );
+    }
+}
