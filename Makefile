@@ -43,7 +43,7 @@ check: setup ## format, lints, documentation, manifests: all that needs no run
 	@scripts/check
 
 bench: wasm release ## measure; docs/benchmarks.md says what came out
-	cargo bench --profile native --workspace --locked --bench hello --bench shop --bench filters
+	cargo bench --profile native --workspace --locked --bench hello --bench shop --bench filters --bench mesh
 
 clean: ## remove all that was built; the shop's data in .stoa/ stays
 	rm -rf target

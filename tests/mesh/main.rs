@@ -4,6 +4,7 @@
 //! - `canary.rs`, `payments.rs`: what the shop's own filters promise, over the whole shop.
 //! - `traffic.rs`: retries, timeouts, pools, outlier ejection, rate limits, blocked hosts.
 //! - `scenarios.rs`: each of `istio/scenarios`, its effect and its absence.
+//! - `commands.rs`: what the command line says of a mesh, and changes in it.
 //! - `running.rs`: Envoys that are killed, certificates that change, configuration that changes.
 
 #![allow(
@@ -14,6 +15,7 @@
 )]
 
 mod canary;
+mod commands;
 #[path = "../customer.rs"]
 mod customer;
 mod identity;

@@ -55,8 +55,19 @@ pub struct Component {
     pub sqlite_databases: Vec<String>,
     /// The labels of the key-value stores it may open.
     pub key_value_stores: Vec<String>,
+    /// How it is built, if the manifest says so.
+    pub build: Option<Build>,
     /// The components that satisfy its imports.
     pub dependencies: Vec<Dependency>,
+}
+
+/// How a component is built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Build {
+    /// For a shell.
+    pub command: String,
+    /// Where it runs.
+    pub workdir: PathBuf,
 }
 
 /// An import of a component, and what satisfies it.

@@ -25,7 +25,7 @@ mod validate;
 use std::collections::BTreeMap;
 use std::path::Path;
 
-pub use app::{App, Component, Dependency, DependencySource, Route, RoutePath};
+pub use app::{App, Build, Component, Dependency, DependencySource, Route, RoutePath};
 pub use fault::{Errors, Fault, Place};
 pub use host::{AllowedHost, BadHost};
 pub use spin_app::{BadSpinApp, SpinApp};

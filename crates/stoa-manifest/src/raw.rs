@@ -41,6 +41,8 @@ pub(crate) struct RawComponent {
     pub(crate) allowed_outbound_hosts: Vec<Text>,
     pub(crate) sqlite_databases: Vec<Text>,
     pub(crate) key_value_stores: Vec<Text>,
+    /// The commands that build it, and the folder they run in.
+    pub(crate) build: (Vec<Text>, Option<Text>),
     pub(crate) dependencies: Vec<RawDependency>,
 }
 
@@ -227,6 +229,16 @@ fn component(id: Text, mut table: Reader<'_>) -> RawComponent {
         }
         entry.string()
     });
+    let build = match table.entry("build").and_then(Entry::table) {
+        Some(mut build) => {
+            let command = build.entry("command").map(Entry::one_or_more);
+            let workdir = build.string("workdir");
+            build.strings("watch");
+            build.finish();
+            (command.unwrap_or_default(), workdir)
+        }
+        None => Default::default(),
+    };
     let raw = RawComponent {
         id,
         source,
@@ -235,6 +247,7 @@ fn component(id: Text, mut table: Reader<'_>) -> RawComponent {
         allowed_outbound_hosts: table.strings("allowed_outbound_hosts"),
         sqlite_databases: table.strings("sqlite_databases"),
         key_value_stores: table.strings("key_value_stores"),
+        build,
         dependencies: table
             .entry("dependencies")
             .and_then(Entry::table)
@@ -247,13 +260,6 @@ fn component(id: Text, mut table: Reader<'_>) -> RawComponent {
             let message = "is not supported by the embedded runtime: dependencies get no permissions of their own";
             table.faults().push(Some(at.offset), &at.key, message);
         }
-    }
-    if let Some(mut build) = table.entry("build").and_then(Entry::table) {
-        // How it is built is no business of who runs it; a misspelt key is a fault all the same.
-        build.ignored("command");
-        build.string("workdir");
-        build.strings("watch");
-        build.finish();
     }
     table.ignored("tool");
     table.unsupported("files", ": a component sees no files");

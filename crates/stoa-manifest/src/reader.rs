@@ -186,6 +186,14 @@ impl<'a> Entry<'a> {
         }
     }
 
+    /// A string, or an array of them.
+    pub(crate) fn one_or_more(self) -> Vec<Text> {
+        match self.value.get_ref() {
+            DeValue::Array(_) => self.strings(),
+            _ => self.string().into_iter().collect(),
+        }
+    }
+
     pub(crate) fn bool(self) -> Option<bool> {
         match self.value.get_ref() {
             DeValue::Boolean(value) => Some(*value),

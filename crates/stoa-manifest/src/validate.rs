@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::LoadOptions;
-use crate::app::{App, Component, Dependency, DependencySource, Route, RoutePath};
+use crate::app::{App, Build, Component, Dependency, DependencySource, Route, RoutePath};
 use crate::fault::Faults;
 use crate::host::AllowedHost;
 use crate::name;
@@ -270,11 +270,24 @@ impl Scope<'_> {
                 .collect(),
             sqlite_databases: self.labels(&raw.sqlite_databases),
             key_value_stores: self.labels(&raw.key_value_stores),
+            build: self.build(&raw.build),
             dependencies: raw
                 .dependencies
                 .iter()
                 .filter_map(|raw| self.dependency(raw))
                 .collect(),
+        })
+    }
+
+    fn build(&self, (commands, workdir): &(Vec<Text>, Option<Text>)) -> Option<Build> {
+        let commands: Vec<_> = commands.iter().map(|text| text.value.as_str()).collect();
+        let workdir = match workdir {
+            Some(folder) => self.file(folder)?,
+            None => self.folder.to_owned(),
+        };
+        (!commands.is_empty()).then(|| Build {
+            command: commands.join(" && "),
+            workdir,
         })
     }
 

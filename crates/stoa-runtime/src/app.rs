@@ -1,7 +1,7 @@
 //! A loaded application: finds the component for a request and runs it.
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
@@ -32,7 +32,7 @@ pub struct LoadedApp {
     name: String,
     shared: Arc<Shared>,
     router: Router,
-    components: HashMap<String, Arc<LoadedComponent>>,
+    components: RwLock<HashMap<String, Arc<LoadedComponent>>>,
     databases: Databases,
     outbound: Client,
 }
@@ -61,7 +61,7 @@ impl LoadedApp {
             name: app.name.clone(),
             shared,
             router: Router::new(&app.routes),
-            components,
+            components: RwLock::new(components),
             databases,
             outbound: Client::new(options.outbound_proxy, options.hosts),
         }))
@@ -97,13 +97,12 @@ impl LoadedApp {
             *response.status_mut() = http::StatusCode::NOT_FOUND;
             return response;
         };
-        let Some(component) = self.components.get(&found.route.component) else {
+        let Some(component) = self.component(&found.route.component) else {
             return Problem::Failed.response(&Asked::of(&Request::from_parts(parts, ())));
         };
         let mut headers = std::mem::take(&mut parts.headers);
         tell_route(&mut headers, &parts.uri, &found, client);
         parts.headers = headers;
-        let component = Arc::clone(component);
         self.admit_and_run(component, Request::from_parts(parts, body))
             .await
     }
@@ -121,10 +120,9 @@ impl LoadedApp {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        let found = self
+        let component = self
             .component(component)
             .ok_or_else(|| NoSuchComponent(component.to_owned()))?;
-        let component = Arc::clone(found);
         tell_call(&mut request, &component.id);
         Ok(self.admit_and_run(component, request).await)
     }
@@ -211,12 +209,31 @@ impl LoadedApp {
         response
     }
 
-    pub(crate) fn component(&self, id: &str) -> Option<&Arc<LoadedComponent>> {
-        self.components.get(id)
+    /// Takes the components of `app`, the same application with other code, from the next request on; what is under way is
+    /// finished by the code it began with. What did not change comes from the cache. Blocks while it compiles.
+    ///
+    /// # Errors
+    /// The first component that cannot run, and why; then all stay as they are.
+    pub fn reload(&self, app: &App) -> Result<(), LoadError> {
+        let components = load::components(&self.shared, app)?;
+        *self
+            .components
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = components;
+        Ok(())
     }
 
-    pub(crate) fn components(&self) -> impl Iterator<Item = &LoadedComponent> {
-        self.components.values().map(Arc::as_ref)
+    pub(crate) fn component(&self, id: &str) -> Option<Arc<LoadedComponent>> {
+        let components = self.components.read();
+        let components = components.unwrap_or_else(PoisonError::into_inner);
+        components.get(id).cloned()
+    }
+
+    /// Whether any component fits.
+    pub(crate) fn any_component(&self, fits: impl Fn(&LoadedComponent) -> bool) -> bool {
+        let components = self.components.read();
+        let components = components.unwrap_or_else(PoisonError::into_inner);
+        components.values().any(|component| fits(component))
     }
 
     pub(crate) fn databases(&self) -> &Databases {

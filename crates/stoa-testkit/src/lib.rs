@@ -2,7 +2,8 @@
 //! and starts it again on the same data.
 //!
 //! [`Shop`] is the process (`shop.rs`), [`Client`] talks to it (`client.rs`) and holds its answers against the OpenAPI
-//! documents (`contract.rs`), [`Stub`] takes the place of a neighbour (`stub.rs`), [`envoy`] is a real Envoy for tests of filters, `trace.rs` knows the headers that travel, [`wait_until`] waits for what happens
+//! documents (`contract.rs`), [`Stub`] takes the place of a neighbour (`stub.rs`), [`envoy`] is a real Envoy for tests of filters, [`mesh`] what
+//! the shop's own Envoys have and do, `trace.rs` knows the headers that travel, [`wait_until`] waits for what happens
 //! later and [`at_once`] does things together (`wait.rs`). Nothing is built here: `built.rs` fails a test whose .wasm is missing or older than its sources.
 #![expect(
     clippy::panic,

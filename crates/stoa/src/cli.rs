@@ -124,6 +124,14 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
     pub(crate) certificate_lifetime: Duration,
 
+    /// Build a component again when its sources change, and take it from the next request on
+    #[arg(long)]
+    pub(crate) watch: bool,
+
+    /// What builds a component that changed, instead of the command in its manifest
+    #[arg(long, value_name = "COMMAND", requires = "watch")]
+    pub(crate) build_command: Option<String>,
+
     /// Leave the OpenAPI document's timers off
     #[arg(long)]
     pub(crate) no_timers: bool,

@@ -1,11 +1,13 @@
 //! `stoa up`: runs an application until it is told to stop.
 //!
 //! - `state.rs`: the state folder, which one process holds at a time, and `run.json`.
+//! - `rebuild.rs`: components that are built again while they run.
 //! - `timers.rs`: the calls that an OpenAPI document wants made from time to time.
 //! - `mesh.rs`: the same behind Envoys, a workload each; `operator.rs`: how an operator calls what is in a mesh.
 
 mod mesh;
 mod operator;
+mod rebuild;
 mod state;
 mod timers;
 
@@ -113,6 +115,10 @@ impl Started<'_> {
             .map(|api| -> Filter { Arc::new(move |method, path| api.exposes(method, path)) });
         let public = serve(self.gateway, &app, exposed, &stopping)?;
         let all = serve(self.operator, &app, None, &stopping)?;
+        let watching = self.arguments.watch.then(|| {
+            let watched = vec![(self.app.clone(), Arc::clone(&app))];
+            rebuild::start(watched, self.arguments.build_command.clone(), &stopping)
+        });
         self.state.announce(&run)?;
         let first = api
             .as_deref()
@@ -127,6 +133,9 @@ impl Started<'_> {
         signals.stop().await;
         tracing::info!("stopping: requests at work may finish");
         drop(stop);
+        if let Some(watching) = watching {
+            let _ = watching.await;
+        }
         let quiet = async { tokio::join!(public, all, timers.ended(GRACE)) };
         tokio::select! {
             _ = quiet => {

@@ -101,7 +101,7 @@ impl Outbound {
             );
             return Err(Error::LoopDetected);
         }
-        Ok(Target::Component(Arc::clone(component)))
+        Ok(Target::Component(component))
     }
 }
 

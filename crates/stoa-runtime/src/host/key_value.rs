@@ -27,10 +27,7 @@ impl HostState {
     fn open_store(&self, label: String) -> Result<Store, Error> {
         let granted = |labels: &[String]| labels.contains(&label);
         if !granted(&self.component().key_value_stores) {
-            let exists = self
-                .app()
-                .components()
-                .any(|c| granted(&c.key_value_stores));
+            let exists = self.app().any_component(|c| granted(&c.key_value_stores));
             return Err(if exists {
                 Error::AccessDenied
             } else {

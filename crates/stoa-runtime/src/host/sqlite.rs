@@ -25,10 +25,7 @@ impl HostState {
     ) -> Result<Result<Resource<Connection>, OpenError>> {
         let granted = |labels: &[String]| labels.iter().any(|granted| granted == label);
         if !granted(&self.component().sqlite_databases) {
-            let exists = self
-                .app()
-                .components()
-                .any(|c| granted(&c.sqlite_databases));
+            let exists = self.app().any_component(|c| granted(&c.sqlite_databases));
             return Ok(Err(if exists {
                 OpenError::AccessDenied
             } else {

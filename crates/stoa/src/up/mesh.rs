@@ -321,8 +321,10 @@ async fn up(
     let (stop, stopping) = watch::channel(());
     let mut serving = Vec::new();
     let mut apps = Vec::new();
+    let mut watched = Vec::new();
     for (_, app, loaded, listener) in loaded {
         serving.push(serve(listener, &loaded, None, &stopping)?);
+        watched.push((app.clone(), loaded));
         apps.push(app);
     }
     tokio::select! {
@@ -356,6 +358,10 @@ async fn up(
     let target = Target::Mesh(Arc::clone(&client));
     let (timer_stop, timer_stopping) = watch::channel(());
     let timers = timers::start(wanted, &apps, &target, &timer_stopping);
+    if arguments.watch {
+        let command = arguments.build_command.clone();
+        serving.push(super::rebuild::start(watched, command, &timer_stopping));
+    }
     let operator = tokio::net::TcpListener::from_std(operator)
         .map_err(|error| Failure::io(&error, Code::Internal, "listener"))?;
     let operator = tokio::spawn(client.serve(operator, stopped(timer_stopping)));

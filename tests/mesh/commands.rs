@@ -1,0 +1,155 @@
+//! What the command line says of a mesh that runs, and changes in it.
+
+use std::process::{Command, Output};
+
+use stoa_testkit::{Shop, ShopOptions, workspace};
+
+use crate::customer::{Customer, address, card, key};
+
+fn stoa(shop: &Shop, arguments: &[&str]) -> Output {
+    let mut command = Command::new(workspace().join("target/native/stoa"));
+    command.current_dir(workspace()).args(arguments);
+    command
+        .arg("--state-dir")
+        .arg(shop.state_dir())
+        .output()
+        .unwrap()
+}
+
+fn said(shop: &Shop, arguments: &[&str]) -> String {
+    let output = stoa(shop, arguments);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(output.status.success(), "{arguments:?}: {error}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(shop: &Shop, arguments: &[&str], words: &str) {
+    let output = stoa(shop, arguments);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "{arguments:?}");
+    assert!(error.contains(words), "{arguments:?}: {error}");
+}
+
+#[test]
+fn the_command_line_shows_and_changes_a_running_mesh() {
+    let shop = Shop::start(ShopOptions::mesh().timers(false));
+    let customer = Customer::register(&shop, "ann");
+    let gateway = shop.gateway();
+
+    let status = said(&shop, &["mesh", "status"]);
+    assert_eq!(status.lines().count(), 14, "{status}");
+    assert!(
+        !status.contains("REJECTED") && !status.contains("STALE"),
+        "{status}"
+    );
+    for (command, words) in [
+        ("routes", "outbound|80||partners.partners.svc.cluster.local"),
+        ("clusters", "processor"),
+        ("endpoints", "HEALTHY"),
+        ("listeners", "80"),
+        ("config", "\"configs\""),
+        ("authz", "spiffe://cluster.local/ns/shop/sa/order"),
+        ("log-level", "rbac: warning"),
+    ] {
+        let said = said(&shop, &["mesh", command, "payment"]);
+        let words = if command == "clusters" {
+            "partners"
+        } else {
+            words
+        };
+        assert!(said.contains(words), "{command}: {said}");
+        assert!(
+            !said.contains("BEGIN PRIVATE KEY") && !said.contains("BEGIN EC PRIVATE KEY"),
+            "{command} shows a key"
+        );
+    }
+    let level = said(&shop, &["mesh", "log-level", "payment", "rbac:debug"]);
+    assert!(level.contains("rbac: debug"), "{level}");
+    refused(
+        &shop,
+        &["mesh", "routes", "paymnt"],
+        "did you mean shop/payment-v1-0",
+    );
+
+    // The canary, and everyone back.
+    let version = || {
+        let answer = gateway.get("/product/COF-001").send().expect(200);
+        answer.header("x-shop-version").unwrap().to_owned()
+    };
+    said(&shop, &["canary", "set", "product", "v2=100%"]);
+    assert!((0..20).all(|_| version() == "v2"));
+    said(&shop, &["canary", "set", "product", "off"]);
+    assert!((0..20).all(|_| version() == "v1"));
+    said(&shop, &["canary", "set", "product", "reset"]);
+    for (what, words) in [
+        ("v3=5%", "there is v1, v2"),
+        ("v2=101%", "from 0% to 100%"),
+        ("v2", "expected NAME=SHARE"),
+    ] {
+        refused(&shop, &["canary", "set", "product", what], words);
+    }
+    refused(
+        &shop,
+        &["canary", "set", "cart", "v2=5%"],
+        "it knows product",
+    );
+
+    // Payments fail, and do not.
+    let order = || {
+        let body = serde_json::json!({"shipping_address": address(), "payment": card("tok_visa"), "items": [{"sku": "COF-001", "quantity": 1}]});
+        customer.post("/order", &key(), &body).status
+    };
+    said(&shop, &["fault", "set", "payment", "decline=100%"]);
+    assert_eq!(order(), 402);
+    said(&shop, &["fault", "set", "payment", "abort=100%"]);
+    assert_eq!(order(), 503);
+    said(&shop, &["fault", "set", "payment", "off"]);
+    assert_eq!(order(), 201);
+    refused(
+        &shop,
+        &["fault", "set", "payment", "explode=3%"],
+        "there is decline, abort, lost_response",
+    );
+    refused(
+        &shop,
+        &["fault", "set", "cart", "off"],
+        "no Envoy has a filter cart-fault",
+    );
+
+    // What was counted of all that.
+    let metrics = || {
+        let client = stoa_testkit::Client::new(shop.operator().base());
+        client.get("/metrics").send().expect(200).text()
+    };
+    let counted = |page: &str, words: &[&str]| {
+        page.lines()
+            .any(|line| words.iter().all(|word| line.contains(word)))
+    };
+    let declined = [
+        "istio_requests_total{",
+        "reporter=\"source\"",
+        "source_workload=\"order-v1\"",
+        "destination_service_name=\"payment\"",
+        "response_code=\"402\"",
+    ];
+    stoa_testkit::wait_until(crate::customer::SOON, "the declined charge", || {
+        counted(&metrics(), &declined)
+    });
+    let page = metrics();
+    for words in [
+        &[
+            "istio_requests_total{",
+            "reporter=\"destination\"",
+            "destination_workload=\"product-v2\"",
+            "connection_security_policy=\"mutual_tls\"",
+        ][..],
+        &[
+            "istio_request_duration_milliseconds_bucket{",
+            "destination_service_name=\"payment\"",
+        ],
+        &["envoy_cluster_upstream_rq_total{", "pod=\"order-v1-0\""],
+        &["payment_fault_set_decline", "pod=\"payment-v1-0\""],
+    ] {
+        assert!(counted(&page, words), "{words:?}");
+    }
+}
