@@ -19,11 +19,18 @@ fn a_source_that_changes_is_built_and_answers_from_the_next_request_on() {
     );
     let manifest = format!("{manifest}\n[component.hello.build]\ncommand = \"sh build.sh\"\n");
     fixture.write("spin.toml", &manifest);
-    std::fs::copy(built("guest_hello.wasm"), fixture.path("hello.wasm")).unwrap();
     // As cargo lists the sources beside what it built.
     let source = fixture.path("source.txt");
-    fixture.write("hello.d", &format!("hello.wasm: {}\n", source.display()));
+    fixture.write(
+        "hello.d",
+        &format!(
+            "{}: {}\n",
+            fixture.path("hello.wasm").display(),
+            source.display()
+        ),
+    );
     fixture.write("source.txt", "1");
+    std::fs::copy(built("guest_hello.wasm"), fixture.path("hello.wasm")).unwrap();
     fixture.write("build.sh", "exit 7");
 
     let shop = Shop::start(ShopOptions {
