@@ -15,8 +15,11 @@ use stoa_testkit::workspace;
 
 use stage::{Scenario, Stage};
 
+/// What is tested of a scenario.
+type Test = fn(&Scenario<'_>);
+
 /// Every scenario, and its test. Those that place orders come first: the later ones make long access logs, which are read again and again.
-const SCENARIOS: [(&str, fn(&Scenario<'_>)); 12] = [
+const SCENARIOS: [(&str, Test); 12] = [
     ("fault-product-delay", faults::fault_product_delay),
     ("fault-cart-abort-503", faults::fault_cart_abort_503),
     ("fault-inventory-slow", faults::fault_inventory_slow),

@@ -1,4 +1,4 @@
-//! The mesh of a [`Shop`](crate::Shop): its workloads, their Envoys, and calls with any workload's identity.
+//! The mesh of a [`Shop`]: its workloads, their Envoys, and calls with any workload's identity.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -16,6 +16,9 @@ use crate::{Shop, workspace};
 
 /// A file watch is quick.
 const SOON: Duration = Duration::from_secs(20);
+
+/// Where a cluster says what is behind it.
+const BEHIND: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
 
 /// A running mesh, as `run.json` describes it.
 #[derive(Debug, Clone)]
@@ -45,9 +48,8 @@ impl Shop {
     #[track_caller]
     pub fn mesh(&self) -> Mesh {
         let run = self.run();
-        let workloads = run["mesh"]
-            .as_array()
-            .map(|all| all.iter().filter_map(read));
+        let workloads = run.get("mesh").and_then(Value::as_array);
+        let workloads = workloads.map(|all| all.iter().filter_map(read));
         Mesh {
             state_dir: self.state_dir().to_owned(),
             workloads: workloads.into_iter().flatten().collect(),
@@ -162,13 +164,14 @@ impl Mesh {
             Err(error) => panic!("{}: {error}", path.display()),
         };
         let mut now: Value = serde_json::from_str(&was).unwrap_or_default();
-        for cluster in now["resources"].as_array_mut().into_iter().flatten() {
-            if cluster["name"]
-                .as_str()
-                .is_some_and(|name| name.starts_with("inbound|"))
-            {
-                cluster["load_assignment"]["endpoints"][0]["lb_endpoints"][0]["endpoint"]["address"]
-                    ["socket_address"] = serde_json::json!({"address": address.ip().to_string(), "port_value": address.port()});
+        let clusters = now.get_mut("resources").and_then(Value::as_array_mut);
+        for cluster in clusters.into_iter().flatten() {
+            let name = cluster.get("name").and_then(Value::as_str);
+            if !name.is_some_and(|name| name.starts_with("inbound|")) {
+                continue;
+            }
+            if let Some(behind) = cluster.pointer_mut(BEHIND) {
+                *behind = serde_json::json!({"address": address.ip().to_string(), "port_value": address.port()});
             }
         }
         let stand_in = StandIn {
