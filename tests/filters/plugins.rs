@@ -12,15 +12,17 @@ fn plugins(folder: &Path, found: &mut Vec<(String, Value)>) {
             plugins(&path, found);
         } else if path.extension().is_some_and(|end| end == "yaml") {
             let text = std::fs::read_to_string(&path).unwrap();
-            let document: Value = serde_saphyr::from_str(&text).unwrap();
-            let patches = document["patches"].as_array().cloned().unwrap_or_default();
-            let patched = patches.iter().filter_map(|patch| patch["patch"].as_str());
-            let patched = patched.map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
-            let name = path.display().to_string();
-            let all = patched
-                .chain([document])
-                .filter(|object| object["kind"] == "WasmPlugin");
-            found.extend(all.map(|object| (name.clone(), object)));
+            let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
+            for document in documents {
+                let patches = document["patches"].as_array().cloned().unwrap_or_default();
+                let patched = patches.iter().filter_map(|patch| patch["patch"].as_str());
+                let patched = patched.map(|text| serde_saphyr::from_str::<Value>(text).unwrap());
+                let name = path.display().to_string();
+                let all = patched
+                    .chain([document])
+                    .filter(|object| object["kind"] == "WasmPlugin");
+                found.extend(all.map(|object| (name.clone(), object)));
+            }
         }
     }
 }

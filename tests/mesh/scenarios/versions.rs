@@ -202,7 +202,7 @@ pub(super) fn outage_product_v2_dead(scenario: &Scenario<'_>) {
     assert!(count("ejections_overflow") > 0);
     // A tenth of all notices.
     let met = strangers(stage, 400);
-    let failed = met.get(&(503, None)).copied().unwrap_or(0);
+    let failed = met.get(&(503, Some("v2".to_owned()))).copied().unwrap_or(0);
     assert_eq!(failed + on(&met, "v1"), 400, "{met:?}");
     within_four_sigma(failed, 400, 0.1);
     // The way back is at once, for those who ask for v2 too.
