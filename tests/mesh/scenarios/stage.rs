@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -235,7 +235,7 @@ pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
 /// The `pluginConfig` of a filter in `istio/plugins`.
 pub(super) fn plugin(name: &str) -> Value {
     let path = stoa_testkit::workspace().join(format!("istio/plugins/{name}.yaml"));
-    let text = std::fs::read_to_string(Path::new(&path)).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
     let plugin: Value = serde_saphyr::from_str(&text).unwrap();
     plugin["spec"]["pluginConfig"].clone()
 }
