@@ -10,7 +10,6 @@ use super::stage::{Scenario, Stage, plugin, to};
 use crate::customer::{Customer, SOON, address, card, items, key, text};
 
 const AT_ONCE: usize = 4;
-const STRANGERS: usize = 1200;
 
 /// Four standard deviations: one run in 16,000 is further off.
 fn within_four_sigma(found: usize, of: usize, share: f64) {
@@ -50,11 +49,11 @@ fn on(met: &BTreeMap<(u16, Option<String>), usize>, version: &str) -> usize {
 }
 
 /// The shares of v2: at the gateway, where canary-router decides, and inside, where nothing but Istio's own weights does.
-fn canary(scenario: &Scenario<'_>, share: f64) {
+fn canary(scenario: &Scenario<'_>, share: f64, many: usize) {
     let stage = scenario.stage;
     let ((gateway, inside), (gateway_without, inside_without)) = scenario.both(|| {
-        let met = strangers(stage, STRANGERS);
-        assert_eq!(on(&met, "v1") + on(&met, "v2"), STRANGERS, "{met:?}");
+        let met = strangers(stage, many);
+        assert_eq!(on(&met, "v1") + on(&met, "v2"), many, "{met:?}");
         let mut connection = stage.outbound("cart");
         let call = to(Call::get("/product/COF-001"), "product");
         let mut version = || {
@@ -65,23 +64,24 @@ fn canary(scenario: &Scenario<'_>, share: f64) {
                 .header("x-shop-version")
                 .map(str::to_owned)
         };
-        let inside = (0..STRANGERS)
+        let inside = (0..many)
             .filter(|_| version().as_deref() == Some("v2"))
             .count();
         (on(&met, "v2"), inside)
     });
-    within_four_sigma(gateway, STRANGERS, share);
-    within_four_sigma(inside, STRANGERS, share);
-    within_four_sigma(gateway_without, STRANGERS, 0.1);
-    within_four_sigma(inside_without, STRANGERS, 0.1);
+    within_four_sigma(gateway, many, share);
+    within_four_sigma(inside, many, share);
+    within_four_sigma(gateway_without, many, 0.1);
+    within_four_sigma(inside_without, many, 0.1);
 }
 
 pub(super) fn canary_product_95_5(scenario: &Scenario<'_>) {
-    canary(scenario, 0.05);
+    // As many as it takes to tell a twentieth from a tenth.
+    canary(scenario, 0.05, 1200);
 }
 
 pub(super) fn canary_product_50_50(scenario: &Scenario<'_>) {
-    canary(scenario, 0.5);
+    canary(scenario, 0.5, 400);
 }
 
 pub(super) fn mirror_product_v2(scenario: &Scenario<'_>) {
