@@ -7,7 +7,7 @@ use stoa_testkit::{Client, Shop, ShopOptions, at_once, wait_until};
 use crate::customer::{Customer, SOON};
 
 /// Four standard deviations: one run in 16,000 is further off.
-fn within_four_sigma(found: usize, of: usize, share: f64) {
+pub(crate) fn within_four_sigma(found: usize, of: usize, share: f64) {
     #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
     let (found, of) = (found as f64, of as f64);
     let (expected, sigma) = (of * share, (of * share * (1.0 - share)).sqrt());

@@ -7,21 +7,10 @@ use stoa_testkit::envoy::Call;
 use stoa_testkit::{at_once, wait_until};
 
 use super::stage::{Scenario, Stage, plugin, to};
+use crate::canary::within_four_sigma;
 use crate::customer::{Customer, SOON, address, card, items, key, text};
 
 const AT_ONCE: usize = 4;
-
-/// Four standard deviations: one run in 16,000 is further off.
-fn within_four_sigma(found: usize, of: usize, share: f64) {
-    #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
-    let (found, of) = (found as f64, of as f64);
-    let (expected, bound) = (of * share, 4.0 * (of * share * (1.0 - share)).sqrt());
-    println!("   {found} of {of}, expected {expected} within {bound:.1}");
-    assert!(
-        (found - expected).abs() <= bound,
-        "{found} of {of}, expected {expected} within {bound:.1}"
-    );
-}
 
 /// What so many new shoppers meet: how often which status and version.
 fn strangers(stage: &Stage, many: usize) -> BTreeMap<(u16, Option<String>), usize> {
