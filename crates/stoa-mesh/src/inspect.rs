@@ -44,17 +44,6 @@ pub struct Envoy {
     pub files: PathBuf,
     /// Its own log.
     pub log: PathBuf,
-    /// Its process, where the one who asks knows it.
-    pub process: Option<Process>,
-}
-
-/// A process of an Envoy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Process {
-    /// Its number; 0 while there is none.
-    pub pid: u32,
-    /// How often it was started again.
-    pub restarts: u32,
 }
 
 /// Why there is nothing to show.
@@ -116,7 +105,6 @@ impl Envoy {
             admin,
             files: crate::files::of_proxy(state_dir, workload),
             log: crate::files::log(logs, workload),
-            process: None,
         }
     }
 

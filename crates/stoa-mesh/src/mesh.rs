@@ -16,7 +16,7 @@ use crate::authority::Authority;
 use crate::compiled::{Compiled, CompiledError, Proxy, Workload};
 use crate::envoy::{OnLine, Start, Supervised};
 use crate::files;
-use crate::inspect::{Envoy, Process};
+use crate::inspect::Envoy;
 use crate::local::{Local, Overrides, is_static};
 
 /// How often it is looked whether something was compiled or set anew.
@@ -187,7 +187,11 @@ impl Mesh {
     /// # Errors
     /// If one is not ready in time, or has refused something.
     pub async fn ready(&self, limit: Duration) -> Result<(), MeshError> {
-        let mut waiting: Vec<_> = self.admins();
+        let all = self.proxies().into_iter();
+        let named: Vec<_> = all
+            .map(|(workload, admin)| (workload.name(), admin))
+            .collect();
+        let mut waiting = named.clone();
         let all = async {
             loop {
                 let mut late = Vec::new();
@@ -209,7 +213,7 @@ impl Mesh {
             let logs = self.shared.options.logs.display();
             return Err(MeshError::Late(limit, format!("{names}; see {logs}")));
         }
-        for (name, admin) in self.admins() {
+        for (name, admin) in named {
             if let Some(stat) = rejected(&admin).await {
                 let log = self.shared.log(&name);
                 let envoy = name;
@@ -217,13 +221,6 @@ impl Mesh {
             }
         }
         Ok(())
-    }
-
-    /// The administration of every Envoy, by the name of its workload.
-    pub fn admins(&self) -> Vec<(String, Admin)> {
-        let all = self.proxies().into_iter();
-        all.map(|(workload, admin)| (workload.name(), admin))
-            .collect()
     }
 
     /// The process and the number of its restarts, by the name of the workload.
@@ -245,19 +242,13 @@ impl Mesh {
 
     /// Every Envoy, to be asked ([`crate::inspect`]).
     pub fn envoys(&self) -> Vec<Envoy> {
-        let (compiled, processes) = (self.compiled(), self.processes());
-        let of = |workload: &Workload| {
-            let admin = Admin::new(self.shared.addresses.pod(workload.ip)?.admin());
-            let MeshOptions {
-                state_dir, logs, ..
-            } = &self.shared.options;
-            let process = processes.get(&workload.name());
-            Some(Envoy {
-                process: process.map(|&(pid, restarts)| Process { pid, restarts }),
-                ..Envoy::new(&workload.name(), admin, state_dir, logs)
-            })
+        let MeshOptions {
+            state_dir, logs, ..
+        } = &self.shared.options;
+        let of = |(workload, admin): (Workload, Admin)| {
+            Envoy::new(&workload.name(), admin, state_dir, logs)
         };
-        compiled.proxies().filter_map(of).collect()
+        self.proxies().into_iter().map(of).collect()
     }
 
     /// Closes the gateway to new connections; what is under way goes on.
@@ -374,8 +365,8 @@ impl Shared {
         workload: &Workload,
         secrets: &BTreeSet<String>,
     ) -> Result<Start, MeshError> {
-        let authorities: Vec<_> = secrets.iter().filter(|name| is_static(name)).collect();
-        let authorities = authorities.into_iter().map(|name| match name.as_str() {
+        let authorities = secrets.iter().filter(|name| is_static(name));
+        let authorities = authorities.map(|name| match name.as_str() {
             "ROOTCA" => {
                 let own = self.authority.certificate();
                 files::authority(name, json!({"inline_string": own}))

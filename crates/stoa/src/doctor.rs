@@ -27,6 +27,9 @@ enum State {
 /// What `rustup target add` is asked for.
 const WASM_TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip2"];
 
+/// The inotify instances of the mesh of `make up`, some to spare.
+const WATCHES: u32 = 64;
+
 /// Runs the command.
 pub(crate) fn run(arguments: &DoctorArgs) -> Result<(), Failure> {
     let findings = [
@@ -34,6 +37,8 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<(), Failure> {
         wasm(),
         c_compiler(),
         components(&arguments.manifest),
+        envoy(&arguments.manifest),
+        watches(),
         port(arguments),
         state_dir(&arguments.state_dir),
         spin(),
@@ -180,6 +185,28 @@ fn components(manifest: &Path) -> Finding {
         }
     };
     finding("components", result)
+}
+
+fn envoy(manifest: &Path) -> Finding {
+    let found = stoa_mesh::find_envoy(&manifest.with_file_name("target/envoy"));
+    let found = found.map(|program| program.display().to_string());
+    finding("Envoy", found.map_err(|error| error.to_string()))
+}
+
+/// How many inotify instances a user may have: an Envoy takes one for each file that it watches.
+fn watches() -> Finding {
+    const LIMIT: &str = "/proc/sys/fs/inotify/max_user_instances";
+    let text = std::fs::read_to_string(LIMIT).unwrap_or_default();
+    let result = match text.trim().parse::<u32>() {
+        Ok(limit) if limit < WATCHES => Err(format!(
+            "{limit} instances, and a mesh takes {WATCHES}: sysctl fs.inotify.max_user_instances=512"
+        )),
+        Ok(limit) => Ok(format!(
+            "{limit} instances for all programs of a user; a mesh takes {WATCHES}"
+        )),
+        Err(error) => Err(format!("{LIMIT}: {error}")),
+    };
+    finding("inotify", result)
 }
 
 fn port(arguments: &DoctorArgs) -> Finding {

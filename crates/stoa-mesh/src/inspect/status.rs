@@ -40,15 +40,10 @@ pub async fn status(envoys: &[Envoy]) -> Result<String, InspectError> {
         "ECDS",
         "CERTIFICATE",
         "VALID FOR",
-        "PID",
-        "RESTARTS",
+        "RUNS FOR",
     ]);
     let mut notes = String::new();
     for (envoy, (_, seen)) in envoys.iter().zip(seen) {
-        let process = envoy.process;
-        let pid = process.map(|process| process.pid).filter(|pid| *pid != 0);
-        let [pid, restarts] = [pid, process.map(|process| process.restarts)]
-            .map(|number| number.map(|number| number.to_string()).unwrap_or_default());
         let seen = seen.unwrap_or_else(|error| {
             notes.push_str(&format!("\n{error}\n"));
             Seen::silent()
@@ -88,8 +83,7 @@ pub async fn status(envoys: &[Envoy]) -> Result<String, InspectError> {
             ecds,
             or_dash(seen.serial),
             or_dash(seen.remaining),
-            or_dash(pid),
-            or_dash(restarts),
+            or_dash(seen.age),
         ]);
     }
     Ok(table.or("there are no Envoys") + &notes)
@@ -102,6 +96,8 @@ struct Seen {
     kinds: BTreeMap<&'static str, Kind>,
     serial: String,
     remaining: String,
+    /// Since its last start.
+    age: String,
 }
 
 /// A kind of configuration.
@@ -142,6 +138,7 @@ impl Seen {
             kinds: BTreeMap::new(),
             serial: String::new(),
             remaining: String::new(),
+            age: String::new(),
         }
     }
 
@@ -160,6 +157,7 @@ impl Seen {
             kinds: kinds(&stats, &envoy.files),
             serial,
             remaining,
+            age: text(&info, "/uptime_current_epoch").to_owned(),
         })
     }
 }
