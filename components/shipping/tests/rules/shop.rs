@@ -57,6 +57,13 @@ pub(crate) struct Shop {
     pub(crate) stage: Stage,
 }
 
+/// The carrier reports to the world, and the world calls the carrier: neither would go otherwise, nor would their databases.
+impl Drop for Shop {
+    fn drop(&mut self) {
+        self.world.stage.lock().unwrap().take();
+    }
+}
+
 /// An answer; `None` where the service died.
 pub(crate) type Outcome = Option<(u16, Value)>;
 
