@@ -4,8 +4,8 @@ use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt as _, BufReader};
@@ -19,8 +19,16 @@ const VERSION: [u32; 2] = [1, 40];
 const STEADY: Duration = Duration::from_secs(10);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// One that ended sooner so many times in a row will not come up. A first time may have been bad luck: another mesh that was just
+/// about to give its file watches back.
+const HOPELESS: u32 = 3;
+/// How far back in a log its last words are looked for; an abort has a trace of calls behind them.
+const LAST: u64 = 64 << 10;
 /// How long one may take to end when it is told to.
 const GRACE: Duration = Duration::from_secs(5);
+
+/// Where Debian has the authorities' certificates.
+const ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// There is no Envoy that can be used.
 #[derive(Debug, thiserror::Error)]
@@ -58,6 +66,26 @@ pub fn find_envoy(fetched: &Path) -> Result<PathBuf, NoEnvoy> {
         .ok_or(NoEnvoy::Nowhere)
 }
 
+/// There are no certificates of authorities for third parties.
+#[derive(Debug, thiserror::Error)]
+#[error("SSL_CERT_FILE is {}, and no file is there", .0.display())]
+pub struct NoRoots(PathBuf);
+
+/// The certificates of the authorities that third parties' are from: SSL_CERT_FILE, or where this system has them.
+///
+/// # Errors
+/// If SSL_CERT_FILE names no file.
+pub fn find_roots() -> Result<PathBuf, NoRoots> {
+    match std::env::var_os("SSL_CERT_FILE").map(PathBuf::from) {
+        Some(named) if named.is_file() => Ok(named),
+        Some(named) if !named.as_os_str().is_empty() => Err(NoRoots(named)),
+        // Where nothing is found, it is told once somebody needs it.
+        _ => Ok(openssl_probe::probe()
+            .cert_file
+            .unwrap_or_else(|| ROOTS.into())),
+    }
+}
+
 /// `envoy --version` writes commit/1.40.0/Clean/RELEASE/BoringSSL.
 fn version(program: &Path) -> Option<[u32; 2]> {
     let output = std::process::Command::new(program)
@@ -93,8 +121,19 @@ pub(crate) type OnLine = Arc<dyn Fn(&str) + Send + Sync>;
 pub(crate) struct Supervised {
     pid: Arc<AtomicU32>,
     restarts: Arc<AtomicU32>,
+    short: Arc<Mutex<Short>>,
+    log: PathBuf,
+    /// Where this mesh's part of the log begins.
+    log_from: u64,
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
+}
+
+/// How many lives in a row were short, and how the last one ended.
+#[derive(Debug, Default)]
+struct Short {
+    in_a_row: u32,
+    how: String,
 }
 
 impl Supervised {
@@ -103,7 +142,10 @@ impl Supervised {
     /// # Errors
     /// If the program or the log cannot be opened.
     pub(crate) fn start(start: Start, on_line: OnLine) -> std::io::Result<Self> {
+        let log = start.log.clone();
+        let log_from = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
         let child = spawn(&start, &on_line)?;
+        let short = Arc::default();
         let pid = Arc::new(AtomicU32::new(child.id().unwrap_or(0)));
         let restarts = Arc::new(AtomicU32::new(0));
         let (stop, stopping) = watch::channel(false);
@@ -112,12 +154,16 @@ impl Supervised {
             on_line,
             pid: Arc::clone(&pid),
             restarts: Arc::clone(&restarts),
+            short: Arc::clone(&short),
             stopping,
         };
         let task = tokio::spawn(life.live(child));
         Ok(Self {
             pid,
             restarts,
+            short,
+            log,
+            log_from,
             stop,
             task,
         })
@@ -133,6 +179,15 @@ impl Supervised {
         self.restarts.load(Ordering::Relaxed)
     }
 
+    /// How it ended and the last that it said, if it does nothing but end as soon as it is started.
+    pub(crate) fn short_lives(&self) -> Option<String> {
+        let short = self.short.lock().unwrap_or_else(PoisonError::into_inner);
+        (short.in_a_row >= HOPELESS).then(|| match last_words(&self.log, self.log_from) {
+            Some(said) => format!("{}: {said}", short.how),
+            None => format!("{}, without a word", short.how),
+        })
+    }
+
     /// Ends it, and waits for its end.
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(true);
@@ -145,10 +200,17 @@ struct Life {
     on_line: OnLine,
     pid: Arc<AtomicU32>,
     restarts: Arc<AtomicU32>,
+    short: Arc<Mutex<Short>>,
     stopping: watch::Receiver<bool>,
 }
 
 impl Life {
+    fn ended(&self, steady: bool, how: String) {
+        let mut short = self.short.lock().unwrap_or_else(PoisonError::into_inner);
+        let in_a_row = if steady { 0 } else { short.in_a_row + 1 };
+        *short = Short { in_a_row, how };
+    }
+
     async fn live(mut self, mut child: Child) {
         let mut wait = FIRST_WAIT;
         loop {
@@ -167,6 +229,7 @@ impl Life {
             let how = ended.map_or_else(|error| error.to_string(), |status| told(&status));
             let (envoy, log) = (&self.start.name, self.start.log.display());
             tracing::warn!(envoy, how, %log, "Envoy ended; it is started again");
+            self.ended(steady, how);
             child = loop {
                 if !steady || wait > FIRST_WAIT {
                     tokio::select! {
@@ -187,6 +250,22 @@ impl Life {
             self.restarts.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// The last line of a log, from a place on, that is no trace of calls.
+fn last_words(log: &Path, from: u64) -> Option<String> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut file = std::fs::File::open(log).ok()?;
+    let from = from.max(file.metadata().ok()?.len().saturating_sub(LAST));
+    let mut text = Vec::new();
+    file.seek(SeekFrom::Start(from)).ok()?;
+    file.take(LAST).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let trace = |line: &str| line.contains("][backtrace] ") || line.contains("][envoy_bug] ");
+    let mut lines = text.lines().map(str::trim).rev();
+    lines
+        .find(|line| !line.is_empty() && !trace(line))
+        .map(str::to_owned)
 }
 
 /// Completes once it is to stop, or nobody is left to say so.

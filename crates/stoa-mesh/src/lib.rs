@@ -4,11 +4,11 @@
 //! Read in this order:
 //! - `compiled.rs`: what was compiled: the workloads, and a folder of resources for each proxy.
 //! - `addresses.rs`: the loopback addresses that take the place of Pods'.
-//! - `local.rs`: every change to what Istio made, all in one place.
+//! - `local.rs`: every change to what Istio made, all in one place; `code.rs`: the filters' .wasm.
 //! - `authority.rs`: who signs the certificates; `files.rs`: what lies where an Envoy looks.
 //! - `access.rs`: their access logs, in files.
 //! - `envoy.rs`: one process, kept alive; `admin.rs`: what it can be asked.
-//! - `mesh.rs`: all of them: started, watched, given new certificates and configuration, stopped.
+//! - `mesh.rs`: all of them: started, watched, stopped; `mesh/follow.rs`: given new certificates and configuration.
 //! - `metrics.rs`: Istio's standard metrics, made of the access logs; `stats.rs`: how Envoy names its own; `exposition.rs`: both on a page.
 //! - `inspect.rs`: what istioctl would say of a proxy.
 
@@ -16,6 +16,7 @@ mod access;
 mod addresses;
 pub mod admin;
 mod authority;
+mod code;
 mod compiled;
 mod envoy;
 mod exposition;
@@ -30,7 +31,7 @@ pub use access::AccessLogs;
 pub use addresses::{Addresses, NoAddresses, Pod};
 pub use admin::{Admin, AdminError};
 pub use compiled::{Compiled, CompiledError, Endpoint, Proxy, Service, ServicePort, Workload};
-pub use envoy::{NoEnvoy, find_envoy};
+pub use envoy::{NoEnvoy, NoRoots, find_envoy, find_roots};
 pub use exposition::{CONTENT_TYPE, exposition};
 pub use local::Overrides;
 pub use mesh::{Mesh, MeshError, MeshOptions, OnAccess};

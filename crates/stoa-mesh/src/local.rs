@@ -1,11 +1,11 @@
 //! Every change to what Istio made: only what a cluster does otherwise.
 //!
 //! 1. Addresses: a Pod's address and port become those of this machine (`addresses.rs`); the gateway's port becomes the one that
-//!    was asked for. Connections to a Pod leave from the caller's own address, as they do where every Pod has one.
+//!    was asked for. Connections to Pods leave from the caller's own address, as they do where every Pod has one.
 //! 2. `ads` and the certificate service of istio-agent become files, which Envoy watches. Each watch is an inotify instance, and a user
 //!    may have 128 of them as a rule, for all programs together; so what changes with nothing but the manifests is not watched on its
 //!    own: endpoints stand in their cluster, and the authority is given to Envoy at its start.
-//! 3. The image of a filter becomes the path of its .wasm, as istio-agent does after it has fetched one.
+//! 3. The image of a filter becomes the path of its .wasm (`code.rs`), as istio-agent does after it has fetched one.
 //!
 //! A filter's configuration is what the manifests say unless it was set on this machine ([`Overrides`]).
 
@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::addresses::{Addresses, Pod};
+use crate::code::Code;
 use crate::compiled::{Proxy, Resources, Workload};
 
 /// Configurations of filters that were set on this machine, by the filter's name (`payment-fault`).
@@ -61,8 +62,8 @@ pub(crate) struct Local<'a> {
     pub(crate) gateway: &'a BTreeMap<u16, SocketAddr>,
     /// Where the files of this proxy are.
     pub(crate) folder: &'a Path,
-    /// Where the filters' .wasm are.
-    pub(crate) filters: &'a Path,
+    /// The filters' .wasm.
+    pub(crate) code: &'a Code,
     pub(crate) overrides: &'a Overrides,
     /// The names of the certificates that were asked for.
     pub(crate) secrets: BTreeSet<String>,
@@ -119,6 +120,7 @@ impl Local<'_> {
     }
 
     fn cluster(&self, cluster: &mut Value, endpoints: &BTreeMap<&str, &Value>) {
+        let mut discovered = false;
         if let Value::Object(fields) = cluster
             && let Some(eds) = fields.remove("eds_cluster_config")
         {
@@ -132,16 +134,24 @@ impl Local<'_> {
             }
             fields.insert("type".to_owned(), "STATIC".into());
             fields.insert("load_assignment".to_owned(), assignment);
-            let source =
-                json!({"source_address": {"address": self.pod.ip.to_string(), "port_value": 0}});
-            insert(cluster, "upstream_bind_config", source);
+            discovered = true;
         }
         let inbound = name(cluster).starts_with("inbound|");
         if let Some(assignment) = cluster.get_mut("load_assignment") {
-            each_address(assignment, &mut |ip, port| match ip.is_loopback() {
-                true => inbound.then(|| self.pod.app(port)),
-                false => self.addresses.endpoint(ip, port),
+            each_address(assignment, &mut |ip, port| {
+                let here = match ip.is_loopback() {
+                    true => inbound.then(|| self.pod.app(port)),
+                    false => self.addresses.endpoint(ip, port),
+                };
+                // Nothing beyond this machine can be reached from a loopback address.
+                discovered &= here.is_some() || ip.is_loopback();
+                here
             });
+        }
+        if discovered {
+            let source =
+                json!({"source_address": {"address": self.pod.ip.to_string(), "port_value": 0}});
+            insert(cluster, "upstream_bind_config", source);
         }
     }
 
@@ -160,7 +170,7 @@ impl Local<'_> {
         if let Some(code) = config.pointer_mut("/vm_config/code")
             && let Some(url) = code.pointer("/remote/http_uri/uri").and_then(Value::as_str)
         {
-            let path = self.filters.join(module(url));
+            let path = self.code.of(&module(url));
             *code = json!({"local": {"filename": path}});
         }
     }
@@ -206,9 +216,12 @@ impl Local<'_> {
     }
 }
 
+/// As Istio calls the authorities of the system.
+pub(crate) const SYSTEM_ROOTS: &str = "file-root:system";
+
 /// Whether a certificate stays as it is as long as the mesh runs: those of authorities do.
 pub(crate) fn is_static(secret: &str) -> bool {
-    matches!(secret, "ROOTCA" | "file-root:system")
+    matches!(secret, "ROOTCA" | SYSTEM_ROOTS)
 }
 
 fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
@@ -306,5 +319,7 @@ fn each_address(value: &mut Value, other: &mut impl FnMut(Ipv4Addr, u16) -> Opti
     }
 }
 
+#[cfg(test)]
+mod outside;
 #[cfg(test)]
 mod tests;

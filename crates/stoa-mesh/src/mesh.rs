@@ -1,34 +1,38 @@
-//! All Envoys of a mesh: started, watched, given new certificates and configuration, stopped.
+//! All Envoys of a mesh: started, watched, stopped. What they are given while they run is in `mesh/follow.rs`.
+
+mod error;
+mod follow;
+
+pub use error::MeshError;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 
-use crate::addresses::{Addresses, NoAddresses, Pod};
+use crate::addresses::{Addresses, Pod};
 use crate::admin::Admin;
 use crate::authority::Authority;
-use crate::compiled::{Compiled, CompiledError, Proxy, Workload};
+use crate::code::Code;
+use crate::compiled::{Compiled, Proxy, Workload};
 use crate::envoy::{OnLine, Start, Supervised};
 use crate::files;
 use crate::inspect::Envoy;
-use crate::local::{Local, Overrides, is_static};
+use crate::local::{Local, Overrides, SYSTEM_ROOTS, is_static};
 
-/// How often it is looked whether something was compiled or set anew.
-const LOOK: Duration = Duration::from_millis(300);
 /// How often an Envoy that is starting is asked.
 const ASK: Duration = Duration::from_millis(25);
 /// What counts resources that an Envoy did not take.
 const REJECTED: &str = "/stats?filter=(update_rejected|update_failure|config_fail)$";
 /// Folders of a proxy's files, those that others refer to first: a listener names routes and extensions, and routes name clusters.
 const KINDS: [&str; 4] = ["cds", "ecds", "rds", "lds"];
-/// The system's authorities, for third parties.
-const SYSTEM_ROOTS: &str = "/etc/ssl/certs/ca-certificates.crt";
+/// Copies of the filters' code, below the state folder.
+const FILTERS: &str = "filters";
 
 /// How a mesh is set up.
 #[derive(Debug, Clone)]
@@ -43,45 +47,12 @@ pub struct MeshOptions {
     pub envoy: PathBuf,
     /// Where the filters' .wasm are.
     pub filters: PathBuf,
+    /// The certificates of the authorities that third parties' are from, PEM; the system's as a rule ([`crate::find_roots`]).
+    pub roots: PathBuf,
     /// Where the gateway listens, by the port of its Pod; where it is not said, at an address of its own.
     pub gateway: BTreeMap<u16, SocketAddr>,
     /// How long a certificate is valid. It is renewed after half of that.
     pub certificate_lifetime: Duration,
-}
-
-/// Why a mesh did not start.
-#[derive(Debug, thiserror::Error)]
-pub enum MeshError {
-    /// What was compiled cannot be read.
-    #[error(transparent)]
-    Compiled(#[from] CompiledError),
-    /// No addresses.
-    #[error(transparent)]
-    Addresses(#[from] NoAddresses),
-    /// No certificates.
-    #[error("certificates: {0}")]
-    Certificates(#[from] rcgen::Error),
-    /// Files for the Envoys cannot be written, or one cannot be started.
-    #[error("{what}: {error}")]
-    Io {
-        /// What was tried.
-        what: String,
-        /// Why not.
-        error: io::Error,
-    },
-    /// Some Envoys were not ready in time.
-    #[error("not ready after {0:?}: {1}")]
-    Late(Duration, String),
-    /// An Envoy refused what it was given.
-    #[error("{envoy} does not take its configuration ({stat}); its log says why: {}", log.display())]
-    Rejected {
-        /// Which.
-        envoy: String,
-        /// What it counted.
-        stat: String,
-        /// Its log.
-        log: PathBuf,
-    },
 }
 
 /// Gets every line of the access logs, and the workload beside whose Envoy it was written.
@@ -101,6 +72,8 @@ struct Shared {
     authority: Authority,
     /// What is in use.
     secrets: Mutex<Secrets>,
+    /// The filters that are in use.
+    code: Mutex<Code>,
 }
 
 /// The names of the certificates that each proxy needs, by the name of its workload.
@@ -121,6 +94,7 @@ impl Mesh {
             compiled: Mutex::new(Arc::new(compiled)),
             authority,
             secrets: Mutex::default(),
+            code: Mutex::default(),
         };
         Ok(Self {
             shared: Arc::new(shared),
@@ -157,12 +131,14 @@ impl Mesh {
     /// # Errors
     /// If files cannot be written, or the program does not start.
     pub fn start(&mut self, on_line: &OnAccess) -> Result<(), MeshError> {
-        let xds = self.shared.options.state_dir.join("xds");
-        match std::fs::remove_dir_all(&xds) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed(xds.display())(error));
+        for old in ["xds", FILTERS] {
+            let old = self.shared.options.state_dir.join(old);
+            match std::fs::remove_dir_all(&old) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(failed(old.display())(error));
+                }
+                _ => {}
             }
-            _ => {}
         }
         let secrets = self.shared.write()?;
         let compiled = self.compiled();
@@ -176,16 +152,16 @@ impl Mesh {
             self.envoys.insert(workload.name(), envoy);
         }
         let shared = Arc::clone(&self.shared);
-        self.tasks.push(tokio::spawn(follow(shared)));
+        self.tasks.push(tokio::spawn(follow::follow(shared)));
         let shared = Arc::clone(&self.shared);
-        self.tasks.push(tokio::spawn(rotate(shared)));
+        self.tasks.push(tokio::spawn(follow::rotate(shared)));
         Ok(())
     }
 
     /// Waits until every Envoy has its configuration and listens, and has refused nothing.
     ///
     /// # Errors
-    /// If one is not ready in time, or has refused something.
+    /// If one is not ready in time, ends as soon as it is started, or has refused something.
     pub async fn ready(&self, limit: Duration) -> Result<(), MeshError> {
         let all = self.proxies().into_iter();
         let named: Vec<_> = all
@@ -197,22 +173,24 @@ impl Mesh {
                 let mut late = Vec::new();
                 for (name, admin) in waiting.drain(..) {
                     if !admin.is_ready().await {
+                        self.ends_at_its_start(&name)?;
                         late.push((name, admin));
                     }
                 }
                 waiting = late;
                 if waiting.is_empty() {
-                    return;
+                    return Ok(());
                 }
                 tokio::time::sleep(ASK).await;
             }
         };
-        if tokio::time::timeout(limit, all).await.is_err() {
+        let ready = tokio::time::timeout(limit, all).await;
+        ready.unwrap_or_else(|_| {
             let names: Vec<_> = waiting.into_iter().map(|(name, _)| name).collect();
             let names = names.join(", ");
             let logs = self.shared.options.logs.display();
-            return Err(MeshError::Late(limit, format!("{names}; see {logs}")));
-        }
+            Err(MeshError::Late(limit, format!("{names}; see {logs}")))
+        })?;
         for (name, admin) in named {
             if let Some(stat) = rejected(&admin).await {
                 let log = self.shared.log(&name);
@@ -221,6 +199,18 @@ impl Mesh {
             }
         }
         Ok(())
+    }
+
+    fn ends_at_its_start(&self, name: &str) -> Result<(), MeshError> {
+        let short = self.envoys.get(name).and_then(Supervised::short_lives);
+        short.map_or(Ok(()), |how| {
+            Err(MeshError::Ends {
+                envoy: name.to_owned(),
+                program: self.shared.options.envoy.clone(),
+                how,
+                log: self.shared.log(name),
+            })
+        })
     }
 
     /// The process and the number of its restarts, by the name of the workload.
@@ -303,6 +293,8 @@ impl Shared {
     /// Writes what every proxy is to have, certificates that it has not yet among it, and says which certificates each needs.
     fn write(&self) -> Result<Secrets, MeshError> {
         let (compiled, overrides) = (self.compiled(), self.overrides()?);
+        let (built, copies) = (&self.options.filters, self.options.state_dir.join(FILTERS));
+        let code = Code::copied(built, &copies, &self.code()).map_err(failed(built.display()))?;
         let (mut secrets, mut all) = (Secrets::new(), Vec::new());
         for workload in compiled.proxies() {
             let Some(pod) = self.addresses.pod(workload.ip) else {
@@ -315,7 +307,7 @@ impl Shared {
                 addresses: &self.addresses,
                 gateway: &self.gateway_of(pod),
                 folder: &folder,
-                filters: &self.options.filters,
+                code: &code,
                 overrides: &overrides,
                 secrets: BTreeSet::new(),
             };
@@ -332,11 +324,17 @@ impl Shared {
             }
         }
         self.in_use().clone_from(&secrets);
+        *self.code.lock().unwrap_or_else(PoisonError::into_inner) = code;
         Ok(secrets)
     }
 
     fn in_use(&self) -> MutexGuard<'_, Secrets> {
         self.secrets.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn code(&self) -> Code {
+        let code = self.code.lock().unwrap_or_else(PoisonError::into_inner);
+        code.clone()
     }
 
     /// Writes new certificates for every proxy.
@@ -371,9 +369,14 @@ impl Shared {
                 let own = self.authority.certificate();
                 files::authority(name, json!({"inline_string": own}))
             }
-            _ => files::authority(name, json!({"filename": SYSTEM_ROOTS})),
+            _ => files::authority(name, json!({"filename": self.options.roots})),
         });
         let authorities: Vec<_> = authorities.collect();
+        if secrets.contains(SYSTEM_ROOTS) {
+            let roots = self.options.roots.display();
+            let what = format!("{roots}, the authorities of third parties (SSL_CERT_FILE)");
+            std::fs::File::open(&self.options.roots).map_err(failed(what))?;
+        }
         let folder = self.folder(workload);
         let path = folder.join("bootstrap.json");
         let pod = self.addresses.pod(workload.ip);
@@ -438,77 +441,6 @@ async fn rejected(admin: &Admin) -> Option<String> {
     let stats = admin.get(REJECTED).await.ok()?;
     let counted = stats.lines().find(|line| !line.ends_with(": 0"));
     counted.map(str::to_owned).filter(|line| !line.is_empty())
-}
-
-/// Writes the Envoys' files anew when something was compiled, or set on this machine.
-async fn follow(shared: Arc<Shared>) {
-    let (list, set) = (
-        shared.options.compiled.join("workloads.json"),
-        Overrides::file(&shared.options.state_dir),
-    );
-    let look = || (changed(&list), changed(&set));
-    let mut seen = look();
-    loop {
-        tokio::time::sleep(LOOK).await;
-        let now = look();
-        // A folder that is being replaced is not there for a moment.
-        if now == seen || now.0.is_none() {
-            continue;
-        }
-        seen = now;
-        match renew(&shared) {
-            Ok(()) => tracing::info!("the Envoys have new configuration"),
-            Err(error) => tracing::error!(%error, "the Envoys keep their configuration"),
-        }
-    }
-}
-
-fn renew(shared: &Shared) -> Result<(), MeshError> {
-    let new = Compiled::read(&shared.options.compiled)?;
-    let of = |compiled: &Compiled| -> Vec<(String, std::net::Ipv4Addr, Proxy)> {
-        let workloads = compiled.workloads.iter();
-        workloads.map(|w| (w.name(), w.ip, w.proxy)).collect()
-    };
-    if of(&new) != of(&shared.compiled()) {
-        tracing::warn!("workloads came or went: start again to have them");
-    }
-    *shared
-        .compiled
-        .lock()
-        .unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
-    let before = shared.in_use().clone();
-    for (workload, names) in shared.write()? {
-        tracing::debug!(workload, ?names, "certificates in use");
-        let known = before.get(&workload);
-        let new =
-            |name: &&String| is_static(name) && !known.is_some_and(|known| known.contains(*name));
-        if let Some(authority) = names.iter().find(new) {
-            tracing::warn!(
-                workload,
-                authority,
-                "an authority is new: start again to have it"
-            );
-        }
-    }
-    Ok(())
-}
-
-fn changed(path: &Path) -> Option<(SystemTime, u64)> {
-    use std::os::unix::fs::MetadataExt as _;
-    let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.ino()))
-}
-
-/// Gives every proxy a new certificate when half of the old one's life is over.
-async fn rotate(shared: Arc<Shared>) {
-    loop {
-        tokio::time::sleep(shared.options.certificate_lifetime / 2).await;
-        let secrets = shared.in_use().clone();
-        match shared.certify(&secrets, Which::All) {
-            Ok(()) => tracing::debug!("the Envoys have new certificates"),
-            Err(error) => tracing::error!(%error, "the Envoys keep their certificates"),
-        }
-    }
 }
 
 #[cfg(test)]

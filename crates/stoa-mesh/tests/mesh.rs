@@ -57,6 +57,7 @@ impl Small {
             logs: state.join("logs"),
             envoy: find_envoy(&root.join("target/envoy")).expect("an Envoy"),
             filters: root.join("target/wasm32-wasip1/release"),
+            roots: PathBuf::from("/nowhere"),
             gateway: BTreeMap::new(),
             certificate_lifetime: Duration::from_secs(3600),
         };

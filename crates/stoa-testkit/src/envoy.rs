@@ -37,5 +37,6 @@ pub use push::Rejected;
 pub use route::Route;
 pub use scenario::Scenario;
 pub use setup::{Filter, OnFailure, Setup};
+pub(crate) use tls::server;
 pub use tls::{Authority, Identity};
 pub use upstream::{Received, Response, Upstream};

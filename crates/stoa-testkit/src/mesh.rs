@@ -275,7 +275,12 @@ impl MeshWorkload {
 
     /// Where its sidecar takes what it sends itself.
     pub fn egress(&self) -> SocketAddr {
-        (self.ip, 11_080).into()
+        self.egress_to(80)
+    }
+
+    /// The same for another port than that of HTTP.
+    pub fn egress_to(&self, port: u16) -> SocketAddr {
+        (self.ip, 11_000 + port).into()
     }
 }
 
@@ -283,16 +288,21 @@ impl MeshWorkload {
 /// what Istio says if it refuses them.
 #[track_caller]
 pub fn compile(components: &[&str], out: &Path) {
+    let components = components.iter().flat_map(|folder| ["--component", folder]);
+    let arguments: Vec<_> = components.chain(["k8s/overlays/local"]).collect();
+    istio_compile(&arguments, out);
+}
+
+/// What Istio makes of the manifests in these arguments of `istio-compile`, with the mesh configuration of `istio/install`.
+#[track_caller]
+pub fn istio_compile(arguments: &[&str], out: &Path) {
     let root = workspace();
     let mut command = Command::new(root.join("target/tools/istio-compile"));
     command.current_dir(&root);
     command
         .args(["--mesh-config", "istio/install/istio.yaml", "--out"])
         .arg(out);
-    for component in components {
-        command.arg("--component").arg(component);
-    }
-    match command.arg("k8s/overlays/local").output() {
+    match command.args(arguments).output() {
         Ok(output) if output.status.success() => {}
         Ok(output) => panic!("{}", String::from_utf8_lossy(&output.stderr)),
         Err(error) => panic!("target/tools/istio-compile: {error}: run `make mesh`"),

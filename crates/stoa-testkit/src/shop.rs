@@ -1,6 +1,7 @@
 //! `stoa up` as a process of its own.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -43,6 +44,8 @@ pub struct ShopOptions {
     pub mesh: bool,
     /// Configurations of filters that take the place of the manifests', by the filter's name; for a mesh.
     pub filters: BTreeMap<String, Value>,
+    /// Its environment beside the test's own.
+    pub environment: BTreeMap<String, OsString>,
     /// More arguments of `stoa up`.
     pub arguments: Vec<String>,
     /// The program; `STOA_BIN` or the workspace's `target/native/stoa` unless set.
@@ -60,6 +63,7 @@ impl Default for ShopOptions {
             check: None,
             mesh: false,
             filters: BTreeMap::new(),
+            environment: BTreeMap::new(),
             arguments: Vec::new(),
             program: None,
         }
@@ -114,6 +118,13 @@ impl ShopOptions {
     #[must_use]
     pub fn filter(mut self, name: &str, config: Value) -> Self {
         self.filters.insert(name.to_owned(), config);
+        self
+    }
+
+    /// With something in its environment.
+    #[must_use]
+    pub fn environment(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.insert(name.to_owned(), value.into());
         self
     }
 
@@ -407,6 +418,7 @@ fn launch(
             command.env_remove(name);
         }
     }
+    command.envs(&options.environment);
     let mut child = match command.stdin(Stdio::null()).stdout(out).stderr(err).spawn() {
         Ok(child) => child,
         Err(error) => panic!("{}: {error}", program.display()),

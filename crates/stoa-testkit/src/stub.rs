@@ -6,7 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
+
+use crate::envoy::{Identity, server};
 
 /// A request as it came.
 #[derive(Debug, Clone)]
@@ -21,6 +24,8 @@ pub struct Seen {
     pub body: Vec<u8>,
     /// The body as JSON, `Null` if it is none.
     pub json: Value,
+    /// The name that a caller by TLS asked for.
+    pub server_name: Option<String>,
 }
 
 /// What a [`Stub`] does with a request.
@@ -55,6 +60,8 @@ impl Play {
 pub struct Stub {
     url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
+    /// What it shows, where it speaks TLS.
+    shows: Option<Arc<Mutex<Arc<ServerConfig>>>>,
 }
 
 type Script = dyn Fn(&Seen) -> Play + Send + Sync;
@@ -63,24 +70,58 @@ impl Stub {
     /// Starts it on a port that is free.
     #[track_caller]
     pub fn start(script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> Self {
+        Self::listen(None, script)
+    }
+
+    /// The same by TLS, with this certificate.
+    #[track_caller]
+    pub fn start_tls(
+        identity: &Identity,
+        script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
+    ) -> Self {
+        let config = Arc::new(Mutex::new(server(identity)));
+        Self::listen(Some(config), script)
+    }
+
+    /// Shows another certificate from the next connection on.
+    #[track_caller]
+    pub fn show(&self, identity: &Identity) {
+        match &self.shows {
+            Some(shows) => *lock(shows) = server(identity),
+            None => panic!("{} speaks no TLS", self.url),
+        }
+    }
+
+    #[track_caller]
+    fn listen(
+        shows: Option<Arc<Mutex<Arc<ServerConfig>>>>,
+        script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
+    ) -> Self {
         let bound = TcpListener::bind("127.0.0.1:0").and_then(|l| Ok((l.local_addr()?, l)));
         let (address, listener) = match bound {
             Ok(bound) => bound,
             Err(error) => panic!("a port for a stub: {error}"),
         };
+        let scheme = if shows.is_some() { "https" } else { "http" };
         let stub = Self {
-            url: format!("http://{address}"),
+            url: format!("{scheme}://{address}"),
             seen: Arc::default(),
+            shows,
         };
-        let (seen, script) = (
+        let (seen, shows, script) = (
             stub.seen.clone(),
+            stub.shows.clone(),
             Arc::<Script>::from(Box::new(script) as Box<Script>),
         );
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (seen, script) = (seen.clone(), script.clone());
+                let config = shows.as_deref().map(|shows| lock(shows).clone());
                 // A connection that breaks is the caller's to notice.
-                thread::spawn(move || drop(converse(stream, &seen, &*script)));
+                thread::spawn(move || match config {
+                    Some(config) => drop(secure(stream, config, &seen, &*script)),
+                    None => drop(converse(stream, None, &seen, &*script)),
+                });
             }
         });
         stub
@@ -114,15 +155,37 @@ impl Seen {
     }
 }
 
-fn lock(seen: &Mutex<Vec<Seen>>) -> MutexGuard<'_, Vec<Seen>> {
-    seen.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
+    held.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// As [`converse`], once the caller has said by TLS whom it wants to speak to, and is content with what it is shown.
+fn secure(
+    mut socket: TcpStream,
+    config: Arc<ServerConfig>,
+    seen: &Mutex<Vec<Seen>>,
+    script: &Script,
+) -> std::io::Result<()> {
+    let mut tls = ServerConnection::new(config).map_err(std::io::Error::other)?;
+    tls.complete_io(&mut socket)?;
+    let name = tls.server_name().map(str::to_owned);
+    converse(StreamOwned::new(tls, socket), name, seen, script)
 }
 
 /// One request, one answer: then the connection is closed, so that nothing has to be kept apart.
-fn converse(stream: TcpStream, seen: &Mutex<Vec<Seen>>, script: &Script) -> std::io::Result<()> {
-    let mut reader = BufReader::new(stream.try_clone()?);
+fn converse(
+    stream: impl Read + Write,
+    server_name: Option<String>,
+    seen: &Mutex<Vec<Seen>>,
+    script: &Script,
+) -> std::io::Result<()> {
+    let mut reader = BufReader::new(stream);
     let Some(request) = read(&mut reader)? else {
         return Ok(());
+    };
+    let request = Seen {
+        server_name,
+        ..request
     };
     lock(seen).push(request.clone());
     match script(&request) {
@@ -144,7 +207,9 @@ fn converse(stream: TcpStream, seen: &Mutex<Vec<Seen>>, script: &Script) -> std:
             for (name, value) in headers {
                 head += &format!("{name}: {value}\r\n");
             }
-            (&stream).write_all(format!("{head}\r\n{body}").as_bytes())
+            let stream = reader.get_mut();
+            stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
+            stream.flush()
         }
         // Ends when the other side closes.
         Play::Silence => reader.read_to_end(&mut Vec::new()).map(drop),
@@ -194,6 +259,7 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Seen>> {
         json: serde_json::from_slice(&body).unwrap_or(Value::Null),
         headers,
         body,
+        server_name: None,
     }))
 }
 

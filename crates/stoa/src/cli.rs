@@ -85,7 +85,8 @@ pub(crate) struct AppArgs {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Without an OpenAPI document every public route answers on the main listener. Data, compiled code and run.json (process
-and addresses, while it runs) are in the state folder, which one process holds at a time.
+and addresses, while it runs) are in the state folder, which one process holds at a time. SSL_CERT_FILE names the authorities
+that the certificates of third parties outside of the mesh have to be from [default: the system's].
 
 Examples:
   stoa up --listen 127.0.0.1:0                a port that is free; run.json says which

@@ -84,6 +84,7 @@ struct Shop {
     compiled: Compiled,
     addresses: Addresses,
     gateway: BTreeMap<u16, SocketAddr>,
+    code: Code,
 }
 
 impl Shop {
@@ -96,6 +97,7 @@ impl Shop {
             compiled,
             addresses,
             gateway: BTreeMap::from([(8080, here(18_080)), (8443, here(18_443))]),
+            code: Code::built(Path::new("/filters")),
         }
     }
 
@@ -106,7 +108,7 @@ impl Shop {
             addresses: &self.addresses,
             gateway: &self.gateway,
             folder: Path::new("/mesh/xds"),
-            filters: Path::new("/filters"),
+            code: &self.code,
             overrides,
             secrets: BTreeSet::new(),
         }

@@ -48,10 +48,19 @@ pub struct Connection {
     closed: bool,
 }
 
-trait Stream: Read + Write + Send + std::fmt::Debug {}
+trait Stream: Read + Write + Send + std::fmt::Debug {
+    /// The certificate that the other side has shown.
+    fn shown(&self) -> Option<Vec<u8>> {
+        None
+    }
+}
 
 impl Stream for TcpStream {}
-impl Stream for StreamOwned<ClientConnection, TcpStream> {}
+impl Stream for StreamOwned<ClientConnection, TcpStream> {
+    fn shown(&self) -> Option<Vec<u8>> {
+        Some(self.conn.peer_certificates()?.first()?.to_vec())
+    }
+}
 
 impl Call {
     /// Any method. `host` is `shop.test` unless a header says otherwise.
@@ -163,6 +172,20 @@ impl Connection {
     pub fn open_as(to: SocketAddr, caller: &Identity, callee: &str) -> Result<Self> {
         let caller = Caller::expecting(caller, callee).map_err(std::io::Error::other)?;
         Self::open(to, Some(caller))
+    }
+
+    /// A connection by TLS as anyone's, to a server of this machine whose certificate is of `authority`, PEM.
+    ///
+    /// # Errors
+    /// As the system says, or rustls.
+    pub fn secure(to: SocketAddr, authority: &str) -> Result<Self> {
+        let caller = Caller::nobody(authority).map_err(std::io::Error::other)?;
+        Self::open(to, Some(caller))
+    }
+
+    /// The certificate that the other side has shown, DER, once something was sent.
+    pub fn shown(&self) -> Option<Vec<u8>> {
+        self.reader.get_ref().shown()
     }
 
     /// A connection without TLS.

@@ -13,7 +13,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
-    SignatureScheme, StreamOwned,
+    ServerConfig, SignatureScheme, StreamOwned,
 };
 
 /// Every Envoy of a test listens here, so its certificate names it.
@@ -26,7 +26,7 @@ pub struct Authority {
     certificate: String,
 }
 
-/// A certificate for a SPIFFE identity, its key, and the certificate of the authority that signed it, all PEM.
+/// A certificate for a SPIFFE identity or a host, its key, and the certificate of the authority that signed it, all PEM.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// The certificate.
@@ -63,12 +63,24 @@ impl Authority {
     /// A certificate for `spiffe://cluster.local/ns/shop/sa/order` and the like.
     #[track_caller]
     pub fn identity(&self, uri: &str) -> Identity {
+        let name = uri.try_into().map(SanType::URI);
+        self.sign(uri, name.map(|name| vec![name, SanType::IpAddress(HERE)]))
+    }
+
+    /// A certificate for a host, `processor.example.com`.
+    #[track_caller]
+    pub fn server(&self, host: &str) -> Identity {
+        let name = host.try_into().map(SanType::DnsName);
+        self.sign(host, name.map(|name| vec![name]))
+    }
+
+    #[track_caller]
+    fn sign(&self, whom: &str, names: Result<Vec<SanType>, rcgen::Error>) -> Identity {
         let made = KeyPair::generate().and_then(|key| {
             let mut params = CertificateParams::new([])?;
             // None, as in a mesh; the authority's own would make it look self-signed.
             params.distinguished_name = DistinguishedName::new();
-            params.subject_alt_names =
-                vec![SanType::URI(uri.try_into()?), SanType::IpAddress(HERE)];
+            params.subject_alt_names = names?;
             let certificate = params.signed_by(&key, &self.issuer)?.pem();
             Ok(Identity {
                 certificate,
@@ -78,7 +90,7 @@ impl Authority {
         });
         match made {
             Ok(identity) => identity,
-            Err(error) => panic!("a certificate for {uri}: {error}"),
+            Err(error) => panic!("a certificate for {whom}: {error}"),
         }
     }
 }
@@ -107,7 +119,7 @@ impl Caller {
         identity: &Identity,
         server: &str,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
-        let roots = Arc::new(roots(identity)?);
+        let roots = Arc::new(roots(&identity.authority)?);
         let verifier = Spiffe {
             chain: WebPkiServerVerifier::builder_with_provider(roots, provider()).build()?,
             uri: server.to_owned(),
@@ -120,6 +132,18 @@ impl Caller {
         let mut config = builder.with_client_auth_cert(chain, key)?;
         // As a sidecar says it: the other one tells it from others by this.
         config.alpn_protocols = vec![b"istio".to_vec()];
+        Ok(Self(Arc::new(config)))
+    }
+
+    /// Who shows no certificate, to a server of this machine that is known to this authority.
+    pub(super) fn nobody(
+        authority: &str,
+    ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        let builder = ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?;
+        let config = builder
+            .with_root_certificates(roots(authority)?)
+            .with_no_client_auth();
         Ok(Self(Arc::new(config)))
     }
 
@@ -137,7 +161,7 @@ fn config(identity: &Identity) -> Result<ClientConfig, Box<dyn std::error::Error
     let (chain, key) = own(identity)?;
     Ok(ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots(identity)?)
+        .with_root_certificates(roots(&identity.authority)?)
         .with_client_auth_cert(chain, key)?)
 }
 
@@ -157,12 +181,26 @@ fn own(identity: &Identity) -> Result<Own, rustls::pki_types::pem::Error> {
     ))
 }
 
-fn roots(identity: &Identity) -> Result<RootCertStore, Box<dyn std::error::Error + Send + Sync>> {
+fn roots(authority: &str) -> Result<RootCertStore, Box<dyn std::error::Error + Send + Sync>> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from_pem_slice(
-        identity.authority.as_bytes(),
-    )?)?;
+    roots.add(CertificateDer::from_pem_slice(authority.as_bytes())?)?;
     Ok(roots)
+}
+
+/// The server's side of TLS, which asks nobody for a certificate.
+#[track_caller]
+pub(crate) fn server(identity: &Identity) -> Arc<ServerConfig> {
+    let made = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
+        let (chain, key) = own(identity)?;
+        Ok(ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(chain, key)?)
+    };
+    match made() {
+        Ok(config) => Arc::new(config),
+        Err(error) => panic!("TLS for a server: {error}"),
+    }
 }
 
 /// A server is known by its SPIFFE identity, and has no name of the DNS.

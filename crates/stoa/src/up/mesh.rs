@@ -72,6 +72,8 @@ fn options(arguments: &UpArgs, compiled: &Path) -> Result<MeshOptions, Failure> 
     let target = checkout.with_file_name("target");
     let envoy = stoa_mesh::find_envoy(&target.join("envoy"))
         .map_err(|error| Failure::new(Code::Unavailable, format!("{error}; or --no-mesh")))?;
+    let roots =
+        stoa_mesh::find_roots().map_err(|error| Failure::new(Code::NoInput, error.to_string()))?;
     let mut gateway = BTreeMap::new();
     if arguments.listen.port() != 0 {
         // Known at once, and said better than Envoy says it.
@@ -84,6 +86,7 @@ fn options(arguments: &UpArgs, compiled: &Path) -> Result<MeshOptions, Failure> 
         logs: absolute(&arguments.state_dir.join("logs"))?,
         envoy,
         filters: target.join("wasm32-wasip1/release"),
+        roots: absolute(&roots)?,
         gateway,
         certificate_lifetime: arguments.certificate_lifetime,
     })
@@ -93,7 +96,7 @@ fn failure(error: MeshError) -> Failure {
     let code = match &error {
         MeshError::Compiled(_) | MeshError::Rejected { .. } => Code::Data,
         MeshError::Io { .. } => Code::Io,
-        MeshError::Addresses(_) | MeshError::Late(..) => Code::Unavailable,
+        MeshError::Addresses(_) | MeshError::Late(..) | MeshError::Ends { .. } => Code::Unavailable,
         MeshError::Certificates(_) => Code::Internal,
     };
     Failure::new(code, error.to_string())
