@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use crate::check;
 use crate::cli::{AppArgs, DoctorArgs};
 use crate::exit::{Code, Failure};
+use crate::up::mesh;
 
 /// One thing that was looked at.
 struct Finding {
@@ -188,6 +189,13 @@ fn components(manifest: &Path) -> Finding {
 }
 
 fn envoy(manifest: &Path) -> Finding {
+    if mesh::beside(manifest).is_none() {
+        return Finding {
+            state: State::Optional,
+            what: "Envoy",
+            detail: "no istio/compiled here, so it runs without a mesh".to_owned(),
+        };
+    }
     let found = stoa_mesh::find_envoy(&manifest.with_file_name("target/envoy"));
     let found = found.map(|program| program.display().to_string());
     finding("Envoy", found.map_err(|error| error.to_string()))

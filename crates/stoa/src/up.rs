@@ -5,7 +5,7 @@
 //! - `timers.rs`: the calls that an OpenAPI document wants made from time to time.
 //! - `mesh.rs`: the same behind Envoys, a workload each; `operator.rs`: how an operator calls what is in a mesh.
 
-mod mesh;
+pub(crate) mod mesh;
 mod operator;
 mod rebuild;
 mod state;

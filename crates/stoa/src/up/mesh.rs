@@ -38,15 +38,16 @@ pub(super) fn compiled(arguments: &UpArgs) -> Option<PathBuf> {
     if arguments.no_mesh || arguments.app.components.is_some() {
         return None;
     }
-    let usual = || {
-        let folder = arguments
-            .app
-            .manifest
-            .with_file_name("istio")
-            .join("compiled");
-        folder.join("workloads.json").is_file().then_some(folder)
-    };
-    arguments.mesh.clone().or_else(usual)
+    arguments
+        .mesh
+        .clone()
+        .or_else(|| beside(&arguments.app.manifest))
+}
+
+/// What istio-compile made of the manifests beside a document, if there is any.
+pub(crate) fn beside(document: &Path) -> Option<PathBuf> {
+    let folder = document.with_file_name("istio").join("compiled");
+    folder.join("workloads.json").is_file().then_some(folder)
 }
 
 /// Runs the application in the mesh until it is told to stop.

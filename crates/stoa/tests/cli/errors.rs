@@ -1,6 +1,7 @@
 //! What goes wrong before anything runs: a message that says what to do, and a code of sysexits.
 
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::Command;
 
 use crate::fixture::{Fixture, program};
@@ -227,6 +228,7 @@ fn doctor_is_content_where_all_is_here_and_69_where_something_is_missing() {
         "rust ",
         "wasm targets",
         "C compiler",
+        "without a mesh",
         "2 of spin.toml built",
         "state folder",
         "spin ",
@@ -253,6 +255,23 @@ fn doctor_is_content_where_all_is_here_and_69_where_something_is_missing() {
         "{out}"
     );
     assert!(err.contains("not ready: rust"), "{err}");
+
+    fixture.write("istio/compiled/workloads.json", "{}");
+    let doctor = |envoy: PathBuf| {
+        let mut command = Command::new(program());
+        command.args(free).env("STOA_ENVOY", envoy);
+        let output = command.current_dir(fixture.path("")).output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let (code, err) = doctor(fixture.path("envoy"));
+    assert_eq!(code, Some(69), "{err}");
+    assert!(err.contains("not ready: Envoy"), "{err}");
+    fixture.write("envoy", "");
+    assert_eq!(doctor(fixture.path("envoy")), (Some(0), String::new()));
+    std::fs::remove_dir_all(fixture.path("istio")).unwrap();
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
