@@ -33,6 +33,7 @@ up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS
 
 test: wasm build ## run every test
 	cargo test --profile native --workspace --locked
+	STOA_TEST_DATABASE=postgres cargo test --profile native --workspace --locked --test rules --test saga --test component --test orders --test reliability -- --skip by_index
 	@scripts/istio-tools install >/dev/null
 	cd tools && GOFLAGS=-mod=readonly go test -count=1 ./...
 
@@ -43,7 +44,7 @@ check: setup ## format, lints, documentation, manifests: all that needs no run
 	@scripts/check
 
 bench: wasm release ## measure; docs/benchmarks.md says what came out
-	cargo bench --profile native --workspace --locked --bench hello --bench shop --bench filters --bench mesh
+	cargo bench --profile native --workspace --locked --bench hello --bench shop --bench filters --bench mesh --bench orders
 
 clean: ## remove all that was built; the shop's data in .stoa/ stays
 	rm -rf target

@@ -238,3 +238,12 @@ pub(crate) fn items(page: &Value) -> Vec<Value> {
         None => panic!("no items in {page}"),
     }
 }
+
+/// What was ordered.
+#[track_caller]
+pub(crate) fn order_items(order: &Value) -> &[Value] {
+    match order["items"].as_array() {
+        Some(items) => items,
+        None => panic!("no items in {order}"),
+    }
+}

@@ -15,15 +15,19 @@ world spin-host {
   import fermyon:spin/sqlite@2.0.0;
   import fermyon:spin/key-value@2.0.0;
   import spin:sqlite/sqlite@3.0.0;
+  import spin:postgres/postgres@4.0.0;
 }
 ";
 
-/// Functions that may have to wait for a disk.
-const ASYNC: [&str; 9] = [
+/// Functions that may have to wait for a disk or a network.
+const ASYNC: [&str; 12] = [
     "fermyon:spin/sqlite@2.0.0.[static]connection.open",
     "fermyon:spin/sqlite@2.0.0.[method]connection.execute",
     "spin:sqlite/sqlite@3.0.0.[static]connection.open",
     "spin:sqlite/sqlite@3.0.0.[method]connection.execute",
+    "spin:postgres/postgres@4.0.0.[static]connection.open",
+    "spin:postgres/postgres@4.0.0.[method]connection.query",
+    "spin:postgres/postgres@4.0.0.[method]connection.execute",
     "fermyon:spin/key-value@2.0.0.[method]store.get",
     "fermyon:spin/key-value@2.0.0.[method]store.set",
     "fermyon:spin/key-value@2.0.0.[method]store.delete",
@@ -44,8 +48,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         package += &read(&spin.join(format!("{interface}.wit")))?;
     }
     resolve.push_str("spin.wit", &package)?;
-    let sqlite3 = wit.join("spin-sqlite@3.0.0/sqlite.wit");
-    resolve.push_str("sqlite.wit", &read(&sqlite3)?)?;
+    for file in [
+        "spin-sqlite@3.0.0/sqlite.wit",
+        "spin-postgres@4.0.0/postgres.wit",
+    ] {
+        resolve.push_str(file, &read(&wit.join(file))?)?;
+    }
     let world = resolve.push_str("host.wit", WORLD)?;
     let world = resolve.select_world(&[world], Some("spin-host"))?;
 
@@ -65,6 +73,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         (
             "spin:sqlite/sqlite.connection",
             "crate::host::sqlite::Connection",
+        ),
+        (
+            "spin:postgres/postgres.connection",
+            "crate::host::postgres::Connection",
         ),
         (
             "fermyon:spin/key-value.store",

@@ -13,7 +13,7 @@ use stoa_pricing::testing::Rules;
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
 use stoa_service::route::{Response, dispatch};
 use stoa_service::sql::{Database, Schema};
-use stoa_service::testing::Sqlite;
+use stoa_service::testing::TestDatabase;
 use stoa_service::{Request, time};
 
 /// The shop; a clone is the same shop.
@@ -21,7 +21,7 @@ use stoa_service::{Request, time};
 pub(crate) struct Mesh(Rc<Shop>);
 
 struct Shop {
-    sqlite: Sqlite,
+    database: TestDatabase,
     shop: Contract,
     partners: Contract,
     release: Cell<Release>,
@@ -38,7 +38,7 @@ pub(crate) struct Answer {
 impl Mesh {
     pub(crate) fn new() -> Self {
         Self(Rc::new(Shop {
-            sqlite: Sqlite::new(),
+            database: TestDatabase::new(),
             shop: Contract::shop().unwrap(),
             partners: Contract::partners().unwrap(),
             release: Cell::new(Release::V1),
@@ -89,7 +89,7 @@ impl Mesh {
     }
 
     fn db(&self, schema: &Schema) -> Box<dyn Database> {
-        let db = self.0.sqlite.connect();
+        let db = self.0.database.connect();
         schema.ensure(&db).unwrap();
         Box::new(db)
     }

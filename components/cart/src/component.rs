@@ -4,7 +4,7 @@
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 use stoa_pricing::Composed;
-use stoa_service::component::{SpinSqlite, WasiHttp, serve, variable};
+use stoa_service::component::{WasiHttp, open_database, serve, variable};
 use stoa_service::route;
 
 use crate::config::Config;
@@ -16,7 +16,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     serve(SERVICE, request, out, |request| {
         let app = App {
             config: Config::read(&variable)?,
-            db: Box::new(SpinSqlite::open(&SCHEMA)?),
+            db: open_database(&SCHEMA)?,
             outbound: Box::new(WasiHttp),
             prices: Box::new(Composed),
         };

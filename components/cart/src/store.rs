@@ -53,7 +53,7 @@ fn kept(row: Row<'_>) -> Result<Kept, SqlError> {
 
 /// Puts an item in, or changes the one that is there. 409 `cart_full` where it would be one too many.
 pub fn put(db: &dyn Database, user_id: Uuid, item: &Kept, now: Millis) -> Result<(), Problem> {
-    transaction(db, || {
+    transaction(db, user_id, || {
         let others: i64 = db
             .execute(
                 "SELECT COUNT(*) FROM cart_items WHERE user_id = $1 AND sku <> $2",

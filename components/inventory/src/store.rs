@@ -1,7 +1,6 @@
 //! The rules over SQL. Every change is one short transaction; stock moves by conditional updates, so it can be taken
 //! once only, whoever else is writing.
 
-use http::StatusCode;
 use stoa_service::problem::Problem;
 use stoa_service::sql::{Database, Row, Schema, SqlError, Step, transaction};
 use stoa_service::time::{Millis, rfc3339};
@@ -45,19 +44,13 @@ fn stock_a_new_shop(db: &dyn Database) -> Result<(), SqlError> {
     let stock: Vec<Stock> = serde_json::from_str(include_str!("../stock.json"))
         .map_err(|e| SqlError::Other(format!("stock.json: {e}")))?;
     for Stock { sku, on_hand } in stock {
-        write_on_hand(db, &sku, on_hand.into())?;
+        write_on_hand(db, &sku, 0, on_hand.into())?;
     }
     Ok(())
 }
 
-fn write_on_hand(db: &dyn Database, sku: &str, on_hand: i64) -> Result<(), SqlError> {
-    let before: i64 = db
-        .execute(
-            "SELECT on_hand FROM inventory_items WHERE sku = $1",
-            params![sku],
-        )?
-        .one(|row| row.get(0))?
-        .unwrap_or(0);
+/// `before` is what was on hand. Inside a transaction that holds the item, or of a new shop.
+fn write_on_hand(db: &dyn Database, sku: &str, before: i64, on_hand: i64) -> Result<(), SqlError> {
     db.execute(
         "INSERT INTO inventory_items (sku, on_hand, reserved) VALUES ($1, $2, 0)
          ON CONFLICT (sku) DO UPDATE SET on_hand = excluded.on_hand",
@@ -109,19 +102,21 @@ fn no_such_sku(sku: &str) -> Problem {
 
 /// Sets what is on hand; the difference counts as supplied. 409 below what is reserved.
 pub fn set_on_hand(db: &dyn Database, sku: &str, on_hand: u32) -> Result<Item, Problem> {
-    transaction(db, || {
-        let reserved = match find_item(db, sku) {
-            Ok(item) => item.reserved,
-            Err(problem) if problem.status() == StatusCode::NOT_FOUND => 0,
-            Err(problem) => return Err(problem),
-        };
+    transaction(db, sku, || {
+        // An update that changes nothing: until this transaction ends, nobody else moves stock of this item.
+        let held = db.execute(
+            "UPDATE inventory_items SET on_hand = on_hand WHERE sku = $1 RETURNING on_hand, reserved",
+            params![sku],
+        )?;
+        let held = held.one(|row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
+        let (before, reserved) = held.unwrap_or_default();
         if i64::from(on_hand) < reserved {
             return Err(Problem::conflict(
                 "stock_reserved",
                 format!("on_hand: {on_hand} is less than the {reserved} that are reserved"),
             ));
         }
-        write_on_hand(db, sku, on_hand.into())?;
+        write_on_hand(db, sku, before, on_hand.into())?;
         find_item(db, sku)
     })
 }
@@ -153,11 +148,8 @@ pub fn sweep(db: &dyn Database, now: Millis) -> Result<(), SqlError> {
             params![now, AT_ONCE],
         )?
         .map(|row| row.get::<Uuid>(0))?;
-    if expired.is_empty() {
-        return Ok(());
-    }
-    transaction(db, || {
-        for order_id in expired {
+    for order_id in expired {
+        transaction(db, order_id, || {
             let still = db.execute(
                 "UPDATE inventory_reservations SET status = 'expired', updated_at = $1
                  WHERE order_id = $2 AND status = 'held' AND expires_at <= $1 RETURNING order_id",
@@ -166,9 +158,10 @@ pub fn sweep(db: &dyn Database, now: Millis) -> Result<(), SqlError> {
             if !still.is_empty() {
                 give_back(db, order_id)?;
             }
-        }
-        Ok(())
-    })
+            Ok::<_, SqlError>(())
+        })?;
+    }
+    Ok(())
 }
 
 fn give_back(db: &dyn Database, order_id: Uuid) -> Result<(), SqlError> {
@@ -189,7 +182,7 @@ pub fn reserve(
     now: Millis,
     expires_at: Millis,
 ) -> Result<Reservation, Problem> {
-    transaction(db, || {
+    transaction(db, order_id, || {
         if let Some(existing) = find(db, order_id)? {
             return match existing.status {
                 Status::Held if existing.lines == wanted => Ok(existing),
@@ -249,7 +242,7 @@ pub fn extend(
     now: Millis,
     expires_at: Millis,
 ) -> Result<Reservation, Problem> {
-    transaction(db, || {
+    transaction(db, order_id, || {
         let reservation = known(db, order_id)?;
         match reservation.status {
             Status::Held => {}
@@ -267,7 +260,7 @@ pub fn extend(
 
 /// The stock leaves. Again is the same; an expired reservation takes its stock again or is 409.
 pub fn commit(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<Reservation, Problem> {
-    transaction(db, || {
+    transaction(db, order_id, || {
         let reservation = known(db, order_id)?;
         match reservation.status {
             Status::Committed => return Ok(reservation),
@@ -293,7 +286,7 @@ pub fn commit(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<Reservat
 /// Gives up the reservation. After a commit it restocks, once. An order that never reserved gets a released
 /// reservation, so that a request still on its way cannot reserve after it was called off.
 pub fn release(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<Reservation, Problem> {
-    transaction(db, || {
+    transaction(db, order_id, || {
         let Some(reservation) = find(db, order_id)? else {
             db.execute(
                 "INSERT INTO inventory_reservations (order_id, status, expires_at, updated_at)

@@ -10,17 +10,17 @@ use inventory::config::Config;
 use inventory::http::{App, ROUTES, SERVICE};
 use inventory::store::{self, SCHEMA};
 use serde_json::{Value, json};
-use stoa_service::testing::{Sqlite, request};
+use stoa_service::testing::{TestDatabase, request};
 use stoa_service::{route, time};
 use uuid::Uuid;
 
-struct Shop(Sqlite);
+struct Shop(TestDatabase);
 
 impl Shop {
     fn new() -> Self {
-        let sqlite = Sqlite::new();
-        SCHEMA.ensure(&sqlite.connect()).unwrap();
-        Self(sqlite)
+        let database = TestDatabase::new();
+        SCHEMA.ensure(&database.connect()).unwrap();
+        Self(database)
     }
 
     fn call(&self, method: Method, uri: &str, key: &str, body: &Value) -> (u16, Value) {

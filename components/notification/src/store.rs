@@ -51,7 +51,7 @@ pub fn accept(
     news: Option<&News>,
     now: Millis,
 ) -> Result<bool, Problem> {
-    transaction(db, || {
+    transaction(db, &event.id, || {
         let new = db.execute(
             "INSERT INTO notification_events (source, id, type, subject, data, received_at)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (source, id) DO NOTHING RETURNING id",

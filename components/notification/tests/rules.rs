@@ -20,7 +20,7 @@ use notification::store::{INBOX, SCHEMA};
 use serde_json::{Value, json};
 use stoa_service::outbound::CallError;
 use stoa_service::sql::Database;
-use stoa_service::testing::{FakeOutbound, Issuer, Sqlite, reply, request};
+use stoa_service::testing::{FakeOutbound, Issuer, TestDatabase, reply, request};
 use stoa_service::{params, route};
 use uuid::Uuid;
 
@@ -31,7 +31,7 @@ const BOB: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_000b);
 const LOST: u16 = 0;
 
 struct Shop {
-    sqlite: Sqlite,
+    database: TestDatabase,
     outbound: Arc<FakeOutbound>,
     /// What the providers answer.
     providers: Arc<AtomicU16>,
@@ -40,8 +40,8 @@ struct Shop {
 
 impl Shop {
     fn new() -> Self {
-        let sqlite = Sqlite::new();
-        SCHEMA.ensure(&sqlite.connect()).unwrap();
+        let database = TestDatabase::new();
+        SCHEMA.ensure(&database.connect()).unwrap();
         let issuer = Issuer::new("k1", 1);
         let jwks = issuer.jwks();
         let providers = Arc::new(AtomicU16::new(202));
@@ -56,7 +56,7 @@ impl Shop {
             }
         });
         Self {
-            sqlite,
+            database,
             outbound: Arc::new(outbound),
             providers,
             issuer,
@@ -67,7 +67,7 @@ impl Shop {
         let source = |name: &str| Some(format!("http://{}", name.strip_suffix("_url")?));
         App {
             config: Config::read(&source).unwrap(),
-            db: Box::new(self.sqlite.connect()),
+            db: Box::new(self.database.connect()),
             outbound: Box::new(self.outbound.clone()),
             news: Cell::new(false),
         }
@@ -148,7 +148,7 @@ impl Shop {
     }
 
     fn sql(&self, statement: &str) {
-        self.sqlite.connect().execute(statement, &[]).unwrap();
+        self.database.connect().execute(statement, &[]).unwrap();
     }
 
     fn make_due(&self) {
@@ -156,7 +156,7 @@ impl Shop {
     }
 
     fn count(&self, table: &str) -> i64 {
-        let rows = self.sqlite.connect();
+        let rows = self.database.connect();
         let count = format!("SELECT COUNT(*) FROM notification_{table}");
         let rows = rows.execute(&count, &[]);
         rows.unwrap().first().unwrap().get(0).unwrap()
@@ -441,14 +441,14 @@ fn passes_at_the_same_time_send_each_delivery_once() {
     shop.make_due();
     let before = shop.messages().len();
     shop.providers.store(202, Ordering::SeqCst);
-    let (sqlite, outbound) = (&shop.sqlite, &shop.outbound);
+    let (database, outbound) = (&shop.database, &shop.outbound);
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
                 let source = |name: &str| Some(format!("http://{}", name.strip_suffix("_url")?));
                 let config = Config::read(&source).unwrap();
                 let request = request(SERVICE, Method::POST, "/", &[], "");
-                let db = sqlite.connect();
+                let db = database.connect();
                 delivery::deliver(&db, outbound, &config, request.context()).unwrap();
             });
         }
@@ -655,7 +655,7 @@ fn a_bad_event_is_refused_with_the_attribute_named_and_changes_nothing() {
 #[test]
 fn lists_are_read_by_index() {
     let shop = Shop::new();
-    let db = shop.sqlite.connect();
+    let db = shop.database.connect();
     for (statement, values, index) in [
         (INBOX, params![ANN, BOB, 20_i64], "notification_inbox_user"),
         (DUE, params![0_i64, 20_i64], "notification_deliveries_due"),

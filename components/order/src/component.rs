@@ -6,7 +6,7 @@ use std::cell::Cell;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 use stoa_pricing::Composed;
-use stoa_service::component::{SpinSqlite, WasiHttp, serve_then, variable};
+use stoa_service::component::{WasiHttp, open_database, serve_then, variable};
 use stoa_service::time;
 
 use crate::config::Config;
@@ -20,7 +20,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
         let fail_at = config.fail_at;
         Ok(App {
             config,
-            db: Box::new(SpinSqlite::open(&SCHEMA)?),
+            db: open_database(&SCHEMA)?,
             outbound: Box::new(WasiHttp),
             prices: Box::new(Composed),
             clock: Box::new(time::now),

@@ -49,7 +49,7 @@ pub const SCHEMA: Schema = Schema {
 /// Writes a new order with its first intent. [`SqlError::Duplicate`] where the user's key has an order.
 pub fn create(db: &dyn Database, order: &Order) -> Result<(), SqlError> {
     let customer = &order.customer;
-    transaction(db, || {
+    transaction(db, order.order_id, || {
         db.execute(
             "INSERT INTO order_orders (order_id, user_id, email, name, phone, idempotency_key, fingerprint, status,
              direction, step, amount, currency, address, card_token, clear_cart, doubt_until, created_at, lease_owner,
@@ -116,7 +116,7 @@ pub fn save(
     event: Option<&Event>,
 ) -> Result<bool, SqlError> {
     let failure = order.failure.as_ref().map(to_json).transpose()?;
-    let saved = transaction(db, || {
+    let saved = transaction(db, order.order_id, || {
         let mut values = params![
             order.idempotency_key.as_ref(),
             order.status.word(),

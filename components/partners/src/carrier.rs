@@ -59,7 +59,7 @@ pub(crate) fn create(app: &App, request: &Request) -> Answer {
         let new: NewParcel = request.json()?;
         check(&new)?;
         let db = &*app.db;
-        let parcel = transaction(db, || {
+        let parcel = transaction(db, &new.reference, || {
             keep_key(db, &key)?;
             let text = |value: Result<String, serde_json::Error>| {
                 value.map_err(|e| Problem::invalid(format!("body: {e}")))
@@ -180,7 +180,8 @@ pub(crate) fn advance(app: &App, request: &Request) -> Answer {
     let Advance { status } = request.json()?;
     let (word, note) = status.words();
     let db = &*app.db;
-    let (parcel, event_id, at) = transaction(db, || move_to(db, tracking_number, word))?;
+    let (parcel, event_id, at) =
+        transaction(db, tracking_number, || move_to(db, tracking_number, word))?;
     let body =
         serde_json::json!({"event_id": event_id, "status": word, "at": rfc3339(at), "note": note});
     let body = body.to_string();

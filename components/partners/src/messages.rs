@@ -88,7 +88,7 @@ fn keep(
         None => None,
     };
     let db = &*app.db;
-    let message_id: Option<Uuid> = transaction(db, || {
+    let message_id: Option<Uuid> = transaction(db, channel, || {
         if let Some(key) = &key {
             keep_key(db, key)?;
         }

@@ -48,11 +48,11 @@ pub(crate) fn charge(app: &App, request: &Request) -> Answer {
         }
         let db = &*app.db;
         // A refusal of the bank is a result like any other: it is committed, and is an error only to the caller.
-        let charge = transaction(db, || {
+        let charge = transaction(db, &new.reference, || {
             keep_key(db, &key)?;
             match find(db, &new.reference)? {
                 Some(charge) => Ok(charge),
-                None => ask_the_bank(db, new.reference, new.amount, &new.card_token),
+                None => ask_the_bank(db, &new.reference, new.amount, &new.card_token),
             }
         })?;
         answer(&charge, new.amount)
@@ -87,7 +87,7 @@ fn declined(charge: &Charge, status: StatusCode, code: &'static str) -> Problem 
 
 fn ask_the_bank(
     db: &dyn Database,
-    reference: String,
+    reference: &str,
     amount: Money,
     token: &str,
 ) -> Result<Charge, Problem> {
@@ -111,7 +111,7 @@ fn ask_the_bank(
         "INSERT INTO partners_charges (reference, charge_id, amount, currency, status, decline_code)
          VALUES ($1, $2, $3, $4, $5, $6)",
         params![
-            &reference,
+            reference,
             id::new(),
             amount.amount,
             amount.currency.code(),
@@ -119,8 +119,8 @@ fn ask_the_bank(
             decline_code
         ],
     )?;
-    enter(db, &reference, kind, Some(amount))?;
-    known(db, &reference)
+    enter(db, reference, kind, Some(amount))?;
+    known(db, reference)
 }
 
 fn enter(
@@ -193,7 +193,7 @@ pub(crate) fn refund(app: &App, request: &Request) -> Answer {
         let NewRefund { reference } = request.json()?;
         check_reference(&reference)?;
         let db = &*app.db;
-        let charge = transaction(db, || {
+        let charge = transaction(db, &reference, || {
             keep_key(db, &key)?;
             give_back(db, &reference)
         })?;

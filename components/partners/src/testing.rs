@@ -17,7 +17,7 @@ use stoa_service::outbound::{Call, CallError, Outbound, Reply};
 use stoa_service::request::Request;
 use stoa_service::route::{self, Route};
 use stoa_service::sql::{Database, Rows, Schema, SqlError, Value as SqlValue};
-use stoa_service::testing::{Connection, Sqlite, reply, request};
+use stoa_service::testing::{Connection, TestDatabase, is_postgres, reply, request};
 
 use crate::config::Config;
 use crate::http::{App, ROUTES, SERVICE};
@@ -244,7 +244,7 @@ pub struct Books(Arc<Shelf>);
 struct Shelf {
     kept: Mutex<Vec<Connection>>,
     explained: Mutex<BTreeSet<String>>,
-    sqlite: Sqlite,
+    database: TestDatabase,
 }
 
 impl Books {
@@ -253,21 +253,16 @@ impl Books {
         let books = Self(Arc::new(Shelf {
             kept: Mutex::default(),
             explained: Mutex::default(),
-            sqlite: Sqlite::new(),
+            database: TestDatabase::new(),
         }));
-        schema.ensure(&books.0.sqlite.connect()).unwrap();
+        schema.ensure(&books.0.database.connect()).unwrap();
         books
     }
 
     /// A connection for a request.
     pub fn open(&self) -> Lent {
         let kept = self.0.kept.lock().unwrap().pop();
-        let connection = kept.unwrap_or_else(|| {
-            let connection = self.0.sqlite.connect();
-            // No power cut is tested here, so no write waits for the disk.
-            connection.execute("PRAGMA synchronous = OFF", &[]).unwrap();
-            connection
-        });
+        let connection = kept.unwrap_or_else(|| self.0.database.connect());
         Lent(Some(connection), self.clone())
     }
 
@@ -289,7 +284,11 @@ impl Lent {
     fn explain(&self, statement: &str, params: &[SqlValue]) {
         let verb = statement.split_whitespace().next().unwrap_or_default();
         // The size of an outbox or a queue is asked by the operator's passes, and such a table is nearly empty.
-        if !["SELECT", "UPDATE", "DELETE"].contains(&verb) || statement.contains("COUNT(*)") {
+        // PostgreSQL plans by what is in a table, and these are small.
+        if is_postgres()
+            || !["SELECT", "UPDATE", "DELETE"].contains(&verb)
+            || statement.contains("COUNT(*)")
+        {
             return;
         }
         if !self
@@ -316,6 +315,10 @@ impl Database for Lent {
     fn execute<'s>(&self, statement: &'s str, params: &[SqlValue]) -> Result<Rows<'s>, SqlError> {
         self.explain(statement, params);
         self.connection().execute(statement, params)
+    }
+
+    fn begin(&self, subject: &str) -> Result<(), SqlError> {
+        self.connection().begin(subject)
     }
 }
 

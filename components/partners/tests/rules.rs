@@ -18,10 +18,10 @@ use partners::store::SCHEMA;
 use serde_json::{Value, json};
 use stoa_service::outbound::CallError;
 use stoa_service::route;
-use stoa_service::testing::{FakeOutbound, Sqlite, reply, request};
+use stoa_service::testing::{FakeOutbound, TestDatabase, reply, request};
 
 struct Street {
-    sqlite: Sqlite,
+    database: TestDatabase,
     shop: Arc<FakeOutbound>,
 }
 
@@ -32,10 +32,10 @@ impl Street {
 
     /// With a shop that gets the carrier's reports.
     fn beside(shop: FakeOutbound) -> Self {
-        let sqlite = Sqlite::new();
-        SCHEMA.ensure(&sqlite.connect()).unwrap();
+        let database = TestDatabase::new();
+        SCHEMA.ensure(&database.connect()).unwrap();
         Self {
-            sqlite,
+            database,
             shop: Arc::new(shop),
         }
     }
@@ -46,7 +46,7 @@ impl Street {
                 webhook_url: "http://shop.test".to_owned(),
                 carrier_secret: "s3cret".to_owned(),
             },
-            db: Box::new(self.sqlite.connect()),
+            db: Box::new(self.database.connect()),
             outbound: Box::new(self.shop.clone()),
         };
         let mut headers = vec![];

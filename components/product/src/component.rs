@@ -3,7 +3,7 @@
 
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
-use stoa_service::component::{SpinSqlite, WasiHttp, serve_with, variable};
+use stoa_service::component::{WasiHttp, open_database, serve_with, variable};
 
 use crate::config::Config;
 use crate::domain::Release;
@@ -16,7 +16,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     serve_with(SERVICE, request, out, touch, |request| {
         let app = App {
             config: Config::read(&variable)?,
-            db: Box::new(SpinSqlite::open(&SCHEMA)?),
+            db: open_database(&SCHEMA)?,
             outbound: Box::new(WasiHttp),
             release: Release::BUILT,
         };

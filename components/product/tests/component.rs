@@ -192,12 +192,10 @@ fn v2_opens_the_data_of_v1_and_adds_what_is_available() {
             json!({"items": [{"sku": "COF-001", "on_hand": 9, "reserved": 2, "available": 7}], "next_page_token": null}),
         )
     });
-    let v2 = Shop::start(ShopOptions {
-        state_dir: Some(v1.state_dir().to_path_buf()),
-        ..options()
-            .canary()
-            .variable("inventory_url", inventory.url())
-    });
+    let v2 = options()
+        .canary()
+        .variable("inventory_url", inventory.url());
+    let v2 = Shop::start(v2.over(&v1));
     let mut after = v2
         .gateway()
         .get("/product?limit=100")

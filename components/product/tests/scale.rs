@@ -97,7 +97,7 @@ impl Counting {
     fn huge() -> Self {
         let db = Self::new();
         let wares: Vec<Product> = (0..100).map(ware).collect();
-        transaction(&db, || {
+        transaction(&db, "products", || {
             store::add(&db, &wares)?;
             for statement in MULTIPLY {
                 db.execute(statement, &[])?;

@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
-use stoa_service::component::{SpinSqlite, WasiHttp, serve_then, variable};
+use stoa_service::component::{WasiHttp, open_database, serve_then, variable};
 
 use crate::config::Config;
 use crate::http::{App, ROUTES, SERVICE};
@@ -16,7 +16,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let open = || {
         Ok(App {
             config: Config::read(&variable)?,
-            db: Box::new(SpinSqlite::open(&SCHEMA)?),
+            db: open_database(&SCHEMA)?,
             outbound: Box::new(WasiHttp),
             news: Cell::new(false),
         })

@@ -89,7 +89,7 @@ pub fn record(
     shipment: &Shipment,
     finding: &Finding,
 ) -> Result<Shipment, Problem> {
-    transaction(db, || {
+    transaction(db, shipment.shipment_id, || {
         match finding {
             Finding::Nothing => {}
             Finding::Refused => {
@@ -121,7 +121,7 @@ pub fn record(
 /// cancelled here and now, and the carrier is told later ([`call_offs`]).
 pub fn ask_cancel(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Problem> {
     let shipment_id = shipment.shipment_id;
-    transaction(db, || {
+    transaction(db, shipment_id, || {
         db.execute(
             "UPDATE shipping_shipments SET cancel_asked = 1, updated_at = $1 WHERE shipment_id = $2 AND cancel_asked = 0
              AND status IN ('pending', 'refused', 'created')",
@@ -175,7 +175,7 @@ pub fn called_off(db: &dyn Database, shipment_id: Uuid) -> Result<(), SqlError> 
 
 /// The carrier keeps the parcel. Gives the shipment as it is then.
 pub fn cancelled(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Problem> {
-    transaction(db, || end(db, shipment.shipment_id))
+    transaction(db, shipment.shipment_id, || end(db, shipment.shipment_id))
 }
 
 fn end(db: &dyn Database, shipment_id: Uuid) -> Result<Shipment, Problem> {
@@ -201,7 +201,7 @@ pub fn take_report(
     shipment_id: Uuid,
     report: &Report,
 ) -> Result<(Shipment, bool), Problem> {
-    transaction(db, || {
+    transaction(db, shipment_id, || {
         find(db, shipment_id)?;
         if !add_to_history(db, shipment_id, report)? {
             // A signature covers no path: what was signed for one parcel must not move another.

@@ -131,10 +131,7 @@ fn an_event_that_found_nobody_waits_in_the_outbox_over_a_crash() {
         line.to_string().contains("ConnectionRefused")
     });
     shop.kill();
-    let again = Shop::start(ShopOptions {
-        state_dir: Some(shop.state_dir().to_path_buf()),
-        ..options(stub.url())
-    });
+    let again = Shop::start(options(stub.url()).over(&shop));
     assert_eq!(parcel(&again)["status"], "picked_up");
     wait_until(SOON, "the event's turn", || {
         let _ = again

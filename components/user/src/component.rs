@@ -3,7 +3,7 @@
 
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
-use stoa_service::component::{SpinSqlite, serve, variable};
+use stoa_service::component::{open_database, serve, variable};
 use stoa_service::route;
 
 use crate::config::Config;
@@ -16,7 +16,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     serve(SERVICE, request, out, |request| {
         let app = App {
             config: Config::read(&variable)?,
-            db: Box::new(SpinSqlite::open(&SCHEMA)?),
+            db: open_database(&SCHEMA)?,
             passwords: Box::new(Argon2id),
         };
         Ok(route::dispatch(ROUTES, &app, request))

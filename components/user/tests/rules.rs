@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Method;
 use serde_json::{Value, json};
-use stoa_service::testing::{FakeOutbound, Issuer, Sqlite, reply, request};
+use stoa_service::testing::{FakeOutbound, Issuer, TestDatabase, reply, request};
 use stoa_service::{route, time, token};
 use user::config::Config;
 use user::http::{App, ROUTES, SERVICE};
@@ -43,7 +43,7 @@ impl Passwords for Counted {
 }
 
 struct Shop {
-    sqlite: Sqlite,
+    database: TestDatabase,
     counting: Arc<Counting>,
     private_key: Option<String>,
 }
@@ -56,10 +56,10 @@ struct Seen {
 
 impl Shop {
     fn new() -> Self {
-        let sqlite = Sqlite::new();
-        SCHEMA.ensure(&sqlite.connect()).unwrap();
+        let database = TestDatabase::new();
+        SCHEMA.ensure(&database.connect()).unwrap();
         Self {
-            sqlite,
+            database,
             counting: Arc::default(),
             private_key: None,
         }
@@ -73,7 +73,7 @@ impl Shop {
         };
         App {
             config: Config::read(&source).unwrap(),
-            db: Box::new(self.sqlite.connect()),
+            db: Box::new(self.database.connect()),
             passwords: Box::new(Counted(self.counting.clone())),
         }
     }
@@ -150,8 +150,8 @@ fn a_customer_registers_logs_in_and_is_known_to_other_services() {
     assert!(!jwks.body.to_string().contains("\"d\""), "a private key");
     let body = jwks.body.clone();
     let outbound = FakeOutbound::new(move |_| reply(200, body.clone()));
-    let sqlite = Sqlite::new();
-    let db = sqlite.connect();
+    let database = TestDatabase::new();
+    let db = database.connect();
     stoa_service::sql::Database::execute(&db, stoa_service::jwks_table!("cart"), &[]).unwrap();
     let bearer = format!("Bearer {token}");
     let asked = request(
@@ -267,7 +267,7 @@ fn changes_what_is_given_and_leaves_the_rest() {
     }
     // The next token carries them.
     let login = shop.login("ann@example.com", "correct horse");
-    let key = user::store::generated_key(&shop.sqlite.connect(), time::now()).unwrap();
+    let key = user::store::generated_key(&shop.database.connect(), time::now()).unwrap();
     let access_token = login.body["access_token"].as_str().unwrap();
     let claims = token::decode(access_token, &key.decoding_key().unwrap()).unwrap();
     assert_eq!(claims.phone.as_deref(), Some(number));

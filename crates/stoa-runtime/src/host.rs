@@ -12,6 +12,7 @@ use crate::output::{GuestOutput, Stream};
 
 mod http;
 pub(crate) mod key_value;
+pub(crate) mod postgres;
 pub(crate) mod sqlite;
 mod variables;
 
@@ -105,16 +106,18 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<HostState>> {
     fermyon::spin::sqlite::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     fermyon::spin::key_value::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     spin::sqlite::sqlite::add_to_linker::<_, Own>(&mut linker, |state| state)?;
+    spin::postgres::postgres::add_to_linker::<_, Own>(&mut linker, |state| state)?;
     Ok(linker)
 }
 
 /// Whether the linker answers `import`. WASI 0.2 releases stand in for one another.
 pub(crate) fn answers(import: &str) -> bool {
-    const SPIN: [&str; 4] = [
+    const SPIN: [&str; 5] = [
         "fermyon:spin/variables@2.0.0",
         "fermyon:spin/sqlite@2.0.0",
         "fermyon:spin/key-value@2.0.0",
         "spin:sqlite/sqlite@3.0.0",
+        "spin:postgres/postgres@4.0.0",
     ];
     const WASI: [&str; 7] = [
         "wasi:cli/",

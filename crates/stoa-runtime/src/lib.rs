@@ -5,7 +5,7 @@
 //! - `runtime.rs`: what all apps of a process share; `config.rs`: what can be set.
 //! - `load.rs`, with `compose.rs`, `cache.rs` and `engine.rs`: from a .wasm file to a component that is ready to run.
 //! - `app.rs` and `routes.rs`: which component answers; `request.rs`: one request, from a fresh instance to its end.
-//! - `host.rs` and `host/`: what a guest may import; `database.rs` and `outbound.rs`: what stands behind it.
+//! - `host.rs` and `host/`: what a guest may import; `database.rs`, `postgres.rs` and `outbound.rs`: what stands behind it.
 //! - `serve.rs`: an app behind a socket; `threads.rs`, `ticker.rs`: how guests share the machine.
 //!
 //! ```no_run
@@ -34,6 +34,7 @@ mod host;
 mod load;
 mod outbound;
 mod output;
+mod postgres;
 mod problem;
 mod request;
 mod routes;

@@ -13,6 +13,7 @@ use crate::database::Registry;
 use crate::host::{self, HostState};
 use crate::load::LoadError;
 use crate::output::Output;
+use crate::postgres::Servers;
 use crate::ticker::Ticker;
 
 /// Why a runtime did not start.
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) limits: Limits,
     pub(crate) output: Arc<dyn Output>,
     pub(crate) databases: Arc<Registry>,
+    pub(crate) servers: Servers,
     pub(crate) ticker: Ticker,
     state_dir: PathBuf,
     running: Arc<AtomicU32>,
@@ -79,6 +81,7 @@ impl Runtime {
                 limits: config.limits,
                 output: config.output,
                 databases: Arc::default(),
+                servers: Servers::default(),
                 ticker,
                 state_dir: config.state_dir,
                 running,

@@ -15,6 +15,7 @@ mod limits;
 mod load;
 mod outbound;
 mod output;
+mod postgres;
 mod routing;
 mod sqlite;
 mod stop;

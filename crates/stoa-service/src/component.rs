@@ -1,4 +1,8 @@
-//! Where a service meets its host: Spin's SQLite, `wasi:http` and variables. Wasm only.
+//! Where a service meets its host: its database, `wasi:http` and variables. Wasm only.
+
+mod database;
+
+pub use database::open_database;
 
 use std::time::{Duration, Instant};
 
@@ -17,7 +21,6 @@ use crate::problem::Problem;
 use crate::request::{Context, MAX_BODY, Request};
 use crate::route::{self, Response, Route};
 use crate::settings::Faults;
-use crate::sql::{Database, Rows, Schema, SqlError, Value};
 
 /// Reads the request, lets `handler` answer it and sends the answer. Whatever the caller does after this runs when the
 /// client already has its answer.
@@ -161,64 +164,6 @@ impl From<Faults> for Problem {
             "the service is not configured; its log says why",
         )
         .caused_by(faults.to_string())
-    }
-}
-
-/// Spin's SQLite.
-pub struct SpinSqlite(spin_sdk::sqlite3::Connection);
-
-impl SpinSqlite {
-    /// Opens the default database and brings it to `schema`.
-    pub fn open(schema: &Schema) -> Result<Self, Problem> {
-        let connection = spin_sdk::sqlite3::Connection::open_default().map_err(sql_error)?;
-        let db = Self(connection);
-        schema.ensure(&db)?;
-        Ok(db)
-    }
-}
-
-fn sql_error(error: spin_sdk::sqlite3::Error) -> SqlError {
-    match error {
-        spin_sdk::sqlite3::Error::Io(message) => SqlError::from_message(message),
-        other => SqlError::Other(other.to_string()),
-    }
-}
-
-impl Database for SpinSqlite {
-    fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError> {
-        use spin_sdk::sqlite3::Value as Spin;
-        let params: Vec<Spin> = params
-            .iter()
-            .map(|value| match value {
-                Value::Null => Spin::Null,
-                Value::Integer(v) => Spin::Integer(*v),
-                Value::Text(v) => Spin::Text(v.clone()),
-            })
-            .collect();
-        let result = self.0.execute(statement, &params).map_err(sql_error)?;
-        let rows = result
-            .rows
-            .into_iter()
-            .map(|row| {
-                row.values
-                    .into_iter()
-                    .map(from_spin)
-                    .collect::<Result<_, _>>()
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Rows::new(statement, rows))
-    }
-}
-
-fn from_spin(value: spin_sdk::sqlite3::Value) -> Result<Value, SqlError> {
-    use spin_sdk::sqlite3::Value as Spin;
-    match value {
-        Spin::Null => Ok(Value::Null),
-        Spin::Integer(v) => Ok(Value::Integer(v)),
-        Spin::Text(v) => Ok(Value::Text(v)),
-        Spin::Real(_) | Spin::Blob(_) => Err(SqlError::Other(
-            "a column of a type that is not used here".to_owned(),
-        )),
     }
 }
 

@@ -254,21 +254,21 @@ mod tests {
     use super::*;
     use crate::route;
     use crate::sql::{Schema, Step};
-    use crate::testing::{self, Sqlite};
+    use crate::testing::{self, TestDatabase};
 
     const SCHEMA: Schema = Schema {
         service: "test",
         migrations: &[&[Step::Sql(crate::idempotency_table!("test"))]],
     };
 
-    fn shop() -> Sqlite {
-        let sqlite = Sqlite::new();
-        SCHEMA.ensure(&sqlite.connect()).unwrap();
-        sqlite
+    fn shop() -> TestDatabase {
+        let database = TestDatabase::new();
+        SCHEMA.ensure(&database.connect()).unwrap();
+        database
     }
 
     fn submit(
-        sqlite: &Sqlite,
+        database: &TestDatabase,
         body: &str,
         policy: Policy,
         work: impl FnOnce() -> Answer,
@@ -279,18 +279,18 @@ mod tests {
             key: "k1",
             fingerprint: fingerprint(&request),
         };
-        once(&sqlite.connect(), &request, &key, policy, work)
+        once(&database.connect(), &request, &key, policy, work)
             .unwrap_or_else(|p| p.into_response(request.context(), "/order"))
     }
 
     #[test]
     fn twenty_repeats_at_once_work_once_and_answer_alike() {
-        let (sqlite, worked) = (shop(), AtomicUsize::new(0));
+        let (database, worked) = (shop(), AtomicUsize::new(0));
         let answers: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..20)
                 .map(|_| {
                     scope.spawn(|| {
-                        submit(&sqlite, r#"{"a":1}"#, Policy::default(), || {
+                        submit(&database, r#"{"a":1}"#, Policy::default(), || {
                             std::thread::sleep(Duration::from_millis(30));
                             let turn = worked.fetch_add(1, Ordering::SeqCst);
                             route::json(StatusCode::CREATED, &turn)
@@ -310,39 +310,44 @@ mod tests {
 
     #[test]
     fn refuses_the_key_for_another_body_but_not_for_other_white_space() {
-        let sqlite = shop();
+        let database = shop();
         submit(
-            &sqlite,
+            &database,
             r#"{"a":1,"b":2}"#,
             Policy::default(),
             route::no_content,
         );
         let again = submit(
-            &sqlite,
+            &database,
             r#"{ "b": 2, "a": 1 }"#,
             Policy::default(),
             || unreachable!(),
         );
         assert_eq!(again.status(), 204);
-        let other = submit(&sqlite, r#"{"a":2}"#, Policy::default(), || unreachable!());
+        let other = submit(
+            &database,
+            r#"{"a":2}"#,
+            Policy::default(),
+            || unreachable!(),
+        );
         assert_eq!(other.status(), 422);
     }
 
     #[test]
     fn a_declined_answer_is_kept_and_a_failed_one_is_tried_again() {
-        let sqlite = shop();
-        let down = submit(&sqlite, "{}", Policy::default(), || {
+        let database = shop();
+        let down = submit(&database, "{}", Policy::default(), || {
             Err(Problem::unavailable("down"))
         });
         assert_eq!(down.status(), 503);
-        let declined = submit(&sqlite, "{}", Policy::default(), || {
+        let declined = submit(&database, "{}", Policy::default(), || {
             Err(Problem::new(
                 StatusCode::PAYMENT_REQUIRED,
                 "payment_declined",
                 "no",
             ))
         });
-        let again = submit(&sqlite, "{}", Policy::default(), || unreachable!());
+        let again = submit(&database, "{}", Policy::default(), || unreachable!());
         assert_eq!(
             (declined.status(), again.status()),
             (StatusCode::PAYMENT_REQUIRED, StatusCode::PAYMENT_REQUIRED)
@@ -353,7 +358,7 @@ mod tests {
 
     #[test]
     fn waits_no_longer_than_the_bound_and_takes_over_a_dead_claim() {
-        let sqlite = shop();
+        let database = shop();
         let dead = Policy {
             lease: Duration::from_millis(200),
             wait: Duration::ZERO,
@@ -366,10 +371,10 @@ mod tests {
             fingerprint: fingerprint(&request),
         };
         assert!(matches!(
-            take(&sqlite.connect(), "test", &key, "dead", dead).unwrap(),
+            take(&database.connect(), "test", &key, "dead", dead).unwrap(),
             Taken::Mine
         ));
-        let early = submit(&sqlite, "{}", dead, || unreachable!());
+        let early = submit(&database, "{}", dead, || unreachable!());
         assert_eq!(early.status(), 409);
         assert_eq!(early.headers()["retry-after"], "1");
         let patient = Policy {
@@ -377,7 +382,7 @@ mod tests {
             ..dead
         };
         assert_eq!(
-            submit(&sqlite, "{}", patient, route::no_content).status(),
+            submit(&database, "{}", patient, route::no_content).status(),
             204
         );
     }

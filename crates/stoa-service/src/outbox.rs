@@ -230,7 +230,7 @@ mod tests {
     use super::*;
     use crate::outbound::CallError;
     use crate::sql::{Schema, Step};
-    use crate::testing::{FakeOutbound, Sqlite, post, reply};
+    use crate::testing::{FakeOutbound, TestDatabase, post, reply};
 
     const SCHEMA: Schema = Schema {
         service: "test",
@@ -240,9 +240,9 @@ mod tests {
         ]],
     };
 
-    fn shop(events: u32) -> Sqlite {
-        let sqlite = Sqlite::new();
-        let db = sqlite.connect();
+    fn shop(events: u32) -> TestDatabase {
+        let database = TestDatabase::new();
+        let db = database.connect();
         SCHEMA.ensure(&db).unwrap();
         for n in 0..events {
             let event = Event {
@@ -252,21 +252,21 @@ mod tests {
             };
             enqueue(&db, "test", &event).unwrap();
         }
-        sqlite
+        database
     }
 
-    fn send(sqlite: &Sqlite, outbound: &FakeOutbound) -> Flushed {
+    fn send(database: &TestDatabase, outbound: &FakeOutbound) -> Flushed {
         let request = post("/", "");
-        flush(&sqlite.connect(), outbound, "http://n", request.context()).unwrap()
+        flush(&database.connect(), outbound, "http://n", request.context()).unwrap()
     }
 
     #[test]
     fn sends_each_event_once_however_many_flush_at_once() {
-        let sqlite = shop(20);
+        let database = shop(20);
         let outbound = FakeOutbound::new(|_| reply(202, json!({})));
         std::thread::scope(|scope| {
             for _ in 0..4 {
-                scope.spawn(|| send(&sqlite, &outbound));
+                scope.spawn(|| send(&database, &outbound));
             }
         });
         let mut subjects: Vec<_> = outbound
@@ -277,12 +277,12 @@ mod tests {
         subjects.sort();
         subjects.dedup();
         assert_eq!((outbound.calls().len(), subjects.len()), (20, 20));
-        assert_eq!(send(&sqlite, &outbound).left, 0);
+        assert_eq!(send(&database, &outbound).left, 0);
     }
 
     #[test]
     fn keeps_what_was_refused_or_lost_and_sends_it_when_it_is_due_again() {
-        let sqlite = shop(1);
+        let database = shop(1);
         let up = Arc::new(AtomicBool::new(false));
         let outbound = FakeOutbound::new({
             let up = up.clone();
@@ -300,19 +300,19 @@ mod tests {
             left: 1,
         };
         assert_eq!(
-            send(&sqlite, &outbound),
+            send(&database, &outbound),
             Flushed {
                 failed: 1,
                 ..nothing
             }
         );
         up.store(true, Ordering::SeqCst);
-        assert_eq!(send(&sqlite, &outbound), nothing, "not due yet");
-        let db = sqlite.connect();
+        assert_eq!(send(&database, &outbound), nothing, "not due yet");
+        let db = database.connect();
         db.execute("UPDATE test_outbox SET due_at = 0", &[])
             .unwrap();
         assert_eq!(
-            send(&sqlite, &outbound),
+            send(&database, &outbound),
             Flushed {
                 sent: 1,
                 failed: 0,

@@ -1,16 +1,19 @@
 //! SQL behind one small trait: statements, transactions and migrations, in the part of SQL that SQLite and PostgreSQL
-//! share.
+//! share. What only PostgreSQL asks for is in `sql/postgres.rs`.
 //!
 //! Rules for statements, so that both databases take them:
 //! - parameters are `$1`, `$2`, ... and make their **first appearance in that order** (SQLite numbers them so);
 //! - one statement a string (Spin runs the first and ignores the rest);
 //! - types are `BIGINT` and `TEXT`; instants are milliseconds ([`crate::time`]), booleans 0 or 1, identifiers text;
 //! - `ON CONFLICT` and `RETURNING` are fine; what differs (`FOR UPDATE`, `PRAGMA`) is not used: concurrent writers are kept
-//!   apart by conditional updates.
+//!   apart by conditional updates, and by the subject of their transaction ([`transaction`]);
+//! - rows of several keys are changed in the order of the keys, or two writers wait for each other.
 //!
 //! Tables carry the service's name, so all services may share one file.
 
 use std::fmt;
+
+pub mod postgres;
 
 /// A value in or out of the database.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,12 +51,11 @@ pub enum SqlError {
 }
 
 impl SqlError {
-    /// Sorts an error message of the database (Spin gives nothing but text).
+    /// Sorts an error message of SQLite (Spin gives nothing but text).
     pub fn from_message(message: String) -> Self {
         if message.contains("database is locked") || message.contains("database table is locked") {
             Self::Busy(message)
-        } else if message.contains("UNIQUE constraint failed") || message.contains("duplicate key")
-        {
+        } else if message.contains("UNIQUE constraint failed") {
             Self::Duplicate(message)
         } else {
             Self::Other(message)
@@ -66,9 +68,9 @@ pub trait Database {
     /// Runs one statement and gives its rows, none for a statement without `RETURNING`.
     fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError>;
 
-    /// The statement that opens a transaction in which no other writer comes between.
-    fn begin(&self) -> &'static str {
-        "BEGIN IMMEDIATE"
+    /// Opens a transaction. No other one of the same subject runs at the same time; with SQLite, no other one at all.
+    fn begin(&self, _subject: &str) -> Result<(), SqlError> {
+        self.execute("BEGIN IMMEDIATE", &[]).map(drop)
     }
 }
 
@@ -239,12 +241,16 @@ macro_rules! params {
 
 /// Runs `work` inside one transaction: committed when it answers `Ok`, rolled back when it answers `Err`.
 ///
+/// `subject` is what it is about: an order, a user. Between what it reads of it and what it writes no other transaction of that
+/// subject comes; what others may change at the same time (stock) takes a conditional update.
+///
 /// Keep it short and never call another service inside: other writers wait.
 pub fn transaction<T, E: From<SqlError>>(
     db: &dyn Database,
+    subject: impl fmt::Display,
     work: impl FnOnce() -> Result<T, E>,
 ) -> Result<T, E> {
-    db.execute(db.begin(), &[])?;
+    db.begin(&subject.to_string())?;
     let outcome = work().and_then(|value| {
         db.execute("COMMIT", &[])?;
         Ok(value)
@@ -292,7 +298,7 @@ impl Schema {
         if self.version(db).is_ok_and(|version| version >= wanted) {
             return Ok(());
         }
-        transaction(db, || {
+        transaction(db, "schema", || {
             db.execute(
                 "CREATE TABLE IF NOT EXISTS schema_version (service TEXT PRIMARY KEY, version BIGINT NOT NULL)",
                 &[],
@@ -338,7 +344,7 @@ impl Schema {
 )]
 mod tests {
     use super::*;
-    use crate::testing::Sqlite;
+    use crate::testing::TestDatabase;
 
     const ONE: Schema = Schema {
         service: "test",
@@ -360,13 +366,13 @@ mod tests {
 
     #[test]
     fn migrates_once_even_from_many_threads() {
-        let sqlite = Sqlite::new();
+        let database = TestDatabase::new();
         std::thread::scope(|scope| {
             for _ in 0..8 {
-                scope.spawn(|| ONE.ensure(&sqlite.connect()).unwrap());
+                scope.spawn(|| ONE.ensure(&database.connect()).unwrap());
             }
         });
-        let db = sqlite.connect();
+        let db = database.connect();
         assert_eq!(db.execute("SELECT * FROM test_a", &[]).unwrap().len(), 1);
         TWO.ensure(&db).unwrap();
         ONE.ensure(&db).unwrap();
@@ -382,18 +388,18 @@ mod tests {
                 Step::Sql("NONSENSE"),
             ]],
         };
-        let sqlite = Sqlite::new();
-        let db = sqlite.connect();
+        let database = TestDatabase::new();
+        let db = database.connect();
         assert!(BROKEN.ensure(&db).is_err());
         assert!(db.execute("SELECT * FROM broken_a", &[]).is_err());
     }
 
     #[test]
     fn rolls_back_what_an_error_interrupts() {
-        let sqlite = Sqlite::new();
-        let db = sqlite.connect();
+        let database = TestDatabase::new();
+        let db = database.connect();
         ONE.ensure(&db).unwrap();
-        let outcome: Result<(), SqlError> = transaction(&db, || {
+        let outcome: Result<(), SqlError> = transaction(&db, 1, || {
             db.execute("DELETE FROM test_a", &[])?;
             db.execute("INSERT INTO test_a VALUES (1, 'x'), (1, 'y')", &[])?;
             Ok(())
@@ -407,8 +413,8 @@ mod tests {
 
     #[test]
     fn names_a_column_of_another_type() {
-        let sqlite = Sqlite::new();
-        let rows = sqlite.connect().execute("SELECT 'a', NULL", &[]).unwrap();
+        let database = TestDatabase::new();
+        let rows = database.connect().execute("SELECT 'a', NULL", &[]).unwrap();
         let row = rows.first().unwrap();
         assert!(
             row.get::<i64>(0)

@@ -1,129 +1,16 @@
-//! What native tests of a service need: a real SQLite, and an [`Outbound`] that answers as the test says.
+//! What native tests of a service need: a real database, and an [`Outbound`] that answers as the test says.
 
-use std::path::PathBuf;
+mod database;
+
 use std::sync::Mutex;
 
 use http::{Method, StatusCode};
-use rusqlite::types::{ToSqlOutput, Value as Native};
 
 use crate::outbound::{Call, CallError, Outbound, Reply};
 use crate::request::Request;
-use crate::sql::{Database, Rows, SqlError, Value};
 
-/// A SQLite file of its own in the temporary folder, removed when dropped.
-pub struct Sqlite(PathBuf);
-
-impl Sqlite {
-    /// An empty database.
-    #[expect(
-        clippy::new_without_default,
-        reason = "a new file is not a default value"
-    )]
-    pub fn new() -> Self {
-        let name = format!("stoa-test-{}.db", uuid::Uuid::now_v7().simple());
-        Self(std::env::temp_dir().join(name))
-    }
-
-    /// A connection, set up as the embedded runtime does it.
-    pub fn connect(&self) -> Connection {
-        Connection::open(&self.0)
-    }
-}
-
-impl Drop for Sqlite {
-    fn drop(&mut self) {
-        for suffix in ["", "-wal", "-shm"] {
-            let mut path = self.0.clone().into_os_string();
-            path.push(suffix);
-            let _ = std::fs::remove_file(path);
-        }
-    }
-}
-
-/// A connection to a SQLite file.
-pub struct Connection(rusqlite::Connection);
-
-impl Connection {
-    /// Opens any SQLite file, as the embedded runtime does it.
-    #[expect(
-        clippy::expect_used,
-        reason = "a test that has no database cannot go on"
-    )]
-    pub fn open(path: &std::path::Path) -> Self {
-        let connection = rusqlite::Connection::open(path).expect("open the test's database");
-        connection
-            .busy_timeout(std::time::Duration::from_secs(20))
-            .and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"))
-            .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
-            .expect("set up the test's database");
-        Self(connection)
-    }
-}
-
-struct Param<'a>(&'a Value);
-
-impl rusqlite::ToSql for Param<'_> {
-    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
-        Ok(ToSqlOutput::Owned(match self.0 {
-            Value::Null => Native::Null,
-            Value::Integer(v) => Native::Integer(*v),
-            Value::Text(v) => Native::Text(v.clone()),
-        }))
-    }
-}
-
-impl Database for Connection {
-    fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError> {
-        check_placeholders(statement, params.len())?;
-        let error = |e: rusqlite::Error| SqlError::from_message(e.to_string());
-        let mut prepared = self.0.prepare(statement).map_err(error)?;
-        let columns = prepared.column_count();
-        let mut cursor = prepared
-            .query(rusqlite::params_from_iter(params.iter().map(Param)))
-            .map_err(error)?;
-        let mut rows = Vec::new();
-        while let Some(row) = cursor.next().map_err(error)? {
-            let mut values = Vec::with_capacity(columns);
-            for index in 0..columns {
-                values.push(match row.get::<_, Native>(index).map_err(error)? {
-                    Native::Null => Value::Null,
-                    Native::Integer(v) => Value::Integer(v),
-                    Native::Text(v) => Value::Text(v),
-                    other => {
-                        return Err(SqlError::Other(format!("column {index} holds {other:?}")));
-                    }
-                });
-            }
-            rows.push(values);
-        }
-        Ok(Rows::new(statement, rows))
-    }
-}
-
-/// SQLite numbers `$n` by first appearance, PostgreSQL by name: a statement must mean the same to both.
-fn check_placeholders(statement: &str, params: usize) -> Result<(), SqlError> {
-    let mut seen = 0;
-    for part in statement.split('$').skip(1) {
-        let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
-        let number: usize = digits
-            .parse()
-            .map_err(|_| SqlError::Other(format!("`{statement}`: $ without a number")))?;
-        if number > seen + 1 {
-            return Err(SqlError::Other(format!(
-                "`{statement}`: ${number} appears before ${}",
-                seen + 1
-            )));
-        }
-        seen = seen.max(number);
-    }
-    if seen == params {
-        Ok(())
-    } else {
-        Err(SqlError::Other(format!(
-            "`{statement}` takes {seen} values, {params} were given"
-        )))
-    }
-}
+pub use database::{Connection, TestDatabase};
+pub use stoa_postgres::wanted as is_postgres;
 
 type Answers = dyn Fn(&Call) -> Result<Reply, CallError> + Send + Sync;
 
@@ -228,7 +115,7 @@ pub fn post(uri: &str, body: &str) -> Request {
 
 /// A signer of tokens as the user service is one, with a key of its own.
 pub struct Issuer {
-    kid: &'static str,
+    kid: String,
     key: p256::ecdsa::SigningKey,
 }
 
@@ -238,11 +125,14 @@ impl Issuer {
         clippy::expect_used,
         reason = "a small number that is not 0 is a valid scalar"
     )]
-    pub fn new(kid: &'static str, seed: u8) -> Self {
+    pub fn new(kid: impl Into<String>, seed: u8) -> Self {
         let mut scalar = [0_u8; 32];
         scalar[31] = seed;
         let key = p256::ecdsa::SigningKey::from_bytes(&scalar.into()).expect("a valid key");
-        Self { kid, key }
+        Self {
+            kid: kid.into(),
+            key,
+        }
     }
 
     /// The private key, as the setting `jwt_private_key` takes it.
@@ -285,6 +175,6 @@ impl Issuer {
         };
         let der = self.key.to_pkcs8_der().expect("a key to write");
         let key = jsonwebtoken::EncodingKey::from_ec_der(der.as_bytes());
-        crate::token::encode(&claims, &key, self.kid).expect("a token")
+        crate::token::encode(&claims, &key, &self.kid).expect("a token")
     }
 }

@@ -257,7 +257,7 @@ mod tests {
     use super::*;
     use crate::outbound::CallError;
     use crate::sql::{Schema, Step};
-    use crate::testing::{FakeOutbound, Issuer, Sqlite, reply, request};
+    use crate::testing::{FakeOutbound, Issuer, TestDatabase, reply, request};
 
     const SCHEMA: Schema = Schema {
         service: "test",
@@ -268,8 +268,12 @@ mod tests {
         Uuid::from_u128(7)
     }
 
-    fn check(sqlite: &Sqlite, outbound: &FakeOutbound, token: &str) -> Result<Claims, Problem> {
-        let db = sqlite.connect();
+    fn check(
+        database: &TestDatabase,
+        outbound: &FakeOutbound,
+        token: &str,
+    ) -> Result<Claims, Problem> {
+        let db = database.connect();
         SCHEMA.ensure(&db).unwrap();
         let header = format!("Bearer {token}");
         let request = request(
@@ -289,10 +293,10 @@ mod tests {
 
     #[test]
     fn accepts_a_good_token_and_fetches_the_key_set_once() {
-        let (issuer, sqlite) = (Issuer::new("k1", 1), Sqlite::new());
+        let (issuer, database) = (Issuer::new("k1", 1), TestDatabase::new());
         let outbound = serving(&issuer);
         for _ in 0..3 {
-            let claims = check(&sqlite, &outbound, &issuer.token(user(), 60)).unwrap();
+            let claims = check(&database, &outbound, &issuer.token(user(), 60)).unwrap();
             assert_eq!(claims.sub, user());
         }
         assert_eq!(outbound.sent(), ["GET http://user/user/jwks"]);
@@ -300,7 +304,7 @@ mod tests {
 
     #[test]
     fn refuses_expired_forged_unsigned_and_mangled_tokens() {
-        let (issuer, sqlite) = (Issuer::new("k1", 1), Sqlite::new());
+        let (issuer, database) = (Issuer::new("k1", 1), TestDatabase::new());
         let outbound = serving(&issuer);
         let good = issuer.token(user(), 60);
         let (body, signature) = good.rsplit_once('.').unwrap();
@@ -319,19 +323,19 @@ mod tests {
             "x".to_owned(),
         ];
         for token in bad {
-            let problem = check(&sqlite, &outbound, &token).unwrap_err();
+            let problem = check(&database, &outbound, &token).unwrap_err();
             assert_eq!(problem.status(), 401, "{token}");
         }
     }
 
     #[test]
     fn unknown_key_ids_do_not_become_a_flood_of_fetches() {
-        let (issuer, sqlite) = (Issuer::new("k1", 1), Sqlite::new());
+        let (issuer, database) = (Issuer::new("k1", 1), TestDatabase::new());
         let outbound = serving(&issuer);
         for _ in 0..5 {
             let forged = Issuer::new("k9", 3).token(user(), 60);
             assert_eq!(
-                check(&sqlite, &outbound, &forged).unwrap_err().status(),
+                check(&database, &outbound, &forged).unwrap_err().status(),
                 401
             );
         }
@@ -340,11 +344,11 @@ mod tests {
 
     #[test]
     fn a_new_key_is_found_and_a_known_one_outlives_an_outage() {
-        let sqlite = Sqlite::new();
+        let database = TestDatabase::new();
         let (old, new) = (Issuer::new("k1", 1), Issuer::new("k2", 2));
-        check(&sqlite, &serving(&old), &old.token(user(), 60)).unwrap();
+        check(&database, &serving(&old), &old.token(user(), 60)).unwrap();
         let age = |by: i64| {
-            let db = sqlite.connect();
+            let db = database.connect();
             db.execute(
                 "UPDATE test_jwks SET fetched_at = fetched_at - $1",
                 crate::params![by],
@@ -352,12 +356,12 @@ mod tests {
             .unwrap();
         };
         age(11_000);
-        check(&sqlite, &serving(&new), &new.token(user(), 60)).unwrap();
+        check(&database, &serving(&new), &new.token(user(), 60)).unwrap();
         age(3_600_000);
         let down = FakeOutbound::new(|_| Err(CallError::NotSent("down".into())));
-        check(&sqlite, &down, &new.token(user(), 60)).unwrap();
+        check(&database, &down, &new.token(user(), 60)).unwrap();
         assert_eq!(
-            check(&sqlite, &down, &old.token(user(), 60))
+            check(&database, &down, &old.token(user(), 60))
                 .unwrap_err()
                 .status(),
             503

@@ -24,7 +24,7 @@ mod wait;
 pub use built::filter;
 pub use client::{Answer, Check, Client, Request};
 pub use contract::contract;
-pub use shop::{Shop, ShopOptions};
+pub use shop::{SERVICES, Shop, ShopOptions};
 pub use stub::{Play, Seen, Stub, nobody};
 pub use trace::{REQUEST_ID, TRACE_ID};
 pub use wait::{at_once, wait_for, wait_until};

@@ -25,6 +25,19 @@ const LINE: Duration = Duration::from_secs(20);
 /// How much of the log a failure shows.
 const TAIL: usize = 60;
 
+/// The components that keep something.
+pub const SERVICES: [&str; 9] = [
+    "product",
+    "cart",
+    "order",
+    "payment",
+    "user",
+    "inventory",
+    "shipping",
+    "notification",
+    "partners",
+];
+
 /// What to start.
 #[derive(Debug, Clone)]
 pub struct ShopOptions {
@@ -135,6 +148,29 @@ impl ShopOptions {
         self
     }
 
+    /// With the data of another shop.
+    #[must_use]
+    pub fn over(mut self, shop: &Shop) -> Self {
+        self.state_dir = Some(shop.state_dir.clone());
+        let database = shop.options.variables.iter();
+        let database = database.filter(|(name, _)| name.starts_with("database_"));
+        let database = database.map(|(name, value)| (name.clone(), value.clone()));
+        self.variables.extend(database);
+        self
+    }
+
+    /// With databases of its own in the PostgreSQL of this process.
+    #[must_use]
+    pub fn postgres(self) -> Self {
+        let server = stoa_postgres::Server::shared();
+        let url = match server.databases(&SERVICES) {
+            Ok(url) => url,
+            Err(error) => panic!("databases: {error}"),
+        };
+        self.variable("database_url", url)
+            .variable("database_host", format!("postgres://{}", server.host()))
+    }
+
     /// With the timers on or off.
     #[must_use]
     pub fn timers(mut self, on: bool) -> Self {
@@ -162,7 +198,12 @@ impl Shop {
     /// Starts it and waits until it answers. Panics, with the end of the log, if it does not, and with the command to
     /// run if something is not built or older than its sources.
     #[track_caller]
-    pub fn start(options: ShopOptions) -> Self {
+    pub fn start(mut options: ShopOptions) -> Self {
+        let is_the_shop = options.manifest.parent() == Some(&workspace());
+        if stoa_postgres::wanted() && is_the_shop && !options.variables.contains_key("database_url")
+        {
+            options = options.postgres();
+        }
         let program = program(&options);
         let load = LoadOptions {
             variables: options.variables.clone(),

@@ -211,7 +211,7 @@ fn a_cart_outlives_product_with_the_prices_of_the_time() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     shop.put(ann, "A", 2);
     shop.put(ann, "C", 1);
-    let db = shop.sqlite.connect();
+    let db = shop.database.connect();
     db.execute(
         "UPDATE cart_items SET seen_at = $1 WHERE sku = $2",
         params![1_766_000_000_000_i64, "A"],
@@ -233,7 +233,7 @@ fn shows_the_price_of_now_and_none_for_what_is_gone_from_the_catalogue() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     shop.put(ann, "A", 2);
     shop.put(ann, "B", 1);
-    let db = shop.sqlite.connect();
+    let db = shop.database.connect();
     db.execute(
         "UPDATE cart_items SET amount = $1, name = $2 WHERE sku = $3",
         params![1_i64, "Old", "A"],
@@ -333,7 +333,7 @@ fn a_cart_is_read_by_index() {
     let shop = Shop::new();
     let explain = format!("EXPLAIN QUERY PLAN {}", cart::store::ITEMS);
     let plan = shop
-        .sqlite
+        .database
         .connect()
         .execute(&explain, params!["x"])
         .unwrap();

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use stoa_pricing::testing::Rules;
 use stoa_service::outbound::{CallError, Reply};
 use stoa_service::route;
-use stoa_service::testing::{FakeOutbound, Issuer, Sqlite, reply, request};
+use stoa_service::testing::{FakeOutbound, Issuer, TestDatabase, reply, request};
 use uuid::Uuid;
 
 /// A: 250 cents, 10 in stock. B: 1000 cents, 5. C: no price, 5. D: in US dollars, 5. E: the highest price, 5.
@@ -40,7 +40,7 @@ pub(crate) struct Down {
 }
 
 pub(crate) struct Shop {
-    pub(crate) sqlite: Sqlite,
+    pub(crate) database: TestDatabase,
     pub(crate) down: Arc<Down>,
     pub(crate) outbound: Arc<FakeOutbound>,
     pub(crate) issuer: Issuer,
@@ -48,13 +48,13 @@ pub(crate) struct Shop {
 
 impl Shop {
     pub(crate) fn new() -> Self {
-        let (sqlite, issuer) = (Sqlite::new(), Issuer::new("k1", 1));
-        SCHEMA.ensure(&sqlite.connect()).unwrap();
+        let (database, issuer) = (TestDatabase::new(), Issuer::new("k1", 1));
+        SCHEMA.ensure(&database.connect()).unwrap();
         let (down, jwks) = (Arc::new(Down::default()), issuer.jwks());
         let state = Arc::clone(&down);
         let outbound = FakeOutbound::new(move |call| answer(&state, &jwks, &call.url));
         Self {
-            sqlite,
+            database,
             down,
             outbound: Arc::new(outbound),
             issuer,
@@ -71,7 +71,7 @@ impl Shop {
         let app = App {
             config: Config::read(&|name| Some(format!("http://{}", name.trim_end_matches("_url"))))
                 .unwrap(),
-            db: Box::new(self.sqlite.connect()),
+            db: Box::new(self.database.connect()),
             outbound: Box::new(Arc::clone(&self.outbound)),
             prices: Box::new(Rules),
         };

@@ -204,12 +204,12 @@ fn known(word: &str) -> Result<&'static str, SqlError> {
 mod tests {
     use super::*;
     use crate::store::SCHEMA;
-    use stoa_service::testing::Sqlite;
+    use stoa_service::testing::TestDatabase;
 
     #[test]
     fn every_list_is_read_by_an_index() {
-        let sqlite = Sqlite::new();
-        let db = sqlite.connect();
+        let database = TestDatabase::new();
+        let db = database.connect();
         SCHEMA.ensure(&db).unwrap();
         for (statement, index) in [
             (

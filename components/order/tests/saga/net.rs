@@ -6,8 +6,7 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
-use stoa_service::sql::Database;
-use stoa_service::testing::{Connection, Sqlite, reply};
+use stoa_service::testing::reply;
 use stoa_service::{Request, route};
 use uuid::Uuid;
 
@@ -43,13 +42,6 @@ pub(crate) struct Net {
     pub(crate) from_order: bool,
 }
 
-/// A connection that does not wait for the disk: only the process dies here, never the machine.
-pub(crate) fn open(sqlite: &Sqlite) -> Connection {
-    let db = sqlite.connect();
-    db.execute("PRAGMA synchronous = OFF", &[]).unwrap();
-    db
-}
-
 impl Net {
     /// Passes the call on to whom it is for.
     pub(crate) fn deliver(world: &Arc<World>, call: &Call) -> Result<Reply, CallError> {
@@ -77,7 +69,7 @@ impl Net {
             "inventory" => {
                 let app = inventory::http::App {
                     config: inventory::config::Config::read(&|_| None).unwrap(),
-                    db: Box::new(open(&world.inventory)),
+                    db: Box::new(world.inventory.connect()),
                 };
                 route::dispatch(inventory::http::ROUTES, &app, request("inventory"))
             }
@@ -85,7 +77,7 @@ impl Net {
                 let app = payment::http::App {
                     config: payment::config::Config::read(&|_| Some("http://partners".into()))
                         .unwrap(),
-                    db: Box::new(open(&world.payment)),
+                    db: Box::new(world.payment.connect()),
                     outbound: inner(),
                 };
                 route::dispatch(payment::http::ROUTES, &app, request("payment"))
@@ -99,7 +91,7 @@ impl Net {
                         })
                     })
                     .unwrap(),
-                    db: Box::new(open(&world.partners)),
+                    db: Box::new(world.partners.connect()),
                     outbound: inner(),
                 };
                 route::dispatch(partners::http::ROUTES, &app, request("partners"))
@@ -114,7 +106,7 @@ impl Net {
                         })
                     })
                     .unwrap(),
-                    db: Box::new(open(&world.shipping)),
+                    db: Box::new(world.shipping.connect()),
                     outbound: inner(),
                     news: Cell::new(false),
                 };

@@ -17,19 +17,19 @@ use serde_json::{Value, json};
 use stoa_pricing::testing::Rules;
 use stoa_service::outbound::{Call, Reply};
 use stoa_service::sql::{Database, Rows, SqlError};
-use stoa_service::testing::{Connection, Issuer, Sqlite, request};
+use stoa_service::testing::{Connection, Issuer, TestDatabase, request};
 use stoa_service::{route, time};
 use uuid::Uuid;
 
-use crate::net::{Dead, Fault, Faults, Net, open};
+use crate::net::{Dead, Fault, Faults, Net};
 
 /// The shop.
 pub(crate) struct World {
-    pub(crate) order: Sqlite,
-    pub(crate) inventory: Sqlite,
-    pub(crate) payment: Sqlite,
-    pub(crate) partners: Sqlite,
-    pub(crate) shipping: Sqlite,
+    pub(crate) order: TestDatabase,
+    pub(crate) inventory: TestDatabase,
+    pub(crate) payment: TestDatabase,
+    pub(crate) partners: TestDatabase,
+    pub(crate) shipping: TestDatabase,
     pub(crate) carts: Mutex<BTreeMap<String, Vec<Value>>>,
     pub(crate) events: Mutex<BTreeMap<String, Value>>,
     pub(crate) issuer: Issuer,
@@ -45,12 +45,9 @@ struct Dying {
     db: Connection,
 }
 
-impl Database for Dying {
-    fn execute<'s>(
-        &self,
-        statement: &'s str,
-        params: &[stoa_service::sql::Value],
-    ) -> Result<Rows<'s>, SqlError> {
+impl Dying {
+    /// One statement more, if it is not the last.
+    fn live(&self) {
         let left = &self.world.statements_left;
         let alive = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| match left {
             usize::MAX => Some(left),
@@ -60,7 +57,22 @@ impl Database for Dying {
             left.store(usize::MAX, Ordering::SeqCst);
             resume_unwind(Box::new(Dead));
         }
+    }
+}
+
+impl Database for Dying {
+    fn execute<'s>(
+        &self,
+        statement: &'s str,
+        params: &[stoa_service::sql::Value],
+    ) -> Result<Rows<'s>, SqlError> {
+        self.live();
         self.db.execute(statement, params)
+    }
+
+    fn begin(&self, subject: &str) -> Result<(), SqlError> {
+        self.live();
+        self.db.begin(subject)
     }
 }
 
@@ -101,11 +113,11 @@ impl World {
     /// A shop with ten of the SKU `A` and none of `B`.
     pub(crate) fn new() -> Arc<Self> {
         let world = Arc::new(Self {
-            order: Sqlite::new(),
-            inventory: Sqlite::new(),
-            payment: Sqlite::new(),
-            partners: Sqlite::new(),
-            shipping: Sqlite::new(),
+            order: TestDatabase::new(),
+            inventory: TestDatabase::new(),
+            payment: TestDatabase::new(),
+            partners: TestDatabase::new(),
+            shipping: TestDatabase::new(),
             carts: Mutex::default(),
             events: Mutex::default(),
             issuer: Issuer::new("k1", 1),
@@ -114,30 +126,30 @@ impl World {
             calls: Mutex::default(),
             statements_left: AtomicUsize::new(usize::MAX),
         });
-        SCHEMA.ensure(&open(&world.order)).unwrap();
+        SCHEMA.ensure(&world.order.connect()).unwrap();
         inventory::store::SCHEMA
-            .ensure(&open(&world.inventory))
+            .ensure(&world.inventory.connect())
             .unwrap();
         payment::store::SCHEMA
-            .ensure(&open(&world.payment))
+            .ensure(&world.payment.connect())
             .unwrap();
         shipping::store::SCHEMA
-            .ensure(&open(&world.shipping))
+            .ensure(&world.shipping.connect())
             .unwrap();
         partners::store::SCHEMA
-            .ensure(&open(&world.partners))
+            .ensure(&world.partners.connect())
             .unwrap();
         world.stock("A", 10);
         world
     }
 
     pub(crate) fn stock(&self, sku: &str, on_hand: u32) {
-        inventory::store::set_on_hand(&open(&self.inventory), sku, on_hand).unwrap();
+        inventory::store::set_on_hand(&self.inventory.connect(), sku, on_hand).unwrap();
     }
 
     /// Nothing is left of `sku`.
     pub(crate) fn empty_shelf(&self, sku: &str) {
-        let db = open(&self.inventory);
+        let db = self.inventory.connect();
         inventory::store::sweep(&db, time::now()).unwrap();
         inventory::store::set_on_hand(&db, sku, 0).unwrap();
     }
@@ -192,7 +204,7 @@ impl World {
                 .unwrap(),
                 db: Box::new(Dying {
                     world: self.clone(),
-                    db: open(&self.order),
+                    db: self.order.connect(),
                 }),
                 outbound: Box::new(Net {
                     world: self.clone(),
@@ -254,14 +266,14 @@ impl World {
 
     /// The claims of dead requests have run out.
     pub(crate) fn expire_claims(&self) {
-        let db = open(&self.order);
+        let db = self.order.connect();
         db.execute("UPDATE order_idempotency SET claimed_until = 0", &[])
             .unwrap();
     }
 
     /// Every reservation runs out.
     pub(crate) fn expire_reservations(&self) {
-        let db = open(&self.inventory);
+        let db = self.inventory.connect();
         db.execute("UPDATE inventory_reservations SET expires_at = 0", &[])
             .unwrap();
     }
@@ -274,7 +286,7 @@ impl World {
 
     /// The carrier fetches every parcel, and says so to shipping.
     pub(crate) fn pick_up(self: &Arc<Self>) {
-        for parcel in shipping::store::list(&open(&self.shipping), "", 100).unwrap() {
+        for parcel in shipping::store::list(&self.shipping.connect(), "", 100).unwrap() {
             let (Some(number), "created") = (parcel.tracking_number, parcel.status.word()) else {
                 continue;
             };
@@ -286,7 +298,8 @@ impl World {
 
     /// Shipping's operator tells the carrier of what was called off.
     pub(crate) fn tell_the_carrier(self: &Arc<Self>) {
-        open(&self.shipping)
+        self.shipping
+            .connect()
             .execute("UPDATE shipping_call_offs SET due_at = 0", &[])
             .unwrap();
         let pass = "/internal/shipments/outbox";
@@ -296,7 +309,7 @@ impl World {
 
     /// Where the carrier's parcels stand.
     pub(crate) fn parcels(&self) -> Vec<String> {
-        let db = open(&self.partners);
+        let db = self.partners.connect();
         let rows = db.execute("SELECT status FROM partners_parcels", &[]);
         rows.unwrap().map(|row| row.get(0)).unwrap()
     }
@@ -330,13 +343,13 @@ impl World {
 
     /// on_hand and reserved of a SKU.
     pub(crate) fn stock_of(&self, sku: &str) -> (i64, i64) {
-        let item = inventory::store::find_item(&open(&self.inventory), sku).unwrap();
+        let item = inventory::store::find_item(&self.inventory.connect(), sku).unwrap();
         (item.on_hand, item.reserved)
     }
 
     /// How many entries of each kind the processor's ledger has.
     pub(crate) fn ledger(&self) -> BTreeMap<String, usize> {
-        let db = open(&self.partners);
+        let db = self.partners.connect();
         let rows = db
             .execute("SELECT kind, reference FROM partners_ledger", &[])
             .unwrap();
@@ -366,7 +379,8 @@ impl World {
     /// what each confirmed order took of `A`, of which there were ten.
     pub(crate) fn check(self: &Arc<Self>, each: i64) {
         // Whatever an ended order left in the outbox leaves with the operator's timer.
-        open(&self.order)
+        self.order
+            .connect()
             .execute("UPDATE order_outbox SET due_at = 0", &[])
             .unwrap();
         self.call(Method::POST, "/internal/orders/outbox");
@@ -386,7 +400,7 @@ impl World {
         );
         for order in orders {
             let order_id = order["order_id"].as_str().unwrap().parse().unwrap();
-            let parcel = shipping::store::of_order(&open(&self.shipping), order_id).unwrap();
+            let parcel = shipping::store::of_order(&self.shipping.connect(), order_id).unwrap();
             let status = parcel.map(|p| p.status.word());
             let fits = match order["status"].as_str().unwrap() {
                 "confirmed" => matches!(status, Some("created" | "picked_up")),

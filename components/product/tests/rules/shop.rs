@@ -12,14 +12,14 @@ use stoa_service::outbound::{Call, CallError, Reply};
 use stoa_service::params;
 use stoa_service::route::Response;
 use stoa_service::sql::Database as _;
-use stoa_service::testing::{FakeOutbound, Sqlite, request};
+use stoa_service::testing::{FakeOutbound, TestDatabase, request};
 
 /// The id of COF-001.
 pub(crate) const COFFEE: &str = "019b76da-a800-71f9-9f94-ae97655f93b2";
 
 /// A product service of one release and its neighbours.
 pub(crate) struct Shop {
-    pub(crate) sqlite: Sqlite,
+    pub(crate) database: TestDatabase,
     pub(crate) outbound: Arc<FakeOutbound>,
     pub(crate) release: Release,
 }
@@ -29,10 +29,10 @@ impl Shop {
         release: Release,
         answers: impl Fn(&Call) -> Result<Reply, CallError> + Send + Sync + 'static,
     ) -> Self {
-        let sqlite = Sqlite::new();
-        SCHEMA.ensure(&sqlite.connect()).unwrap();
+        let database = TestDatabase::new();
+        SCHEMA.ensure(&database.connect()).unwrap();
         Self {
-            sqlite,
+            database,
             outbound: Arc::new(FakeOutbound::new(answers)),
             release,
         }
@@ -56,7 +56,7 @@ impl Shop {
         });
         let app = App {
             config: config.unwrap(),
-            db: Box::new(self.sqlite.connect()),
+            db: Box::new(self.database.connect()),
             outbound: Box::new(Arc::clone(&self.outbound)),
             release: self.release,
         };
@@ -98,7 +98,7 @@ impl Shop {
     }
 
     pub(crate) fn sql(&self, statement: &str, value: i64) {
-        let db = self.sqlite.connect();
+        let db = self.database.connect();
         db.execute(statement, params![value]).unwrap();
     }
 }

@@ -1,0 +1,271 @@
+//! A PostgreSQL of one's own, for tests and benchmarks: the installed server, in a folder that goes when it ends, on a free port of
+//! this machine, as an unprivileged user (it refuses to run as root). It ends with the program that started it, however that ends.
+#![forbid(unsafe_code)]
+
+use std::io;
+use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use postgres::{Client, NoTls};
+
+/// How long the first start of a server may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// `nobody`, on every Linux.
+const NOBODY: u32 = 65534;
+/// Runs until whoever started it closes its standard input or dies; then nothing is left.
+const LIFE: &str = r#"
+folder=$1; bin=$2; port=$3; shift 3
+trap 'rm -rf "$folder"' EXIT
+exec 3<&0
+"$bin/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1 || exit 1
+"$bin/postgres" -D "$folder/data" -k "$folder" -p "$port" -c listen_addresses=127.0.0.1 -c max_connections=600 "$@" >>"$folder/log" 2>&1 &
+server=$!
+{ read -r _ <&3 || true; kill -INT $server; } &
+watcher=$!
+wait $server
+kill $watcher 2>/dev/null
+"#;
+
+/// Whether this run tests PostgreSQL.
+///
+/// # Panics
+/// If STOA_TEST_DATABASE has another value than `sqlite` or `postgres`.
+#[expect(
+    clippy::panic,
+    reason = "a test of something else than was asked for must not pass"
+)]
+pub fn wanted() -> bool {
+    match std::env::var("STOA_TEST_DATABASE").as_deref() {
+        Err(_) | Ok("" | "sqlite") => false,
+        Ok("postgres") => true,
+        Ok(other) => panic!("STOA_TEST_DATABASE={other}: expected sqlite or postgres"),
+    }
+}
+
+/// Why there is no server.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// Not installed.
+    #[error(
+        "no PostgreSQL: `make setup` installs it; or set STOA_POSTGRES to the folder of its programs (initdb, postgres)"
+    )]
+    Missing,
+    /// It cannot be run.
+    #[error("PostgreSQL: {0}")]
+    Io(#[from] io::Error),
+    /// It ended, or does not answer.
+    #[error("PostgreSQL does not start: {0}")]
+    Failed(String),
+    /// It answers, and refuses.
+    #[error("PostgreSQL: {0}")]
+    Refused(#[from] postgres::Error),
+}
+
+/// A running server. Dropping it ends it.
+pub struct Server {
+    life: Child,
+    port: u16,
+    made: AtomicU32,
+}
+
+/// Whether what is written survives a crash of the machine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// As in production.
+    Full,
+    /// No waiting for the disk: enough where only programs are killed.
+    None,
+}
+
+impl Server {
+    /// Starts one, and waits until it answers.
+    ///
+    /// # Errors
+    /// If PostgreSQL is not installed, or does not start.
+    pub fn start(durability: Durability) -> Result<Self, StartError> {
+        let programs = find().ok_or(StartError::Missing)?;
+        let folder = tempfile::Builder::new()
+            .prefix("stoa-postgres-")
+            .tempdir()?
+            .keep();
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", LIFE, "sh"])
+            .arg(&folder)
+            .arg(&programs)
+            .arg(port.to_string());
+        if durability == Durability::None {
+            command.args([
+                "-c",
+                "fsync=off",
+                "-c",
+                "synchronous_commit=off",
+                "-c",
+                "full_page_writes=off",
+            ]);
+        }
+        command
+            .current_dir(&folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .process_group(0);
+        if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY))?;
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        let mut server = Self {
+            life: command.spawn()?,
+            port,
+            made: AtomicU32::new(0),
+        };
+        server.wait(&folder)?;
+        Ok(server)
+    }
+
+    /// The one of this process, for tests: it ends with the process.
+    ///
+    /// # Panics
+    /// If there is none to start: a test without its database cannot pass.
+    #[expect(clippy::panic, reason = "a test without its database cannot go on")]
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED
+            .get_or_init(|| Self::start(Durability::None).unwrap_or_else(|error| panic!("{error}")))
+    }
+
+    fn wait(&mut self, folder: &Path) -> Result<(), StartError> {
+        let begun = Instant::now();
+        loop {
+            let error = match self.administrator("postgres") {
+                Ok(_) => return Ok(()),
+                Err(error) => error,
+            };
+            let log = || {
+                let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+                log.lines().rev().take(3).collect::<Vec<_>>().join(" / ")
+            };
+            if self.life.try_wait()?.is_some() {
+                return Err(StartError::Failed(format!("it ended: {}", log())));
+            }
+            if begun.elapsed() > PATIENCE {
+                return Err(StartError::Failed(format!(
+                    "{error} after {PATIENCE:?}: {}",
+                    log()
+                )));
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Its host and port, `127.0.0.1:41234`.
+    pub fn host(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    /// User and system time of all its processes so far, in steps of 10 ms; of connections that ended too.
+    pub fn cpu(&self) -> Duration {
+        let group = self.life.id().to_string();
+        let of = |process: std::fs::DirEntry| {
+            let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
+            // The second field is the program's name in parentheses, which may hold blanks; the fifth the process group.
+            let (_, fields) = stat.rsplit_once(')')?;
+            let fields: Vec<&str> = fields.split_whitespace().collect();
+            let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
+            // Its own time, and that of those it waited for.
+            let ticks = number(11)? + number(12)? + number(13)? + number(14)?;
+            (fields.get(2) == Some(&group.as_str())).then_some(ticks)
+        };
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        Duration::from_millis(processes.filter_map(of).sum::<u64>() * 10)
+    }
+
+    /// A connection that may do everything.
+    ///
+    /// # Errors
+    /// As the server says.
+    pub fn administrator(&self, database: &str) -> Result<Client, postgres::Error> {
+        Client::connect(
+            &format!("postgres://postgres@{}/{database}", self.host()),
+            NoTls,
+        )
+    }
+
+    /// A database and a role of the same name for each service. Gives the value of `database_url`, where `{service}` stands for
+    /// the service's name.
+    ///
+    /// # Errors
+    /// As the server says.
+    pub fn databases(&self, services: &[&str]) -> Result<String, postgres::Error> {
+        let prefix = format!("shop{}", self.made.fetch_add(1, Ordering::Relaxed));
+        let mut administrator = self.administrator("postgres")?;
+        for service in services {
+            let name = format!("{prefix}_{service}");
+            administrator.batch_execute(&format!("CREATE ROLE {name} LOGIN"))?;
+            administrator.batch_execute(&format!("CREATE DATABASE {name} OWNER {name}"))?;
+        }
+        Ok(format!(
+            "postgres://{prefix}_{{service}}@{}/{prefix}_{{service}}",
+            self.host()
+        ))
+    }
+
+    /// An empty schema of its own in the one database, much cheaper than a database. Gives the address of a connection in it.
+    ///
+    /// # Errors
+    /// As the server says.
+    pub fn schema(&self) -> Result<String, postgres::Error> {
+        let name = format!("test{}", self.made.fetch_add(1, Ordering::Relaxed));
+        self.administrator("postgres")?
+            .batch_execute(&format!("CREATE SCHEMA {name}"))?;
+        Ok(format!(
+            "postgres://postgres@{}/postgres?options=-c%20search_path%3D{name}",
+            self.host()
+        ))
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        drop(self.life.stdin.take());
+        let _ = self.life.wait();
+    }
+}
+
+/// The folder of the newest server that is installed: STOA_POSTGRES, where Debian puts them, PATH.
+fn find() -> Option<PathBuf> {
+    let has = |folder: &PathBuf| {
+        ["initdb", "postgres"]
+            .iter()
+            .all(|name| folder.join(name).is_file())
+    };
+    if let Some(named) = std::env::var_os("STOA_POSTGRES").filter(|named| !named.is_empty()) {
+        return Some(PathBuf::from(named)).filter(has);
+    }
+    let versions = std::fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let mut versions: Vec<_> = versions
+        .filter_map(|entry| {
+            Some((
+                entry.file_name().to_str()?.parse::<u32>().ok()?,
+                entry.path().join("bin"),
+            ))
+        })
+        .collect();
+    versions.sort();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path: Vec<_> = std::env::split_paths(&path).collect();
+    versions
+        .into_iter()
+        .rev()
+        .map(|(_, bin)| bin)
+        .chain(on_path)
+        .find(has)
+}

@@ -1,0 +1,98 @@
+//! `spin:postgres/postgres@4.0.0` over [`crate::postgres`].
+#![expect(
+    clippy::result_large_err,
+    reason = "the interface's own error, seldom made"
+)]
+use tokio_postgres::Config;
+use tokio_postgres::config::Host as Server;
+use wasmtime::Result;
+use wasmtime::component::Resource;
+
+use super::HostState;
+use super::bindings::spin::postgres::postgres::{
+    Error, Host, HostConnection, ParameterValue, RowSet,
+};
+use crate::postgres::{Lease, values};
+
+/// A guest's connection.
+#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+pub struct Connection(Lease);
+
+/// PostgreSQL's usual port.
+const PORT: u16 = 5432;
+
+impl HostState {
+    /// The address, if the component may reach every server that it names.
+    fn postgres_address(&self, address: &str) -> Result<Config, Error> {
+        let config: Config = address
+            .parse()
+            .map_err(|error| Error::ConnectionFailed(format!("the address: {error}")))?;
+        let ports = config.get_ports();
+        for (index, server) in config.get_hosts().iter().enumerate() {
+            let Server::Tcp(host) = server else {
+                return Err(Error::ConnectionFailed(
+                    "the address names a socket file; expected a host".to_owned(),
+                ));
+            };
+            // One port stands for all hosts.
+            let port = ports.get(index).or(ports.first()).copied().unwrap_or(PORT);
+            let allowed = &self.component().allowed_outbound_hosts;
+            if !allowed.iter().any(|a| a.allows("postgres", host, port)) {
+                let component = &self.component().id;
+                tracing::warn!(%component, host, port, "PostgreSQL refused: not among allowed_outbound_hosts");
+                return Err(Error::ConnectionFailed(format!(
+                    "postgres://{host}:{port} is not among allowed_outbound_hosts"
+                )));
+            }
+        }
+        // It would be reached whatever the host's name.
+        if !config.get_hostaddrs().is_empty() {
+            return Err(Error::ConnectionFailed(
+                "the address has a hostaddr; expected a host".to_owned(),
+            ));
+        }
+        Ok(config)
+    }
+}
+
+impl Host for HostState {}
+
+impl HostConnection for HostState {
+    async fn open(&mut self, address: String) -> Result<Result<Resource<Connection>, Error>> {
+        let config = match self.postgres_address(&address) {
+            Ok(config) => config,
+            Err(error) => return Ok(Err(error)),
+        };
+        let servers = &self.app().shared().servers;
+        match servers.connect(&address, &config).await {
+            Ok(lease) => Ok(Ok(self.table.push(Connection(lease))?)),
+            Err(error) => Ok(Err(error)),
+        }
+    }
+
+    async fn query(
+        &mut self,
+        connection: Resource<Connection>,
+        statement: String,
+        parameters: Vec<ParameterValue>,
+    ) -> Result<Result<RowSet, Error>> {
+        let connection = self.table.get_mut(&connection)?;
+        let found = connection.0.query(&statement, parameters).await;
+        Ok(found.and_then(|(statement, rows)| values::rows(&statement, &rows)))
+    }
+
+    async fn execute(
+        &mut self,
+        connection: Resource<Connection>,
+        statement: String,
+        parameters: Vec<ParameterValue>,
+    ) -> Result<Result<u64, Error>> {
+        let connection = self.table.get_mut(&connection)?;
+        Ok(connection.0.execute(&statement, parameters).await)
+    }
+
+    fn drop(&mut self, connection: Resource<Connection>) -> Result<()> {
+        self.table.delete(connection)?;
+        Ok(())
+    }
+}

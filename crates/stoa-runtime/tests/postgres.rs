@@ -1,0 +1,195 @@
+//! `spin:postgres/postgres@4.0.0`, with a real server.
+use stoa_postgres::Server;
+
+use crate::support::{Running, Setup};
+
+fn start() -> Running {
+    let manifest = format!(
+        r#"
+[[trigger.http]]
+route = "/..."
+component = "sql"
+[component.sql]
+source = "{{guest-postgres}}"
+allowed_outbound_hosts = ["postgres://{}"]
+"#,
+        Server::shared().host()
+    );
+    Setup::new(&manifest).start()
+}
+
+/// A table `t` of its own, and a way to it.
+fn schema() -> String {
+    let address = Server::shared().schema().unwrap();
+    let mut client = postgres::Client::connect(&address, postgres::NoTls).unwrap();
+    client
+        .batch_execute("CREATE TABLE t (x BIGINT UNIQUE)")
+        .unwrap();
+    address
+}
+
+fn run(app: &Running, address: &str, statements: &[&str]) -> Vec<String> {
+    let answer = app.post("/", format!("{address}\n{}", statements.join("\n")));
+    assert_eq!(answer.status, 200);
+    answer.text().lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn carries_every_kind_of_value() {
+    let answer = run(&start(), &schema(), &["VALUES"]);
+    let expected = r#"Boolean(true) Int16(-32768) Int32(-2147483648) Int64(-9223372036854775808) Floating32(0.25) Floating64(0.5) Str("grün") Binary([0, 255]) Date((2026, 2, 28)) Time((23, 59, 58, 1000)) Datetime((2026, 2, 28, 23, 59, 58, 1000)) Datetime((2026, 2, 28, 23, 59, 58, 0)) Uuid("0191d3f1-0000-7000-8000-000000000001") Jsonb([123, 34, 97, 34, 58, 49, 125]) ArrayInt32([Some(1), None]) ArrayInt64([Some(2)]) ArrayStr([Some("x")]) DbNull"#;
+    assert_eq!(answer[0].replace("DbValue::", ""), expected);
+}
+
+#[test]
+fn tells_what_the_server_says() {
+    let (app, address) = (start(), schema());
+    let lines = run(
+        &app,
+        &address,
+        &[
+            "COUNT INSERT INTO t VALUES (1), (2)",
+            "INSERT INTO t VALUES (1)",
+            "SELECT * FROM missing",
+            "SELECT $1::bigint",
+            "SELECT 1.5",
+        ],
+    );
+    assert_eq!(lines[0], "2");
+    assert!(lines[1].starts_with("23505 "), "{}", lines[1]);
+    assert!(lines[2].starts_with("42P01 "), "{}", lines[2]);
+    assert!(
+        lines[3].contains("0 parameters given, and the statement has 1"),
+        "{}",
+        lines[3]
+    );
+    assert!(lines[4].contains("Unsupported("), "{}", lines[4]);
+}
+
+#[test]
+fn reaches_only_what_the_manifest_allows() {
+    let app = start();
+    for (address, says) in [
+        (
+            "postgres://postgres@127.0.0.1:1/postgres",
+            "not among allowed_outbound_hosts",
+        ),
+        (
+            "postgres://postgres@example.com/postgres",
+            "postgres://example.com:5432 is not among",
+        ),
+        ("host=/var/run/postgresql user=postgres", "socket file"),
+        ("nonsense", "the address"),
+    ] {
+        let answer = run(&app, address, &["SELECT 1"]);
+        assert!(answer[0].contains(says), "{address}: {}", answer[0]);
+    }
+    let host = Server::shared().host();
+    let (name, port) = host.split_once(':').unwrap();
+    let aside = format!("host={name} hostaddr=127.0.0.2 port={port} user=postgres");
+    assert!(run(&app, &aside, &["SELECT 1"])[0].contains("hostaddr"));
+}
+
+/// A guest that dies between BEGIN and COMMIT leaves nothing, neither rows nor locks, to the one that gets its connection next.
+#[test]
+fn a_trap_within_a_transaction_rolls_back() {
+    let (app, address) = (start(), schema());
+    for end in ["TRAP", "SELECT 1"] {
+        let body = ["BEGIN", "INSERT INTO t VALUES (1)", "LOCK TABLE t", end].join("\n");
+        let died = app.post("/", format!("{address}\n{body}"));
+        assert_eq!(died.status.as_u16(), if end == "TRAP" { 500 } else { 200 });
+        let after = run(
+            &app,
+            &address,
+            &[
+                "INSERT INTO t VALUES (1)",
+                "SELECT x FROM t",
+                "DELETE FROM t",
+            ],
+        );
+        assert_eq!(after, ["[]", "[[DbValue::Int64(1)]]", "[]"], "after {end}");
+    }
+}
+
+/// What one guest sets, no other sees.
+#[test]
+fn a_session_has_no_past() {
+    let (app, address) = (start(), schema());
+    let set = [
+        "SET statement_timeout = 1",
+        "CREATE TEMP TABLE mine (x int)",
+        "SELECT pg_backend_pid()",
+    ];
+    let first = run(&app, &address, &set);
+    let second = run(
+        &app,
+        &address,
+        &[
+            "SELECT current_setting('statement_timeout')",
+            "SELECT * FROM mine",
+            "SELECT pg_backend_pid()",
+        ],
+    );
+    assert_eq!(second[0], "[[DbValue::Str(\"0\")]]");
+    assert!(second[1].starts_with("42P01 "), "{}", second[1]);
+    assert_ne!(
+        first[2], second[2],
+        "a session that was changed is not used again"
+    );
+    // One that was only read and written is.
+    let third = run(
+        &app,
+        &address,
+        &[
+            "BEGIN",
+            "INSERT INTO t VALUES (5)",
+            "COMMIT",
+            "SELECT pg_backend_pid()",
+        ],
+    );
+    assert_eq!(second[2], third[3]);
+    assert_eq!(
+        run(&app, &address, &["SELECT x FROM t"]),
+        ["[[DbValue::Int64(5)]]"]
+    );
+}
+
+#[test]
+fn a_server_that_is_gone_is_an_error_and_its_return_is_noticed() {
+    let gone = Server::start(stoa_postgres::Durability::None).unwrap();
+    let manifest = format!(
+        "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"sql\"\n[component.sql]\nsource = \"{{guest-postgres}}\"\nallowed_outbound_hosts = [\"postgres://{}\"]\n",
+        gone.host()
+    );
+    let app = Setup::new(&manifest).start();
+    let address = format!("postgres://postgres@{}/postgres", gone.host());
+    assert_eq!(
+        run(&app, &address, &["SELECT 7::bigint"]),
+        ["[[DbValue::Int64(7)]]"]
+    );
+    // The connections are cut, and the server is still there: as after its restart.
+    let mut administrator = gone.administrator("template1").unwrap();
+    administrator
+        .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'postgres'", &[])
+        .unwrap();
+    let answers = until(|| {
+        let answer = run(&app, &address, &["SELECT 7::bigint"]);
+        (answer == ["[[DbValue::Int64(7)]]"]).then_some(answer)
+    });
+    assert!(answers.is_some());
+    drop(administrator);
+    drop(gone);
+    let answer = run(&app, &address, &["SELECT 1"]);
+    assert!(answer[0].contains("ConnectionFailed"), "{}", answer[0]);
+}
+
+fn until<T>(mut check: impl FnMut() -> Option<T>) -> Option<T> {
+    let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
+    while std::time::Instant::now() < end {
+        if let Some(found) = check() {
+            return Some(found);
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    None
+}

@@ -1,0 +1,146 @@
+//! What PostgreSQL asks for beyond the shared statements: transactions that know their subject, and connections that come from a pool.
+//!
+//! Statements run at READ COMMITTED: a conditional update sees what others have committed, and waits for whoever is changing the row.
+//! A transaction takes an advisory lock on its subject first, so what it has read of it stays true until it commits.
+//!
+//! The host's pool may hand out a connection on which a guest died between BEGIN and COMMIT (Spin does). Every transaction here is
+//! marked by the word DEFERRABLE, which changes nothing for one that writes, and a connection that still has the mark is rolled back.
+
+use super::{Database, Rows, SqlError, Value};
+
+/// SQLSTATE of a statement after an error within a transaction.
+const IN_FAILED_TRANSACTION: &str = "25P02";
+/// Where `database_url` has no options of its own: how long to wait for a lock, and how long the server keeps a transaction of somebody who died.
+const OPTIONS: &str = "-c%20lock_timeout%3D5000%20-c%20idle_in_transaction_session_timeout%3D15000";
+
+/// The address of a service's database: `database_url`, in which `{service}` stands for the service's name, so that one value does
+/// for all services where each has a database and a role of its own name.
+pub fn address(url: &str, service: &str) -> String {
+    let url = url.replace("{service}", service);
+    match url.split_once('?') {
+        Some((_, query)) if query.split('&').any(|pair| pair.starts_with("options=")) => url,
+        Some(_) => format!("{url}&options={OPTIONS}"),
+        None => format!("{url}?options={OPTIONS}"),
+    }
+}
+
+/// Whatever sends statements to PostgreSQL: Spin's interface, or a native client in tests.
+pub trait Driver {
+    /// Runs one statement and gives its rows, none for a statement that returns nothing.
+    fn query(&self, statement: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, DriverError>;
+}
+
+/// What a driver says of a statement that failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DriverError {
+    /// The SQLSTATE, where the server answered.
+    pub code: Option<String>,
+    /// In words.
+    pub message: String,
+}
+
+impl From<DriverError> for SqlError {
+    fn from(error: DriverError) -> Self {
+        match error.code.as_deref() {
+            // Unique violation; a table, a column or an object that is there already.
+            Some("23505" | "42P07" | "42701" | "42710") => Self::Duplicate(error.message),
+            // Serialization failure, deadlock, lock not available, statement cancelled, too many connections.
+            Some("40001" | "40P01" | "55P03" | "57014" | "53300") => Self::Busy(error.message),
+            _ => Self::Other(error.message),
+        }
+    }
+}
+
+/// A connection to PostgreSQL.
+pub struct Postgres<D> {
+    driver: D,
+}
+
+impl<D: Driver> Postgres<D> {
+    /// Takes a connection out of a pool, and ends a transaction that somebody left open on it.
+    pub fn new(driver: D) -> Result<Self, SqlError> {
+        let mark = driver.query("SELECT current_setting('transaction_deferrable')", &[]);
+        let left_open = match mark {
+            Ok(rows) => rows != [[Value::Text("off".to_owned())]],
+            Err(error) if error.code.as_deref() == Some(IN_FAILED_TRANSACTION) => true,
+            Err(error) => return Err(error.into()),
+        };
+        if left_open {
+            driver.query("ROLLBACK", &[])?;
+        }
+        Ok(Self { driver })
+    }
+}
+
+impl<D: Driver> Database for Postgres<D> {
+    fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError> {
+        let rows = self.driver.query(statement, params)?;
+        Ok(Rows::new(statement, rows))
+    }
+
+    fn begin(&self, subject: &str) -> Result<(), SqlError> {
+        self.execute("BEGIN DEFERRABLE", &[])?;
+        let lock = "SELECT 1 FROM pg_advisory_xact_lock(hashtextextended($1, 0))";
+        let locked = self.execute(lock, &[subject.into()]).map(drop);
+        if locked.is_err() {
+            let _ = self.execute("ROLLBACK", &[]);
+        }
+        locked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use super::*;
+
+    #[test]
+    fn one_address_does_for_all_services() {
+        let with = |rest: &str| format!("postgres://order:x@db:5432/order?{rest}");
+        let url = "postgres://{service}:x@db:5432/{service}";
+        assert_eq!(address(url, "order"), with(&format!("options={OPTIONS}")));
+        assert_eq!(
+            address(&format!("{url}?sslmode=require"), "order"),
+            with(&format!("sslmode=require&options={OPTIONS}"))
+        );
+        let own = format!("{url}?options=-c%20lock_timeout%3D1");
+        assert_eq!(
+            address(&own, "order"),
+            with("options=-c%20lock_timeout%3D1")
+        );
+    }
+
+    /// Answers the first statement as told, and keeps all.
+    struct Told(Result<&'static str, &'static str>, RefCell<Vec<String>>);
+
+    impl Driver for &Told {
+        fn query(&self, statement: &str, _: &[Value]) -> Result<Vec<Vec<Value>>, DriverError> {
+            let mut seen = self.1.borrow_mut();
+            seen.push(statement.to_owned());
+            match (seen.len(), self.0) {
+                (1, Ok(text)) => Ok(vec![vec![text.into()]]),
+                (1, Err(code)) => Err(DriverError {
+                    code: Some(code.to_owned()),
+                    message: "no".to_owned(),
+                }),
+                _ => Ok(Vec::new()),
+            }
+        }
+    }
+
+    #[test]
+    fn what_somebody_left_open_is_rolled_back_and_nothing_else() {
+        for (answer, rolled_back) in [(Ok("off"), false), (Ok("on"), true), (Err("25P02"), true)] {
+            let told = Told(answer, RefCell::default());
+            assert!(Postgres::new(&told).is_ok(), "{answer:?}");
+            assert_eq!(
+                told.1.borrow().contains(&"ROLLBACK".to_owned()),
+                rolled_back,
+                "{answer:?}"
+            );
+        }
+        let told = Told(Err("57P01"), RefCell::default());
+        assert!(matches!(Postgres::new(&told), Err(SqlError::Other(_))));
+    }
+}
