@@ -1,0 +1,91 @@
+//! Two hundred buyers, and hardly anything to buy.
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+use stoa_testkit::{Client, ShopOptions};
+
+use crate::crowd::Crowd;
+use crate::customer::{self, Operator, text};
+
+const BUYERS: usize = 200;
+const SKU: &str = "KIT-004";
+
+#[test]
+fn two_hundred_buyers_of_the_last_one_make_one_order() {
+    sale(1);
+}
+
+#[test]
+fn two_hundred_buyers_of_thirty_seven_make_thirty_seven_orders() {
+    sale(37);
+}
+
+fn sale(stock: usize) {
+    let (shop, crowd) = Crowd::start(ShopOptions::checked(), BUYERS + 50);
+    let operator = Operator::of(&shop);
+    operator.set_stock(SKU, u32::try_from(stock).unwrap());
+    let over = AtomicBool::new(false);
+    let (answers, looks) = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| watch(operator.client(), &over));
+        let buyers: Vec<_> = (0..BUYERS)
+            .map(|_| {
+                let (token, key) = (crowd.token(), customer::key());
+                let (crowd, gateway) = (&crowd, shop.gateway());
+                scope.spawn(move || crowd.buy(gateway, &token, &key, SKU))
+            })
+            .collect();
+        let answers: Vec<_> = buyers.into_iter().map(|b| b.join().unwrap()).collect();
+        over.store(true, Ordering::SeqCst);
+        (answers, watch.join().unwrap())
+    });
+    let (sold, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(|a| a.status == 201);
+    for answer in &refused {
+        assert_eq!(answer.status, 409, "{}", answer.text());
+        assert_eq!(answer.json["code"], "insufficient_stock");
+    }
+    for answer in &sold {
+        assert_eq!(answer.json["status"], "confirmed", "{}", answer.text());
+        let payment = text(&answer.json["payment"], "payment_id");
+        assert_eq!(operator.ledger_of(&payment), ["capture"]);
+    }
+    println!(
+        "{BUYERS} buyers, {stock} in stock: {} sold, {} refused, {} repeats, stock seen {looks} times, oversold 0",
+        sold.len(),
+        refused.len(),
+        crowd.repeats.load(Ordering::Relaxed)
+    );
+    assert_eq!(sold.len(), stock);
+    assert_eq!(operator.stock(SKU), (0, 0, 0));
+    // Nobody else was charged, not even for a moment.
+    assert_eq!(operator.ledger().len(), stock);
+    let answer = operator
+        .client()
+        .get(&format!("/items/{SKU}/ledger"))
+        .send();
+    let ledger = answer.expect(200).json;
+    let count = |name: &str| ledger[name].as_i64().unwrap();
+    assert_eq!(count("sold"), i64::try_from(stock).unwrap());
+    assert_eq!(count("supplied"), count("sold") - count("returned"));
+}
+
+/// Looks at the stock until the sale is over, and gives how often.
+fn watch(operator: &Client, over: &AtomicBool) -> usize {
+    let mut looks = 0;
+    while !over.load(Ordering::SeqCst) {
+        let answer = operator.get(&format!("/items/{SKU}")).send();
+        if answer.status != 200 {
+            continue; // Too much to do just now.
+        }
+        let count = |name: &str| answer.json[name].as_i64().unwrap();
+        let (on_hand, reserved, available) =
+            (count("on_hand"), count("reserved"), count("available"));
+        assert!(
+            on_hand >= 0 && reserved >= 0 && available >= 0 && available == on_hand - reserved,
+            "{}",
+            Value::to_string(&answer.json)
+        );
+        looks += 1;
+    }
+    assert!(looks > 0, "the stock was never seen");
+    looks
+}
