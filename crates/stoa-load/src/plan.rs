@@ -28,7 +28,8 @@ pub struct Plan {
     /// How long an answer may take.
     #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
     pub timeout: Duration,
-    /// How long a buyer who does not hear how his order went repeats it.
+    /// How long a buyer who does not hear how his order went repeats it. After a crash the shop takes an order up again when
+    /// its lease of a minute is over.
     #[serde(rename = "give_up_seconds", serialize_with = "seconds")]
     pub give_up: Duration,
     /// Accounts made before the load begins; who finds none free makes his own. `None`: as many as [`Plan::accounts`] says.
@@ -62,12 +63,12 @@ impl Plan {
         Self {
             target,
             load: Load::Closed { users: 10 },
-            ramp: Duration::from_secs(3),
+            ramp: Duration::ZERO,
             duration: Duration::from_secs(30),
             buyers: 0.2,
             think_time: Duration::from_millis(500),
             timeout: Duration::from_secs(30),
-            give_up: Duration::from_secs(60),
+            give_up: Duration::from_secs(90),
             prepared: None,
             seed: 0,
         }
@@ -78,7 +79,8 @@ impl Plan {
         const MOST: f64 = 100.0; // a quarter of a minute, at the pace that a gateway lets customers register
         let steps = 8.0;
         let wanted = match self.load {
-            Load::Closed { users } => f64::from(users) * self.buyers,
+            // To buy takes longer than to look, so that more than the buyers' part of users is at it.
+            Load::Closed { users } => f64::from(users) * (4.0 * self.buyers).min(1.0),
             Load::Open { rate, .. } => {
                 rate * self.buyers * (1.0 + steps * self.think_time.as_secs_f64())
             }
@@ -274,7 +276,12 @@ mod tests {
 
     #[test]
     fn accounts_are_about_as_many_as_buyers_at_a_time() {
-        assert_eq!(plan().accounts(), 2);
+        assert_eq!(plan().accounts(), 8);
+        let all = Plan {
+            buyers: 1.0,
+            ..plan()
+        };
+        assert_eq!(all.accounts(), 10);
         let open = |rate| Plan {
             load: Load::Open {
                 rate,

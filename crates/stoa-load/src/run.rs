@@ -274,7 +274,7 @@ async fn open<T: Transport>(
     let mut line = begun;
     for (n, at) in (0u64..).zip(arrivals.take_while(|at| *at < duration)) {
         let came = begun + at;
-        // Who came before the end and finds it there has come for nothing: he is counted, not dropped.
+        // Who stands in line when the end comes has come for nothing: he is counted, not dropped.
         if Instant::now() < came && !world.ending.sleep_until(came).await {
             break;
         }
@@ -288,9 +288,9 @@ async fn open<T: Transport>(
         }
         if came < line {
             counts.waited.add(1);
-        }
-        if world.ending.is_here() {
-            place = None;
+            if world.ending.is_here() {
+                place = None;
+            }
         }
         counts.longest_wait.at_least(came.elapsed());
         let Some(place) = place else {
