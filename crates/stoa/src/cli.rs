@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::api;
 use crate::filter::FilterCommand;
+use crate::load::LoadArgs;
 use crate::mesh::MeshCommand;
 use crate::set::{CanaryCommand, FaultCommand};
 
@@ -23,10 +24,11 @@ Examples:
   stoa mesh status                            what the Envoys of a running mesh have
   stoa canary set product v2=25%              and what they do, changed while they run
   stoa fault set payment decline=30%
+  stoa load --users 20 --duration 1m          customers who browse and buy, and check the answers
   stoa doctor                                 what this machine has and lacks
   stoa filter push F.wasm REGISTRY/NAME:TAG   an Envoy filter, the way Istio fetches it
 
-Exit codes (sysexits): 0 done or stopped, 64 wrong command line, 65 wrong manifest or filter, 66 no such file, 69
+Exit codes (sysexits): 0 done or stopped, 1 what was checked does not hold, 64 wrong command line, 65 wrong manifest or filter, 66 no such file, 69
 something is missing or taken, or a registry says no, 70 a fault of stoa, 73 cannot create, 74 cannot read or write, 77
 not permitted, 130 stopped at once by a second Ctrl-C.";
 
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     /// Set what a fault filter injects, while the mesh runs
     #[command(subcommand)]
     Fault(FaultCommand),
+    /// Send customers to a shop who browse and buy, check what they are answered, and say how long it took
+    Load(Box<LoadArgs>),
     /// Pack an Envoy filter as an OCI image, and push it
     #[command(subcommand)]
     Filter(FilterCommand),

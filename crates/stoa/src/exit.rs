@@ -6,6 +6,8 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Code {
+    /// What was checked does not hold.
+    Verdict = 1,
     /// The command line is wrong.
     Usage = 64,
     /// A manifest or an OpenAPI document is wrong.

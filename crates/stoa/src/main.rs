@@ -1,7 +1,8 @@
 //! `stoa`: runs a Spin application on this machine.
 //!
-//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`, `filter.rs`. What
-//! an OpenAPI document adds to a manifest is in `api.rs`. Nothing here knows what an application is about.
+//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`, `load.rs`, `filter.rs`.
+//! What an OpenAPI document adds to a manifest is in `api.rs`. Nothing here knows what an application is about; `stoa-load`,
+//! whose customers know the shop, does.
 #![forbid(unsafe_code)]
 
 mod api;
@@ -10,6 +11,7 @@ mod cli;
 mod doctor;
 mod exit;
 mod filter;
+mod load;
 mod log;
 mod mesh;
 mod set;
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Mesh(command) => mesh::run(&command),
         Command::Canary(command) => set::canary(&command),
         Command::Fault(command) => set::fault(&command),
+        Command::Load(arguments) => load::run(&arguments),
         Command::Filter(command) => filter::run(&command),
     };
     match done {

@@ -1,7 +1,7 @@
 //! The built program, as people and scripts meet it.
 //!
 //! One test program, since each one links wasmtime: `errors.rs` has what goes wrong before anything runs, `running.rs`
-//! what happens after, `watching.rs` components that change meanwhile, `filter.rs` what is done with filters, `fixture.rs`
+//! what happens after, `watching.rs` components that change meanwhile, `filter.rs` what is done with filters, `load.rs` customers, `fixture.rs`
 //! the application they use.
 #![expect(
     clippy::unwrap_used,
@@ -11,5 +11,6 @@
 mod errors;
 mod filter;
 mod fixture;
+mod load;
 mod running;
 mod watching;

@@ -1,0 +1,268 @@
+//! An answer, and what becomes of it: yes, an expected no, or a failure.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode};
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::transport::NoAnswer;
+use crate::wire::Problem;
+
+/// An answer that came.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    body: Bytes,
+}
+
+/// A right answer.
+#[derive(Debug)]
+pub(crate) enum Reply<T> {
+    Yes(T),
+    /// The shop says no, as it may.
+    No(Refusal),
+}
+
+/// A no that is no failure.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) order_id: Option<Uuid>,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// Whether this is the same no, about the same order.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        (self.status, &self.code, self.order_id) == (other.status, &other.code, other.order_id)
+    }
+}
+
+/// What went wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    NoAnswer(NoAnswer),
+    /// An error, or a no that nobody expects here.
+    Status {
+        status: u16,
+        code: Option<String>,
+        order_id: Option<Uuid>,
+        retry_after: Option<Duration>,
+    },
+    /// The status is right, and the answer is not.
+    Wrong(String),
+    /// The open loop had no place for this customer before it ended.
+    NotBegun,
+}
+
+impl Failure {
+    /// Whether its time says how long a customer waited: not where the shop was gone at once.
+    pub(crate) fn is_timed(&self) -> bool {
+        !matches!(
+            self,
+            Self::NoAnswer(NoAnswer::Connect(_) | NoAnswer::Reset(_) | NoAnswer::Protocol(_))
+        )
+    }
+
+    pub(crate) fn is_status(&self, wanted: u16) -> bool {
+        matches!(self, Self::Status { status, .. } if *status == wanted)
+    }
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(reason: NoAnswer) -> Self {
+        Self::NoAnswer(reason)
+    }
+}
+
+impl fmt::Display for Failure {
+    /// Its kind, under which it is counted.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAnswer(NoAnswer::Connect(_)) => "connect",
+            Self::NoAnswer(NoAnswer::Timeout) => "timeout",
+            Self::NoAnswer(NoAnswer::Reset(_)) => "reset",
+            Self::NoAnswer(NoAnswer::Protocol(_)) => "protocol",
+            Self::Wrong(_) => "wrong answer",
+            Self::NotBegun => "not begun",
+            Self::Status { status, code, .. } => {
+                return match code {
+                    Some(code) => write!(f, "{status} {code}"),
+                    None => write!(f, "{status} without a code"),
+                };
+            }
+        })
+    }
+}
+
+impl From<Response<Bytes>> for Answer {
+    fn from(response: Response<Bytes>) -> Self {
+        let (head, body) = response.into_parts();
+        Self {
+            status: head.status,
+            headers: head.headers,
+            body,
+        }
+    }
+}
+
+impl Answer {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The body of an answer with this status; other statuses are failures.
+    pub(crate) fn expect<T: DeserializeOwned>(&self, status: u16) -> Result<T, Failure> {
+        self.expect_empty(status)?;
+        self.read()
+    }
+
+    /// An answer with this status, whatever its body.
+    pub(crate) fn expect_empty(&self, status: u16) -> Result<(), Failure> {
+        if self.status.as_u16() != status {
+            return Err(self.failure());
+        }
+        match self.header("x-request-id") {
+            Some(_) => Ok(()),
+            None => Err(Failure::Wrong("no x-request-id".to_owned())),
+        }
+    }
+
+    fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        serde_json::from_slice(&self.body)
+            .map_err(|error| Failure::Wrong(format!("not the JSON that was expected: {error}")))
+    }
+
+    /// An expected no: this status, with one of these codes.
+    pub(crate) fn refusal(&self, status: u16, codes: &[&str]) -> Option<Refusal> {
+        let problem = self.problem()?;
+        let expected = self.status.as_u16() == status && codes.contains(&problem.code.as_str());
+        expected.then(|| Refusal {
+            status,
+            code: problem.code,
+            order_id: problem.order_id,
+            retry_after: self.retry_after(),
+        })
+    }
+
+    /// The problem document, where there is a whole one.
+    fn problem(&self) -> Option<Problem> {
+        self.read::<Problem>()
+            .ok()
+            .filter(|problem| problem.status == self.status.as_u16())
+    }
+
+    fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.header("retry-after")?.parse().ok()?;
+        Some(Duration::from_secs(seconds))
+    }
+
+    fn failure(&self) -> Failure {
+        // Success with another status than the one that is documented.
+        if self.status.is_success() {
+            return Failure::Wrong(format!("status {}", self.status.as_u16()));
+        }
+        let (code, order_id) = match self.problem() {
+            Some(problem) => (Some(problem.code), problem.order_id),
+            None => (None, None),
+        };
+        Failure::Status {
+            status: self.status.as_u16(),
+            code,
+            order_id,
+            retry_after: self.retry_after(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn answer(status: u16, headers: &[(&str, &str)], body: &Value) -> Answer {
+        let mut response = Response::builder().status(status);
+        for (name, value) in headers {
+            response = response.header(*name, *value);
+        }
+        let body = Bytes::from(body.to_string());
+        response.body(body).unwrap().into()
+    }
+
+    const ID: [(&str, &str); 1] = [("x-request-id", "r-1")];
+
+    #[test]
+    fn a_right_answer_has_the_status_and_a_request_id_and_can_be_read() {
+        let read = |answer: Answer| answer.expect::<Vec<u8>>(200);
+        assert_eq!(read(answer(200, &ID, &json!([1, 2]))), Ok(vec![1, 2]));
+        for (answer, says) in [
+            (answer(200, &[], &json!([1])), "no x-request-id"),
+            (
+                answer(200, &ID, &json!({"a": 1})),
+                "not the JSON that was expected",
+            ),
+            (answer(202, &ID, &json!([1])), "status 202"),
+        ] {
+            let Err(Failure::Wrong(said)) = read(answer) else {
+                panic!("expected: {says}")
+            };
+            assert!(said.starts_with(says), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_counted_by_its_status_and_code() {
+        let kind = |status, body: &Value| {
+            let headers = [("retry-after", "7")];
+            let failure = answer(status, &headers, body)
+                .expect_empty(200)
+                .unwrap_err();
+            assert!(failure.is_status(status) && failure.is_timed());
+            let Failure::Status { retry_after, .. } = &failure else {
+                panic!("{failure:?}")
+            };
+            assert_eq!(*retry_after, Some(Duration::from_secs(7)));
+            failure.to_string()
+        };
+        let problem = json!({"status": 503, "code": "unavailable"});
+        assert_eq!(kind(503, &problem), "503 unavailable");
+        assert_eq!(
+            kind(502, &problem),
+            "502 without a code",
+            "the document is about another status"
+        );
+        assert_eq!(kind(502, &json!("<html>")), "502 without a code");
+        for (reason, kind) in [
+            (NoAnswer::Connect(String::new()), "connect"),
+            (NoAnswer::Timeout, "timeout"),
+            (NoAnswer::Reset(String::new()), "reset"),
+            (NoAnswer::Protocol(String::new()), "protocol"),
+        ] {
+            let failure = Failure::from(reason);
+            assert_eq!(
+                (failure.to_string().as_str(), failure.is_timed()),
+                (kind, kind == "timeout")
+            );
+        }
+    }
+
+    #[test]
+    fn a_no_is_expected_with_its_status_and_code_only() {
+        let order_id = Uuid::now_v7();
+        let no = answer(
+            402,
+            &ID,
+            &json!({"status": 402, "code": "payment_declined", "order_id": order_id}),
+        );
+        let refusal = no.refusal(402, &["payment_declined"]).unwrap();
+        assert_eq!((refusal.status, refusal.order_id), (402, Some(order_id)));
+        assert_eq!(no.refusal(409, &["payment_declined"]), None);
+        assert_eq!(no.refusal(402, &["insufficient_stock"]), None);
+    }
+}

@@ -1,0 +1,95 @@
+//! Stock for a load, through the operator's address.
+
+use bytes::Bytes;
+use http::{Method, Request, Response, header};
+use serde::Deserialize;
+use serde_json::json;
+
+use crate::plan::Target;
+use crate::transport::{Http, NoAnswer, Transport};
+use crate::wire::Page;
+
+/// Why there is no more on hand than before.
+#[derive(Debug, thiserror::Error)]
+pub enum RestockError {
+    /// Authorities for https cannot be read.
+    #[error("https: {0}")]
+    Tls(#[from] std::io::Error),
+    /// No answer, or not the one that was expected.
+    #[error("{method} {address}: {why}")]
+    Answer {
+        /// What was asked.
+        method: Method,
+        /// Of whom.
+        address: String,
+        /// What is wrong with the answer.
+        why: String,
+    },
+}
+
+#[derive(Debug, Deserialize)]
+struct Item {
+    sku: String,
+    on_hand: u64,
+}
+
+/// Has at least so many of everything on hand; gives how many items were too few.
+///
+/// # Errors
+/// If the operator's address does not answer as documented.
+pub async fn restock(operator: &Target, at_least: u32) -> Result<usize, RestockError> {
+    let http = Http::new(operator)?;
+    let (mut next, mut too_few) = (Some(String::new()), 0);
+    while let Some(token) = next {
+        let address = operator.at(&format!("/items?limit=100{token}"));
+        let answer = ask(&http, Method::GET, &address, Bytes::new()).await?;
+        let page: Page<Item> = serde_json::from_slice(answer.body())
+            .map_err(|error| fault(&Method::GET, &address, &error.to_string()))?;
+        for item in page
+            .items
+            .iter()
+            .filter(|item| item.on_hand < at_least.into())
+        {
+            let address = operator.at(&format!("/items/{}", item.sku));
+            let body = json!({"on_hand": at_least}).to_string();
+            ask(&http, Method::PUT, &address, body.into()).await?;
+            too_few += 1;
+        }
+        next = page
+            .next_page_token
+            .map(|token| format!("&page_token={token}"));
+    }
+    Ok(too_few)
+}
+
+async fn ask(
+    http: &Http,
+    method: Method,
+    address: &str,
+    body: Bytes,
+) -> Result<Response<Bytes>, RestockError> {
+    let fault = |why: &str| fault(&method, address, why);
+    let request = Request::builder()
+        .method(method.clone())
+        .uri(address)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body)
+        .map_err(|error| fault(&error.to_string()))?;
+    let answer = http
+        .send(request)
+        .await
+        .map_err(|error: NoAnswer| fault(&error.to_string()))?;
+    if answer.status().is_success() {
+        return Ok(answer);
+    }
+    let text = String::from_utf8_lossy(answer.body());
+    Err(fault(&format!("{}: {text}", answer.status())))
+}
+
+fn fault(method: &Method, address: &str, why: &str) -> RestockError {
+    RestockError::Answer {
+        method: method.clone(),
+        address: address.to_owned(),
+        why: why.to_owned(),
+    }
+}

@@ -1,0 +1,140 @@
+//! How requests get to the shop: over HTTP, or, in a test, by any other way.
+
+use std::error::Error;
+use std::future::Future;
+use std::io;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full, Limited};
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+
+use crate::plan::Target;
+
+/// The longest answer that is read; the shop's are far below.
+const MAX_BODY: usize = 8 << 20;
+/// To connect takes no longer, or nobody is there.
+const CONNECT: Duration = Duration::from_secs(5);
+/// Shorter than servers keep an idle connection.
+const IDLE: Duration = Duration::from_secs(20);
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NoAnswer {
+    /// No connection: the request was not sent.
+    #[error("connect: {0}")]
+    Connect(String),
+    /// It took too long.
+    #[error("timeout")]
+    Timeout,
+    /// The connection ended before the answer did.
+    #[error("reset: {0}")]
+    Reset(String),
+    /// What came is not HTTP, or is too long.
+    #[error("protocol: {0}")]
+    Protocol(String),
+}
+
+/// Carries requests; the address of each is absolute.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends a request and waits for all of the answer.
+    fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> impl Future<Output = Result<Response<Bytes>, NoAnswer>> + Send;
+}
+
+/// HTTP/1.1, with connections that are kept.
+#[derive(Debug, Clone)]
+pub struct Http {
+    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+}
+
+impl Http {
+    /// For a shop. For https, the authorities are those of this machine, or of the file in `SSL_CERT_FILE`.
+    ///
+    /// # Errors
+    /// If https is asked for and no authority can be read.
+    pub fn new(target: &Target) -> io::Result<Self> {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(CONNECT));
+        let ring = rustls::crypto::ring::default_provider();
+        let tls = HttpsConnectorBuilder::new();
+        let connector = if target.is_https() {
+            tls.with_provider_and_native_roots(ring)?
+        } else {
+            // They take a while to read, and nobody needs them.
+            let none = rustls::ClientConfig::builder_with_provider(ring.into())
+                .with_safe_default_protocol_versions()
+                .map_err(io::Error::other)?
+                .with_root_certificates(rustls::RootCertStore::empty())
+                .with_no_client_auth();
+            tls.with_tls_config(none)
+        };
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(IDLE)
+            .build(connector.https_or_http().enable_http1().wrap_connector(tcp));
+        Ok(Self { client })
+    }
+}
+
+impl Transport for Http {
+    async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
+        let sent = self.client.request(request.map(Full::new)).await;
+        let response = sent.map_err(|error| {
+            if error.is_connect() {
+                NoAnswer::Connect(all(&error))
+            } else {
+                broken(&error)
+            }
+        })?;
+        let (head, body) = response.into_parts();
+        match Limited::new(body, MAX_BODY).collect().await {
+            Ok(body) => Ok(Response::from_parts(head, body.to_bytes())),
+            Err(error) => Err(broken(&*error)),
+        }
+    }
+}
+
+/// The end of a connection, or something that is no HTTP.
+fn broken(error: &(dyn Error + 'static)) -> NoAnswer {
+    let mut cause = Some(error);
+    while let Some(one) = cause {
+        let ended = one.downcast_ref::<io::Error>().is_some_and(|error| {
+            use io::ErrorKind as Kind;
+            matches!(
+                error.kind(),
+                Kind::ConnectionReset
+                    | Kind::ConnectionAborted
+                    | Kind::BrokenPipe
+                    | Kind::UnexpectedEof
+            )
+        });
+        let cut = one.downcast_ref::<hyper::Error>().is_some_and(|error| {
+            error.is_incomplete_message() || error.is_closed() || error.is_canceled()
+        });
+        if ended || cut {
+            return NoAnswer::Reset(all(error));
+        }
+        cause = one.source();
+    }
+    NoAnswer::Protocol(all(error))
+}
+
+/// An error and what it comes from.
+fn all(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(one) = cause {
+        text = format!("{text}: {one}");
+        cause = one.source();
+    }
+    text
+}

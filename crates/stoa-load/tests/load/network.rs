@@ -1,0 +1,183 @@
+//! The same over real connections: what becomes of a shop that is gone, that cuts a connection, that never answers, and
+//! that speaks no HTTP.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use stoa_load::{Http, NoAnswer, Plan, RunError, Stop, Transport, restock, run};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::plan;
+use crate::shop::{Build, Shop};
+
+/// Serves a shop until the test ends; gives its address.
+async fn serve(shop: Shop) -> String {
+    let answer = move |request: Request<Incoming>| {
+        let shop = shop.clone();
+        async move {
+            let (head, body) = request.into_parts();
+            let body = body.collect().await.unwrap().to_bytes();
+            let answer = shop.answer(Request::from_parts(head, body)).await.unwrap();
+            Ok::<Response<Full<Bytes>>, Infallible>(answer.map(Full::new))
+        }
+    };
+    accept(move |stream| {
+        let answer = answer.clone();
+        async move {
+            // A client that leaves is no fault.
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service_fn(answer))
+                .await;
+        }
+    })
+    .await
+}
+
+async fn accept<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> String
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(serve(stream));
+        }
+    });
+    address
+}
+
+async fn get(address: &str) -> Result<Response<Bytes>, NoAnswer> {
+    let http = Http::new(&address.parse().unwrap()).unwrap();
+    let request = Request::get(format!("{address}/product"))
+        .body(Bytes::new())
+        .unwrap();
+    http.send(request).await
+}
+
+/// Reads the request's head, then says this and hangs up.
+async fn says(text: &'static str) -> String {
+    accept(move |mut stream| async move {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(stream.read_u8().await.unwrap());
+        }
+        stream.write_all(text.as_bytes()).await.unwrap();
+    })
+    .await
+}
+
+#[tokio::test]
+async fn a_shop_is_loaded_over_http() {
+    let quick = Build {
+        delay: Box::new(|_| Duration::ZERO),
+        ..Build::default()
+    }
+    .shop();
+    let target = serve(quick.clone()).await.parse().unwrap();
+    let plan = Plan {
+        target,
+        ..plan(4, 3_600)
+    };
+    let stop = Stop::default();
+    let mut enough = |progress: &stoa_load::Progress| {
+        if progress.confirmed >= 20 {
+            stop.gently();
+        }
+    };
+    let report = run(&plan, &mut enough, &stop).await.unwrap();
+    assert_eq!(
+        (report.wrong(), report.total.failed),
+        (0, 0),
+        "{:#?}",
+        report.failures
+    );
+    assert_eq!(report.orders.confirmed, quick.confirmed().len() as u64);
+    assert!(report.total.latency_us.p50 > 0);
+}
+
+#[tokio::test]
+async fn nobody_there_is_connect() {
+    // Bound and not listened at: nobody else can take the port meanwhile.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let address = format!("http://{}", taken.local_addr().unwrap());
+    let answer = get(&address).await;
+    assert!(matches!(answer, Err(NoAnswer::Connect(_))), "{answer:?}");
+
+    let plan = Plan {
+        target: address.parse().unwrap(),
+        ..plan(1, 1)
+    };
+    let error = run(&plan, &mut |_| {}, &Stop::default()).await.unwrap_err();
+    assert!(matches!(error, RunError::NoShop { .. }), "{error}");
+    assert!(error.to_string().contains("connect: "), "{error}");
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_too_early_is_reset() {
+    for text in [
+        "",
+        "HTTP/1.1 200 OK\r\ncontent-le",
+        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{",
+    ] {
+        let answer = get(&says(text).await).await;
+        assert!(
+            matches!(answer, Err(NoAnswer::Reset(_))),
+            "{text:?}: {answer:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_protocol() {
+    let answer = get(&says("220 smtp.example.com ready\r\n\r\n").await).await;
+    assert!(matches!(answer, Err(NoAnswer::Protocol(_))), "{answer:?}");
+    let endless = "HTTP/1.1 200 OK\r\ncontent-length: 9000000000\r\n\r\n{";
+    let answer = get(&says(endless).await).await;
+    assert!(
+        matches!(answer, Err(NoAnswer::Protocol(_) | NoAnswer::Reset(_))),
+        "{answer:?}"
+    );
+}
+
+#[tokio::test]
+async fn who_never_answers_is_timeout() {
+    let silent = accept(|stream| async move {
+        std::future::pending::<()>().await;
+        drop(stream);
+    })
+    .await;
+    let plan = Plan {
+        target: silent.parse().unwrap(),
+        timeout: Duration::from_millis(50),
+        ..plan(1, 1)
+    };
+    let error = run(&plan, &mut |_| {}, &Stop::default()).await.unwrap_err();
+    assert!(
+        error.to_string().ends_with("no answer within 50ms"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn restocking_says_which_request_failed_and_how() {
+    let address = serve(Build::default().shop()).await;
+    let error = restock(&address.parse().unwrap(), 10)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with(&format!("GET {address}/items?limit=100: 401")),
+        "{error}"
+    );
+}

@@ -1,0 +1,180 @@
+//! Orders: what is in the book, what is repeated, and what counts as a refusal.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use serde_json::Value;
+use stoa_load::{Outcome, Plan, Step};
+
+use crate::shop::{Build, Fate};
+use crate::{count, load, plan, step};
+
+#[tokio::test(start_paused = true)]
+async fn every_order_of_a_shop_that_is_well_is_in_the_book_to_the_cent() {
+    let shop = Build::default().shop();
+    let report = load(&plan(5, 8), &shop).await;
+    assert_eq!(
+        (report.total.failed, report.wrong()),
+        (0, 0),
+        "{:#?}",
+        report.wrong_answers
+    );
+    let confirmed = shop.confirmed();
+    let amount = |order: &Value| u128::from(order["total"]["amount"].as_u64().unwrap());
+    let taken: u128 = confirmed.iter().map(amount).sum();
+    assert!(confirmed.len() > 50);
+    assert_eq!(report.orders.confirmed, confirmed.len() as u64);
+    assert_eq!(
+        report.orders.money,
+        BTreeMap::from([("EUR".to_owned(), taken)])
+    );
+    for record in &report.book {
+        let order = confirmed
+            .iter()
+            .find(|o| o["order_id"] == record.order_id.unwrap().to_string());
+        let payment = record.payment_id.unwrap().to_string();
+        assert_eq!(order.unwrap()["payment"]["payment_id"], payment);
+        assert_eq!((record.outcome, record.attempts), (Outcome::Confirmed, 1));
+    }
+    // Every step of a buyer was taken; five accounts were enough, each logged in once.
+    for taken in [
+        Step::Search,
+        Step::NextPage,
+        Step::Product,
+        Step::PutInCart,
+        Step::ReadCart,
+        Step::Order,
+        Step::ReadOrder,
+        Step::RepeatOrder,
+        Step::Track,
+        Step::Inbox,
+    ] {
+        assert!(step(&report, taken).measured.count > 0);
+    }
+    assert_eq!(
+        (shop.count("/user/register"), shop.count("/user/login")),
+        (5, 5)
+    );
+    assert_eq!(report.preparation.accounts, 5);
+    assert_eq!(
+        step(&report, Step::Order).measured.count,
+        report.orders.confirmed
+    );
+    assert_eq!(report.releases.keys().collect::<Vec<_>>(), ["v1"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_declined_card_and_an_empty_shelf_are_outcomes_and_no_failures() {
+    let shop = Build {
+        decide: Box::new(|seen| match (seen.what.as_str(), seen.nth % 4) {
+            ("POST /order", 0) => Fate::Problem(402, "payment_declined"),
+            ("POST /order", 1) => Fate::Problem(409, "insufficient_stock"),
+            ("PUT /cart/..", 0) => Fate::Problem(409, "insufficient_stock"),
+            _ => Fate::Answer,
+        }),
+        ..Build::default()
+    }
+    .shop();
+    // Who repeats an order that the shop refuses may be answered otherwise here: this one decides anew each time.
+    let report = load(&plan(3, 10), &shop).await;
+    let orders = &report.orders;
+    assert!(
+        orders.declined > 10 && orders.out_of_stock > 10 && orders.confirmed > 10,
+        "{orders:?}"
+    );
+    assert_eq!(
+        count(&report.refusals, Step::Order, "payment_declined"),
+        orders.declined
+    );
+    assert!(count(&report.refusals, Step::PutInCart, "insufficient_stock") > 10);
+    assert_eq!(step(&report, Step::Order).measured.failed, 0);
+    assert!(
+        step(&report, Step::EmptyCart).measured.count > 0,
+        "what was refused is put back"
+    );
+    assert_eq!(step(&report, Step::ReadCart).measured.failed, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_without_an_answer_is_repeated_with_its_key_and_made_once() {
+    let shop = Build {
+        decide: Box::new(|seen| match (seen.what.as_str(), seen.nth % 3) {
+            ("POST /order", 0) => Fate::Lost,
+            ("POST /order", 1) => Fate::Problem(503, "unavailable"),
+            _ => Fate::Answer,
+        }),
+        ..Build::default()
+    }
+    .shop();
+    let report = load(&plan(1, 30), &shop).await;
+    let orders = &report.orders;
+    assert!(orders.confirmed >= 10 && orders.unknown == 0, "{orders:?}");
+    assert_eq!(orders.confirmed, shop.confirmed().len() as u64);
+    assert!(orders.repeats >= orders.confirmed, "{orders:?}");
+    assert!(report.book.iter().any(|order| order.attempts == 3));
+    assert!(count(&report.failures, Step::Order, "reset") > 0);
+    assert!(count(&report.failures, Step::Order, "503 unavailable") > 0);
+    assert_eq!(report.wrong(), 0, "{:?}", report.wrong_answers);
+    // Sent again with the same key until it was answered, and by another account afterwards.
+    let keys: Vec<_> = shop.log().into_iter().filter_map(|seen| seen.key).collect();
+    let mut distinct = keys.clone();
+    distinct.dedup();
+    assert_eq!(distinct.len(), report.book.len());
+    assert!(shop.count("/user/register") > orders.confirmed / 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_order_that_the_shop_cancels_gives_its_key_free_and_is_remembered() {
+    let shop = Build {
+        decide: Box::new(|seen| match (seen.what.as_str(), seen.nth % 2) {
+            ("POST /order", 0) => Fate::Cancelled,
+            _ => Fate::Answer,
+        }),
+        ..Build::default()
+    }
+    .shop();
+    let report = load(
+        &Plan {
+            buyers: 1.0,
+            ..plan(1, 5)
+        },
+        &shop,
+    )
+    .await;
+    let first = report.book.first().unwrap();
+    assert_eq!(
+        (first.outcome, first.before.len(), first.attempts),
+        (Outcome::Confirmed, 1, 2)
+    );
+    assert_ne!(first.order_id.unwrap(), first.before[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_says_that_nobody_told_him() {
+    let shop = Build {
+        decide: Box::new(|seen| match seen.what.as_str() {
+            "POST /order" => Fate::Lost,
+            _ => Fate::Answer,
+        }),
+        ..Build::default()
+    }
+    .shop();
+    let report = load(&plan(2, 30), &shop).await;
+    let orders = &report.orders;
+    assert!(orders.unknown >= 2 && orders.confirmed == 0, "{orders:?}");
+    assert_eq!(orders.money, BTreeMap::new());
+    // 20 s of patience, waiting 0.5, 1, 2, 4, 5 and 5 seconds.
+    assert!(
+        report.book.iter().all(|order| order.attempts == 7),
+        "{:?}",
+        report.book
+    );
+    // The shop has them, all of them once: what nobody told is for an auditor.
+    assert_eq!(shop.confirmed().len() as u64, orders.unknown);
+    let late = Duration::from_secs(30 + 20);
+    assert!(
+        report.elapsed > Duration::from_secs(30) && report.elapsed < late,
+        "{:?}",
+        report.elapsed
+    );
+}
