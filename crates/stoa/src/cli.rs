@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::api;
+use crate::audit::AuditArgs;
 use crate::filter::FilterCommand;
 use crate::mesh::MeshCommand;
 use crate::set::{CanaryCommand, FaultCommand};
@@ -23,10 +24,11 @@ Examples:
   stoa mesh status                            what the Envoys of a running mesh have
   stoa canary set product v2=25%              and what they do, changed while they run
   stoa fault set payment decline=30%
+  stoa audit                                  whether orders, money, stock and parcels of a running shop agree
   stoa doctor                                 what this machine has and lacks
   stoa filter push F.wasm REGISTRY/NAME:TAG   an Envoy filter, the way Istio fetches it
 
-Exit codes (sysexits): 0 done or stopped, 64 wrong command line, 65 wrong manifest or filter, 66 no such file, 69
+Exit codes (sysexits): 0 done or stopped, 1 an audit found a breach, 64 wrong command line, 65 wrong manifest or filter, 66 no such file, 69
 something is missing or taken, or a registry says no, 70 a fault of stoa, 73 cannot create, 74 cannot read or write, 77
 not permitted, 130 stopped at once by a second Ctrl-C.";
 
@@ -55,6 +57,8 @@ pub(crate) enum Command {
     /// Set what a fault filter injects, while the mesh runs
     #[command(subcommand)]
     Fault(FaultCommand),
+    /// Read all services of a running shop, and check that what they say of orders, money, stock and parcels agrees
+    Audit(AuditArgs),
     /// Pack an Envoy filter as an OCI image, and push it
     #[command(subcommand)]
     Filter(FilterCommand),
@@ -194,7 +198,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     api::duration(text).ok_or_else(|| "expected a duration such as 500ms, 30s, 2m or 1h".to_owned())
 }
 

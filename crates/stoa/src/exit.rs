@@ -6,6 +6,8 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Code {
+    /// An audit found what it looks for.
+    Breach = 1,
     /// The command line is wrong.
     Usage = 64,
     /// A manifest or an OpenAPI document is wrong.

@@ -1,10 +1,11 @@
 //! `stoa`: runs a Spin application on this machine.
 //!
-//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`, `filter.rs`. What
-//! an OpenAPI document adds to a manifest is in `api.rs`. Nothing here knows what an application is about.
+//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`, `filter.rs`,
+//! `audit.rs`. What an OpenAPI document adds to a manifest is in `api.rs`. Nothing but `audit` knows what an application is about.
 #![forbid(unsafe_code)]
 
 mod api;
+mod audit;
 mod check;
 mod cli;
 mod doctor;
@@ -48,6 +49,7 @@ fn main() -> ExitCode {
         Command::Mesh(command) => mesh::run(&command),
         Command::Canary(command) => set::canary(&command),
         Command::Fault(command) => set::fault(&command),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Filter(command) => filter::run(&command),
     };
     match done {

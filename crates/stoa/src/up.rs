@@ -148,13 +148,13 @@ impl Started<'_> {
 }
 
 /// Ctrl-C and SIGTERM.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    pub(crate) fn listen() -> Result<Self, Failure> {
         let one = |kind| {
             signal(kind).map_err(|error| Failure::new(Code::Internal, format!("signals: {error}")))
         };
@@ -164,7 +164,7 @@ impl Signals {
         })
     }
 
-    async fn stop(&mut self) {
+    pub(crate) async fn stop(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
