@@ -32,6 +32,7 @@ pub(crate) fn orders(client: &mut Client) {
     client.want(200, "order", Method::POST, &cancel, Value::Null);
     for (method, path) in [
         (Method::POST, "/internal/orders/recover"),
+        (Method::GET, "/internal/orders/outbox"),
         (Method::POST, "/internal/orders/outbox"),
         (Method::GET, "/internal/orders?status=confirmed"),
     ] {
@@ -138,6 +139,9 @@ pub(crate) fn parcels(client: &mut Client) {
         Value::Null,
     );
 
+    client.get("shipping", "/internal/shipments/outbox");
+
+    client.get("notification", "/internal/notifications/deliveries");
     let deliver = "/internal/notifications/deliver";
     client.want(200, "notification", Method::POST, deliver, Value::Null);
     let inbox = client.get("notification", "/notification?limit=100");
@@ -202,6 +206,7 @@ pub(crate) fn third_parties(client: &mut Client) {
         "/processor/ledger",
         "/processor/charges?reference=none",
         "/carrier/shipments?reference=none",
+        "/carrier/book?limit=1",
         "/courier/messages",
         "/sms/messages",
         "/script",

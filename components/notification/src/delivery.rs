@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::json;
 use stoa_service::outbound::Outbound;
+use stoa_service::outbox::Waiting;
 use stoa_service::sql::{Database, SqlError};
 use stoa_service::time::{self, Millis};
 use stoa_service::{Context, log, params};
@@ -78,6 +79,33 @@ pub fn deliver(
         .one(|row| row.get(0))?
         .unwrap_or(0);
     Ok(done)
+}
+
+/// What is still to be delivered, due or not, and what never will be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Deliveries {
+    /// Still to be delivered. Since when is when their notifications were made.
+    #[serde(flatten)]
+    pub pending: Waiting,
+    /// Given up after [`MAX_ATTEMPTS`].
+    pub failed: u32,
+}
+
+/// What waits for its provider. Changes nothing.
+pub fn waiting(db: &dyn Database) -> Result<Deliveries, SqlError> {
+    let pending = db.execute(
+        "SELECT COUNT(*), MIN(n.created_at) FROM notification_deliveries d
+         JOIN notification_inbox n ON n.notification_id = d.notification_id WHERE d.status = 'pending'",
+        &[],
+    )?;
+    let failed = db.execute(
+        "SELECT COUNT(*) FROM notification_deliveries WHERE status = 'failed'",
+        &[],
+    )?;
+    Ok(Deliveries {
+        pending: Waiting::read(&pending)?,
+        failed: failed.one(|row| row.get(0))?.unwrap_or(0),
+    })
 }
 
 struct Due {

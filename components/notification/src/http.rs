@@ -47,6 +47,7 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::POST, "/events", accept),
     Route::new(Method::GET, "/notification", inbox),
     Route::new(Method::POST, "/internal/notifications/deliver", deliver),
+    Route::new(Method::GET, "/internal/notifications/deliveries", waiting),
 ];
 
 fn accept(app: &App, request: &Request) -> Answer {
@@ -81,4 +82,9 @@ fn deliver(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let done = delivery::deliver(&*app.db, &*app.outbound, &app.config, request.context())?;
     route::json(StatusCode::OK, &done)
+}
+
+fn waiting(app: &App, request: &Request) -> Answer {
+    request.query([])?;
+    route::json(StatusCode::OK, &delivery::waiting(&*app.db)?)
 }

@@ -119,6 +119,13 @@ impl Shop {
         (n("delivered"), n("failed"), n("left"))
     }
 
+    fn waiting(&self) -> Value {
+        let path = "/internal/notifications/deliveries";
+        let (status, body) = self.call(Method::GET, path, &[], "");
+        assert_eq!(status, 200, "{body}");
+        body
+    }
+
     fn inbox_page(&self, user: Uuid, query: &str) -> Value {
         let bearer = format!("Bearer {}", self.issuer.token(user, 60));
         let uri = format!("/notification{query}");
@@ -374,6 +381,12 @@ fn what_a_provider_did_not_take_waits_and_is_sent_again_under_the_same_key() {
             deliveries(&shop),
             json!({"channel": "email", "status": "pending", "attempts": 1})
         );
+        let waiting = shop.waiting();
+        assert_eq!(
+            (waiting["waiting"].as_i64(), waiting["failed"].as_i64()),
+            (Some(1), Some(0))
+        );
+        assert_eq!(waiting["oldest"], shop.inbox(ANN)[0]["created_at"]);
         // Half a second at least has to pass, and this test has not taken it: nothing is due.
         shop.sql("UPDATE notification_deliveries SET next_attempt_at = next_attempt_at + 60000");
         assert_eq!((shop.pass(), shop.messages().len()), ((0, 0, 1), 1));
@@ -386,6 +399,8 @@ fn what_a_provider_did_not_take_waits_and_is_sent_again_under_the_same_key() {
         );
         let messages = shop.messages();
         assert_eq!((messages.len(), &messages[0]), (2, &messages[1]));
+        let nothing = json!({"waiting": 0, "oldest": null, "failed": 0});
+        assert_eq!(shop.waiting(), nothing);
         shop.make_due();
         assert_eq!((shop.pass(), shop.messages().len()), ((0, 0, 0), 2));
     }
@@ -403,6 +418,8 @@ fn gives_up_after_the_last_attempt() {
     }
     shop.make_due();
     assert_eq!(shop.pass(), (0, 0, 0));
+    let given_up = json!({"waiting": 0, "oldest": null, "failed": 1});
+    assert_eq!(shop.waiting(), given_up);
     let sent = shop.inbox(ANN)[0]["deliveries"].clone();
     assert_eq!(
         sent,

@@ -70,6 +70,7 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::GET, "/internal/orders", list_all),
     Route::new(Method::POST, "/internal/orders/recover", recover),
     Route::new(Method::POST, "/internal/orders/outbox", flush),
+    Route::new(Method::GET, "/internal/orders/outbox", waiting),
 ];
 
 fn claims(app: &App, request: &Request) -> Result<Claims, Problem> {
@@ -380,4 +381,9 @@ fn flush(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let url = &app.config.notification_url;
     outbox::flush_answer(&*app.db, &*app.outbound, url, request.context())
+}
+
+fn waiting(app: &App, request: &Request) -> Answer {
+    request.query([])?;
+    outbox::waiting_answer(&*app.db, SERVICE)
 }

@@ -4,6 +4,7 @@ use hmac::{Hmac, Mac};
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use stoa_service::outbound::Call;
+use stoa_service::page::{self, Page};
 use stoa_service::problem::Problem;
 use stoa_service::request::Request;
 use stoa_service::route::{Answer, Response, json};
@@ -119,6 +120,25 @@ pub(crate) fn list(app: &App, request: &Request) -> Answer {
     played(app, PARTNER, || {
         list_of_reference(request, |reference| find(&*app.db, reference))
     })
+}
+
+/// Every parcel, by its reference. An oracle of the tests: never scripted.
+pub(crate) fn book(app: &App, request: &Request) -> Answer {
+    let [limit, token] = request.query(["limit", "page_token"])?;
+    let limit = page::limit(limit.as_deref())?;
+    let after: String = page::cursor(token.as_deref())?.unwrap_or_default();
+    let parcels = app
+        .db
+        .execute(
+            "SELECT tracking_number, reference, status FROM partners_parcels
+             WHERE reference > $1 ORDER BY reference LIMIT $2",
+            params![&after, limit + 1],
+        )?
+        .map(parcel)?;
+    json(
+        StatusCode::OK,
+        &Page::new(parcels, limit, |parcel| parcel.reference.clone()),
+    )
 }
 
 pub(crate) fn cancel(app: &App, request: &Request) -> Answer {

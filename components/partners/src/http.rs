@@ -30,6 +30,7 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::GET, "/processor/ledger", processor::ledger),
     Route::new(Method::POST, "/carrier/shipments", carrier::create),
     Route::new(Method::GET, "/carrier/shipments", carrier::list),
+    Route::new(Method::GET, "/carrier/book", carrier::book),
     Route::new(
         Method::POST,
         "/carrier/shipments/{tracking_number}/cancel",

@@ -196,6 +196,31 @@ fn the_ledger_comes_in_pages_of_everything_in_order() {
 }
 
 #[test]
+fn the_carriers_book_has_every_parcel_in_pages_even_while_it_is_scripted_to_fail() {
+    let street = Street::new();
+    for n in 0..5 {
+        let reference = format!("r{n}");
+        let (status, _) = street.post("/carrier/shipments", &reference, &parcel(&reference, "AT"));
+        assert_eq!(status, 201);
+    }
+    street.script("carrier", json!({"mode": "error", "status": 503}));
+    let (mut token, mut seen) = (String::new(), Vec::new());
+    loop {
+        let (status, page) = street.get(&format!("/carrier/book?limit=2{token}"));
+        assert_eq!(status, 200, "{page}");
+        for parcel in page["items"].as_array().unwrap() {
+            assert_eq!(parcel["status"], "created");
+            seen.push(parcel["reference"].as_str().unwrap().to_owned());
+        }
+        match page["next_page_token"].as_str() {
+            Some(next) => token = format!("&page_token={next}"),
+            None => break,
+        }
+    }
+    assert_eq!(seen, ["r0", "r1", "r2", "r3", "r4"]);
+}
+
+#[test]
 fn plays_what_it_is_scripted_to() {
     let street = Street::new();
     street.script("processor", json!({"mode": "error", "status": 500}));

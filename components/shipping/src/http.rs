@@ -44,6 +44,7 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::POST, "/shipments/{shipment_id}/cancel", cancel),
     Route::new(Method::POST, "/shipments/{shipment_id}/events", take_report),
     Route::new(Method::POST, "/internal/shipments/outbox", flush),
+    Route::new(Method::GET, "/internal/shipments/outbox", waiting),
 ];
 
 impl App {
@@ -280,6 +281,11 @@ fn flush(app: &App, request: &Request) -> Answer {
     let answer = outbox::flush_answer(&*app.db, &*app.outbound, url, context)?;
     app.tell_call_offs(context);
     Ok(answer)
+}
+
+fn waiting(app: &App, request: &Request) -> Answer {
+    request.query([])?;
+    outbox::waiting_answer(&*app.db, SERVICE)
 }
 
 fn open(shipment: &Shipment) -> Problem {

@@ -15,7 +15,7 @@ use crate::outbound::{Call, Outbound};
 use crate::params;
 use crate::problem::Problem;
 use crate::request::Context;
-use crate::sql::{Database, SqlError};
+use crate::sql::{Database, Rows, SqlError};
 use crate::time::{self, Millis};
 use crate::{id, route};
 
@@ -151,6 +151,43 @@ pub fn flush_answer(
     context: &Context,
 ) -> Result<route::Response, Problem> {
     route::json(http::StatusCode::OK, &flush(db, outbound, base, context)?)
+}
+
+/// What has not left an outbox, or another queue of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// How much of it there is.
+    pub waiting: u32,
+    /// Since when the oldest of it waits, RFC 3339; null where nothing does.
+    pub oldest: Option<String>,
+}
+
+impl Waiting {
+    /// The answer of a statement that selects a count and the least instant.
+    pub fn read(rows: &Rows<'_>) -> Result<Self, SqlError> {
+        let waiting = rows.one(|row| {
+            Ok(Self {
+                waiting: row.get(0)?,
+                oldest: row.get::<Option<Millis>>(1)?.map(time::rfc3339),
+            })
+        })?;
+        Ok(waiting.unwrap_or(Self {
+            waiting: 0,
+            oldest: None,
+        }))
+    }
+}
+
+/// What is in the outbox of `service`, due or not. Changes nothing.
+pub fn waiting(db: &dyn Database, service: &str) -> Result<Waiting, SqlError> {
+    // What is sent is deleted, so the whole table is what waits.
+    let statement = format!("SELECT COUNT(*), MIN(created_at) FROM {service}_outbox");
+    Waiting::read(&db.execute(&statement, &[])?)
+}
+
+/// [`waiting`] as the answer of an operator's request.
+pub fn waiting_answer(db: &dyn Database, service: &str) -> Result<route::Response, Problem> {
+    route::json(http::StatusCode::OK, &waiting(db, service)?)
 }
 
 struct Due {
@@ -319,6 +356,29 @@ mod tests {
                 left: 0
             }
         );
+    }
+
+    #[test]
+    fn says_how_much_waits_and_since_when_whether_it_is_due_or_not() {
+        let sqlite = shop(0);
+        let db = sqlite.connect();
+        let nothing = Waiting {
+            waiting: 0,
+            oldest: None,
+        };
+        assert_eq!(waiting(&db, "test").unwrap(), nothing);
+        for (id, created_at) in [("b", 2_000_i64), ("a", 3_000)] {
+            db.execute(
+                "INSERT INTO test_outbox (event_id, event, attempts, due_at, created_at) VALUES ($1, '{}', 7, $2, $3)",
+                params![id, i64::MAX, created_at],
+            )
+            .unwrap();
+        }
+        let both = Waiting {
+            waiting: 2,
+            oldest: Some("1970-01-01T00:00:02Z".to_owned()),
+        };
+        assert_eq!(waiting(&db, "test").unwrap(), both);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::api;
+use crate::audit::AuditArgs;
 use crate::filter::FilterCommand;
 use crate::load::LoadArgs;
 use crate::mesh::MeshCommand;
@@ -25,6 +26,7 @@ Examples:
   stoa canary set product v2=25%              and what they do, changed while they run
   stoa fault set payment decline=30%
   stoa load --users 20 --duration 1m          customers who browse and buy, and check the answers
+  stoa audit                                  whether orders, money, stock and parcels of a running shop agree
   stoa doctor                                 what this machine has and lacks
   stoa filter push F.wasm REGISTRY/NAME:TAG   an Envoy filter, the way Istio fetches it
 
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Fault(FaultCommand),
     /// Send customers to a shop who browse and buy, check what they are answered, and say how long it took
     Load(Box<LoadArgs>),
+    /// Read all services of a running shop, and check that what they say of orders, money, stock and parcels agrees
+    Audit(AuditArgs),
     /// Pack an Envoy filter as an OCI image, and push it
     #[command(subcommand)]
     Filter(FilterCommand),
@@ -199,7 +203,7 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
-fn duration(text: &str) -> Result<Duration, String> {
+pub(crate) fn duration(text: &str) -> Result<Duration, String> {
     api::duration(text).ok_or_else(|| "expected a duration such as 500ms, 30s, 2m or 1h".to_owned())
 }
 

@@ -1,11 +1,12 @@
 //! `stoa`: runs a Spin application on this machine.
 //!
-//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`, `load.rs`, `filter.rs`.
-//! What an OpenAPI document adds to a manifest is in `api.rs`. Nothing here knows what an application is about; `stoa-load`,
-//! whose customers know the shop, does.
+//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`, `load.rs`,
+//! `audit.rs`, `filter.rs`. What an OpenAPI document adds to a manifest is in `api.rs`. Nothing but `load` and `audit` knows what an application
+//! is about.
 #![forbid(unsafe_code)]
 
 mod api;
+mod audit;
 mod check;
 mod cli;
 mod doctor;
@@ -51,6 +52,7 @@ fn main() -> ExitCode {
         Command::Canary(command) => set::canary(&command),
         Command::Fault(command) => set::fault(&command),
         Command::Load(arguments) => load::run(&arguments),
+        Command::Audit(arguments) => audit::run(&arguments),
         Command::Filter(command) => filter::run(&command),
     };
     match done {

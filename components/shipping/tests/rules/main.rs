@@ -160,6 +160,9 @@ fn events_wait_in_the_outbox_while_notification_is_down() {
         shop.flush(),
         (200, json!({"sent": 0, "failed": 1, "left": 1}))
     );
+    let (_, waiting) = shop.get("/internal/shipments/outbox");
+    assert_eq!(waiting["waiting"], 1);
+    assert!(waiting["oldest"].is_string(), "{waiting}");
     shop.notification_answers(202);
     shop.time_passes();
     assert_eq!(
@@ -170,6 +173,8 @@ fn events_wait_in_the_outbox_while_notification_is_down() {
         shop.flush(),
         (200, json!({"sent": 0, "failed": 0, "left": 0}))
     );
+    let nothing = json!({"waiting": 0, "oldest": null});
+    assert_eq!(shop.get("/internal/shipments/outbox"), (200, nothing));
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! The built program, as people and scripts meet it.
 //!
 //! One test program, since each one links wasmtime: `errors.rs` has what goes wrong before anything runs, `running.rs`
-//! what happens after, `watching.rs` components that change meanwhile, `filter.rs` what is done with filters, `load.rs` customers, `fixture.rs`
-//! the application they use.
+//! what happens after, `watching.rs` components that change meanwhile, `filter.rs` what is done with filters, `load.rs` customers, `audit.rs`
+//! what is found in a shop, `fixture.rs` the application they use.
 #![expect(
     clippy::unwrap_used,
     reason = "a fixture that fails is to fail the test that uses it"
 )]
 
+mod audit;
 mod errors;
 mod filter;
 mod fixture;

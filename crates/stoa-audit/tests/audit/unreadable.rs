@@ -1,0 +1,157 @@
+//! What cannot be read is an error that names it, and never fine.
+
+use std::time::Duration;
+
+use serde_json::json;
+use stoa_audit::{AuditError, Options, ThirdParties, audit, report};
+use tokio::net::TcpListener;
+
+use crate::shop::{Served, Shop};
+
+/// Everything that an audit cannot do without.
+const NEEDED: [&str; 9] = [
+    "/internal/orders?",
+    "/items?",
+    "/items/COF-001/ledger",
+    "/reservations?",
+    "/internal/orders/outbox",
+    "/internal/shipments/outbox",
+    "/internal/notifications/deliveries",
+    "/shipments?",
+    "/payments?",
+];
+
+#[tokio::test]
+async fn nobody_there_is_said_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    drop(listener);
+    let error = audit(&Options::new(&url)).await.unwrap_err();
+    assert!(matches!(error, AuditError::Silent { .. }));
+    let expected = format!("{url}/internal/orders?limit=100 does not answer: ");
+    assert!(error.to_string().starts_with(&expected), "{error}");
+}
+
+#[tokio::test]
+async fn whatever_is_refused_is_named() {
+    for needed in NEEDED {
+        for status in [403, 404, 503] {
+            let served = Served::with(Shop::sound(), move |_, asked| {
+                let refused = asked.starts_with(needed);
+                refused.then(|| (status, json!({"code": "no", "detail": "not for you"})))
+            });
+            let served = served.await;
+            let error = audit(&served.options()).await.unwrap_err();
+            assert!(matches!(&error, AuditError::Refused { .. }), "{error}");
+            let words = error.to_string();
+            for word in [&served.url, needed, &status.to_string(), "not for you"] {
+                assert!(words.contains(word), "{word}: {words}");
+            }
+            let tries = if status == 503 { 5 } else { 1 };
+            assert_eq!(served.asked(needed), tries, "{needed} {status}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_makes_no_sense_is_named() {
+    for (asked, nonsense, words) in [
+        ("/items?", json!({}), "missing field `items`"),
+        (
+            "/items/COF-001/ledger",
+            json!({"sold": "many"}),
+            "expected i64",
+        ),
+        (
+            "/internal/orders/outbox",
+            json!({"waiting": -1, "oldest": null}),
+            "-1",
+        ),
+        (
+            "/payments?",
+            json!({"items": [{"payment_id": "p1"}], "next_page_token": null}),
+            "UUID",
+        ),
+        (
+            "/reservations?",
+            json!({"items": [], "next_page_token": "again"}),
+            "no end",
+        ),
+        (
+            "/internal/orders/outbox",
+            json!({"waiting": 1, "oldest": "yesterday"}),
+            "`yesterday` is not an instant",
+        ),
+    ] {
+        let served = Served::with(Shop::sound(), {
+            let nonsense = nonsense.clone();
+            move |_, path| path.starts_with(asked).then(|| (200, nonsense.clone()))
+        });
+        let error = audit(&served.await.options()).await.unwrap_err();
+        assert!(matches!(error, AuditError::Nonsense { .. }), "{error}");
+        let text = error.to_string();
+        assert!(text.contains(asked), "{text}");
+        assert!(text.contains(words), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn what_passes_is_tried_again() {
+    let mut left = 3;
+    let served = Served::with(Shop::sound(), move |_, asked| {
+        let busy = asked.starts_with("/shipments") && left > 0;
+        busy.then(|| {
+            left -= 1;
+            ([429, 502, 503][left], json!({"code": "unavailable"}))
+        })
+    });
+    let verdict = served.await.audit().await;
+    assert!(verdict.sound && verdict.looks == 1, "{}", report(&verdict));
+}
+
+#[tokio::test]
+async fn without_third_parties_it_is_the_shops_word_alone_and_that_is_said() {
+    let mut shop = Shop::sound();
+    shop.book(1, "capture");
+    let served = Served::new(shop).await;
+    assert!(!served.audit().await.sound, "the ledger says it");
+
+    served.shop.lock().unwrap().books = false;
+    let verdict = served.audit().await;
+    assert!(verdict.sound && verdict.books.is_empty());
+    assert!(report(&verdict).contains("No third party's books were read"));
+
+    let (ledgers, books) = (served.asked("/processor"), served.asked("/carrier"));
+    let options = Options {
+        third_parties: ThirdParties::Never,
+        ..served.options()
+    };
+    assert!(audit(&options).await.unwrap().books.is_empty());
+    assert_eq!(
+        (served.asked("/processor"), served.asked("/carrier")),
+        (ledgers, books)
+    );
+}
+
+#[tokio::test]
+async fn without_third_parties_the_shops_own_words_still_have_to_agree() {
+    let mut shop = Shop::sound();
+    shop.books = false;
+    shop.payments.get_mut(&crate::shop::payment(3)).unwrap()["status"] = json!("captured");
+    let verdict = Served::new(shop).await.audit().await;
+    let found: Vec<_> = verdict.breaches().map(|(name, _)| name).collect();
+    assert_eq!(found, ["cancelled-costs-nothing"]);
+}
+
+#[tokio::test]
+async fn an_address_that_is_none_is_named() {
+    let options = Options {
+        look_again_after: Duration::ZERO,
+        ..Options::new("shop:80")
+    };
+    let error = audit(&options).await.unwrap_err().to_string();
+    assert!(
+        error.contains("`shop:80`") && error.contains("http://127.0.0.1:8081"),
+        "{error}"
+    );
+}

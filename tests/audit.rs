@@ -1,0 +1,115 @@
+//! The auditor and the shop as it is built: sound whatever its customers did and third parties failed to do, and not sound any more
+//! once somebody helped himself.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a fixture that fails is to fail the test that uses it"
+)]
+
+mod customer;
+
+use std::time::Duration;
+
+use customer::{Customer, Operator, key};
+use serde_json::json;
+use stoa_audit::{Options, Verdict, report};
+use stoa_testkit::{Shop, ShopOptions, at_once};
+
+const SKU: &str = "COF-001";
+
+fn audit(shop: &Shop) -> Verdict {
+    let threads = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let options = Options {
+        look_again_after: Duration::from_millis(500),
+        ..Options::new(shop.operator().base())
+    };
+    threads.block_on(stoa_audit::audit(&options)).unwrap()
+}
+
+#[track_caller]
+fn sound(shop: &Shop) -> Verdict {
+    let verdict = audit(shop);
+    assert!(verdict.sound, "{}", report(&verdict));
+    verdict
+}
+
+fn checked(verdict: &Verdict, invariant: &str) -> u64 {
+    let of = verdict.judgements.iter().find(|j| j.invariant == invariant);
+    of.unwrap().checked
+}
+
+fn after_a_day_in_the_shop(options: ShopOptions) {
+    let shop = Shop::start(options);
+    let operator = Operator::of(&shop);
+    let new = sound(&shop);
+    assert_eq!(checked(&new, "confirmed-is-paid"), 0);
+    assert!(checked(&new, "stock-adds-up") >= 60);
+    assert_eq!(new.books.len(), 2);
+
+    let ann = Customer::register(&shop, "ann");
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        let order = ann.order(&key(), SKU, 2, "tok_visa").expect(201).json;
+        ids.push(customer::text(&order, "order_id"));
+    }
+    let _ = ann.post(&format!("/order/{}/cancel", ids[0]), &key(), &json!({}));
+    let _ = ann.order(&key(), SKU, 1, "tok_declined").expect(402);
+    operator.script("carrier", &json!({"mode": "error", "status": 503}));
+    let _ = ann.order(&key(), SKU, 1, "tok_visa").expect(503);
+    operator.unscript("carrier");
+    let lost = json!({"mode": "lost_response", "status": 503, "remaining": 1});
+    operator.script("processor", &lost);
+    let _ = ann.order(&key(), SKU, 1, "tok_visa");
+
+    // While it sells, too.
+    let meanwhile = std::thread::scope(|scope| {
+        let buying = scope.spawn(|| {
+            at_once(6, |_| {
+                let order = || ann.order(&key(), SKU, 1, "tok_visa").status;
+                (0..4)
+                    .map(|_| order())
+                    .filter(|status| *status == 201)
+                    .count()
+            })
+        });
+        let mut audits = Vec::new();
+        while !buying.is_finished() {
+            audits.push(sound(&shop));
+        }
+        assert!(buying.join().unwrap().iter().sum::<usize>() > 0);
+        audits
+    });
+    assert!(!meanwhile.is_empty());
+
+    let day = sound(&shop);
+    assert!(checked(&day, "confirmed-is-paid") >= 2);
+    assert!(checked(&day, "cancelled-costs-nothing") >= 2);
+
+    // Somebody charges a card past the shop.
+    let charge = json!({"reference": "nobody", "amount": {"amount": 1, "currency": "EUR"}, "card_token": "tok_visa"});
+    let post = operator.client().post("/processor/charges");
+    let _ = post
+        .header("idempotency-key", "x")
+        .json(&charge)
+        .send()
+        .expect(201);
+    let verdict = audit(&shop);
+    let found: Vec<_> = verdict.breaches().collect();
+    assert_eq!(found.len(), 1, "{}", report(&verdict));
+    assert_eq!(found[0].0, "charge-has-order");
+    assert!(found[0].1.subject.ends_with(" of nobody"), "{:?}", found[0]);
+}
+
+#[test]
+fn a_shop_is_sound_until_somebody_helps_himself() {
+    after_a_day_in_the_shop(ShopOptions::checked());
+}
+
+#[test]
+fn and_so_is_one_in_a_mesh_of_which_the_auditor_is_the_operator() {
+    after_a_day_in_the_shop(ShopOptions::mesh());
+}
