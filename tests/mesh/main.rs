@@ -2,6 +2,7 @@
 //!
 //! - `identity.rs`: mutual TLS, and who may call whom.
 //! - `canary.rs`, `payments.rs`: what the shop's own filters promise, over the whole shop.
+//! - `log_ins.rs`: whom a failed log-in counts against.
 //! - `traffic.rs`: retries, timeouts, pools, outlier ejection, rate limits, blocked hosts.
 //! - `locality.rs`: replicas in two zones, one of which fails.
 //! - `third_parties.rs`: what leaves the mesh, by TLS that the sidecar begins, and the database.
@@ -25,6 +26,7 @@ mod customer;
 mod https;
 mod identity;
 mod locality;
+mod log_ins;
 mod payments;
 mod running;
 mod scenarios;

@@ -200,6 +200,7 @@ impl Mesh {
                     config: user::config::Config::read(&variable).unwrap(),
                     db: self.db(&user::store::SCHEMA),
                     passwords: Box::new(user::password::Argon2id),
+                    clock: Box::new(time::now),
                 };
                 dispatch(user::http::ROUTES, &app, Request::new("user", request))
             }

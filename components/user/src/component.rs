@@ -18,6 +18,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
             config: Config::read(&variable)?,
             db: open_database(&SCHEMA)?,
             passwords: Box::new(Argon2id),
+            clock: Box::new(stoa_service::time::now),
         };
         Ok(route::dispatch(ROUTES, &app, request))
     })

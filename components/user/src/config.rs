@@ -1,11 +1,24 @@
 //! Validated settings.
 
 use stoa_service::settings::{Faults, Settings};
+use stoa_service::time::Millis;
 
 use crate::keys::SigningKey;
+use crate::throttle::{Limit, Limits};
 
 /// How long a token is good where nothing else is said: no service can take one back before.
 pub const DEFAULT_TOKEN_TTL_SECONDS: u32 = 3600;
+
+/// Wrong passwords for one account from one address: enough for a forgetful owner, who tries again every six minutes then.
+pub const DEFAULT_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS: u32 = 10;
+/// Wrong passwords for one account from wherever it was never logged in from. Half of what NIST SP 800-63B-3 allows in all
+/// (section 5.2.2), since these come back as time passes.
+pub const DEFAULT_ATTEMPTS_PER_ACCOUNT: u32 = 50;
+/// Wrong passwords from one address, which a whole office may share. Those that are being checked count too: so many log-ins
+/// may come from one address at once.
+pub const DEFAULT_ATTEMPTS_PER_ADDRESS: u32 = 300;
+/// How long all of these take to be forgotten. Of one account from one address, 240 a day can be tried.
+pub const DEFAULT_ATTEMPTS_WINDOW_SECONDS: u32 = 3600;
 
 /// The settings of this service.
 #[derive(Debug, Clone)]
@@ -14,6 +27,11 @@ pub struct Config {
     pub key: Option<SigningKey>,
     /// `token_ttl_seconds`, 60 to 86,400.
     pub token_ttl_seconds: u32,
+    /// `trusted_hops`, 0 to 10: how many proxies stand before this service that append to x-forwarded-for.
+    pub trusted_hops: u32,
+    /// `login_attempts_per_account_and_address`, `login_attempts_per_account`, `login_attempts_per_address`, each 1 to 100,000,
+    /// in `login_attempts_window_seconds`, 60 to 86,400.
+    pub login_attempts: Limits,
 }
 
 impl Config {
@@ -25,6 +43,23 @@ impl Config {
                 .map_err(|fault| settings.fault(format!("variable jwt_private_key: {fault}")))
                 .ok()
         });
+        let window = settings.number(
+            "login_attempts_window_seconds",
+            DEFAULT_ATTEMPTS_WINDOW_SECONDS,
+            60..=86_400,
+        );
+        let mut limit = |name, default| Limit {
+            attempts: settings.number(name, default, 1..=100_000),
+            window: Millis::from(window) * 1000,
+        };
+        let login_attempts = Limits {
+            both: limit(
+                "login_attempts_per_account_and_address",
+                DEFAULT_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS,
+            ),
+            account: limit("login_attempts_per_account", DEFAULT_ATTEMPTS_PER_ACCOUNT),
+            address: limit("login_attempts_per_address", DEFAULT_ATTEMPTS_PER_ADDRESS),
+        };
         let config = Self {
             key,
             token_ttl_seconds: settings.number(
@@ -32,6 +67,8 @@ impl Config {
                 DEFAULT_TOKEN_TTL_SECONDS,
                 60..=86_400,
             ),
+            trusted_hops: settings.number("trusted_hops", 0, 0..=10),
+            login_attempts,
         };
         settings.finish(config)
     }

@@ -4,14 +4,17 @@ use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
 use stoa_service::route::{self, Answer, Route};
 use stoa_service::sql::Database;
+use stoa_service::time::Millis;
 use stoa_service::token::{self, AUDIENCE, Claims, ISSUER};
-use stoa_service::{Problem, Request, log, time};
+use stoa_service::{Problem, Request, log};
 
+use crate::client;
 use crate::config::Config;
 use crate::domain::{self, Change, Login, Register, User};
 use crate::keys::SigningKey;
 use crate::password::{self, Passwords};
 use crate::store;
+use crate::throttle::{Attempt, Refused};
 
 /// The service's name.
 pub const SERVICE: &str = "user";
@@ -24,6 +27,8 @@ pub struct App {
     pub db: Box<dyn Database>,
     /// What hashes passwords.
     pub passwords: Box<dyn Passwords>,
+    /// The wall clock; a test has its own.
+    pub clock: Box<dyn Fn() -> Millis>,
 }
 
 /// Every route of this service.
@@ -37,10 +42,14 @@ pub const ROUTES: &[Route<App>] = &[
 ];
 
 impl App {
+    fn now(&self) -> Millis {
+        (self.clock)()
+    }
+
     fn key(&self) -> Result<SigningKey, Problem> {
         match &self.config.key {
             Some(key) => Ok(key.clone()),
-            None => Ok(store::generated_key(&*self.db, time::now())?),
+            None => Ok(store::generated_key(&*self.db, self.now())?),
         }
     }
 
@@ -64,6 +73,19 @@ fn internal(cause: String) -> Problem {
         "something went wrong here; the log says what",
     )
     .caused_by(cause)
+}
+
+fn too_many_attempts(refused: Refused) -> Problem {
+    match refused {
+        Refused::Sql(error) => error.into(),
+        Refused::Full { seconds, of } => Problem::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "too_many_attempts",
+            format!("email, password: too many that did not fit; try again in {seconds} s"),
+        )
+        .retry_after(seconds)
+        .caused_by(format!("no more for this {of}")),
+    }
 }
 
 fn describe(_: &App, request: &Request) -> Answer {
@@ -91,7 +113,7 @@ fn register(app: &App, request: &Request) -> Answer {
     domain::new_password(&wanted.password).map_err(Problem::invalid)?;
     let name = domain::name(&wanted.name).map_err(Problem::invalid)?;
     let hash = app.passwords.hash(&wanted.password).map_err(internal)?;
-    let user = store::add(&*app.db, &email, &name, &hash, time::now())?.ok_or_else(|| {
+    let user = store::add(&*app.db, &email, &name, &hash, app.now())?.ok_or_else(|| {
         Problem::conflict("email_taken", "email: this address has an account already")
     })?;
     let fields = json!({"user_id": user.user_id});
@@ -104,6 +126,11 @@ fn login(app: &App, request: &Request) -> Answer {
     let Login { email, password } = request.json()?;
     // What is no address is looked up as the empty one, which has no account: every refusal does the same work.
     let email = domain::email(&email).unwrap_or_default();
+    let address = client::address(request.headers(), app.config.trusted_hops);
+    let attempt = Attempt::new(&email, address);
+    let admitted = attempt
+        .admit(&*app.db, &app.config.login_attempts, app.now())
+        .map_err(too_many_attempts)?;
     let account = store::by_email(&*app.db, &email)?;
     let hash = account.as_ref().map(|(_, hash)| hash.as_str());
     let fits = password::check(&*app.passwords, &password, hash).map_err(internal)?;
@@ -114,8 +141,9 @@ fn login(app: &App, request: &Request) -> Answer {
             "email, password: no account has these two",
         ));
     };
+    admitted.succeeded(&*app.db, app.now())?;
     let ttl = app.config.token_ttl_seconds;
-    let issued_at = u64::try_from(time::now() / 1000).unwrap_or_default();
+    let issued_at = u64::try_from(app.now() / 1000).unwrap_or_default();
     let fields = json!({"user_id": user.user_id});
     let claims = Claims {
         sub: user.user_id,

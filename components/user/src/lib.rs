@@ -3,8 +3,10 @@
 //! It knows no orders and no addresses. Passwords are kept as argon2id hashes, tokens are JWTs signed with ES256, and
 //! the public half of the key is at `GET /user/jwks`.
 //!
-//! Read [`domain`] for what an account may hold, [`password`] and [`keys`] for the secrets, then [`http`].
+//! Read [`domain`] for what an account may hold, [`password`] and [`keys`] for the secrets, [`throttle`] for how
+//! many passwords may be tried, then [`http`].
 
+pub mod client;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod config;
@@ -13,3 +15,4 @@ pub mod http;
 pub mod keys;
 pub mod password;
 pub mod store;
+pub mod throttle;

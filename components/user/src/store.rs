@@ -7,11 +7,15 @@ use uuid::Uuid;
 
 use crate::domain::User;
 use crate::keys::SigningKey;
+use crate::throttle;
 
 /// The tables of this service.
 pub const SCHEMA: Schema = Schema {
     service: "user",
-    migrations: &[&[
+    migrations: &[ACCOUNTS, throttle::TABLES],
+};
+
+const ACCOUNTS: &[Step] = &[
         Step::Sql(
             "CREATE TABLE user_accounts (user_id TEXT PRIMARY KEY, email TEXT NOT NULL UNIQUE, name TEXT NOT NULL,
              phone TEXT, password_hash TEXT NOT NULL, created_at BIGINT NOT NULL)",
@@ -20,8 +24,7 @@ pub const SCHEMA: Schema = Schema {
             "CREATE TABLE user_keys (id BIGINT PRIMARY KEY, kid TEXT NOT NULL, private_key TEXT NOT NULL,
              created_at BIGINT NOT NULL)",
         ),
-    ]],
-};
+];
 
 fn user(row: Row<'_>) -> Result<User, SqlError> {
     Ok(User {

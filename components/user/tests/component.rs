@@ -113,6 +113,30 @@ fn a_bad_key_is_told_by_its_name_and_not_by_its_value() {
 }
 
 #[test]
+fn too_many_wrong_passwords_have_to_wait_and_no_header_of_the_callers_helps() {
+    let options = options().variable("login_attempts_per_account_and_address", "3");
+    let shop = Shop::start(options);
+    let _ = register(&shop).expect(201);
+    let log_in = |n: usize, password: &str| {
+        shop.gateway()
+            .post("/user/login")
+            .header("spin-client-addr", &format!("203.0.113.{n}:1"))
+            .header("x-forwarded-for", &format!("203.0.113.{n}"))
+            .json(&json!({"email": "ann@example.com", "password": password}))
+            .send()
+    };
+    let statuses = at_once(8, |n| log_in(n, "wrong").status);
+    let refused = statuses.iter().filter(|status| **status == 429).count();
+    assert_eq!(refused, 5, "{statuses:?}");
+    let answer = log_in(9, PASSWORD).refused(429, "too_many_attempts");
+    let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=1200).contains(&seconds), "{seconds}");
+    let line = shop.wait_for_line("why", |line| line["code"] == "too_many_attempts");
+    assert_eq!(line["cause"], "no more for this account and address");
+    assert!(!shop.log().contains("ann@example.com"), "{}", shop.log());
+}
+
+#[test]
 fn methods_and_bodies_that_no_route_takes_are_refused() {
     let shop = Shop::start(options());
     let client = shop.operator();

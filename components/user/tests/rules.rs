@@ -75,6 +75,7 @@ impl Shop {
             config: Config::read(&source).unwrap(),
             db: Box::new(self.database.connect()),
             passwords: Box::new(Counted(self.counting.clone())),
+            clock: Box::new(time::now),
         }
     }
 
