@@ -33,11 +33,13 @@ up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS
 
 test: wasm build ## run every test
 	cargo test --profile native --workspace --locked
+	@scripts/schemathesis 1000
 	@scripts/istio-tools install >/dev/null
 	cd tools && GOFLAGS=-mod=readonly go test -count=1 ./...
 
-soak: wasm build ## what takes too long for every change: a million cases of garbage for each filter
+soak: wasm build ## what takes too long for every change: a million cases of garbage for each filter, 5,000 requests by the document
 	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test filters -- --nocapture survives_anything
+	@scripts/schemathesis 5000
 
 check: setup ## format, lints, documentation, manifests: all that needs no run
 	@scripts/check
