@@ -39,6 +39,7 @@ test: wasm build ## run every test
 
 soak: wasm build ## what takes too long for every change: a million cases of garbage for each filter, 5,000 requests by the document
 	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test filters -- --nocapture survives_anything
+	STOA_IDLE_CONNECTIONS=10000 cargo test --profile native --workspace --locked --test hostile -- --nocapture idle_connections
 	@scripts/schemathesis 5000
 
 check: setup ## format, lints, documentation, manifests: all that needs no run
