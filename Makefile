@@ -37,8 +37,9 @@ test: wasm build ## run every test
 	@scripts/istio-tools install >/dev/null
 	cd tools && GOFLAGS=-mod=readonly go test -count=1 ./...
 
-soak: wasm build ## what takes too long for every change: a million cases of garbage for each filter, 5,000 requests by the document
+soak: wasm build ## what takes too long for every change: a million cases of garbage for each filter and parser, 5,000 requests by the document
 	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test filters -- --nocapture survives_anything
+	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test parsers
 	STOA_IDLE_CONNECTIONS=10000 cargo test --profile native --workspace --locked --test hostile -- --nocapture idle_connections
 	@scripts/schemathesis 5000
 
