@@ -33,12 +33,18 @@ up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS
 
 test: wasm build ## run every test
 	cargo test --profile native --workspace --locked
-	STOA_TEST_DATABASE=postgres cargo test --profile native --workspace --locked --test rules --test saga --test component --test orders --test reliability -- --skip by_index
+	STOA_TEST_DATABASE=postgres cargo test --profile native --workspace --locked --test rules --test throttle --test saga --test component --test orders --test reliability -- --skip by_index
+	@scripts/schemathesis 1000
 	@scripts/istio-tools install >/dev/null
 	cd tools && GOFLAGS=-mod=readonly go test -count=1 ./...
 
-soak: wasm build ## what takes too long for every change: a million cases of garbage for each filter
+soak: wasm build ## what takes too long for every change: a million cases of garbage for each filter and parser, 5,000 requests by the document
 	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test filters -- --nocapture survives_anything
+	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test parsers
+	STOA_CRASHES=30 cargo test --profile native --workspace --locked --test reliability -- --nocapture crashes
+	STOA_TEST_DATABASE=postgres STOA_CRASHES=30 cargo test --profile native --workspace --locked --test reliability -- --nocapture crashes
+	STOA_IDLE_CONNECTIONS=10000 cargo test --profile native --workspace --locked --test hostile -- --nocapture idle_connections
+	@scripts/schemathesis 5000
 
 check: setup ## format, lints, documentation, manifests: all that needs no run
 	@scripts/check

@@ -128,7 +128,7 @@ fn address(given: SubmittedAddress) -> Result<Address, Problem> {
     let part = |name: &str, value: String| {
         let trimmed = value.trim();
         let length = trimmed.chars().count();
-        if !(1..=MAX_ADDRESS).contains(&length) || trimmed.chars().any(char::is_control) {
+        if !(1..=MAX_ADDRESS).contains(&length) || value.chars().any(char::is_control) {
             return Err(Problem::invalid(format!(
                 "shipping_address.{name}: {length} characters given, expected 1 to {MAX_ADDRESS}, none of them a control character"
             )));
@@ -170,7 +170,10 @@ pub fn join_lines(field: &str, lines: Vec<Line>) -> Result<Vec<Line>, Problem> {
                 .sku
                 .bytes()
                 .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-        if !fits || holds_card_number(&line.sku) {
+        if holds_card_number(&line.sku) {
+            return Err(card_number(&format!("{field}[{index}].sku")));
+        }
+        if !fits {
             return Err(Problem::invalid(format!(
                 "{field}[{index}].sku: not 1 to 64 letters, digits, `-`, `_` or `.`"
             )));

@@ -125,7 +125,7 @@ impl Attempt {
         let buckets = self.buckets(limits, known);
         // Looked at first, so that what is refused costs others no turn to write.
         wait(db, &buckets, now)?;
-        let counted = transaction(db, || {
+        let counted = transaction(db, &self.account, || {
             for bucket in &buckets {
                 if !rows::count(db, bucket, now)? {
                     let (seconds, of) = (1, bucket.of);
@@ -175,7 +175,7 @@ impl Attempt {
 impl Admitted<'_> {
     /// The password fits: nothing failed, and the account knows this address from now on.
     pub fn succeeded(&self, db: &dyn Database, now: Millis) -> Result<(), SqlError> {
-        transaction(db, || {
+        transaction(db, &self.attempt.account, || {
             for bucket in &self.buckets {
                 if bucket.key == self.attempt.both {
                     rows::empty(db, bucket)?;

@@ -12,6 +12,7 @@ use wasmtime_wasi_http::{Error, RequestOptions};
 use crate::body::{Body, BodyError, Exceeded, Limited, empty};
 use crate::config::AppOptions;
 use crate::database::Databases;
+use crate::gather::{UP_TO, gather};
 use crate::load::{self, LoadError, LoadedComponent};
 use crate::outbound::Client;
 use crate::problem::{Asked, Problem};
@@ -136,11 +137,38 @@ impl LoadedApp {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
+        let request = match self.gathered(request).await {
+            Ok(request) => request,
+            Err(refusal) => return refusal,
+        };
         let Some(admission) = self.shared.admit() else {
             tracing::warn!(component = %component.id, "request refused: as many run as may");
             return Problem::Busy.response(&Asked::of(&request));
         };
         self.start(component, request, 0, Some(admission)).await
+    }
+
+    /// The request with its body here, as far as that is waited for.
+    async fn gathered<B>(&self, request: Request<B>) -> Result<Request<Body>, Response<Body>>
+    where
+        B: http_body::Body<Data = Bytes> + Send + 'static,
+        B::Error: Into<BodyError>,
+    {
+        let limits = &self.shared.limits;
+        let known = request.body().size_hint().lower();
+        let here = request.body().is_end_stream() || known > limits.max_request_body;
+        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        if here {
+            return Ok(request);
+        }
+        let asked = Asked::of(&request);
+        let (parts, body) = request.into_parts();
+        let all = gather(body, UP_TO.min(limits.max_request_body));
+        match tokio::time::timeout(limits.request_timeout, all).await {
+            Ok(Ok(body)) => Ok(Request::from_parts(parts, body)),
+            Ok(Err(_)) => Err(Problem::BodyBroken.response(&asked)),
+            Err(_) => Err(Problem::BodyLate.response(&asked)),
+        }
     }
 
     /// Answers another component's request to `http://NAME.spin.internal`.

@@ -14,8 +14,14 @@ pub struct Limits {
     /// no sane request handler needs a tenth of this.
     pub memory_per_instance: usize,
     /// Wall time of one request, from its start to the guest's return (a guest may go on after it has answered).
-    /// Default 30 s. A request cut off before it answered gets 504.
+    /// Default 30 s. A request cut off before it answered gets 504. A client may take as long again to send the body,
+    /// which is waited for first: 408.
     pub request_timeout: Duration,
+    /// How long a client may take for the head of a request, idle time between two requests included. Default 60 s;
+    /// then the connection is closed.
+    pub head_timeout: Duration,
+    /// Bytes of a request's line and headers. Default 60 KiB, as Envoy's; above it the answer is 431.
+    pub max_request_head: usize,
     /// Bytes of one request's body. Default 4 MiB; above it the answer is 413.
     pub max_request_body: u64,
     /// Requests from outside that run at the same time. Default 128; one more gets 503 with `Retry-After`. In-process
@@ -30,6 +36,8 @@ impl Default for Limits {
         Self {
             memory_per_instance: 128 << 20,
             request_timeout: Duration::from_secs(30),
+            head_timeout: Duration::from_secs(60),
+            max_request_head: 60 << 10,
             max_request_body: 4 << 20,
             max_instances: 128,
             max_call_depth: 12,

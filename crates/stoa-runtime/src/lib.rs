@@ -4,7 +4,7 @@
 //! Read in this order:
 //! - `runtime.rs`: what all apps of a process share; `config.rs`: what can be set.
 //! - `load.rs`, with `compose.rs`, `cache.rs` and `engine.rs`: from a .wasm file to a component that is ready to run.
-//! - `app.rs` and `routes.rs`: which component answers; `request.rs`: one request, from a fresh instance to its end.
+//! - `app.rs` and `routes.rs`: which component answers; `gather.rs`: its body; `request.rs`: one request, from a fresh instance to its end.
 //! - `host.rs` and `host/`: what a guest may import; `database.rs`, `postgres.rs` and `outbound.rs`: what stands behind it.
 //! - `serve.rs`: an app behind a socket; `threads.rs`, `ticker.rs`: how guests share the machine.
 //!
@@ -30,6 +30,7 @@ mod compose;
 mod config;
 mod database;
 mod engine;
+mod gather;
 mod host;
 mod load;
 mod outbound;

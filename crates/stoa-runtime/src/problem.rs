@@ -45,6 +45,10 @@ pub(crate) enum Problem {
     NotFound,
     /// The body is larger than the limit.
     BodyTooLarge,
+    /// The body broke off, or its chunks are none.
+    BodyBroken,
+    /// The body was not there in time.
+    BodyLate,
     /// The guest trapped, or returned without answering.
     Failed,
     /// As many requests as allowed are running.
@@ -74,6 +78,18 @@ impl Problem {
                 "body_too_large",
                 "Content Too Large",
                 "the request body is larger than this server accepts",
+            ),
+            Self::BodyBroken => (
+                StatusCode::BAD_REQUEST,
+                "incomplete_body",
+                "Bad Request",
+                "the request body broke off",
+            ),
+            Self::BodyLate => (
+                StatusCode::REQUEST_TIMEOUT,
+                "incomplete_body",
+                "Request Timeout",
+                "the request body did not arrive in time",
             ),
             Self::Failed => (
                 StatusCode::INTERNAL_SERVER_ERROR,
@@ -125,7 +141,7 @@ impl Problem {
         if status == StatusCode::SERVICE_UNAVAILABLE {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
-        if self == Self::BodyTooLarge {
+        if matches!(self, Self::BodyTooLarge | Self::BodyBroken | Self::BodyLate) {
             // The rest of the body is not read, so the connection ends here. A client that is not told sends its next
             // request into it.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));

@@ -17,9 +17,6 @@ use tokio::time::{Instant, sleep_until};
 use crate::app::LoadedApp;
 use crate::problem::{Asked, Problem};
 
-/// How long a client may take for the head of a request, idle time between two requests included.
-const HEAD: Duration = Duration::from_secs(60);
-
 /// Says whether a listener exposes a method and path. What it does not is 404, with a problem document.
 pub type Filter = Arc<dyn Fn(&Method, &str) -> bool + Send + Sync>;
 
@@ -99,6 +96,8 @@ async fn connection(
     let _ = stream.set_nodelay(true);
     let client = HeaderValue::try_from(client.to_string());
     let client = client.unwrap_or(HeaderValue::from_static("unknown"));
+    let limits = &app.shared().limits;
+    let (head_timeout, max_head) = (limits.head_timeout, limits.max_request_head);
     let service = service_fn(move |request: Request<Incoming>| {
         let (app, client) = (Arc::clone(&app), client.clone());
         let hidden = filter
@@ -114,7 +113,9 @@ async fn connection(
         }
     });
     let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    http.timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .max_header_size(max_head);
     let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
     tokio::select! {
         // A connection that breaks concerns its client alone.

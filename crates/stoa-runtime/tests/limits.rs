@@ -166,6 +166,80 @@ fn a_body_over_the_limit_is_413() {
     );
 }
 
+/// Sends a part of a request.
+fn begin(app: &Running, part: &str) -> std::net::TcpStream {
+    use std::io::Write;
+    let mut socket = std::net::TcpStream::connect(app.address).unwrap();
+    socket.write_all(part.as_bytes()).unwrap();
+    socket
+}
+
+/// What comes until the server closes.
+fn end(mut socket: std::net::TcpStream) -> String {
+    use std::io::Read;
+    let mut answer = String::new();
+    socket
+        .set_read_timeout(Some(Duration::from_secs(60)))
+        .unwrap();
+    socket.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+#[test]
+fn half_a_body_takes_no_instance_and_is_408_in_the_end() {
+    let mut setup = setup();
+    setup.limits.max_instances = 1;
+    let app = setup.start();
+    let halves = [
+        "content-length: 10\r\n\r\nhalf",
+        "transfer-encoding: chunked\r\n\r\n4\r\nhalf\r\n",
+        "content-length: 10\r\nexpect: 100-continue\r\n\r\n",
+    ];
+    let halves =
+        halves.map(|rest| begin(&app, &format!("POST /body HTTP/1.1\r\nhost: x\r\n{rest}")));
+    for _ in 0..10 {
+        assert_eq!(app.get("/fine").text(), "fine");
+    }
+    for half in halves {
+        let answer = end(half);
+        let answer = answer
+            .strip_prefix("HTTP/1.1 100 Continue\r\n\r\n")
+            .unwrap_or(&answer);
+        assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+        assert!(answer.contains("connection: close"), "{answer}");
+        assert!(answer.contains("\"incomplete_body\""), "{answer}");
+    }
+}
+
+#[test]
+fn a_body_that_is_none_is_400() {
+    let app = setup().start();
+    let answer = end(begin(
+        &app,
+        "POST /body HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nno number\r\n",
+    ));
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+}
+
+#[test]
+fn a_head_has_a_time_and_a_size() {
+    let mut setup = setup();
+    setup.limits.head_timeout = Duration::from_millis(300);
+    setup.limits.max_request_head = 1_000;
+    let app = setup.start();
+    assert_eq!(end(begin(&app, "")), "");
+    assert_eq!(end(begin(&app, "GET /fine HTTP/1.1\r\nhost: x\r\nx-y")), "");
+    let idle = begin(&app, "GET /fine HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(end(idle).ends_with("fine"), "closed once it is idle");
+    let of = |size: usize| {
+        let filler = "x".repeat(size);
+        let head = format!("GET /fine HTTP/1.1\r\nhost: x\r\nx-y: {filler}\r\n\r\n");
+        end(begin(&app, &head))
+    };
+    assert!(of(800).ends_with("fine"));
+    assert!(of(1_000).starts_with("HTTP/1.1 431 "));
+}
+
 #[test]
 fn one_request_too_many_is_503_at_once() {
     let mut setup = setup();

@@ -33,7 +33,7 @@ fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
 }
 
 impl fmt::Display for Money {
-    /// For a person: `19.99 EUR`, `2000 JPY`.
+    /// For a person: `19.99 EUR`, `2000 JPY`; every digit of the amount, none rounded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exponent = self.currency.exponent();
         let width = usize::from(exponent) + 1;

@@ -157,6 +157,10 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) request_timeout: Option<Duration>,
 
+    /// Time for the head of a request, and between two on one connection, such as 60s [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub(crate) head_timeout: Option<Duration>,
+
     /// Largest body of a request, such as 4MiB [default: 4MiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) max_body: Option<u64>,
@@ -165,7 +169,8 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     pub(crate) log: LogFormat,
 
-    /// Which of them: error, warn, info, debug, trace, or a filter such as stoa_runtime=debug
+    /// Which of them: error, warn, info, debug, trace, or a filter such as stoa_runtime=debug. trace shows what components
+    /// and host hand each other, secrets included: for made-up data only
     #[arg(long, value_name = "LEVEL", env = "STOA_LOG", default_value = "info")]
     pub(crate) log_level: String,
 }
@@ -259,8 +264,12 @@ mod tests {
             (128, 128 << 20)
         );
         assert_eq!(
-            (limits.request_timeout, limits.max_request_body),
-            (Duration::from_secs(30), 4 << 20)
+            (
+                limits.request_timeout,
+                limits.head_timeout,
+                limits.max_request_body
+            ),
+            (Duration::from_secs(30), Duration::from_secs(60), 4 << 20)
         );
     }
 }

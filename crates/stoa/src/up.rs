@@ -229,6 +229,7 @@ fn config(arguments: &UpArgs) -> RuntimeConfig {
         limits: Limits {
             memory_per_instance: memory,
             request_timeout: arguments.request_timeout.unwrap_or(usual.request_timeout),
+            head_timeout: arguments.head_timeout.unwrap_or(usual.head_timeout),
             max_request_body: arguments.max_body.unwrap_or(usual.max_request_body),
             max_instances: arguments.max_instances.unwrap_or(usual.max_instances),
             ..usual

@@ -116,7 +116,7 @@ fn forget(db: &dyn Database, mut places: Vec<String>, until: Millis) -> Result<(
         return Ok(());
     }
     places.sort_unstable();
-    transaction(db, || {
+    transaction(db, "user_places", || {
         for place in places {
             db.execute(
                 "DELETE FROM user_places WHERE place = $1 AND seen_at <= $2",
@@ -138,7 +138,7 @@ pub(super) fn sweep(db: &dyn Database, now: Millis) -> Result<(), SqlError> {
     }
     let mut old = old.map(|row| row.get::<String>(0))?;
     old.sort_unstable();
-    transaction(db, || {
+    transaction(db, "user_attempts", || {
         for bucket in old {
             db.execute(
                 "DELETE FROM user_attempts WHERE bucket = $1 AND empty_at <= $2",

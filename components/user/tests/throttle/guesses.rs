@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use stoa_service::sql::Database;
-use stoa_service::testing::Sqlite;
+use stoa_service::testing::TestDatabase;
 use stoa_service::time::Millis;
 use user::throttle::{Attempt, Limit, Limits, Refused};
 
@@ -154,7 +154,7 @@ fn guesses(
 
 #[test]
 fn in_no_time_span_is_an_account_tried_from_one_address_more_often_than_it_may_be() {
-    let database = Sqlite::new();
+    let database = TestDatabase::new();
     user::store::SCHEMA.ensure(&database.connect()).unwrap();
     let db = database.connect();
     let cases = (steps(), 1..12_u32, 60_000..4_000_000_i64, any::<u128>());

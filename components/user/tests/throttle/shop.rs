@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::{Value, json};
 use stoa_service::route;
 use stoa_service::sql::Database as _;
-use stoa_service::testing::{Sqlite, request};
+use stoa_service::testing::{TestDatabase, request};
 use user::config::Config;
 use user::http::{App, ROUTES, SERVICE};
 use user::password::{Password, Passwords};
@@ -22,7 +22,7 @@ pub(crate) const HERE: &str = "192.0.2.1";
 
 /// The service.
 pub(crate) struct Shop {
-    database: Sqlite,
+    database: TestDatabase,
     variables: BTreeMap<&'static str, String>,
     millis: Arc<AtomicI64>,
     hashed: Arc<AtomicUsize>,
@@ -52,7 +52,7 @@ impl Passwords for Counted {
 impl Shop {
     /// With Ann's account, and these settings.
     pub(crate) fn new(variables: &[(&'static str, u32)]) -> Self {
-        let database = Sqlite::new();
+        let database = TestDatabase::new();
         SCHEMA.ensure(&database.connect()).unwrap();
         let variables = variables.iter().map(|(name, n)| (*name, n.to_string()));
         let shop = Self {

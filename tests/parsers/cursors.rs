@@ -1,0 +1,89 @@
+//! A page token is one that a list gave out, or 400.
+
+use product::domain::Release;
+use product::listing::Listing;
+use proptest::prelude::*;
+use serde::de::DeserializeOwned;
+use stoa_service::page::{Page, cursor, limit, token};
+use uuid::Uuid;
+
+use crate::{config, nearly};
+
+/// The shapes that lists of services order by.
+type ByTime = (i64, Uuid);
+type ByText = String;
+
+fn read<C: DeserializeOwned + serde::Serialize>(text: &str) -> Result<(), TestCaseError> {
+    match cursor::<C>(Some(text)) {
+        Ok(read) => {
+            // It holds nothing that its own kind would not write again.
+            let again = token(&read.unwrap()).unwrap();
+            prop_assert!(cursor::<C>(Some(&again)).is_ok());
+        }
+        Err(problem) => {
+            prop_assert_eq!(
+                (problem.status().as_u16(), problem.code()),
+                (400, "bad_page_token")
+            );
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn a_cursor_comes_back_as_it_was(time in any::<i64>(), id in any::<u128>(), text in any::<String>()) {
+        let by_time = (time, Uuid::from_u128(id));
+        prop_assert_eq!(cursor::<ByTime>(token(&by_time).as_deref()).unwrap(), Some(by_time));
+        prop_assert_eq!(cursor::<ByText>(token(&text).as_deref()).unwrap(), Some(text));
+    }
+
+    #[test]
+    fn fuzz_a_mutated_cursor(text in nearly(&token(&(7_i64, Uuid::nil())).unwrap(), "[A-Za-z0-9_=+/-]{0,6}")) {
+        read::<ByTime>(&text)?;
+        read::<ByText>(&text)?;
+        read::<serde_json::Value>(&text)?;
+    }
+
+    #[test]
+    fn fuzz_any_text_as_a_cursor(text in ".{0,60}") {
+        read::<ByTime>(&text)?;
+        read::<ByText>(&text)?;
+    }
+
+    #[test]
+    fn fuzz_json_as_a_cursor(json in "[\\[\\]{}\"a-z:,0-9.-]{0,40}") {
+        use base64::Engine as _;
+        let text = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(&json);
+        read::<ByTime>(&text)?;
+        read::<ByText>(&text)?;
+    }
+
+    #[test]
+    fn a_limit_is_from_1_to_100_or_400(text in prop_oneof![".{0,8}", any::<i64>().prop_map(|n| n.to_string()), (0..200_u32).prop_map(|n| n.to_string())]) {
+        match limit(Some(&text)) {
+            Ok(limit) => prop_assert!((1..=100).contains(&limit)),
+            Err(problem) => prop_assert_eq!(problem.code(), "bad_limit"),
+        }
+    }
+
+    #[test]
+    fn a_page_is_never_longer_than_asked_and_says_whether_there_is_more(items in 0..220_u32, limit in 1..=100_u32) {
+        let all: Vec<u32> = (0..items.min(limit + 1)).collect();
+        let page = Page::new(all, limit, |last| *last);
+        prop_assert!(page.items.len() <= limit as usize);
+        let next = page.next_page_token.map(|token| cursor::<u32>(Some(&token)).unwrap());
+        prop_assert_eq!(next, (items > limit).then(|| page.items.last().copied()));
+    }
+
+    #[test]
+    fn fuzz_any_search(q in proptest::option::of(".{0,80}"), category in proptest::option::of(".{0,20}")) {
+        for release in [Release::V1, Release::V2] {
+            if let Err(problem) = Listing::new(q.as_deref(), category.as_deref(), release) {
+                prop_assert_eq!(problem.code(), "bad_search");
+            }
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! Every parser of the services takes whatever comes without a panic, and what it takes is what it says it is; no sum of
+//! money wraps or rounds. Thousands of cases each in `make test`, a million in `make soak`.
+//!
+//! - `shared.rs`: what all services read: money, pages, times, settings, queries, JSON.
+//! - `tokens.rs`, `cursors.rs`, `events.rs`: what strangers may send, mutated from what is good.
+//! - `domains.rs`: what single services read.
+//! - `sums.rs`: where money and units are added up.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a fixture that fails is to fail the test that uses it"
+)]
+
+mod cursors;
+mod domains;
+mod events;
+mod shared;
+mod sums;
+mod tokens;
+
+use proptest::prelude::*;
+
+/// How many cases of each property: `make soak` asks for more.
+fn config() -> ProptestConfig {
+    let asked = std::env::var("STOA_FUZZ_CASES").ok();
+    let cases = asked.map_or(2_000, |asked| {
+        asked.parse().expect("STOA_FUZZ_CASES is a number")
+    });
+    ProptestConfig {
+        cases,
+        // A failure prints its case, and nobody writes beside the sources.
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+/// `good` with up to three parts of it cut out and others put in their place.
+fn nearly(good: &str, paste: &'static str) -> impl Strategy<Value = String> + use<> {
+    let chars: Vec<char> = good.chars().collect();
+    let cut = (any::<prop::sample::Index>(), 0..8_usize, paste);
+    proptest::collection::vec(cut, 0..=3).prop_map(move |cuts| {
+        let mut text = chars.clone();
+        for (place, drop, paste) in cuts {
+            let start = place.index(text.len() + 1);
+            let end = (start + drop).min(text.len());
+            text.splice(start..end, paste.chars());
+        }
+        text.into_iter().collect()
+    })
+}
