@@ -378,14 +378,12 @@ impl World {
     /// The one law: every order is at one of its two ends, and stock, money, parcels and events agree with it. `sold` is
     /// what each confirmed order took of `A`, of which there were ten.
     pub(crate) fn check(self: &Arc<Self>, each: i64) {
-        let db = open(&self.order);
+        let db = self.order.connect();
         let rows = db.execute("SELECT event_id FROM order_outbox", &[]);
         let (_, waiting) = self.call(Method::GET, "/internal/orders/outbox");
         assert_eq!(waiting["waiting"], rows.unwrap().len());
         // Whatever an ended order left in the outbox leaves with the operator's timer.
-        self.order
-            .connect()
-            .execute("UPDATE order_outbox SET due_at = 0", &[])
+        db.execute("UPDATE order_outbox SET due_at = 0", &[])
             .unwrap();
         self.call(Method::POST, "/internal/orders/outbox");
         let orders = self.orders();
