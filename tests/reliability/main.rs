@@ -3,6 +3,7 @@
 //! - `crowd.rs`: many customers at once.
 //! - `double_submit.rs`, `flash_sale.rs`: the same request many times, many requests for the same thing.
 //! - `crashes.rs`: the program killed under load; `fail_points.rs`: killed at every step of an order.
+//! - `lost_answers.rs`: others who are late, or down.
 //! - `books.rs`: what must add up in the end, with the third parties' ledgers as the oracle.
 #![allow(
     clippy::unwrap_used,
@@ -19,3 +20,4 @@ mod customer;
 mod double_submit;
 mod fail_points;
 mod flash_sale;
+mod lost_answers;

@@ -101,11 +101,11 @@ pub fn new_password(password: &Password) -> Result<(), String> {
     ))
 }
 
-/// The name without white space around it: 1 to [`MAX_NAME`] characters, no control characters.
+/// The name without the spaces around it: 1 to [`MAX_NAME`] characters, no control characters anywhere.
 pub fn name(text: &str) -> Result<String, String> {
     let name = text.trim();
     let length = name.chars().count();
-    if !(1..=MAX_NAME).contains(&length) || name.chars().any(char::is_control) {
+    if !(1..=MAX_NAME).contains(&length) || text.chars().any(char::is_control) {
         return Err(format!(
             "name: `{}` is not 1 to {MAX_NAME} characters without control characters",
             quote(text)
@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn trims_a_name_and_refuses_an_empty_one() {
         assert_eq!(name("  Ann Lee ").unwrap(), "Ann Lee");
-        for bad in ["", "  ", "a\nb", &"a".repeat(101)] {
+        for bad in ["", "  ", "a\nb", "a\n", &"a".repeat(101)] {
             assert!(name(bad).is_err(), "{bad:?}");
         }
     }

@@ -20,9 +20,9 @@ fn refusal(wat: &str) -> String {
 
 #[test]
 fn names_the_import_it_does_not_know() {
-    let wat = r#"(component (import "spin:postgres/postgres@4.0.0" (instance)))"#;
+    let wat = r#"(component (import "fermyon:spin/redis@2.0.0" (instance)))"#;
     let expected =
-        "component odd imports spin:postgres/postgres@4.0.0, which this runtime does not provide";
+        "component odd imports fermyon:spin/redis@2.0.0, which this runtime does not provide";
     assert_eq!(refusal(wat), expected);
     let wat = r#"(component (import "wasi:http/handler@0.3.0" (instance)))"#;
     let expected =
