@@ -174,7 +174,7 @@ impl Operator {
                 Some(token) => format!("{path}{separator}limit=100&page_token={token}"),
                 None => format!("{path}{separator}limit=100"),
             };
-            let answer = self.0.get(&page).send().expect(200).json;
+            let answer = self.read(&page);
             all.extend(items(&answer));
             match answer["next_page_token"].as_str() {
                 Some(token) => next = Some(token.to_owned()),
@@ -185,7 +185,16 @@ impl Operator {
 
     /// The whole of a list that has no pages.
     pub(crate) fn all(&self, path: &str) -> Vec<Value> {
-        items(&self.0.get(path).send().expect(200).json)
+        items(&self.read(path))
+    }
+
+    /// What a shop answers that may have too much to do just now.
+    fn read(&self, path: &str) -> Value {
+        let answer = wait_for(SOON, path, || {
+            let answer = self.0.get(path).send();
+            (answer.status != 503).then_some(answer)
+        });
+        answer.expect(200).json
     }
 
     pub(crate) fn script(&self, partner: &str, body: &Value) {

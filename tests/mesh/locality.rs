@@ -49,11 +49,17 @@ fn calls_stay_in_their_zone_leave_it_when_it_fails_and_come_back() {
         request.header("x-shop-version", "v1").send().status
     };
     let asked = |replica: &str| mesh.stat(replica, r"^http\.inbound.*downstream_rq_total$");
-    // How many of so many visits, all of which are answered, each replica gets.
-    let visits = |count: u64| {
+    // How many of so many visits each replica gets, and whether all are answered.
+    let tries = |count: u64| {
         let before = (asked(NEAR), asked(FAR));
-        assert!((0..count).all(|_| visit() == 200));
-        (asked(NEAR) - before.0, asked(FAR) - before.1)
+        let answered = (0..count).filter(|_| visit() == 200).count();
+        let seen = (asked(NEAR) - before.0, asked(FAR) - before.1);
+        (seen, u64::try_from(answered) == Ok(count))
+    };
+    let visits = |count: u64| {
+        let (seen, answered) = tries(count);
+        assert!(answered);
+        seen
     };
     let ejected = || {
         let of = r"outbound\|80\|v1\|product.*ejections_active$";
@@ -64,9 +70,10 @@ fn calls_stay_in_their_zone_leave_it_when_it_fails_and_come_back() {
     // Its sidecar is there, and nobody behind it.
     let failing = Stub::start(|_| Play::Cut);
     let down = mesh.stand_in(NEAR, &failing);
-    // Nobody notices: a failed try is tried again, and the third one is the last that goes there.
+    // Nobody notices, as a rule: a failed try is tried again, and the third one is the last that goes there. On a busy machine the
+    // tries may be over before all of Envoy has heard of it.
     wait_until(RETURN, "calls to leave the zone", || {
-        visits(1) == (0, 1) && ejected() == 1
+        tries(1) == ((0, 1), true) && ejected() == 1
     });
     let failures = failing.seen("/").len();
     assert_eq!(visits(60), (0, 60), "with the near one ejected");

@@ -58,8 +58,8 @@ fn a_reservation_that_ends_while_the_payment_is_slow_means_a_refund() {
             &customer::items(&ann.get("/order").expect(200).json)[0],
             "order_id",
         );
-        let release = format!("/reservations/{order_id}/release");
-        let _ = operator.client().post(&release).send().expect(200);
+        let reservation = format!("/reservations/{order_id}");
+        let _ = operator.client().delete(&reservation).send().expect(200);
         operator.set_stock(SKU, 0);
         order.join().unwrap()
     });

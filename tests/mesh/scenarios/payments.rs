@@ -123,14 +123,12 @@ pub(super) fn retry_payment_storm(scenario: &Scenario<'_>) {
     println!("   {CHARGES} charges at once: with {with:?}; payment as bad without {without:?}");
     assert_eq!((statuses, also), (vec![503], vec![503]));
     let each = u64::try_from(CHARGES).unwrap();
-    assert_eq!(
-        with,
-        Counts {
-            requests: 11 * each,
-            retries: 10 * each,
-            helped: 0,
-            held_back: 0
-        }
+    // A try that gets no connection in time is one that payment never sees.
+    let seen = 10 * each..=11 * each;
+    assert_eq!((with.retries, with.held_back), (10 * each, 0), "{with:?}");
+    assert!(
+        with.helped == 0 && seen.contains(&with.requests),
+        "{with:?}"
     );
     assert!(
         without.requests <= 4 * each && without.held_back > 0,
