@@ -38,9 +38,10 @@ test: wasm build ## run every test
 	@scripts/istio-tools install >/dev/null
 	cd tools && GOFLAGS=-mod=readonly go test -count=1 ./...
 
-soak: wasm build ## what takes too long for every change: a million cases of garbage for each filter and parser, 5,000 requests by the document
+soak: wasm build ## what takes too long for every change: a million cases of garbage, 30 crashes, 10,000 connections, 5,000 requests by the document
 	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test filters -- --nocapture survives_anything
 	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test parsers
+	STOA_TEST_DATABASE=postgres STOA_ALL_CRASHES=1 cargo test --profile native --workspace --locked --test saga crash
 	STOA_CRASHES=30 cargo test --profile native --workspace --locked --test reliability -- --nocapture crashes
 	STOA_TEST_DATABASE=postgres STOA_CRASHES=30 cargo test --profile native --workspace --locked --test reliability -- --nocapture crashes
 	STOA_IDLE_CONNECTIONS=10000 cargo test --profile native --workspace --locked --test hostile -- --nocapture idle_connections
