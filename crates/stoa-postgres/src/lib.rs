@@ -170,19 +170,20 @@ impl Server {
 
     /// User and system time of all its processes so far, in steps of 10 ms; of connections that ended too.
     pub fn cpu(&self) -> Duration {
-        let group = self.life.id().to_string();
-        let of = |process: std::fs::DirEntry| {
-            let stat = std::fs::read_to_string(process.path().join("stat")).ok()?;
-            // The second field is the program's name in parentheses, which may hold blanks; the fifth the process group.
-            let (_, fields) = stat.rsplit_once(')')?;
-            let fields: Vec<&str> = fields.split_whitespace().collect();
-            let number = |index: usize| fields.get(index)?.parse::<u64>().ok();
-            // Its own time, and that of those it waited for.
-            let ticks = number(11)? + number(12)? + number(13)? + number(14)?;
-            (fields.get(2) == Some(&group.as_str())).then_some(ticks)
-        };
-        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
-        Duration::from_millis(processes.filter_map(of).sum::<u64>() * 10)
+        let group = self.life.id();
+        let all: Vec<_> = std::fs::read_dir("/proc")
+            .into_iter()
+            .flatten()
+            .flatten()
+            .filter_map(|process| Stat::read(&process.path()))
+            .collect();
+        let ours: Vec<_> = all.iter().filter(|stat| stat.group == group).collect();
+        // A connection's process has a group of its own, and one of ours as its parent.
+        let is_child = |stat: &Stat| ours.iter().any(|one| one.pid == stat.parent);
+        let counted = all
+            .iter()
+            .filter(|stat| stat.group == group || is_child(stat));
+        Duration::from_millis(counted.map(|stat| stat.ticks).sum::<u64>() * 10)
     }
 
     /// A connection that may do everything.
@@ -268,4 +269,29 @@ fn find() -> Option<PathBuf> {
         .map(|(_, bin)| bin)
         .chain(on_path)
         .find(has)
+}
+
+/// What Linux says of a process.
+struct Stat {
+    pid: u32,
+    parent: u32,
+    group: u32,
+    /// Its own time and that of those it waited for; 100 are a second.
+    ticks: u64,
+}
+
+impl Stat {
+    fn read(process: &Path) -> Option<Self> {
+        let stat = std::fs::read_to_string(process.join("stat")).ok()?;
+        // The second field is the program's name in parentheses, which may hold blanks.
+        let (_, fields) = stat.rsplit_once(')')?;
+        let fields: Vec<&str> = fields.split_whitespace().collect();
+        let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
+        Some(Self {
+            pid: process.file_name()?.to_str()?.parse().ok()?,
+            parent: fields.get(1)?.parse().ok()?,
+            group: fields.get(2)?.parse().ok()?,
+            ticks: ticks(11)? + ticks(12)? + ticks(13)? + ticks(14)?,
+        })
+    }
 }
