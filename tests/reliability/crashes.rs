@@ -107,9 +107,16 @@ impl Story {
     /// Whoever got no definite answer asks again, with the same key, until there is one.
     fn settle(&self, shop: &Shop, crowd: &Crowd) -> usize {
         let cut = std::mem::take(&mut *self.cut.lock().unwrap());
+        let queue = Mutex::new(cut.iter());
+        let next = || queue.lock().unwrap().next();
+        // As many at once as before: a crowd that all ask again at once is another test.
         std::thread::scope(|scope| {
-            for (token, key) in &cut {
-                scope.spawn(move || self.hear(token, &crowd.buy(shop.gateway(), token, key, SKU)));
+            for _ in 0..BUYERS {
+                scope.spawn(|| {
+                    while let Some((token, key)) = next() {
+                        self.hear(token, &crowd.buy(shop.gateway(), token, key, SKU));
+                    }
+                });
             }
         });
         cut.len()
