@@ -93,6 +93,27 @@ fn bad_orders_change_nothing() {
     problem(&raw(&vec![b'['; 300 * 1024], "application/json"), 413);
     let deep = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
     problem(&raw(&deep, "application/json"), 422);
+    let nul = with("/shipping_address/name", json!("A\0B"));
+    let refused = customer.post("/order", &key(), &nul);
+    problem(&refused, 422);
+    assert!(
+        refused
+            .text()
+            .contains("shipping_address.name: a text with the character NUL"),
+        "{}",
+        refused.text()
+    );
+    // A database may not be able to store it, and none is asked to.
+    for (path, status) in [
+        ("/product?q=%00", 400),
+        ("/product?category=a%00", 400),
+        ("/product/%00", 404),
+        ("/shipping/%00", 404),
+        ("/product?page_token=WyJcdTAwMDAiLCIiXQ", 400),
+        ("/order?page_token=Ilx1MDAwMCI", 400),
+    ] {
+        problem(&customer.get(path), status);
+    }
     let no_key = shop
         .gateway()
         .post("/order")

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use customer::{Customer, Operator, key, text};
 use serde_json::{Value, json};
-use stoa_testkit::{Shop, ShopOptions, wait_for};
+use stoa_testkit::{Shop, ShopOptions, at_once, wait_for};
 
 const SKU: &str = "KIT-004";
 
@@ -260,4 +260,19 @@ fn an_order_cut_off_by_a_crash_comes_to_one_of_two_ends() {
             .count(),
         1
     );
+}
+
+/// Product waits for order, which asks product for prices: more at once than a database has connections must not starve each other.
+#[test]
+fn many_who_buy_at_once_are_all_served() {
+    let shop = Shop::start(ShopOptions::checked());
+    let operator = Operator::of(&shop);
+    operator.set_stock("KIT-004", 100);
+    let customer = Customer::register(&shop, "ann");
+    let body = json!({"quantity": 1, "shipping_address": customer::address(), "payment": customer::card("tok_visa")});
+    let answers = at_once(24, |_| customer.post("/product/KIT-004/buy", &key(), &body));
+    for answer in answers {
+        assert_eq!(answer.status, 201, "{}", answer.text());
+    }
+    assert_eq!(operator.stock("KIT-004"), (76, 0, 76));
 }

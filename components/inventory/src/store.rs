@@ -397,14 +397,18 @@ fn with_lines(
 }
 
 fn lines(db: &dyn Database, order_id: Uuid) -> Result<Vec<Line>, SqlError> {
-    db.execute(
-        "SELECT sku, quantity FROM inventory_reservation_lines WHERE order_id = $1 ORDER BY sku",
-        params![order_id],
-    )?
-    .map(|row| {
-        Ok(Line {
-            sku: row.get(0)?,
-            quantity: row.get(1)?,
-        })
-    })
+    let mut lines = db
+        .execute(
+            "SELECT sku, quantity FROM inventory_reservation_lines WHERE order_id = $1",
+            params![order_id],
+        )?
+        .map(|row| {
+            Ok(Line {
+                sku: row.get(0)?,
+                quantity: row.get(1)?,
+            })
+        })?;
+    // By bytes, as the lines of a request are: PostgreSQL's order depends on its language, and stock is locked in this one.
+    lines.sort_by(|a, b| a.sku.cmp(&b.sku));
+    Ok(lines)
 }

@@ -51,7 +51,9 @@ pub fn accept(
     news: Option<&News>,
     now: Millis,
 ) -> Result<bool, Problem> {
-    transaction(db, &event.id, || {
+    // Events of one order wait for each other: whichever comes first must be seen by the other, or nobody gets the order's news.
+    let subject = news.map_or_else(|| event.id.clone(), |news| news.order_id.to_string());
+    transaction(db, subject, || {
         let new = db.execute(
             "INSERT INTO notification_events (source, id, type, subject, data, received_at)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (source, id) DO NOTHING RETURNING id",

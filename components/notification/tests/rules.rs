@@ -290,6 +290,34 @@ fn the_same_event_from_many_at_once_is_taken_once() {
 }
 
 #[test]
+fn events_of_one_order_at_the_same_time_lose_none() {
+    let shop = Shop::new();
+    for n in 0..20_u128 {
+        let order = json!(Uuid::from_u128(n));
+        let (mut first, mut then) = (
+            confirmed(&format!("e{n}")),
+            moved(&format!("s{n}"), "picked_up"),
+        );
+        for event in [&mut first, &mut then] {
+            event["subject"] = order.clone();
+            event["data"]["order_id"] = order.clone();
+        }
+        std::thread::scope(|scope| {
+            for event in [&then, &first] {
+                scope.spawn(|| shop.accept(event));
+            }
+        });
+    }
+    let connection = shop.database.connect();
+    let nobodys = connection.execute(
+        "SELECT COUNT(*) FROM notification_inbox WHERE user_id IS NULL",
+        &[],
+    );
+    let nobodys: i64 = nobodys.unwrap().first().unwrap().get(0).unwrap();
+    assert_eq!((shop.count("inbox"), nobodys), (40, 0));
+}
+
+#[test]
 fn takes_binary_mode_and_extensions() {
     let shop = Shop::new();
     let headers = [

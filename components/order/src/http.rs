@@ -12,6 +12,7 @@ use stoa_service::sql::{Database, SqlError};
 use stoa_service::time::Millis;
 use stoa_service::token::{self, Claims};
 use stoa_service::{Context, Problem, Request, id, log, outbox};
+use uuid::Uuid;
 
 use crate::config::Config;
 use crate::domain::{Customer, Direction, Item, Order, Status, Step};
@@ -290,7 +291,7 @@ fn list(app: &App, request: &Request) -> Answer {
 }
 
 fn before(token: Option<&str>) -> Result<String, Problem> {
-    Ok(page::cursor(token)?.unwrap_or_else(|| store::NEWEST.to_owned()))
+    Ok(page::cursor(token)?.unwrap_or_else(|| Uuid::max().to_string()))
 }
 
 /// The caller's own order, or 404: whether somebody else has it is nobody's business.

@@ -8,7 +8,7 @@ use stoa_service::{idempotency_table, jwks_table, outbox_index, outbox_table, pa
 use uuid::Uuid;
 
 use crate::domain::Order;
-pub use rows::{NEWEST, by_key, due, find, list, of_user};
+pub use rows::{by_key, due, find, list, of_user};
 
 mod rows;
 

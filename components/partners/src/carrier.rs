@@ -241,16 +241,16 @@ fn move_to(
     status: &str,
 ) -> Result<(Parcel, Uuid, Millis), Problem> {
     let parcel = known(db, tracking_number)?;
-    if parcel.status == "cancelled" {
+    let moved = db.execute(
+        "UPDATE partners_parcels SET status = $1 WHERE tracking_number = $2 AND status <> 'cancelled' RETURNING reference",
+        params![status, tracking_number],
+    )?;
+    if moved.is_empty() {
         return Err(Problem::conflict(
             "parcel_cancelled",
             format!("tracking_number: {tracking_number} was cancelled and does not move"),
         ));
     }
-    db.execute(
-        "UPDATE partners_parcels SET status = $1 WHERE tracking_number = $2",
-        params![status, tracking_number],
-    )?;
     db.execute(
         "INSERT INTO partners_parcel_events (event_id, tracking_number, status, at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (tracking_number, status) DO NOTHING",

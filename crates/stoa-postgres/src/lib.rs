@@ -1,5 +1,6 @@
 //! A PostgreSQL of one's own, for tests and benchmarks: the installed server, in a folder that goes when it ends, on a free port of
-//! this machine, as an unprivileged user (it refuses to run as root). It ends with the program that started it, however that ends.
+//! this machine, as an unprivileged user (it refuses to run as root). From PostgreSQL 15 on it sorts as English does and not by bytes, as many
+//! servers do and as no program should count on. It ends with the program that started it, however that ends.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -22,7 +23,8 @@ const LIFE: &str = r#"
 folder=$1; bin=$2; port=$3; shift 3
 trap 'rm -rf "$folder"' EXIT
 exec 3<&0
-"$bin/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C --no-sync >"$folder/log" 2>&1 || exit 1
+make() { rm -rf "$folder/data"; "$bin/initdb" -D "$folder/data" -U postgres -A trust -E UTF8 --locale=C "$@" --no-sync >"$folder/log" 2>&1; }
+make --locale-provider=icu --icu-locale=en || make || exit 1
 "$bin/postgres" -D "$folder/data" -k "$folder" -p "$port" -c listen_addresses=127.0.0.1 -c max_connections=600 "$@" >>"$folder/log" 2>&1 &
 server=$!
 { read -r _ <&3 || true; kill -INT $server; } &

@@ -1,10 +1,13 @@
-//! PostgreSQL for guests: a pool of connections an address, as in Spin, but what a guest left behind on a connection never meets the next one.
+//! PostgreSQL for guests: a pool of connections an address, as in Spin, with two differences. A guest holds a connection only while a
+//! statement runs or a transaction is open, so that one that waits for another service keeps nobody from the database. And what it
+//! left behind (an open transaction, a setting, a temporary table, a lock of the session) never meets the next one: that connection is closed.
 //!
-//! - this file: the pools, a guest's hold on a connection, and when a connection is closed instead of given back.
+//! - this file: the pools, a guest's way to a connection, and when one is closed instead of given back.
 //! - `postgres/values.rs`: values between PostgreSQL and the interface.
 use std::collections::HashMap;
+use std::ops::Range;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod, Runtime, Timeouts};
@@ -12,12 +15,12 @@ use futures_util::TryStreamExt as _;
 use tokio_postgres::{Config, Row, Statement};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use crate::host::bindings::spin::postgres::postgres::{Error, ParameterValue, QueryError};
+use crate::host::bindings::spin::postgres::postgres::{DbValue, Error, ParameterValue, QueryError};
 
 pub(crate) mod values;
 
-/// Connections an address, as in Spin.
-const CONNECTIONS: usize = 64;
+/// Connections an address: nine services with a database each stay below the 100 that a server takes unless it is told otherwise.
+const CONNECTIONS: usize = 10;
 /// How long to wait for one of them, or for the server.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// One that nobody used for this long is closed.
@@ -26,24 +29,35 @@ const IDLE: Duration = Duration::from_secs(60);
 const STATEMENTS_KEPT: usize = 256;
 /// The most that one statement may return, in bytes: it is held in this process's memory before the guest sees it.
 const LARGEST_RESULT: usize = 64 << 20;
+/// What a value takes beside its own bytes: its place in the row, and the form that the guest gets it in.
+const VALUE: usize = size_of::<Option<Range<usize>>>() + size_of::<DbValue>();
 
-/// Every address that was connected to.
+/// By address.
+type Pools = Mutex<HashMap<String, Pool>>;
+
+/// Every address that is connected to.
 #[derive(Default)]
 pub(crate) struct Servers {
-    pools: Mutex<HashMap<String, Pool>>,
+    pools: Arc<Pools>,
     tls: OnceLock<Result<MakeRustlsConnect, rustls::Error>>,
+    trimming: OnceLock<()>,
 }
 
 impl Servers {
-    /// A connection to `address`, which `config` was read from.
+    /// A way to `address`, which `config` was read from.
     pub(crate) async fn connect(&self, address: &str, config: &Config) -> Result<Lease, Error> {
         let failed = |error: &dyn std::error::Error| Error::ConnectionFailed(chain(error));
         let tls = self.tls.get_or_init(tls).as_ref();
         let tls = tls.map_err(|error| failed(error))?;
         let pool = self.pool(address, config, tls).map_err(|e| failed(&e))?;
-        let object = pool.get().await.map_err(|error| failed(&error))?;
+        // A server that cannot be reached is known at once.
+        drop(connection(&pool).await?);
+        self.trimming.get_or_init(|| {
+            tokio::spawn(trim(Arc::downgrade(&self.pools)));
+        });
         Ok(Lease {
-            object: Some(object),
+            pool,
+            object: None,
             transaction: false,
             marked: false,
             busy: false,
@@ -79,7 +93,28 @@ impl Servers {
     }
 }
 
-/// The system's authorities. `sslmode` in the address says whether TLS is asked for; where it is, the server's name is checked.
+async fn connection(pool: &Pool) -> Result<Object, Error> {
+    let got = pool.get().await;
+    got.map_err(|error| Error::ConnectionFailed(chain(&error)))
+}
+
+/// Closes connections that nobody uses, and forgets addresses that have none, as long as there is a runtime.
+async fn trim(pools: Weak<Pools>) {
+    loop {
+        tokio::time::sleep(IDLE / 2).await;
+        let Some(pools) = pools.upgrade() else {
+            return;
+        };
+        let mut pools = pools.lock().unwrap_or_else(PoisonError::into_inner);
+        pools.retain(|_, pool| {
+            pool.retain(|_, metrics| metrics.last_used() < IDLE);
+            pool.status().size > 0
+        });
+    }
+}
+
+/// The system's authorities. `sslmode` in the address says whether TLS is used: `require`, `disable`, or where the server offers it (`prefer`,
+/// unless it is said). Where it is used, the server's certificate must be one for its name, from one of them.
 fn tls() -> Result<MakeRustlsConnect, rustls::Error> {
     let mut roots = rustls::RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
@@ -92,8 +127,10 @@ fn tls() -> Result<MakeRustlsConnect, rustls::Error> {
     Ok(MakeRustlsConnect::new(config))
 }
 
-/// A connection on loan.
+/// A guest's way to a server.
 pub(crate) struct Lease {
+    pool: Pool,
+    /// The connection that it holds: within a transaction, or since one that cannot be given back was marked.
     object: Option<Object>,
     /// A transaction is open.
     transaction: bool,
@@ -115,7 +152,8 @@ impl Lease {
             let mut stream = pin!(stream);
             let (mut rows, mut size) = (Vec::new(), 0);
             while let Some(row) = stream.try_next().await? {
-                size += row.raw_size_bytes() + size_of::<Row>();
+                // The bytes, and what stands beside them here and in the guest's form.
+                size += row.raw_size_bytes() + size_of::<Row>() + row.len() * VALUE;
                 if size > LARGEST_RESULT {
                     return Ok(Err(Error::Other(format!(
                         "the result is larger than {LARGEST_RESULT} bytes"
@@ -150,9 +188,15 @@ impl Lease {
             Vec<values::Parameter>,
         ) -> Result<Result<T, Error>, tokio_postgres::Error>,
     ) -> Result<T, Error> {
-        let gone = || Error::ConnectionFailed("the connection was cut off".to_owned());
-        let object = self.object.as_ref().filter(|_| !self.busy);
-        let object = object.ok_or_else(gone)?;
+        if self.busy {
+            let gone = "the connection was cut off".to_owned();
+            return Err(Error::ConnectionFailed(gone));
+        }
+        let object = match self.object.take() {
+            Some(held) => held,
+            None => connection(&self.pool).await?,
+        };
+        let object = self.object.insert(object);
         // Set until an answer came: a request that is cut off leaves it set, and its connection is closed.
         self.busy = true;
         let effect = Effect::of(sql);
@@ -172,24 +216,25 @@ impl Lease {
             Effect::Ends => self.transaction = false,
             Effect::Marks => self.marked = true,
         }
+        if self.is_clean() {
+            self.object = None;
+        }
         done
+    }
+
+    /// Whether nothing is left of this guest on the connection.
+    fn is_clean(&self) -> bool {
+        !(self.transaction || self.marked || self.busy)
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(object) = self.object.take() else {
-            return;
-        };
-        let pool = Object::pool(&object);
-        if self.transaction || self.marked || self.busy {
+        if let Some(object) = self.object.take()
+            && !self.is_clean()
+        {
             // Closed: the server rolls back, and forgets the session.
             drop(Object::take(object));
-        } else {
-            drop(object);
-        }
-        if let Some(pool) = pool {
-            pool.retain(|_, metrics| metrics.last_used() < IDLE);
         }
     }
 }
@@ -205,19 +250,33 @@ enum Effect {
 
 impl Effect {
     fn of(sql: &str) -> Self {
-        let mut words = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-        let mut word = || {
-            let next = words.by_ref().find(|word| !word.is_empty());
-            next.map(str::to_ascii_uppercase).unwrap_or_default()
-        };
-        match word().as_str() {
-            "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "WITH" | "VALUES" | "MERGE" => Self::None,
+        let words = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let mut words = words
+            .filter(|word| !word.is_empty())
+            .map(str::to_ascii_uppercase);
+        let first = words.next().unwrap_or_default();
+        match first.as_str() {
+            "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "WITH" | "VALUES" | "MERGE" => {
+                // Functions that outlive their statement, and `SELECT ... INTO` a table.
+                let lasts = |word: String| match word.as_str() {
+                    "SET_CONFIG" => true,
+                    "INTO" => first == "SELECT",
+                    other => other.contains("ADVISORY_LOCK") && !other.contains("XACT"),
+                };
+                if words.any(lasts) {
+                    Self::Marks
+                } else {
+                    Self::None
+                }
+            }
             "BEGIN" | "START" => Self::Begins,
             // `ROLLBACK TO`, `COMMIT AND CHAIN` and their like leave a transaction open: the connection is not used again.
-            "COMMIT" | "END" | "ROLLBACK" | "ABORT"
-                if matches!(word().as_str(), "" | "WORK" | "TRANSACTION") =>
-            {
-                Self::Ends
+            "COMMIT" | "END" | "ROLLBACK" | "ABORT" => {
+                let rest: Vec<_> = words.take(2).collect();
+                match rest.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+                    [] | ["WORK" | "TRANSACTION"] => Self::Ends,
+                    _ => Self::Marks,
+                }
             }
             _ => Self::Marks,
         }
@@ -267,6 +326,14 @@ mod tests {
             ("ROLLBACK", Effect::Ends),
             ("ROLLBACK TO SAVEPOINT a", Effect::Marks),
             ("COMMIT AND CHAIN", Effect::Marks),
+            ("COMMIT WORK AND CHAIN", Effect::Marks),
+            ("ROLLBACK TRANSACTION TO SAVEPOINT a", Effect::Marks),
+            ("SELECT set_config('a.b', '1', false)", Effect::Marks),
+            ("SELECT pg_advisory_lock(1)", Effect::Marks),
+            ("SELECT pg_try_advisory_lock(1)", Effect::Marks),
+            ("SELECT pg_advisory_xact_lock(1)", Effect::None),
+            ("SELECT x INTO TEMP t FROM u", Effect::Marks),
+            ("INSERT INTO t SELECT * FROM u", Effect::None),
             ("COMMIT PREPARED 'x'", Effect::Marks),
             ("SET search_path = a", Effect::Marks),
             ("CREATE TEMP TABLE t (a int)", Effect::Marks),

@@ -4,6 +4,10 @@ use stoa_postgres::Server;
 use crate::support::{Running, Setup};
 
 fn start() -> Running {
+    setup().start()
+}
+
+fn setup() -> Setup {
     let manifest = format!(
         r#"
 [[trigger.http]]
@@ -15,7 +19,7 @@ allowed_outbound_hosts = ["postgres://{}"]
 "#,
         Server::shared().host()
     );
-    Setup::new(&manifest).start()
+    Setup::new(&manifest)
 }
 
 /// A table `t` of its own, and a way to it.
@@ -94,8 +98,12 @@ fn reaches_only_what_the_manifest_allows() {
 #[test]
 fn a_trap_within_a_transaction_rolls_back() {
     let (app, address) = (start(), schema());
-    for end in ["TRAP", "SELECT 1"] {
-        let body = ["BEGIN", "INSERT INTO t VALUES (1)", "LOCK TABLE t", end].join("\n");
+    let ends = ["TRAP", "SELECT 1"];
+    for (lock, end) in ["LOCK TABLE t", "SELECT 2"]
+        .iter()
+        .flat_map(|lock| ends.map(|end| (*lock, end)))
+    {
+        let body = ["BEGIN", "INSERT INTO t VALUES (1)", lock, end].join("\n");
         let died = app.post("/", format!("{address}\n{body}"));
         assert_eq!(died.status.as_u16(), if end == "TRAP" { 500 } else { 200 });
         let after = run(
@@ -107,8 +115,26 @@ fn a_trap_within_a_transaction_rolls_back() {
                 "DELETE FROM t",
             ],
         );
-        assert_eq!(after, ["[]", "[[DbValue::Int64(1)]]", "[]"], "after {end}");
+        assert_eq!(
+            after,
+            ["[]", "[[DbValue::Int64(1)]]", "[]"],
+            "after {lock}, {end}"
+        );
     }
+}
+
+/// A request that is cut off while a statement runs takes its connection along: nobody waits behind that statement.
+#[test]
+fn a_statement_that_is_cut_off_is_nobody_elses() {
+    let mut setup = setup();
+    setup.limits.request_timeout = std::time::Duration::from_secs(2);
+    let (app, address) = (setup.start(), schema());
+    let backend = || run(&app, &address, &["SELECT pg_backend_pid()"]);
+    let first = backend();
+    assert_eq!(backend(), first);
+    let slow = app.post("/", format!("{address}\nSELECT pg_sleep(30)::text"));
+    assert_eq!(slow.status, 504);
+    assert_ne!(backend(), first);
 }
 
 /// What one guest sets, no other sees.

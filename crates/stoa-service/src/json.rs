@@ -4,7 +4,7 @@
 //! description allows. Here that is refused wherever a struct stands, without a word at the types or their fields: the
 //! deserializer is wrapped, and whatever it hands on is wrapped too. Only what serde buffers (`flatten`, enums without an
 //! outer tag) escapes it, so what is decoded has none of these. [`crate::Request::json`] and
-//! [`crate::outbound::Reply::json`] read this way.
+//! [`crate::outbound::Reply::json`] read this way. A text that has a NUL is refused, too: PostgreSQL cannot store it.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -90,6 +90,13 @@ fn place(root: &str, trail: &Trail) -> String {
     }
 }
 
+fn without_nul<T: AsRef<str>, E: Error>(text: T) -> Result<T, E> {
+    if text.as_ref().contains('\0') {
+        return Err(E::custom("a text with the character NUL"));
+    }
+    Ok(text)
+}
+
 /// A deserializer, visitor or seed that hands on nothing but wrapped ones.
 struct Strict<'t, T> {
     inner: T,
@@ -170,8 +177,20 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
     }
 
     hand_over! {
-        visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_str(&str), visit_borrowed_str(&'de str),
-        visit_string(String), visit_bytes(&[u8]), visit_borrowed_bytes(&'de [u8]), visit_byte_buf(Vec<u8>),
+        visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_bytes(&[u8]), visit_borrowed_bytes(&'de [u8]),
+        visit_byte_buf(Vec<u8>),
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<V::Value, E> {
+        self.inner.visit_str(without_nul(text)?)
+    }
+
+    fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<V::Value, E> {
+        self.inner.visit_borrowed_str(without_nul(text)?)
+    }
+
+    fn visit_string<E: Error>(self, text: String) -> Result<V::Value, E> {
+        self.inner.visit_string(without_nul(text)?)
     }
 
     fn visit_unit<E: Error>(self) -> Result<V::Value, E> {
@@ -265,6 +284,7 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, A> {
         let Some(name) = self.inner.next_key::<String>()? else {
             return Ok(None);
         };
+        let name = without_nul(name)?;
         self.name = name;
         seed.deserialize(self.name.as_str().into_deserializer())
             .map(Some)
@@ -332,6 +352,20 @@ mod tests {
         assert_eq!(super::read::<Outer>(text.as_bytes()).unwrap(), plain);
         assert_eq!(super::read_value::<Outer>("data", &good()).unwrap(), plain);
         assert_eq!(plain.any, good()["any"]);
+    }
+
+    #[test]
+    fn no_text_has_a_nul() {
+        for (text, place) in [
+            (r#"["a\u0000"]"#, "[0]"),
+            (r#"{"a": "\u0000"}"#, "a"),
+            (r#"{"\u0000": 1}"#, "body"),
+        ] {
+            let fault = super::read::<Value>(text.as_bytes()).unwrap_err();
+            assert!(fault.to_string().starts_with(place), "{text}: {fault}");
+            assert!(fault.to_string().contains("the character NUL"), "{fault}");
+        }
+        assert!(super::read::<Value>(br#"["\\u0000"]"#).is_ok());
     }
 
     #[test]

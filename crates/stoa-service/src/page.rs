@@ -5,6 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
+use crate::json;
 use crate::problem::Problem;
 
 /// How many items a page has where nothing is asked.
@@ -70,7 +71,7 @@ pub fn cursor<C: DeserializeOwned>(token: Option<&str>) -> Result<Option<C>, Pro
     URL_SAFE_NO_PAD
         .decode(token)
         .ok()
-        .and_then(|json| serde_json::from_slice(&json).ok())
+        .and_then(|json| json::read(&json).ok())
         .map(Some)
         .ok_or_else(|| {
             Problem::bad_request(

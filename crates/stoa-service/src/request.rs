@@ -256,7 +256,7 @@ impl Request {
             let Some(value) = decode(&value.replace('+', " ")) else {
                 return Err(Problem::bad_request(
                     "bad_encoding",
-                    format!("query: {name} is not percent-encoded UTF-8"),
+                    format!("query: {name} is not percent-encoded UTF-8, without NUL"),
                 ));
             };
             if slot.replace(value).is_some() {
@@ -301,7 +301,7 @@ impl Request {
     }
 }
 
-/// Percent-decoding (RFC 3986, section 2.1); `None` where it is malformed or not UTF-8.
+/// Percent-decoding (RFC 3986, section 2.1); `None` where it is malformed, not UTF-8, or has a NUL, which PostgreSQL cannot store.
 pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();
@@ -314,7 +314,9 @@ pub(crate) fn decode(text: &str) -> Option<String> {
             bytes.push(byte);
         }
     }
-    String::from_utf8(bytes).ok()
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|text| !text.contains('\0'))
 }
 
 #[cfg(test)]

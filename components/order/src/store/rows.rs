@@ -37,9 +37,6 @@ pub fn by_key(db: &dyn Database, user_id: Uuid, key: &str) -> Result<Option<Orde
     rows.one(head)?.map(|order| whole(db, order)).transpose()
 }
 
-/// Where a list starts that begins with the newest: greater than any id.
-pub const NEWEST: &str = "~";
-
 /// The orders of `user_id` before `before`, newest first, at most `count`.
 pub fn of_user(
     db: &dyn Database,
