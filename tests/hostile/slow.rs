@@ -15,8 +15,9 @@ const SKU: &str = "HOM-001";
 const BOUND: &str = "2s";
 /// Far beyond it: only a connection that would never end gets there.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Of each kind. All together they are more than requests that may be at work at once (128).
-const OF_A_KIND: usize = 40;
+/// Of each kind. The two with a part of a body alone, the only ones that could hold a place, are more than requests that may
+/// be at work at once (128).
+const OF_A_KIND: usize = 70;
 
 fn impatient() -> ShopOptions {
     let mut options = ShopOptions::checked();

@@ -41,8 +41,9 @@ pub struct Options {
 impl Options {
     /// Order's `max_pending_seconds` and one lease, as they are unless set.
     pub const STUCK_AFTER: Duration = Duration::from_secs(900 + 60);
-    /// Longer than any pause between two tries of a sender (5 minutes).
-    pub const UNDELIVERED_AFTER: Duration = Duration::from_secs(600);
+    /// Longer than notification has a message before it gives up: twelve tries of 5 s at most, and between them 1, 2, ... 256,
+    /// 300 and 300 s, which is 1,111 s.
+    pub const UNDELIVERED_AFTER: Duration = Duration::from_secs(25 * 60);
     /// Longer than most requests.
     pub const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 

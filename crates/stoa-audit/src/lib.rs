@@ -1,5 +1,6 @@
 //! An auditor: it reads all services of a running shop through their interfaces, as an operator may, and checks that what they
-//! say of orders, money, stock and parcels agrees. It changes nothing.
+//! say of orders, money, stock and parcels agrees. It only reads; that a look at the stock gives back what has run out is
+//! inventory's doing, whoever looks.
 //!
 //! What moves while it looks is no breach. A look reads in an order that makes every check one-sided: orders first and last, and what
 //! they rest on in between, so that only what stood still is judged; and stock between two readings of what moves it. What looks

@@ -31,6 +31,13 @@ impl fmt::Display for Instant {
     }
 }
 
+/// A member that may be null and may not be left out.
+pub(crate) fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Option<T>, D::Error> {
+    Option::deserialize(from)
+}
+
 impl<'de> Deserialize<'de> for Instant {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let text = String::deserialize(from)?;
@@ -234,6 +241,7 @@ pub(crate) struct Reservation {
 pub(crate) struct Shipment {
     pub(crate) shipment_id: Uuid,
     pub(crate) order_id: Uuid,
+    #[serde(deserialize_with = "nullable")]
     pub(crate) tracking_number: Option<String>,
     pub(crate) status: ShipmentStatus,
 }
@@ -248,12 +256,43 @@ pub(crate) struct Parcel {
 
 /// What waits in an outbox, or for a provider.
 #[derive(Debug, Clone, Deserialize)]
+#[serde(try_from = "Counted")]
 pub(crate) struct Waiting {
     pub(crate) waiting: u64,
+    /// There is one where anything waits.
     pub(crate) oldest: Option<Instant>,
-    /// Given up for good; outboxes give nothing up.
-    #[serde(default)]
+    /// Given up for good.
     pub(crate) failed: u64,
+}
+
+#[derive(Deserialize)]
+struct Counted {
+    waiting: u64,
+    #[serde(deserialize_with = "nullable")]
+    oldest: Option<Instant>,
+    /// Outboxes give nothing up.
+    #[serde(default)]
+    failed: u64,
+}
+
+impl TryFrom<Counted> for Waiting {
+    type Error = &'static str;
+
+    fn try_from(counted: Counted) -> Result<Self, Self::Error> {
+        let Counted {
+            waiting,
+            oldest,
+            failed,
+        } = counted;
+        if waiting > 0 && oldest.is_none() {
+            return Err("oldest: null, and something waits");
+        }
+        Ok(Self {
+            waiting,
+            oldest,
+            failed,
+        })
+    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! HTTP to the shop: reads, page by page, with patience for what passes.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,6 +11,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
+
+use crate::record::nullable;
 
 /// How long one answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -67,6 +70,7 @@ pub(crate) struct Shop {
 #[derive(Deserialize)]
 struct Page<T> {
     items: Vec<T>,
+    #[serde(deserialize_with = "nullable")]
     next_page_token: Option<String>,
 }
 
@@ -119,24 +123,23 @@ impl Shop {
     /// Reads all pages of a list.
     pub(crate) async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, AuditError> {
         let mut all = Vec::new();
-        let mut token: Option<String> = None;
+        let mut seen = HashSet::new();
+        let first = format!("{path}?limit={LIMIT}");
+        let mut asked = first.clone();
         loop {
-            let mut asked = format!("{path}?limit={LIMIT}");
-            if let Some(token) = &token {
-                asked = format!("{asked}&page_token={}", encoded(token));
-            }
             let page: Page<T> = self.get(&asked).await?;
             all.extend(page.items);
-            if page.next_page_token.is_none() {
+            let Some(token) = page.next_page_token else {
                 return Ok(all);
-            }
-            if page.next_page_token == token {
+            };
+            let next = format!("{first}&page_token={}", encoded(&token));
+            if !seen.insert(token) {
                 return Err(AuditError::Nonsense {
                     url: format!("{}{asked}", self.base),
-                    reason: "next_page_token: the page's own, so the list has no end".to_owned(),
+                    reason: "next_page_token: came before, so the list has no end".to_owned(),
                 });
             }
-            token = page.next_page_token;
+            asked = next;
         }
     }
 

@@ -16,7 +16,8 @@ use crate::transport::Transport;
 use crate::wire::{Token, User};
 
 const PASSWORD: &str = "correct horse battery";
-/// A token that is good for less is renewed before a journey.
+/// What a journey takes up to its order. A token that is not good for that, and for as long as the order may be repeated, is
+/// renewed before.
 const REST: Duration = Duration::from_secs(50);
 /// How often who is sent away with 429 comes back.
 const PATIENCE: u32 = 5;
@@ -46,9 +47,14 @@ impl Account {
 impl<T: Transport> Session<T> {
     /// An account that nobody else uses, logged in; one that is made now if there is none.
     pub(crate) async fn account(&mut self) -> Result<Account, Gone> {
+        let plan = &self.world.plan;
+        // The last repeat is sent before its buyer gives up, and then takes its time.
+        let needed = REST
+            .saturating_add(plan.give_up)
+            .saturating_add(plan.timeout);
         match self.world.take_account() {
             None => self.sign_up().await,
-            Some(account) if account.expires > Instant::now() + REST => Ok(account),
+            Some(account) if account.expires.duration_since(Instant::now()) > needed => Ok(account),
             Some(mut account) => {
                 let email = account.email.clone();
                 match self.log_in(&email).await {

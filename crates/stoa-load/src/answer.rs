@@ -11,6 +11,9 @@ use uuid::Uuid;
 use crate::transport::NoAnswer;
 use crate::wire::Problem;
 
+/// Nobody comes back later than that, whatever an answer says.
+const LONGEST_RETRY: Duration = Duration::from_secs(3_600);
+
 /// An answer that came.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -61,7 +64,7 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// Whether its time says how long a customer waited: not where the shop was gone at once.
+    /// Whether its time counts in the closed loop, too: not where the shop was gone at once. In the open loop all times do.
     pub(crate) fn is_timed(&self) -> bool {
         !matches!(
             self,
@@ -159,7 +162,7 @@ impl Answer {
 
     fn retry_after(&self) -> Option<Duration> {
         let seconds = self.header("retry-after")?.parse().ok()?;
-        Some(Duration::from_secs(seconds))
+        Some(Duration::from_secs(seconds).min(LONGEST_RETRY))
     }
 
     fn failure(&self) -> Failure {
@@ -250,6 +253,18 @@ mod tests {
                 (kind, kind == "timeout")
             );
         }
+    }
+
+    #[test]
+    fn nobody_is_sent_away_for_longer_than_an_hour() {
+        let headers = [("retry-after", "18446744073709551615")];
+        let failure = answer(429, &headers, &json!({}))
+            .expect_empty(200)
+            .unwrap_err();
+        let Failure::Status { retry_after, .. } = &failure else {
+            panic!("{failure:?}")
+        };
+        assert_eq!(*retry_after, Some(LONGEST_RETRY));
     }
 
     #[test]

@@ -84,8 +84,8 @@ pub(crate) fn token(token: &Token) -> Checked {
         token.token_type == "Bearer" && !token.access_token.is_empty(),
         || format!("no bearer token, but `{}`", token.token_type),
     )?;
-    ensure(token.expires_in >= 60, || {
-        format!("a token for {} s, expected 60 at least", token.expires_in)
+    ensure((60..=86_400).contains(&token.expires_in), || {
+        format!("a token for {} s, expected 60 to 86400", token.expires_in)
     })
 }
 

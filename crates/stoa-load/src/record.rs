@@ -85,6 +85,8 @@ impl Records {
 /// Where customers record, all at the same time.
 #[derive(Debug)]
 pub(crate) struct Recorder {
+    /// In the open loop a request was due at its time, whatever became of it: every wait counts.
+    open: bool,
     records: Mutex<Records>,
     /// Requests that are on their way.
     going: AtomicU64,
@@ -100,8 +102,9 @@ impl Drop for Going<'_> {
 }
 
 impl Recorder {
-    pub(crate) fn new() -> Result<Self, CreationError> {
+    pub(crate) fn new(open: bool) -> Result<Self, CreationError> {
         Ok(Self {
+            open,
             records: Mutex::new(Records::new()?),
             going: AtomicU64::new(0),
         })
@@ -140,6 +143,7 @@ impl Recorder {
         request_id: Option<&str>,
     ) {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        let timed = self.open || ended.map_or_else(Failure::is_timed, |_| true);
         let mut records = self.lock();
         let records = &mut *records;
         for tally in records
@@ -154,7 +158,7 @@ impl Recorder {
                 Ok(Reply::No(_)) => tally.refused += 1,
                 Err(_) => tally.failed += 1,
             }
-            if ended.map_or_else(Failure::is_timed, |_| true) {
+            if timed {
                 tally.took.saturating_record(micros);
             }
         }
@@ -191,7 +195,7 @@ mod tests {
 
     #[test]
     fn times_are_right_to_three_digits_and_percentiles_count_from_below() {
-        let record = Recorder::new().unwrap();
+        let record = Recorder::new(false).unwrap();
         for n in 1..=1_000 {
             record.ended(Step::List, millis(n), Ok(&Reply::Yes(())), None);
         }
@@ -211,7 +215,7 @@ mod tests {
 
     #[test]
     fn what_went_wrong_is_counted_by_kind_and_kept_as_an_example() {
-        let record = Recorder::new().unwrap();
+        let record = Recorder::new(false).unwrap();
         let no = Refusal {
             status: 402,
             code: "payment_declined".to_owned(),
@@ -248,8 +252,18 @@ mod tests {
     }
 
     #[test]
+    fn in_the_open_loop_every_time_counts() {
+        let record = Recorder::new(true).unwrap();
+        let gone = Failure::NoAnswer(NoAnswer::Reset("cut".to_owned()));
+        record.ended::<()>(Step::List, millis(3_000), Err(&gone), None);
+        let records = record.lock();
+        assert_eq!((records.total.failed, records.total.took.len()), (1, 1));
+        assert!(records.total.took.max() >= 3_000_000);
+    }
+
+    #[test]
     fn it_begins_anew_and_forgets_nothing_that_is_on_its_way() {
-        let record = Recorder::new().unwrap();
+        let record = Recorder::new(false).unwrap();
         let going = record.going();
         record.ended(Step::List, millis(1), Ok(&Reply::Yes(())), None);
         assert_eq!(record.take().unwrap().total.count, 1);

@@ -38,7 +38,7 @@ pub struct Report {
     pub failures: Vec<Kind>,
     /// What was refused, as it may be, by step and code.
     pub refusals: Vec<Kind>,
-    /// Wrong answers, before the load and under it.
+    /// Wrong answers under the load; `preparation` has those before it.
     pub wrong_answers: WrongAnswers,
     /// How orders ended.
     pub orders: Orders,
@@ -120,7 +120,7 @@ pub struct Measured {
     pub refused: u64,
     /// Not answered, or not as they should be.
     pub failed: u64,
-    /// Times of what was answered or timed out, in microseconds.
+    /// Times of what was answered or timed out, and in the open loop of all else that ended, in microseconds.
     pub latency_us: Latency,
 }
 

@@ -1,5 +1,7 @@
 //! Stock for a load, through the operator's address.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Method, Request, Response, header};
 use serde::Deserialize;
@@ -33,16 +35,20 @@ struct Item {
     on_hand: u64,
 }
 
-/// Has at least so many of everything on hand; gives how many items were too few.
+/// Has at least so many of everything on hand; gives how many items were too few. No answer may take longer than `timeout`.
 ///
 /// # Errors
 /// If the operator's address does not answer as documented.
-pub async fn restock(operator: &Target, at_least: u32) -> Result<usize, RestockError> {
+pub async fn restock(
+    operator: &Target,
+    at_least: u32,
+    timeout: Duration,
+) -> Result<usize, RestockError> {
     let http = Http::new(operator)?;
     let (mut next, mut too_few) = (Some(String::new()), 0);
     while let Some(token) = next {
         let address = operator.at(&format!("/items?limit=100{token}"));
-        let answer = ask(&http, Method::GET, &address, Bytes::new()).await?;
+        let answer = ask(&http, timeout, Method::GET, &address, Bytes::new()).await?;
         let page: Page<Item> = serde_json::from_slice(answer.body())
             .map_err(|error| fault(&Method::GET, &address, &error.to_string()))?;
         for item in page
@@ -52,7 +58,7 @@ pub async fn restock(operator: &Target, at_least: u32) -> Result<usize, RestockE
         {
             let address = operator.at(&format!("/items/{}", item.sku));
             let body = json!({"on_hand": at_least}).to_string();
-            ask(&http, Method::PUT, &address, body.into()).await?;
+            ask(&http, timeout, Method::PUT, &address, body.into()).await?;
             too_few += 1;
         }
         next = page
@@ -64,6 +70,7 @@ pub async fn restock(operator: &Target, at_least: u32) -> Result<usize, RestockE
 
 async fn ask(
     http: &Http,
+    timeout: Duration,
     method: Method,
     address: &str,
     body: Bytes,
@@ -75,10 +82,10 @@ async fn ask(
         .header(header::CONTENT_TYPE, "application/json")
         .body(body)
         .map_err(|error| fault(&error.to_string()))?;
-    let answer = http
-        .send(request)
+    let answer = tokio::time::timeout(timeout, http.send(request))
         .await
-        .map_err(|error: NoAnswer| fault(&error.to_string()))?;
+        .unwrap_or(Err(NoAnswer::Timeout))
+        .map_err(|error| fault(&error.to_string()))?;
     if answer.status().is_success() {
         return Ok(answer);
     }

@@ -136,7 +136,7 @@ impl<T: Transport> Run<'_, T> {
         let catalogue = read.map_err(|failure| {
             let why = match failure {
                 Failure::NoAnswer(NoAnswer::Timeout) => {
-                    format!("no answer within {:?}", plan.timeout)
+                    format!("no connection, or no answer within {:?}", plan.timeout)
                 }
                 Failure::NoAnswer(why) => why.to_string(),
                 Failure::Wrong(what) => what,

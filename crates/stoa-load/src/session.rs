@@ -37,10 +37,11 @@ pub(crate) struct World<T> {
 
 impl<T: Transport> World<T> {
     pub(crate) fn new(plan: Plan, transport: T, stop: Stop) -> Result<Self, CreationError> {
+        let open = matches!(plan.load, Load::Open { .. });
         Ok(Self {
             plan,
             transport,
-            record: Recorder::new()?,
+            record: Recorder::new(open)?,
             book: Book::default(),
             ending: Ending::new(stop),
             catalogue: OnceLock::new(),

@@ -28,7 +28,7 @@ pub enum NoAnswer {
     /// No connection: the request was not sent.
     #[error("connect: {0}")]
     Connect(String),
-    /// It took too long.
+    /// It took too long, to connect or to answer.
     #[error("timeout")]
     Timeout,
     /// The connection ended before the answer did.
@@ -89,10 +89,12 @@ impl Transport for Http {
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, NoAnswer> {
         let sent = self.client.request(request.map(Full::new)).await;
         let response = sent.map_err(|error| {
-            if error.is_connect() {
-                NoAnswer::Connect(all(&error))
-            } else {
+            if !error.is_connect() {
                 broken(&error)
+            } else if timed_out(&error) {
+                NoAnswer::Timeout
+            } else {
+                NoAnswer::Connect(all(&error))
             }
         })?;
         let (head, body) = response.into_parts();
@@ -101,6 +103,21 @@ impl Transport for Http {
             Err(error) => Err(broken(&*error)),
         }
     }
+}
+
+/// Whether a connection was waited for in vain: somebody who did not hear a no has waited.
+fn timed_out(error: &(dyn Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(one) = cause {
+        if one
+            .downcast_ref::<io::Error>()
+            .is_some_and(|error| error.kind() == io::ErrorKind::TimedOut)
+        {
+            return true;
+        }
+        cause = one.source();
+    }
+    false
 }
 
 /// The end of a connection, or something that is no HTTP.

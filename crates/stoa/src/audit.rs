@@ -29,7 +29,8 @@ Examples:
   stoa audit                                         the shop that runs in .stoa
   stoa audit --operator http://127.0.0.1:8081 --json
   stoa audit --metrics /var/lib/node-exporter/stoa.prom
-  stoa audit --every 30s --listen 127.0.0.1:9100     until Ctrl-C; then 1 if any audit found something")]
+  stoa audit --every 30s --listen 127.0.0.1:9100     until Ctrl-C; then 1 if any audit found something, 65 or 69 if
+                                                     there was no verdict, or none at last")]
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
@@ -46,7 +47,7 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) stuck_after: Option<Duration>,
 
-    /// How long an event or a message may wait [default: 10m]
+    /// How long an event or a message may wait [default: 25m, longer than a message is tried]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) undelivered_after: Option<Duration>,
 
@@ -122,17 +123,22 @@ async fn once(arguments: &AuditArgs, mut auditor: Auditor) -> Result<(), Failure
     let audit = auditor.audit().await;
     let mut tally = Tally::default();
     tally.add(&audit);
-    publish(arguments, &tally)?;
-    let verdict = audit.map_err(|error| failure(&error))?;
-    if arguments.json {
-        check::print(&format!(
-            "{}\n",
-            json(&verdict, serde_json::to_string_pretty)?
-        ))?;
-    } else if !prints_metrics(arguments) {
-        check::print(&report(&verdict))?;
+    let published = publish(arguments, &tally);
+    let said = match &audit {
+        Ok(verdict) if arguments.json => json(verdict, serde_json::to_string_pretty)
+            .and_then(|text| check::print(&format!("{text}\n"))),
+        Ok(verdict) if !prints_metrics(arguments) => check::print(&report(verdict)),
+        _ => Ok(()),
+    };
+    outweighs(found(&tally, &audit), said.and(published))
+}
+
+/// What was found outweighs that it could not be written, which is said beside it.
+fn outweighs(found: Result<(), Failure>, written: Result<(), Failure>) -> Result<(), Failure> {
+    if let (Err(_), Err(unwritten)) = (&found, &written) {
+        note(&unwritten.to_string());
     }
-    ended(&tally)
+    found.and(written)
 }
 
 async fn over_and_over(
@@ -154,12 +160,16 @@ async fn over_and_over(
         note(&format!("metrics on http://{address}/metrics"));
     }
     let mut signals = Signals::listen()?;
-    let tally = watch(&mut auditor, every, signals.stop(), |tally, audit| {
+    let none = "stopped before an audit came to a verdict";
+    let mut so_far = Err(Failure::new(Code::Unavailable, none));
+    let watched = watch(&mut auditor, every, signals.stop(), |tally, audit| {
         page.set(tally.text());
-        publish(arguments, tally)?;
-        say(arguments, audit)
-    });
-    ended(&tally.await?)
+        so_far = found(tally, audit);
+        let published = publish(arguments, tally);
+        say(arguments, audit).and(published)
+    })
+    .await;
+    outweighs(so_far, watched.map(|_| ()))
 }
 
 /// A line an audit, and what is wrong.
@@ -212,12 +222,13 @@ fn publish(arguments: &AuditArgs, tally: &Tally) -> Result<(), Failure> {
         })
 }
 
-fn ended(tally: &Tally) -> Result<(), Failure> {
+/// What to end with after this audit: a breach of any weighs most, then that this one could not read everything.
+fn found(tally: &Tally, audit: &Result<Verdict, AuditError>) -> Result<(), Failure> {
     if tally.has_breach() {
         let message = "the shop is not as it should be: what is in breach is above";
         return Err(Failure::new(Code::Verdict, message));
     }
-    Ok(())
+    audit.as_ref().map(|_| ()).map_err(failure)
 }
 
 fn failure(error: &AuditError) -> Failure {

@@ -32,7 +32,8 @@ Examples:
 
 Exit codes (sysexits): 0 done or stopped, 1 what was checked does not hold, 64 wrong command line, 65 wrong manifest or filter, 66 no such file, 69
 something is missing or taken, or a registry says no, 70 a fault of stoa, 73 cannot create, 74 cannot read or write, 77
-not permitted, 130 stopped at once by a second Ctrl-C.";
+not permitted, 130 stopped at once, by a second Ctrl-C, or in `stoa load` by one before
+customers came.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]

@@ -24,7 +24,7 @@ pub(crate) enum Code {
     Io = 74,
     /// Something is not permitted.
     Permission = 77,
-    /// Stopped at once, by a second Ctrl-C.
+    /// Stopped at once: by a second Ctrl-C, or by one before there was anything to see through.
     Interrupted = 130,
 }
 

@@ -24,7 +24,8 @@ shipment of a confirmed order, repeats. A declined card and an empty shelf are o
 With --users every customer waits for an answer before he goes on. With --rate customers come whether the shop keeps up or \
 not, and times count from when a request was due, not from when it was sent: a shop that stalls cannot hide it.
 
-Ctrl-C ends the load, settles what was ordered and reports; a second one reports at once.
+Ctrl-C ends the load, settles what was ordered and reports; a second one reports at once. Before customers come, with --stock \
+or while accounts are made, the first one ends it with 130 and no report.
 
 Examples:
   stoa load                                   ten users for half a minute, a fifth of whom buy
@@ -144,7 +145,7 @@ async fn load(arguments: &LoadArgs, plan: &Plan) -> Result<Report, Failure> {
             None => running(&arguments.state_dir, "--operator", |run| run.operator)?,
         };
         tokio::select! {
-            stocked = stoa_load::restock(&operator, at_least) => stocked.map_err(|error| stock_failure(&error))?,
+            stocked = stoa_load::restock(&operator, at_least, plan.timeout) => stocked.map_err(|error| stock_failure(&error))?,
             () = signals.stop() => return Err(failure(&RunError::Stopped)),
         };
     }

@@ -82,6 +82,27 @@ async fn whatever_makes_no_sense_is_named() {
             json!({"waiting": 1, "oldest": "yesterday"}),
             "`yesterday` is not an instant",
         ),
+        (
+            "/shipments?",
+            json!({"items": []}),
+            "missing field `next_page_token`",
+        ),
+        (
+            "/shipments?",
+            json!({"items": [{"shipment_id": crate::shop::shipment(1), "order_id": crate::shop::order(1), "status": "created"}],
+                "next_page_token": null}),
+            "missing field `tracking_number`",
+        ),
+        (
+            "/internal/shipments/outbox",
+            json!({"waiting": 0}),
+            "missing field `oldest`",
+        ),
+        (
+            "/internal/notifications/deliveries",
+            json!({"waiting": 1, "oldest": null, "failed": 0}),
+            "something waits",
+        ),
     ] {
         let served = Served::with(Shop::sound(), {
             let nonsense = nonsense.clone();
@@ -93,6 +114,28 @@ async fn whatever_makes_no_sense_is_named() {
         assert!(text.contains(asked), "{text}");
         assert!(text.contains(words), "{text}");
     }
+}
+
+#[tokio::test]
+async fn a_list_that_goes_round_is_named() {
+    let served = Served::with(Shop::sound(), |_, asked| {
+        let next = if asked.ends_with("page_token=a") {
+            "b"
+        } else {
+            "a"
+        };
+        let page = json!({"items": [], "next_page_token": next});
+        asked.starts_with("/shipments?").then_some((200, page))
+    });
+    let served = served.await;
+    let error = audit(&served.options()).await.unwrap_err();
+    assert!(matches!(error, AuditError::Nonsense { .. }), "{error}");
+    let text = error.to_string();
+    assert!(
+        text.contains("page_token=b") && text.contains("no end"),
+        "{text}"
+    );
+    assert_eq!(served.asked("/shipments?"), 3);
 }
 
 #[tokio::test]

@@ -42,7 +42,7 @@ enum Said {
     },
     /// Confirmed, and wrong.
     Wrong(Order),
-    /// A no that nobody expects: no order.
+    /// A no that nobody expects: no order was made by this attempt.
     Refused,
     /// Neither yes nor no.
     Garbled,
@@ -69,6 +69,8 @@ pub(super) async fn place<T: Transport>(
     let number = world.book.begin(key, account.user_id);
     let until = Instant::now() + world.plan.give_up;
     let [mut wait, longest] = WAIT;
+    // After an attempt that may have made an order no other answer says that there is none.
+    let mut open = false;
     loop {
         world.book.change(number, |order| order.attempts += 1);
         let said = attempt(session, account, &ask, basket).await;
@@ -98,9 +100,11 @@ pub(super) async fn place<T: Transport>(
                 return Err(Gone::Failed);
             }
             Said::Refused => {
-                world
-                    .book
-                    .change(number, |record| record.outcome = Outcome::Refused);
+                if !open {
+                    world
+                        .book
+                        .change(number, |record| record.outcome = Outcome::Refused);
+                }
                 return Err(Gone::Failed);
             }
             Said::Garbled => {
@@ -109,6 +113,7 @@ pub(super) async fn place<T: Transport>(
             }
             Said::Again { order_id, after } => (order_id, after),
         };
+        open = true;
         // Whoever carries on with the order may empty the cart while the next one is filled.
         account.doubtful = true;
         if let Some(order_id) = order_id {
@@ -116,7 +121,7 @@ pub(super) async fn place<T: Transport>(
         }
         let pause = after.unwrap_or_default().max(wait).min(longest);
         if Instant::now() + pause >= until {
-            settle(session, account, number).await;
+            settle(session, account, number, order_id).await;
             return Err(Gone::Failed);
         }
         wait = (wait * 2).min(longest);
@@ -172,8 +177,14 @@ fn no(answer: &Answer) -> Option<Refusal> {
         .or_else(|| answer.refusal(409, &["insufficient_stock", "request_in_progress"]))
 }
 
-/// The buyer gives up; the order itself, if its name is known, may say how it went.
-async fn settle<T: Transport>(session: &mut Session<T>, account: &mut Account, number: usize) {
+/// The buyer gives up; the order itself, if its name is known, may say how it went. That it is cancelled says so only if the
+/// last attempt named it: its key is free then, and a later attempt may have made another.
+async fn settle<T: Transport>(
+    session: &mut Session<T>,
+    account: &mut Account,
+    number: usize,
+    last: Option<Uuid>,
+) {
     let world = Arc::clone(&session.world);
     let known = world
         .book
@@ -192,7 +203,7 @@ async fn settle<T: Transport>(session: &mut Session<T>, account: &mut Account, n
             .book
             .change(number, |record| match order.status.as_str() {
                 "confirmed" => record.confirmed(&order),
-                "cancelled" => record.outcome = Outcome::Cancelled,
+                "cancelled" if last == Some(order_id) => record.outcome = Outcome::Cancelled,
                 _ => {}
             });
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use stoa_load::{Load, Plan, Report, Step};
 use tokio::time::Instant;
 
-use crate::shop::{Build, Shop};
+use crate::shop::{Build, Fate, Seen, Shop};
 use crate::{load, plan, step};
 
 /// An answer of a shop that is well.
@@ -108,6 +108,32 @@ async fn who_never_got_a_place_is_a_failure_that_took_as_long_as_he_waited() {
     // Of all that were due within ten seconds half waited five or more.
     let p50 = step(&report, Step::List).measured.latency_us.p50;
     assert!((3_500_000..6_500_000).contains(&p50), "{p50}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn in_the_open_loop_a_wait_counts_even_if_the_shop_is_gone_then() {
+    // Ten places, twenty customers a second, and after a second each of them is cut off: the line grows.
+    let gone = Build {
+        decide: Box::new(|seen: &Seen| match seen.nth {
+            0 => Fate::Answer,
+            _ => Fate::Lost,
+        }),
+        delay: Box::new(|seen| Duration::from_secs(u64::from(seen.nth > 0))),
+        ..Build::default()
+    };
+    let report = load(&open(20.0, 10, 10), &gone.shop()).await;
+    // Who never began counts among the lists.
+    let searched = &step(&report, Step::Search).measured;
+    assert!(searched.count > 10 && searched.failed == searched.count);
+    assert_eq!(
+        crate::count(&report.failures, Step::Search, "reset"),
+        searched.count
+    );
+    assert!(
+        searched.latency_us.p50 > 1_500_000,
+        "{:?}",
+        searched.latency_us
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -13,7 +13,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use stoa_load::{Http, NoAnswer, Plan, RunError, Stop, Transport, restock, run};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::plan;
 use crate::shop::{Build, Shop};
@@ -107,7 +107,7 @@ async fn a_shop_is_loaded_over_http() {
 #[tokio::test]
 async fn nobody_there_is_connect() {
     // Bound and not listened at: nobody else can take the port meanwhile.
-    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    let taken = TcpSocket::new_v4().unwrap();
     taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = format!("http://{}", taken.local_addr().unwrap());
     let answer = get(&address).await;
@@ -150,15 +150,19 @@ async fn what_is_no_http_is_protocol() {
     );
 }
 
-#[tokio::test]
-async fn who_never_answers_is_timeout() {
-    let silent = accept(|stream| async move {
+/// Takes connections, and never answers.
+async fn silent() -> String {
+    accept(|stream| async move {
         std::future::pending::<()>().await;
         drop(stream);
     })
-    .await;
+    .await
+}
+
+#[tokio::test]
+async fn who_never_answers_is_timeout() {
     let plan = Plan {
-        target: silent.parse().unwrap(),
+        target: silent().await.parse().unwrap(),
         timeout: Duration::from_millis(50),
         ..plan(1, 1)
     };
@@ -169,10 +173,38 @@ async fn who_never_answers_is_timeout() {
     );
 }
 
+#[tokio::test(start_paused = true)]
+async fn who_takes_no_connection_is_timeout() {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let full = socket.listen(1).unwrap();
+    let address = full.local_addr().unwrap();
+    // Once as many wait as may, the next one hears nothing.
+    let mut waiting = Vec::new();
+    let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1));
+    while let Ok(stream) = connect() {
+        waiting.push(stream);
+    }
+    let answer = get(&format!("http://{address}")).await;
+    assert_eq!(answer.unwrap_err(), NoAnswer::Timeout);
+}
+
+#[tokio::test]
+async fn restocking_does_not_wait_for_ever() {
+    let address = silent().await;
+    let error = restock(&address.parse().unwrap(), 10, Duration::from_millis(50))
+        .await
+        .unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        format!("GET {address}/items?limit=100: timeout")
+    );
+}
+
 #[tokio::test]
 async fn restocking_says_which_request_failed_and_how() {
     let address = serve(Build::default().shop()).await;
-    let error = restock(&address.parse().unwrap(), 10)
+    let error = restock(&address.parse().unwrap(), 10, Duration::from_secs(60))
         .await
         .unwrap_err()
         .to_string();

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use stoa_load::{Outcome, Plan, Step};
 
-use crate::shop::{Build, Fate};
+use crate::shop::{Build, Fate, Seen};
 use crate::{count, load, plan, step};
 
 #[tokio::test(start_paused = true)]
@@ -147,6 +147,77 @@ async fn an_order_that_the_shop_cancels_gives_its_key_free_and_is_remembered() {
         (Outcome::Confirmed, 1, 2)
     );
     assert_ne!(first.order_id.unwrap(), first.before[0]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_believes_that_an_order_is_cancelled_if_it_was_the_last_he_heard_of() {
+    for (later, outcome) in [
+        (Fate::Cancelled, Outcome::Cancelled),
+        // The key stands for another order by then, of which nobody heard.
+        (Fate::Lost, Outcome::Unknown),
+    ] {
+        let decide = move |seen: &Seen| match (seen.what.as_str(), seen.nth) {
+            ("POST /order", 0) => Fate::Cancelled,
+            ("POST /order", _) => later.clone(),
+            _ => Fate::Answer,
+        };
+        let shop = Build {
+            decide: Box::new(decide),
+            ..Build::default()
+        }
+        .shop();
+        let report = load(&plan(1, 5), &shop).await;
+        let first = report.book.first().unwrap();
+        assert!(first.order_id.is_some() && first.attempts > 1, "{first:?}");
+        assert_eq!(first.outcome, outcome);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_no_says_that_there_is_no_order_only_to_who_had_every_answer() {
+    for (before, outcome) in [
+        (None, Outcome::Refused),
+        (Some(Fate::Lost), Outcome::Unknown),
+        (
+            Some(Fate::Problem(503, "order_in_progress")),
+            Outcome::Unknown,
+        ),
+    ] {
+        let decide = move |seen: &Seen| match (seen.what.as_str(), seen.nth, &before) {
+            ("POST /order", 0, Some(before)) => before.clone(),
+            ("POST /order", ..) => Fate::Problem(422, "empty_cart"),
+            _ => Fate::Answer,
+        };
+        let shop = Build {
+            decide: Box::new(decide),
+            ..Build::default()
+        }
+        .shop();
+        let report = load(&plan(1, 5), &shop).await;
+        let first = report.book.first().unwrap();
+        assert_eq!(first.outcome, outcome, "{first:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_that_could_run_out_while_an_order_is_repeated_is_renewed_before() {
+    // 50 s for the journey, 20 s of patience, and 5 s for the last answer.
+    for (seconds, renewed) in [(70, true), (90, false)] {
+        let twist = move |seen: &Seen, body: &mut Value| {
+            if seen.what == "/user/login" {
+                body["expires_in"] = json!(seconds);
+            }
+        };
+        let shop = Build {
+            twist: Box::new(twist),
+            ..Build::default()
+        }
+        .shop();
+        let orders = load(&plan(1, 8), &shop).await.book.len() as u64;
+        let log_ins = shop.count("/user/login");
+        assert!(orders > 1);
+        assert_eq!(log_ins > orders, renewed, "{log_ins}, {orders}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

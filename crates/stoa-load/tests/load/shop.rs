@@ -16,7 +16,7 @@ pub(crate) enum Fate {
     Answer,
     /// A problem document, and nothing is done.
     Problem(u16, &'static str),
-    /// The same about an order that was made and cancelled: its key is free again.
+    /// 503 about an order that was made and cancelled: its key is free again.
     Cancelled,
     /// It is done, and nobody hears of it.
     Lost,
@@ -134,7 +134,7 @@ impl Shop {
         tokio::time::sleep((self.0.delay)(&seen)).await;
         let (status, mut body) = match fate {
             Fate::Problem(status, code) => problem(status, code, None),
-            Fate::Cancelled => problem(503, "unavailable", Some(Uuid::now_v7())),
+            Fate::Cancelled => self.0.state.lock().unwrap().cancelled(),
             Fate::Answer | Fate::Lost => self.0.state.lock().unwrap().work(&request),
         };
         if fate == Fate::Lost {
@@ -276,6 +276,14 @@ impl State {
             .map(|i| i["line_total"]["amount"].as_u64().unwrap())
             .sum();
         (items, total)
+    }
+
+    fn cancelled(&mut self) -> (u16, Value) {
+        let id = Uuid::now_v7();
+        let order = json!({"order_id": id, "status": "cancelled", "items": [], "total": money(0), "payment": null,
+            "shipment": null, "timeline": [], "created_at": "2026-11-21T14:05:09Z"});
+        self.orders.insert(id.to_string(), order);
+        problem(503, "unavailable", Some(id))
     }
 
     fn order(&mut self, token: &str) -> Value {

@@ -1,14 +1,25 @@
 //! `stoa audit` of a shop that the test plays: it has sold nothing, and its stock is right or is not.
 
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
-use stoa_testkit::{Play, Stub, nobody};
+use stoa_testkit::{Play, Seen, Stub, nobody, wait_until};
 
 use crate::errors::{fails, says};
-use crate::fixture::Fixture;
+use crate::fixture::{Fixture, program};
 
 /// A shop with ten of `A` on hand, of which this many were supplied.
 fn shop(supplied: u32) -> Stub {
-    Stub::start(move |seen| {
+    Stub::start(answers(supplied))
+}
+
+fn answers(supplied: u32) -> impl Fn(&Seen) -> Play + Send + Sync + 'static {
+    move |seen| {
         let path = seen.path.split('?').next().unwrap();
         let items = match path {
             "/items" => vec![json!({"sku": "A", "on_hand": 10, "reserved": 0, "available": 10})],
@@ -25,7 +36,7 @@ fn shop(supplied: u32) -> Stub {
             _ => return Play::problem(404, "not_found"),
         };
         Play::json(200, json!({"items": items, "next_page_token": null}))
-    })
+    }
 }
 
 const SOON: [&str; 2] = ["--look-again-after", "10ms"];
@@ -95,4 +106,81 @@ fn what_cannot_be_read_is_never_fine() {
     );
     let listen = ["audit", "--listen", "127.0.0.1:0"];
     fails(&fixture, &listen, 64, &["--every"]);
+}
+
+#[test]
+fn metrics_that_cannot_be_written_hide_no_verdict() {
+    let fixture = Fixture::new();
+    for (supplied, code, verdict) in [
+        (10, 73, "sound: 0 breaches"),
+        (11, 1, "BREACH stock-adds-up: "),
+    ] {
+        let shop = shop(supplied);
+        let audit = ["audit", "--metrics", "nowhere/m.prom", "--operator"];
+        let once = [&audit[..], &[shop.url()], &SOON[..]].concat();
+        let watching = [&once[..], &["--every", "1h"]].concat();
+        for audit in [once, watching] {
+            fails(&fixture, &audit, code, &["nowhere/m.prom (--metrics)"]);
+            let output = fixture.run(&audit);
+            let text = String::from_utf8_lossy(&output.stdout);
+            assert!(text.contains(verdict), "{audit:?}: {text}");
+        }
+    }
+}
+
+/// `stoa audit --every` so often.
+fn watching(shop: &Stub, every: &str) -> Child {
+    Command::new(program())
+        .args(["audit", "--every", every, "--operator", shop.url()])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Reads on until a line has this word.
+#[track_caller]
+fn hears(told: &mut BufReader<impl Read>, word: &str) {
+    let heard = told.lines().map(Result::unwrap).any(|l| l.contains(word));
+    assert!(heard, "it never said {word}");
+}
+
+/// Ctrl-C; the code it ends with.
+fn interrupted(mut child: Child) -> Option<i32> {
+    kill_process(Pid::from_child(&child), Signal::INT).unwrap();
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn who_watches_ends_as_the_last_audit_did() {
+    let down = Arc::new(AtomicBool::new(false));
+    let shop = Stub::start({
+        let (down, answers) = (Arc::clone(&down), answers(10));
+        move |seen| match down.load(Ordering::SeqCst) {
+            true => Play::problem(403, "forbidden"),
+            false => answers(seen),
+        }
+    });
+    let mut child = watching(&shop, "1h");
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    hears(&mut out, "sound: 0 breaches");
+    assert_eq!(interrupted(child), Some(0));
+
+    let mut child = watching(&shop, "50ms");
+    let mut out = BufReader::new(child.stdout.take().unwrap());
+    let mut errors = BufReader::new(child.stderr.take().unwrap());
+    hears(&mut out, "sound: 0 breaches");
+    down.store(true, Ordering::SeqCst);
+    hears(&mut errors, "403");
+    assert_eq!(interrupted(child), Some(69));
+}
+
+#[test]
+fn who_stops_before_there_is_a_verdict_knows_nothing() {
+    let shop = Stub::start(|_| Play::Silence);
+    let child = watching(&shop, "1h");
+    let soon = Duration::from_secs(60);
+    wait_until(soon, "a first question", || !shop.seen("/").is_empty());
+    assert_eq!(interrupted(child), Some(69));
 }

@@ -214,6 +214,20 @@ fn a_first_ctrl_c_ends_the_load_and_reports() {
 }
 
 #[test]
+fn before_customers_come_a_first_ctrl_c_ends_it_without_a_report() {
+    let shop = Stub::start(|_| Play::Silence);
+    let child = load(&shop, &["--timeout", "1h"]).spawn().unwrap();
+    let pid = Pid::from_child(&child);
+    wait_until(SOON, "the catalogue", || !shop.seen("/product").is_empty());
+    kill_process(pid, Signal::INT).unwrap();
+    let output = child.wait_with_output().unwrap();
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("stopped before the load began"), "{told}");
+    assert!(output.stdout.is_empty());
+}
+
+#[test]
 fn a_second_ctrl_c_does_not_wait_for_answers() {
     let shop = shop(|_| Play::Silence);
     let mut child = load(&shop, &["--duration", "1h", "--timeout", "1h"])
