@@ -3,7 +3,8 @@
 //! - `identity.rs`: mutual TLS, and who may call whom.
 //! - `canary.rs`, `payments.rs`: what the shop's own filters promise, over the whole shop.
 //! - `log_ins.rs`: whom a failed log-in counts against.
-//! - `traffic.rs`: retries, timeouts, pools, outlier ejection, rate limits, blocked hosts.
+//! - `routes.rs`: the times and retries of every route, as Istio made it.
+//! - `traffic.rs`: retries, timeouts, pools, outlier ejection, rate limits, tokens, blocked hosts.
 //! - `locality.rs`: replicas in two zones, one of which fails.
 //! - `third_parties.rs`: what leaves the mesh, by TLS that the sidecar begins, and the database.
 //! - `https.rs`: the gateway by TLS; `access_log.rs`: what is written of a request, and what is not.
@@ -28,6 +29,7 @@ mod identity;
 mod locality;
 mod log_ins;
 mod payments;
+mod routes;
 mod running;
 mod scenarios;
 mod third_parties;

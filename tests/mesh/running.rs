@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use stoa_testkit::mesh::Mesh;
 use stoa_testkit::{Shop, ShopOptions, wait_for, wait_until};
 
 use crate::customer::{Customer, SOON, key};
@@ -55,6 +56,24 @@ fn an_envoy_that_is_killed_is_back_within_two_seconds() {
     }
 }
 
+/// The sum of these counts of what a workload's Envoy has to do with the services that it calls.
+fn outbound(mesh: &Mesh, workload: &str, counts: &str) -> u64 {
+    mesh.stat(workload, &format!(r"^cluster\.outbound\|80\|.*\.{counts}$"))
+}
+
+/// How many connections of a workload's Envoy to others have failed. Not those that took too long to open, nor tries that took too long and
+/// were made again (`upstream_rq_retry`): both happen on a busy machine.
+fn failed_connections(mesh: &Mesh, workload: &str) -> u64 {
+    let failed = [
+        "upstream_cx_connect_fail",
+        "upstream_cx_destroy_remote_with_active_rq",
+        r"ssl\.connection_error",
+        r"ssl\.fail_verify_.*",
+    ];
+    let failed = failed.map(|count| outbound(mesh, workload, count));
+    failed.iter().sum::<u64>() - outbound(mesh, workload, "upstream_cx_connect_timeout")
+}
+
 #[test]
 fn certificates_are_renewed_under_load_and_no_request_fails() {
     let mut options = ShopOptions::mesh();
@@ -70,8 +89,22 @@ fn certificates_are_renewed_under_load_and_no_request_fails() {
             .json;
         certificates["certificates"][0]["cert_chain"][0]["serial_number"].to_string()
     };
+    let customer = Customer::register(&shop, "ann");
+    // Reads are made again where a connection breaks, which only these counts show.
+    let callers = ["istio-ingressgateway", "cart"];
+    let failed = || callers.map(|caller| failed_connections(&mesh, caller));
+    let opened = || callers.map(|caller| outbound(&mesh, caller, r"ssl\.handshake"));
+    let (failed_before, opened_before) = (failed(), opened());
     let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let written = AtomicUsize::new(0);
     std::thread::scope(|scope| {
+        // A write is not made again.
+        scope.spawn(|| {
+            while !stop.load(Ordering::Relaxed) {
+                let _ = customer.put_in_cart("COF-001", 1).expect(200);
+                written.fetch_add(1, Ordering::Relaxed);
+            }
+        });
         for _ in 0..4 {
             scope.spawn(|| {
                 while !stop.load(Ordering::Relaxed) {
@@ -91,4 +124,14 @@ fn certificates_are_renewed_under_load_and_no_request_fails() {
         stop.store(true, Ordering::Relaxed);
     });
     assert!(sent.load(Ordering::Relaxed) > 100);
+    assert!(written.load(Ordering::Relaxed) > 20);
+    assert_eq!(failed(), failed_before, "of {callers:?}");
+    let opened = opened();
+    println!("{callers:?}: connections opened: {opened_before:?}, then {opened:?}");
+    assert!(
+        opened
+            .iter()
+            .zip(opened_before)
+            .all(|(now, before)| *now > before)
+    );
 }

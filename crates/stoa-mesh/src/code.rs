@@ -77,15 +77,19 @@ impl Code {
     }
 }
 
-/// What is there now, to be compared with later.
+/// The filters that are there now, to be compared with later.
 pub(crate) fn stamps(built: &Path) -> Stamps {
+    stamped(wasm(built).unwrap_or_default())
+}
+
+/// Those of these files that are there.
+pub(crate) fn stamped(files: Vec<PathBuf>) -> Stamps {
     use std::os::unix::fs::MetadataExt as _;
     let of = |path: PathBuf| {
         let metadata = std::fs::metadata(&path).ok()?;
         Some((path, (metadata.modified().ok()?, metadata.ino())))
     };
-    let found = wasm(built).unwrap_or_default();
-    found.into_iter().filter_map(of).collect()
+    files.into_iter().filter_map(of).collect()
 }
 
 fn wasm(folder: &Path) -> io::Result<Vec<PathBuf>> {

@@ -32,6 +32,7 @@ pub use listeners::listeners;
 pub use log_level::log_level;
 pub use routes::routes;
 pub use status::status;
+pub(crate) use status::{State, state};
 
 /// An Envoy that can be asked.
 #[derive(Debug, Clone)]

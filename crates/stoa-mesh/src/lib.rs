@@ -8,7 +8,8 @@
 //! - `authority.rs`: who signs the certificates; `files.rs`: what lies where an Envoy looks.
 //! - `access.rs`: their access logs, in files.
 //! - `envoy.rs`: one process, kept alive; `admin.rs`: what it can be asked.
-//! - `mesh.rs`: all of them: started, watched, stopped; `mesh/follow.rs`: given new certificates and configuration.
+//! - `mesh.rs`: all of them: started, watched, stopped; `mesh/follow.rs`: given new certificates and configuration; `mesh/close.rs`: the
+//!   gateway first.
 //! - `metrics.rs`: Istio's standard metrics, made of the access logs; `stats.rs`: how Envoy names its own; `exposition.rs`: both on a page.
 //! - `inspect.rs`: what istioctl would say of a proxy.
 

@@ -1,5 +1,7 @@
-//! All Envoys of a mesh: started, watched, stopped. What they are given while they run is in `mesh/follow.rs`.
+//! All Envoys of a mesh: started, watched, stopped. What they are given while they run is in `mesh/follow.rs`, and how the gateway
+//! is closed before they are stopped in `mesh/close.rs`.
 
+mod close;
 mod error;
 mod follow;
 
@@ -222,33 +224,12 @@ impl Mesh {
 
     /// Every workload with an Envoy, and its administration.
     pub fn proxies(&self) -> Vec<(Workload, Admin)> {
-        let compiled = self.compiled();
-        let of = |workload: &Workload| {
-            let pod = self.shared.addresses.pod(workload.ip)?;
-            Some((workload.clone(), Admin::new(pod.admin())))
-        };
-        compiled.proxies().filter_map(of).collect()
+        self.shared.proxies()
     }
 
     /// Every Envoy, to be asked ([`crate::inspect`]).
     pub fn envoys(&self) -> Vec<Envoy> {
-        let MeshOptions {
-            state_dir, logs, ..
-        } = &self.shared.options;
-        let of = |(workload, admin): (Workload, Admin)| {
-            Envoy::new(&workload.name(), admin, state_dir, logs)
-        };
-        self.proxies().into_iter().map(of).collect()
-    }
-
-    /// Closes the gateway to new connections; what is under way goes on.
-    pub async fn close_gateways(&self) {
-        for workload in self.compiled().proxies() {
-            let pod = self.shared.addresses.pod(workload.ip);
-            if let (Proxy::Gateway, Some(pod)) = (workload.proxy, pod) {
-                let _ = Admin::new(pod.admin()).post("/drain_listeners").await;
-            }
-        }
+        self.shared.envoys()
     }
 
     /// Ends every Envoy.
@@ -269,6 +250,25 @@ impl Shared {
     fn compiled(&self) -> Arc<Compiled> {
         let compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(&compiled)
+    }
+
+    fn proxies(&self) -> Vec<(Workload, Admin)> {
+        let compiled = self.compiled();
+        let of = |workload: &Workload| {
+            let pod = self.addresses.pod(workload.ip)?;
+            Some((workload.clone(), Admin::new(pod.admin())))
+        };
+        compiled.proxies().filter_map(of).collect()
+    }
+
+    fn envoys(&self) -> Vec<Envoy> {
+        let MeshOptions {
+            state_dir, logs, ..
+        } = &self.options;
+        let of = |(workload, admin): (Workload, Admin)| {
+            Envoy::new(&workload.name(), admin, state_dir, logs)
+        };
+        self.proxies().into_iter().map(of).collect()
     }
 
     fn folder(&self, workload: &Workload) -> PathBuf {

@@ -108,7 +108,7 @@ fn set(
     let io = |error: std::io::Error| Failure::io(&error, Code::Io, folder.display().to_string());
     let before = Overrides::read(&folder).map_err(io)?;
     let mut now = before.clone();
-    let current = || before.0.get(plugin).cloned().unwrap_or(manifest.clone());
+    let current = || in_force(&before, plugin, &manifest).clone();
     let said = match wanted(&arguments.what)? {
         Wanted::Reset => {
             now.0.remove(plugin);
@@ -116,12 +116,8 @@ fn set(
         }
         Wanted::Off => {
             let mut config = current();
-            let switch = if plugin == ROUTER {
-                ("everyone_on_stable", true)
-            } else {
-                ("enabled", false)
-            };
-            put(&mut config, switch.0, switch.1.into());
+            let (field, off) = switch(plugin);
+            put(&mut config, field, off.into());
             now.0.insert(plugin.to_owned(), config);
             "off".to_owned()
         }
@@ -148,7 +144,8 @@ fn set(
     threads.block_on(async {
         let taken = counts(&having, plugin).await?;
         now.write(&folder).map_err(io)?;
-        if now == before {
+        // What they have already they do not take again.
+        if in_force(&now, plugin, &manifest) == in_force(&before, plugin, &manifest) {
             return Ok(());
         }
         match follow(&having, plugin, &taken).await {
@@ -161,6 +158,55 @@ fn set(
     })?;
     let names: Vec<_> = having.iter().map(|envoy| envoy.name.as_str()).collect();
     check::print(&format!("{plugin}: {said}, at {}\n", names.join(", ")))
+}
+
+/// A filter's configuration: what was set, or else what the manifests say.
+fn in_force<'a>(set: &'a Overrides, plugin: &str, manifest: &'a Value) -> &'a Value {
+    set.0.get(plugin).unwrap_or(manifest)
+}
+
+/// What of a filter's configuration turns it off.
+fn switch(plugin: &str) -> (&'static str, bool) {
+    if plugin == ROUTER {
+        ("everyone_on_stable", true)
+    } else {
+        ("enabled", false)
+    }
+}
+
+/// A line for each filter whose configuration was set, for who starts a mesh and may not remember.
+pub(crate) fn told(set: &Overrides) -> Vec<String> {
+    let line = |(plugin, config): (&String, &Value)| {
+        let (kind, service, list) = if plugin == ROUTER {
+            let name = config.pointer("/services/0/name").and_then(Value::as_str);
+            ("canary", name.unwrap_or("SERVICE"), "/services/0/versions")
+        } else {
+            let service = plugin.strip_suffix("-fault").unwrap_or(plugin);
+            ("fault", service, "/rules")
+        };
+        let (field, off) = switch(plugin);
+        let said = if config.get(field) == Some(&off.into()) {
+            "off".to_owned()
+        } else {
+            let items = config.pointer(list).and_then(Value::as_array);
+            let items = items.into_iter().flatten().filter_map(brief);
+            items.collect::<Vec<_>>().join(" ")
+        };
+        format!(
+            "{kind} {service}: {said} (`stoa {kind} set {service} reset` goes back to the manifests)"
+        )
+    };
+    set.0.iter().map(line).collect()
+}
+
+/// A version with its share, `v2=25%`, or the name of a fault's rule.
+fn brief(item: &Value) -> Option<String> {
+    let name = item.get("name")?.as_str()?;
+    let weight = item.get("weight").and_then(Value::as_u64);
+    let Some(weight) = weight.and_then(|weight| u32::try_from(weight).ok()) else {
+        return Some(name.strip_prefix("set-").unwrap_or(name).to_owned());
+    };
+    Some(format!("{name}={}%", f64::from(weight) / 100.0))
 }
 
 /// How often each Envoy has taken and refused configuration of this filter.
@@ -415,5 +461,41 @@ mod tests {
         assert_eq!(weights(&[("v1", 4000)]), Some(vec![10_000, 0]));
         assert_eq!(weights(&[("v3", 1)]), None);
         assert!(routed(config.clone(), "cart", Vec::new()).is_err());
+    }
+
+    #[test]
+    fn what_is_set_as_the_manifests_have_it_changes_nothing() {
+        let manifest = json!({"enabled": false, "rules": []});
+        let set = |config: Value| Overrides([("a-fault".to_owned(), config)].into());
+        let in_force = |set: &Overrides| in_force(set, "a-fault", &manifest).clone();
+        let (none, same) = (Overrides::default(), set(manifest.clone()));
+        let other = set(json!({"enabled": true, "rules": []}));
+        assert_ne!(none, same);
+        assert_eq!(in_force(&none), in_force(&same));
+        assert_ne!(in_force(&none), in_force(&other));
+    }
+
+    #[test]
+    fn what_was_set_is_told_with_the_way_back() {
+        let told = |plugin: &str, config: Value| {
+            told(&Overrides([(plugin.to_owned(), config)].into())).join("\n")
+        };
+        let router = |off: bool| {
+            let versions = json!([{"name": "v1", "weight": 9950}, {"name": "v2", "weight": 50}]);
+            json!({"everyone_on_stable": off, "services": [{"name": "product", "versions": versions}]})
+        };
+        let back = "(`stoa canary set product reset` goes back to the manifests)";
+        for (off, said) in [(true, "off"), (false, "v1=99.5% v2=0.5%")] {
+            let expected = format!("canary product: {said} {back}");
+            assert_eq!(told(ROUTER, router(off)), expected);
+        }
+        let back = "(`stoa fault set payment reset` goes back to the manifests)";
+        let shares = vec![("decline".to_owned(), 3000), ("abort".to_owned(), 500)];
+        let rules = failing(json!({}), shares).unwrap_or_default();
+        for (config, said) in [(rules, "decline abort"), (json!({"enabled": false}), "off")] {
+            let expected = format!("fault payment: {said} {back}");
+            assert_eq!(told("payment-fault", config), expected);
+        }
+        assert!(super::told(&Overrides::default()).is_empty());
     }
 }

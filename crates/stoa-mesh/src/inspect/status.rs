@@ -89,6 +89,17 @@ pub async fn status(envoys: &[Envoy]) -> Result<String, InspectError> {
     Ok(table.or("there are no Envoys") + &notes)
 }
 
+/// The worst there is to say of what an Envoy was given.
+pub(crate) async fn state(envoy: &Envoy) -> Result<State, InspectError> {
+    let stats = envoy.get(STATS).await?;
+    Ok(worst(&kinds(&stats, &envoy.files)))
+}
+
+fn worst(kinds: &BTreeMap<&'static str, Kind>) -> State {
+    let states = kinds.values().map(|kind| kind.state);
+    states.max().unwrap_or_default()
+}
+
 /// What one Envoy says of itself.
 struct Seen {
     state: String,
@@ -111,11 +122,14 @@ struct Kind {
 }
 
 /// As istioctl calls them; the worst is the greatest.
-#[derive(Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum State {
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum State {
+    /// It has taken all of it.
     #[default]
     Synced,
+    /// It has not taken it yet.
     Stale,
+    /// It keeps what it had before.
     Rejected,
 }
 
@@ -310,11 +324,11 @@ mod tests {
         std::fs::create_dir_all(&lds).expect("a folder");
         std::fs::write(lds.join("listeners.json"), "{}").expect("a file");
         // The file is younger than the last update that was taken, or older.
-        for (rejected, updated, expected) in [
-            (0, NOW, "SYNCED (2)"),
-            (1, NOW, "SYNCED (2)"),
-            (0, 1, "STALE (2)"),
-            (1, 1, "REJECTED (2)"),
+        for (rejected, updated, expected, state) in [
+            (0, NOW, "SYNCED (2)", State::Synced),
+            (1, NOW, "SYNCED (2)", State::Synced),
+            (0, 1, "STALE (2)", State::Stale),
+            (1, 1, "REJECTED (2)", State::Rejected),
         ] {
             let kinds = kinds(&stats(rejected, updated), folder.path());
             assert_eq!(
@@ -322,6 +336,8 @@ mod tests {
                 expected,
                 "rejected {rejected}, updated {updated}"
             );
+            // One kind that is not taken is enough.
+            assert_eq!(worst(&kinds), state);
             assert_eq!(said(&kinds, "CDS"), "SYNCED (5)");
             assert_eq!(said(&kinds, "EDS"), "SYNCED (3)");
             assert_eq!(said(&kinds, "RDS"), "SYNCED (1)");

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use stoa_manifest::{App, LoadOptions, RoutePath, SpinApp};
 use stoa_mesh::{
-    AccessLogs, Compiled, Mesh, MeshError, MeshOptions, Metrics, Pod, Proxy, Service, Workload,
+    AccessLogs, Compiled, Mesh, MeshError, MeshOptions, Metrics, Overrides, Pod, Proxy, Service,
+    Workload,
 };
 use stoa_runtime::{AppOptions, LoadedApp};
 use tokio::sync::watch;
@@ -23,6 +24,7 @@ use crate::api::Api;
 use crate::check;
 use crate::cli::UpArgs;
 use crate::exit::{Code, Failure};
+use crate::set;
 
 /// The port that a Spin component listens on in its Pod.
 const APP_PORT: u16 = 80;
@@ -296,6 +298,11 @@ async fn up(
         plan.placed.len(),
         mesh.compiled().proxies().count()
     ));
+    // What cannot be read is told when the mesh is started.
+    let overrides = Overrides::read(&arguments.state_dir.join("mesh"));
+    for line in set::told(&overrides.unwrap_or_default()) {
+        say(&format!("stoa: {line}"));
+    }
     // The Envoys start while components are loaded.
     let logs = AccessLogs::new(&arguments.state_dir.join("logs"));
     let metrics = Metrics::new(&mesh.compiled(), mesh.addresses());
@@ -376,9 +383,8 @@ async fn up(
     tracing::info!("stopping: requests at work may finish");
     drop(timer_stop);
     let quiet = async {
-        mesh.close_gateways().await;
-        let _ = operator.await;
-        timers.ended(GRACE).await;
+        // Whoever is under way at one of these has connections to components yet to open, so those come last.
+        let _ = tokio::join!(mesh.close_gateways(GRACE), operator, timers.ended(GRACE));
         drop(stop);
         for serving in serving {
             let _ = serving.await;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, StatusCode, header, uri};
 use http_body_util::BodyExt as _;
@@ -16,10 +17,12 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use stoa_mesh::{Admin, Metrics, Workload};
 use stoa_runtime::Body;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::timers::takes;
+use super::{GRACE, stopped};
 
 /// Calls workloads by the paths of their components.
 pub(crate) struct Operator {
@@ -90,37 +93,60 @@ impl Operator {
         }
     }
 
-    /// Answers on `listener` until `stop` completes; what is under way then is finished.
+    /// Answers on `listener` until `stop` completes. What is under way then is finished, within the grace period.
     pub(crate) async fn serve(
         self: Arc<Self>,
         listener: TcpListener,
         stop: impl Future<Output = ()>,
     ) {
+        let (end, ending) = watch::channel(());
         let mut stop = std::pin::pin!(stop);
         let mut connections = JoinSet::new();
         loop {
-            let stream = tokio::select! {
+            tokio::select! {
                 () = &mut stop => break,
-                accepted = listener.accept() => accepted.map(|(stream, _)| stream),
-            };
-            let Ok(stream) = stream else { continue };
-            let _ = stream.set_nodelay(true);
-            let operator = Arc::clone(&self);
-            let service = service_fn(move |request: Request<Incoming>| {
-                let operator = Arc::clone(&operator);
-                async move {
-                    let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-                    Ok::<_, Infallible>(operator.call(request).await)
-                }
-            });
-            connections.spawn(async move {
-                let mut http = http1::Builder::new();
-                http.timer(TokioTimer::new());
-                // A connection that breaks concerns its client alone.
-                let _ = http.serve_connection(TokioIo::new(stream), service).await;
-            });
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, _)) => {
+                        let operator = Arc::clone(&self);
+                        connections.spawn(operator.connection(stream, stopped(ending.clone())));
+                    }
+                    Err(error) => {
+                        // Out of file descriptors, as a rule: others must close first.
+                        tracing::warn!(%error, "no connection accepted");
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                },
+                Some(_) = connections.join_next() => {}
+            }
+        }
+        drop(listener);
+        drop(end);
+        let all = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(GRACE, all).await.is_err() {
+            tracing::warn!("an operator's request was cut off: the grace period is over");
         }
         connections.shutdown().await;
+    }
+
+    async fn connection(self: Arc<Self>, stream: TcpStream, stop: impl Future<Output = ()>) {
+        let _ = stream.set_nodelay(true);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let operator = Arc::clone(&self);
+            async move {
+                let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+                Ok::<_, Infallible>(operator.call(request).await)
+            }
+        });
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new());
+        let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
+        tokio::select! {
+            // A connection that breaks concerns its client alone.
+            _ = &mut connection => return,
+            () = stop => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
     }
 }
 
@@ -129,4 +155,71 @@ fn answer(status: StatusCode, why: &'static str) -> Response<Body> {
     let mut response = Response::new(body.boxed_unsync());
     *response.status_mut() = status;
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net;
+
+    use stoa_mesh::{Mesh, MeshOptions};
+
+    use super::*;
+
+    /// Of a mesh without workloads.
+    fn metrics() -> Arc<Metrics> {
+        let folder = tempfile::tempdir().expect("a folder");
+        let list = folder.path().join("workloads.json");
+        std::fs::write(list, r#"{"workloads": []}"#).expect("written");
+        let path = || folder.path().to_owned();
+        let mesh = Mesh::prepare(MeshOptions {
+            compiled: path(),
+            state_dir: path(),
+            logs: path(),
+            envoy: path(),
+            filters: path(),
+            roots: path(),
+            gateway: BTreeMap::new(),
+            certificate_lifetime: Duration::from_secs(3600),
+        });
+        let mesh = mesh.expect("a mesh");
+        Arc::new(Metrics::new(&mesh.compiled(), mesh.addresses()).expect("metrics"))
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_under_way_when_it_stops_is_answered() {
+        let workload = net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let there = workload.local_addr().expect("an address");
+        let route = (there, HeaderValue::from_static("slow"));
+        let routes = BTreeMap::from([("/slow".to_owned(), route)]);
+        let operator = Arc::new(Operator::new(routes, metrics(), Vec::new()));
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let address = listener.local_addr().expect("an address");
+        let (stop, stopping) = watch::channel(());
+        let serving = tokio::spawn(operator.serve(listener, stopped(stopping)));
+        let caller = std::thread::spawn(move || {
+            let mut stream = net::TcpStream::connect(address).expect("somebody listens");
+            let request = b"GET /slow HTTP/1.1\r\nhost: operator\r\n\r\n";
+            stream.write_all(request).expect("written");
+            // To its end: the caller would keep the connection, the operator closes it.
+            std::io::read_to_string(stream)
+        });
+        let at_work = tokio::task::spawn_blocking(move || {
+            let (mut stream, _) = workload.accept().expect("a connection");
+            let read = stream.read(&mut [0; 1024]).expect("a request");
+            assert!(read > 0);
+            stream
+        });
+        let mut at_work = at_work.await.expect("no panic");
+        drop(stop);
+        while net::TcpStream::connect(address).is_ok() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 3\r\n\r\nyes";
+        at_work.write_all(answer).expect("written");
+        serving.await.expect("no panic");
+        let answer = caller.join().expect("no panic").expect("an answer");
+        assert!(answer.starts_with("HTTP/1.1 200 OK"), "{answer}");
+        assert!(answer.ends_with("yes"), "{answer}");
+    }
 }
