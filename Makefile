@@ -34,7 +34,7 @@ up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS
 test: wasm build ## run every test
 	cd tools && go build -mod=readonly -o ../target/tools/istio-compile ./istio-compile
 	cargo test --profile native --workspace --locked
-	STOA_TEST_DATABASE=postgres cargo test --profile native --workspace --locked --lib --test rules --test throttle --test saga --test component --test orders --test bad_input --test reliability -- --skip index
+	STOA_TEST_DATABASE=postgres cargo test --profile native --workspace --locked --lib --test rules --test throttle --test saga --test component --test orders --test bad-input --test reliability -- --skip index
 	@scripts/schemathesis 1000
 	@scripts/istio-tools install >/dev/null
 	cd tools && GOFLAGS=-mod=readonly go test -count=1 ./...
