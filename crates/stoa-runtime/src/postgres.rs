@@ -269,6 +269,14 @@ impl Effect {
                     Self::None
                 }
             }
+            "CREATE" | "ALTER" | "DROP" => {
+                // Everybody's, but for temporary tables and the like.
+                if words.any(|word| matches!(word.as_str(), "TEMP" | "TEMPORARY" | "PG_TEMP")) {
+                    Self::Marks
+                } else {
+                    Self::None
+                }
+            }
             "BEGIN" | "START" => Self::Begins,
             // `ROLLBACK TO`, `COMMIT AND CHAIN` and their like leave a transaction open: the connection is not used again.
             "COMMIT" | "END" | "ROLLBACK" | "ABORT" => {
@@ -336,7 +344,14 @@ mod tests {
             ("INSERT INTO t SELECT * FROM u", Effect::None),
             ("COMMIT PREPARED 'x'", Effect::Marks),
             ("SET search_path = a", Effect::Marks),
+            ("CREATE TABLE t (a int)", Effect::None),
             ("CREATE TEMP TABLE t (a int)", Effect::Marks),
+            ("CREATE TABLE pg_temp.t (a int)", Effect::Marks),
+            (
+                "CREATE OR REPLACE TEMPORARY VIEW v AS SELECT 1",
+                Effect::Marks,
+            ),
+            ("ALTER TABLE t ADD b int", Effect::None),
             ("-- a comment\nSELECT 1", Effect::Marks),
             ("DO $$ BEGIN END $$", Effect::Marks),
             ("", Effect::Marks),
