@@ -56,6 +56,15 @@ fn an_envoy_that_is_killed_is_back_within_two_seconds() {
     }
 }
 
+/// Ends a load, also where the test that waits beside it fails.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
 /// The sum of these counts of what a workload's Envoy has to do with the services that it calls.
 fn outbound(mesh: &Mesh, workload: &str, counts: &str) -> u64 {
     mesh.stat(workload, &format!(r"^cluster\.outbound\|80\|.*\.{counts}$"))
@@ -98,6 +107,7 @@ fn certificates_are_renewed_under_load_and_no_request_fails() {
     let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
     let written = AtomicUsize::new(0);
     std::thread::scope(|scope| {
+        let over = Over(&stop);
         // A write is not made again.
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
@@ -121,7 +131,7 @@ fn certificates_are_renewed_under_load_and_no_request_fails() {
                 sent.load(Ordering::Relaxed)
             );
         }
-        stop.store(true, Ordering::Relaxed);
+        drop(over);
     });
     assert!(sent.load(Ordering::Relaxed) > 100);
     assert!(written.load(Ordering::Relaxed) > 20);

@@ -127,11 +127,10 @@ fn timeouts_cut_what_takes_too_long() {
         let seen = silent.seen("/").len() - before;
         println!("{method} {path}: 504 after {took:?}, {seen} tries");
         assert!((1..=tries).contains(&seen), "{method} {path}: {seen} tries");
-        // Not before its time, but for a timer's rounding; and after it no later than a busy machine is, and less than two seconds, by
-        // which a longer limit would show.
+        // Not before its time, but for a timer's rounding; `routes.rs` knows that it is no longer than that.
         let limit = Duration::from_secs(seconds);
         assert!(
-            took > limit - Duration::from_millis(100) && took < limit + Duration::from_millis(1900),
+            took > limit - Duration::from_millis(100) && took < limit * 2,
             "{method} {path}: {took:?}"
         );
     }
