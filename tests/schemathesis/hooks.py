@@ -47,7 +47,7 @@ BEYOND_THE_SCHEMA = {
 }
 
 # Rules that a schema could only say by a list of all currencies, or not at all.
-RULES_IN_WORDS = ("is no code of ISO 4217", " units in all", "looks like a card number")
+RULES_IN_WORDS = ("is no code of ISO 4217", " units in all", "looks like a card number", "the character NUL", "without NUL")
 
 
 class CarrierSignature(requests.auth.AuthBase):
