@@ -267,12 +267,14 @@ fn an_order_cut_off_by_a_crash_comes_to_one_of_two_ends() {
 fn many_who_buy_at_once_are_all_served() {
     let shop = Shop::start(ShopOptions::checked());
     let operator = Operator::of(&shop);
-    operator.set_stock("KIT-004", 100);
+    operator.set_stock(SKU, 100);
     let customer = Customer::register(&shop, "ann");
     let body = json!({"quantity": 1, "shipping_address": customer::address(), "payment": customer::card("tok_visa")});
-    let answers = at_once(16, |_| customer.post("/product/KIT-004/buy", &key(), &body));
+    let answers = at_once(16, |_| {
+        customer.post(&format!("/product/{SKU}/buy"), &key(), &body)
+    });
     for answer in answers {
         assert_eq!(answer.status, 201, "{}", answer.text());
     }
-    assert_eq!(operator.stock("KIT-004"), (84, 0, 84));
+    assert_eq!(operator.stock(SKU), (84, 0, 84));
 }

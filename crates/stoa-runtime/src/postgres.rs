@@ -255,39 +255,30 @@ impl Effect {
             .filter(|word| !word.is_empty())
             .map(str::to_ascii_uppercase);
         let first = words.next().unwrap_or_default();
-        match first.as_str() {
+        let lasts = match first.as_str() {
+            "BEGIN" | "START" => return Self::Begins,
+            // `ROLLBACK TO`, `COMMIT AND CHAIN` and their like leave a transaction open: the connection is not used again.
+            "COMMIT" | "END" | "ROLLBACK" | "ABORT" => {
+                match (words.next().as_deref(), words.next()) {
+                    (None | Some("WORK" | "TRANSACTION"), None) => return Self::Ends,
+                    _ => true,
+                }
+            }
+            // Functions that outlive their statement, and `SELECT ... INTO` a table.
             "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "WITH" | "VALUES" | "MERGE" => {
-                // Functions that outlive their statement, and `SELECT ... INTO` a table.
-                let lasts = |word: String| match word.as_str() {
+                words.any(|word| match word.as_str() {
                     "SET_CONFIG" => true,
                     "INTO" => first == "SELECT",
                     other => other.contains("ADVISORY_LOCK") && !other.contains("XACT"),
-                };
-                if words.any(lasts) {
-                    Self::Marks
-                } else {
-                    Self::None
-                }
+                })
             }
+            // Everybody's, but for temporary tables and the like.
             "CREATE" | "ALTER" | "DROP" => {
-                // Everybody's, but for temporary tables and the like.
-                if words.any(|word| matches!(word.as_str(), "TEMP" | "TEMPORARY" | "PG_TEMP")) {
-                    Self::Marks
-                } else {
-                    Self::None
-                }
+                words.any(|word| matches!(word.as_str(), "TEMP" | "TEMPORARY" | "PG_TEMP"))
             }
-            "BEGIN" | "START" => Self::Begins,
-            // `ROLLBACK TO`, `COMMIT AND CHAIN` and their like leave a transaction open: the connection is not used again.
-            "COMMIT" | "END" | "ROLLBACK" | "ABORT" => {
-                let rest: Vec<_> = words.take(2).collect();
-                match rest.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-                    [] | ["WORK" | "TRANSACTION"] => Self::Ends,
-                    _ => Self::Marks,
-                }
-            }
-            _ => Self::Marks,
-        }
+            _ => true,
+        };
+        if lasts { Self::Marks } else { Self::None }
     }
 }
 

@@ -46,28 +46,11 @@ pub async fn serve(
     options: ServeOptions,
     shutdown: impl Future<Output = ()>,
 ) {
-    let (stop, stopping) = watch::channel(false);
-    let mut connections = JoinSet::new();
-    let mut shutdown = std::pin::pin!(shutdown);
-    loop {
-        tokio::select! {
-            () = &mut shutdown => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, client)) => {
-                    let (app, filter) = (Arc::clone(&app), options.filter.clone());
-                    connections.spawn(connection(stream, client, app, filter, stopping.clone()));
-                }
-                Err(error) => {
-                    // Out of file descriptors, as a rule: others must close first.
-                    tracing::warn!(%error, "no connection accepted");
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-            },
-            Some(_) = connections.join_next() => {}
-        }
-    }
-    drop(listener);
-    let _ = stop.send(true);
+    let mut connections = accept(listener, shutdown, |stream, client, stopping| {
+        let (app, filter) = (Arc::clone(&app), options.filter.clone());
+        connection(stream, client, app, filter, stopping)
+    })
+    .await;
     let end = Instant::now() + options.grace;
     let quiet = async {
         while connections.join_next().await.is_some() {}
@@ -83,6 +66,36 @@ pub async fn serve(
         }
     }
     connections.shutdown().await;
+}
+
+/// Takes connections until `shutdown` completes, and has `connection` serve each. Gives those that are open then: their receivers say true,
+/// and they are to end with the request that they are at.
+pub async fn accept<C: Future<Output = ()> + Send + 'static>(
+    listener: TcpListener,
+    shutdown: impl Future<Output = ()>,
+    connection: impl Fn(TcpStream, SocketAddr, watch::Receiver<bool>) -> C,
+) -> JoinSet<()> {
+    let (stop, stopping) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    let mut shutdown = std::pin::pin!(shutdown);
+    loop {
+        tokio::select! {
+            () = &mut shutdown => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, client)) => {
+                    connections.spawn(connection(stream, client, stopping.clone()));
+                }
+                Err(error) => {
+                    // Out of file descriptors, as a rule: others must close first.
+                    tracing::warn!(%error, "no connection accepted");
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+        }
+    }
+    let _ = stop.send(true);
+    connections
 }
 
 async fn connection(

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use stoa_load::{Outcome, Plan, Step};
+use stoa_load::{OrderRecord, Outcome, Plan, Step};
 
 use crate::shop::{Build, Fate, Seen};
 use crate::{count, load, plan, step};
@@ -149,6 +149,17 @@ async fn an_order_that_the_shop_cancels_gives_its_key_free_and_is_remembered() {
     assert_ne!(first.order_id.unwrap(), first.before[0]);
 }
 
+/// The first order of a lone buyer, as the book has it.
+async fn first_order(decide: impl Fn(&Seen) -> Fate + Send + Sync + 'static) -> OrderRecord {
+    let shop = Build {
+        decide: Box::new(decide),
+        ..Build::default()
+    }
+    .shop();
+    let report = load(&plan(1, 5), &shop).await;
+    report.book.first().unwrap().clone()
+}
+
 #[tokio::test(start_paused = true)]
 async fn who_gives_up_believes_that_an_order_is_cancelled_if_it_was_the_last_he_heard_of() {
     for (later, outcome) in [
@@ -161,13 +172,7 @@ async fn who_gives_up_believes_that_an_order_is_cancelled_if_it_was_the_last_he_
             ("POST /order", _) => later.clone(),
             _ => Fate::Answer,
         };
-        let shop = Build {
-            decide: Box::new(decide),
-            ..Build::default()
-        }
-        .shop();
-        let report = load(&plan(1, 5), &shop).await;
-        let first = report.book.first().unwrap();
+        let first = first_order(decide).await;
         assert!(first.order_id.is_some() && first.attempts > 1, "{first:?}");
         assert_eq!(first.outcome, outcome);
     }
@@ -188,13 +193,7 @@ async fn another_no_says_that_there_is_no_order_only_to_who_had_every_answer() {
             ("POST /order", ..) => Fate::Problem(422, "empty_cart"),
             _ => Fate::Answer,
         };
-        let shop = Build {
-            decide: Box::new(decide),
-            ..Build::default()
-        }
-        .shop();
-        let report = load(&plan(1, 5), &shop).await;
-        let first = report.book.first().unwrap();
+        let first = first_order(decide).await;
         assert_eq!(first.outcome, outcome, "{first:?}");
     }
 }

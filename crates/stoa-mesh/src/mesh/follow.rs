@@ -98,21 +98,23 @@ pub(super) async fn follow(shared: Arc<Shared>) {
 
 /// Says whether the Envoys took what they were given.
 async fn tell(shared: &Shared, configured: bool) {
-    let (envoys, begin) = (shared.envoys(), Instant::now());
-    let left = loop {
-        let mut left = Vec::new();
-        for envoy in &envoys {
+    let begin = Instant::now();
+    let mut left: Vec<_> = shared
+        .envoys()
+        .into_iter()
+        .map(|e| (e, State::Stale))
+        .collect();
+    loop {
+        for (envoy, seen) in &mut left {
             // One that does not answer reads its files when it starts.
-            let state = state(envoy).await.unwrap_or(State::Stale);
-            if state != State::Synced {
-                left.push((envoy, state));
-            }
+            *seen = state(envoy).await.unwrap_or(State::Stale);
         }
+        left.retain(|(_, seen)| *seen != State::Synced);
         if left.is_empty() || begin.elapsed() > TAKE {
-            break left;
+            break;
         }
         tokio::time::sleep(ASK).await;
-    };
+    }
     if configured && left.is_empty() {
         tracing::info!("the Envoys have new configuration");
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use http::{HeaderValue, Request, Response, StatusCode, header, uri};
 use http_body_util::BodyExt as _;
@@ -16,13 +15,12 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use stoa_mesh::{Admin, Metrics, Workload};
-use stoa_runtime::Body;
+use stoa_runtime::{Body, accept};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
+use super::GRACE;
 use super::timers::takes;
-use super::{GRACE, stopped};
 
 /// Calls workloads by the paths of their components.
 pub(crate) struct Operator {
@@ -99,28 +97,10 @@ impl Operator {
         listener: TcpListener,
         stop: impl Future<Output = ()>,
     ) {
-        let (end, ending) = watch::channel(());
-        let mut stop = std::pin::pin!(stop);
-        let mut connections = JoinSet::new();
-        loop {
-            tokio::select! {
-                () = &mut stop => break,
-                accepted = listener.accept() => match accepted {
-                    Ok((stream, _)) => {
-                        let operator = Arc::clone(&self);
-                        connections.spawn(operator.connection(stream, stopped(ending.clone())));
-                    }
-                    Err(error) => {
-                        // Out of file descriptors, as a rule: others must close first.
-                        tracing::warn!(%error, "no connection accepted");
-                        tokio::time::sleep(Duration::from_millis(20)).await;
-                    }
-                },
-                Some(_) = connections.join_next() => {}
-            }
-        }
-        drop(listener);
-        drop(end);
+        let mut connections = accept(listener, stop, |stream, _, stopping| {
+            Arc::clone(&self).connection(stream, stopping)
+        })
+        .await;
         let all = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(GRACE, all).await.is_err() {
             tracing::warn!("an operator's request was cut off: the grace period is over");
@@ -128,7 +108,7 @@ impl Operator {
         connections.shutdown().await;
     }
 
-    async fn connection(self: Arc<Self>, stream: TcpStream, stop: impl Future<Output = ()>) {
+    async fn connection(self: Arc<Self>, stream: TcpStream, mut stopping: watch::Receiver<bool>) {
         let _ = stream.set_nodelay(true);
         let service = service_fn(move |request: Request<Incoming>| {
             let operator = Arc::clone(&self);
@@ -143,7 +123,7 @@ impl Operator {
         tokio::select! {
             // A connection that breaks concerns its client alone.
             _ = &mut connection => return,
-            () = stop => {}
+            _ = stopping.wait_for(|stop| *stop) => {}
         }
         connection.as_mut().graceful_shutdown();
         let _ = connection.await;
@@ -161,9 +141,11 @@ fn answer(status: StatusCode, why: &'static str) -> Response<Body> {
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::net;
+    use std::time::Duration;
 
     use stoa_mesh::{Mesh, MeshOptions};
 
+    use super::super::stopped;
     use super::*;
 
     /// Of a mesh without workloads.
