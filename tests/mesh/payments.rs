@@ -1,8 +1,9 @@
 //! payment-fault, over the whole shop: what it does to orders by default.
 
-use stoa_testkit::{Shop, ShopOptions, at_once};
+use serde_json::json;
+use stoa_testkit::{Shop, ShopOptions, at_once, wait_until};
 
-use crate::customer::{Customer, Operator, key, text};
+use crate::customer::{Customer, Operator, SOON, key, text};
 
 const ORDERS: usize = 400;
 const AT_ONCE: usize = 4;
@@ -46,5 +47,64 @@ fn a_tenth_of_the_orders_is_declined_and_a_retry_meets_the_same_fate() {
     // Who was declined was not charged, and what he wanted is in stock again.
     assert_eq!(operator.ledger().len() - before, ORDERS - declined);
     let sold = i64::try_from(ORDERS - declined).unwrap();
+    assert_eq!(operator.stock("COF-001"), (10_000 - sold, 0, 10_000 - sold));
+}
+
+#[test]
+fn a_decline_after_lost_answers_is_looked_up_and_nobody_pays_for_a_cancelled_order() {
+    let lost = json!({"rules": [{"name": "lost", "match": {"methods": ["POST"], "path": {"exact": "/payments"}},
+        "fault": {"lost_response": {}}}]});
+    let mut options = ShopOptions::mesh().timers(false);
+    options.filters.clear();
+    let shop = Shop::start(options.filter("payment-fault", lost));
+    let (operator, mesh) = (Operator::of(&shop), shop.mesh());
+    operator.set_stock("COF-001", 10_000);
+    let customer = Customer::register(&shop, "ann");
+    // Enough that no run in 30,000 has no decline.
+    let keys: Vec<_> = at_once(4, |_| {
+        let keys: Vec<_> = (0..25).map(|_| key()).collect();
+        for key in &keys {
+            let problem = customer.order(key, "COF-001", 1, "tok_visa").expect(503);
+            assert_eq!(problem.json["code"], "order_pending", "{}", problem.text());
+        }
+        keys
+    })
+    .concat();
+
+    // As `stoa fault set payment reset` does it: a tenth is declined again, by the hash of the key.
+    let reloads = || mesh.stat("payment", "payment-fault.*config_reload$");
+    let before = reloads();
+    let overrides = shop.state_dir().join("mesh/overrides.json");
+    std::fs::write(overrides.with_extension("new"), "{}").unwrap();
+    std::fs::rename(overrides.with_extension("new"), &overrides).unwrap();
+    wait_until(
+        SOON,
+        "payment's sidecar to have its own rules again",
+        || reloads() > before,
+    );
+    wait_until(SOON, "every order to end", || {
+        operator.recover()["pending"] == 0
+            && operator.list("/internal/orders?status=pending").is_empty()
+    });
+    let mut cancelled = 0;
+    for key in &keys {
+        let answer = customer.order(key, "COF-001", 1, "tok_visa");
+        let order_id = text(&answer.json, "order_id");
+        let order = customer.get(&format!("/order/{order_id}")).expect(200).json;
+        let payment = order["payment"]["payment_id"].as_str().unwrap();
+        let expected: &[&str] = match answer.status {
+            201 => &["capture"],
+            402 => &["capture", "refund"],
+            status => panic!("{status}: {}", answer.text()),
+        };
+        assert_eq!(operator.ledger_of(payment), expected, "{order}");
+        cancelled += usize::from(answer.status == 402);
+    }
+    println!(
+        "{cancelled} of {} declined after they had been charged, and refunded",
+        keys.len()
+    );
+    assert!(cancelled > 0);
+    let sold = i64::try_from(keys.len() - cancelled).unwrap();
     assert_eq!(operator.stock("COF-001"), (10_000 - sold, 0, 10_000 - sold));
 }

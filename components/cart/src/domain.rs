@@ -42,9 +42,20 @@ pub struct Item {
     pub line_total: Option<Money>,
 }
 
+/// A line of an order: so many units of this cart were ordered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Ordered {
+    /// The stock keeping unit.
+    pub sku: String,
+    /// Units, 1 or more.
+    pub quantity: u32,
+}
+
 /// A cart as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cart {
+    /// Grows with every change, from 0 for a cart that was never used. An order claims the version that it was made from.
+    pub version: i64,
     /// The items, oldest first.
     pub items: Vec<Item>,
     /// Of the items that have a price. Null where there are none, and where there is no such sum: items in two
@@ -74,7 +85,7 @@ pub fn oldest(kept: &[Kept]) -> Option<String> {
     kept.iter().map(|item| item.seen_at).min().map(rfc3339)
 }
 
-/// Prices what is kept. Errors: [`PriceError::Broken`] only.
+/// Prices what is kept, as version 0. Errors: [`PriceError::Broken`] only.
 pub fn price(kept: &[Kept], prices: &dyn Prices) -> Result<Cart, PriceError> {
     let lines: Vec<_> = kept.iter().filter_map(line).collect();
     let whole = quote(prices, &lines)?;
@@ -98,6 +109,7 @@ pub fn price(kept: &[Kept], prices: &dyn Prices) -> Result<Cart, PriceError> {
         })
         .collect();
     Ok(Cart {
+        version: 0,
         items,
         total: whole.map(|quote| quote.total),
         unpriced: kept

@@ -1,16 +1,16 @@
 //! Routes, decoding, who is asked what, and which rule answers with which status.
 
 use http::{Method, StatusCode};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use stoa_pricing::Prices;
 use stoa_service::outbound::Outbound;
 use stoa_service::route::{Answer, Route, json, no_content};
 use stoa_service::sql::Database;
-use stoa_service::{Problem, Request, log, time, token};
+use stoa_service::{Problem, Request, id, log, time, token};
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::domain::{self, Cart, Kept, MAX_QUANTITY};
+use crate::domain::{self, Cart, Kept, MAX_QUANTITY, Ordered};
 use crate::ports;
 use crate::store;
 
@@ -46,6 +46,8 @@ fn user(app: &App, request: &Request) -> Result<Uuid, Problem> {
 fn show(app: &App, request: &Request) -> Answer {
     let user_id = user(app, request)?;
     request.query([])?;
+    // Read before the items: a change in between leaves an old version, which an order's claim then rejects.
+    let version = store::version(&*app.db, user_id)?;
     let mut kept = store::items(&*app.db, user_id)?;
     let mut prices_as_of = None;
     if !kept.is_empty() {
@@ -64,6 +66,7 @@ fn show(app: &App, request: &Request) -> Answer {
     json(
         StatusCode::OK,
         &Cart {
+            version,
             prices_as_of,
             ..cart
         },
@@ -147,9 +150,58 @@ fn clear(app: &App, request: &Request) -> Answer {
     no_content()
 }
 
-/// For order, once it has ordered what is in.
+/// For order. With `order_id`, `version` and `ordered` it takes out what that order has ordered of the cart's version, and leaves what was
+/// put in since; without them it takes out everything.
 fn clear_of_user(app: &App, request: &Request) -> Answer {
-    request.query([])?;
-    store::clear(&*app.db, request.id_param("user_id")?)?;
-    no_content()
+    let [order_id, version, ordered] = request.query(["order_id", "version", "ordered"])?;
+    let user_id = request.id_param("user_id")?;
+    match (order_id, version, ordered) {
+        (None, None, None) => {
+            store::clear(&*app.db, user_id)?;
+            no_content()
+        }
+        (Some(order_id), Some(version), Some(ordered)) => {
+            let order_id = id::parse("order_id", &order_id)?;
+            let version =
+                version.parse().ok().filter(|v| *v >= 0).ok_or_else(|| {
+                    bad_query("version", &version, "expected the version of a cart")
+                })?;
+            let ordered = ordered_lines(&ordered)?;
+            let version = store::take_ordered(&*app.db, user_id, order_id, version, &ordered)?;
+            json(StatusCode::OK, &Taken { version })
+        }
+        _ => Err(Problem::bad_request(
+            "missing_parameter",
+            "order_id, version and ordered: expected all of them, or none",
+        )),
+    }
+}
+
+/// What is left after an order's items were taken out.
+#[derive(Serialize)]
+struct Taken {
+    /// The cart's version now.
+    version: i64,
+}
+
+fn bad_query(name: &str, value: &str, expected: &str) -> Problem {
+    Problem::bad_request(
+        "bad_parameter",
+        format!("{name}: `{}`: {expected}", id::shorten(value)),
+    )
+}
+
+/// Reads `SKU:QUANTITY,SKU:QUANTITY`.
+fn ordered_lines(text: &str) -> Result<Vec<Ordered>, Problem> {
+    let line = |part: &str| {
+        let (sku, quantity) = part.split_once(':')?;
+        let quantity = quantity.parse().ok().filter(|quantity| *quantity >= 1)?;
+        domain::is_sku(sku).then(|| Ordered {
+            sku: sku.to_owned(),
+            quantity,
+        })
+    };
+    text.split(',')
+        .map(|part| line(part).ok_or_else(|| bad_query("ordered", part, "expected SKU:QUANTITY")))
+        .collect()
 }

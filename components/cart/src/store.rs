@@ -7,20 +7,49 @@ use stoa_service::time::Millis;
 use stoa_service::{jwks_table, params};
 use uuid::Uuid;
 
-use crate::domain::{Kept, MAX_ITEMS};
+use crate::domain::{Kept, MAX_ITEMS, Ordered};
 
 /// The tables of this service.
 pub const SCHEMA: Schema = Schema {
     service: "cart",
-    migrations: &[&[
-        Step::Sql(
-            "CREATE TABLE cart_items (user_id TEXT NOT NULL, sku TEXT NOT NULL, quantity BIGINT NOT NULL,
-             name TEXT NOT NULL, amount BIGINT, currency TEXT, seen_at BIGINT NOT NULL, added_at BIGINT NOT NULL,
-             PRIMARY KEY (user_id, sku))",
-        ),
-        Step::Sql(jwks_table!("cart")),
-    ]],
+    migrations: &[
+        &[
+            Step::Sql(
+                "CREATE TABLE cart_items (user_id TEXT NOT NULL, sku TEXT NOT NULL, quantity BIGINT NOT NULL,
+                 name TEXT NOT NULL, amount BIGINT, currency TEXT, seen_at BIGINT NOT NULL, added_at BIGINT NOT NULL,
+                 PRIMARY KEY (user_id, sku))",
+            ),
+            Step::Sql(jwks_table!("cart")),
+        ],
+        // `taken_by` is the last order whose items were taken out; `added_in` the version in which an item came in.
+        &[
+            Step::Sql(
+                "CREATE TABLE cart_carts (user_id TEXT PRIMARY KEY, version BIGINT NOT NULL, taken_by TEXT)",
+            ),
+            Step::Sql("ALTER TABLE cart_items ADD COLUMN added_in BIGINT NOT NULL DEFAULT 0"),
+        ],
+    ],
 };
+
+/// The version of a user's cart; 0 where it was never changed.
+pub fn version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
+    let rows = db.execute(
+        "SELECT version FROM cart_carts WHERE user_id = $1",
+        params![user_id],
+    )?;
+    Ok(rows.one(|row| row.get(0))?.unwrap_or(0))
+}
+
+/// A change: the cart's next version. Within the transaction that makes the change.
+fn next_version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
+    let rows = db.execute(
+        "INSERT INTO cart_carts (user_id, version) VALUES ($1, 1)
+         ON CONFLICT (user_id) DO UPDATE SET version = cart_carts.version + 1 RETURNING version",
+        params![user_id],
+    )?;
+    rows.one(|row| row.get(0))?
+        .ok_or_else(|| SqlError::Other("cart_carts gives no version".to_owned()))
+}
 
 /// What [`items`] runs.
 pub const ITEMS: &str =
@@ -67,9 +96,10 @@ pub fn put(db: &dyn Database, user_id: Uuid, item: &Kept, now: Millis) -> Result
                 format!("sku: the cart holds {MAX_ITEMS} items, which is the most"),
             ));
         }
+        let version = next_version(db, user_id)?;
         db.execute(
-            "INSERT INTO cart_items (user_id, sku, quantity, name, amount, currency, seen_at, added_at)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+            "INSERT INTO cart_items (user_id, sku, quantity, name, amount, currency, seen_at, added_at, added_in)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
              ON CONFLICT (user_id, sku) DO UPDATE SET quantity = excluded.quantity, name = excluded.name,
              amount = excluded.amount, currency = excluded.currency, seen_at = excluded.seen_at",
             params![
@@ -80,7 +110,8 @@ pub fn put(db: &dyn Database, user_id: Uuid, item: &Kept, now: Millis) -> Result
                 item.price.map(|price| price.amount),
                 item.price.map(|price| price.currency.code()),
                 item.seen_at,
-                now
+                now,
+                version
             ],
         )?;
         Ok(())
@@ -89,18 +120,59 @@ pub fn put(db: &dyn Database, user_id: Uuid, item: &Kept, now: Millis) -> Result
 
 /// Takes an item out; nothing happens where it is not in.
 pub fn remove(db: &dyn Database, user_id: Uuid, sku: &str) -> Result<(), SqlError> {
-    db.execute(
-        "DELETE FROM cart_items WHERE user_id = $1 AND sku = $2",
-        params![user_id, sku],
-    )
-    .map(drop)
+    transaction(db, user_id, || {
+        db.execute(
+            "DELETE FROM cart_items WHERE user_id = $1 AND sku = $2",
+            params![user_id, sku],
+        )?;
+        next_version(db, user_id).map(drop)
+    })
 }
 
 /// Takes all items out.
 pub fn clear(db: &dyn Database, user_id: Uuid) -> Result<(), SqlError> {
-    db.execute(
-        "DELETE FROM cart_items WHERE user_id = $1",
-        params![user_id],
-    )
-    .map(drop)
+    transaction(db, user_id, || {
+        db.execute(
+            "DELETE FROM cart_items WHERE user_id = $1",
+            params![user_id],
+        )?;
+        next_version(db, user_id).map(drop)
+    })
+}
+
+/// Takes out what an order has ordered of the cart's `version`, once however often it is called: units that were added since stay, and
+/// so do items that came in since. Gives the cart's version afterwards.
+pub fn take_ordered(
+    db: &dyn Database,
+    user_id: Uuid,
+    order_id: Uuid,
+    version: i64,
+    ordered: &[Ordered],
+) -> Result<i64, SqlError> {
+    transaction(db, user_id, || {
+        let taken = db.execute(
+            "SELECT version FROM cart_carts WHERE user_id = $1 AND taken_by = $2",
+            params![user_id, order_id],
+        )?;
+        if let Some(now) = taken.one(|row| row.get(0))? {
+            return Ok(now);
+        }
+        for line in ordered {
+            db.execute(
+                "DELETE FROM cart_items WHERE user_id = $1 AND sku = $2 AND added_in <= $3 AND quantity <= $4",
+                params![user_id, &line.sku, version, line.quantity],
+            )?;
+            db.execute(
+                "UPDATE cart_items SET quantity = quantity - $1
+                 WHERE user_id = $2 AND sku = $3 AND added_in <= $4 AND quantity > $1",
+                params![line.quantity, user_id, &line.sku, version],
+            )?;
+        }
+        let now = next_version(db, user_id)?;
+        db.execute(
+            "UPDATE cart_carts SET taken_by = $1 WHERE user_id = $2",
+            params![order_id, user_id],
+        )?;
+        Ok(now)
+    })
 }

@@ -220,8 +220,10 @@ pub struct Order {
     pub order_id: Uuid,
     /// Whose it is.
     pub customer: Customer,
-    /// The key it was submitted with; `None` once that key was given free.
+    /// The key it was submitted with; `None` once that key was freed for another attempt.
     pub idempotency_key: Option<String>,
+    /// That key, once it was freed.
+    pub freed_key: Option<String>,
     /// What was submitted with that key.
     pub fingerprint: String,
     /// Where it stands.
@@ -244,7 +246,9 @@ pub struct Order {
     pub shipment: Option<Shipment>,
     /// Why it is cancelled.
     pub failure: Option<Failure>,
-    /// The items came from the cart, which is to be emptied.
+    /// The version of the cart that the items came from, which this order claims; `None` where they were named in the request.
+    pub cart_version: Option<i64>,
+    /// The items are still to be taken out of that cart.
     pub clear_cart: bool,
     /// Until then a request whose answer was lost may still arrive where it was sent: "there is nothing" proves nothing.
     pub doubt_until: Millis,

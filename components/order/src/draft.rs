@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::Value;
 use stoa_service::id::shorten;
+use stoa_service::money::Money;
 use stoa_service::{Problem, Request};
 
 use crate::domain::Address;
@@ -33,6 +34,8 @@ pub struct Draft {
     pub card_token: String,
     /// What is ordered; `None` orders what is in the cart.
     pub lines: Option<Vec<Line>>,
+    /// The total that the customer saw; `None` takes any.
+    pub expected_total: Option<Money>,
 }
 
 #[derive(Deserialize)]
@@ -43,6 +46,8 @@ struct Submitted {
     payment: Value,
     #[serde(default)]
     items: Option<Vec<Line>>,
+    #[serde(default)]
+    expected_total: Option<Money>,
 }
 
 #[derive(Deserialize)]
@@ -71,6 +76,7 @@ pub fn read(request: &Request) -> Result<Draft, Problem> {
             .items
             .map(|lines| join_lines("items", lines))
             .transpose()?,
+        expected_total: submitted.expected_total,
     })
 }
 

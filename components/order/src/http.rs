@@ -19,8 +19,9 @@ use crate::domain::{Customer, Direction, Item, Order, Status, Step};
 use crate::draft::{self, Draft, Line};
 use crate::ports;
 use crate::saga::{self, Side, Stop};
+use crate::steps;
+use crate::store::{self, CreateError};
 use crate::view::{self, InsideView, View};
-use crate::{steps, store};
 
 /// The service's name.
 pub const SERVICE: &str = "order";
@@ -109,13 +110,44 @@ fn place(app: &App, request: &Request, claims: Claims, key: &Key<'_>, draft: Dra
     if let Some(order) = store::by_key(&*app.db, claims.sub, key.key)? {
         return again(app, context, order, key);
     }
-    let order = price(app, request, claims, key, draft)?;
-    match store::create(&*app.db, &order) {
-        Ok(()) => view::answer(drive(app, context, order, true)?),
-        // A repeat that took over the key meanwhile was faster.
-        Err(SqlError::Duplicate(_)) => Err(in_progress(&order)),
-        Err(error) => Err(error.into()),
+    for _ in 0..CART_READS {
+        if draft.lines.is_none() {
+            free_cart(app, context, claims.sub)?;
+        }
+        let order = price(app, request, &claims, key, &draft)?;
+        return match store::create(&*app.db, &order) {
+            Ok(()) => view::answer(drive(app, context, order, true)?),
+            // Another order was made from the cart since it was read.
+            Err(CreateError::CartClaimed) => continue,
+            // A repeat that took over the key meanwhile was faster.
+            Err(CreateError::Database(SqlError::Duplicate(_))) => Err(in_progress(&order)),
+            Err(CreateError::Database(error)) => Err(error.into()),
+        };
     }
+    Err(cart_in_order())
+}
+
+/// How often a cart is read that others order at the same time.
+const CART_READS: usize = 3;
+
+/// Makes sure that no earlier order has the user's cart: 409 where one is pending. One that is confirmed takes out what it has ordered.
+fn free_cart(app: &App, context: &Context, user_id: Uuid) -> Result<(), Problem> {
+    match store::cart_claimed_by(&*app.db, user_id)? {
+        Some(order) if order.status == Status::Pending => {
+            Err(cart_in_order().with("order_id", order.order_id.to_string()))
+        }
+        Some(mut order) => saga::clear_cart(app, context, &mut order),
+        None => Ok(()),
+    }
+}
+
+/// With Retry-After, so that it is not kept as the key's answer.
+fn cart_in_order() -> Problem {
+    Problem::conflict(
+        "cart_in_order",
+        "items: none given, and what is in the cart is being ordered already",
+    )
+    .retry_after(2)
 }
 
 fn again(app: &App, context: &Context, mut order: Order, key: &Key<'_>) -> Answer {
@@ -155,16 +187,18 @@ fn in_progress(order: &Order) -> Problem {
 fn price(
     app: &App,
     request: &Request,
-    claims: Claims,
+    claims: &Claims,
     key: &Key<'_>,
-    draft: Draft,
+    draft: &Draft,
 ) -> Result<Order, Problem> {
     let order_id = id::new();
     let (outbound, context) = (&*app.outbound, request.context());
-    let from_cart = draft.lines.is_none();
-    let lines = match draft.lines {
-        Some(lines) => lines,
-        None => cart(app, request)?,
+    let (cart_version, lines) = match &draft.lines {
+        Some(lines) => (None, lines.clone()),
+        None => {
+            let (version, lines) = cart(app, request)?;
+            (Some(version), lines)
+        }
     };
     let products = ports::products(outbound, context, &app.config.product_url, &lines)?;
     let find = |line: &Line| products.iter().find(|p| p.sku == line.sku);
@@ -211,14 +245,21 @@ fn price(
         let error = PriceError::Broken(format!("{} lines, {} priced", lines.len(), items.len()));
         return Err(no_price(context, order_id, error));
     }
+    if draft.expected_total.is_some_and(|seen| seen != quote.total) {
+        return Err(Problem::conflict(
+            "price_changed",
+            "expected_total: the total is another one now; show it to the customer and order again",
+        )
+        .with("total", serde_json::json!(quote.total)));
+    }
     let now = app.now();
     let mut order = Order {
         order_id,
         customer: Customer {
             user_id: claims.sub,
-            email: claims.email,
-            name: claims.name,
-            phone: claims.phone,
+            email: claims.email.clone(),
+            name: claims.name.clone(),
+            phone: claims.phone.clone(),
         },
         idempotency_key: Some(key.key.to_owned()),
         fingerprint: key.fingerprint.clone(),
@@ -227,12 +268,14 @@ fn price(
         step: Step::Reserving,
         items,
         total: quote.total,
-        address: draft.address,
-        card_token: draft.card_token,
+        address: draft.address.clone(),
+        card_token: draft.card_token.clone(),
         payment: None,
         shipment: None,
         failure: None,
-        clear_cart: from_cart,
+        freed_key: None,
+        cart_version,
+        clear_cart: cart_version.is_some(),
         doubt_until: 0,
         created_at: now,
         confirmed_at: None,
@@ -244,9 +287,12 @@ fn price(
     Ok(order)
 }
 
-fn cart(app: &App, request: &Request) -> Result<Vec<Line>, Problem> {
+/// The version of the caller's cart, and what is in it.
+fn cart(app: &App, request: &Request) -> Result<(i64, Vec<Line>), Problem> {
     let (outbound, context) = (&*app.outbound, request.context());
-    let lines = ports::cart(outbound, context, &app.config.cart_url, request.bearer()?)?;
+    let cart = ports::cart(outbound, context, &app.config.cart_url, request.bearer()?)?;
+    let version = cart.version;
+    let lines = cart.into_lines();
     if lines.is_empty() {
         return Err(Problem::new(
             StatusCode::UNPROCESSABLE_ENTITY,
@@ -254,7 +300,7 @@ fn cart(app: &App, request: &Request) -> Result<Vec<Line>, Problem> {
             "items: none given, and the cart is empty",
         ));
     }
-    draft::join_lines("cart", lines)
+    Ok((version, draft::join_lines("cart", lines)?))
 }
 
 fn no_price(context: &Context, order_id: uuid::Uuid, error: PriceError) -> Problem {
@@ -268,7 +314,6 @@ fn no_price(context: &Context, order_id: uuid::Uuid, error: PriceError) -> Probl
             }
             Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "unpriced_item", detail)
                 .with("skus", skus)
-                .with("order_id", order_id.to_string())
         }
         PriceError::MixedCurrencies | PriceError::Overflow => Problem::invalid(detail),
         PriceError::Broken(cause) => Problem::new(
@@ -311,7 +356,9 @@ fn show(app: &App, request: &Request) -> Answer {
 fn cancel(app: &App, request: &Request) -> Answer {
     let mut order = own(app, request)?;
     let context = request.context();
-    if order.status != Status::Cancelled {
+    if order.status == Status::Cancelled {
+        order = confirm_cancelled(app, order)?;
+    } else {
         // What is overtaken here was being driven a moment ago, or is now.
         if !call_off(app, &mut order)? {
             return Err(Problem::conflict(
@@ -335,6 +382,32 @@ fn cancel(app: &App, request: &Request) -> Answer {
             "the order is being cancelled; ask again, or look at it later",
         )
         .with("order_id", order.order_id.to_string())),
+    }
+}
+
+/// A cancelled order whose key was freed gets it back: the customer wants no order at all, so the key must not make another one. Where
+/// it has made one already, that is an order of its own.
+fn confirm_cancelled(app: &App, order: Order) -> Result<Order, Problem> {
+    let now = app.now();
+    let mut called_off = order.clone();
+    steps::cancel(&mut called_off, now);
+    if called_off.idempotency_key == order.idempotency_key {
+        return Ok(order);
+    }
+    let lines = called_off.timeline.len();
+    match store::save(
+        &*app.db,
+        &mut called_off,
+        store::Guard::Free(now),
+        lines,
+        None,
+    ) {
+        Ok(true) => Ok(called_off),
+        Ok(false) => Err(Problem::unavailable(
+            "the order changed meanwhile; ask again",
+        )),
+        Err(SqlError::Duplicate(_)) => Ok(order),
+        Err(error) => Err(error.into()),
     }
 }
 

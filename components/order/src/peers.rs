@@ -25,8 +25,10 @@ const UNDO_TIMEOUT: Duration = Duration::from_secs(4);
 pub enum Fail {
     /// A definite no.
     Refused(Refusal),
-    /// Nothing happened.
+    /// It never left.
     NotDone(String),
+    /// A gatekeeper rejected it before the service was reached.
+    TurnedAway(String),
     /// It may have happened.
     Unknown {
         /// For the log.
@@ -41,6 +43,7 @@ impl From<Fail> for Outcome {
         match fail {
             Fail::Refused(refusal) => Outcome::Refused(refusal),
             Fail::NotDone(cause) => Outcome::NotDone(cause),
+            Fail::TurnedAway(cause) => Outcome::TurnedAway(cause),
             Fail::Unknown { cause, in_flight } => Outcome::Unknown { cause, in_flight },
         }
     }
@@ -263,10 +266,10 @@ fn sort(asked: &str, reply: Result<Reply, CallError>) -> Result<Reply, Fail> {
         StatusCode::UNAUTHORIZED
         | StatusCode::FORBIDDEN
         | StatusCode::METHOD_NOT_ALLOWED
-        | StatusCode::TOO_MANY_REQUESTS => Fail::NotDone(cause),
+        | StatusCode::TOO_MANY_REQUESTS => Fail::TurnedAway(cause),
         status if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
             if code.is_empty() {
-                return Err(Fail::NotDone(cause)); // No service of ours: nobody was there.
+                return Err(Fail::TurnedAway(cause)); // No service of ours: nobody was there.
             }
             let mut members = match serde_json::from_slice(&reply.body) {
                 Ok(Value::Object(members)) => members,
@@ -305,6 +308,7 @@ mod tests {
             Outcome::Done => "done",
             Outcome::Refused(_) => "refused",
             Outcome::NotDone(_) => "not done",
+            Outcome::TurnedAway(_) => "turned away",
             Outcome::Unknown { in_flight, .. } if *in_flight => "in flight",
             Outcome::Unknown { .. } => "unknown",
             _ => "?",
@@ -315,9 +319,9 @@ mod tests {
             (409, "insufficient_stock", "refused"),
             (409, "request_in_progress", "in flight"),
             (404, "not_found", "refused"),
-            (404, "", "not done"),
-            (403, "", "not done"),
-            (429, "rate_limited", "not done"),
+            (404, "", "turned away"),
+            (403, "", "turned away"),
+            (429, "rate_limited", "turned away"),
             (503, "unavailable", "unknown"),
             (500, "", "in flight"),
             (504, "", "in flight"),

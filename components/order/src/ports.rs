@@ -8,6 +8,7 @@ use stoa_service::money::Money;
 use stoa_service::outbound::{Outbound, Peer};
 use stoa_service::{Context, Problem};
 
+use crate::domain::Order;
 use crate::draft::Line;
 
 /// Nothing has been written yet: a slow answer here only costs the customer's patience.
@@ -49,19 +50,33 @@ pub fn products(
     Ok(page.items)
 }
 
-/// What is in the cart of the token's user. Errors: 503.
+/// A cart, as far as an order needs it.
+#[derive(Deserialize)]
+pub struct Cart {
+    /// Grows with every change.
+    pub version: i64,
+    items: Vec<CartLine>,
+}
+
+impl Cart {
+    /// What is in it.
+    pub fn into_lines(self) -> Vec<Line> {
+        let lines = self.items.into_iter();
+        lines
+            .map(|CartLine { sku, quantity }| Line { sku, quantity })
+            .collect()
+    }
+}
+
+/// The cart of the token's user. Errors: 503.
 pub fn cart(
     outbound: &dyn Outbound,
     context: &Context,
     cart_url: &str,
     token: &str,
-) -> Result<Vec<Line>, Problem> {
+) -> Result<Cart, Problem> {
     let peer = of_cart(outbound, context, cart_url);
-    let cart: Items<CartLine> = peer.ask(peer.call(Method::GET, "/cart").bearer(token))?;
-    let lines = cart.items.into_iter();
-    Ok(lines
-        .map(|CartLine { sku, quantity }| Line { sku, quantity })
-        .collect())
+    peer.ask(peer.call(Method::GET, "/cart").bearer(token))
 }
 
 /// A cart's line says more than that: prices, which are asked of product once more.
@@ -71,21 +86,33 @@ struct CartLine {
     quantity: u32,
 }
 
-/// Empties the cart of `user_id`. Errors: 503.
-pub fn clear_cart(
+/// Takes what `order` has ordered of the cart's `version` out of its customer's cart, once however often it is called. Gives the cart's
+/// version afterwards. Errors: 503.
+pub fn take_ordered(
     outbound: &dyn Outbound,
     context: &Context,
     cart_url: &str,
-    user_id: uuid::Uuid,
-) -> Result<(), Problem> {
-    let path = format!("/internal/carts/{user_id}");
-    let peer = of_cart(outbound, context, cart_url);
-    let reply = peer.send(peer.call(Method::DELETE, &path))?;
-    if reply.status.is_success() {
-        Ok(())
-    } else {
-        Err(peer.unexpected(&reply))
+    order: &Order,
+    version: i64,
+) -> Result<i64, Problem> {
+    #[derive(Deserialize)]
+    struct Taken {
+        version: i64,
     }
+    let lines: Vec<_> = order
+        .items
+        .iter()
+        .map(|item| format!("{}:{}", item.sku, item.quantity))
+        .collect();
+    let path = format!(
+        "/internal/carts/{}?order_id={}&version={version}&ordered={}",
+        order.customer.user_id,
+        order.order_id,
+        lines.join(",")
+    );
+    let peer = of_cart(outbound, context, cart_url);
+    let taken: Taken = peer.ask(peer.call(Method::DELETE, &path))?;
+    Ok(taken.version)
 }
 
 fn of_cart<'a>(outbound: &'a dyn Outbound, context: &'a Context, url: &'a str) -> Peer<'a> {

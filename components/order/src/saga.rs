@@ -6,7 +6,7 @@
 use serde_json::json;
 use stoa_service::outbox::Event;
 use stoa_service::sql::SqlError;
-use stoa_service::{Context, id, log};
+use stoa_service::{Context, Problem, id, log};
 
 use crate::domain::{Direction, Lease, Order, Status, Step};
 use crate::http::App;
@@ -159,7 +159,9 @@ fn reconsider(app: &App, peers: &Peers<'_>, order: &Order) -> Option<Outcome> {
     match peers.extend(order, app.config.hold_seconds()) {
         Ok(()) => None,
         Err(Fail::Refused(refusal)) => Some(Outcome::StockLost(refusal)),
-        Err(Fail::NotDone(cause) | Fail::Unknown { cause, .. }) => Some(Outcome::NotYet(cause)),
+        Err(Fail::NotDone(cause) | Fail::TurnedAway(cause) | Fail::Unknown { cause, .. }) => {
+            Some(Outcome::NotYet(cause))
+        }
     }
 }
 
@@ -206,8 +208,13 @@ fn refund(app: &App, peers: &Peers<'_>, order: &Order) -> Result<Outcome, Fail> 
             Ok(Outcome::Paid(refunded))
         }
         Ok(other) => Ok(Outcome::NotYet(format!("the payment is {}", other.status))),
-        // It turned out to be declined.
-        Err(Fail::Refused(refusal)) if refusal.code == "payment_declined" => Ok(Outcome::Done),
+        // It turned out to be declined, if payment says so too: a sidecar may have injected this answer.
+        Err(Fail::Refused(refusal)) if refusal.code == "payment_declined" => {
+            match peers.payment_of(order.order_id)? {
+                Some(payment) if payment.status == "declined" => Ok(Outcome::Paid(payment)),
+                _ => Ok(Outcome::NotYet(refusal.detail)),
+            }
+        }
         Err(fail) => Err(fail),
     }
 }
@@ -226,21 +233,28 @@ fn ended(app: &App, context: &Context, order: &mut Order) {
         "order ended",
         json!({"order_id": order.order_id, "status": order.status.word(), "reason": reason}),
     );
-    if order.status != Status::Confirmed || !order.clear_cart {
-        return;
-    }
-    // Not worth failing a confirmed order for, nor repeating later: by then the cart may hold something else.
-    let (url, user_id) = (&app.config.cart_url, order.customer.user_id);
-    let cleared = ports::clear_cart(&*app.outbound, context, url, user_id)
-        .and_then(|()| Ok(store::cart_cleared(&*app.db, order.order_id)?));
-    match cleared {
-        Ok(()) => order.clear_cart = false,
-        Err(problem) => log::warn(
+    if order.status == Status::Confirmed
+        && let Err(problem) = clear_cart(app, context, order)
+    {
+        // Not worth failing a confirmed order for: it keeps its claim on the cart, and recovery repeats this.
+        log::warn(
             context,
-            "the cart was not emptied",
+            "the cart still holds what was ordered",
             json!({"order_id": order.order_id, "cause": format!("{problem:?}")}),
-        ),
+        );
     }
+}
+
+/// Takes what was ordered out of the cart and ends the order's claim on it. Errors: 503.
+pub fn clear_cart(app: &App, context: &Context, order: &mut Order) -> Result<(), Problem> {
+    let Some(version) = order.cart_version.filter(|_| order.clear_cart) else {
+        return Ok(());
+    };
+    let url = &app.config.cart_url;
+    let now = ports::take_ordered(&*app.outbound, context, url, order, version)?;
+    store::cart_cleared(&*app.db, order.order_id, now)?;
+    order.clear_cart = false;
+    Ok(())
 }
 
 /// What a recovery pass found and made of it.
@@ -280,6 +294,18 @@ pub fn recover(app: &App, context: &Context) -> Result<Recovered, SqlError> {
             Status::Confirmed => recovered.confirmed += 1,
             Status::Cancelled => recovered.cancelled += 1,
             Status::Pending => recovered.pending += 1,
+        }
+    }
+    for order_id in store::carts_to_clear(&*app.db, BATCH)? {
+        if begun.elapsed() > PASS {
+            break;
+        }
+        let Some(mut order) = store::find(&*app.db, order_id)? else {
+            continue;
+        };
+        if let Err(problem) = clear_cart(app, context, &mut order) {
+            let fields = json!({"order_id": order_id, "cause": format!("{problem:?}")});
+            log::warn(context, "the cart still holds what was ordered", fields);
         }
     }
     Ok(recovered)

@@ -5,13 +5,16 @@
 //!                    |           |          |           |           |
 //!                    v           v          v           v           v
 //! compensating:  releasing   releasing  refunding   refunding   cancelling_shipment
-//!                (declined: releasing)              (refused: refunding)
+//!                                                               (refused: refunding)
 //!
 //!                cancelling_shipment > refunding > releasing > cancelled
 //! ```
 //!
 //! Two things go the other way: a charge that nobody knows the outcome of waits, and a shipment that the carrier has
 //! already picked up turns the order into a confirmed one.
+//!
+//! A rejected charge is looked up before the stock is released, a decline too: a sidecar between order and payment repeats attempts
+//! and injects declines, so the response that arrives may hide an earlier attempt that was captured.
 
 use serde_json::{Map, Value};
 use stoa_service::time::Millis;
@@ -46,8 +49,10 @@ pub enum Outcome {
     StockLost(Refusal),
     /// The carrier has the parcel: it cannot be called off.
     HandedOver(Shipment),
-    /// The call did nothing.
+    /// The call did not leave: it did nothing.
     NotDone(String),
+    /// A gatekeeper rejected the call. The service did nothing this time; an earlier attempt may have.
+    TurnedAway(String),
     /// The call may have done what it should.
     Unknown {
         /// For the log.
@@ -65,9 +70,10 @@ impl Outcome {
     /// What the log should say of it, where something went wrong.
     pub fn cause(&self) -> Option<String> {
         match self {
-            Outcome::NotDone(cause) | Outcome::Unknown { cause, .. } | Outcome::NotYet(cause) => {
-                Some(cause.clone())
-            }
+            Outcome::NotDone(cause)
+            | Outcome::TurnedAway(cause)
+            | Outcome::Unknown { cause, .. }
+            | Outcome::NotYet(cause) => Some(cause.clone()),
             Outcome::Refused(refusal) | Outcome::StockLost(refusal) => {
                 Some(format!("{}: {}", refusal.code, refusal.detail))
             }
@@ -153,6 +159,9 @@ fn forward(order: &mut Order, outcome: Outcome, how: Try) -> Turn {
         (Step::Charging, Outcome::NotDone(_)) if how.fresh => {
             turn_back(order, unavailable(Step::Charging), Step::Releasing, now)
         }
+        (Step::Charging, Outcome::TurnedAway(_)) if how.fresh => {
+            turn_back(order, unavailable(Step::Charging), Step::Refunding, now)
+        }
         // Never taken for a decline, never compensated: looked up later.
         (Step::Charging, _) => wait(order, now),
         (step, _) => turn_back(order, unavailable(step), undo(step), now),
@@ -181,7 +190,7 @@ fn backward(order: &mut Order, outcome: Outcome, now: Millis) -> Turn {
             order.settle("done", None, now);
             order.status = Status::Cancelled;
             if order.failure.as_ref().is_some_and(|f| f.reason.frees_key()) {
-                order.idempotency_key = None;
+                order.freed_key = order.idempotency_key.take();
             }
             let detail = order.failure.as_ref().map(|f| f.reason.word().to_owned());
             end(order, "cancelled", detail, now);
@@ -220,7 +229,7 @@ fn refused(step: Step, refusal: Refusal) -> (Failure, Step) {
     match (step, code.as_str()) {
         (Step::Charging, "payment_declined") => (
             with(Reason::PaymentDeclined, detail, &["decline_code"]),
-            Step::Releasing,
+            undo(step),
         ),
         (_, "insufficient_stock" | "reservation_closed")
         | (Step::Extending | Step::Committing, _) => {
@@ -230,10 +239,9 @@ fn refused(step: Step, refusal: Refusal) -> (Failure, Step) {
                 undo(step),
             )
         }
-        // Any other no may hide a payment made before.
         (Step::Charging, _) => {
             let detail = "payment does not take this card token or amount".to_owned();
-            (with(Reason::PaymentRefused, detail, &[]), Step::Refunding)
+            (with(Reason::PaymentRefused, detail, &[]), undo(step))
         }
         (Step::Shipping, "address_refused") => {
             (with(Reason::AddressRefused, detail, &[]), Step::Refunding)
@@ -301,12 +309,17 @@ fn free(now: Millis) -> Lease {
     }
 }
 
-/// The customer wants no more of it: from wherever the order is, backwards. One that is on its way back goes on.
+/// The customer wants no more of it: from wherever the order is, backwards. One that is on its way back continues; where a retry would
+/// have made a new order, the customer's word counts from now on.
 pub fn cancel(order: &mut Order, now: Millis) {
+    let failure = Failure::new(Reason::Customer, "the customer cancelled the order");
     if order.direction == Direction::Compensating || order.status == Status::Cancelled {
+        if order.failure.as_ref().is_some_and(|f| f.reason.frees_key()) {
+            order.failure = Some(failure);
+            order.idempotency_key = order.idempotency_key.take().or(order.freed_key.take());
+        }
         return;
     }
-    let failure = Failure::new(Reason::Customer, "the customer cancelled the order");
     let to = undo(order.step);
     if order.status == Status::Pending {
         order.settle("failed", Some(failure.detail.clone()), now);
@@ -354,6 +367,8 @@ mod tests {
             payment: None,
             shipment: None,
             failure: None,
+            freed_key: None,
+            cart_version: None,
             clear_cart: false,
             doubt_until: 0,
             created_at: 0,
@@ -390,6 +405,7 @@ mod tests {
             Outcome::HandedOver(shipment),
             Outcome::StockLost(refusal("insufficient_stock")),
             Outcome::NotDone(String::new()),
+            Outcome::TurnedAway(String::new()),
             Outcome::NotYet(String::new()),
             Outcome::Overdue,
         ];
@@ -488,6 +504,20 @@ mod tests {
         let charging = (Direction::Forward, Step::Charging);
         assert_eq!(apply_to(charging, &refused, true).0.step, Step::Releasing);
         assert_eq!(apply_to(charging, &refused, false).1, Turn::Wait);
+        let turned_away = Outcome::TurnedAway(String::new());
+        assert_eq!(
+            apply_to(charging, &turned_away, true).0.step,
+            Step::Refunding
+        );
+    }
+
+    #[test]
+    fn every_answer_to_a_charge_but_success_leads_to_a_lookup_before_the_stock_is_released() {
+        for outcome in outcomes() {
+            let (order, _) = apply_to((Direction::Forward, Step::Charging), &outcome, true);
+            let never_left = matches!(outcome, Outcome::NotDone(_));
+            assert_eq!(order.step == Step::Releasing, never_left, "{outcome:?}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use stoa_service::time::Millis;
 use stoa_service::{idempotency_table, jwks_table, outbox_index, outbox_table, params};
 use uuid::Uuid;
 
-use crate::domain::Order;
+use crate::domain::{Order, Status};
 pub use rows::{by_key, due, find, list, of_user};
 
 mod rows;
@@ -43,18 +43,43 @@ pub const SCHEMA: Schema = Schema {
         Migration::Sql(jwks_table!("order")),
         Migration::Sql(outbox_table!("order")),
         Migration::Sql(outbox_index!("order")),
-    ]],
+    ], CARTS],
 };
 
-/// Writes a new order with its first intent. [`SqlError::Duplicate`] where the user's key has an order.
-pub fn create(db: &dyn Database, order: &Order) -> Result<(), SqlError> {
+/// A user's cart is claimed by the order that was made from it (`order_id`), until that order is cancelled or its items are out of the
+/// cart. From then on only the cart's versions from `free_from` on can be claimed: older ones still hold what was ordered.
+const CARTS: &[Migration] = &[
+    Migration::Sql("ALTER TABLE order_orders ADD COLUMN freed_key TEXT"),
+    Migration::Sql("ALTER TABLE order_orders ADD COLUMN cart_version BIGINT"),
+    Migration::Sql(
+        "CREATE TABLE order_carts (user_id TEXT PRIMARY KEY, order_id TEXT, free_from BIGINT NOT NULL)",
+    ),
+    Migration::Sql("CREATE INDEX order_carts_order ON order_carts (order_id)"),
+];
+
+/// Why an order was not written.
+#[derive(Debug, thiserror::Error)]
+pub enum CreateError {
+    /// Another order has the cart, or had this version of it.
+    #[error("the cart is claimed")]
+    CartClaimed,
+    /// The user's key has an order, as [`SqlError::Duplicate`], or the database fails.
+    #[error(transparent)]
+    Database(#[from] SqlError),
+}
+
+/// Writes a new order with its first intent and its claim on the cart.
+pub fn create(db: &dyn Database, order: &Order) -> Result<(), CreateError> {
     let customer = &order.customer;
-    transaction(db, order.order_id, || {
+    transaction(db, customer.user_id, || {
+        if let Some(version) = order.cart_version {
+            claim_cart(db, order, version)?;
+        }
         db.execute(
             "INSERT INTO order_orders (order_id, user_id, email, name, phone, idempotency_key, fingerprint, status,
              direction, step, amount, currency, address, card_token, clear_cart, doubt_until, created_at, lease_owner,
-             lease_until, version)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+             lease_until, version, cart_version)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)",
             params![
                 order.order_id,
                 customer.user_id,
@@ -76,6 +101,7 @@ pub fn create(db: &dyn Database, order: &Order) -> Result<(), SqlError> {
                 &order.lease.owner,
                 order.lease.until,
                 order.version,
+                order.cart_version,
             ],
         )?;
         for (seq, item) in order.items.iter().enumerate() {
@@ -93,8 +119,44 @@ pub fn create(db: &dyn Database, order: &Order) -> Result<(), SqlError> {
                 ],
             )?;
         }
-        write_timeline(db, order, 0)
+        write_timeline(db, order, 0)?;
+        Ok(())
     })
+}
+
+fn claim_cart(db: &dyn Database, order: &Order, version: i64) -> Result<(), CreateError> {
+    let claimed = db.execute(
+        "INSERT INTO order_carts (user_id, order_id, free_from) VALUES ($1, $2, 0)
+         ON CONFLICT (user_id) DO UPDATE SET order_id = excluded.order_id
+         WHERE order_carts.order_id IS NULL AND order_carts.free_from <= $3 RETURNING order_id",
+        params![order.customer.user_id, order.order_id, version],
+    )?;
+    match claimed.is_empty() {
+        true => Err(CreateError::CartClaimed),
+        false => Ok(()),
+    }
+}
+
+/// The order that has the user's cart.
+pub fn cart_claimed_by(db: &dyn Database, user_id: Uuid) -> Result<Option<Order>, SqlError> {
+    let rows = db.execute(
+        "SELECT order_id FROM order_carts WHERE user_id = $1",
+        params![user_id],
+    )?;
+    match rows.one(|row| row.get::<Option<Uuid>>(0))?.flatten() {
+        Some(order_id) => find(db, order_id),
+        None => Ok(None),
+    }
+}
+
+/// Confirmed orders whose items are still in a cart, at most `count`.
+pub fn carts_to_clear(db: &dyn Database, count: u32) -> Result<Vec<Uuid>, SqlError> {
+    db.execute(
+        "SELECT o.order_id FROM order_carts c JOIN order_orders o ON o.order_id = c.order_id
+         WHERE c.order_id > '' AND o.status = 'confirmed' LIMIT $1",
+        params![count],
+    )?
+    .map(|row| row.get(0))
 }
 
 /// Who may write an order.
@@ -135,6 +197,7 @@ pub fn save(
             order.confirmed_at,
             &order.lease.owner,
             order.lease.until,
+            order.freed_key.as_ref(),
             order.order_id,
             order.version,
         ]
@@ -142,23 +205,29 @@ pub fn save(
         let condition = match guard {
             Guard::Held(owner) => {
                 values.push(owner.into());
-                "lease_owner = $17"
+                "lease_owner = $18"
             }
             Guard::Free(now) => {
                 values.push(now.into());
-                "lease_until <= $17"
+                "lease_until <= $18"
             }
         };
         let statement = format!(
             "UPDATE order_orders SET idempotency_key = $1, status = $2, direction = $3, step = $4, payment_id = $5,
              payment_status = $6, shipment_id = $7, tracking_number = $8, shipment_status = $9, failure = $10,
-             doubt_until = $11, confirmed_at = $12, lease_owner = $13, lease_until = $14, version = version + 1
-             WHERE order_id = $15 AND version = $16 AND {condition} RETURNING version"
+             doubt_until = $11, confirmed_at = $12, lease_owner = $13, lease_until = $14, freed_key = $15, version = version + 1
+             WHERE order_id = $16 AND version = $17 AND {condition} RETURNING version"
         );
         if db.execute(&statement, &values)?.is_empty() {
             return Ok::<_, SqlError>(false);
         }
         write_timeline(db, order, from)?;
+        if order.status == Status::Cancelled && order.cart_version.is_some() {
+            db.execute(
+                "UPDATE order_carts SET order_id = NULL WHERE order_id = $1",
+                params![order.order_id],
+            )?;
+        }
         if let Some(event) = event {
             outbox::enqueue(db, "order", event)?;
         }
@@ -188,13 +257,19 @@ fn write_timeline(db: &dyn Database, order: &Order, from: usize) -> Result<(), S
     Ok(())
 }
 
-/// The cart was emptied.
-pub fn cart_cleared(db: &dyn Database, order_id: Uuid) -> Result<(), SqlError> {
-    db.execute(
-        "UPDATE order_orders SET clear_cart = 0 WHERE order_id = $1",
-        params![order_id],
-    )
-    .map(drop)
+/// The order's items are out of the cart, whose version is `version` now: others may claim it from there on.
+pub fn cart_cleared(db: &dyn Database, order_id: Uuid, version: i64) -> Result<(), SqlError> {
+    transaction(db, order_id, || {
+        db.execute(
+            "UPDATE order_orders SET clear_cart = 0 WHERE order_id = $1",
+            params![order_id],
+        )?;
+        db.execute(
+            "UPDATE order_carts SET order_id = NULL, free_from = $1 WHERE order_id = $2",
+            params![version, order_id],
+        )
+        .map(drop)
+    })
 }
 
 fn to_json<T: serde::Serialize>(value: &T) -> Result<String, SqlError> {

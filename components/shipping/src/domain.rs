@@ -7,7 +7,8 @@
 //!    \-> refused -> cancelled
 //! ```
 //!
-//! Reports may skip states and come in any order: a shipment stands at the furthest one reported.
+//! Reports may skip states and come in any order: a shipment stands at the furthest one reported. What the carrier once had in hand is
+//! never cancelled, however late a report says so.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::id::shorten;
@@ -79,10 +80,22 @@ impl Status {
         Self::ALL.into_iter().find(|s| s.word() == word)
     }
 
-    /// How far it is: a shipment only ever goes up.
+    /// How far it is: a shipment only ever goes up ([`Status::follows`]).
     pub fn rank(self) -> u32 {
         let before = Self::ALL.into_iter().take_while(|s| *s != self);
         u32::try_from(before.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a shipment that stands at `from` moves to this status.
+    pub fn follows(self, from: Self) -> bool {
+        self.rank() > from.rank() && !(self == Self::Cancelled && from.is_handed_over())
+    }
+
+    /// The statuses that this one follows.
+    pub fn predecessors(self) -> impl Iterator<Item = Self> {
+        Self::ALL
+            .into_iter()
+            .filter(move |from| self.follows(*from))
     }
 
     /// The type of the event that tells of a report; `None` for what is no news to a customer.
@@ -262,5 +275,18 @@ mod tests {
                 assert_eq!(kind, format!("stoa.shipment.{}", status.word()));
             }
         }
+    }
+
+    #[test]
+    fn what_was_handed_over_is_never_cancelled_and_what_is_cancelled_stays_so() {
+        for status in Status::ALL {
+            assert!(!status.follows(status));
+            assert!(!status.follows(Status::Cancelled), "{status:?}");
+            let may_be_cancelled =
+                matches!(status, Status::Pending | Status::Refused | Status::Created);
+            assert_eq!(Status::Cancelled.follows(status), may_be_cancelled);
+        }
+        let before: Vec<_> = Status::Cancelled.predecessors().map(Status::word).collect();
+        assert_eq!(before, ["pending", "refused", "created"]);
     }
 }

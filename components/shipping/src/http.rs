@@ -21,7 +21,7 @@ use crate::{settle, signature, store};
 /// The service's name.
 pub const SERVICE: &str = "shipping";
 
-/// The longest note of a report, in bytes.
+/// The longest note of a report, in characters, as JSON Schema counts them.
 const MAX_NOTE: usize = 500;
 
 /// What the handlers work with.
@@ -259,10 +259,10 @@ fn check_report(event: CarrierEvent) -> Result<Report, String> {
             status.word()
         ));
     }
-    let length = note.as_ref().map_or(0, String::len);
+    let length = note.as_ref().map_or(0, |note| note.chars().count());
     if length > MAX_NOTE {
         return Err(format!(
-            "note: {length} bytes given, expected {MAX_NOTE} at most"
+            "note: {length} characters given, expected {MAX_NOTE} at most"
         ));
     }
     let at = time::parse(&at)

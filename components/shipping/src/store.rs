@@ -235,12 +235,13 @@ pub fn take_report(
     })
 }
 
-/// Moves a shipment to `status` if that is further; whether it was.
+/// Moves a shipment to `status` if that follows from where it stands; whether it was.
 fn advance(db: &dyn Database, shipment_id: Uuid, status: Status) -> Result<bool, SqlError> {
+    let last = status.predecessors().map(Status::rank).max();
     let moved = db.execute(
-        "UPDATE shipping_shipments SET status = $1, rank = $2, updated_at = $3 WHERE shipment_id = $4 AND rank < $2
+        "UPDATE shipping_shipments SET status = $1, rank = $2, updated_at = $3 WHERE shipment_id = $4 AND rank <= $5
          RETURNING shipment_id",
-        params![status.word(), status.rank(), time::now(), shipment_id],
+        params![status.word(), status.rank(), time::now(), shipment_id, last.map_or(-1, i64::from)],
     )?;
     Ok(!moved.is_empty())
 }

@@ -68,10 +68,10 @@ fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     T::deserialize(input).map(Some)
 }
 
-/// The address in lower case, the form in which addresses are compared: one `@` with something on both sides, 3 to
-/// [`MAX_EMAIL`] characters, no white space and no control characters.
+/// The address in lower case and without the blanks around it, the form in which addresses are compared: one `@` with something on both
+/// sides, 3 to [`MAX_EMAIL`] characters, no white space within and no control characters.
 pub fn email(text: &str) -> Result<String, String> {
-    let email = text.to_lowercase();
+    let email = text.trim_matches(' ').to_lowercase();
     let mut parts = email.split('@');
     let halves = parts.next().is_some_and(|p| !p.is_empty())
         && parts.next().is_some_and(|p| !p.is_empty())
@@ -141,6 +141,7 @@ mod tests {
     fn addresses_are_compared_in_lower_case() {
         assert_eq!(email("Ann.Lee@Example.COM").unwrap(), "ann.lee@example.com");
         assert_eq!(email("a@b").unwrap(), "a@b");
+        assert_eq!(email("  ann@example.com ").unwrap(), "ann@example.com");
         assert!(email(&format!("{}@b", "a".repeat(252))).is_ok());
     }
 

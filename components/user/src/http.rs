@@ -112,7 +112,8 @@ fn register(app: &App, request: &Request) -> Answer {
     let email = domain::email(&wanted.email).map_err(Problem::invalid)?;
     domain::new_password(&wanted.password).map_err(Problem::invalid)?;
     let name = domain::name(&wanted.name).map_err(Problem::invalid)?;
-    let hash = app.passwords.hash(&wanted.password).map_err(internal)?;
+    let password = wanted.password.normalized();
+    let hash = app.passwords.hash(&password).map_err(internal)?;
     let user = store::add(&*app.db, &email, &name, &hash, app.now())?.ok_or_else(|| {
         Problem::conflict("email_taken", "email: this address has an account already")
     })?;
@@ -124,8 +125,9 @@ fn register(app: &App, request: &Request) -> Answer {
 fn login(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let Login { email, password } = request.json()?;
-    // What is no address is looked up as the empty one, which has no account: every refusal does the same work.
-    let email = domain::email(&email).unwrap_or_default();
+    // What is not an address has no account, and is looked up all the same: every rejection does the same work. It counts against what
+    // was typed, so that two people who mistype do not use up each other's attempts.
+    let email = domain::email(&email).unwrap_or(email);
     let address = client::address(request.headers(), app.config.trusted_hops);
     let attempt = Attempt::new(&email, address);
     let admitted = attempt

@@ -5,6 +5,7 @@ use std::fmt;
 use argon2::password_hash::{PasswordHash, Salt, SaltString};
 use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as _, Version};
 use serde::Deserialize;
+use unicode_normalization::UnicodeNormalization as _;
 
 /// Memory, in KiB: 19 MiB.
 pub const MEMORY_KIB: u32 = 19_456;
@@ -18,7 +19,7 @@ pub const LANES: u32 = 1;
 const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$4lBLRzUDRizK4FKA4K/v2g$AwRjUtCC12q1QEW3hAUr3VDfgTk40EWWNEpbsUpg/eM";
 
 /// A password as it came, of any length. Cannot be shown or written.
-#[derive(Deserialize)]
+#[derive(PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Password(String);
 
@@ -32,6 +33,11 @@ impl Password {
     /// The characters, for [`Passwords`] alone.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// The same for every way in which a keyboard composes a letter: NFKC, as NIST SP 800-63B asks before hashing.
+    pub fn normalized(&self) -> Self {
+        Self(self.0.nfkc().collect())
     }
 }
 
@@ -50,7 +56,13 @@ pub fn check(
     password: &Password,
     hash: Option<&str>,
 ) -> Result<bool, String> {
-    let fits = passwords.verify(password, hash.unwrap_or(NOBODY))?;
+    let kept = hash.unwrap_or(NOBODY);
+    let normalized = password.normalized();
+    let mut fits = passwords.verify(&normalized, kept)?;
+    // Earlier releases hashed a password as it was typed.
+    if !fits && normalized != *password {
+        fits = passwords.verify(password, kept)?;
+    }
     Ok(fits && hash.is_some())
 }
 
@@ -106,6 +118,25 @@ mod tests {
         );
         assert_ne!(Argon2id.hash(&password("correct horse")).unwrap(), hash);
         assert!(Argon2id.verify(&password("x"), "plain").is_err());
+    }
+
+    #[test]
+    fn a_password_is_the_same_however_its_letters_are_composed() {
+        let (composed, decomposed) = (
+            password("gr\u{fc}n-caf\u{e9}"),
+            password("gru\u{308}n-cafe\u{301}"),
+        );
+        let hash = Argon2id.hash(&composed.normalized()).unwrap();
+        for typed in [&composed, &decomposed] {
+            assert_eq!(check(&Argon2id, typed, Some(&hash)), Ok(true));
+        }
+        assert_eq!(
+            check(&Argon2id, &password("grun-cafe"), Some(&hash)),
+            Ok(false)
+        );
+        // An account of before.
+        let hash = Argon2id.hash(&decomposed).unwrap();
+        assert_eq!(check(&Argon2id, &decomposed, Some(&hash)), Ok(true));
     }
 
     #[test]

@@ -108,7 +108,7 @@ impl Attempt {
         Self {
             account: key("account", email),
             address: key("address", &place),
-            // An e-mail address holds no white space.
+            // A client's address holds no white space, so the last one is between the two.
             both: key("both", &format!("{email} {place}")),
             has_place: address.is_some(),
         }

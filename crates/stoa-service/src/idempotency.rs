@@ -81,8 +81,8 @@ pub fn fingerprint(request: &Request) -> String {
 
 /// Answers with the stored answer of `key`, or does `work` and stores what it answers.
 ///
-/// Stored is every answer below 500 but 429: what the service decided. Any other gives the key free, so that a retry
-/// tries again. Errors: 422 `idempotency_key_reused`, 409 `request_in_progress`, 503.
+/// Every answer below 500 is stored: it is what the service decided. A 429, and any answer with `Retry-After`, decides nothing: like a
+/// 5xx it frees the key, so that a retry tries again. Errors: 422 `idempotency_key_reused`, 409 `request_in_progress`, 503.
 pub fn once(
     db: &dyn Database,
     request: &Request,
@@ -191,7 +191,7 @@ fn store(
     let status = response.status();
     let text = std::str::from_utf8(response.body());
     match text {
-        Ok(body) if !status.is_server_error() && status != StatusCode::TOO_MANY_REQUESTS => {
+        Ok(body) if is_decision(response) => {
             let kind = response
                 .headers()
                 .get(header::CONTENT_TYPE)
@@ -221,6 +221,13 @@ fn store(
         }
     }
     Ok(())
+}
+
+fn is_decision(response: &Response) -> bool {
+    let status = response.status();
+    !status.is_server_error()
+        && status != StatusCode::TOO_MANY_REQUESTS
+        && !response.headers().contains_key(header::RETRY_AFTER)
 }
 
 fn replay(status: i64, kind: Option<String>, body: Option<String>) -> Response {

@@ -15,9 +15,88 @@ pub fn rfc3339(millis: Millis) -> String {
         .unwrap_or_else(|_| "out of range".to_owned())
 }
 
-/// Reads an RFC 3339 instant.
+/// Reads an RFC 3339 instant (section 5.6), and nothing else of ISO 8601: `2026-11-29T09:30:00Z`, with a fraction or an offset of hours
+/// and minutes where there is one.
 pub fn parse(text: &str) -> Option<Millis> {
-    text.parse::<jiff::Timestamp>()
-        .ok()
-        .map(|t| t.as_millisecond())
+    is_rfc3339(text.as_bytes())
+        .then(|| text.parse::<jiff::Timestamp>().ok())?
+        .map(|instant| instant.as_millisecond())
+}
+
+/// Whether the text has the form; jiff checks the values, and reads much more.
+fn is_rfc3339(text: &[u8]) -> bool {
+    // `0` stands for a digit.
+    let matches = |text: &[u8], form: &str| {
+        text.len() == form.len()
+            && text
+                .iter()
+                .zip(form.bytes())
+                .all(|(byte, form)| match form {
+                    b'0' => byte.is_ascii_digit(),
+                    b'T' => byte.eq_ignore_ascii_case(&b'T'),
+                    form => *byte == form,
+                })
+    };
+    let Some((seconds, rest)) = text.split_at_checked("0000-00-00T00:00:00".len()) else {
+        return false;
+    };
+    let offset = match rest.strip_prefix(b".") {
+        Some(fraction) => {
+            let digits = fraction.iter().take_while(|b| b.is_ascii_digit()).count();
+            if !(1..=9).contains(&digits) {
+                return false;
+            }
+            fraction.get(digits..).unwrap_or_default()
+        }
+        None => rest,
+    };
+    matches(seconds, "0000-00-00T00:00:00")
+        && (offset.eq_ignore_ascii_case(b"Z")
+            || matches(offset, "+00:00")
+            || matches(offset, "-00:00"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_rfc_3339_and_nothing_else_of_iso_8601() {
+        for good in [
+            "2026-11-29T09:30:00Z",
+            "2026-11-29T09:30:00.5Z",
+            "2026-11-29T09:30:00.123456789+02:00",
+            "2026-11-29t09:30:00z",
+            "2026-11-29T09:30:00-05:30",
+        ] {
+            assert!(parse(good).is_some(), "{good}");
+        }
+        for bad in [
+            "",
+            "20261129T093000Z",
+            "2026-11-29T09:30Z",
+            "2026-11-29T09:30:00",
+            "2026-11-29T09:30:00+02",
+            "2026-11-29T09:30:00+0200",
+            "2026-11-29T09:30:00Z[Europe/Berlin]",
+            "2026-11-29T09:30:00[UTC]",
+            "+002026-11-29T09:30:00Z",
+            "2026-11-29 09:30:00Z",
+            "2026-11-29T09:30:00.Z",
+            "2026-11-29T09:30:00,5Z",
+            "2026-13-29T09:30:00Z",
+            "2026-11-29T24:30:00Z",
+            "2026-11-29T09:30:00Z ",
+            "\u{ff12}026-11-29T09:30:00Z",
+        ] {
+            assert_eq!(parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn writes_what_it_reads() {
+        for millis in [0, 1_766_000_000_000, 1_766_000_000_123, -1] {
+            assert_eq!(parse(&rfc3339(millis)), Some(millis));
+        }
+    }
 }

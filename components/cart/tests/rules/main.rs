@@ -22,7 +22,7 @@ fn a_cart_shows_what_is_in_and_what_it_costs() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     assert_eq!(
         shop.cart(ann),
-        json!({"items": [], "total": null, "unpriced": []})
+        json!({"version": 0, "items": [], "total": null, "unpriced": []})
     );
     let (status, item) = shop.put(ann, "A", 3);
     let line = json!({"sku": "A", "name": "Thing A", "quantity": 3, "unit_price": eur(250), "line_total": eur(750)});
@@ -204,6 +204,104 @@ fn order_empties_the_cart_of_one_user() {
     }
     assert_eq!(shop.cart(ann)["items"], json!([]));
     assert_eq!(shop.cart(bob)["items"].as_array().unwrap().len(), 1);
+}
+
+/// What the cart holds, as SKU and quantity.
+fn held(shop: &Shop, user: Uuid) -> Vec<(String, u64)> {
+    let cart = shop.cart(user);
+    let items = cart["items"].as_array().unwrap().iter();
+    items
+        .map(|item| {
+            let sku = item["sku"].as_str().unwrap().to_owned();
+            (sku, item["quantity"].as_u64().unwrap())
+        })
+        .collect()
+}
+
+#[test]
+fn every_change_is_another_version() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    let version = || shop.cart(ann)["version"].as_i64().unwrap();
+    let mut seen = vec![version()];
+    shop.put(ann, "A", 1);
+    seen.push(version());
+    shop.put(ann, "A", 2);
+    seen.push(version());
+    shop.delete(ann, "/cart/items/A");
+    seen.push(version());
+    shop.put(ann, "B", 1);
+    shop.delete(ann, "/cart");
+    seen.push(version());
+    assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
+    assert_eq!(version(), *seen.last().unwrap(), "a look changes nothing");
+}
+
+#[test]
+fn an_order_takes_out_what_it_ordered_once_and_leaves_what_came_since() {
+    let (shop, ann, order_id) = (Shop::new(), Uuid::now_v7(), Uuid::now_v7());
+    for (sku, quantity) in [("A", 2), ("B", 3), ("C", 1)] {
+        shop.put(ann, sku, quantity);
+    }
+    let version = shop.cart(ann)["version"].clone();
+    // Since then: more of A, fewer of B, C taken out and put in anew, and D.
+    shop.put(ann, "A", 5);
+    shop.put(ann, "B", 1);
+    shop.delete(ann, "/cart/items/C");
+    shop.put(ann, "C", 1);
+    shop.put(ann, "D", 2);
+    let uri =
+        format!("/internal/carts/{ann}?order_id={order_id}&version={version}&ordered=A:2,B:3,C:1");
+    let (status, first) = shop.call_with("", Method::DELETE, &uri, "");
+    assert_eq!(status, 200, "{first}");
+    let left = [("A", 3), ("C", 1), ("D", 2)].map(|(sku, quantity)| (sku.to_owned(), quantity));
+    assert_eq!(held(&shop, ann), left);
+    assert_eq!(shop.cart(ann)["version"], first["version"]);
+    // Its answer was lost: the same again.
+    assert_eq!(
+        shop.call_with("", Method::DELETE, &uri, ""),
+        (200, first),
+        "taken out twice"
+    );
+    assert_eq!(held(&shop, ann), left);
+}
+
+#[test]
+fn what_an_order_took_is_named_whole_or_not_at_all() {
+    let (shop, ann, order_id) = (Shop::new(), Uuid::now_v7(), Uuid::now_v7());
+    shop.put(ann, "A", 2);
+    for (query, named) in [
+        (format!("order_id={order_id}"), "version"),
+        (
+            format!("order_id={order_id}&version=x&ordered=A:1"),
+            "version: `x`",
+        ),
+        (
+            format!("order_id={order_id}&version=-1&ordered=A:1"),
+            "version: `-1`",
+        ),
+        (
+            format!("order_id={order_id}&version=1&ordered=A"),
+            "ordered: `A`",
+        ),
+        (
+            format!("order_id={order_id}&version=1&ordered=A:0"),
+            "ordered: `A:0`",
+        ),
+        (
+            format!("order_id={order_id}&version=1&ordered="),
+            "ordered: ``",
+        ),
+        ("order_id=x&version=1&ordered=A:1".to_owned(), "order_id"),
+    ] {
+        let uri = format!("/internal/carts/{ann}?{query}");
+        let (status, problem) = shop.call_with("", Method::DELETE, &uri, "");
+        let detail = problem["detail"].as_str().unwrap_or_default();
+        assert!(
+            (400..=422).contains(&status) && detail.contains(named),
+            "{query}: {status} {problem}"
+        );
+    }
+    assert_eq!(held(&shop, ann), [("A".to_owned(), 2)]);
 }
 
 #[test]

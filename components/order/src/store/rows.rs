@@ -15,7 +15,8 @@ macro_rules! select {
         concat!(
             "SELECT order_id, user_id, email, name, phone, idempotency_key, fingerprint, status, direction, step, amount,
              currency, address, card_token, payment_id, payment_status, shipment_id, tracking_number, shipment_status,
-             failure, clear_cart, doubt_until, created_at, confirmed_at, lease_owner, lease_until, version
+             failure, clear_cart, doubt_until, created_at, confirmed_at, lease_owner, lease_until, version, freed_key,
+             cart_version
              FROM order_orders ",
             $rest
         )
@@ -139,6 +140,8 @@ fn head(row: Row<'_>) -> Result<Order, SqlError> {
             until: row.get(25)?,
         },
         version: row.get(26)?,
+        freed_key: row.get(27)?,
+        cart_version: row.get(28)?,
         timeline: Vec::new(),
     })
 }

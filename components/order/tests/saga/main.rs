@@ -6,6 +6,8 @@
     reason = "what a test cannot read fails it"
 )]
 
+mod carts;
+mod charges;
 mod crashes;
 mod ends;
 mod net;

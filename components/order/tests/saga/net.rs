@@ -25,6 +25,10 @@ pub(crate) enum Fault {
     CallLost,
     /// A proxy answers instead of the service.
     Status(u16),
+    /// A fault filter declines instead of the service.
+    Declined,
+    /// The service answers, after which a proxy answers with something else: it repeated the call, and the repeat was declined.
+    AnswerLostThenDeclined,
     /// Order dies before the call leaves.
     CrashBefore,
     /// Order dies when the call was done.
@@ -136,12 +140,18 @@ impl Net {
             }
             "cart" => {
                 let mut carts = world.carts.lock().unwrap();
-                if let Some(user) = path.strip_prefix("/internal/carts/") {
-                    carts.remove(user);
-                    return reply(204, Value::Null);
+                if let Some(path) = path.strip_prefix("/internal/carts/") {
+                    let (user, query) = path.split_once('?').unwrap();
+                    let cart = carts.entry(user.to_owned()).or_default();
+                    cart.take_ordered(query);
+                    return reply(200, json!({"version": cart.version}));
                 }
-                let items = carts.get(&ann().to_string()).cloned().unwrap_or_default();
-                return reply(200, json!({"items": items, "total": null, "unpriced": []}));
+                let cart = carts.entry(ann().to_string()).or_default();
+                let (version, items) = (cart.version, &cart.lines);
+                return reply(
+                    200,
+                    json!({"version": version, "items": items, "total": null, "unpriced": []}),
+                );
             }
             "notification" => {
                 let event: Value = serde_json::from_slice(&call.body).unwrap();
@@ -161,6 +171,14 @@ impl Net {
             body,
         })
     }
+}
+
+/// What payment-fault answers in place of payment.
+fn declined() -> Result<Reply, CallError> {
+    reply(
+        402,
+        json!({"code": "payment_declined", "detail": "injected", "decline_code": "injected_fault"}),
+    )
 }
 
 impl Outbound for Net {
@@ -192,6 +210,11 @@ impl Outbound for Net {
             }
             Fault::CallLost => Err(lost()),
             Fault::Status(status) => reply(status, json!({})),
+            Fault::Declined => declined(),
+            Fault::AnswerLostThenDeclined => {
+                let _ = Self::deliver(&self.world, &call);
+                declined()
+            }
             Fault::CrashBefore => resume_unwind(Box::new(Dead)),
             Fault::CrashAfter => {
                 let _ = Self::deliver(&self.world, &call);

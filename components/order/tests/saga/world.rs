@@ -30,7 +30,7 @@ pub(crate) struct World {
     pub(crate) payment: TestDatabase,
     pub(crate) partners: TestDatabase,
     pub(crate) shipping: TestDatabase,
-    pub(crate) carts: Mutex<BTreeMap<String, Vec<Value>>>,
+    pub(crate) carts: Mutex<BTreeMap<String, Cart>>,
     pub(crate) events: Mutex<BTreeMap<String, Value>>,
     pub(crate) issuer: Issuer,
     pub(crate) skew: AtomicI64,
@@ -38,6 +38,50 @@ pub(crate) struct World {
     pub(crate) calls: Mutex<Vec<String>>,
     /// Order dies before this statement of its own; counted down.
     pub(crate) statements_left: AtomicUsize,
+}
+
+/// A cart as the service cart keeps it, as far as order can tell.
+#[derive(Default)]
+pub(crate) struct Cart {
+    pub(crate) version: i64,
+    pub(crate) lines: Vec<Value>,
+    taken_by: Option<String>,
+}
+
+impl Cart {
+    fn put(&mut self, sku: &str, quantity: u64) {
+        self.version += 1;
+        self.lines.retain(|line| line["sku"] != sku);
+        self.lines.push(json!({"sku": sku, "quantity": quantity, "name": sku, "unit_price": null, "line_total": null}));
+    }
+
+    /// `DELETE /internal/carts/{user_id}` with a query; the version is not looked at, since no test takes an item out meanwhile.
+    pub(crate) fn take_ordered(&mut self, query: &str) {
+        let parameter = |name: &str| {
+            let of = |pair: &str| {
+                pair.strip_prefix(name)?
+                    .strip_prefix('=')
+                    .map(str::to_owned)
+            };
+            query.split('&').find_map(of).unwrap()
+        };
+        let order_id = Some(parameter("order_id"));
+        if self.taken_by == order_id {
+            return;
+        }
+        for line in parameter("ordered").split(',') {
+            let (sku, ordered) = line.split_once(':').unwrap();
+            let ordered: u64 = ordered.parse().unwrap();
+            let held = self.lines.iter().find(|line| line["sku"] == *sku);
+            let held = held.map_or(0, |line| line["quantity"].as_u64().unwrap());
+            self.lines.retain(|line| line["sku"] != *sku);
+            if held > ordered {
+                self.put(sku, held - ordered);
+            }
+        }
+        self.version += 1;
+        self.taken_by = order_id;
+    }
 }
 
 struct Dying {
@@ -331,14 +375,15 @@ impl World {
     }
 
     pub(crate) fn put_into_cart(&self, user: Uuid, sku: &str, quantity: u32) {
-        let line = json!({"sku": sku, "quantity": quantity, "name": sku, "unit_price": null, "line_total": null});
         let mut carts = self.carts.lock().unwrap();
-        carts.entry(user.to_string()).or_default().push(line);
+        let cart = carts.entry(user.to_string()).or_default();
+        cart.put(sku, quantity.into());
     }
 
     pub(crate) fn cart_of(&self, user: Uuid) -> usize {
         let carts = self.carts.lock().unwrap();
-        carts.get(&user.to_string()).map_or(0, Vec::len)
+        let cart = carts.get(&user.to_string());
+        cart.map_or(0, |cart| cart.lines.len())
     }
 
     /// on_hand and reserved of a SKU.

@@ -112,6 +112,51 @@ fn a_late_report_enters_the_history_and_takes_nothing_back() {
 }
 
 #[test]
+fn a_late_report_that_it_was_cancelled_takes_no_parcel_out_of_the_carriers_hands() {
+    for last in ["picked_up", "delivered", "returned"] {
+        let shop = Shop::new();
+        let (shipment, number) = shop.shipped();
+        shop.advance(&number, last);
+        let told = shop.events().len();
+        let late = json!({"event_id": "late", "status": "cancelled", "at": "2026-01-01T00:00:00Z"});
+        assert_eq!(
+            shop.report(shipment.shipment_id, &late),
+            (200, json!({"status": last}))
+        );
+        let (_, tracking) = shop.get(&format!("/shipping/{number}"));
+        assert_eq!(tracking["status"], last);
+        assert_eq!(shop.events().len(), told, "somebody was told");
+        let uri = format!("/shipments/{}/cancel", shipment.shipment_id);
+        let (status, problem) = shop.try_call(Method::POST, &uri, &[], "{}").unwrap();
+        assert_eq!(
+            (status, problem["code"].as_str()),
+            (409, Some("handed_over")),
+            "{problem}"
+        );
+    }
+}
+
+#[test]
+fn a_note_is_counted_in_characters() {
+    let shop = Shop::new();
+    let (shipment, _) = shop.shipped();
+    for (number, (note, expected)) in [
+        ("\u{3b1}".repeat(251), 200),
+        ("\u{30ab}".repeat(500), 200),
+        ("x".repeat(500), 200),
+        ("\u{30ab}".repeat(501), 422),
+        ("x".repeat(501), 422),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let event = json!({"event_id": format!("n{number}"), "status": "picked_up", "at": "2026-01-01T00:00:00Z", "note": note});
+        let (status, answer) = shop.report(shipment.shipment_id, &event);
+        assert_eq!(status, expected, "{answer}");
+    }
+}
+
+#[test]
 fn a_report_that_comes_before_the_carriers_answer_is_kept() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     shop.fates([Fate::LostAfter]);

@@ -189,3 +189,21 @@ fn in_no_time_span_is_an_account_tried_from_one_address_more_often_than_it_may_b
     });
     outcome.unwrap();
 }
+
+#[test]
+fn a_blank_around_the_address_is_no_wrong_guess() {
+    let shop = Shop::new(&[("login_attempts_per_address", 5)]);
+    for number in 0..13 {
+        let account = format!("c{number}@example.com");
+        shop.register(&account);
+        shop.welcome(HERE, &format!(" {account}  "));
+    }
+}
+
+#[test]
+fn what_is_not_an_address_counts_by_what_was_typed() {
+    let shop = Shop::new(&[]);
+    shop.fail(10, HERE, "ann at example.com");
+    assert!(shop.must_wait(HERE, "ann at example.com", WRONG) > 0);
+    shop.fail(1, HERE, "bob at example.com");
+}

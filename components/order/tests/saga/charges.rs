@@ -1,0 +1,131 @@
+//! Payment as it looks through a network that loses answers, repeats calls and injects declines.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http::Method;
+use serde_json::{Value, json};
+use stoa_service::testing::is_postgres;
+
+use crate::net::Fault;
+use crate::world::{World, ann, body};
+
+/// What a call to payment may meet.
+const ANSWERS: [Fault; 6] = [
+    Fault::None,
+    Fault::AnswerLost,
+    Fault::CallLost,
+    Fault::Declined,
+    Fault::AnswerLostThenDeclined,
+    Fault::Status(503),
+];
+
+/// How many calls to payment meet one of [`ANSWERS`], before all others go through: charge, lookup, refund. On PostgreSQL a world is
+/// five schemas, so `make soak` has the long sequences of both.
+fn length() -> u32 {
+    match (std::env::var_os("STOA_ALL_CRASHES"), is_postgres()) {
+        (Some(_), _) => 4,
+        (None, false) => 3,
+        (None, true) => 1,
+    }
+}
+
+/// The sequence of that number, its first answer the number's last digit.
+fn sequence(number: usize) -> Vec<Fault> {
+    let mut rest = number;
+    (0..length())
+        .map(|_| {
+            let answer = ANSWERS[rest % ANSWERS.len()];
+            rest /= ANSWERS.len();
+            answer
+        })
+        .collect()
+}
+
+/// From now on the calls to payment meet `answers`, one each.
+fn payment_answers(world: &World, answers: Vec<Fault>) {
+    let next = AtomicUsize::new(0);
+    world.faults(
+        move |call, _| match call.url.starts_with("http://payment") {
+            true => {
+                let number = next.fetch_add(1, Ordering::SeqCst);
+                answers.get(number).copied().unwrap_or(Fault::None)
+            }
+            false => Fault::None,
+        },
+    );
+}
+
+fn recover(world: &Arc<World>, context: &str) {
+    for _ in 0..10 {
+        world.later(61);
+        world.recover();
+        let (_, page) = world.call(Method::GET, "/internal/orders?status=pending");
+        if page["items"] == json!([]) {
+            return;
+        }
+    }
+    panic!("{context}: {}", world.orders());
+}
+
+#[test]
+fn whatever_payment_seems_to_answer_a_cancelled_order_has_cost_nothing() {
+    for number in 0..ANSWERS.len().pow(length()) {
+        for cancel in [false, true] {
+            let world = World::new();
+            let answers = sequence(number);
+            let context = format!("{answers:?}, cancel: {cancel}");
+            payment_answers(&world, answers);
+            let (status, answer) = world.submit(&body("A", 2));
+            assert!(matches!(status, 201 | 402 | 503), "{context}: {answer}");
+            if cancel {
+                let order_id = answer["order_id"].as_str().unwrap();
+                let uri = format!("/order/{order_id}/cancel");
+                world.try_call(ann(), Method::POST, &uri, "", &Value::Null);
+            }
+            recover(&world, &context);
+            world.check(2);
+        }
+    }
+}
+
+#[test]
+fn a_decline_after_a_lost_answer_is_looked_up_and_refunded() {
+    let world = World::new();
+    payment_answers(&world, vec![Fault::AnswerLost, Fault::Declined]);
+    let (status, problem) = world.submit(&body("A", 2));
+    assert_eq!(
+        (status, &problem["code"]),
+        (503, &json!("order_pending")),
+        "{problem}"
+    );
+    let (status, problem) = world.submit(&body("A", 2));
+    assert_eq!(
+        (status, &problem["code"]),
+        (402, &json!("payment_declined")),
+        "{problem}"
+    );
+    let order = world.orders()[0].clone();
+    assert_eq!(
+        (&order["status"], &order["payment"]["status"]),
+        (&json!("cancelled"), &json!("refunded"))
+    );
+    assert_eq!(world.ledger()["refund"], 1);
+    world.check(2);
+}
+
+#[test]
+fn a_decline_that_hides_a_capture_behind_a_proxys_retry_is_refunded() {
+    let world = World::new();
+    payment_answers(&world, vec![Fault::AnswerLostThenDeclined]);
+    let (status, problem) = world.submit(&body("A", 2));
+    assert_eq!(
+        (status, &problem["decline_code"]),
+        (402, &json!("injected_fault"))
+    );
+    assert_eq!(
+        (world.ledger()["capture"], world.ledger()["refund"]),
+        (1, 1)
+    );
+    world.check(2);
+}
