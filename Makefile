@@ -1,23 +1,27 @@
 # Everything one does with stoa. `make` alone lists it; what takes more than a line is in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup wasm build release mesh scenario up test soak check bench clean
+.PHONY: help setup setup-tests wasm build release mesh scenario up test soak check dependencies bench clean
 
 # What `make up` passes on: make up ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
+# The packages whose tests `make test` runs, all if empty: make test ONLY=order
+ONLY ?=
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## find what building needs, and install what is missing
+setup: ## find what building and running needs, and install what is missing
 	@scripts/setup
+
+setup-tests: ## the same for the tests: PostgreSQL, a registry, Python's venv
+	@scripts/setup tests
 
 wasm: setup ## build the components, the filters, and the guests that runtime and filter host are tested with
 	@scripts/wasm
 
-# The whole workspace is named, so that this and the tests share one build of wasmtime: features follow what is named.
 build: setup ## build the program that runs them, target/native/stoa
-	@cargo build --profile native --workspace --bin stoa --locked
+	@scripts/build
 
 release: setup ## the same linked as a whole, target/release/stoa: a request costs over a quarter less, and it takes minutes
 	@cargo build --release --package stoa --locked
@@ -28,18 +32,17 @@ mesh: setup ## have Istio translate istio/ and k8s/ into istio/compiled/, after 
 scenario: setup ## the same with one of istio/scenarios/ on top, for a running mesh: NAME=fault-product-delay; `make mesh` goes back
 	@scripts/generate-mesh --scenario $(NAME)
 
-up: wasm build ## start the shop on http://127.0.0.1:8080; Ctrl-C stops it (ARGS="--help" tells more)
-	@target/native/stoa up $(ARGS)
+up: ## start the shop on http://127.0.0.1:8080, built before if it has to be; Ctrl-C stops it (ARGS="--help" for more)
+	@scripts/up $(ARGS)
 
-test: wasm build ## run every test
-	cd tools && go build -mod=readonly -o ../target/tools/istio-compile ./istio-compile
-	cargo test --profile native --workspace --locked
-	STOA_TEST_DATABASE=postgres cargo test --profile native --workspace --locked --lib --test rules --test throttle --test saga --test component --test orders --test bad-input --test reliability -- --skip index
-	@scripts/schemathesis 1000
+test: setup-tests wasm build ## run every test, or those of one package (ONLY=order)
+ifeq ($(ONLY),)
+	@. scripts/go-env && cd tools && go build -o ../target/tools/istio-compile ./istio-compile
 	@scripts/istio-tools install >/dev/null
-	cd tools && GOFLAGS=-mod=readonly go test -count=1 ./...
+endif
+	@scripts/test $(ONLY)
 
-soak: wasm build ## what takes too long for every change: a million cases of garbage, 30 crashes, 10,000 connections, 5,000 requests by the document
+soak: setup-tests wasm build ## what takes too long for every change: a million cases of garbage, 30 crashes, 10,000 connections, 5,000 requests by the document
 	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test filters -- --nocapture survives_anything
 	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test parsers
 	STOA_TEST_DATABASE=postgres STOA_ALL_CRASHES=1 cargo test --profile native --workspace --locked --test saga crash
@@ -47,9 +50,13 @@ soak: wasm build ## what takes too long for every change: a million cases of gar
 	STOA_TEST_DATABASE=postgres STOA_CRASHES=30 cargo test --profile native --workspace --locked --test reliability -- --nocapture crashes
 	STOA_IDLE_CONNECTIONS=10000 cargo test --profile native --workspace --locked --test hostile -- --nocapture idle_connections
 	@scripts/schemathesis 5000
+	@scripts/dependencies
 
-check: setup ## format, lints, documentation, manifests: all that needs no run
+check: setup-tests ## format, lints, documentation, manifests: all that needs no run
 	@scripts/check
+
+dependencies: setup ## judge the dependencies anew (minutes), after a change of Cargo.lock
+	@scripts/dependencies
 
 bench: wasm release ## measure; docs/benchmarks.md says what came out
 	cargo bench --profile native --workspace --locked --bench hello --bench shop --bench filters --bench mesh --bench orders

@@ -65,6 +65,7 @@ fn main() {
     let shop = Shop::start(ShopOptions {
         manifest,
         program: Some(process::shipped()),
+        on_disk: true,
         ..ShopOptions::default()
     });
     let server = Server {

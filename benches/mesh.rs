@@ -30,6 +30,7 @@ fn options(mesh: bool) -> ShopOptions {
         check: None,
         program: Some(process::shipped()),
         timers: false,
+        on_disk: true,
         ..ShopOptions::default()
     };
     match mesh {

@@ -86,6 +86,7 @@ impl Grown {
             check: None,
             program: Some(process::shipped()),
             timers: false,
+            on_disk: true,
             ..ShopOptions::default()
         };
         let mut url = None;

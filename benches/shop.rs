@@ -52,6 +52,7 @@ fn shop() -> Shop {
     Shop::start(ShopOptions {
         program: Some(process::shipped()),
         timers: false,
+        on_disk: true,
         ..ShopOptions::default()
     })
 }

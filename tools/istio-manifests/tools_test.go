@@ -18,10 +18,7 @@ var fetched = sync.OnceValues(func() (tools, error) {
 	if said.code != 0 {
 		return tools{}, errors.New(said.stderr)
 	}
-	paths := strings.Fields(said.stdout)
-	if len(paths) != 2 {
-		return tools{}, errors.New("scripts/istio-tools: expected two paths: " + said.stdout)
-	}
+	istioctl := strings.TrimSpace(said.stdout)
 	// Quick where nothing changed, and never stale.
 	compile, err := filepath.Abs(filepath.Join(root, "target/tools/istio-compile"))
 	if err != nil {
@@ -30,10 +27,10 @@ var fetched = sync.OnceValues(func() (tools, error) {
 	if built := run("go", "build", "-o", compile, "../istio-compile"); built.code != 0 {
 		return tools{}, errors.New(built.stderr)
 	}
-	return tools{compile, paths[0], paths[1]}, nil
+	return tools{compile, istioctl}, nil
 })
 
-type tools struct{ compile, istioctl, validate string }
+type tools struct{ compile, istioctl string }
 
 func toolsOf(t *testing.T) tools {
 	t.Helper()

@@ -22,6 +22,8 @@ const START: Duration = Duration::from_secs(180);
 const STOP: Duration = Duration::from_secs(30);
 /// A line is written before its answer, or soon after it.
 const LINE: Duration = Duration::from_secs(20);
+/// What a folder in memory must have free, in bytes: several shops at once, with the logs of their Envoys. Containers often have 64 MiB.
+const MEMORY_NEEDED: u64 = 2 << 30;
 /// How much of the log a failure shows.
 const TAIL: usize = 60;
 
@@ -49,6 +51,8 @@ pub struct ShopOptions {
     pub variables: BTreeMap<String, String>,
     /// Where data is kept; a temporary folder, removed in the end, unless set.
     pub state_dir: Option<PathBuf>,
+    /// Whether a temporary folder is on a disk, as a benchmark needs it. Tests keep it in memory where there is room.
+    pub on_disk: bool,
     /// The components that run, by id; all if empty.
     pub components: Vec<String>,
     /// What every answer is checked by, if at all.
@@ -72,6 +76,7 @@ impl Default for ShopOptions {
             timers: true,
             variables: BTreeMap::new(),
             state_dir: None,
+            on_disk: false,
             components: Vec::new(),
             check: None,
             mesh: false,
@@ -220,7 +225,7 @@ impl Shop {
         faults.extend(built::faults_of(&options.manifest, &load));
         assert!(faults.is_empty(), "{}", faults.join("\n"));
 
-        let folder = match tempfile::Builder::new().prefix("stoa-test-").tempdir() {
+        let folder = match temporary(options.on_disk) {
             Ok(folder) => folder,
             Err(error) => panic!("temporary folder: {error}"),
         };
@@ -358,6 +363,20 @@ impl Drop for Shop {
         // It may have ended already; either way it is waited for, so that nothing is left.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// A temporary folder: in memory where there is room, since a shop waits for its disk at every commit, and no test cuts the power.
+fn temporary(on_disk: bool) -> std::io::Result<TempDir> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix("stoa-test-");
+    let has_room = |folder: &Path| {
+        rustix::fs::statvfs(folder).is_ok_and(|stat| stat.f_bavail * stat.f_frsize >= MEMORY_NEEDED)
+    };
+    let memory = Path::new("/dev/shm");
+    match !on_disk && has_room(memory) {
+        true => builder.tempdir_in(memory),
+        false => builder.tempdir(),
     }
 }
 
