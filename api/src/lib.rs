@@ -2,12 +2,18 @@
 //!
 //! [`Contract::check_answer`] says what is wrong with an answer: a status that is not documented, a body that does not fit.
 
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
 /// An OpenAPI document.
 #[derive(Debug)]
 pub struct Contract {
     document: Value,
+    /// By the text of their schema. Building one takes in all components of the document, which is a thousand times the work of using it.
+    validators: Mutex<BTreeMap<String, Arc<Validator>>>,
 }
 
 /// One operation of it.
@@ -48,7 +54,11 @@ impl Contract {
 
     fn parse(text: &str) -> Result<Self, String> {
         let document = serde_saphyr::from_str(text).map_err(|e| e.to_string())?;
-        Ok(Self { document })
+        let validators = Mutex::default();
+        Ok(Self {
+            document,
+            validators,
+        })
     }
 
     /// The whole document.
@@ -95,15 +105,7 @@ impl Contract {
     /// # Errors
     /// Where it does not fit and why.
     pub fn check(&self, schema: &Value, value: &Value) -> Result<(), String> {
-        let mut root = Map::new();
-        if let Some(components) = self.document.get("components") {
-            root.insert("components".into(), components.clone());
-        }
-        root.insert("allOf".into(), json!([schema]));
-        let validator = jsonschema::draft202012::options()
-            .should_validate_formats(true)
-            .build(&Value::Object(root))
-            .map_err(|e| format!("schema: {e}"))?;
+        let validator = self.validator(schema)?;
         let faults: Vec<_> = validator
             .iter_errors(value)
             .map(|e| format!("{}: {e}", e.instance_path()))
@@ -113,6 +115,30 @@ impl Contract {
         } else {
             Err(format!("{} in {value}", faults.join("; ")))
         }
+    }
+
+    fn validator(&self, schema: &Value) -> Result<Arc<Validator>, String> {
+        let text = schema.to_string();
+        let known = || {
+            self.validators
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        if let Some(validator) = known().get(&text) {
+            return Ok(Arc::clone(validator));
+        }
+        let mut root = Map::new();
+        if let Some(components) = self.document.get("components") {
+            root.insert("components".into(), components.clone());
+        }
+        root.insert("allOf".into(), json!([schema]));
+        let validator = jsonschema::draft202012::options()
+            .should_validate_formats(true)
+            .build(&Value::Object(root))
+            .map_err(|e| format!("schema: {e}"))?;
+        let validator = Arc::new(validator);
+        known().insert(text, Arc::clone(&validator));
+        Ok(validator)
     }
 
     /// Checks an answer against what is said of its operation: the status, the content type and the body.
