@@ -46,11 +46,11 @@ func schemasOf(t *testing.T) schemas {
 
 // validate says what is wrong with one manifest, with the path of the field.
 func (s schemas) validate(manifest []byte) error {
-	var raw map[string]any
-	if err := yaml.Unmarshal(manifest, &raw); err != nil {
+	// Its own decoder: whole numbers are integers, as the rules in CEL take them.
+	var object unstructured.Unstructured
+	if err := yaml.Unmarshal(manifest, &object); err != nil {
 		return err
 	}
-	object := unstructured.Unstructured{Object: raw}
 	if !scheme.Scheme.Recognizes(object.GroupVersionKind()) {
 		return s.custom.ValidateCustomResource(&object)
 	}
@@ -59,7 +59,7 @@ func (s schemas) validate(manifest []byte) error {
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", object.GetKind(), object.GetName(), err)
 	}
-	if missing := missingFields("", reflect.TypeOf(typed).Elem(), raw); len(missing) > 0 {
+	if missing := missingFields("", reflect.TypeOf(typed).Elem(), object.Object); len(missing) > 0 {
 		return fmt.Errorf("%s %s: missing: %s", object.GetKind(), object.GetName(), strings.Join(missing, ", "))
 	}
 	return nil
