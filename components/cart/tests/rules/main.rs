@@ -1,5 +1,9 @@
 //! The service's routes: what a caller sees, and what is in the cart afterwards.
-#![expect(clippy::unwrap_used, reason = "what a test cannot have fails it")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what a test cannot have fails it"
+)]
 
 mod shop;
 
