@@ -94,11 +94,11 @@ fn a_tenth_goes_to_the_next_release_and_stays_there() {
     }
 
     // The weight grows, while the shop runs: nobody goes back.
-    let overrides = shop.state_dir().join("mesh/overrides.json");
     let set = |v1, v2| {
-        let text = json!({"payment-fault": {"enabled": false}, "canary-router": weights(v1, v2)});
-        std::fs::write(overrides.with_extension("new"), text.to_string()).unwrap();
-        std::fs::rename(overrides.with_extension("new"), &overrides).unwrap();
+        let router = weights(v1, v2);
+        shop.override_filters(
+            &json!({"payment-fault": {"enabled": false}, "canary-router": router}),
+        );
     };
     let reloads = || {
         shop.mesh()

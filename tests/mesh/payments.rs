@@ -74,9 +74,7 @@ fn a_decline_after_lost_answers_is_looked_up_and_nobody_pays_for_a_cancelled_ord
     // As `stoa fault set payment reset` does it: a tenth is declined again, by the hash of the key.
     let reloads = || mesh.stat("payment", "payment-fault.*config_reload$");
     let before = reloads();
-    let overrides = shop.state_dir().join("mesh/overrides.json");
-    std::fs::write(overrides.with_extension("new"), "{}").unwrap();
-    std::fs::rename(overrides.with_extension("new"), &overrides).unwrap();
+    shop.override_filters(&json!({}));
     wait_until(
         SOON,
         "payment's sidecar to have its own rules again",

@@ -46,9 +46,7 @@ fn user(app: &App, request: &Request) -> Result<Uuid, Problem> {
 fn show(app: &App, request: &Request) -> Answer {
     let user_id = user(app, request)?;
     request.query([])?;
-    // Read before the items: a change in between leaves an old version, which an order's claim then rejects.
-    let version = store::version(&*app.db, user_id)?;
-    let mut kept = store::items(&*app.db, user_id)?;
+    let (version, mut kept) = store::cart(&*app.db, user_id)?;
     let mut prices_as_of = None;
     if !kept.is_empty() {
         let skus: Vec<&str> = kept.iter().map(|item| item.sku.as_str()).collect();

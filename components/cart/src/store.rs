@@ -32,7 +32,7 @@ pub const SCHEMA: Schema = Schema {
 };
 
 /// The version of a user's cart; 0 where it was never changed.
-pub fn version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
+fn version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
     let rows = db.execute(
         "SELECT version FROM cart_carts WHERE user_id = $1",
         params![user_id],
@@ -51,14 +51,21 @@ fn next_version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
         .ok_or_else(|| SqlError::Other("cart_carts gives no version".to_owned()))
 }
 
-/// What [`items`] runs.
+/// What [`cart`] runs: one statement, so that the version is that of the items.
 pub const ITEMS: &str =
-    "SELECT sku, quantity, name, amount, currency, seen_at FROM cart_items WHERE user_id = $1
+    "SELECT sku, quantity, name, amount, currency, seen_at, version FROM cart_items
+     LEFT JOIN cart_carts ON cart_carts.user_id = cart_items.user_id WHERE cart_items.user_id = $1
      ORDER BY added_at, sku";
 
-/// The items of a user's cart, oldest first.
-pub fn items(db: &dyn Database, user_id: Uuid) -> Result<Vec<Kept>, SqlError> {
-    db.execute(ITEMS, params![user_id])?.map(kept)
+/// The version of a user's cart, and its items, oldest first.
+pub fn cart(db: &dyn Database, user_id: Uuid) -> Result<(i64, Vec<Kept>), SqlError> {
+    let rows = db.execute(ITEMS, params![user_id])?;
+    let version = match rows.one(|row| row.get::<Option<i64>>(6))? {
+        // Items that an earlier release put in.
+        Some(version) => version.unwrap_or(0),
+        None => version(db, user_id)?,
+    };
+    Ok((version, rows.map(kept)?))
 }
 
 fn kept(row: Row<'_>) -> Result<Kept, SqlError> {

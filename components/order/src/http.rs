@@ -136,8 +136,10 @@ fn free_cart(app: &App, context: &Context, user_id: Uuid) -> Result<(), Problem>
         Some(order) if order.status == Status::Pending => {
             Err(cart_in_order().with("order_id", order.order_id.to_string()))
         }
-        Some(mut order) => saga::clear_cart(app, context, &mut order),
-        None => Ok(()),
+        Some(mut order) if order.status == Status::Confirmed => {
+            saga::clear_cart(app, context, &mut order)
+        }
+        _ => Ok(()),
     }
 }
 

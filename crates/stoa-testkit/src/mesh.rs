@@ -43,7 +43,23 @@ pub struct MeshWorkload {
     pub app: Option<SocketAddr>,
 }
 
+/// Where `stoa canary set` and `stoa fault set` keep what takes the place of the manifests' filter configurations.
+pub(crate) fn overrides(state_dir: &Path) -> PathBuf {
+    state_dir.join("mesh/overrides.json")
+}
+
 impl Shop {
+    /// Sets configurations of filters in place of the manifests', by the filter's name, while the mesh runs; of filters that are not
+    /// named the manifests' hold again.
+    #[track_caller]
+    pub fn override_filters(&self, filters: &Value) {
+        let path = overrides(self.state_dir());
+        let new = path.with_extension("new");
+        let written =
+            std::fs::write(&new, filters.to_string()).and_then(|()| std::fs::rename(&new, &path));
+        assert!(written.is_ok(), "{}: {written:?}", path.display());
+    }
+
     /// The mesh it runs in.
     #[track_caller]
     pub fn mesh(&self) -> Mesh {

@@ -462,7 +462,7 @@ fn launch(
         command.arg("--no-mesh");
     }
     if !options.filters.is_empty() {
-        let path = state_dir.join("mesh/overrides.json");
+        let path = crate::mesh::overrides(state_dir);
         let text = json!(options.filters).to_string();
         let written = std::fs::create_dir_all(state_dir.join("mesh"))
             .and_then(|()| std::fs::write(&path, text));

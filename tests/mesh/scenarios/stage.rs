@@ -80,12 +80,7 @@ impl Stage {
 
     /// Sets configurations of filters, in place of those of the manifests.
     pub(super) fn filters(&self, overrides: &Value) {
-        let path = self.shop.state_dir().join("mesh/overrides.json");
-        self.change(|| {
-            let new = path.with_extension("new");
-            std::fs::write(&new, overrides.to_string()).unwrap();
-            std::fs::rename(&new, &path).unwrap();
-        });
+        self.change(|| self.shop.override_filters(overrides));
     }
 
     /// As the stage was at first: no payment fails.

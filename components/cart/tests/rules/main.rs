@@ -241,6 +241,36 @@ fn every_change_is_another_version() {
 }
 
 #[test]
+fn a_version_is_that_of_the_items_beside_it_while_others_write() {
+    let (shop, ann) = (Shop::new(), Uuid::now_v7());
+    let quantity = |version: i64| u32::try_from(version % 2).unwrap() + 1;
+    let put = |version: i64| {
+        let item = cart::domain::Kept {
+            sku: "A".to_owned(),
+            quantity: quantity(version),
+            name: "Thing A".to_owned(),
+            price: None,
+            seen_at: 0,
+        };
+        cart::store::put(&shop.database.connect(), ann, &item, 0).unwrap();
+    };
+    put(1);
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            (2..400).for_each(put);
+            done.store(true, Ordering::SeqCst);
+        });
+        let db = shop.database.connect();
+        while !done.load(Ordering::SeqCst) {
+            let (version, items) = cart::store::cart(&db, ann).unwrap();
+            assert_eq!(items[0].quantity, quantity(version), "version {version}");
+        }
+    });
+    assert_eq!(shop.cart(ann)["version"], 399);
+}
+
+#[test]
 fn an_order_takes_out_what_it_ordered_once_and_leaves_what_came_since() {
     let (shop, ann, order_id) = (Shop::new(), Uuid::now_v7(), Uuid::now_v7());
     for (sku, quantity) in [("A", 2), ("B", 3), ("C", 1)] {

@@ -1,6 +1,5 @@
 //! Payment as it looks through a network that loses answers, repeats calls and injects declines.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Method;
@@ -56,18 +55,6 @@ fn payment_answers(world: &World, answers: Vec<Fault>) {
     );
 }
 
-fn recover(world: &Arc<World>, context: &str) {
-    for _ in 0..10 {
-        world.later(61);
-        world.recover();
-        let (_, page) = world.call(Method::GET, "/internal/orders?status=pending");
-        if page["items"] == json!([]) {
-            return;
-        }
-    }
-    panic!("{context}: {}", world.orders());
-}
-
 #[test]
 fn whatever_payment_seems_to_answer_a_cancelled_order_has_cost_nothing() {
     for number in 0..ANSWERS.len().pow(length()) {
@@ -87,7 +74,7 @@ fn whatever_payment_seems_to_answer_a_cancelled_order_has_cost_nothing() {
                 let uri = format!("/order/{order_id}/cancel");
                 world.try_call(ann(), Method::POST, &uri, "", &Value::Null);
             }
-            recover(&world, &context);
+            world.recover_within(10, &context);
             world.check(2);
         }
     }

@@ -293,7 +293,12 @@ impl World {
 
     /// Recovery, as often as it takes, the clock going on.
     pub(crate) fn recover_all(self: &Arc<Self>) {
-        for _ in 0..5 {
+        self.recover_within(5, "");
+    }
+
+    /// As [`World::recover_all`], in so many passes; `context` is named where they are not enough.
+    pub(crate) fn recover_within(self: &Arc<Self>, passes: usize, context: &str) {
+        for _ in 0..passes {
             self.later(61);
             self.recover();
             let (_, page) = self.call(Method::GET, "/internal/orders?status=pending");
@@ -301,7 +306,10 @@ impl World {
                 return;
             }
         }
-        panic!("recovery does not come to an end: {}", self.orders());
+        panic!(
+            "recovery does not come to an end: {context} {}",
+            self.orders()
+        );
     }
 
     pub(crate) fn orders(self: &Arc<Self>) -> Value {
