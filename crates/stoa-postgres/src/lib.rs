@@ -54,7 +54,7 @@ pub fn wanted() -> bool {
 pub enum StartError {
     /// Not installed.
     #[error(
-        "no PostgreSQL: `make setup` installs it; or set STOA_POSTGRES to the folder of its programs (initdb, postgres)"
+        "no PostgreSQL: `make setup-tests` installs it; or set STOA_POSTGRES to the folder of its programs (initdb, postgres)"
     )]
     Missing,
     /// It cannot be run.
