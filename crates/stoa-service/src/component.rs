@@ -209,20 +209,23 @@ impl Outbound for WasiHttp {
         let body = request.body().map_err(|()| not_sent("no body"))?;
         let future = outgoing_handler::handle(request, Some(options))
             .map_err(|e| CallError::NotSent(format!("{}: {e:?}", call.url)))?;
-        write(body, &call.body).map_err(|e| CallError::Lost(format!("{}: {e}", call.url)))?;
+        // A connection that failed takes no body, and a peer may answer without reading it: the response states which, so that
+        // a refused connection counts as "not sent".
+        let unwritten = write(body, &call.body).err();
 
         let ready = future.subscribe();
         if !deadline.wait(&ready) {
-            return Err(CallError::Lost(format!(
-                "{}: {:?} are over",
-                call.url, call.timeout
-            )));
+            let reason = unwritten.unwrap_or_else(|| format!("{:?} are over", call.timeout));
+            return Err(CallError::Lost(format!("{}: {reason}", call.url)));
         }
         drop(ready);
         let response = match future.get() {
             Some(Ok(Ok(response))) => response,
             Some(Ok(Err(error))) => return Err(classify(&call.url, &error)),
-            _ => return Err(CallError::Lost(format!("{}: no answer", call.url))),
+            _ => {
+                let reason = unwritten.unwrap_or_else(|| "no answer".to_owned());
+                return Err(CallError::Lost(format!("{}: {reason}", call.url)));
+            }
         };
         let status = StatusCode::from_u16(response.status())
             .map_err(|_| CallError::Lost(format!("{}: bad status", call.url)))?;

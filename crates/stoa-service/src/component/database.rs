@@ -83,14 +83,8 @@ struct SpinPostgres(pg4::Connection);
 
 impl Driver for SpinPostgres {
     fn query(&self, statement: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, DriverError> {
-        use pg4::{DbValue, ParameterValue};
-        let params = params.iter().map(|value| match value {
-            Value::Null => ParameterValue::DbNull,
-            Value::Integer(v) => ParameterValue::Int64(*v),
-            Value::Text(v) => ParameterValue::Str(v.clone()),
-        });
-        let params: Vec<_> = params.collect();
-        let result = self.0.query(statement, &params).map_err(failed)?;
+        use pg4::DbValue;
+        let result = self.0.query(statement, &to_spin(params)).map_err(failed)?;
         let value = |value| match value {
             DbValue::DbNull => Ok(Value::Null),
             DbValue::Int64(v) => Ok(Value::Integer(v)),
@@ -105,6 +99,21 @@ impl Driver for SpinPostgres {
         let row = |row: Vec<DbValue>| row.into_iter().map(value).collect();
         result.rows.into_iter().map(row).collect()
     }
+
+    fn execute(&self, statement: &str, params: &[Value]) -> Result<(), DriverError> {
+        let changed = self.0.execute(statement, &to_spin(params));
+        changed.map(drop).map_err(failed)
+    }
+}
+
+fn to_spin(params: &[Value]) -> Vec<pg4::ParameterValue> {
+    use pg4::ParameterValue;
+    let params = params.iter().map(|value| match value {
+        Value::Null => ParameterValue::DbNull,
+        Value::Integer(v) => ParameterValue::Int64(*v),
+        Value::Text(v) => ParameterValue::Str(v.clone()),
+    });
+    params.collect()
 }
 
 fn failed(error: pg4::PgError) -> DriverError {

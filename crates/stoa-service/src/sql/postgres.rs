@@ -5,6 +5,9 @@
 //!
 //! The host's pool may hand out a connection on which a guest died between BEGIN and COMMIT (Spin does). Every transaction here is
 //! marked by the word DEFERRABLE, which changes nothing for one that writes, and a connection that still has the mark is rolled back.
+//!
+//! `query` in Spin 4.0.0 to 4.0.2 never returns when there are no rows (spinframework/spin#3671). Statements without rows therefore go
+//! through `execute`, and every other one is wrapped so that it returns at least one row.
 
 use super::{Database, Rows, SqlError, Value};
 
@@ -24,10 +27,28 @@ pub fn address(url: &str, service: &str) -> String {
     }
 }
 
-/// Whatever sends statements to PostgreSQL: Spin's interface, or a native client in tests.
+/// A client of PostgreSQL: Spin's interface, or a native client in tests.
 pub trait Driver {
-    /// Runs one statement and gives its rows, none for a statement that returns nothing.
+    /// Runs one statement that returns at least one row, whatever is in the tables.
     fn query(&self, statement: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, DriverError>;
+
+    /// Runs one statement that returns no rows.
+    fn execute(&self, statement: &str, params: &[Value]) -> Result<(), DriverError>;
+}
+
+/// Whether the statement returns rows: it reads, or it has a RETURNING clause.
+fn returns_rows(statement: &str) -> bool {
+    let mut words = statement.split_ascii_whitespace();
+    matches!(words.next(), Some("SELECT" | "WITH")) || words.any(|word| word == "RETURNING")
+}
+
+/// The statement with a column before its own: TRUE in each of its rows, NULL in the one row that stands for no rows.
+/// A nested loop over one outer row keeps the order of the statement's rows.
+fn with_a_row(statement: &str) -> String {
+    format!(
+        "WITH found AS ({statement}) \
+         SELECT r.* FROM (SELECT 1) AS one LEFT JOIN (SELECT TRUE, found.* FROM found) AS r ON TRUE"
+    )
 }
 
 /// What a driver says of a statement that failed.
@@ -66,7 +87,7 @@ impl<D: Driver> Postgres<D> {
             Err(error) => return Err(error.into()),
         };
         if left_open {
-            driver.query("ROLLBACK", &[])?;
+            driver.execute("ROLLBACK", &[])?;
         }
         Ok(Self { driver })
     }
@@ -74,18 +95,23 @@ impl<D: Driver> Postgres<D> {
 
 impl<D: Driver> Database for Postgres<D> {
     fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError> {
-        let rows = self.driver.query(statement, params)?;
+        if !returns_rows(statement) {
+            self.driver.execute(statement, params)?;
+            return Ok(Rows::new(statement, Vec::new()));
+        }
+        let mut rows = self.driver.query(&with_a_row(statement), params)?;
+        rows.retain_mut(|row| !row.is_empty() && row.remove(0) != Value::Null);
         Ok(Rows::new(statement, rows))
     }
 
     fn begin(&self, subject: &str) -> Result<(), SqlError> {
         self.execute("BEGIN DEFERRABLE", &[])?;
         let lock = "SELECT 1 FROM pg_advisory_xact_lock(hashtextextended($1, 0))";
-        let locked = self.execute(lock, &[subject.into()]).map(drop);
+        let locked = self.driver.query(lock, &[subject.into()]);
         if locked.is_err() {
             let _ = self.execute("ROLLBACK", &[]);
         }
-        locked
+        Ok(locked.map(drop)?)
     }
 }
 
@@ -126,6 +152,31 @@ mod tests {
                 }),
                 _ => Ok(Vec::new()),
             }
+        }
+
+        fn execute(&self, statement: &str, _: &[Value]) -> Result<(), DriverError> {
+            self.1.borrow_mut().push(statement.to_owned());
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_statement_without_rows_is_never_sent_as_a_query() {
+        for rows in [
+            "SELECT 1",
+            "WITH a AS (SELECT 1) SELECT * FROM a",
+            "DELETE FROM a\n   WHERE b = $1\n   RETURNING c",
+        ] {
+            assert!(returns_rows(rows), "{rows}");
+        }
+        for none in [
+            "BEGIN DEFERRABLE",
+            "ROLLBACK",
+            "CREATE TABLE a (returning_id BIGINT)",
+            "INSERT INTO a SELECT b FROM c",
+            "UPDATE a SET b = $1",
+        ] {
+            assert!(!returns_rows(none), "{none}");
         }
     }
 

@@ -202,19 +202,13 @@ impl ToSql for Sent<'_> {
     to_sql_checked!();
 }
 
-impl Driver for Pooled {
-    fn query(&self, statement: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, DriverError> {
-        let said = |error: &postgres::Error| DriverError {
-            code: error.code().map(|code| code.code().to_owned()),
-            message: format!(
-                "{error}: {:?}",
-                error.as_db_error().map(ToString::to_string)
-            ),
-        };
-        let other = |message: String| DriverError {
-            code: None,
-            message,
-        };
+impl Pooled {
+    /// Runs `work` on the connection, with `params` as the client takes them.
+    fn run<T>(
+        &self,
+        params: &[Value],
+        work: impl FnOnce(&mut postgres::Client, &[&(dyn ToSql + Sync)]) -> Result<T, postgres::Error>,
+    ) -> Result<T, DriverError> {
         let sent: Vec<_> = params.iter().map(Sent).collect();
         let sent: Vec<&(dyn ToSql + Sync)> =
             sent.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
@@ -222,9 +216,35 @@ impl Driver for Pooled {
         let client = client
             .as_mut()
             .ok_or_else(|| other("no connection".to_owned()))?;
-        let rows = client
-            .query(statement, &sent)
-            .map_err(|error| said(&error))?;
+        work(client, &sent).map_err(|error| failed(&error))
+    }
+}
+
+fn failed(error: &postgres::Error) -> DriverError {
+    DriverError {
+        code: error.code().map(|code| code.code().to_owned()),
+        message: format!(
+            "{error}: {:?}",
+            error.as_db_error().map(ToString::to_string)
+        ),
+    }
+}
+
+fn other(message: String) -> DriverError {
+    DriverError {
+        code: None,
+        message,
+    }
+}
+
+impl Driver for Pooled {
+    fn query(&self, statement: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, DriverError> {
+        let rows = self.run(params, |client, params| client.query(statement, params))?;
+        if rows.is_empty() {
+            return Err(other(format!(
+                "`{statement}` returned no rows: Spin 4.0.0 to 4.0.2 never answers such a query"
+            )));
+        }
         let value = |row: &postgres::Row, index: usize, ty: &Type| {
             let value = match *ty {
                 Type::INT8 => row
@@ -241,7 +261,7 @@ impl Driver for Pooled {
                     .map(|v| v.map(Value::Text)),
                 _ => return Err(other(format!("column {index} is of type {ty}"))),
             };
-            let value = value.map_err(|error| said(&error))?;
+            let value = value.map_err(|error| failed(&error))?;
             Ok(value.unwrap_or(Value::Null))
         };
         let values = |row: &postgres::Row| {
@@ -251,6 +271,18 @@ impl Driver for Pooled {
                 .collect()
         };
         rows.iter().map(values).collect()
+    }
+
+    fn execute(&self, statement: &str, params: &[Value]) -> Result<(), DriverError> {
+        let columns = self.run(params, |client, params| {
+            let prepared = client.prepare(statement)?;
+            client.execute(&prepared, params)?;
+            Ok(prepared.columns().len())
+        })?;
+        match columns {
+            0 => Ok(()),
+            _ => Err(other(format!("the rows of `{statement}` are lost"))),
+        }
     }
 }
 
