@@ -43,6 +43,7 @@ pub struct Line {
     /// The stock keeping unit.
     pub sku: String,
     /// Units, 1 to [`MAX_QUANTITY`].
+    #[serde(deserialize_with = "stoa_service::json::whole::<1, MAX_QUANTITY, _>")]
     pub quantity: u32,
 }
 

@@ -1,17 +1,17 @@
 //! Routes, decoding, and which rule answers with which status.
 
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use stoa_service::idempotency::{self, Key, Policy, fingerprint};
 use stoa_service::page::{self, Page};
 use stoa_service::route::{Answer, Route, json};
 use stoa_service::sql::Database;
-use stoa_service::{Problem, Request, time};
+use stoa_service::{Problem, Request, id, time};
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::domain::{Line, MAX_LINES, MAX_QUANTITY, check_sku, join_lines};
-use crate::store;
+use crate::domain::{Item, Line, MAX_LINES, MAX_QUANTITY, check_sku, join_lines};
+use crate::store::{self, Expected};
 
 /// The service's name.
 pub const SERVICE: &str = "inventory";
@@ -83,15 +83,49 @@ fn list_named(app: &App, skus: &str, paged: bool) -> Answer {
 fn show_item(app: &App, request: &Request) -> Answer {
     request.query([])?;
     store::sweep(&*app.db, time::now())?;
-    json(
-        StatusCode::OK,
-        &store::find_item(&*app.db, request.param("sku"))?,
-    )
+    counted(&store::find_item(&*app.db, request.param("sku"))?)
+}
+
+/// An item with the ETag of its count: `"40"` where 40 are on hand.
+fn counted(item: &Item) -> Answer {
+    let mut response = json(StatusCode::OK, item)?;
+    if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", item.on_hand)) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
+}
+
+/// What `If-Match` expects (RFC 9110, section 13.1.1).
+fn expected(header: Option<&str>) -> Result<Expected, Problem> {
+    let header = match header.map(str::trim) {
+        None => return Ok(Expected::NotStocked),
+        Some("*") => return Ok(Expected::Any),
+        Some(tags) => tags,
+    };
+    let mut counts = Vec::new();
+    for tag in header.split(',').map(str::trim) {
+        let tag = tag
+            .strip_prefix('"')
+            .and_then(|tag| tag.strip_suffix('"'))
+            .ok_or_else(|| {
+                Problem::bad_request(
+                    "bad_if_match",
+                    format!(
+                        "If-Match: `{}` is neither an ETag in quotes, such as \"40\", nor *",
+                        id::shorten(header)
+                    ),
+                )
+            })?;
+        // Another's ETag matches no count.
+        counts.extend(tag.parse::<i64>().ok());
+    }
+    Ok(Expected::OnHand(counts))
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PutItem {
+    #[serde(deserialize_with = "stoa_service::json::whole::<0, MAX_QUANTITY, _>")]
     on_hand: u32,
 }
 
@@ -100,12 +134,8 @@ fn put_item(app: &App, request: &Request) -> Answer {
     let sku = request.param("sku");
     check_sku("sku", sku).map_err(Problem::invalid)?;
     let PutItem { on_hand } = request.json()?;
-    if on_hand > MAX_QUANTITY {
-        return Err(Problem::invalid(format!(
-            "on_hand: {on_hand} is not between 0 and {MAX_QUANTITY}"
-        )));
-    }
-    json(StatusCode::OK, &store::set_on_hand(&*app.db, sku, on_hand)?)
+    let expected = expected(request.header("if-match"))?;
+    counted(&store::set_on_hand(&*app.db, sku, on_hand, &expected)?)
 }
 
 fn show_ledger(app: &App, request: &Request) -> Answer {
@@ -155,6 +185,7 @@ fn reserve(app: &App, request: &Request) -> Answer {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Extend {
+    #[serde(deserialize_with = "stoa_service::json::whole::<1, 86_400, _>")]
     seconds: u32,
 }
 
@@ -162,11 +193,6 @@ fn extend(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let order_id = request.id_param("order_id")?;
     let Extend { seconds } = request.json()?;
-    if !(1..=86_400).contains(&seconds) {
-        return Err(Problem::invalid(format!(
-            "seconds: {seconds} is not between 1 and 86400"
-        )));
-    }
     let now = time::now();
     store::sweep(&*app.db, now)?;
     let expires_at = now + i64::from(seconds) * 1000;

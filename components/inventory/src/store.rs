@@ -1,6 +1,7 @@
 //! The rules over SQL. Every change is one short transaction; stock moves by conditional updates, so it can be taken
 //! once only, whoever else is writing.
 
+use http::StatusCode;
 use stoa_service::problem::Problem;
 use stoa_service::sql::{Database, Row, Schema, SqlError, Step, transaction};
 use stoa_service::time::{Millis, rfc3339};
@@ -100,8 +101,50 @@ fn no_such_sku(sku: &str) -> Problem {
     ))
 }
 
-/// Sets what is on hand; the difference counts as supplied. 409 below what is reserved.
-pub fn set_on_hand(db: &dyn Database, sku: &str, on_hand: u32) -> Result<Item, Problem> {
+/// What a new count was based on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing: the item is stocked for the first time.
+    NotStocked,
+    /// One of these counts: what is sold or comes back in the meantime must not be lost.
+    OnHand(Vec<i64>),
+    /// Any count.
+    Any,
+}
+
+impl Expected {
+    /// 428 or 412 where `before`, what is on hand, is something else.
+    fn check(&self, sku: &str, before: Option<i64>) -> Result<(), Problem> {
+        let sku = stoa_service::id::shorten(sku);
+        let changed =
+            |detail| Problem::new(StatusCode::PRECONDITION_FAILED, "stock_changed", detail);
+        match (self, before) {
+            (Self::NotStocked, None) | (Self::Any, Some(_)) => Ok(()),
+            (Self::OnHand(counts), Some(before)) if counts.contains(&before) => Ok(()),
+            (Self::NotStocked, Some(before)) => Err(Problem::new(
+                StatusCode::PRECONDITION_REQUIRED,
+                "precondition_required",
+                format!("If-Match: `{sku}` is stocked; send the ETag of the count that yours is based on, or *"),
+            )
+            .with("on_hand", before)),
+            (Self::OnHand(_), Some(before)) => Err(changed(format!(
+                "If-Match: {before} of `{sku}` are on hand now; count again"
+            ))
+            .with("on_hand", before)),
+            (_, None) => Err(changed(format!(
+                "If-Match: `{sku}` is not stocked yet; leave the header out"
+            ))),
+        }
+    }
+}
+
+/// Sets what is on hand; the difference counts as supplied. 409 below what is reserved, 428 and 412 by `expected`.
+pub fn set_on_hand(
+    db: &dyn Database,
+    sku: &str,
+    on_hand: u32,
+    expected: &Expected,
+) -> Result<Item, Problem> {
     transaction(db, sku, || {
         // An update that changes nothing: until this transaction ends, nobody else moves stock of this item.
         let held = db.execute(
@@ -109,6 +152,7 @@ pub fn set_on_hand(db: &dyn Database, sku: &str, on_hand: u32) -> Result<Item, P
             params![sku],
         )?;
         let held = held.one(|row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
+        expected.check(sku, held.map(|(before, _)| before))?;
         let (before, reserved) = held.unwrap_or_default();
         if i64::from(on_hand) < reserved {
             return Err(Problem::conflict(

@@ -14,6 +14,7 @@ fn options() -> ShopOptions {
 
 fn stock(shop: &Shop, on_hand: u32) {
     let item = shop.operator().put(&format!("/items/{SKU}"));
+    let item = item.header("if-match", "*");
     let _ = item.json(&json!({"on_hand": on_hand})).send().expect(200);
 }
 

@@ -24,20 +24,28 @@ impl Shop {
     }
 
     fn call(&self, method: Method, uri: &str, key: &str, body: &Value) -> (u16, Value) {
+        let (status, _, body) = self.call_with(method, uri, &[("idempotency-key", key)], body);
+        (status, body)
+    }
+
+    /// Status, ETag and body.
+    fn call_with(
+        &self,
+        method: Method,
+        uri: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> (u16, Option<String>, Value) {
         let app = App {
             config: Config::read(&|_| None).unwrap(),
             db: Box::new(self.0.connect()),
         };
-        let request = request(
-            SERVICE,
-            method,
-            uri,
-            &[("idempotency-key", key)],
-            &body.to_string(),
-        );
+        let request = request(SERVICE, method, uri, headers, &body.to_string());
         let response = route::dispatch(ROUTES, &app, request);
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
-        (response.status().as_u16(), body)
+        let etag = response.headers().get("etag");
+        let etag = etag.map(|tag| tag.to_str().unwrap().to_owned());
+        (response.status().as_u16(), etag, body)
     }
 
     fn reserve(&self, order: Uuid, lines: Value) -> (u16, Value) {
@@ -67,6 +75,15 @@ impl Shop {
             &json!({"on_hand": on_hand}),
         );
         assert_eq!(status, 200);
+    }
+
+    /// A new count of a SKU that is stocked.
+    fn count(&self, sku: &str, on_hand: u32, if_match: &str) -> (u16, Value) {
+        let headers = [("if-match", if_match)];
+        let body = json!({"on_hand": on_hand});
+        let (status, _, body) =
+            self.call_with(Method::PUT, &format!("/items/{sku}"), &headers, &body);
+        (status, body)
     }
 
     /// on_hand, reserved, available; and the ledger has to agree.
@@ -242,12 +259,52 @@ fn on_hand_never_falls_below_what_is_reserved() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     shop.stock("A", 5);
     shop.reserve(order, json!([{"sku": "A", "quantity": 3}]));
-    let (status, problem) = shop.call(Method::PUT, "/items/A", "", &json!({"on_hand": 2}));
+    let (status, problem) = shop.count("A", 2, "*");
     assert_eq!(
         (status, problem["code"].as_str()),
         (409, Some("stock_reserved"))
     );
     assert_eq!(shop.item("A"), (5, 3, 2));
+}
+
+#[test]
+fn a_count_does_not_lose_what_was_sold_meanwhile() {
+    let (shop, order) = (Shop::new(), Uuid::now_v7());
+    shop.stock("A", 10);
+    let (_, before, _) = shop.call_with(Method::GET, "/items/A", &[], &Value::Null);
+    let before = before.unwrap();
+    assert_eq!(before, "\"10\"");
+    shop.reserve(order, json!([{"sku": "A", "quantity": 3}]));
+    assert_eq!(shop.commit(order).0, 200);
+
+    // Five came in and were added to the ten of an hour ago.
+    for (if_match, status, code) in [
+        (before.as_str(), 412, "stock_changed"),
+        ("\"another's\"", 412, "stock_changed"),
+        ("7", 400, "bad_if_match"),
+    ] {
+        let (found, problem) = shop.count("A", 15, if_match);
+        assert_eq!(
+            (found, &problem["code"]),
+            (status, &json!(code)),
+            "{if_match}"
+        );
+    }
+    let (status, problem) = shop.call(Method::PUT, "/items/A", "", &json!({"on_hand": 15}));
+    assert_eq!(
+        (status, &problem["code"]),
+        (428, &json!("precondition_required"))
+    );
+    assert_eq!(problem["on_hand"], 7);
+    assert_eq!(shop.item("A"), (7, 0, 7), "nothing of that changed it");
+
+    let body = json!({"on_hand": 12});
+    let headers = [("if-match", "\"9\", \"7\"")];
+    let (status, after, _) = shop.call_with(Method::PUT, "/items/A", &headers, &body);
+    assert_eq!((status, after.as_deref()), (200, Some("\"12\"")));
+    assert_eq!(shop.item("A"), (12, 0, 12));
+    assert_eq!(shop.count("A", 1, "*").0, 200);
+    assert_eq!(shop.count("NEW", 1, "*").0, 412, "nothing to match");
 }
 
 #[test]
