@@ -64,7 +64,7 @@ fn operations() -> Vec<Operation> {
 }
 
 /// Who may do what, beside the operator and what is public: caller, method, and the beginning of a path or all of it.
-const INSIDE: [(&str, &str, &str); 21] = [
+const INSIDE: [(&str, &str, &str); 22] = [
     ("product", "POST", "/order"),
     ("product", "GET", "/items*"),
     ("cart", "GET", "/items*"),
@@ -85,6 +85,7 @@ const INSIDE: [(&str, &str, &str); 21] = [
     ("product", "GET", "/user/jwks"),
     ("cart", "GET", "/user/jwks"),
     ("order", "GET", "/user/jwks"),
+    ("order", "GET", "/user/me"),
     ("notification", "GET", "/user/jwks"),
     ("shipping", "POST", "/events"),
 ];

@@ -34,6 +34,7 @@ ANYWHERE = {
 # is in stock.
 BEYOND_THE_SCHEMA = {
     "address_refused",
+    "bad_if_match",
     "bad_page_token",
     "bad_search",
     "bad_sku",
@@ -42,12 +43,14 @@ BEYOND_THE_SCHEMA = {
     "idempotency_key_reused",
     "payment_declined",
     "payment_refused",
+    "precondition_required",
+    "stock_changed",
     "unknown_item",
     "unpriced_item",
 }
 
 # Rules that a schema could only say by a list of all currencies, or not at all.
-RULES_IN_WORDS = ("is no code of ISO 4217", " units in all", "looks like a card number", "the character NUL", "without NUL")
+RULES_IN_WORDS = ("expected all of them, or none", "is no code of ISO 4217", " units in all", "looks like a card number", "the character NUL", "without NUL")
 
 
 class CarrierSignature(requests.auth.AuthBase):

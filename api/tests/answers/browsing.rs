@@ -114,7 +114,10 @@ pub(crate) fn stock(client: &mut Client) {
     client.want(422, "inventory", Method::POST, reservations, reserve(0));
     client.want(201, "inventory", Method::POST, reservations, reserve(2));
     client.want(409, "inventory", Method::POST, reservations, reserve(3));
-    client.want(409, "inventory", Method::PUT, "/items/A", put(1));
+    client.want(428, "inventory", Method::PUT, "/items/A", put(1));
+    for (if_match, status) in [("5", 400), ("\"4\"", 412), ("\"5\"", 409), ("*", 409)] {
+        client.want_if(if_match, status, "inventory", "/items/A", put(1));
+    }
     let of = |what: &str| format!("/reservations/{order_id}{what}");
     let seconds = json!({"seconds": 60});
     client.want(

@@ -67,6 +67,14 @@ impl Client {
         answer.body
     }
 
+    /// Puts where `If-Match` holds, and wants `status`.
+    fn want_if(&mut self, if_match: &str, status: u16, service: &str, path: &str, body: Value) {
+        let headers = [JSON, ("if-match", if_match)];
+        let body = body.to_string().into_bytes();
+        let answer = self.mesh.call(service, Method::PUT, path, &headers, &body);
+        assert_eq!(answer.status, status, "{if_match}: {}", answer.body);
+    }
+
     fn get(&mut self, service: &str, path: &str) -> Value {
         self.want(200, service, Method::GET, path, Value::Null)
     }

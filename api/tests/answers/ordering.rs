@@ -30,6 +30,8 @@ pub(crate) fn orders(client: &mut Client) {
     let cancel = format!("/order/{}/cancel", id(&bought, "order_id"));
     client.want(200, "order", Method::POST, &cancel, Value::Null);
     client.want(200, "order", Method::POST, &cancel, Value::Null);
+    let cancel = format!("/internal{}", cancel.replace("/order/", "/orders/"));
+    client.want(200, "order", Method::POST, &cancel, Value::Null);
     for (method, path) in [
         (Method::POST, "/internal/orders/recover"),
         (Method::GET, "/internal/orders/outbox"),
@@ -49,7 +51,13 @@ pub(crate) fn orders(client: &mut Client) {
 
 pub(crate) fn refused_orders(client: &mut Client) {
     let of = |sku: &str, quantity: u32| Some(json!([{"sku": sku, "quantity": quantity}]));
+    let expecting = |amount: u32| {
+        let mut body = order("tok_visa", of(SKU, 1));
+        body["expected_total"] = json!({"amount": amount, "currency": "EUR"});
+        body
+    };
     for (status, code, body) in [
+        (409, "price_changed", expecting(1)),
         (402, "payment_declined", order("tok_declined", of(SKU, 1))),
         (409, "insufficient_stock", order("tok_visa", of(SKU, 99))),
         (422, "unpriced_item", order("tok_visa", of(UNPRICED, 1))),

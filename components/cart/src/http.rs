@@ -85,6 +85,7 @@ fn price(app: &App, kept: &[Kept]) -> Result<Cart, Problem> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PutItem {
+    #[serde(deserialize_with = "stoa_service::json::whole::<1, MAX_QUANTITY, _>")]
     quantity: u32,
 }
 
@@ -92,11 +93,6 @@ fn put_item(app: &App, request: &Request) -> Answer {
     let user_id = user(app, request)?;
     request.query([])?;
     let PutItem { quantity } = request.json()?;
-    if !(1..=MAX_QUANTITY).contains(&quantity) {
-        return Err(Problem::invalid(format!(
-            "quantity: {quantity} is not between 1 and {MAX_QUANTITY}"
-        )));
-    }
     let sku = request.param("sku");
     let unknown = || {
         let sku = stoa_service::id::shorten(sku);

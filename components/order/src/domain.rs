@@ -95,6 +95,8 @@ words! {
         Unresolved = "unresolved",
         /// The customer asked for it.
         Customer = "cancelled_by_customer",
+        /// An operator asked for it, such as for a parcel that came back.
+        Operator = "cancelled_by_operator",
     }
 }
 
@@ -128,7 +130,7 @@ impl Failure {
     }
 }
 
-/// Who orders, as the token said.
+/// Who orders, and how to reach them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
     /// The user.

@@ -22,6 +22,7 @@ pub struct Line {
     /// The stock keeping unit.
     pub sku: String,
     /// Units, 1 to [`MAX_QUANTITY`].
+    #[serde(deserialize_with = "stoa_service::json::whole::<1, MAX_QUANTITY, _>")]
     pub quantity: u32,
 }
 
@@ -266,8 +267,16 @@ mod tests {
             ("/payment/card_token", json!(7), "payment.card_token"),
             ("/payment", json!(null), "payment: expected"),
             ("/items", json!([]), "items: 0"),
-            ("/items/1/quantity", json!(0), "items[1].quantity: 0"),
-            ("/items/1/quantity", json!(100), "items[1].quantity: 100"),
+            (
+                "/items/1/quantity",
+                json!(0),
+                "items[1].quantity: invalid value: integer `0`, expected a whole number from 1 to 99",
+            ),
+            (
+                "/items/1/quantity",
+                json!(100),
+                "integer `100`, expected a whole number from 1 to 99",
+            ),
             ("/items/2/quantity", json!(99), "items[2].quantity: 99"),
             ("/items/0/quantity", json!(-1), "items[0].quantity: "),
             (

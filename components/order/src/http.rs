@@ -15,8 +15,9 @@ use stoa_service::{Context, Problem, Request, id, log, outbox};
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::domain::{Customer, Direction, Item, Order, Status, Step};
+use crate::domain::{Customer, Direction, Item, Order, Reason, Status, Step};
 use crate::draft::{self, Draft, Line};
+use crate::peers::Peers;
 use crate::ports;
 use crate::saga::{self, Side, Stop};
 use crate::steps;
@@ -70,6 +71,11 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::GET, "/order/{order_id}", show),
     Route::new(Method::POST, "/order/{order_id}/cancel", cancel),
     Route::new(Method::GET, "/internal/orders", list_all),
+    Route::new(
+        Method::POST,
+        "/internal/orders/{order_id}/cancel",
+        cancel_inside,
+    ),
     Route::new(Method::POST, "/internal/orders/recover", recover),
     Route::new(Method::POST, "/internal/orders/outbox", flush),
     Route::new(Method::GET, "/internal/orders/outbox", waiting),
@@ -257,12 +263,7 @@ fn price(
     let now = app.now();
     let mut order = Order {
         order_id,
-        customer: Customer {
-            user_id: claims.sub,
-            email: claims.email.clone(),
-            name: claims.name.clone(),
-            phone: claims.phone.clone(),
-        },
+        customer: customer(app, request, claims)?,
         idempotency_key: Some(key.key.to_owned()),
         fingerprint: key.fingerprint.clone(),
         status: Status::Pending,
@@ -287,6 +288,32 @@ fn price(
     };
     order.begin(Step::Reserving, now);
     Ok(order)
+}
+
+/// The caller with their contact as it is now. Without it the order is made all the same, and its customer gets no SMS: the number in
+/// the token may be one that they have removed.
+fn customer(app: &App, request: &Request, claims: &Claims) -> Result<Customer, Problem> {
+    let (context, url) = (request.context(), &app.config.user_url);
+    let contact = ports::contact(&*app.outbound, context, url, request.bearer()?);
+    let contact = contact.unwrap_or_else(|problem| {
+        let fields = serde_json::json!({"cause": format!("{problem:?}")});
+        log::warn(
+            context,
+            "the customer's profile cannot be read; they get no SMS",
+            fields,
+        );
+        ports::Contact {
+            email: claims.email.clone(),
+            name: claims.name.clone(),
+            phone: None,
+        }
+    });
+    Ok(Customer {
+        user_id: claims.sub,
+        email: contact.email,
+        name: contact.name,
+        phone: contact.phone,
+    })
 }
 
 /// The version of the caller's cart, and what is in it.
@@ -332,7 +359,8 @@ fn list(app: &App, request: &Request) -> Answer {
     let [limit, token] = request.query(["limit", "page_token"])?;
     let limit = page::limit(limit.as_deref())?;
     let before = before(token.as_deref())?;
-    let orders = store::of_user(&*app.db, claims.sub, &before, limit + 1)?;
+    let mut orders = store::of_user(&*app.db, claims.sub, &before, limit + 1)?;
+    where_parcels_are(app, request.context(), &mut orders);
     let views = orders.into_iter().map(View::from).collect();
     json(StatusCode::OK, &Page::new(views, limit, |v| v.order_id))
 }
@@ -352,17 +380,62 @@ fn own(app: &App, request: &Request) -> Result<Order, Problem> {
 }
 
 fn show(app: &App, request: &Request) -> Answer {
-    json(StatusCode::OK, &View::from(own(app, request)?))
+    let mut order = own(app, request)?;
+    where_parcels_are(app, request.context(), std::slice::from_mut(&mut order));
+    json(StatusCode::OK, &View::from(order))
+}
+
+/// Shipments as shipping has them now: it hears from the carrier, order does not. Where shipping does not answer, they stay as order
+/// last knew them.
+fn where_parcels_are(app: &App, context: &Context, orders: &mut [Order]) {
+    let shipped = orders.iter().filter(|order| order.shipment.is_some());
+    let ids: Vec<Uuid> = shipped.map(|order| order.order_id).collect();
+    if ids.is_empty() {
+        return;
+    }
+    let peers = Peers {
+        outbound: &*app.outbound,
+        config: &app.config,
+        context,
+    };
+    match peers.shipments_of(&ids) {
+        Ok(shipments) => {
+            for (order_id, shipment) in shipments {
+                let of = orders.iter_mut().find(|order| order.order_id == order_id);
+                if let Some(order) = of {
+                    order.shipment = Some(shipment);
+                }
+            }
+        }
+        Err(fail) => {
+            let fields = serde_json::json!({"cause": format!("{fail:?}")});
+            log::warn(context, "where parcels are is not known", fields);
+        }
+    }
 }
 
 fn cancel(app: &App, request: &Request) -> Answer {
-    let mut order = own(app, request)?;
-    let context = request.context();
+    let order = own(app, request)?;
+    let order = cancelled(app, request.context(), order, Reason::Customer)?;
+    json(StatusCode::OK, &View::from(order))
+}
+
+/// As [`cancel`], of anybody's order, and of one whose parcel came back too.
+fn cancel_inside(app: &App, request: &Request) -> Answer {
+    request.query([])?;
+    let order_id = request.id_param("order_id")?;
+    let order = store::find(&*app.db, order_id)?
+        .ok_or_else(|| Problem::not_found(format!("order_id: there is no order {order_id}")))?;
+    let order = cancelled(app, request.context(), order, Reason::Operator)?;
+    json(StatusCode::OK, &InsideView::from(order))
+}
+
+fn cancelled(app: &App, context: &Context, mut order: Order, by: Reason) -> Result<Order, Problem> {
     if order.status == Status::Cancelled {
-        order = confirm_cancelled(app, order)?;
+        order = confirm_cancelled(app, order, by)?;
     } else {
         // What is overtaken here was being driven a moment ago, or is now.
-        if !call_off(app, &mut order)? {
+        if !call_off(app, &mut order, by)? {
             return Err(Problem::conflict(
                 "order_in_progress",
                 format!("order_id: {} is being worked on", order.order_id),
@@ -372,7 +445,7 @@ fn cancel(app: &App, request: &Request) -> Answer {
         order = drive(app, context, order, false)?;
     }
     match order.status {
-        Status::Cancelled => json(StatusCode::OK, &View::from(order)),
+        Status::Cancelled => Ok(order),
         Status::Confirmed => Err(Problem::conflict(
             "handed_over",
             format!(
@@ -387,12 +460,12 @@ fn cancel(app: &App, request: &Request) -> Answer {
     }
 }
 
-/// A cancelled order whose key was freed gets it back: the customer wants no order at all, so the key must not make another one. Where
+/// A cancelled order whose key was freed gets it back: nobody wants an order any more, so the key must not make another one. Where
 /// it has made one already, that is an order of its own.
-fn confirm_cancelled(app: &App, order: Order) -> Result<Order, Problem> {
+fn confirm_cancelled(app: &App, order: Order, by: Reason) -> Result<Order, Problem> {
     let now = app.now();
     let mut called_off = order.clone();
-    steps::cancel(&mut called_off, now);
+    steps::cancel(&mut called_off, by, now);
     if called_off.idempotency_key == order.idempotency_key {
         return Ok(order);
     }
@@ -414,10 +487,10 @@ fn confirm_cancelled(app: &App, order: Order) -> Result<Order, Problem> {
 }
 
 /// Turns the order around under a lease of our own: false if somebody drives it.
-fn call_off(app: &App, order: &mut Order) -> Result<bool, SqlError> {
+fn call_off(app: &App, order: &mut Order, by: Reason) -> Result<bool, SqlError> {
     let now = app.now();
     let from = order.timeline.len().saturating_sub(1);
-    steps::cancel(order, now);
+    steps::cancel(order, by, now);
     order.begin(order.step, now);
     order.lease = saga::lease(app);
     store::save(&*app.db, order, store::Guard::Free(now), from, None)
@@ -440,7 +513,8 @@ fn list_all(app: &App, request: &Request) -> Answer {
         .transpose()?;
     let limit = page::limit(limit.as_deref())?;
     let before = before(token.as_deref())?;
-    let orders = store::list(&*app.db, status, &before, limit + 1)?;
+    let mut orders = store::list(&*app.db, status, &before, limit + 1)?;
+    where_parcels_are(app, request.context(), &mut orders);
     let views = orders.into_iter().map(InsideView::from).collect();
     json(
         StatusCode::OK,

@@ -19,6 +19,8 @@ const STOCK_TIMEOUT: Duration = Duration::from_secs(3);
 const CHARGE_TIMEOUT: Duration = Duration::from_secs(8);
 const SHIP_TIMEOUT: Duration = Duration::from_secs(5);
 const UNDO_TIMEOUT: Duration = Duration::from_secs(4);
+/// A reader does not wait longer for where the parcels are.
+const READ_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a call did not do what it should.
 #[derive(Debug, Clone, PartialEq)]
@@ -216,6 +218,24 @@ impl Peers<'_> {
             .timeout(UNDO_TIMEOUT);
         let page: Page<ShipmentView> = read(&self.send(call)?)?;
         Ok(page.items.into_iter().next().map(Shipment::from))
+    }
+
+    /// The shipments of these orders, at most 101, as shipping has them now; orders without one are left out.
+    pub fn shipments_of(&self, order_ids: &[Uuid]) -> Result<Vec<(Uuid, Shipment)>, Fail> {
+        #[derive(Deserialize)]
+        struct OfOrder {
+            order_id: Uuid,
+            #[serde(flatten)]
+            shipment: ShipmentView,
+        }
+        let ids: Vec<String> = order_ids.iter().map(Uuid::to_string).collect();
+        let path = format!("/shipments?order_id={}", ids.join(","));
+        let call = self
+            .call(Method::GET, &self.config.shipping_url, &path)
+            .timeout(READ_TIMEOUT);
+        let page: Page<OfOrder> = read(&self.send(call)?)?;
+        let found = page.items.into_iter();
+        Ok(found.map(|of| (of.order_id, of.shipment.into())).collect())
     }
 
     /// Calls the shipment off.

@@ -1,4 +1,4 @@
-//! What an order needs to be priced: cart and product.
+//! What an order needs before it is written: cart, product, and how to reach its customer.
 
 use std::time::Duration;
 
@@ -13,6 +13,37 @@ use crate::draft::Line;
 
 /// Nothing has been written yet: a slow answer here only costs the customer's patience.
 const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// An order does not wait longer for its customer's telephone number.
+const CONTACT_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// The profile of the token's user as it is now: their token may be older than a change. Errors: 503.
+pub fn contact(
+    outbound: &dyn Outbound,
+    context: &Context,
+    user_url: &str,
+    token: &str,
+) -> Result<Contact, Problem> {
+    let peer = Peer {
+        name: "user",
+        outbound,
+        context,
+        url: user_url,
+        timeout: CONTACT_TIMEOUT,
+    };
+    peer.ask(peer.call(Method::GET, "/user/me").bearer(token))
+}
+
+/// How to reach a user.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Contact {
+    /// Where to write to.
+    pub email: String,
+    /// How to address them.
+    pub name: String,
+    /// E.164; `None` where they gave no number.
+    pub phone: Option<String>,
+}
 
 /// What product says of a SKU.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]

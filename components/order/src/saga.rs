@@ -8,7 +8,7 @@ use stoa_service::outbox::Event;
 use stoa_service::sql::SqlError;
 use stoa_service::{Context, Problem, id, log};
 
-use crate::domain::{Direction, Lease, Order, Status, Step};
+use crate::domain::{Direction, Lease, Order, Reason, Shipment, Status, Step};
 use crate::http::App;
 use crate::peers::{Fail, Peers};
 use crate::ports;
@@ -182,8 +182,19 @@ fn cancel_shipment(app: &App, peers: &Peers<'_>, order: &Order) -> Result<Outcom
     let Some(shipment) = known else {
         return Ok(nothing_there(app, order));
     };
+    let by_operator = matches!(&order.failure, Some(failure) if failure.reason == Reason::Operator);
     match peers.cancel_shipment(order, shipment.shipment_id) {
         Ok(cancelled) => Ok(Outcome::Shipped(cancelled)),
+        // The goods are back, and a person has decided that the money goes back too.
+        Err(Fail::Refused(refusal))
+            if by_operator
+                && refusal.members.get("shipment_status") == Some(&json!("returned")) =>
+        {
+            Ok(Outcome::Shipped(Shipment {
+                status: "returned".to_owned(),
+                ..shipment
+            }))
+        }
         Err(Fail::Refused(refusal)) if refusal.code == "handed_over" => {
             Ok(Outcome::HandedOver(shipment))
         }

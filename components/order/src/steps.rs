@@ -309,10 +309,14 @@ fn free(now: Millis) -> Lease {
     }
 }
 
-/// The customer wants no more of it: from wherever the order is, backwards. One that is on its way back continues; where a retry would
-/// have made a new order, the customer's word counts from now on.
-pub fn cancel(order: &mut Order, now: Millis) {
-    let failure = Failure::new(Reason::Customer, "the customer cancelled the order");
+/// Turns the order around, from wherever it is; `by` is the customer or an operator. One that is on its way back continues; where a
+/// retry would have made a new order, the cancellation counts from now on.
+pub fn cancel(order: &mut Order, by: Reason, now: Millis) {
+    let who = match by {
+        Reason::Operator => "an operator",
+        _ => "the customer",
+    };
+    let failure = Failure::new(by, format!("{who} cancelled the order"));
     if order.direction == Direction::Compensating || order.status == Status::Cancelled {
         if order.failure.as_ref().is_some_and(|f| f.reason.frees_key()) {
             order.failure = Some(failure);

@@ -140,7 +140,7 @@ fn refusal(order: &Order, failure: &Failure) -> Problem {
         Reason::PaymentRefused => (StatusCode::UNPROCESSABLE_ENTITY, "payment_refused"),
         Reason::InsufficientStock => (StatusCode::CONFLICT, "insufficient_stock"),
         Reason::AddressRefused => (StatusCode::UNPROCESSABLE_ENTITY, "address_refused"),
-        Reason::Customer => (StatusCode::CONFLICT, "order_cancelled"),
+        Reason::Customer | Reason::Operator => (StatusCode::CONFLICT, "order_cancelled"),
         Reason::Unavailable | Reason::Unresolved => {
             (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
         }

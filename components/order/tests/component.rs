@@ -42,6 +42,10 @@ impl Neighbours {
             let path = seen.path.split('?').next().unwrap();
             match (seen.method.as_str(), path) {
                 ("GET", "/user/jwks") => Play::json(200, jwks.clone()),
+                ("GET", "/user/me") => Play::json(
+                    200,
+                    json!({"email": "ann@example.com", "name": "Ann", "phone": "+31612345678"}),
+                ),
                 ("GET", "/product") => Play::json(
                     200,
                     json!({"items": [

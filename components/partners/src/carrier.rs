@@ -153,14 +153,20 @@ pub(crate) fn cancel(app: &App, request: &Request) -> Answer {
         if parcel.status == "cancelled" {
             return json(StatusCode::OK, &parcel);
         }
-        Err(Problem::conflict(
-            "handed_over",
-            format!(
-                "tracking_number: {tracking_number} was picked up and is {}",
-                parcel.status
-            ),
-        ))
+        Err(handed_over(&parcel))
     })
+}
+
+fn handed_over(parcel: &Parcel) -> Problem {
+    let Parcel {
+        tracking_number,
+        status,
+        ..
+    } = parcel;
+    Problem::conflict(
+        "handed_over",
+        format!("tracking_number: {tracking_number} was picked up and is {status}"),
+    )
 }
 
 /// What can happen to a parcel after its label was printed.
@@ -172,6 +178,7 @@ enum Move {
     OutForDelivery,
     Delivered,
     Returned,
+    Cancelled,
 }
 
 impl Move {
@@ -182,6 +189,7 @@ impl Move {
             Self::OutForDelivery => ("out_for_delivery", "The parcel is in the van"),
             Self::Delivered => ("delivered", "The parcel was handed over"),
             Self::Returned => ("returned", "The parcel goes back to the sender"),
+            Self::Cancelled => ("cancelled", "The carrier called the parcel off"),
         }
     }
 }
@@ -241,9 +249,13 @@ fn move_to(
     status: &str,
 ) -> Result<(Parcel, Uuid, Millis), Problem> {
     let parcel = known(db, tracking_number)?;
+    if status == "cancelled" && !matches!(parcel.status.as_str(), "created" | "cancelled") {
+        return Err(handed_over(&parcel));
+    }
     let moved = db.execute(
-        "UPDATE partners_parcels SET status = $1 WHERE tracking_number = $2 AND status <> 'cancelled' RETURNING reference",
-        params![status, tracking_number],
+        "UPDATE partners_parcels SET status = $1 WHERE tracking_number = $2 AND status = $3 AND (status <> 'cancelled' OR status = $1)
+         RETURNING reference",
+        params![status, tracking_number, &parcel.status],
     )?;
     if moved.is_empty() {
         return Err(Problem::conflict(

@@ -114,14 +114,14 @@ pub fn list_of_reference<T: Serialize>(
     )
 }
 
-/// A text of 1 to `longest` bytes.
+/// A text of 1 to `longest` characters, as JSON Schema counts them.
 pub fn check_text(field: &str, text: &str, longest: usize) -> Result<(), Problem> {
-    if (1..=longest).contains(&text.len()) {
+    let length = text.chars().count();
+    if (1..=longest).contains(&length) {
         Ok(())
     } else {
         Err(Problem::invalid(format!(
-            "{field}: {} bytes given, expected 1 to {longest}",
-            text.len()
+            "{field}: {length} characters given, expected 1 to {longest}"
         )))
     }
 }

@@ -125,6 +125,7 @@ fn tell_available(app: &App, context: &Context, products: &mut [Product]) {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Buy {
+    #[serde(deserialize_with = "stoa_service::json::whole::<1, MAX_QUANTITY, _>")]
     quantity: u32,
     shipping_address: Value,
     payment: Value,
@@ -142,11 +143,6 @@ fn buy(app: &App, request: &Request) -> Answer {
         shipping_address,
         payment,
     } = request.json()?;
-    if !(1..=MAX_QUANTITY).contains(&quantity) {
-        return Err(Problem::invalid(format!(
-            "quantity: {quantity} is not between 1 and {MAX_QUANTITY}"
-        )));
-    }
     let product = find(app, request)?;
     let purchase = Purchase {
         items: [Line {

@@ -15,7 +15,7 @@ use crate::ports::{self, Texts};
 
 /// How long the PIM is not asked after a failure, in milliseconds: one slow answer in that time, not one a request.
 pub const PAUSE: Millis = 30_000;
-/// The longest description that is taken, in bytes; a longer one is left out.
+/// The longest description that is taken, in characters; a longer one is left out.
 const MAX_DESCRIPTION: usize = 10_000;
 /// The longest image path or URL that is taken, in bytes.
 const MAX_IMAGE: usize = 2_000;
@@ -108,7 +108,8 @@ fn paused(db: &dyn Database, now: Millis) -> Result<bool, SqlError> {
 
 /// Leaves out what no page should be handed on: it comes from outside.
 fn usable(texts: Texts) -> Texts {
-    let is_text = |text: &String| !text.trim().is_empty() && text.len() <= MAX_DESCRIPTION;
+    let is_text =
+        |text: &String| !text.trim().is_empty() && text.chars().count() <= MAX_DESCRIPTION;
     let is_image = |image: &String| {
         let own = image.starts_with('/') && !image.starts_with("//");
         (own || image.starts_with("https://"))

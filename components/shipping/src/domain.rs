@@ -147,6 +147,7 @@ pub struct Line {
     /// The stock keeping unit.
     pub sku: String,
     /// Units, 1 to [`MAX_QUANTITY`].
+    #[serde(deserialize_with = "stoa_service::json::whole::<1, MAX_QUANTITY, _>")]
     pub quantity: u32,
 }
 
@@ -250,12 +251,6 @@ pub fn check_lines(lines: &[Line]) -> Result<(), String> {
             return Err(format!(
                 "lines[{index}].sku: `{}` is not 1 to 64 letters, digits, `-`, `_` or `.`",
                 shorten(&line.sku)
-            ));
-        }
-        if !(1..=MAX_QUANTITY).contains(&line.quantity) {
-            return Err(format!(
-                "lines[{index}].quantity: {} is not between 1 and {MAX_QUANTITY}",
-                line.quantity
             ));
         }
     }

@@ -24,6 +24,9 @@ pub const SERVICE: &str = "shipping";
 /// The longest note of a report, in characters, as JSON Schema counts them.
 const MAX_NOTE: usize = 500;
 
+/// The most orders whose shipments are listed at once: a page of orders, and the one that says whether there are more.
+const MAX_ORDERS: usize = 101;
+
 /// What the handlers work with.
 pub struct App {
     /// The settings.
@@ -147,13 +150,16 @@ fn list(app: &App, request: &Request) -> Answer {
     let [limit, token, order_id] = request.query(["limit", "page_token", "order_id"])?;
     let limit = page::limit(limit.as_deref())?;
     let after: String = page::cursor(token.as_deref())?.unwrap_or_default();
-    let found = match order_id {
-        Some(order_id) => store::of_order(&*app.db, id::parse("order_id", &order_id)?)?
-            .into_iter()
-            .collect(),
-        None => store::list(&*app.db, &after, limit + 1)?,
+    let page = match order_id {
+        Some(order_ids) => Page {
+            items: store::of_orders(&*app.db, &parse_ids(&order_ids)?)?,
+            next_page_token: None,
+        },
+        None => {
+            let found = store::list(&*app.db, &after, limit + 1)?;
+            Page::new(found, limit, |s| s.shipment_id)
+        }
     };
-    let page = Page::new(found, limit, |s| s.shipment_id);
     json(
         StatusCode::OK,
         &Page {
@@ -161,6 +167,19 @@ fn list(app: &App, request: &Request) -> Answer {
             next_page_token: page.next_page_token,
         },
     )
+}
+
+/// One id, or several with commas between.
+fn parse_ids(text: &str) -> Result<Vec<Uuid>, Problem> {
+    let ids = text.split(',').map(|id| id::parse("order_id", id));
+    let ids = ids.collect::<Result<Vec<_>, _>>()?;
+    if ids.len() > MAX_ORDERS {
+        return Err(Problem::invalid(format!(
+            "order_id: {} given, expected {MAX_ORDERS} at most",
+            ids.len()
+        )));
+    }
+    Ok(ids)
 }
 
 #[derive(Serialize)]

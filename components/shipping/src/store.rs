@@ -3,7 +3,7 @@
 use serde_json::json;
 use stoa_service::outbox::{self, Event};
 use stoa_service::problem::Problem;
-use stoa_service::sql::{Database, Row, Schema, SqlError, Step, transaction};
+use stoa_service::sql::{Database, Row, Schema, SqlError, Step, Value, transaction};
 use stoa_service::time::{self, Millis};
 use stoa_service::{id, idempotency_table, outbox_index, outbox_table, params};
 use uuid::Uuid;
@@ -284,6 +284,18 @@ pub fn find(db: &dyn Database, shipment_id: Uuid) -> Result<Shipment, Problem> {
 pub fn of_order(db: &dyn Database, order_id: Uuid) -> Result<Option<Shipment>, SqlError> {
     db.execute(select!("WHERE order_id = $1"), params![order_id])?
         .one(shipment)
+}
+
+/// The shipments of these orders, by order; those without one are left out.
+pub fn of_orders(db: &dyn Database, order_ids: &[Uuid]) -> Result<Vec<Shipment>, SqlError> {
+    let places: Vec<String> = (1..=order_ids.len()).map(|n| format!("${n}")).collect();
+    let statement = format!(
+        "{} WHERE order_id IN ({}) ORDER BY order_id",
+        select!(""),
+        places.join(", ")
+    );
+    let values: Vec<Value> = order_ids.iter().map(Value::from).collect();
+    db.execute(&statement, &values)?.map(shipment)
 }
 
 /// The shipment with a tracking number.

@@ -112,15 +112,16 @@ const THE_REST: &str = r#"<section>
 <a href="/user">/user</a>, and with a token /cart, /order and /notification.</p>
 <pre>SHOP=http://127.0.0.1:8080   # where this page comes from
 JSON='content-type: application/json'
-curl $SHOP/user/register -H "$JSON" -d '{"email": "ann@example.com", "password": "correct horse", "name": "Ann"}'
-TOKEN=$(curl -s $SHOP/user/login -H "$JSON" -d '{"email": "ann@example.com", "password": "correct horse"}' |
+curl $SHOP/user/register -H "$JSON" -d '{"email": "ann@example.com", "password": "correct horse battery", "name": "Ann"}'
+TOKEN=$(curl -s $SHOP/user/login -H "$JSON" -d '{"email": "ann@example.com", "password": "correct horse battery"}' |
     sed 's/.*"access_token":"\([^"]*\)".*/\1/')
 curl -X PUT $SHOP/cart/items/COF-001 -H "authorization: Bearer $TOKEN" -H "$JSON" -d '{"quantity": 2}'
 curl $SHOP/cart -H "authorization: Bearer $TOKEN"
 curl $SHOP/order -H "authorization: Bearer $TOKEN" -H "$JSON" -H "idempotency-key: $(date +%s%N)" -d '{
     "shipping_address": {"name": "Ann", "street": "Main Street 1", "city": "Berlin", "postal_code": "10115", "country": "DE"},
     "payment": {"method": "card", "card_token": "tok_visa"}}'
-curl $SHOP/shipping/TRACKING_NUMBER        # it is in the order
+TRACKING=$(curl -s "$SHOP/order?limit=1" -H "authorization: Bearer $TOKEN" | sed 's/.*"tracking_number":"\([^"]*\)".*/\1/')
+curl $SHOP/shipping/$TRACKING
 curl $SHOP/notification -H "authorization: Bearer $TOKEN"</pre>
 </section>
 "#;

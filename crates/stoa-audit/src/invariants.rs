@@ -88,6 +88,11 @@ pub const INVARIANTS: &[Invariant] = &[
         check: parcels::confirmed_is_shipped,
     },
     Invariant {
+        name: "returned-is-refunded",
+        means: "a confirmed order's parcel did not come back",
+        check: parcels::returned_is_refunded,
+    },
+    Invariant {
         name: "cancelled-ships-nothing",
         means: "a cancelled order has no parcel on its way",
         check: parcels::cancelled_ships_nothing,

@@ -311,7 +311,7 @@ mod tests {
         assert!(
             answers
                 .iter()
-                .all(|a| a.status() == 201 && a.body() == b"0")
+                .all(|a| a.status() == 201 && a.body() == b"0\n")
         );
     }
 

@@ -11,16 +11,43 @@ use std::fmt;
 
 use serde::de::{
     Deserialize, DeserializeOwned, DeserializeSeed, Deserializer, EnumAccess, Error,
-    IntoDeserializer, MapAccess, SeqAccess, Visitor,
+    IntoDeserializer, MapAccess, SeqAccess, Unexpected, Visitor,
 };
 use serde_json::Value;
 
 /// Why something was not read, and where in the document it stands, such as `items[2].quantity`.
 #[derive(Debug, thiserror::Error)]
-#[error("{place}: {error}")]
 pub struct Fault {
     place: String,
+    #[source]
     error: serde_json::Error,
+}
+
+/// serde's words, and those that a caller knows, who sees JSON and not Rust.
+const WORDS: [(&str, &str); 13] = [
+    ("invalid type: map", "invalid type: an object"),
+    ("invalid type: sequence", "invalid type: an array"),
+    ("floating point `", "the number `"),
+    ("expected a map", "expected an object"),
+    ("expected a sequence", "expected an array"),
+    ("expected u8", "expected a whole number from 0 on"),
+    ("expected u16", "expected a whole number from 0 on"),
+    ("expected u32", "expected a whole number from 0 on"),
+    ("expected u64", "expected a whole number from 0 on"),
+    ("expected usize", "expected a whole number from 0 on"),
+    ("expected i32", "expected a whole number"),
+    ("expected i64", "expected a whole number"),
+    ("expected f64", "expected a number"),
+];
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut error = self.error.to_string();
+        for (serdes, callers) in WORDS {
+            error = error.replacen(serdes, callers, 1);
+        }
+        write!(f, "{}: {error}", self.place)
+    }
 }
 
 impl Fault {
@@ -60,6 +87,37 @@ where
         place: place(root, &trail),
         error,
     })
+}
+
+/// Reads a whole number from `MIN` to `MAX`: `#[serde(deserialize_with = "json::whole::<1, 99, _>")]`.
+pub fn whole<'de, const MIN: u32, const MAX: u32, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<u32, D::Error> {
+    struct Whole<const MIN: u32, const MAX: u32>;
+
+    impl<const MIN: u32, const MAX: u32> Visitor<'_> for Whole<MIN, MAX> {
+        type Value = u32;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            write!(f, "a whole number from {MIN} to {MAX}")
+        }
+
+        fn visit_u64<E: Error>(self, value: u64) -> Result<u32, E> {
+            u32::try_from(value)
+                .ok()
+                .filter(|value| (MIN..=MAX).contains(value))
+                .ok_or_else(|| E::invalid_value(Unexpected::Unsigned(value), &self))
+        }
+
+        fn visit_i64<E: Error>(self, value: i64) -> Result<u32, E> {
+            match u64::try_from(value) {
+                Ok(value) => self.visit_u64(value),
+                Err(_) => Err(E::invalid_value(Unexpected::Signed(value), &self)),
+            }
+        }
+    }
+
+    deserializer.deserialize_u32(Whole::<MIN, MAX>)
 }
 
 /// The way to a fault, innermost first: filled while an error passes outwards.
@@ -381,7 +439,7 @@ mod tests {
             let mut body = good();
             *body.pointer_mut(pointer).unwrap() = json!([1, "EUR"]);
             let fault = super::read::<Outer>(body.to_string().as_bytes()).unwrap_err();
-            let expected = format!("{place}: invalid type: sequence, expected an object");
+            let expected = format!("{place}: invalid type: an array, expected an object");
             assert!(fault.to_string().starts_with(&expected), "{fault}");
             let fault = super::read_value::<Outer>("data", &body).unwrap_err();
             let place = match place {
@@ -390,6 +448,71 @@ mod tests {
             };
             assert!(fault.to_string().starts_with(&place), "{fault}");
         }
+    }
+
+    #[test]
+    fn says_what_was_expected_in_words_that_a_caller_knows() {
+        #[derive(Debug, Deserialize)]
+        struct Line {
+            #[serde(deserialize_with = "super::whole::<1, 99, _>")]
+            quantity: u32,
+            #[serde(default)]
+            amount: i64,
+            #[serde(default)]
+            at: u64,
+            #[serde(default)]
+            list: Vec<i64>,
+            #[serde(default)]
+            members: BTreeMap<String, i64>,
+        }
+        for (body, expected) in [
+            (
+                json!({"quantity": "1"}),
+                "quantity: invalid type: string \"1\", expected a whole number from 1 to 99",
+            ),
+            (
+                json!({"quantity": 1.5}),
+                "quantity: invalid type: the number `1.5`, expected a whole number from 1 to 99",
+            ),
+            (
+                json!({"quantity": 0}),
+                "quantity: invalid value: integer `0`, expected a whole number from 1 to 99",
+            ),
+            (
+                json!({"quantity": -1}),
+                "quantity: invalid value: integer `-1`, expected a whole number from 1 to 99",
+            ),
+            (
+                json!({"quantity": 4_294_967_297_u64}),
+                "expected a whole number from 1 to 99",
+            ),
+            (
+                json!({"quantity": {}}),
+                "quantity: invalid type: an object, expected a whole number from 1 to 99",
+            ),
+            (
+                json!({"quantity": 1, "amount": "x"}),
+                "amount: invalid type: string \"x\", expected a whole number",
+            ),
+            (
+                json!({"quantity": 1, "at": -1}),
+                "at: invalid value: integer `-1`, expected a whole number from 0 on",
+            ),
+            (
+                json!({"quantity": 1, "list": 1}),
+                "list: invalid type: integer `1`, expected an array",
+            ),
+            (
+                json!({"quantity": 1, "members": [1]}),
+                "members: invalid type: an array, expected an object",
+            ),
+        ] {
+            let fault = super::read::<Line>(body.to_string().as_bytes()).unwrap_err();
+            assert!(fault.to_string().contains(expected), "{body}: {fault}");
+        }
+        let line: Line = super::read(br#"{"quantity": 99}"#).unwrap();
+        assert_eq!((line.quantity, line.amount, line.at), (99, 0, 0));
+        assert!(line.list.is_empty() && line.members.is_empty());
     }
 
     #[test]

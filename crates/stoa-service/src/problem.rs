@@ -132,7 +132,7 @@ impl Problem {
                 map.entry(name).or_insert(value);
             }
         }
-        let mut response = Response::new(document.to_string().into_bytes());
+        let mut response = Response::new(format!("{document}\n").into_bytes());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(

@@ -120,6 +120,9 @@ impl Net {
                 app.after_the_answer(&context);
                 response
             }
+            "user" if path == "/user/me" => {
+                return reply(200, world.profile.lock().unwrap().clone());
+            }
             "user" => return reply(200, world.issuer.jwks()),
             "product" => {
                 let items: Vec<_> = path

@@ -4,7 +4,44 @@ use http::Method;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::net::Fault;
 use crate::world::{World, ann, body, body_with};
+
+#[test]
+fn an_order_takes_the_contact_of_its_moment_and_not_the_tokens() {
+    let world = World::new();
+    let contact = |key: &str| {
+        let seen = world.events.lock().unwrap().len();
+        let (status, answer) = world
+            .try_call(ann(), Method::POST, "/order", key, &body("A", 1))
+            .unwrap();
+        assert_eq!(status, 201, "{answer}");
+        let events = world.events.lock().unwrap();
+        assert_eq!(events.len(), seen + 1);
+        let of = |event: &&Value| event["subject"] == answer["order_id"];
+        let data = events.values().find(of).unwrap()["data"].clone();
+        (data["name"].clone(), data["phone"].clone())
+    };
+    let profile = |phone: Value| {
+        *world.profile.lock().unwrap() =
+            json!({"email": "ann@example.com", "name": "Ann Lee", "phone": phone});
+    };
+    profile(json!("+4915112345678"));
+    assert_eq!(
+        contact("k1"),
+        (json!("Ann Lee"), json!("+4915112345678")),
+        "a number that the token does not have"
+    );
+    profile(Value::Null);
+    assert_eq!(contact("k2"), (json!("Ann Lee"), Value::Null));
+    // Without the profile there is an order, and no SMS to a number that may have been removed.
+    profile(json!("+4915112345678"));
+    world.faults(|call, _| match call.url.ends_with("/user/me") {
+        true => Fault::CallLost,
+        false => Fault::None,
+    });
+    assert_eq!(contact("k3").1, Value::Null);
+}
 
 #[test]
 fn bad_requests_change_nothing() {

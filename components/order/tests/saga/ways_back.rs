@@ -51,6 +51,100 @@ fn a_confirmed_order_can_be_cancelled_until_the_carrier_has_the_parcel() {
 }
 
 #[test]
+fn a_parcel_that_the_carrier_called_off_is_refunded_and_restocked_when_customer_or_operator_cancel()
+{
+    for by in ["customer", "operator"] {
+        let world = World::new();
+        let (_, order) = world.submit(&body("A", 2));
+        world.parcels_become("created", "cancelled");
+        let id = order["order_id"].as_str().unwrap();
+        let seen = world.call(Method::GET, &format!("/order/{id}")).1;
+        assert_eq!(seen["status"], "confirmed", "a person decides");
+        assert_eq!(seen["shipment"]["status"], "cancelled");
+        let cancel = match by {
+            "customer" => format!("/order/{id}/cancel"),
+            _ => format!("/internal/orders/{id}/cancel"),
+        };
+        let (status, cancelled) = world.call(Method::POST, &cancel);
+        assert_eq!(
+            (status, &cancelled["status"], &cancelled["reason"]),
+            (
+                200,
+                &json!("cancelled"),
+                &json!(format!("cancelled_by_{by}"))
+            )
+        );
+        assert_eq!(cancelled["payment"]["status"], "refunded");
+        world.check(2);
+    }
+}
+
+#[test]
+fn the_order_of_a_parcel_that_came_back_is_cancelled_by_an_operator_alone() {
+    let world = World::new();
+    let (_, order) = world.submit(&body("A", 2));
+    let id = order["order_id"].as_str().unwrap();
+    let inside = format!("/internal/orders/{id}/cancel");
+    world.pick_up();
+    for (from, to) in [("picked_up", "delivered"), ("delivered", "returned")] {
+        let (status, problem) = world.call(Method::POST, &inside);
+        assert_eq!(
+            (status, &problem["code"]),
+            (409, &json!("handed_over")),
+            "not while it is {from}"
+        );
+        world.parcels_become(from, to);
+    }
+    let (status, problem) = world.call(Method::POST, &format!("/order/{id}/cancel"));
+    assert_eq!((status, &problem["code"]), (409, &json!("handed_over")));
+    for _ in 0..2 {
+        let (status, cancelled) = world.call(Method::POST, &inside);
+        assert_eq!((status, &cancelled["status"]), (200, &json!("cancelled")));
+        assert_eq!(cancelled["reason"], "cancelled_by_operator");
+        assert_eq!(cancelled["payment"]["status"], "refunded");
+        assert_eq!(cancelled["shipment"]["status"], "returned");
+    }
+    // A second attempt of the carrier's changes nothing here: a person looks at what is where.
+    world.parcels_become("returned", "delivered");
+    let seen = world.call(Method::GET, &format!("/order/{id}")).1;
+    assert_eq!(seen["shipment"]["status"], "returned");
+    world.check(2);
+    let nobodys = "/internal/orders/00000000-0000-0000-0000-000000000000/cancel";
+    assert_eq!(world.call(Method::POST, nobodys).0, 404);
+}
+
+#[test]
+fn an_order_shows_where_its_parcel_is() {
+    let world = World::new();
+    let (_, order) = world.submit(&body("A", 1));
+    let id = order["order_id"].as_str().unwrap();
+    let pages = ["/order", "/internal/orders"];
+    let shown = |status: &str| {
+        let one = world.call(Method::GET, &format!("/order/{id}")).1;
+        assert_eq!(one["shipment"]["status"], *status);
+        assert_eq!(
+            one["shipment"]["tracking_number"],
+            order["shipment"]["tracking_number"]
+        );
+        for page in pages {
+            let page = world.call(Method::GET, page).1;
+            assert_eq!(page["items"][0]["shipment"]["status"], *status);
+        }
+    };
+    shown("created");
+    world.pick_up();
+    shown("picked_up");
+    world.parcels_become("picked_up", "delivered");
+    shown("delivered");
+    // Without shipping it is what order itself knows.
+    world.faults(|call, _| match call.url.contains("shipping") {
+        true => Fault::NotSent,
+        false => Fault::None,
+    });
+    shown("created");
+}
+
+#[test]
 fn a_cancellation_that_does_not_get_through_is_finished_later() {
     let world = World::new();
     let (_, order) = world.submit(&body("A", 2));

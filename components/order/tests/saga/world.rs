@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(crate) carts: Mutex<BTreeMap<String, Cart>>,
     pub(crate) events: Mutex<BTreeMap<String, Value>>,
     pub(crate) issuer: Issuer,
+    /// What `GET /user/me` answers.
+    pub(crate) profile: Mutex<Value>,
     pub(crate) skew: AtomicI64,
     pub(crate) faults: Mutex<Arc<Faults>>,
     pub(crate) calls: Mutex<Vec<String>>,
@@ -165,6 +167,7 @@ impl World {
             carts: Mutex::default(),
             events: Mutex::default(),
             issuer: Issuer::new("k1", 1),
+            profile: Mutex::new(json!({"email": "ann@example.com", "name": "Ann", "phone": null})),
             skew: AtomicI64::new(0),
             faults: Mutex::new(Arc::new(|_, _| Fault::None)),
             calls: Mutex::default(),
@@ -188,14 +191,18 @@ impl World {
     }
 
     pub(crate) fn stock(&self, sku: &str, on_hand: u32) {
-        inventory::store::set_on_hand(&self.inventory.connect(), sku, on_hand).unwrap();
+        let db = self.inventory.connect();
+        let expected = match inventory::store::find_item(&db, sku) {
+            Ok(_) => inventory::store::Expected::Any,
+            Err(_) => inventory::store::Expected::NotStocked,
+        };
+        inventory::store::set_on_hand(&db, sku, on_hand, &expected).unwrap();
     }
 
     /// Nothing is left of `sku`.
     pub(crate) fn empty_shelf(&self, sku: &str) {
-        let db = self.inventory.connect();
-        inventory::store::sweep(&db, time::now()).unwrap();
-        inventory::store::set_on_hand(&db, sku, 0).unwrap();
+        inventory::store::sweep(&self.inventory.connect(), time::now()).unwrap();
+        self.stock(sku, 0);
     }
 
     /// From now on calls of order pass `faults`, which is given the call and how many there were before it.
@@ -338,12 +345,20 @@ impl World {
 
     /// The carrier fetches every parcel, and says so to shipping.
     pub(crate) fn pick_up(self: &Arc<Self>) {
+        self.parcels_become("created", "picked_up");
+    }
+
+    /// The carrier moves every parcel that stands at `from`, and reports it to shipping.
+    pub(crate) fn parcels_become(self: &Arc<Self>, from: &str, to: &str) {
         for parcel in shipping::store::list(&self.shipping.connect(), "", 100).unwrap() {
-            let (Some(number), "created") = (parcel.tracking_number, parcel.status.word()) else {
+            let Some(number) = parcel
+                .tracking_number
+                .filter(|_| parcel.status.word() == from)
+            else {
                 continue;
             };
             let path = format!("/carrier/shipments/{number}/advance");
-            let reply = self.ask(Method::POST, &path, &json!({"status": "picked_up"}));
+            let reply = self.ask(Method::POST, &path, &json!({"status": to}));
             assert_eq!(reply.status, 200);
         }
     }
@@ -459,7 +474,7 @@ impl World {
             let status = parcel.map(|p| p.status.word());
             let fits = match order["status"].as_str().unwrap() {
                 "confirmed" => matches!(status, Some("created" | "picked_up")),
-                _ => matches!(status, None | Some("cancelled" | "refused")),
+                _ => matches!(status, None | Some("cancelled" | "refused" | "returned")),
             };
             assert!(fits, "{status:?} {order}");
             let told = self.events.lock().unwrap();

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use super::{by, listed, of, order};
 use crate::auditor::Options;
 use crate::look::Look;
-use crate::record::{OrderStatus, Parcel, Shipment};
+use crate::record::{OrderStatus, Parcel, Shipment, ShipmentStatus};
 use crate::verdict::Judgement;
 
 pub(crate) fn parcel_has_order(look: &Look, _: &Options, judgement: &mut Judgement) {
@@ -58,25 +58,49 @@ pub(crate) fn confirmed_is_shipped(look: &Look, _: &Options, judgement: &mut Jud
     }
 }
 
+/// A task for an operator more than a fault of the program: only a person can see what came back.
+pub(crate) fn returned_is_refunded(look: &Look, _: &Options, judgement: &mut Judgement) {
+    let shipped = Shipped::of(look);
+    for confirmed in look.steady(OrderStatus::Confirmed) {
+        judgement.look();
+        let shipments = of(&shipped.shipments, &confirmed.order_id);
+        if shipments
+            .iter()
+            .any(|s| s.status == ShipmentStatus::Returned)
+        {
+            let expected = format!(
+                "a refund, by POST /internal/orders/{}/cancel, once somebody has seen what came back",
+                confirmed.order_id
+            );
+            judgement.fault(order(confirmed.order_id), expected, "a returned parcel");
+        }
+    }
+}
+
 pub(crate) fn cancelled_ships_nothing(look: &Look, options: &Options, judgement: &mut Judgement) {
-    use crate::record::ShipmentStatus::{Cancelled, Refused};
+    use ShipmentStatus::{Cancelled, Created, Refused, Returned};
     let shipped = Shipped::of(look);
     for cancelled in look.steady(OrderStatus::Cancelled) {
         judgement.look();
         let shipments = of(&shipped.shipments, &cancelled.order_id);
         if let Some(open) = shipments
             .iter()
-            .find(|shipment| !matches!(shipment.status, Cancelled | Refused))
+            .find(|shipment| !matches!(shipment.status, Cancelled | Refused | Returned))
         {
-            let expected = "no shipment, or one cancelled or refused";
+            let expected = "no shipment, or one cancelled, refused or returned";
             let found = open.status.to_string();
             judgement.fault(order(cancelled.order_id), expected, found);
             continue;
         }
-        // The carrier may hear of it later.
+        // The carrier may hear of it later, but what it has in hand already was never cancelled.
         let late = cancelled.since.age(look.now) > options.undelivered_after;
-        if let Some(parcels) = shipped.parcels(shipments).filter(|_| late)
-            && parcels.iter().any(|parcel| parcel.status.is_alive())
+        let wrong = |parcel: &&Parcel| match parcel.status {
+            Created => late,
+            Returned => false,
+            status => status.is_alive(),
+        };
+        if let Some(parcels) = shipped.parcels(shipments)
+            && parcels.iter().any(wrong)
         {
             let expected = "no parcel on its way at the carrier";
             judgement.fault(order(cancelled.order_id), expected, told(&parcels));

@@ -30,6 +30,7 @@ async fn a_shop_that_is_right_is_sound_at_the_first_look_with_everything_looked_
         ("sold-is-committed", 1),
         ("parcel-has-order", 3 + 3),
         ("confirmed-is-shipped", 2),
+        ("returned-is-refunded", 2),
         ("cancelled-ships-nothing", 3),
         ("order-ends", 1),
         ("event-arrives", 3),
@@ -232,6 +233,15 @@ wrong_in! {
         of(&mut shop.shipments, shipment(3))["status"] = json!("in_transit");
     } => format!("cancelled-ships-nothing: order {}", order(3));
 
+    a_cancelled_order_whose_parcel_is_delivered: |shop| {
+        of(&mut shop.parcels, shipment(3))["status"] = json!("delivered");
+    } => format!("cancelled-ships-nothing: order {}", order(3));
+
+    a_confirmed_order_whose_parcel_came_back: |shop| {
+        of(&mut shop.shipments, shipment(1))["status"] = json!("returned");
+        of(&mut shop.parcels, shipment(1))["status"] = json!("returned");
+    } => format!("returned-is-refunded: order {}", order(1));
+
     a_cancelled_order_of_which_the_carrier_never_heard: |shop| {
         of(&mut shop.parcels, shipment(3))["status"] = json!("created");
         let timeline = of(&mut shop.orders, order(3))["timeline"].as_array_mut().unwrap();
@@ -273,6 +283,15 @@ async fn what_is_late_only_a_little_is_no_breach() {
             .insert("/internal/notifications/deliveries", waiting);
         of(&mut shop.reservations, order(5))["expires_at"] = json!(ago(30));
         of(&mut shop.parcels, shipment(3))["status"] = json!("created");
+    });
+    assert_eq!(found.await, [""; 0]);
+}
+
+#[tokio::test]
+async fn a_parcel_that_came_back_and_was_refunded_is_no_breach() {
+    let found = found(|shop| {
+        of(&mut shop.shipments, shipment(3))["status"] = json!("returned");
+        of(&mut shop.parcels, shipment(3))["status"] = json!("returned");
     });
     assert_eq!(found.await, [""; 0]);
 }

@@ -1,0 +1,143 @@
+//! The commands of the services' READMEs and of the shop's own page: each works after every other one, on a shop that has been used before.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a fixture that fails is to fail the test that uses it"
+)]
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+use stoa_testkit::{SERVICES, Shop, ShopOptions, workspace};
+
+/// Where a snippet comes from, and its commands.
+struct Snippet {
+    from: String,
+    commands: String,
+}
+
+/// The fenced or indented blocks of a README that call curl.
+fn of_readme(path: &Path) -> impl Iterator<Item = Snippet> {
+    let text = std::fs::read_to_string(path).unwrap();
+    let mut blocks = vec![String::new()];
+    let mut fenced = false;
+    for line in text.lines() {
+        if line.starts_with("```") {
+            fenced = !fenced;
+            blocks.push(String::new());
+        } else if fenced || line.starts_with("    ") {
+            let block = blocks.last_mut().unwrap();
+            block.push_str(line);
+            block.push('\n');
+        } else {
+            blocks.push(String::new());
+        }
+    }
+    let from = path.display().to_string();
+    blocks
+        .into_iter()
+        .filter(|block| block.contains("curl "))
+        .map(move |commands| Snippet {
+            from: from.clone(),
+            commands,
+        })
+}
+
+/// The block of the shop's page.
+fn of_page(shop: &Shop) -> Snippet {
+    let page = shop.gateway().get("/shop/").send().expect(200).text();
+    let (_, rest) = page.split_once("<pre>").unwrap();
+    let (commands, _) = rest.split_once("</pre>").unwrap();
+    Snippet {
+        from: "/shop/".to_owned(),
+        commands: commands.replace("&amp;", "&").replace("&lt;", "<"),
+    }
+}
+
+/// What a snippet may be answered beside success: it was run before, or has a placeholder.
+fn is_expected(from: &str, code: &str) -> bool {
+    match code {
+        "email_taken" => true,
+        "stock_changed" => from.contains("inventory"),
+        "not_found" => from.contains("shipping"),
+        _ => false,
+    }
+}
+
+fn run(shop: &Shop, token: &str, snippet: &Snippet) {
+    let commands = snippet
+        .commands
+        .replace("http://127.0.0.1:8080", shop.gateway().base());
+    let output = Command::new("bash")
+        .args(["-euo", "pipefail", "-c", &commands])
+        .env("SHOP", shop.gateway().base())
+        .env("OPERATOR", shop.operator().base())
+        .env("TOKEN", token)
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let errors = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{}: {errors}", snippet.from);
+    if text.starts_with("<!doctype html>") {
+        return;
+    }
+    let answers: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&text)
+        .into_iter()
+        .collect();
+    let answers = answers.unwrap_or_else(|error| panic!("{}: {error}: {text}", snippet.from));
+    assert!(!answers.is_empty(), "{}: no answer", snippet.from);
+    for answer in answers {
+        if let Some(code) = answer["code"].as_str() {
+            assert!(
+                is_expected(&snippet.from, code),
+                "{}: {answer}",
+                snippet.from
+            );
+        }
+    }
+}
+
+#[test]
+fn every_snippet_works_after_every_other_one_and_leaves_no_breach() {
+    let shop = Shop::start(ShopOptions::default());
+    let ann =
+        json!({"email": "ann@example.com", "password": "correct horse battery", "name": "Ann"});
+    let _ = shop
+        .gateway()
+        .post("/user/register")
+        .json(&ann)
+        .send()
+        .expect(201);
+    let login = json!({"email": ann["email"], "password": ann["password"]});
+    let token = shop
+        .gateway()
+        .post("/user/login")
+        .json(&login)
+        .send()
+        .expect(200);
+    let token = token.json["access_token"].as_str().unwrap();
+
+    let mut snippets = vec![of_page(&shop)];
+    for service in SERVICES.iter().copied().chain(["storefront", "pricing"]) {
+        let readme = workspace()
+            .join("components")
+            .join(service)
+            .join("README.md");
+        let before = snippets.len();
+        snippets.extend(of_readme(&readme));
+        assert!(snippets.len() > before, "{service} shows a command");
+    }
+    for snippet in snippets.iter().chain(snippets.iter().rev()) {
+        run(&shop, token, snippet);
+    }
+
+    let options = stoa_audit::Options::new(shop.operator().base());
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let verdict = runtime.block_on(stoa_audit::audit(&options)).unwrap();
+    assert!(verdict.sound, "{}", stoa_audit::report(&verdict));
+}
