@@ -48,7 +48,7 @@ func secretOf(from object) (*corev1.Secret, error) {
 	}
 	return &corev1.Secret{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{Name: asked.Spec.SecretName, Namespace: namespaceOf(from)},
+		ObjectMeta: metav1.ObjectMeta{Name: asked.Spec.SecretName, Namespace: from.GetNamespace()},
 		Type:       corev1.SecretTypeTLS,
 		Data: map[string][]byte{
 			corev1.TLSCertKey:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}),

@@ -21,6 +21,13 @@ func schemaOf(of object) (resource.Schema, bool) {
 	return schemas.FindByGroupVersionAliasesKind(config.FromKubernetesGVK(of.GroupVersionKind()))
 }
 
+// clusterScoped reports whether objects of this kind are in no namespace, as far as Istio knows the kind. All other kinds here lead to
+// objects in one.
+func clusterScoped(of object) bool {
+	schema, known := collections.All.FindByGroupVersionAliasesKind(config.FromKubernetesGVK(of.GroupVersionKind()))
+	return known && schema.IsClusterScoped()
+}
+
 // istioConfig is a manifest in Istio's own type.
 type istioConfig struct {
 	config.Config
@@ -60,7 +67,6 @@ func configOf(from object, schema resource.Schema) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	read.Namespace = namespaceOf(from)
 	versioned(&read.Meta, text)
 	return read, nil
 }

@@ -115,19 +115,7 @@ func decode(from object) (runtime.Object, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch of := read.(type) {
-	case *corev1.Namespace, *corev1.Node:
-	case metav1.Object:
-		of.SetNamespace(namespaceOf(from))
-	}
 	return read, nil
-}
-
-func namespaceOf(from object) string {
-	if namespace := from.GetNamespace(); namespace != "" {
-		return namespace
-	}
-	return metav1.NamespaceDefault
 }
 
 func nodeName(zone string) string { return "node-" + strings.ReplaceAll(zone, "/", "-") }

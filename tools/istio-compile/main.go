@@ -96,7 +96,7 @@ func run(options options, input io.Reader, notes io.Writer) error {
 	if err != nil {
 		return err
 	}
-	objects, err := render(options.inputs, options.components, input)
+	objects, err := render(options.inputs, options.components, options.namespace, input)
 	if err != nil {
 		return err
 	}

@@ -7,6 +7,9 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/validation"
 )
 
 const help = `istio-compile says what Istio makes of manifests, without a cluster.
@@ -27,6 +30,7 @@ Flags:
   --objects FILE         also write all that a cluster would hold, manifests and what was derived from them, as YAML for
                          other tools
   --mesh-config FILE     the mesh's configuration: a MeshConfig, or an IstioOperator that holds one. Default: Istio's
+  --namespace NAME       the namespace of manifests that name none. Default: default
   --component FOLDER     a kustomize component to apply to all of it; may be repeated
   --zone REGION/ZONE     a zone to spread the replicas of each workload over; may be repeated
   -h, --help             this text
@@ -35,9 +39,9 @@ Exit codes: 64 wrong arguments, 65 manifests that Istio would not take, 70 Istio
 `
 
 type options struct {
-	inputs, components, zones []string
-	meshConfig, out, objects  string
-	help                      bool
+	inputs, components, zones           []string
+	meshConfig, out, objects, namespace string
+	help                                bool
 }
 
 // list is a flag that may be given more than once.
@@ -58,6 +62,7 @@ func parse(arguments []string) (options, error) {
 	flags.StringVar(&found.out, "out", "", "")
 	flags.StringVar(&found.objects, "objects", "", "")
 	flags.StringVar(&found.meshConfig, "mesh-config", "", "")
+	flags.StringVar(&found.namespace, "namespace", metav1.NamespaceDefault, "")
 	flags.Var((*list)(&found.components), "component", "")
 	flags.Var((*list)(&found.zones), "zone", "")
 	for {
@@ -78,6 +83,9 @@ func parse(arguments []string) (options, error) {
 		if region, name, _ := strings.Cut(zone, "/"); region == "" || name == "" || strings.Contains(name, "/") {
 			return wrong("--zone %s: expected REGION/ZONE, such as westeurope/westeurope-1", zone)
 		}
+	}
+	if invalid := validation.IsDNS1123Label(found.namespace); len(invalid) > 0 {
+		return wrong("--namespace %s: %s", found.namespace, strings.Join(invalid, "; "))
 	}
 	for _, path := range append(append(found.components, found.inputs...), found.meshConfig) {
 		if path == "" || path == "-" {

@@ -15,6 +15,7 @@ func TestWrongArgumentsEndWith64AndSayWhich(t *testing.T) {
 		"--zone europe: ":                {two, "--zone", "europe"},
 		"--zone europe/1/a: ":            {two, "--zone=europe/1/a"},
 		"needs an argument":              {two, "--out"},
+		"--namespace Till: ":             {two, "--namespace", "Till"},
 		"--out testdata: something else": {two, "--out", "testdata"},
 		"--out testdata/two.yaml: ":      {two, "--out", two},
 	} {
@@ -36,7 +37,7 @@ func TestHelpIsNoError(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	for _, flag := range []string{"--out", "--objects", "--mesh-config", "--component", "--zone"} {
+	for _, flag := range []string{"--out", "--objects", "--mesh-config", "--component", "--zone", "--namespace"} {
 		if run := start(t, "", two, flag); run.code != 64 || !strings.Contains(run.stderr, "needs an argument") {
 			t.Errorf("%s is no flag: %s", flag, run.stderr)
 		}

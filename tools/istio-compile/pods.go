@@ -112,7 +112,7 @@ func podOf(from object, of template, replica int, zones []string, namespaces nam
 	pod := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name: from.GetName(), Namespace: namespaceOf(from), Labels: maps.Clone(of.Labels), Annotations: maps.Clone(of.Annotations),
+			Name: from.GetName(), Namespace: from.GetNamespace(), Labels: maps.Clone(of.Labels), Annotations: maps.Clone(of.Annotations),
 		},
 		Spec: corev1.PodSpec{ServiceAccountName: of.Spec.ServiceAccountName, HostNetwork: of.Spec.HostNetwork},
 		Status: corev1.PodStatus{

@@ -32,8 +32,9 @@ func (o object) String() string {
 // The input that stands for the standard input.
 const standardInput = "-"
 
-// render reads all manifests, kustomizations rendered, with the components over all of them.
-func render(inputs, components []string, input io.Reader) ([]object, error) {
+// render reads all manifests, kustomizations rendered, with the components over all of them. A manifest that names no namespace is in the
+// default one.
+func render(inputs, components []string, namespace string, input io.Reader) ([]object, error) {
 	overlay, err := os.MkdirTemp("", "istio-compile-")
 	if err != nil {
 		return nil, failure{err, software}
@@ -88,12 +89,22 @@ func render(inputs, components []string, input io.Reader) ([]object, error) {
 	}
 	var objects []object
 	for _, resource := range rendered.Resources() {
-		content, err := resource.Map()
+		read := object{Unstructured: &unstructured.Unstructured{}}
+		// By way of JSON, in which a key that is a number becomes text, as for kubectl.
+		text, err := resource.RNode.String()
+		if err == nil {
+			var asJSON []byte
+			if asJSON, err = yaml.YAMLToJSON([]byte(text)); err == nil {
+				err = read.UnmarshalJSON(asJSON)
+			}
+		}
 		if err != nil {
 			return nil, fmt.Errorf("kustomize: %s: %w", resource.CurId(), err)
 		}
-		read := object{Unstructured: &unstructured.Unstructured{Object: content}}
 		read.place = sources.placeOf(read.Unstructured)
+		if read.GetNamespace() == "" && !clusterScoped(read) {
+			read.SetNamespace(namespace)
+		}
 		objects = append(objects, read)
 	}
 	return objects, nil

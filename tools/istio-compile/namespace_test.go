@@ -1,0 +1,76 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+// Manifests as Istio's samples are: applied to whatever namespace kubectl is set to.
+const withoutNamespace = `apiVersion: v1
+kind: Service
+metadata: {name: a}
+spec: {selector: {app: a}, ports: [{name: http, port: 80, targetPort: 8080}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: a}
+spec:
+  selector: {matchLabels: {app: a}}
+  template:
+    metadata: {labels: {app: a}}
+    spec: {containers: [{name: a, image: a, ports: [{containerPort: 8080}]}]}
+---
+apiVersion: core.spinkube.dev/v1alpha1
+kind: SpinApp
+metadata: {name: b}
+spec: {image: "registry.example.com/b:1", executor: shim, replicas: 1}
+---
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: a}
+spec: {hosts: [a], http: [{timeout: 3s, route: [{destination: {host: a}}]}]}
+---
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata: {name: a}
+spec: {selector: {matchLabels: {app: a}}}
+`
+
+func TestManifestsWithoutANamespaceAreInTheDefaultOne(t *testing.T) {
+	for namespace, arguments := range map[string][]string{"default": nil, "till": {"--namespace", "till"}} {
+		t.Run(namespace, func(t *testing.T) {
+			t.Parallel()
+			injected := file(t, "namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+", labels: {istio-injection: enabled}}\n")
+			out := compile(t, append(arguments, file(t, "a.yaml", withoutNamespace), injected)...)
+			if found := out.workload(t, namespace+"/a-0"); found.Proxy != sidecar {
+				t.Errorf("%+v", found)
+			}
+			routes := text(t, out.resource(t, namespace+"/b-0/routes.json", "80"))
+			if !strings.Contains(routes, `"cluster":"outbound|80||a.`+namespace+`.svc.cluster.local"`) || !strings.Contains(routes, `"timeout":"3s"`) {
+				t.Errorf("no route: %s", routes)
+			}
+			if service := out.inventory(t).Services[0]; service.Namespace != namespace || len(service.Ports[0].Endpoints) != 1 {
+				t.Errorf("%+v", service)
+			}
+			if app := out.inventory(t).SpinApps[0]["metadata"].(map[string]any); app["namespace"] != namespace {
+				t.Errorf("%v", app)
+			}
+		})
+	}
+}
+
+func TestANamespaceOfItsOwnStays(t *testing.T) {
+	compile(t, two, "--namespace", "other").workload(t, "demo/web-0")
+}
+
+func TestANumberMayBeAKeyOfAMap(t *testing.T) {
+	out := compile(t, two, file(t, "mtls.yaml", `apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: api, namespace: demo}
+spec: {selector: {matchLabels: {app: api}}, mtls: {mode: STRICT}, portLevelMtls: {8080: {mode: DISABLE}}}
+`))
+	found := text(t, out.resource(t, "demo/api-0/listeners.json", "virtualInbound"))
+	if strings.Contains(found, `"destination_port":8080,"transport_protocol":"tls"`) {
+		t.Errorf("port 8080 has TLS: %s", found)
+	}
+}
