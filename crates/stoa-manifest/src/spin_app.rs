@@ -1,12 +1,12 @@
 //! A SpinApp, SpinKube's resource, read for a run on one machine: which release, which components, which variables.
 //!
-//! Fields are those of `core.spinkube.dev/v1alpha1` as of spin-operator 0.6.1. What only a cluster can do something with is taken and
-//! left alone; what would change how a component runs and is not supported here is a fault.
+//! Fields are those of `core.spinkube.dev/v1alpha1` as of spin-operator 0.6.1. Fields that only a cluster can use are accepted and
+//! ignored, limits of memory among them; a field that would change what a component does and is not supported here is a fault.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// A SpinApp of which every part that matters here was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,6 +86,8 @@ struct Spec {
     _volumes: Option<Value>,
     #[serde(rename = "volumeMounts")]
     _volume_mounts: Option<Value>,
+    #[serde(rename = "invocationLimits")]
+    _invocation_limits: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -109,7 +111,11 @@ impl SpinApp {
         };
         let raw = Raw::deserialize(json).map_err(|error| bad(error.to_string()))?;
         let spec = raw.spec;
-        if spec.runtime_config.is_some() {
+        // The operator's webhook adds an empty one to each SpinApp, so a cluster's dump has it.
+        if spec
+            .runtime_config
+            .is_some_and(|config| config != Value::Object(Map::new()))
+        {
             return Err(bad(
                 "spec.runtimeConfig is not supported on one machine".to_owned()
             ));
@@ -133,12 +139,13 @@ impl SpinApp {
                 value,
                 value_from,
             } = variable;
-            let Some(value) = value.filter(|_| value_from.is_none()) else {
+            if value_from.is_some() {
                 return Err(bad(format!(
-                    "spec.variables: {name} has no value of its own; valueFrom needs a cluster: set it by --variable, or in the overlay"
+                    "spec.variables: {name} has a valueFrom, which needs a cluster: set it by --variable, or in the overlay"
                 )));
-            };
-            variables.insert(name, value);
+            }
+            // As the operator does.
+            variables.insert(name, value.unwrap_or_default());
         }
         Ok(Self {
             namespace: raw.metadata.namespace,
