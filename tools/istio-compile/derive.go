@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/serializer"
@@ -38,55 +39,70 @@ const gatewayAPI = "gateway.networking.k8s.io"
 
 // derive makes the Pods, EndpointSlices, Secrets and Nodes that a cluster would make of the manifests.
 func derive(objects []object, zones []string, notes io.Writer) (*cluster, error) {
+	known, err := catalogOf(objects)
+	if err != nil {
+		return nil, err
+	}
 	var wrong faults
 	made := &cluster{objects: objects}
-	namespaces := namespacesOf(objects)
-	addresses := addresses{}
+	nodes := scheduler{known: known, zones: zones, namespaces: namespacesOf(objects), addresses: addresses{}, names: map[key]bool{}}
 	var pods []*corev1.Pod
 	var services []derived
 	for _, from := range objects {
-		kind := from.GroupVersionKind().GroupKind()
-		if kind.Group == gatewayAPI {
+		if from.GroupVersionKind().Group == gatewayAPI {
 			wrong.add(from, "the Gateway API is not translated here: a cluster would start a gateway of its own for it")
 			continue
 		}
-		switch kind.String() {
-		case "Namespace", "ServiceAccount", "Secret", "Node", "EndpointSlice.discovery.k8s.io":
-			if read, err := decode(from); err != nil {
-				wrong.add(from, "%v", err)
-			} else {
-				made.keep(read, from)
-			}
-		case "Service":
+		if known.covered(from) {
+			continue
+		}
+		switch kindOf(from) {
+		case "Namespace", "ServiceAccount", "Secret", "Node", "Service", endpointSliceKind:
 			read, err := decode(from)
 			if err != nil {
 				wrong.add(from, "%v", err)
 				continue
 			}
-			complete(read.(*corev1.Service), addresses)
 			made.keep(read, from)
-			services = append(services, derived{read, from})
-		case "Pod", "Deployment.apps", "StatefulSet.apps", "ReplicaSet.apps", "DaemonSet.apps", "SpinApp.core.spinkube.dev":
-			template, err := templateOf(from, max(1, len(zones)))
+			switch read := read.(type) {
+			case *corev1.Namespace:
+				completeNamespace(read)
+			case *corev1.Service:
+				completeService(read, nodes.addresses)
+				services = append(services, derived{read, from})
+			case *discoveryv1.EndpointSlice:
+				completeSlice(read)
+			}
+		case podKind, deploymentKind, statefulSetKind, replicaSetKind, daemonSetKind, spinAppKind, rolloutKind:
+			if ended(from) {
+				fmt.Fprintf(notes, "note: %s: %s: it has ended, and is left out\n", from.place, from)
+				continue
+			}
+			template, err := templateOf(from, max(1, len(zones)), known)
 			if err != nil {
 				wrong.add(from, "%v", err)
 				continue
 			}
 			for replica := range template.replicas {
-				pod, workload := podOf(from, template, replica, zones, namespaces, addresses)
+				pod, workload := nodes.podOf(from, template, replica)
 				pods = append(pods, pod)
 				made.keep(pod, from)
 				made.workloads = append(made.workloads, workload)
 			}
-		case "Job.batch", "CronJob.batch", "ReplicationController", "Rollout.argoproj.io":
-			fmt.Fprintf(notes, "note: %s: %s: its Pods are left out\n", from.place, from)
+		case "Job.batch", "CronJob.batch", "ReplicationController":
+			if len(known.children[keyOf(from)]) == 0 {
+				fmt.Fprintf(notes, "note: %s: %s: its Pods are left out\n", from.place, from)
+			}
 		case "Certificate.cert-manager.io":
 			secret, err := secretOf(from)
 			if err != nil {
 				wrong.add(from, "%v", err)
 				continue
 			}
-			made.keep(secret, from)
+			// A dump of a cluster may hold the Secret as well.
+			if _, there := known.objects[key{"Secret", secret.Namespace, secret.Name}]; !there {
+				made.keep(secret, from)
+			}
 		}
 	}
 	for _, zone := range zones {

@@ -98,6 +98,21 @@ kind: StatefulSet
 metadata: {name: many, namespace: demo}
 spec: {replicas: 1000, serviceName: many, selector: {}, template: {spec: {containers: []}}}
 `, []string{":1: StatefulSet demo/many: spec.replicas is 1000: expected 0 to 100"}},
+		"a SpinApp without replicas": {spinAppWith("podLabels: {app: cart}"),
+			[]string{":1: SpinApp demo/cart-v1: spec.replicas: Invalid value: 0: replicas must be > 0"}},
+		"a SpinApp with replicas and an autoscaler": {spinAppWith("replicas: 2, enableAutoscaling: true"),
+			[]string{":1: SpinApp demo/cart-v1: spec.replicas: Invalid value: 2: replicas cannot be set when autoscaling is enabled"}},
+		"a SpinApp with a name that is too long for the operator's label": {
+			strings.Replace(spinAppWith("replicas: 1"), "cart-v1", strings.Repeat("a", 53), 1),
+			[]string{":1: SpinApp demo/" + strings.Repeat("a", 53) + ": metadata.name: the operator's label core.spinkube.dev/app." + strings.Repeat("a", 53) +
+				".status: name part must be no more than 63 bytes"}},
+		"a Rollout of a workload that is not there": {taking("-v2"),
+			[]string{":1: Rollout demo/api: spec.workloadRef: there is no Deployment demo/api-v2 among the manifests"}},
+		"an unknown field of a Rollout's template": {`apiVersion: argoproj.io/v1alpha1
+kind: Rollout
+metadata: {name: other, namespace: demo}
+spec: {template: {spec: {container: []}}}
+`, []string{`:1: Rollout demo/other: strict decoding error: unknown field "spec.template.spec.container"`}},
 		"a kind of the Gateway API": {`apiVersion: gateway.networking.k8s.io/v1
 kind: HTTPRoute
 metadata: {name: api, namespace: demo}

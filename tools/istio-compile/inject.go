@@ -24,6 +24,8 @@ const (
 	canonicalName  = "service.istio.io/canonical-name"
 	canonicalLevel = "service.istio.io/canonical-revision"
 	tlsMode        = "security.istio.io/tlsMode"
+	// The injector's own report: a Pod that has it was injected.
+	injected = "sidecar.istio.io/status"
 )
 
 // injection is what a namespace's labels say.
@@ -58,6 +60,9 @@ func namespacesOf(objects []object) namespaces {
 
 // wanted says whether Istio would inject a proxy: whether one of its webhooks is called for the Pod, and what it then decides.
 func (n namespaces) wanted(pod *corev1.Pod) bool {
+	if pod.Annotations[injected] != "" {
+		return true
+	}
 	label := pod.Labels[injectLabel]
 	called := false
 	switch n[pod.Namespace] {
@@ -96,9 +101,10 @@ func (n namespaces) inject(pod *corev1.Pod, owner string) proxy {
 	label(canonicalName, owner, "app.kubernetes.io/name", "app")
 	label(canonicalLevel, "latest", "app.kubernetes.io/version", "version")
 	label(tlsMode, "istio")
-	pod.Annotations["sidecar.istio.io/status"] = "{}"
+	pod.Annotations[injected] = "{}"
 	templates := strings.Split(strings.ReplaceAll(pod.Annotations["inject.istio.io/templates"], " ", ""), ",")
 	isProxy := func(container corev1.Container) bool { return container.Name == "istio-proxy" }
+	pod.Spec.InitContainers = slices.DeleteFunc(pod.Spec.InitContainers, isProxy)
 	pod.Spec.Containers = append(slices.DeleteFunc(pod.Spec.Containers, isProxy), corev1.Container{Name: "istio-proxy", Image: "proxyv2"})
 	if slices.Contains(templates, "gateway") {
 		return gateway

@@ -60,7 +60,19 @@ func TestManifestsWithoutANamespaceAreInTheDefaultOne(t *testing.T) {
 }
 
 func TestANamespaceOfItsOwnStays(t *testing.T) {
-	compile(t, two, "--namespace", "other").workload(t, "demo/web-0")
+	out := compile(t, two, "--namespace", "other")
+	equal(t, "Pods", out.pods(t), "api-0 of Deployment api", "api-1 of Deployment api", "web-0 of Deployment web")
+	out.workload(t, "demo/web-0")
+}
+
+func TestAnObjectThatIsThereTwiceIsAFault(t *testing.T) {
+	named, unnamed := "metadata: {name: a, namespace: till}\n", "metadata: {name: a}\n"
+	const service, spec = "apiVersion: v1\nkind: Service\n", "spec: {ports: [{name: http, port: 80}]}\n"
+	first, second := file(t, "first.yaml", service+named+spec), file(t, "second.yaml", service+unnamed+spec)
+	run := start(t, "", "--namespace", "till", first, second)
+	if run.code != 65 || run.stderr != second+":1: Service till/a: "+first+":1 holds the same object\n" {
+		t.Errorf("exit %d\n%s", run.code, run.stderr)
+	}
 }
 
 func TestANumberMayBeAKeyOfAMap(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -39,9 +40,15 @@ type template struct {
 const replicasAtMost = 100
 
 // templateOf reads a manifest that leads to Pods, on a cluster with this many nodes.
-func templateOf(from object, nodes int) (template, error) {
-	if from.GetKind() == "SpinApp" {
+func templateOf(from object, nodes int, among catalog) (template, error) {
+	switch kindOf(from) {
+	case spinAppKind:
 		return spinApp(from)
+	case rolloutKind:
+		return rollout(from, among)
+	}
+	if among.scaledDown(from) {
+		return template{}, nil
 	}
 	read, err := decode(from)
 	if err != nil {
@@ -60,31 +67,6 @@ func templateOf(from object, nodes int) (template, error) {
 		return template{of.Spec.Template, nodes}, nil
 	}
 	return template{}, fmt.Errorf("%s is not a version of it that is known here", from.GetAPIVersion())
-}
-
-// spinApp is what spin-operator makes of a SpinApp: its own labels beside those asked for, and one port, `http-app`.
-func spinApp(from object) (template, error) {
-	app, err := read[struct {
-		Spec struct {
-			Replicas           *int32
-			PodLabels          map[string]string
-			PodAnnotations     map[string]string
-			ServiceAccountName string
-		}
-	}](from)
-	if err != nil {
-		return template{}, err
-	}
-	var made corev1.PodTemplateSpec
-	made.Labels = map[string]string{
-		"core.spinkube.dev/app-name":                          from.GetName(),
-		"core.spinkube.dev/app." + from.GetName() + ".status": "ready",
-	}
-	maps.Copy(made.Labels, app.Spec.PodLabels)
-	made.Annotations = app.Spec.PodAnnotations
-	made.Spec.ServiceAccountName = app.Spec.ServiceAccountName
-	made.Spec.Containers = []corev1.Container{{Name: from.GetName(), Ports: []corev1.ContainerPort{{Name: "http-app", ContainerPort: 80}}}}
-	return replicated(made, app.Spec.Replicas)
 }
 
 // read reads what is needed of a kind that has no Go type here.
@@ -107,39 +89,49 @@ func replicated(of corev1.PodTemplateSpec, replicas *int32) (template, error) {
 	return template{of, int(*replicas)}, nil
 }
 
+// scheduler gives Pods their names, zones, sidecars and addresses.
+type scheduler struct {
+	known      catalog
+	zones      []string
+	namespaces namespaces
+	addresses  addresses
+	names      map[key]bool
+}
+
 // podOf makes one Pod, running and ready, with the sidecar that Istio would inject.
-func podOf(from object, of template, replica int, zones []string, namespaces namespaces, addresses addresses) (*corev1.Pod, workload) {
+func (s scheduler) podOf(from object, of template, replica int) (*corev1.Pod, workload) {
 	pod := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: from.GetName(), Namespace: from.GetNamespace(), Labels: maps.Clone(of.Labels), Annotations: maps.Clone(of.Annotations),
 		},
-		Spec: corev1.PodSpec{ServiceAccountName: of.Spec.ServiceAccountName, HostNetwork: of.Spec.HostNetwork},
+		Spec: corev1.PodSpec{
+			ServiceAccountName:       of.Spec.ServiceAccountName,
+			DeprecatedServiceAccount: of.Spec.DeprecatedServiceAccount,
+			HostNetwork:              of.Spec.HostNetwork,
+			Containers:               served(of.Spec.Containers, func(corev1.Container) bool { return true }),
+			InitContainers:           served(of.Spec.InitContainers, nativeSidecar),
+		},
 		Status: corev1.PodStatus{
 			Phase:      corev1.PodRunning,
 			Conditions: []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}},
 		},
 	}
+	completePod(&pod.Spec)
 	if from.GetKind() != "Pod" {
-		pod.Name += "-" + strconv.Itoa(replica)
+		pod.Name = s.nameOf(from, replica)
 		// With these Istio finds the workload's name.
 		pod.GenerateName = from.GetName() + "-"
 		pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(from, from.GroupVersionKind())}
 	}
-	if pod.Spec.ServiceAccountName == "" {
-		pod.Spec.ServiceAccountName = "default"
-	}
-	for _, container := range of.Spec.Containers {
-		pod.Spec.Containers = append(pod.Spec.Containers, corev1.Container{Name: container.Name, Image: container.Image, Ports: container.Ports})
-	}
 	zone := ""
-	if len(zones) > 0 {
-		zone = zones[replica%len(zones)]
+	if len(s.zones) > 0 {
+		zone = s.zones[replica%len(s.zones)]
 		pod.Spec.NodeName = nodeName(zone)
 	}
-	pod.Status.PodIP = addresses.next(podNetwork, "pod "+pod.Namespace+"/"+pod.Name)
+	pod.Status.PodIP = s.addresses.next(podNetwork, "pod "+pod.Namespace+"/"+pod.Name)
 	pod.Status.PodIPs = []corev1.PodIP{{IP: pod.Status.PodIP}}
-	proxy := namespaces.inject(pod, from.GetName())
+	proxy := s.namespaces.inject(pod, from.GetName())
 	return pod, workload{
 		Namespace:      pod.Namespace,
 		Pod:            pod.Name,
@@ -152,4 +144,30 @@ func podOf(from object, of template, replica int, zones []string, namespaces nam
 		interception:   strings.ToUpper(pod.Annotations["sidecar.istio.io/interceptionMode"]),
 		locality:       zone,
 	}
+}
+
+// nameOf is OWNER-N, or OWNER-KIND-N where another Pod has that name: a Deployment and the Rollout that replaces it may share theirs.
+func (s scheduler) nameOf(from object, replica int) string {
+	number := strconv.Itoa(replica)
+	name := key{podKind, from.GetNamespace(), from.GetName() + "-" + number}
+	if pod, there := s.known.objects[name]; s.names[name] || there && !s.known.covered(pod) {
+		name.name = from.GetName() + "-" + strings.ToLower(from.GetKind()) + "-" + number
+	}
+	s.names[name] = true
+	return name.name
+}
+
+// served are the containers that can be behind a Service, with what matters of each.
+func served(all []corev1.Container, which func(corev1.Container) bool) []corev1.Container {
+	var found []corev1.Container
+	for _, one := range all {
+		if which(one) {
+			found = append(found, corev1.Container{Name: one.Name, Image: one.Image, Ports: slices.Clone(one.Ports), RestartPolicy: one.RestartPolicy})
+		}
+	}
+	return found
+}
+
+func nativeSidecar(of corev1.Container) bool {
+	return of.RestartPolicy != nil && *of.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }

@@ -49,6 +49,16 @@ func start(t *testing.T, input string, arguments ...string) result {
 	return result{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
+// module is the folder of a module, in the version of go.mod.
+func module(t *testing.T, path string) string {
+	t.Helper()
+	found, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", path).Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	return strings.TrimSpace(string(found))
+}
+
 // compiled is the folder that a run wrote.
 type compiled string
 

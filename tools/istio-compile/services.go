@@ -14,23 +14,6 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// complete fills in what an API server would.
-func complete(service *corev1.Service, addresses addresses) {
-	for i := range service.Spec.Ports {
-		port := &service.Spec.Ports[i]
-		if port.Protocol == "" {
-			port.Protocol = corev1.ProtocolTCP
-		}
-		if port.TargetPort == (intstr.IntOrString{}) {
-			port.TargetPort = intstr.FromInt32(port.Port)
-		}
-	}
-	if service.Spec.ClusterIP == "" && service.Spec.Type != corev1.ServiceTypeExternalName {
-		service.Spec.ClusterIP = addresses.next(serviceNetwork, "service "+service.Namespace+"/"+service.Name)
-		service.Spec.ClusterIPs = []string{service.Spec.ClusterIP}
-	}
-}
-
 // slicesOf are the EndpointSlices of a Service with a selector, one for each set of port numbers among its Pods.
 func slicesOf(of derived, pods []*corev1.Pod, notes io.Writer) []*discoveryv1.EndpointSlice {
 	service := of.Object.(*corev1.Service)
@@ -97,9 +80,9 @@ func targetOf(port corev1.ServicePort, pod *corev1.Pod) int32 {
 	if port.TargetPort.Type == intstr.Int {
 		return port.TargetPort.IntVal
 	}
-	for _, container := range pod.Spec.Containers {
+	for _, container := range slices.Concat(pod.Spec.Containers, pod.Spec.InitContainers) {
 		for _, named := range container.Ports {
-			if named.Name == port.TargetPort.StrVal && (named.Protocol == port.Protocol || named.Protocol == "") {
+			if named.Name == port.TargetPort.StrVal && named.Protocol == port.Protocol {
 				return named.ContainerPort
 			}
 		}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"cmp"
+
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
+)
+
+// What an API server fills in before it stores an object, as far as Istio reads it. Istio compares a container port's protocol with a
+// Service's, for example, and finds no port where one of them is empty.
+
+func completeNamespace(namespace *corev1.Namespace) {
+	if namespace.Labels == nil {
+		namespace.Labels = map[string]string{}
+	}
+	namespace.Labels[corev1.LabelMetadataName] = namespace.Name
+}
+
+func completeService(service *corev1.Service, addresses addresses) {
+	spec := &service.Spec
+	spec.Type = cmp.Or(spec.Type, corev1.ServiceTypeClusterIP)
+	for i := range spec.Ports {
+		port := &spec.Ports[i]
+		port.Protocol = cmp.Or(port.Protocol, corev1.ProtocolTCP)
+		if port.TargetPort == intstr.FromInt32(0) || port.TargetPort == intstr.FromString("") {
+			port.TargetPort = intstr.FromInt32(port.Port)
+		}
+	}
+	if spec.Type == corev1.ServiceTypeExternalName {
+		return
+	}
+	if spec.ClusterIP == "" {
+		spec.ClusterIP = addresses.next(serviceNetwork, "service "+service.Namespace+"/"+service.Name)
+	}
+	if len(spec.ClusterIPs) == 0 {
+		spec.ClusterIPs = []string{spec.ClusterIP}
+	}
+}
+
+func completeSlice(slice *discoveryv1.EndpointSlice) {
+	for i := range slice.Ports {
+		port := &slice.Ports[i]
+		if port.Name == nil {
+			port.Name = new(string)
+		}
+		if port.Protocol == nil {
+			port.Protocol = new(corev1.Protocol)
+		}
+		*port.Protocol = cmp.Or(*port.Protocol, corev1.ProtocolTCP)
+	}
+}
+
+func completePod(spec *corev1.PodSpec) {
+	// The second name is the first one's alias, from before it was renamed.
+	spec.ServiceAccountName = cmp.Or(spec.ServiceAccountName, spec.DeprecatedServiceAccount, "default")
+	for _, containers := range [][]corev1.Container{spec.Containers, spec.InitContainers} {
+		for _, container := range containers {
+			for i := range container.Ports {
+				container.Ports[i].Protocol = cmp.Or(container.Ports[i].Protocol, corev1.ProtocolTCP)
+			}
+		}
+	}
+}

@@ -1,0 +1,128 @@
+package main
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// undefaulted are manifests as they are written: what an API server fills in is left out, at each place that is marked.
+const undefaulted = `apiVersion: v1
+kind: Namespace
+metadata: {name: demo, labels: {istio-injection: enabled/*NAMESPACE*/}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: a, namespace: demo}
+spec:
+  selector: {app: a}
+  ports:
+    - {name: http, port: 80, targetPort: web/*PROTOCOL*/}
+    - {name: tcp, port: 7000/*PROTOCOL*//*TARGET*/}
+    - {name: http-log, port: 81, targetPort: log/*PROTOCOL*/}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: headless, namespace: demo}
+spec: {clusterIP: None, /*CLUSTERIPS*/selector: {app: a}, ports: [{name: tcp, port: 7000/*PROTOCOL*//*TARGET*/}]}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: outside, namespace: demo}
+spec: {/*TYPE*/ports: [{port: 90/*PROTOCOL*/}]}
+---
+apiVersion: discovery.k8s.io/v1
+kind: EndpointSlice
+metadata: {name: outside-1, namespace: demo, labels: {kubernetes.io/service-name: outside}}
+addressType: IPv4
+ports: [{/*NAME*/port: 8080/*PROTOCOL*/}]
+endpoints: [{addresses: [192.0.2.7]}]
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: a, namespace: demo}
+spec:
+  selector: {matchLabels: {app: a}}
+  template:
+    metadata: {labels: {app: a}}
+    spec:
+      serviceAccount: a
+      /*ACCOUNT*/
+      initContainers:
+        - {name: log, image: log, restartPolicy: Always, ports: [{name: log, containerPort: 9000/*PROTOCOL*/}]}
+      containers:
+        - {name: a, image: a, ports: [{name: web, containerPort: 8080/*PROTOCOL*/}, {containerPort: 7000/*PROTOCOL*/}]}
+`
+
+// fill replaces each mark by what an API server fills in, or by nothing.
+func fill(filled bool) string {
+	marks := map[string]string{
+		"NAMESPACE":  ", kubernetes.io/metadata.name: demo",
+		"PROTOCOL":   ", protocol: TCP",
+		"TARGET":     ", targetPort: 7000",
+		"CLUSTERIPS": "type: ClusterIP, clusterIPs: [None], ",
+		"TYPE":       "type: ClusterIP, ",
+		"NAME":       `name: "", `,
+		"ACCOUNT":    "serviceAccountName: a",
+	}
+	text := undefaulted
+	for mark, value := range marks {
+		if !filled {
+			value = ""
+		}
+		text = strings.ReplaceAll(text, "/*"+mark+"*/", value)
+	}
+	return text
+}
+
+func TestManifestsAreReadAsAnAPIServerStoresThem(t *testing.T) {
+	compiledFrom := func(text string) map[string]string {
+		out := filepath.Join(t.TempDir(), "out")
+		if run := start(t, "", file(t, "a.yaml", text), "--out", out); run.code != 0 {
+			t.Fatal(run.stderr)
+		}
+		return compiled(out).files(t)
+	}
+	written, stored := compiledFrom(fill(false)), compiledFrom(fill(true))
+	if len(written) != 6 || len(written) != len(stored) {
+		t.Fatalf("%d files, not %d", len(written), len(stored))
+	}
+	for path, text := range stored {
+		if written[path] != text {
+			t.Errorf("%s differs:\n%s\nof what an API server stores:\n%s", path, written[path], text)
+		}
+	}
+	// And it is what Istio sends for such Pods.
+	for _, name := range []string{"inbound|8080||", "inbound|7000||", "inbound|9000||"} {
+		if !strings.Contains(written["demo/a-0/clusters.json"], `"`+name+`"`) {
+			t.Errorf("no cluster %s", name)
+		}
+	}
+}
+
+// As on a cluster, where nothing but the Service's named port leads to the port of a SpinApp.
+func TestTheShopsSidecarsHaveTheirInboundPort(t *testing.T) {
+	out := compile(t, "--mesh-config", "../../istio/install/istio.yaml", "../../k8s/base", "../../istio/base", "../../k8s/overlays/local/cluster.yaml",
+		"../../k8s/overlays/local/operator.yaml", "../istio-manifests/testdata/collector.yaml")
+	sidecars := 0
+	for _, one := range out.inventory(t).Workloads {
+		if one.Kind != "SpinApp" {
+			continue
+		}
+		sidecars++
+		folder := one.Namespace + "/" + one.Pod
+		out.resource(t, folder+"/clusters.json", "inbound|80||")
+		inbound := out.resource(t, folder+"/listeners.json", "virtualInbound")
+		var names []string
+		for _, chain := range inbound["filter_chains"].([]any) {
+			names = append(names, nameOf(chain.(map[string]any)))
+		}
+		if !slices.Contains(names, "0.0.0.0_80") {
+			t.Errorf("%s: no chain for port 80: %q", one.Pod, names)
+		}
+	}
+	if sidecars < 10 {
+		t.Errorf("only %d", sidecars)
+	}
+}

@@ -1,0 +1,124 @@
+package main
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestADumpLeadsToEachPodOnce(t *testing.T) {
+	out := compile(t, "testdata/dump.yaml")
+	equal(t, "Pods", out.pods(t), "cart-v1-0 of SpinApp cart-v1", "web-0 of Deployment web", "web-1 of Deployment web")
+	equal(t, "endpoints", out.endpoints(t), "web/http: web-0 web-1")
+	found := priorities(t, out.resource(t, "desk/cart-v1-0/endpoints.json", "outbound|80||web.desk.svc.cluster.local"))
+	if len(found) != 1 || len(found[0]) != 2 {
+		t.Errorf("Istio sends %v", found)
+	}
+}
+
+// owned is a Pod of Deployment demo/api, or of another workload of that name, as a cluster prints it.
+const owned = `apiVersion: v1
+kind: Pod
+metadata:
+  name: api-6d4cf56db6-zz9xk
+  namespace: demo
+  labels: {app: api, version: v1, pod-template-hash: 6d4cf56db6}
+  ownerReferences: [OWNER]
+spec: {containers: [{name: api, image: api, ports: [{name: web, containerPort: 8080}]}]}
+`
+
+func TestAnObjectIsExpandedWhereNoOwnerIsThere(t *testing.T) {
+	const itself = "api-6d4cf56db6-zz9xk of Pod api-6d4cf56db6-zz9xk"
+	for name, one := range map[string]struct {
+		owner string
+		own   bool
+	}{
+		"a ReplicaSet between that is left out": {"{apiVersion: apps/v1, kind: ReplicaSet, name: api-6d4cf56db6, uid: r-api, controller: true}", false},
+		"another ReplicaSet":                    {"{apiVersion: apps/v1, kind: ReplicaSet, name: other-6d4cf56db6, uid: r-api, controller: true}", true},
+		"another hash":                          {"{apiVersion: apps/v1, kind: ReplicaSet, name: api-5f6b7c8d9e, uid: r-api, controller: true}", true},
+		"another kind":                          {"{apiVersion: batch/v1, kind: Job, name: api, uid: j-api, controller: true}", true},
+		"the Deployment itself":                 {"{apiVersion: apps/v1, kind: Deployment, name: api, uid: d-api, controller: true}", false},
+		"another API's Deployment":              {"{apiVersion: example.com/v1, kind: Deployment, name: api, uid: d-api, controller: true}", true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			want := []string{"api-0 of Deployment api", "api-1 of Deployment api"}
+			if one.own {
+				want = append(want, itself)
+			}
+			found := compile(t, two, file(t, "pod.yaml", strings.Replace(owned, "OWNER", one.owner, 1))).pods(t)
+			equal(t, "Pods", found, append(want, "web-0 of Deployment web")...)
+		})
+	}
+}
+
+func TestAnOwnerThatWasCreatedAgainIsAnother(t *testing.T) {
+	out := compile(t, file(t, "dump.yaml", `apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: store, namespace: demo, uid: second}
+spec: {serviceName: store, template: {metadata: {labels: {app: store}}, spec: {containers: [{name: store, image: store}]}}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: store-0, namespace: demo, ownerReferences: [{apiVersion: apps/v1, kind: StatefulSet, name: store, uid: first, controller: true}]}
+spec: {containers: [{name: store, image: store}]}
+`))
+	equal(t, "Pods", out.pods(t), "store-0 of Pod store-0", "store-statefulset-0 of StatefulSet store")
+}
+
+func TestAnOperatorsWorkloadIsNotCoveredByTheOperator(t *testing.T) {
+	// The reference has no controller: it only deletes the DaemonSet together with the Deployment.
+	out := compile(t, two, file(t, "agent.yaml", `apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: demo, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: api, uid: d-api}]}
+spec: {template: {metadata: {labels: {app: agent}}, spec: {containers: [{name: agent, image: agent}]}}}
+`))
+	equal(t, "Pods", out.pods(t), "agent-0 of DaemonSet agent", "api-0 of Deployment api", "api-1 of Deployment api", "web-0 of Deployment web")
+}
+
+func TestPodsThatHaveEndedAreANote(t *testing.T) {
+	dump := file(t, "dump.yaml", `apiVersion: batch/v1
+kind: Job
+metadata: {name: sweep, namespace: demo, uid: j-sweep}
+spec: {}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: sweep-x7k2p, namespace: demo, labels: {app: api}, ownerReferences: [{apiVersion: batch/v1, kind: Job, name: sweep, uid: j-sweep, controller: true}]}
+spec: {containers: [{name: sweep, image: sweep}]}
+status: {phase: Succeeded}
+`)
+	run := start(t, "", two, dump)
+	if run.code != 0 || run.stderr != "note: "+dump+":6: Pod demo/sweep-x7k2p: it has ended, and is left out\n" {
+		t.Errorf("exit %d\n%s", run.code, run.stderr)
+	}
+}
+
+func TestAnInjectedPodHasASidecarWhateverItsNamespaceSays(t *testing.T) {
+	out := compile(t, file(t, "pod.yaml", `apiVersion: v1
+kind: Pod
+metadata: {name: one, namespace: demo, labels: {app: one}, annotations: {sidecar.istio.io/status: '{"revision":"default"}'}}
+spec:
+  initContainers: [{name: istio-proxy, image: proxyv2, restartPolicy: Always}]
+  containers: [{name: one, image: one}]
+`))
+	if found := out.workload(t, "demo/one").Proxy; found != sidecar {
+		t.Errorf("%q", found)
+	}
+}
+
+func TestACertificatesSecretInADumpIsTheOnlyOne(t *testing.T) {
+	run := start(t, "", two, file(t, "dump.yaml", `apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata: {name: edge, namespace: demo}
+spec: {secretName: edge-cert, dnsNames: [demo.example.com], issuerRef: {name: any}}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: edge-cert, namespace: demo, annotations: {cert-manager.io/certificate-name: edge}}
+type: Opaque
+stringData: {mark: given}
+`), "--objects", file(t, "objects.yaml", ""))
+	if run.code != 0 || run.stderr != "" {
+		t.Fatalf("exit %d\n%s", run.code, run.stderr)
+	}
+}

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"reflect"
+	"testing"
+)
+
+// spinAppWith is a SpinApp with these fields.
+func spinAppWith(fields string) string {
+	return `apiVersion: core.spinkube.dev/v1alpha1
+kind: SpinApp
+metadata: {name: cart-v1, namespace: demo}
+spec: {image: "registry.example.com/cart:1", executor: shim, ` + fields + `}
+`
+}
+
+// As spin-operator 0.6.1: constructDeployment copies its own labels over those of the SpinApp.
+func TestTheOperatorsLabelsWin(t *testing.T) {
+	out := compile(t, file(t, "app.yaml", spinAppWith(
+		"replicas: 1, podLabels: {app: cart, core.spinkube.dev/app-name: mine, core.spinkube.dev/app.cart-v1.status: mine}")))
+	want := map[string]string{
+		"app": "cart", "core.spinkube.dev/app-name": "cart-v1", "core.spinkube.dev/app.cart-v1.status": "ready",
+	}
+	if found := out.workload(t, "demo/cart-v1-0").Labels; !reflect.DeepEqual(found, want) {
+		t.Errorf("%v", found)
+	}
+}
+
+func TestAnAutoscaledSpinAppStartsWithOnePod(t *testing.T) {
+	equal(t, "Pods", compile(t, file(t, "app.yaml", spinAppWith("enableAutoscaling: true"))).pods(t), "cart-v1-0 of SpinApp cart-v1")
+}
+
+func TestASpinAppHasTheLongestNameThatTheOperatorsLabelAllows(t *testing.T) {
+	name := "a123456789b123456789c123456789d123456789e123456789f1"
+	equal(t, "Pods", compile(t, file(t, "app.yaml", `apiVersion: core.spinkube.dev/v1alpha1
+kind: SpinApp
+metadata: {name: `+name+`, namespace: demo}
+spec: {image: "registry.example.com/cart:1", executor: shim, replicas: 1}
+`)).pods(t), name+"-0 of SpinApp "+name)
+}
