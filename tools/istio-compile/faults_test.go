@@ -51,7 +51,7 @@ spec:
     - route: [{destination: {host: api}}]
     - match: [{headers: {x-beta: {exact: "true"}}}]
       route: [{destination: {host: api}}]
-`, []string{":6: VirtualService demo/api: virtualService rule #1 not used (route without matches defined before)"}},
+`, []string{":6: VirtualService demo/api: virtualService rule #1 not used (route without matches defined before) [IST0130]"}},
 		"a match that is there twice": {`apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: api, namespace: demo}
@@ -63,8 +63,8 @@ spec:
     - match: [{uri: {prefix: /a}}]
       route: [{destination: {host: api}}]
     - route: [{destination: {host: api}}]
-`, []string{":1: VirtualService demo/api: virtualService rule #1 match #0 is not used (duplicate/overlapping match in rule #0)",
-			":1: VirtualService demo/api: virtualService rule #1 not used (all matches used by prior rules)"}},
+`, []string{":1: VirtualService demo/api: virtualService rule #1 match #0 is not used (duplicate/overlapping match in rule #0) [IST0131]",
+			":1: VirtualService demo/api: virtualService rule #1 not used (all matches used by prior rules) [IST0130]"}},
 		"a policy for no Pod": {`apiVersion: security.istio.io/v1
 kind: AuthorizationPolicy
 metadata: {name: nobody, namespace: demo}

@@ -5,41 +5,120 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
+	"istio.io/api/annotation"
 	meshconfig "istio.io/api/mesh/v1alpha1"
 	"istio.io/istio/pkg/config/analysis/analyzers"
 	"istio.io/istio/pkg/config/analysis/diag"
 	"istio.io/istio/pkg/config/analysis/local"
+	"istio.io/istio/pkg/config/analysis/msg"
 	"istio.io/istio/pkg/config/resource"
+	"istio.io/istio/pkg/config/validation"
 	"istio.io/istio/pkg/util/protomarshal"
 	"sigs.k8s.io/yaml"
 )
 
-// judge fails on everything that Istio rejects or warns of: its validation, which a cluster runs when a manifest is applied,
-// and its analysis, `istioctl analyze`. What is merely worth knowing is printed.
-func judge(cluster *cluster, mesh *meshconfig.MeshConfig, notes io.Writer) error {
-	found, err := configs(cluster.objects)
+// tolerance is which messages do not fail a run.
+type tolerance struct {
+	warnings bool
+	codes    map[string]bool
+}
+
+// verdict is what Istio says about manifests, by what follows from it.
+type verdict struct {
+	tolerated                 tolerance
+	rejected, warnings, notes faults
+}
+
+// judge fails on everything that Istio rejects or warns of: its validation, which a cluster runs when a manifest is applied, and its
+// analysis, `istioctl analyze`. Tolerated warnings and messages of lower levels are printed.
+func judge(cluster *cluster, mesh *meshconfig.MeshConfig, tolerated tolerance, notes io.Writer) error {
+	found := &verdict{tolerated: tolerated}
+	if err := found.validate(cluster.objects); err != nil {
+		return err
+	}
+	if len(found.rejected) == 0 {
+		if err := found.analyze(cluster, mesh); err != nil {
+			return err
+		}
+	}
+	for _, warning := range found.warnings {
+		fmt.Fprintf(notes, "warning: %s\n", warning)
+	}
+	for _, note := range found.notes {
+		fmt.Fprintf(notes, "note: %s\n", note)
+	}
+	return found.rejected.err()
+}
+
+// reported is the list that a message of this code belongs to.
+func (v *verdict) reported(level diag.Level, code string) *faults {
+	switch {
+	case !level.IsWorseThanOrEqualTo(diag.Warning):
+		return &v.notes
+	case v.tolerated.codes[code], v.tolerated.warnings && (level == diag.Warning || code == emptySubset):
+		return &v.warnings
+	}
+	return &v.rejected
+}
+
+// A subset that selects no Pods. Istio calls it an error, and its own samples have it: a release often has its subset before its Pods.
+var emptySubset = msg.DestinationRuleSubsetNotSelectPods.Code()
+
+func (v *verdict) validate(objects []object) error {
+	found, err := configs(objects)
 	if err != nil {
 		return err
 	}
-	var wrong faults
 	for _, one := range found {
 		warning, err := one.schema.ValidateConfig(one.Config)
-		for _, each := range append(parts(err), parts(warning)...) {
-			if !strings.HasPrefix(each.Error(), anyEnvoyFilter) {
-				wrong.add(one.from, "%v", each)
+		for _, each := range parts(err) {
+			v.rejected.add(one.from, "%v", each)
+		}
+		for _, each := range parts(warning) {
+			code := codeOf(each)
+			if suppressed(one.from, code) {
+				continue
 			}
+			into := v.reported(diag.Warning, code)
+			if strings.HasPrefix(each.Error(), anyEnvoyFilter) {
+				into = &v.warnings
+			}
+			into.add(one.from, "%v [%s]", each, code)
 		}
 	}
-	if len(wrong) > 0 {
-		return wrong.err()
-	}
-	return analyze(cluster, mesh, notes)
+	return nil
 }
 
-// Istio's warning of every EnvoyFilter there is.
+// Istio's warning of every EnvoyFilter there is: a fault of none.
 const anyEnvoyFilter = "EnvoyFilter exposes internal implementation details"
+
+// The codes under which `istioctl analyze` reports what validation warns of.
+var ofValidation = map[string]bool{
+	msg.SchemaWarning.Code(): true, msg.VirtualServiceUnreachableRule.Code(): true, msg.VirtualServiceIneffectiveMatch.Code(): true,
+}
+
+// codeOf is the code under which `istioctl analyze` reports a warning of validation.
+func codeOf(warning error) string {
+	var aware *validation.AnalysisAwareError
+	if errors.As(warning, &aware) {
+		switch aware.Type {
+		case "VirtualServiceUnreachableRule":
+			return msg.VirtualServiceUnreachableRule.Code()
+		case "VirtualServiceIneffectiveMatch":
+			return msg.VirtualServiceIneffectiveMatch.Code()
+		}
+	}
+	return msg.SchemaWarning.Code()
+}
+
+// suppressed reports whether a manifest's annotation silences messages of this code, as it does for `istioctl analyze`.
+func suppressed(of object, code string) bool {
+	codes := strings.Split(of.GetAnnotations()[annotation.GalleyAnalyzeSuppress.Name], ",")
+	return slices.Contains(codes, code) || slices.Contains(codes, "*")
+}
 
 // parts are the errors of which Istio made one.
 func parts(of error) []error {
@@ -53,7 +132,7 @@ func parts(of error) []error {
 	return []error{of}
 }
 
-func analyze(cluster *cluster, mesh *meshconfig.MeshConfig, notes io.Writer) error {
+func (v *verdict) analyze(cluster *cluster, mesh *meshconfig.MeshConfig) error {
 	analyzer := local.NewIstiodAnalyzer(analyzers.AllCombined(), "", resource.Namespace(mesh.RootNamespace), nil)
 	if err := useMeshConfig(analyzer, mesh); err != nil {
 		return failure{err, software}
@@ -75,23 +154,21 @@ func analyze(cluster *cluster, mesh *meshconfig.MeshConfig, notes io.Writer) err
 	if len(result.SkippedAnalyzers) > 0 {
 		return failure{fmt.Errorf("Istio left out some of its analyzers: %s", strings.Join(result.SkippedAnalyzers, ", ")), software}
 	}
-	var wrong, worthKnowing faults
 	for _, message := range result.Messages {
-		into := &worthKnowing
-		if message.Type.Level().IsWorseThanOrEqualTo(diag.Warning) {
-			into = &wrong
+		code := message.Type.Code()
+		// These were found before, with the words of validation.
+		if ofValidation[code] {
+			continue
 		}
-		text := fmt.Sprintf("%s [%s]", message.Unstructured(false)["message"], message.Type.Code())
+		into := v.reported(message.Type.Level(), code)
+		text := fmt.Sprintf("%s [%s]", message.Unstructured(false)["message"], code)
 		if of := at[sourceOf(message)]; of.Unstructured != nil {
 			into.add(of, "%s", text)
 		} else {
 			into.say(place{"analysis", 0}, "%s%s", message.Origin(), text)
 		}
 	}
-	for _, note := range worthKnowing {
-		fmt.Fprintf(notes, "note: %s\n", note)
-	}
-	return wrong.err()
+	return nil
 }
 
 // sourcesOf is a text for each object, under a name by which a message leads back to the manifest.

@@ -109,7 +109,7 @@ func run(options options, input io.Reader, notes io.Writer) error {
 			return failure{err, output}
 		}
 	}
-	if err := judge(cluster, mesh, notes); err != nil {
+	if err := judge(cluster, mesh, options.allowed, notes); err != nil {
 		return err
 	}
 	compiled, err := discover(cluster, mesh, said)

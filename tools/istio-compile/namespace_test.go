@@ -1,6 +1,7 @@
 package main
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -84,5 +85,34 @@ spec: {selector: {matchLabels: {app: api}}, mtls: {mode: STRICT}, portLevelMtls:
 	found := text(t, out.resource(t, "demo/api-0/listeners.json", "virtualInbound"))
 	if strings.Contains(found, `"destination_port":8080,"transport_protocol":"tls"`) {
 		t.Errorf("port 8080 has TLS: %s", found)
+	}
+}
+
+// bookinfo is a file of Istio's sample of that name, in the version of tools/go.mod.
+func bookinfo(t *testing.T, path string) string {
+	t.Helper()
+	return filepath.Join(module(t, "istio.io/istio"), "samples/bookinfo", path)
+}
+
+func TestIstiosOwnSampleCompiles(t *testing.T) {
+	inputs := []string{
+		bookinfo(t, "platform/kube/bookinfo.yaml"), bookinfo(t, "networking/bookinfo-gateway.yaml"), bookinfo(t, "networking/virtual-service-reviews-80-20.yaml"),
+		bookinfo(t, "networking/destination-rule-all.yaml"), "../../k8s/overlays/local/cluster.yaml",
+		file(t, "namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {istio-injection: enabled}}\n"),
+	}
+	run := start(t, "", inputs...)
+	if run.code != 65 || !strings.Contains(run.stderr, "[IST0173]") {
+		t.Errorf("a subset without Pods: exit %d\n%s", run.code, run.stderr)
+	}
+	for _, flags := range [][]string{{"--allow", "IST0173"}, {"--warnings-ok"}} {
+		out := filepath.Join(t.TempDir(), "out")
+		run = start(t, "", append(append(inputs, "--out", out), flags...)...)
+		if run.code != 0 || !strings.Contains(run.stderr, "warning: ") {
+			t.Fatalf("%q: exit %d\n%s", flags, run.code, run.stderr)
+		}
+		routes := text(t, find(compiled(out).resource(t, "default/productpage-v1-0/routes.json", "9080"), "weighted_clusters"))
+		if !strings.Contains(routes, `"outbound|9080|v2|reviews.default.svc.cluster.local","weight":20`) {
+			t.Errorf("no route to reviews: %s", routes)
+		}
 	}
 }

@@ -6,8 +6,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
+	"istio.io/istio/pkg/config/analysis/diag"
+	"istio.io/istio/pkg/config/analysis/msg"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/util/validation"
 )
@@ -17,22 +20,27 @@ const help = `istio-compile says what Istio makes of manifests, without a cluste
 Usage:
   istio-compile [flags] MANIFESTS...
 
-MANIFESTS are folders with a kustomization, YAML files, or - for YAML on the standard input. Of what they hold it takes every
-kind of Istio's own API, Services, EndpointSlices, Namespaces, ServiceAccounts, Secrets and Nodes as they are; Pods,
-Deployments, StatefulSets, ReplicaSets, DaemonSets and SpinApps as the Pods they lead to; a Certificate as its Secret.
+MANIFESTS are folders with a kustomization, YAML files, or - for YAML on the standard input. Istio's own kinds, Services,
+EndpointSlices, Namespaces, ServiceAccounts, Secrets and Nodes are taken as they are. Pods, Deployments, StatefulSets,
+ReplicaSets, DaemonSets, SpinApps and Argo Rollouts lead to Pods, and a Certificate to its Secret. In a cluster's dump, an
+object whose owner is in the dump too leads to nothing more.
 
-What Istio rejects or warns of fails with its file and line, and nothing is written. Otherwise it writes one folder a proxy,
-OUT/NAMESPACE/POD/, with listeners.json, routes.json, clusters.json, endpoints.json and extensions.json, and
-OUT/workloads.json, which lists Pods and Services. The same manifests give the same bytes.
+The output is one folder for each proxy, OUT/NAMESPACE/POD/, with listeners.json, routes.json, clusters.json, endpoints.json
+and extensions.json, and OUT/workloads.json, which lists Pods and Services. The same manifests give the same bytes.
+
+What Istio rejects or warns of fails with its file and line, and nothing is written. The warning that EnvoyFilters expose
+Istio's internals is printed and does not fail.
 
 Flags:
-  --out FOLDER           the folder to write; what it held before goes. Without it the manifests are only checked
+  --out FOLDER           the folder to write, replaced as a whole. Without it the manifests are only checked
   --objects FILE         also write all that a cluster would hold, manifests and what was derived from them, as YAML for
                          other tools
   --mesh-config FILE     the mesh's configuration: a MeshConfig, or an IstioOperator that holds one. Default: Istio's
   --namespace NAME       the namespace of manifests that name none. Default: default
   --component FOLDER     a kustomize component to apply to all of it; may be repeated
   --zone REGION/ZONE     a zone to spread the replicas of each workload over; may be repeated
+  --allow CODE           report messages of istioctl analyze with this code, such as IST0173, without failing; may be repeated
+  --warnings-ok          report all warnings without failing; errors still fail
   -h, --help             this text
 
 Exit codes: 64 wrong arguments, 65 manifests that Istio would not take, 70 Istio itself failed, 73 cannot write.
@@ -41,6 +49,7 @@ Exit codes: 64 wrong arguments, 65 manifests that Istio would not take, 70 Istio
 type options struct {
 	inputs, components, zones           []string
 	meshConfig, out, objects, namespace string
+	allowed                             tolerance
 	help                                bool
 }
 
@@ -57,12 +66,15 @@ func (l *list) Set(value string) error {
 // parse reads the arguments; flags may stand before and after the manifests.
 func parse(arguments []string) (options, error) {
 	var found options
+	var codes []string
 	flags := flag.NewFlagSet("istio-compile", flag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	flags.StringVar(&found.out, "out", "", "")
 	flags.StringVar(&found.objects, "objects", "", "")
 	flags.StringVar(&found.meshConfig, "mesh-config", "", "")
 	flags.StringVar(&found.namespace, "namespace", metav1.NamespaceDefault, "")
+	flags.BoolVar(&found.allowed.warnings, "warnings-ok", false, "")
+	flags.Var((*list)(&codes), "allow", "")
 	flags.Var((*list)(&found.components), "component", "")
 	flags.Var((*list)(&found.zones), "zone", "")
 	for {
@@ -86,6 +98,13 @@ func parse(arguments []string) (options, error) {
 	}
 	if invalid := validation.IsDNS1123Label(found.namespace); len(invalid) > 0 {
 		return wrong("--namespace %s: %s", found.namespace, strings.Join(invalid, "; "))
+	}
+	found.allowed.codes = map[string]bool{}
+	for _, code := range codes {
+		if !slices.ContainsFunc(msg.All(), func(known *diag.MessageType) bool { return known.Code() == code }) {
+			return wrong("--allow %s: expected the code of one of Istio's messages, such as IST0173", code)
+		}
+		found.allowed.codes[code] = true
 	}
 	for _, path := range append(append(found.components, found.inputs...), found.meshConfig) {
 		if path == "" || path == "-" {

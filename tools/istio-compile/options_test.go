@@ -16,6 +16,8 @@ func TestWrongArgumentsEndWith64AndSayWhich(t *testing.T) {
 		"--zone europe/1/a: ":            {two, "--zone=europe/1/a"},
 		"needs an argument":              {two, "--out"},
 		"--namespace Till: ":             {two, "--namespace", "Till"},
+		"--allow IST9999: expected":      {two, "--allow", "IST9999"},
+		"--allow ist0133: expected":      {two, "--allow", "ist0133"},
 		"--out testdata: something else": {two, "--out", "testdata"},
 		"--out testdata/two.yaml: ":      {two, "--out", two},
 	} {
@@ -37,7 +39,10 @@ func TestHelpIsNoError(t *testing.T) {
 }
 
 func TestHelpNamesEveryFlag(t *testing.T) {
-	for _, flag := range []string{"--out", "--objects", "--mesh-config", "--component", "--zone", "--namespace"} {
+	if !strings.Contains(help, "--warnings-ok") {
+		t.Error("--warnings-ok is not in the help")
+	}
+	for _, flag := range []string{"--out", "--objects", "--mesh-config", "--component", "--zone", "--namespace", "--allow"} {
 		if run := start(t, "", two, flag); run.code != 64 || !strings.Contains(run.stderr, "needs an argument") {
 			t.Errorf("%s is no flag: %s", flag, run.stderr)
 		}
