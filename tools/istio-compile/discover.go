@@ -53,6 +53,9 @@ func discover(cluster *cluster, mesh *meshconfig.MeshConfig, said *istioLog) (ma
 	err = test.Wrap(func(t test.Failer) {
 		defer said.end()
 		server := xds.NewFakeDiscoveryServer(t, xds.FakeOptions{Configs: istio, KubernetesObjects: kubernetes, MeshConfig: mesh})
+		if err := order(server); err != nil {
+			t.Fatal(err)
+		}
 		for _, workload := range cluster.workloads {
 			if workload.Proxy == none {
 				continue
@@ -101,6 +104,13 @@ func ask(server *xds.FakeDiscoveryServer, of workload) (resources, error) {
 	names.walk(found.Listeners)
 	if found.Routes, err = proxy.getSome(v3.RouteType, names.routes); err != nil {
 		return found, err
+	}
+	if of.Proxy == sidecar {
+		known, err := connected(server, of.Pod+"."+of.Namespace)
+		if err != nil {
+			return found, err
+		}
+		settle(found.Routes, known)
 	}
 	found.Extensions, err = proxy.getSome(v3.ExtensionConfigurationType, names.extensions)
 	return found, err

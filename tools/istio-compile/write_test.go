@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -29,6 +30,101 @@ func TestTwoRunsGiveTheSameBytes(t *testing.T) {
 				t.Errorf("%d files, then %d", len(first), len(second))
 			}
 		})
+	}
+}
+
+// Istio iterates over maps, so one repetition would often find nothing.
+const repetitions = 8
+
+func TestNothingFollowsFromChance(t *testing.T) {
+	runs := make([]map[string]string, repetitions)
+	t.Run("runs", func(t *testing.T) {
+		for i := range runs {
+			t.Run(strconv.Itoa(i), func(t *testing.T) {
+				t.Parallel()
+				out := filepath.Join(t.TempDir(), "out")
+				// The manifests define one host twice, on purpose.
+				run := start(t, "", "testdata/many.yaml", "--out", out, "--warnings-ok", "--allow", "IST0109", "--allow", "IST0112")
+				if run.code != 0 {
+					t.Fatalf("exit %d\n%s", run.code, run.stderr)
+				}
+				runs[i] = compiled(out).files(t)
+				runs[i]["stderr"] = run.stderr
+			})
+		}
+	})
+	if len(runs[0]) < 30 {
+		t.Fatalf("only %d files", len(runs[0]))
+	}
+	for i, run := range runs[1:] {
+		for path, text := range runs[0] {
+			if run[path] != text {
+				t.Errorf("run %d: %s differs", i+1, path)
+			}
+		}
+	}
+}
+
+func TestRangesOfAServiceEntryAreInOrder(t *testing.T) {
+	out := compile(t, file(t, "ssh.yaml", `apiVersion: v1
+kind: Namespace
+metadata: {name: demo, labels: {istio-injection: enabled}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: demo, labels: {app: web}}
+spec: {containers: [{name: web, image: web}]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: ssh, namespace: demo}
+spec:
+  hosts: [ssh.example.com]
+  addresses: [203.0.113.0/24, 192.0.2.0/25, 198.51.100.0/24]
+  ports: [{number: 22, name: tcp, protocol: TCP}]
+  location: MESH_EXTERNAL
+  resolution: NONE
+`))
+	var found []string
+	for _, chain := range out.resource(t, "demo/web/listeners.json", "0.0.0.0_22")["filter_chains"].([]any) {
+		found = append(found, find(chain, "address_prefix").(string))
+	}
+	equal(t, "filter chains", found, "192.0.2.0", "198.51.100.0", "203.0.113.0")
+}
+
+func TestAnAddressOfSeveralHostsIsTheFirstOnes(t *testing.T) {
+	for range repetitions {
+		out := compile(t, file(t, "shared.yaml", `apiVersion: v1
+kind: Namespace
+metadata: {name: demo, labels: {istio-injection: enabled}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: web, namespace: demo, labels: {app: web}}
+spec: {containers: [{name: web, image: web}]}
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata: {name: shared, namespace: demo}
+spec:
+  hosts: [b.example.com, a.example.com, c.example.com]
+  addresses: [240.1.0.1]
+  ports: [{number: 8081, name: http, protocol: HTTP}]
+  resolution: DNS
+`))
+		domains := map[string]string{}
+		for _, host := range out.resource(t, "demo/web/routes.json", "8081")["virtual_hosts"].([]any) {
+			domains[nameOf(host.(map[string]any))] = text(t, host.(map[string]any)["domains"])
+		}
+		want := map[string]string{
+			"a.example.com:8081": `["a.example.com","a.example.com.","240.1.0.1"]`,
+			"b.example.com:8081": `["b.example.com","b.example.com."]`,
+			"c.example.com:8081": `["c.example.com","c.example.com."]`,
+			"allow_any":          `["*"]`,
+		}
+		if !maps.Equal(domains, want) {
+			t.Fatalf("%v", domains)
+		}
 	}
 }
 
