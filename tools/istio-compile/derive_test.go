@@ -82,6 +82,7 @@ func TestServicesLeadToTheirEndpoints(t *testing.T) {
 		"elsewhere www.example.com http 80/TCP:",
 		"outside an address http 80/TCP: =192.0.2.7:8080",
 		fmt.Sprintf("store None tcp 5432/TCP: store-0=%s:5432 store-1=%s:5432 store-2=%s:5432", at("store-0"), at("store-1"), at("store-2")),
+		fmt.Sprintf("store-first an address tcp 5432/TCP: store-0=%s:5432", at("store-0")),
 		fmt.Sprintf("web an address http 80/TCP: web-0=%s:8080 lone=%s:9090", at("web-0"), at("lone")),
 		fmt.Sprintf("web an address dns 53/UDP: web-0=%s:5353 lone=%s:5353", at("web-0"), at("lone")),
 	}

@@ -20,13 +20,13 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// tolerance is which messages do not fail a run.
+// tolerance selects messages that do not fail a run: all warnings, or those of some codes.
 type tolerance struct {
 	warnings bool
 	codes    map[string]bool
 }
 
-// verdict is what Istio says about manifests, by what follows from it.
+// verdict collects Istio's messages by what follows from them: the run fails, a warning is printed, or a note.
 type verdict struct {
 	tolerated                 tolerance
 	rejected, warnings, notes faults
@@ -53,8 +53,8 @@ func judge(cluster *cluster, mesh *meshconfig.MeshConfig, tolerated tolerance, n
 	return found.rejected.err()
 }
 
-// reported is the list that a message of this code belongs to.
-func (v *verdict) reported(level diag.Level, code string) *faults {
+// listOf is the list for a message of this level and code.
+func (v *verdict) listOf(level diag.Level, code string) *faults {
 	switch {
 	case !level.IsWorseThanOrEqualTo(diag.Warning):
 		return &v.notes
@@ -82,7 +82,7 @@ func (v *verdict) validate(objects []object) error {
 			if suppressed(one.from, code) {
 				continue
 			}
-			into := v.reported(diag.Warning, code)
+			into := v.listOf(diag.Warning, code)
 			if strings.HasPrefix(each.Error(), anyEnvoyFilter) {
 				into = &v.warnings
 			}
@@ -92,7 +92,7 @@ func (v *verdict) validate(objects []object) error {
 	return nil
 }
 
-// Istio's warning of every EnvoyFilter there is: a fault of none.
+// Validation warns of every EnvoyFilter with these words, so they are no reason to fail.
 const anyEnvoyFilter = "EnvoyFilter exposes internal implementation details"
 
 // The codes under which `istioctl analyze` reports what validation warns of.
@@ -160,7 +160,7 @@ func (v *verdict) analyze(cluster *cluster, mesh *meshconfig.MeshConfig) error {
 		if ofValidation[code] {
 			continue
 		}
-		into := v.reported(message.Type.Level(), code)
+		into := v.listOf(message.Type.Level(), code)
 		text := fmt.Sprintf("%s [%s]", message.Unstructured(false)["message"], code)
 		if of := at[sourceOf(message)]; of.Unstructured != nil {
 			into.add(of, "%s", text)

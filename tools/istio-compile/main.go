@@ -1,9 +1,9 @@
-// istio-compile says what Istio makes of manifests, without a cluster: it runs Istio's own discovery server on them in this
-// process, asks it as each proxy would, and writes the answers as files that an Envoy can load.
+// istio-compile shows what Istio makes of manifests, without a cluster: it runs Istio's own discovery server on them in this
+// process, sends it the requests of each proxy, and writes the responses as files that an Envoy can load.
 //
-// Read in this order: render.go (manifests, and where each came from), derive.go (what a cluster would make of them: pods.go,
-// inject.go, services.go), judge.go (what Istio rejects or warns of), discover.go (the server, and what a proxy asks it),
-// write.go (stable files).
+// Read in this order: render.go (manifests, and where each came from), derive.go (what a cluster would make of them: catalog.go
+// finds owners; pods.go, spin_app.go, rollout.go, inject.go and services.go derive; defaults.go is the API server), judge.go (what
+// Istio rejects or warns of), discover.go and order.go (the server, and what a proxy requests), write.go (stable files).
 package main
 
 import (

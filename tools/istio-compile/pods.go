@@ -124,6 +124,11 @@ func (s scheduler) podOf(from object, of template, replica int) (*corev1.Pod, wo
 		pod.GenerateName = from.GetName() + "-"
 		pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(from, from.GroupVersionKind())}
 	}
+	if kindOf(from) == statefulSetKind {
+		// A Service for one Pod selects these.
+		metav1.SetMetaDataLabel(&pod.ObjectMeta, appsv1.StatefulSetPodNameLabel, pod.Name)
+		metav1.SetMetaDataLabel(&pod.ObjectMeta, appsv1.PodIndexLabel, strconv.Itoa(replica))
+	}
 	zone := ""
 	if len(s.zones) > 0 {
 		zone = s.zones[replica%len(s.zones)]
