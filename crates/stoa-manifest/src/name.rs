@@ -5,14 +5,9 @@ pub(crate) fn is_kebab(name: &str) -> bool {
     name.split('-').all(segment)
 }
 
-/// `lower_snake_case`: lower-case letters, digits and single underscores, beginning with a letter.
+/// `lower_snake_case`: segments of lower-case letters and digits, each beginning with a letter.
 pub(crate) fn is_lower_snake(name: &str) -> bool {
-    name.starts_with(|c: char| c.is_ascii_lowercase())
-        && !name.ends_with('_')
-        && !name.contains("__")
-        && name
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
+    name.split('_').all(segment) && !name.contains(|c: char| c.is_ascii_uppercase())
 }
 
 /// The label of a store or database: kebab or snake case.

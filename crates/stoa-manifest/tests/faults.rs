@@ -126,6 +126,11 @@ fn names_the_place_of_every_fault_of_a_component() {
             "`{{` without `}}`",
         ),
         (
+        (
+            "variables = { a_1 = \"x\" }",
+            "component.cart.variables.a_1",
+            "lower_snake_case",
+        ),
             "variables = { a = \"{{}}\" }",
             "component.cart.variables.a",
             "names no variable",
@@ -399,6 +404,11 @@ fn reports_all_faults_of_a_file_in_its_order_one_a_line() {
         .map(str::to_owned)
         .collect();
     assert_eq!(lines.len(), 4, "{lines:#?}");
+        (
+            "a_1 = { default = \"x\" }",
+            "variables.a_1",
+            "lower_snake_case",
+        ),
     assert!(lines[0].starts_with("spin.toml:10:1: component.cart.sauce: unknown key"));
     assert!(lines[1].starts_with(
         "spin.toml:11:27: component.cart.allowed_outbound_hosts[0]: \"x\" has no scheme"

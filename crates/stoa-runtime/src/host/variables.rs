@@ -14,14 +14,16 @@ impl Host for HostState {
     }
 }
 
-/// Lower-case words of letters and digits, joined by single underscores; each begins with a letter.
+/// Lower-case letters, digits and single underscores between them, beginning with a letter. As in Spin, this is wider
+/// than what a manifest may declare: `a_1` is a name here.
 fn is_name(name: &str) -> bool {
-    name.split('_').all(|word| {
-        word.starts_with(|c: char| c.is_ascii_lowercase())
-            && word
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
-    })
+    name.starts_with(|c: char| c.is_ascii_lowercase())
+        && name.split('_').all(|word| {
+            !word.is_empty()
+                && word
+                    .bytes()
+                    .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+        })
 }
 
 #[cfg(test)]
@@ -30,7 +32,7 @@ mod tests {
 
     #[test]
     fn tells_names_from_what_is_none() {
-        for name in ["a", "inventory_url", "a1_b2"] {
+        for name in ["a", "inventory_url", "a1_b2", "a_1"] {
             assert!(is_name(name), "{name}");
         }
         for name in ["", "A", "1a", "a__b", "a_", "_a", "a-b", "ä"] {
