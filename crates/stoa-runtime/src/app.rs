@@ -257,13 +257,6 @@ impl LoadedApp {
         components.get(id).cloned()
     }
 
-    /// Whether any component fits.
-    pub(crate) fn any_component(&self, fits: impl Fn(&LoadedComponent) -> bool) -> bool {
-        let components = self.components.read();
-        let components = components.unwrap_or_else(PoisonError::into_inner);
-        components.values().any(|component| fits(component))
-    }
-
     pub(crate) fn databases(&self) -> &Databases {
         &self.databases
     }

@@ -56,7 +56,7 @@ fn sets_gets_lists_and_deletes() {
 fn refuses_stores_that_were_not_granted() {
     let app = Setup::new(MANIFEST).start();
     assert_eq!(app.get("/second/x").text(), "Error::AccessDenied");
-    assert_eq!(app.get("/third/x").text(), "Error::NoSuchStore");
+    assert_eq!(app.get("/third/x").text(), "Error::AccessDenied");
 }
 
 #[test]

@@ -114,7 +114,7 @@ fn refuses_databases_that_were_not_granted() {
     );
     assert_eq!(
         app.post("/v3?nowhere", "SELECT 1").text(),
-        "Error::NoSuchDatabase\n"
+        "Error::AccessDenied\n"
     );
 }
 

@@ -27,12 +27,8 @@ impl HostState {
     fn open_store(&self, label: String) -> Result<Store, Error> {
         let granted = |labels: &[String]| labels.contains(&label);
         if !granted(&self.component().key_value_stores) {
-            let exists = self.app().any_component(|c| granted(&c.key_value_stores));
-            return Err(if exists {
-                Error::AccessDenied
-            } else {
-                Error::NoSuchStore
-            });
+            // As in Spin, also where no component has such a store.
+            return Err(Error::AccessDenied);
         }
         let lease = self.app().databases().key_value();
         let lease = lease.and_then(|database| database.connect());

@@ -13,7 +13,6 @@ pub struct Connection(Lease);
 
 /// What `open` may refuse with.
 enum OpenError {
-    NoSuchDatabase,
     AccessDenied,
     Io(String),
 }
@@ -25,12 +24,8 @@ impl HostState {
     ) -> Result<Result<Resource<Connection>, OpenError>> {
         let granted = |labels: &[String]| labels.iter().any(|granted| granted == label);
         if !granted(&self.component().sqlite_databases) {
-            let exists = self.app().any_component(|c| granted(&c.sqlite_databases));
-            return Ok(Err(if exists {
-                OpenError::AccessDenied
-            } else {
-                OpenError::NoSuchDatabase
-            }));
+            // As in Spin, also where no component has such a database.
+            return Ok(Err(OpenError::AccessDenied));
         }
         let database = self.app().databases().sqlite(label);
         let lease = match database.and_then(|database| database.connect()) {
@@ -61,7 +56,6 @@ macro_rules! version {
             impl From<OpenError> for Error {
                 fn from(error: OpenError) -> Self {
                     match error {
-                        OpenError::NoSuchDatabase => Self::NoSuchDatabase,
                         OpenError::AccessDenied => Self::AccessDenied,
                         OpenError::Io(message) => Self::Io(message),
                     }
