@@ -22,7 +22,8 @@ pub(crate) fn check(route: &str) -> Result<(), String> {
                 "route {route:?} has `...` inside a segment; it may only end with `/...`"
             ));
         }
-        if let Some(name) = segment.strip_prefix(':') {
+        // As in Spin, a parameter ends at a dot: `/:name.json`.
+        for name in segment.split('.').filter_map(|part| part.strip_prefix(':')) {
             if name.is_empty() {
                 return Err(format!("route {route:?} has a `:` without a name"));
             }
@@ -49,11 +50,8 @@ pub(crate) fn shape(route: &str) -> String {
     let shape: Vec<_> = route
         .split('/')
         .map(|segment| {
-            if segment.starts_with(':') {
-                ":"
-            } else {
-                segment
-            }
+            let part = |part: &str| if part.starts_with(':') { ":" } else { part }.to_owned();
+            segment.split('.').map(part).collect::<Vec<_>>().join(".")
         })
         .collect();
     let shape = shape.join("/");
@@ -87,8 +85,8 @@ mod tests {
     #[test]
     fn refuses_what_is_no_route() {
         for route in [
-            "", "cart", "/a//b", "/.../a", "/a...", "/a/....", "/:", "/:a/:a", "/a b", "/a?b",
-            "/a#b", "/*",
+            "", "cart", "/a//b", "/.../a", "/a...", "/a/....", "/:", "/:.a", "/:a/:a", "/:a.:a",
+            "/a b", "/a?b", "/a#b", "/*",
         ] {
             assert!(check(route).is_err(), "{route}");
         }
@@ -98,6 +96,8 @@ mod tests {
     fn routes_that_match_the_same_requests_have_one_shape() {
         assert_eq!(shape("/a/"), shape("/a"));
         assert_eq!(shape("/a/:x/b"), shape("/a/:y/b"));
+        assert_eq!(shape("/:x.:y"), shape("/:y.:x"));
+        assert_ne!(shape("/:x.json"), shape("/:x.xml"));
         assert_ne!(shape("/a/..."), shape("/a"));
         assert_eq!(shape("/"), "/");
     }

@@ -280,6 +280,19 @@ fn names_the_place_of_every_fault_of_a_trigger() {
             "trigger.http[1].executor.type",
             "expected \"http\"",
         ),
+        (
+            "route = \"/cart/:id/...\"\ncomponent = \"cart\"\n\
+             [[trigger.http]]\nroute = \"/cart/:name/...\"\ncomponent = \"cart\"",
+            14,
+            "trigger.http[2].route",
+            "already taken",
+        ),
+        (
+            "route = \"/a/*\"\ncomponent = \"cart\"",
+            11,
+            "trigger.http[1].route",
+            "the character '*'",
+        ),
     ] {
         let text = with(trigger);
         let errors = read(&text).expect_err(&text);

@@ -45,6 +45,7 @@ impl LoadedApp {
         options: AppOptions,
         state_dir: PathBuf,
     ) -> Result<Arc<Self>, LoadError> {
+        let router = Router::new(&app.routes).map_err(LoadError::Route)?;
         let components = load::components(&shared, app)?;
         let databases = Databases::new(Arc::clone(&shared.databases), state_dir);
         for component in app.components.values() {
@@ -61,7 +62,7 @@ impl LoadedApp {
         Ok(Arc::new(Self {
             name: app.name.clone(),
             shared,
-            router: Router::new(&app.routes),
+            router,
             components: RwLock::new(components),
             databases,
             outbound: Client::new(options.outbound_proxy, options.hosts),
@@ -293,16 +294,17 @@ fn tell_route(
     if let Ok(full_url) = HeaderValue::try_from(full_url) {
         headers.insert(FULL_URL, full_url);
     }
-    if let Ok(rest) = HeaderValue::from_str(found.rest) {
+    if let Ok(rest) = HeaderValue::try_from(found.rest()) {
         headers.insert(PATH_INFO, rest);
     }
-    headers.insert(MATCHED_ROUTE, found.route.raw.clone());
+    headers.insert(MATCHED_ROUTE, found.route.matched.clone());
     headers.insert(RAW_COMPONENT_ROUTE, found.route.raw.clone());
     headers.insert(COMPONENT_ROUTE, found.route.prefix.clone());
     headers.insert(BASE_PATH, HeaderValue::from_static("/"));
     headers.insert(CLIENT_ADDR, client);
     for (name, param) in found.params() {
-        let name = HeaderName::try_from(format!("spin-path-match-{name}").to_ascii_lowercase());
+        let name = name.to_ascii_lowercase().replace('_', "-");
+        let name = HeaderName::try_from(format!("spin-path-match-{name}"));
         if let (Ok(name), Ok(param)) = (name, HeaderValue::from_str(param)) {
             headers.insert(name, param);
         }

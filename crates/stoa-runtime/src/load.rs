@@ -62,6 +62,9 @@ pub enum LoadError {
     },
     /// A granted database cannot be opened.
     #[error("component {component}: database {label}: {error}")]
+    /// A route that the router does not take.
+    #[error("{0}")]
+    Route(String),
     Database {
         /// The component's id.
         component: String,

@@ -1,129 +1,88 @@
-//! Which component answers a path: exact segments before `:name` before a trailing wildcard, longest first, as in Spin.
-//! A trailing slash makes no difference.
+//! Which component answers a path: exact segments before `:name` before a trailing wildcard, longest first. The router is
+//! the one that Spin uses, so that a manifest means the same here.
 use http::HeaderValue;
+use routefinder::Captures;
 use stoa_manifest::RoutePath;
 
-/// The routes of one app, most specific first.
-#[derive(Debug, Default)]
+/// The public routes of one app.
+#[derive(Debug)]
 pub(crate) struct Router {
-    routes: Vec<Route>,
+    routes: routefinder::Router<Route>,
 }
 
 /// A public route and what Spin tells a guest about it.
 #[derive(Debug)]
 pub(crate) struct Route {
-    segments: Vec<Segment>,
-    wildcard: bool,
     pub(crate) component: String,
     /// The route as the manifest has it.
     pub(crate) raw: HeaderValue,
-    /// The same without a trailing wildcard.
+    /// The same without a slash at its end.
+    pub(crate) matched: HeaderValue,
+    /// The same as `raw`, without a trailing wildcard.
     pub(crate) prefix: HeaderValue,
-}
-
-/// The variants are in the order in which they are tried.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Segment {
-    Exact(String),
-    Param(String),
 }
 
 /// A route and the parts of the path that it left open.
 pub(crate) struct Match<'r, 'p> {
     pub(crate) route: &'r Route,
-    /// What the trailing wildcard took: empty, or beginning with a slash.
-    pub(crate) rest: &'p str,
     path: &'p str,
+    captures: Captures<'r, 'p>,
 }
 
 impl Router {
-    pub(crate) fn new(routes: &[stoa_manifest::Route]) -> Self {
-        let public = routes.iter().filter_map(|route| match &route.path {
-            RoutePath::Public(path) => Some(Route::new(path, &route.component)),
-            RoutePath::Private => None,
-        });
-        let mut routes: Vec<Route> = public.collect();
-        routes.sort_by(Route::order);
-        Self { routes }
+    /// # Errors
+    /// The first route that is none, and why.
+    pub(crate) fn new(routes: &[stoa_manifest::Route]) -> Result<Self, String> {
+        let mut router = routefinder::Router::new();
+        for route in routes {
+            let RoutePath::Public(path) = &route.path else {
+                continue;
+            };
+            let prefix = path.strip_suffix("/...");
+            let spec = match prefix {
+                Some(prefix) => format!("{prefix}/*"),
+                None => path.clone(),
+            };
+            let header = |text: &str| {
+                HeaderValue::from_str(text).map_err(|_| format!("route {path:?} is not printable"))
+            };
+            let route = Route {
+                component: route.component.clone(),
+                raw: header(path)?,
+                matched: header(path.strip_suffix('/').unwrap_or(path))?,
+                prefix: header(prefix.unwrap_or(path))?,
+            };
+            router
+                .add(spec, route)
+                .map_err(|error| format!("route {path:?}: {error}"))?;
+        }
+        Ok(Self { routes: router })
     }
 
     pub(crate) fn find<'r, 'p>(&'r self, path: &'p str) -> Option<Match<'r, 'p>> {
-        self.routes.iter().find_map(|route| {
-            let rest = route.matches(path)?;
-            Some(Match { route, rest, path })
+        let found = self.routes.best_match(path)?;
+        Some(Match {
+            route: found.handler(),
+            path,
+            captures: found.captures(),
         })
     }
 }
 
 impl Match<'_, '_> {
+    /// What the trailing wildcard took: empty, or beginning with a slash. However many slashes end the path, one stays.
+    pub(crate) fn rest(&self) -> String {
+        let Some(rest) = self.captures.wildcard() else {
+            return String::new();
+        };
+        let start = if rest.is_empty() { "" } else { "/" };
+        let end = if self.path.ends_with('/') { "/" } else { "" };
+        [start, rest, end].concat()
+    }
+
     /// The path's value for each `:name` of the route.
     pub(crate) fn params(&self) -> impl Iterator<Item = (&str, &str)> {
-        let values = segments(self.path);
-        self.route
-            .segments
-            .iter()
-            .zip(values)
-            .filter_map(|(s, value)| match s {
-                Segment::Param(name) => Some((name.as_str(), value)),
-                Segment::Exact(_) => None,
-            })
-    }
-}
-
-fn segments(path: &str) -> impl Iterator<Item = &str> {
-    path.strip_prefix('/')
-        .unwrap_or(path)
-        .split('/')
-        .filter(|s| !s.is_empty())
-}
-
-impl Route {
-    fn new(path: &str, component: &str) -> Self {
-        let (prefix, wildcard) = match path.strip_suffix("/...") {
-            Some(prefix) => (prefix, true),
-            None => (path, false),
-        };
-        let segment = |s: &str| match s.strip_prefix(':') {
-            Some(name) => Segment::Param(name.to_owned()),
-            None => Segment::Exact(s.to_owned()),
-        };
-        let header = |s: &str| HeaderValue::from_str(s).unwrap_or(HeaderValue::from_static(""));
-        Self {
-            segments: segments(prefix).map(segment).collect(),
-            wildcard,
-            component: component.to_owned(),
-            raw: header(path),
-            prefix: header(prefix),
-        }
-    }
-
-    /// Compares segment by segment; where one route ends in a wildcard, the longer one is more specific.
-    fn order(&self, other: &Self) -> std::cmp::Ordering {
-        for (a, b) in self.segments.iter().zip(&other.segments) {
-            let by_kind = matches!(a, Segment::Param(_)).cmp(&matches!(b, Segment::Param(_)));
-            if by_kind.is_ne() {
-                return by_kind;
-            }
-        }
-        let longer_first = other.segments.len().cmp(&self.segments.len());
-        longer_first.then(self.wildcard.cmp(&other.wildcard))
-    }
-
-    /// What the wildcard leaves of `path`, or None where the route does not match.
-    fn matches<'p>(&self, path: &'p str) -> Option<&'p str> {
-        let mut rest = path;
-        for segment in &self.segments {
-            let after = rest.strip_prefix('/')?;
-            let end = after.find('/').unwrap_or(after.len());
-            let (value, left) = after.split_at_checked(end)?;
-            match segment {
-                Segment::Exact(exact) if exact == value => {}
-                Segment::Param(_) if !value.is_empty() => {}
-                _ => return None,
-            }
-            rest = left;
-        }
-        (self.wildcard || rest.is_empty() || rest == "/").then_some(rest)
+        self.captures.iter()
     }
 }
 
@@ -139,7 +98,7 @@ mod tests {
                 component: (*path).to_owned(),
             })
             .collect();
-        Router::new(&routes)
+        Router::new(&routes).unwrap()
     }
 
     fn hit(router: &Router, path: &str) -> Option<String> {
@@ -171,9 +130,48 @@ mod tests {
     fn tells_what_the_wildcard_and_the_parameters_took() {
         let r = router(&["/u/:id/..."]);
         let m = r.find("/u/42/x/y").unwrap();
-        assert_eq!(m.rest, "/x/y");
+        assert_eq!(m.rest(), "/x/y");
         assert_eq!(m.params().collect::<Vec<_>>(), [("id", "42")]);
-        assert_eq!(r.find("/u/42/").unwrap().rest, "/");
-        assert_eq!(r.find("/u/42").unwrap().rest, "");
+        assert_eq!(r.find("/u/42/").unwrap().rest(), "/");
+        assert_eq!(r.find("/u/42").unwrap().rest(), "");
+    }
+
+    #[test]
+    fn slashes_too_many_count_as_in_spin() {
+        let r = router(&["/foo", "/w/...", "/t/", "/u/:id/x", "/o/...", "/o/x"]);
+        for (path, route, rest) in [
+            ("/foo/", "/foo", ""),
+            ("/foo//", "/foo", ""),
+            ("/w/", "/w/...", "/"),
+            ("/w//", "/w/...", "/"),
+            ("/w/a//", "/w/...", "/a/"),
+            ("/w//a", "/w/...", "//a"),
+            ("//w/a", "/w/...", "/a"),
+            ("/t", "/t/", ""),
+            ("/o/x//", "/o/x", ""),
+            ("/o//x", "/o/...", "//x"),
+        ] {
+            let found = r.find(path).unwrap_or_else(|| panic!("{path}"));
+            assert_eq!(
+                (found.route.component.as_str(), found.rest().as_str()),
+                (route, rest),
+                "{path}"
+            );
+        }
+        let found = r.find("/u//x").unwrap();
+        assert_eq!(found.params().collect::<Vec<_>>(), [("id", "")]);
+        for path in ["/u//", "/u/x", "/f//oo", "/u///x"] {
+            assert_eq!(hit(&r, path), None, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_parameter_ends_at_a_dot_that_the_route_has() {
+        let r = router(&["/file/:name.json", "/file/:name"]);
+        let found = r.find("/file/a.json").unwrap();
+        assert_eq!(found.route.component, "/file/:name.json");
+        assert_eq!(found.params().collect::<Vec<_>>(), [("name", "a")]);
+        let found = r.find("/file/a.xml").unwrap();
+        assert_eq!(found.params().collect::<Vec<_>>(), [("name", "a.xml")]);
     }
 }

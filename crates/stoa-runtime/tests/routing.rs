@@ -101,6 +101,36 @@ fn tells_the_guest_how_it_was_reached() {
 }
 
 #[test]
+fn tells_a_route_and_its_parts_as_spin_does() {
+    let app = Setup::new(
+        r#"
+[[trigger.http]]
+route = "/told/"
+component = "hello"
+[[trigger.http]]
+route = "/told-by/:First_name/x"
+component = "hello"
+[component.hello]
+source = "{guest-hello}"
+"#,
+    )
+    .start();
+    let told = app.get("/told//");
+    for line in [
+        "spin-matched-route: /told",
+        "spin-raw-component-route: /told/",
+        "spin-component-route: /told/",
+        "spin-path-info: ",
+    ] {
+        assert!(told.text().lines().any(|l| l == line), "{}", told.text());
+    }
+    let told = app.get("/told-by/me/x");
+    let line = "spin-path-match-first-name: me";
+    assert!(told.text().lines().any(|l| l == line), "{}", told.text());
+    assert_eq!(app.get("/told-by//x").status, 200);
+}
+
+#[test]
 fn a_filter_hides_routes_from_a_listener() {
     let mut setup = Setup::new(MANIFEST);
     setup.serve.filter = Some(Arc::new(|method, path| {

@@ -17,7 +17,7 @@ fn hello(request: Request) -> impl IntoResponse {
             .to_string()
             .into_bytes(),
         // What the guest was told about the request, one header a line.
-        "/told" | "/told/" => {
+        path if path.starts_with("/told") => {
             let mut lines: Vec<String> = request
                 .headers()
                 .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or("?")))
