@@ -50,6 +50,11 @@ impl AllowedHost {
             _ => None,
         }
     }
+
+    /// Whether the entry is `http://*.spin.internal`, which stands for every component.
+    pub(crate) fn any_internal(&self) -> bool {
+        matches!(&self.host, Host::Below(domain) if domain == INTERNAL)
+    }
 }
 
 impl fmt::Display for AllowedHost {
@@ -97,9 +102,9 @@ impl Host {
         let (below, domain) = text
             .strip_prefix("*.")
             .map_or((false, text.as_str()), |domain| (true, domain));
-        if below && (domain == "spin.internal" || domain.ends_with(INTERNAL)) {
+        if below && domain.ends_with(INTERNAL) {
             return Err(BadHost(format!(
-                "{whole:?}: no wildcard may stand for components; name each of them"
+                "{whole:?} names no component; expected http://NAME.spin.internal, or * for NAME"
             )));
         }
         if domain.parse::<IpAddr>().is_err() && !is_domain(domain) {

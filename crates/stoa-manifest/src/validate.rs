@@ -41,6 +41,7 @@ pub(crate) fn app(
         selected: &selected,
         faults,
     };
+        selection: options.components.is_some(),
     let mut components: BTreeMap<_, _> = raw
         .components
         .iter()
@@ -213,6 +214,8 @@ fn routes(triggers: &[RawTrigger], ids: &BTreeSet<String>, faults: &Faults<'_>) 
                 }
                 RoutePath::Public(text.value.clone())
             }
+    /// Whether some of the components were selected, instead of all.
+    selection: bool,
         };
         routes.push(Route {
             path,
@@ -339,6 +342,11 @@ impl Scope<'_> {
                     text.value
                 ),
             }
+        if host.any_internal() && literal && in_selection && self.selection {
+            let message =
+                "stands for all components; with a selection, name the components that are called";
+            fault(self.faults, text, shown(format!("{filled:?} {message}")));
+        }
         };
         let host: AllowedHost = match filled.parse() {
             Ok(host) => host,

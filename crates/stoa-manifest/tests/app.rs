@@ -207,3 +207,88 @@ fn a_literal_host_of_a_component_left_out_is_refused() {
         "{errors}"
     );
 }
+
+/// What `dependencies` of the cart inherit, by interface.
+fn inherited(component_level: &str, dependencies: &str) -> Vec<BTreeSet<Capability>> {
+    let text = SHOP
+        .replace(
+            "dependencies_inherit_configuration = false",
+            component_level,
+        )
+        .replace(
+            "\"shop:pricing/quote@1.0.0\" = { component = \"pricing\" }",
+            dependencies,
+        )
+        .replace(
+            "\"shop:tax/rate\" = { path = \"tax.wasm\", export = \"other:tax/rate\" }",
+            "",
+        );
+    let options = LoadOptions {
+        variables: key(),
+        ..LoadOptions::default()
+    };
+    let app = parse(text.as_bytes(), Path::new("spin.toml"), &options).unwrap();
+    let cart = &app.components["cart"];
+    cart.dependencies
+        .iter()
+        .map(|d| d.inherits.clone())
+        .collect()
+}
+
+#[test]
+fn a_dependency_inherits_nothing_unless_the_manifest_states_what() {
+    let all = BTreeSet::from(Capability::ALL);
+    let none = BTreeSet::new();
+    let plain = r#""a:b/c" = { path = "x" }"#;
+    assert_eq!(inherited("", plain), [none.clone()]);
+    for (component_level, expected) in [("false", &none), ("true", &all)] {
+        let component_level = format!("dependencies_inherit_configuration = {component_level}");
+        assert_eq!(inherited(&component_level, plain), [expected.clone()]);
+    }
+    for (value, expected) in [
+        ("false", none.clone()),
+        ("true", all),
+        ("[]", none),
+        (
+            r#"["key_value_stores", "variables"]"#,
+            BTreeSet::from([Capability::KeyValueStores, Capability::Variables]),
+        ),
+    ] {
+        let one = format!(r#""a:b/c" = {{ path = "x", inherit_configuration = {value} }}"#);
+        let two = format!("{one}\n\"a:b/d\" = {{ component = \"pricing\" }}");
+        assert_eq!(inherited("", &two), [expected, BTreeSet::new()], "{value}");
+    }
+}
+
+#[test]
+fn a_wildcard_for_components_is_refused_with_a_selection_only() {
+    let any = "http://*.spin.internal";
+    let text = SHOP.replace("\"{{ stock_url }}\"", &format!("{any:?}"));
+    let options = |selection: Option<&[&str]>| LoadOptions {
+        variables: key(),
+        components: selection.map(|ids| ids.iter().map(|id| (*id).to_owned()).collect()),
+        ..LoadOptions::default()
+    };
+    let read = |selection| parse(text.as_bytes(), Path::new("spin.toml"), &options(selection));
+    let app = read(None).unwrap();
+    let cart = &app.components["cart"].allowed_outbound_hosts[0];
+    assert!(cart.allows("http", "stock.spin.internal", 80));
+    assert!(!cart.allows("http", "spin.internal", 80));
+    assert!(!cart.allows("http", "stock.example", 80));
+    read(Some(&["stock"])).unwrap();
+    for selection in [&["cart"][..], &["cart", "stock", "pricing"]] {
+        let errors = read(Some(selection)).unwrap_err();
+        assert_eq!(errors.faults().len(), 1);
+        let expected =
+            "\"http://*.spin.internal\" stands for all components; with a selection, name";
+        assert!(errors.faults()[0].message.starts_with(expected), "{errors}");
+    }
+    // A template may stand for another address where the component is left out.
+    let templated = SHOP.replace("http://stock.spin.internal", any);
+    parse(
+        templated.as_bytes(),
+        Path::new("spin.toml"),
+        &options(Some(&["cart"])),
+    )
+    .unwrap();
+}

@@ -198,7 +198,7 @@ fn names_the_place_of_every_bad_host() {
         ("http://:80", "host"),
         ("http://10.0.0.0/99:80", "path"),
         ("http://self", "`self`"),
-        ("http://*.spin.internal", "no wildcard"),
+        ("http://*.cart.spin.internal", "names no component"),
         ("http://basket.spin.internal", "\"basket\" is no component"),
         ("{{ host }}/v1", "stands for a bad value"),
         ("{{ port }}", "\"port\", which"),

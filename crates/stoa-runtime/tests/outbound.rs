@@ -135,6 +135,19 @@ fn calls_another_component_in_process() {
 }
 
 #[test]
+fn a_wildcard_allows_every_component() {
+    let app = start("\"http://*.spin.internal\"");
+    let answer = app.get("/get?http://hidden.spin.internal/x");
+    assert_eq!(answer.text(), "200 here");
+    let answer = app.get("/get?http://nobody.spin.internal/x");
+    assert!(
+        answer.text().contains("DestinationNotFound"),
+        "{}",
+        answer.text()
+    );
+}
+
+#[test]
 fn a_guest_cannot_set_the_host() {
     let app = start("");
     let answer = app.get("/set-host");
