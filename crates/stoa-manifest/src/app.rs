@@ -1,8 +1,9 @@
 //! The validated application: what the runtime works from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use crate::capability::Capability;
 use crate::host::AllowedHost;
 
 /// An application of which every part was checked, and every template filled in.
@@ -79,6 +80,8 @@ pub struct Dependency {
     pub source: DependencySource,
     /// The export to take, if it is not called as the import is.
     pub export: Option<String>,
+    /// What it shares of its user's configuration; everything else is denied.
+    pub inherits: BTreeSet<Capability>,
 }
 
 /// Where the component of a [`Dependency`] comes from.

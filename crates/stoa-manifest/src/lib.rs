@@ -7,11 +7,13 @@
 //! - `reader.rs`: walks a TOML table, keeps the place of everything, and knows which keys nobody asked for.
 //! - `raw.rs`: the shape of the file, key by key. Read it to see what a manifest may contain.
 //! - `validate.rs`: from that shape to an [`App`]: templates filled in, names and routes checked, components selected.
+//! - `capability.rs`: what a dependency may inherit from its user.
 //! - `spin_app.rs`: what SpinKube's resource says of a release.
 //! - `route.rs`, `host.rs`, `template.rs`, `name.rs`: the small grammars.
 #![forbid(unsafe_code)]
 
 mod app;
+mod capability;
 mod fault;
 mod host;
 mod name;
@@ -26,6 +28,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use app::{App, Build, Component, Dependency, DependencySource, Route, RoutePath};
+pub use capability::Capability;
 pub use fault::{Errors, Fault, Place};
 pub use host::{AllowedHost, BadHost};
 pub use spin_app::{BadSpinApp, SpinApp};

@@ -44,12 +44,21 @@ pub(crate) struct RawComponent {
     /// The commands that build it, and the folder they run in.
     pub(crate) build: (Vec<Text>, Option<Text>),
     pub(crate) dependencies: Vec<RawDependency>,
+    /// `dependencies_inherit_configuration`, with its key as the text.
+    pub(crate) dependencies_inherit: Option<(Text, bool)>,
 }
 
 pub(crate) struct RawDependency {
     pub(crate) interface: Text,
     pub(crate) source: RawDependencySource,
     pub(crate) export: Option<Text>,
+    pub(crate) inherits: Option<RawInherits>,
+}
+
+/// `inherit_configuration` of a dependency.
+pub(crate) enum RawInherits {
+    All(bool),
+    Some(Vec<Text>),
 }
 
 pub(crate) enum RawDependencySource {
@@ -253,14 +262,10 @@ fn component(id: Text, mut table: Reader<'_>) -> RawComponent {
             .and_then(Entry::table)
             .map(dependencies)
             .unwrap_or_default(),
+        dependencies_inherit: table
+            .entry("dependencies_inherit_configuration")
+            .and_then(|entry| Some((entry.name_text(), entry.bool()?))),
     };
-    if let Some(entry) = table.entry("dependencies_inherit_configuration") {
-        let at = entry.name_text();
-        if entry.bool() == Some(true) {
-            let message = "is not supported by the embedded runtime: dependencies get no permissions of their own";
-            table.faults().push(Some(at.offset), &at.key, message);
-        }
-    }
     table.ignored("tool");
     table.unsupported("files", ": a component sees no files");
     table.unsupported("exclude_files", ": a component sees no files");
@@ -282,6 +287,7 @@ fn dependencies(table: Reader<'_>) -> Vec<RawDependency> {
         let mut table = entry.table()?;
         let (component, path) = (table.string("component"), table.string("path"));
         let export = table.string("export");
+        let inherits = table.entry("inherit_configuration").and_then(inherits);
         let mut elsewhere = false;
         for name in ["version", "registry", "package", "url", "digest"] {
             elsewhere |= table.entry(name).is_some();
@@ -306,7 +312,15 @@ fn dependencies(table: Reader<'_>) -> Vec<RawDependency> {
             interface,
             source,
             export,
+            inherits,
         })
     };
     table.entries().into_iter().filter_map(dependency).collect()
+}
+
+fn inherits(entry: Entry<'_>) -> Option<RawInherits> {
+    if entry.is_array() {
+        return Some(RawInherits::Some(entry.strings()));
+    }
+    entry.bool().map(RawInherits::All)
 }

@@ -168,6 +168,10 @@ impl<'a> Entry<'a> {
         self.value.get_ref().is_table()
     }
 
+    pub(crate) fn is_array(&self) -> bool {
+        self.value.get_ref().is_array()
+    }
+
     pub(crate) fn integer(self) -> Option<i64> {
         match self.value.get_ref() {
             DeValue::Integer(number) => i64::from_str_radix(number.as_str(), number.radix()).ok(),

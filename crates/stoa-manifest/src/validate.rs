@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 
 use crate::LoadOptions;
 use crate::app::{App, Build, Component, Dependency, DependencySource, Route, RoutePath};
+use crate::capability::Capability;
 use crate::fault::Faults;
 use crate::host::AllowedHost;
 use crate::name;
 use crate::raw::{
-    RawComponent, RawDependency, RawDependencySource, RawManifest, RawRoute, RawTrigger,
-    RawVariable,
+    RawComponent, RawDependency, RawDependencySource, RawInherits, RawManifest, RawRoute,
+    RawTrigger, RawVariable,
 };
 use crate::reader::Text;
 use crate::route;
@@ -38,16 +39,16 @@ pub(crate) fn app(
         folder,
         variables: &variables,
         ids: &ids,
+        components: &raw.components,
         selected: &selected,
+        selection: options.components.is_some(),
         faults,
     };
-        selection: options.components.is_some(),
     let mut components: BTreeMap<_, _> = raw
         .components
         .iter()
         .filter_map(|raw| Some((raw.id.value.clone(), scope.component(raw)?)))
         .collect();
-    cycles(&raw.components, faults);
     let mut routes = routes(&raw.triggers, &ids, faults);
     components.retain(|id, _| selected.contains(id));
     routes.retain(|route| selected.contains(&route.component));
@@ -175,23 +176,6 @@ fn depends_on(component: &RawComponent) -> impl Iterator<Item = &str> {
         })
 }
 
-/// A component composed with itself, be it by way of others, could never be built.
-fn cycles(components: &[RawComponent], faults: &Faults<'_>) {
-    let find = |id: &str| components.iter().find(|component| component.id.value == id);
-    for component in components {
-        let mut seen = BTreeSet::new();
-        let mut open: Vec<_> = depends_on(component).collect();
-        while let Some(id) = open.pop() {
-            if seen.insert(id) {
-                open.extend(find(id).into_iter().flat_map(depends_on));
-            }
-        }
-        if seen.contains(component.id.value.as_str()) {
-            fault(faults, &component.id, "depends on itself");
-        }
-    }
-}
-
 fn routes(triggers: &[RawTrigger], ids: &BTreeSet<String>, faults: &Faults<'_>) -> Vec<Route> {
     let mut seen: BTreeMap<String, &str> = BTreeMap::new();
     let mut routes = Vec::new();
@@ -214,8 +198,6 @@ fn routes(triggers: &[RawTrigger], ids: &BTreeSet<String>, faults: &Faults<'_>) 
                 }
                 RoutePath::Public(text.value.clone())
             }
-    /// Whether some of the components were selected, instead of all.
-    selection: bool,
         };
         routes.push(Route {
             path,
@@ -230,7 +212,10 @@ struct Scope<'a> {
     folder: &'a Path,
     variables: &'a Variables,
     ids: &'a BTreeSet<String>,
+    components: &'a [RawComponent],
     selected: &'a BTreeSet<String>,
+    /// Whether some of the components were selected, instead of all.
+    selection: bool,
     faults: &'a Faults<'a>,
 }
 
@@ -255,6 +240,13 @@ impl Scope<'_> {
                 "is no name of a variable; expected lower_snake_case",
             );
         }
+        if let Some((at, _)) = &raw.dependencies_inherit
+            && raw.dependencies.iter().any(|d| d.inherits.is_some())
+        {
+            let message =
+                "does not go with inherit_configuration of a dependency; expected one of the two";
+            fault(self.faults, at, message);
+        }
         let fill = |(name, value): &(Text, Text)| Some((name.value.clone(), self.fill(value)?.0));
         let environment = raw
             .environment
@@ -277,7 +269,7 @@ impl Scope<'_> {
             dependencies: raw
                 .dependencies
                 .iter()
-                .filter_map(|raw| self.dependency(raw))
+                .filter_map(|dependency| self.dependency(raw, dependency))
                 .collect(),
         })
     }
@@ -342,11 +334,6 @@ impl Scope<'_> {
                     text.value
                 ),
             }
-        if host.any_internal() && literal && in_selection && self.selection {
-            let message =
-                "stands for all components; with a selection, name the components that are called";
-            fault(self.faults, text, shown(format!("{filled:?} {message}")));
-        }
         };
         let host: AllowedHost = match filled.parse() {
             Ok(host) => host,
@@ -355,6 +342,11 @@ impl Scope<'_> {
                 return None;
             }
         };
+        if host.any_internal() && literal && in_selection && self.selection {
+            let message =
+                "stands for all components; with a selection, name the components that are called";
+            fault(self.faults, text, shown(format!("{filled:?} {message}")));
+        }
         if let Some(id) = host.internal() {
             if !self.ids.contains(id) {
                 fault(
@@ -388,7 +380,7 @@ impl Scope<'_> {
         labels.iter().map(|label| label.value.clone()).collect()
     }
 
-    fn dependency(&self, raw: &RawDependency) -> Option<Dependency> {
+    fn dependency(&self, user: &RawComponent, raw: &RawDependency) -> Option<Dependency> {
         if !name::is_interface(&raw.interface.value) {
             fault(
                 self.faults,
@@ -410,13 +402,7 @@ impl Scope<'_> {
         let source = match &raw.source {
             RawDependencySource::Path(path) => DependencySource::Path(self.file(path)?),
             RawDependencySource::Component(id) => {
-                if !self.ids.contains(&id.value) {
-                    fault(
-                        self.faults,
-                        id,
-                        format!("{:?} is no component of this file", id.value),
-                    );
-                }
+                self.usable_as_dependency(user, id);
                 DependencySource::Component(id.value.clone())
             }
         };
@@ -425,6 +411,59 @@ impl Scope<'_> {
             interface: raw.interface.value.clone(),
             source,
             export,
+            inherits: self.inherits(user, raw),
         })
+    }
+
+    /// A dependency has what its user shares and nothing of its own; a component that declares more would be surprised.
+    fn usable_as_dependency(&self, user: &RawComponent, id: &Text) {
+        if id.value == user.id.value {
+            return fault(self.faults, &user.id, "depends on itself");
+        }
+        let Some(component) = self.components.iter().find(|c| c.id.value == id.value) else {
+            let message = format!("{:?} is no component of this file", id.value);
+            return fault(self.faults, id, message);
+        };
+        let own: Vec<_> = [
+            (
+                "allowed_outbound_hosts",
+                component.allowed_outbound_hosts.len(),
+            ),
+            ("dependencies", component.dependencies.len()),
+            ("environment", component.environment.len()),
+            ("key_value_stores", component.key_value_stores.len()),
+            ("sqlite_databases", component.sqlite_databases.len()),
+            ("variables", component.variables.len()),
+        ]
+        .into_iter()
+        .filter_map(|(key, entries)| (entries > 0).then_some(key))
+        .collect();
+        if !own.is_empty() {
+            let message = format!(
+                "{:?} cannot be a dependency, because it has its own {}; a dependency has only what inherit_configuration \
+                 gives it",
+                id.value,
+                own.join(", ")
+            );
+            fault(self.faults, id, message);
+        }
+    }
+
+    fn inherits(&self, user: &RawComponent, raw: &RawDependency) -> BTreeSet<Capability> {
+        let all = match &raw.inherits {
+            Some(RawInherits::Some(kinds)) => {
+                let kind = |text: &Text| match text.value.parse() {
+                    Ok(kind) => Some(kind),
+                    Err(message) => {
+                        fault(self.faults, text, message);
+                        None
+                    }
+                };
+                return kinds.iter().filter_map(kind).collect();
+            }
+            Some(RawInherits::All(all)) => *all,
+            None => matches!(user.dependencies_inherit, Some((_, true))),
+        };
+        Capability::ALL.into_iter().filter(|_| all).collect()
     }
 }

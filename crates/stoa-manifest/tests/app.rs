@@ -1,9 +1,11 @@
 //! What becomes of a manifest without faults.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use stoa_manifest::{App, DependencySource, Errors, LoadOptions, Route, RoutePath, parse};
+use stoa_manifest::{
+    App, Capability, DependencySource, Errors, LoadOptions, Route, RoutePath, parse,
+};
 
 const SHOP: &str = r#"
 spin_manifest_version = 2

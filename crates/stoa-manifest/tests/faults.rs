@@ -96,9 +96,20 @@ fn names_the_place_of_every_fault_of_a_component() {
             "write allowed_outbound_hosts",
         ),
         (
-            "dependencies_inherit_configuration = true",
+            "dependencies_inherit_configuration = false\n\
+             dependencies = { \"a:b/c\" = { path = \"x\", inherit_configuration = true } }",
             "component.cart.dependencies_inherit_configuration",
-            "not supp",
+            "does not go with inherit_configuration",
+        ),
+        (
+            "dependencies = { \"a:b/c\" = { path = \"x\", inherit_configuration = [\"secrets\"] } }",
+            "component.cart.dependencies.\"a:b/c\".inherit_configuration[0]",
+            "\"secrets\" is not a kind of configuration; expected one of ai_models, allowed_outbound_hosts",
+        ),
+        (
+            "dependencies = { \"a:b/c\" = { path = \"x\", inherit_configuration = \"variables\" } }",
+            "component.cart.dependencies.\"a:b/c\".inherit_configuration",
+            "expected true or false, found string",
         ),
         (
             "dependencies_inherit_configuration = 1",
@@ -116,6 +127,11 @@ fn names_the_place_of_every_fault_of_a_component() {
             "lower_snake_case",
         ),
         (
+            "variables = { a_1 = \"x\" }",
+            "component.cart.variables.a_1",
+            "lower_snake_case",
+        ),
+        (
             "variables = { a = \"{{ nope }}\" }",
             "component.cart.variables.a",
             "\"nope\", which [variables] does not have",
@@ -126,11 +142,6 @@ fn names_the_place_of_every_fault_of_a_component() {
             "`{{` without `}}`",
         ),
         (
-        (
-            "variables = { a_1 = \"x\" }",
-            "component.cart.variables.a_1",
-            "lower_snake_case",
-        ),
             "variables = { a = \"{{}}\" }",
             "component.cart.variables.a",
             "names no variable",
@@ -178,6 +189,31 @@ fn names_the_place_of_every_fault_of_a_component() {
         };
         one(&format!("{HEAD}{CART}{text}\n"), line, key, words);
     }
+}
+
+#[test]
+fn refuses_a_dependency_that_has_configuration_of_its_own() {
+    let tax = |own: &str| {
+        let text = format!(
+            "{HEAD}{CART}dependencies = {{ \"a:b/c\" = {{ component = \"tax\" }} }}\n\
+             [component.tax]\nsource = \"tax.wasm\"\n{own}\n"
+        );
+        one(
+            &text,
+            10,
+            "component.cart.dependencies.\"a:b/c\".component",
+            &format!(
+                "\"tax\" cannot be a dependency, because it has its own {}",
+                own.split(' ').next().unwrap_or_default()
+            ),
+        );
+    };
+    tax("allowed_outbound_hosts = [\"http://a\"]");
+    tax("dependencies = { \"a:b/d\" = { path = \"x\" } }");
+    tax("environment = { A = \"1\" }");
+    tax("key_value_stores = [\"default\"]");
+    tax("sqlite_databases = [\"default\"]");
+    tax("variables = { a = \"1\" }");
 }
 
 #[test]
@@ -245,6 +281,19 @@ fn names_the_place_of_every_fault_of_a_trigger() {
             "already taken",
         ),
         (
+            "route = \"/cart/:id/...\"\ncomponent = \"cart\"\n\
+             [[trigger.http]]\nroute = \"/cart/:name/...\"\ncomponent = \"cart\"",
+            14,
+            "trigger.http[2].route",
+            "already taken",
+        ),
+        (
+            "route = \"/a/*\"\ncomponent = \"cart\"",
+            11,
+            "trigger.http[1].route",
+            "the character '*'",
+        ),
+        (
             "route = { private = false }\ncomponent = \"cart\"",
             11,
             "trigger.http[1].route",
@@ -279,19 +328,6 @@ fn names_the_place_of_every_fault_of_a_trigger() {
             13,
             "trigger.http[1].executor.type",
             "expected \"http\"",
-        ),
-        (
-            "route = \"/cart/:id/...\"\ncomponent = \"cart\"\n\
-             [[trigger.http]]\nroute = \"/cart/:name/...\"\ncomponent = \"cart\"",
-            14,
-            "trigger.http[2].route",
-            "already taken",
-        ),
-        (
-            "route = \"/a/*\"\ncomponent = \"cart\"",
-            11,
-            "trigger.http[1].route",
-            "the character '*'",
         ),
     ] {
         let text = with(trigger);
@@ -369,6 +405,11 @@ fn names_the_place_of_every_fault_of_a_variable() {
         ),
         ("A = { default = \"x\" }", "variables.A", "lower_snake_case"),
         (
+            "a_1 = { default = \"x\" }",
+            "variables.a_1",
+            "lower_snake_case",
+        ),
+        (
             "a = { default = 1 }",
             "variables.a.default",
             "expected a string, found integer",
@@ -417,11 +458,6 @@ fn reports_all_faults_of_a_file_in_its_order_one_a_line() {
         .map(str::to_owned)
         .collect();
     assert_eq!(lines.len(), 4, "{lines:#?}");
-        (
-            "a_1 = { default = \"x\" }",
-            "variables.a_1",
-            "lower_snake_case",
-        ),
     assert!(lines[0].starts_with("spin.toml:10:1: component.cart.sauce: unknown key"));
     assert!(lines[1].starts_with(
         "spin.toml:11:27: component.cart.allowed_outbound_hosts[0]: \"x\" has no scheme"

@@ -1,8 +1,12 @@
 //! Satisfies a component's imports with other components, once, when it is loaded.
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
+use stoa_manifest::Capability;
 use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
+
+use crate::component::isolate;
+use crate::host;
 
 /// One dependency, its bytes read.
 pub(crate) struct Plug<'a> {
@@ -13,9 +17,12 @@ pub(crate) struct Plug<'a> {
     /// Tells two uses of one component from uses of two.
     pub(crate) source: &'a str,
     pub(crate) bytes: &'a [u8],
+    /// What it shares of its user's grants.
+    pub(crate) inherits: &'a BTreeSet<Capability>,
 }
 
-/// `component` with the imports that `plugs` names satisfied by them; what it exports stays as it was.
+/// `component` with the imports that `plugs` names satisfied by them; what it exports stays as it was. A plug that does
+/// not inherit a kind of configuration has no way to the host's interfaces of that kind.
 ///
 /// # Errors
 /// A sentence that names the interface.
@@ -23,7 +30,7 @@ pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, S
     let mut graph = CompositionGraph::new();
     let socket = register(&mut graph, "app:socket", component)?;
     let root = graph.instantiate(socket);
-    let mut instances: HashMap<&str, (PackageId, NodeId)> = HashMap::new();
+    let mut instances: HashMap<_, (PackageId, NodeId)> = HashMap::new();
 
     for plug in plugs {
         let imports = names(&graph, socket, Side::Imports);
@@ -34,13 +41,18 @@ pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, S
         if wanted.is_empty() {
             return Err(format!("it does not import {}", plug.interface));
         }
-        let (package, instance) = match instances.get(plug.source) {
+        let instance_of = (plug.source, plug.inherits);
+        let (package, instance) = match instances.get(&instance_of) {
             Some(known) => *known,
             None => {
                 let name = format!("app:plug{}", instances.len());
-                let package = register(&mut graph, &name, plug.bytes)?;
+                let isolated = isolate(plug.bytes, |import| {
+                    host::capability(import).is_some_and(|kind| !plug.inherits.contains(&kind))
+                })
+                .map_err(|reason| format!("{}: {reason}", plug.source))?;
+                let package = register(&mut graph, &name, &isolated)?;
                 let instance = graph.instantiate(package);
-                instances.insert(plug.source, (package, instance));
+                instances.insert(instance_of, (package, instance));
                 (package, instance)
             }
         };

@@ -1,6 +1,7 @@
 //! What one instance can see of the host: built anew for each request and dropped with it.
 use std::sync::Arc;
 
+use stoa_manifest::Capability;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime::{Engine, ResourceLimiter, Result};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
@@ -10,6 +11,7 @@ use crate::app::LoadedApp;
 use crate::load::LoadedComponent;
 use crate::output::{GuestOutput, Stream};
 
+pub(crate) mod denied;
 mod http;
 pub(crate) mod key_value;
 pub(crate) mod postgres;
@@ -110,15 +112,35 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<HostState>> {
     Ok(linker)
 }
 
+/// Spin's own interfaces that the linker answers.
+const SPIN: [&str; 5] = [
+    "fermyon:spin/variables@2.0.0",
+    "fermyon:spin/sqlite@2.0.0",
+    "fermyon:spin/key-value@2.0.0",
+    "spin:sqlite/sqlite@3.0.0",
+    "spin:postgres/postgres@4.0.0",
+];
+
+/// What a dependency must inherit from its user to use `import`; None where there is nothing to grant.
+pub(crate) fn capability(import: &str) -> Option<Capability> {
+    let interface = import.split_once('@').map_or(import, |(name, _)| name);
+    Some(match interface {
+        "wasi:cli/environment" => Capability::Environment,
+        "wasi:filesystem/preopens" => Capability::Files,
+        "wasi:http/outgoing-handler"
+        | "wasi:sockets/ip-name-lookup"
+        | "wasi:sockets/tcp-create-socket"
+        | "wasi:sockets/udp-create-socket"
+        | "spin:postgres/postgres" => Capability::AllowedOutboundHosts,
+        "fermyon:spin/key-value" => Capability::KeyValueStores,
+        "fermyon:spin/sqlite" | "spin:sqlite/sqlite" => Capability::SqliteDatabases,
+        "fermyon:spin/variables" => Capability::Variables,
+        _ => return None,
+    })
+}
+
 /// Whether the linker answers `import`. WASI 0.2 releases stand in for one another.
 pub(crate) fn answers(import: &str) -> bool {
-    const SPIN: [&str; 5] = [
-        "fermyon:spin/variables@2.0.0",
-        "fermyon:spin/sqlite@2.0.0",
-        "fermyon:spin/key-value@2.0.0",
-        "spin:sqlite/sqlite@3.0.0",
-        "spin:postgres/postgres@4.0.0",
-    ];
     const WASI: [&str; 7] = [
         "wasi:cli/",
         "wasi:io/",
@@ -182,5 +204,37 @@ impl ResourceLimiter for MemoryMeter {
     ) -> Result<bool> {
         // The pool bounds tables.
         Ok(true)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{SPIN, answers, capability};
+
+    #[test]
+    fn every_interface_of_spin_needs_a_grant() {
+        for interface in SPIN {
+            assert!(capability(interface).is_some(), "{interface}");
+        }
+    }
+
+    #[test]
+    fn what_reaches_beyond_the_instance_needs_a_grant_in_every_release() {
+        for interface in [
+            "wasi:cli/environment",
+            "wasi:filesystem/preopens",
+            "wasi:http/outgoing-handler",
+            "wasi:sockets/ip-name-lookup",
+            "wasi:sockets/tcp-create-socket",
+            "wasi:sockets/udp-create-socket",
+        ] {
+            for patch in ["0", "6", "12"] {
+                let import = format!("{interface}@0.2.{patch}");
+                assert!(
+                    answers(&import) && capability(&import).is_some(),
+                    "{import}"
+                );
+            }
+        }
     }
 }

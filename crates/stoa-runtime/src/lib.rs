@@ -3,7 +3,7 @@
 //!
 //! Read in this order:
 //! - `runtime.rs`: what all apps of a process share; `config.rs`: what can be set.
-//! - `load.rs`, with `compose.rs`, `cache.rs` and `engine.rs`: from a .wasm file to a component that is ready to run.
+//! - `load.rs`, with `component.rs`, `compose.rs`, `cache.rs` and `engine.rs`: from a .wasm file to a component that is ready to run.
 //! - `app.rs` and `routes.rs`: which component answers; `gather.rs`: its body; `request.rs`: one request, from a fresh instance to its end.
 //! - `host.rs` and `host/`: what a guest may import; `database.rs`, `postgres.rs` and `outbound.rs`: what stands behind it.
 //! - `serve.rs`: an app behind a socket; `threads.rs`, `ticker.rs`: how guests share the machine.
@@ -26,6 +26,7 @@
 mod app;
 pub mod body;
 mod cache;
+mod component;
 mod compose;
 mod config;
 mod database;

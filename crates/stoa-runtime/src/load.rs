@@ -1,15 +1,17 @@
 //! From a validated manifest to components that are ready to run: read, composed, compiled or taken from the cache,
 //! linked. All of it before the first request, several components at a time.
-use std::collections::{BTreeMap, HashMap};
-use std::path::PathBuf;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use stoa_manifest::{AllowedHost, App, DependencySource};
+use stoa_manifest::{AllowedHost, App, Capability, DependencySource};
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
 use crate::cache::digest;
+use crate::component;
 use crate::compose::{Plug, compose};
 use crate::database::DatabaseError;
 use crate::host::{self, HostState};
@@ -60,11 +62,11 @@ pub enum LoadError {
         /// The component's id.
         component: String,
     },
-    /// A granted database cannot be opened.
-    #[error("component {component}: database {label}: {error}")]
     /// A route that the router does not take.
     #[error("{0}")]
     Route(String),
+    /// A granted database cannot be opened.
+    #[error("component {component}: database {label}: {error}")]
     Database {
         /// The component's id.
         component: String,
@@ -141,9 +143,9 @@ fn component_of(
     app: &App,
     spec: &stoa_manifest::Component,
 ) -> Result<LoadedComponent, LoadError> {
-    let bytes = read(&spec.id, &spec.source)?;
+    let file = WasmFile::read(&spec.id, &spec.source)?;
     let dependencies = dependencies(app, spec)?;
-    let compiled = compiled(shared, spec, &bytes, &dependencies)?;
+    let compiled = compiled(shared, spec, &file, &dependencies)?;
     let pre = link(&shared.linker, spec, &compiled)?;
     Ok(LoadedComponent {
         id: Arc::from(spec.id.as_str()),
@@ -156,18 +158,52 @@ fn component_of(
     })
 }
 
-/// One dependency with the bytes that satisfy it, themselves composed.
-struct Satisfied {
-    interface: String,
-    export: Option<String>,
-    source: String,
+/// A .wasm file, a component or what one can be made from.
+struct WasmFile {
+    path: PathBuf,
     bytes: Vec<u8>,
 }
 
-fn dependencies(app: &App, spec: &stoa_manifest::Component) -> Result<Vec<Satisfied>, LoadError> {
-    let of = |dependency: &stoa_manifest::Dependency| {
-        let (source, bytes) = match &dependency.source {
-            DependencySource::Path(path) => (path.display().to_string(), read(&spec.id, path)?),
+impl WasmFile {
+    fn read(component: &str, path: &Path) -> Result<Self, LoadError> {
+        let bytes = std::fs::read(path).map_err(|error| LoadError::Unreadable {
+            component: component.to_owned(),
+            path: path.to_owned(),
+            error,
+        })?;
+        Ok(Self {
+            path: path.to_owned(),
+            bytes,
+        })
+    }
+
+    fn component(&self, id: &str) -> Result<Cow<'_, [u8]>, LoadError> {
+        component::from_file(&self.bytes).map_err(|reason| LoadError::Invalid {
+            component: id.to_owned(),
+            path: self.path.clone(),
+            reason,
+        })
+    }
+}
+
+/// One dependency with the file that satisfies it.
+struct Satisfied<'a> {
+    interface: &'a str,
+    export: Option<&'a str>,
+    source: String,
+    file: WasmFile,
+    inherits: &'a BTreeSet<Capability>,
+}
+
+fn dependencies<'a>(
+    app: &App,
+    spec: &'a stoa_manifest::Component,
+) -> Result<Vec<Satisfied<'a>>, LoadError> {
+    let of = |dependency: &'a stoa_manifest::Dependency| {
+        let (source, file) = match &dependency.source {
+            DependencySource::Path(path) => {
+                (path.display().to_string(), WasmFile::read(&spec.id, path)?)
+            }
             DependencySource::Component(id) => {
                 let other = app
                     .components
@@ -176,16 +212,15 @@ fn dependencies(app: &App, spec: &stoa_manifest::Component) -> Result<Vec<Satisf
                         component: spec.id.clone(),
                         reason: format!("there is no component {id}"),
                     })?;
-                let bytes = read(id, &other.source)?;
-                let deeper = dependencies(app, other)?;
-                (id.clone(), composed(other, &bytes, &deeper)?)
+                (id.clone(), WasmFile::read(id, &other.source)?)
             }
         };
         Ok(Satisfied {
-            interface: dependency.interface.clone(),
-            export: dependency.export.clone(),
+            interface: &dependency.interface,
+            export: dependency.export.as_deref(),
             source,
-            bytes,
+            file,
+            inherits: &dependency.inherits,
         })
     };
     spec.dependencies.iter().map(of).collect()
@@ -193,44 +228,53 @@ fn dependencies(app: &App, spec: &stoa_manifest::Component) -> Result<Vec<Satisf
 
 fn composed(
     spec: &stoa_manifest::Component,
-    bytes: &[u8],
-    dependencies: &[Satisfied],
+    file: &WasmFile,
+    dependencies: &[Satisfied<'_>],
 ) -> Result<Vec<u8>, LoadError> {
+    let component = file.component(&spec.id)?;
     if dependencies.is_empty() {
-        return Ok(bytes.to_owned());
+        return Ok(component.into_owned());
     }
+    let components = dependencies.iter().map(|d| d.file.component(&spec.id));
+    let components = components.collect::<Result<Vec<_>, _>>()?;
     let plugs: Vec<_> = dependencies
         .iter()
-        .map(|d| Plug {
-            interface: &d.interface,
-            export: d.export.as_deref(),
+        .zip(&components)
+        .map(|(d, bytes)| Plug {
+            interface: d.interface,
+            export: d.export,
             source: &d.source,
-            bytes: &d.bytes,
+            bytes,
+            inherits: d.inherits,
         })
         .collect();
-    compose(bytes, &plugs).map_err(|reason| LoadError::Dependency {
+    compose(&component, &plugs).map_err(|reason| LoadError::Dependency {
         component: spec.id.clone(),
         reason,
     })
 }
 
-/// Compiled code for `bytes` with its dependencies. The cache is asked by what went in, so that a warm start does not
+/// Compiled code for `file` with its dependencies. The cache is asked by what went in, so that a warm start does not
 /// even compose.
 fn compiled(
     shared: &Shared,
     spec: &stoa_manifest::Component,
-    bytes: &[u8],
-    dependencies: &[Satisfied],
+    file: &WasmFile,
+    dependencies: &[Satisfied<'_>],
 ) -> Result<Component, LoadError> {
-    let mut input = digest(bytes);
+    let mut input = digest(&file.bytes);
     for d in dependencies {
-        let export = d.export.as_deref().unwrap_or_default();
-        input += &format!(
-            "\n{}\n{export}\n{}\n{}",
+        let inherits: Vec<_> = d.inherits.iter().map(|kind| kind.name()).collect();
+        for part in [
             d.interface,
-            d.source,
-            digest(&d.bytes)
-        );
+            d.export.unwrap_or_default(),
+            &d.source,
+            &digest(&d.file.bytes),
+            &inherits.join(" "),
+        ] {
+            input.push('\n');
+            input += part;
+        }
     }
     if let Some(cache) = &shared.cache
         && let Some(component) = cache.load(&shared.engine, &input)
@@ -238,7 +282,7 @@ fn compiled(
         return Ok(component);
     }
     let started = std::time::Instant::now();
-    let bytes = composed(spec, bytes, dependencies)?;
+    let bytes = composed(spec, file, dependencies)?;
     let component =
         Component::from_binary(&shared.engine, &bytes).map_err(|error| LoadError::Invalid {
             component: spec.id.clone(),
@@ -263,15 +307,15 @@ fn link(
     let unknown = ty
         .imports(linker.engine())
         .map(|(name, _)| name)
-        .find(|name| !host::answers(name));
+        .find(|name| !host::answers(name) && !host::denied::is_name(name));
     if let Some(import) = unknown {
         return Err(LoadError::UnknownImport {
             component: spec.id.clone(),
             import: import.to_owned(),
         });
     }
-    let pre = linker
-        .instantiate_pre(component)
+    let pre = host::denied::linker(linker, component)
+        .and_then(|linker| linker.instantiate_pre(component))
         .map_err(|error| LoadError::Invalid {
             component: spec.id.clone(),
             path: spec.source.clone(),
@@ -279,13 +323,5 @@ fn link(
         })?;
     ProxyPre::new(pre).map_err(|_| LoadError::NoHandler {
         component: spec.id.clone(),
-    })
-}
-
-fn read(component: &str, path: &std::path::Path) -> Result<Vec<u8>, LoadError> {
-    std::fs::read(path).map_err(|error| LoadError::Unreadable {
-        component: component.to_owned(),
-        path: path.to_owned(),
-        error,
     })
 }

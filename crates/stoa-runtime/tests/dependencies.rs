@@ -25,14 +25,14 @@ fn composes_a_component_of_the_app() {
         r#""test:greeting/greet@1.0.0" = { component = "greeter" }"#,
     ))
     .start();
-    // The environment reaches the dependency too, as in Spin.
-    assert_eq!(app.get("/?you").text(), "Welcome, you");
+    // The environment is the user's own.
+    assert_eq!(app.get("/?you").text(), "Hello, you");
 }
 
 #[test]
 fn composes_a_file_and_a_whole_package() {
     let app = Setup::new(&manifest(
-        r#""test:greeting@1.0.0" = { path = "{guest-greeter}" }"#,
+        r#""test:greeting@1.0.0" = { path = "{guest-greeter}", inherit_configuration = true }"#,
     ))
     .start();
     assert_eq!(app.get("/?you").text(), "Welcome, you");
@@ -42,7 +42,7 @@ fn composes_a_file_and_a_whole_package() {
 fn takes_the_export_that_is_named() {
     let named = r#""test:greeting/greet@1.0.0" = { component = "greeter", export = "test:greeting/greet@1.0.0" }"#;
     let app = Setup::new(&manifest(named)).start();
-    assert_eq!(app.get("/?you").text(), "Welcome, you");
+    assert_eq!(app.get("/?you").text(), "Hello, you");
 }
 
 #[test]
@@ -52,7 +52,7 @@ fn a_trap_in_a_dependency_fails_the_request_alone() {
     ))
     .start();
     assert_eq!(app.get("/").status, 500);
-    assert_eq!(app.get("/?again").text(), "Welcome, again");
+    assert_eq!(app.get("/?again").text(), "Hello, again");
 }
 
 #[test]

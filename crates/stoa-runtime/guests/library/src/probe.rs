@@ -1,0 +1,50 @@
+//! One use of each kind of configuration. `library-user` has this file too: what it is granted, it can use.
+use std::net::TcpStream;
+
+use spin_sdk::{key_value, pg4, sqlite, sqlite3, variables};
+
+/// What is found of `kind`; what follows a space is the address to call.
+pub(crate) fn probe(kind: &str) -> String {
+    let (kind, address) = kind.split_once(' ').unwrap_or((kind, ""));
+    match kind {
+        "environment" => {
+            let variables: Vec<_> = std::env::vars().map(|(n, v)| format!("{n}={v}")).collect();
+            format!("{variables:?} {:?}", std::env::args().collect::<Vec<_>>())
+        }
+        "files" => format!("{:?}", wasi::filesystem::preopens::get_directories()),
+        "variables" => described(variables::get("secret")),
+        "key_value_stores" => {
+            described(key_value::Store::open("default").map(|store| store.get_keys()))
+        }
+        "sqlite" => described(sqlite::Connection::open("default").map(|_| "opened")),
+        "sqlite3" => described(sqlite3::Connection::open("default").map(|_| "opened")),
+        "postgres" => described(pg4::Connection::open(address).map(|_| "opened")),
+        "http" => http(address),
+        "tcp" => described(TcpStream::connect(address).map(|_| "connected")),
+        _ => format!("there is no {kind}"),
+    }
+}
+
+fn described<T: std::fmt::Debug, E: std::fmt::Debug>(result: Result<T, E>) -> String {
+    match result {
+        Ok(value) => format!("has {value:?}"),
+        Err(error) => format!("has not: {error:?}"),
+    }
+}
+
+fn http(authority: &str) -> String {
+    use wasi::http::types::{Fields, OutgoingRequest, Scheme};
+    let request = OutgoingRequest::new(Fields::new());
+    let _ = request.set_scheme(Some(&Scheme::Http));
+    let _ = request.set_authority(Some(authority));
+    let _ = request.set_path_with_query(Some("/"));
+    described(
+        wasi::http::outgoing_handler::handle(request, None).map(|response| {
+            response.subscribe().block();
+            match response.get() {
+                Some(Ok(Ok(response))) => response.status().to_string(),
+                other => format!("{other:?}"),
+            }
+        }),
+    )
+}
