@@ -23,9 +23,18 @@ use tokio::task::JoinHandle;
 
 /// The built component of a guest.
 pub(crate) fn wasm(guest: &str) -> PathBuf {
-    let file = format!("{}.wasm", guest.replace('-', "_"));
-    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/wasm32-wasip2/release");
-    let path = target.join(file);
+    built("wasm32-wasip2", guest)
+}
+
+/// A guest built as a module, as SDKs did before there were components.
+pub(crate) fn wasm_module(guest: &str) -> PathBuf {
+    built("wasm32-wasip1", &format!("guest-{guest}"))
+}
+
+fn built(target: &str, package: &str) -> PathBuf {
+    let file = format!("{}.wasm", package.replace('-', "_"));
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target");
+    let path = folder.join(target).join("release").join(file);
     assert!(
         path.exists(),
         "{} is missing: run `make wasm` first",
