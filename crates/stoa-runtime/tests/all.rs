@@ -10,6 +10,7 @@
 mod cache;
 mod counter;
 mod dependencies;
+mod differences;
 mod inheritance;
 mod key_value;
 mod limits;

@@ -25,6 +25,13 @@ fn trouble(request: Request) -> impl IntoResponse {
         }
         "/burn" => burn(Duration::from_millis(number(50))),
         "/print" => print(number(100)),
+        "/line" => {
+            println!(
+                "{}",
+                "x".repeat(usize::try_from(number(100)).unwrap_or_default())
+            );
+            "printed".to_owned()
+        }
         "/half" => {
             print!("no newline");
             let _ = std::io::stdout().flush();
