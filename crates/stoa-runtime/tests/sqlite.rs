@@ -147,6 +147,67 @@ fn rolls_back_what_a_guest_leaves_open() {
 }
 
 #[test]
+fn sql_counts_what_this_guest_did_on_a_connection_that_another_had() {
+    let app = start();
+    let count = "SELECT changes(), total_changes(), last_insert_rowid()";
+    let counted = |changes, total, rowid| {
+        format!("[[Value::Integer({changes}), Value::Integer({total}), Value::Integer({rowid})]]")
+    };
+    run(
+        &app,
+        &[
+            "CREATE TABLE t (x)",
+            "CREATE TABLE log (changed)",
+            "INSERT INTO t VALUES (1), (2), (3)",
+        ],
+    );
+    let lines = run(
+        &app,
+        &[
+            "UPDATE t SET x = 4",
+            count,
+            "INSERT INTO t VALUES (5)",
+            count,
+            "UPDATE t SET x = 6 WHERE x = 7",
+            count,
+            "BEGIN",
+            "DELETE FROM t WHERE x = 4",
+            count,
+            "ROLLBACK",
+        ],
+    );
+    let counts: Vec<_> = lines.iter().filter(|line| *line != "[]").collect();
+    assert_eq!(
+        counts,
+        [
+            &counted(3, 3, 0),
+            &counted(1, 4, 4),
+            &counted(0, 4, 4),
+            &counted(3, 7, 4),
+        ]
+    );
+    // Within a trigger too, and again on the same connection.
+    let trigger =
+        "CREATE TRIGGER notes AFTER UPDATE ON t BEGIN INSERT INTO log VALUES (changes()); END";
+    let lines = run(
+        &app,
+        &[
+            count,
+            trigger,
+            "DELETE FROM t WHERE x = 5",
+            "UPDATE t SET x = 8 WHERE rowid = 1",
+            "SELECT changed FROM log",
+            count,
+        ],
+    );
+    assert_eq!(lines[0], counted(0, 0, 0));
+    assert_eq!(
+        lines[4..],
+        ["[[Value::Integer(1)]]".to_owned(), counted(1, 3, 0)]
+    );
+}
+
+#[test]
 fn hands_on_no_temporary_table_and_no_pragma() {
     let app = start();
     let lines = run(

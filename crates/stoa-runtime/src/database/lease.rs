@@ -75,11 +75,7 @@ impl Lease {
     ) -> Result<Rows, DatabaseError> {
         let session = self.session.as_ref().ok_or(DatabaseError::CutOff)?;
         session.take_time();
-        let mut kind = classify(session, &sql)?;
-        if session.shows_its_past() {
-            let fresh = self.session.insert(Session::open(&self.database.path)?);
-            kind = classify(fresh, &sql)?;
-        }
+        let kind = classify(session, &sql)?;
         if matches!(kind, Kind::BeginWrite | Kind::WriteAndCommit) && self.writing.is_none() {
             let writer = Arc::clone(&self.database.writer);
             self.writing = Some(turn(writer).await?);

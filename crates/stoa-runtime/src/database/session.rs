@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
+use rusqlite::functions::{Context as FunctionContext, FunctionFlags};
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
@@ -25,8 +26,6 @@ const STATEMENTS_KEPT: usize = 64;
 pub(super) struct Session {
     pub(super) sql: Connection,
     watch: Arc<Watch>,
-    /// Whether a guest had it before.
-    used: bool,
 }
 
 /// What the hooks of a connection look at.
@@ -36,8 +35,8 @@ pub(super) struct Watch {
     until: AtomicU64,
     /// Set once something was done that outlives a rollback: a pragma, a temporary table, an attached database.
     marked: AtomicBool,
-    /// Set once a statement asked what SQLite counts over a connection's whole life.
-    counts: AtomicBool,
+    /// Changes that earlier guests made: SQLite counts over a connection's whole life.
+    earlier_changes: AtomicU64,
 }
 
 impl Session {
@@ -61,7 +60,7 @@ impl Session {
             epoch: Instant::now(),
             until: AtomicU64::new(u64::MAX),
             marked: AtomicBool::new(false),
-            counts: AtomicBool::new(false),
+            earlier_changes: AtomicU64::new(0),
         });
         let seen = Arc::clone(&watch);
         sql.authorizer(Some(move |context: AuthContext<'_>| {
@@ -72,11 +71,8 @@ impl Session {
             STEPS,
             Some(move || micros(seen.epoch.elapsed()) > seen.until.load(Ordering::Relaxed)),
         )?;
-        Ok(Self {
-            sql,
-            watch,
-            used: false,
-        })
+        count_for_this_guest(&sql, &watch)?;
+        Ok(Self { sql, watch })
     }
 
     /// Interrupts the next statement once it has run too long for a thread that runs guests.
@@ -87,11 +83,6 @@ impl Session {
     /// Lets the next statement take its time.
     pub(super) fn take_time(&self) {
         self.cut_after(LONGEST);
-    }
-
-    /// Whether the statement just prepared would see counts of a guest before.
-    pub(super) fn shows_its_past(&self) -> bool {
-        self.used && self.watch.counts.load(Ordering::Relaxed) && self.sql.is_autocommit()
     }
 
     /// Lets another thread interrupt the running statement.
@@ -105,7 +96,7 @@ impl Session {
     }
 
     /// The same connection as if just opened, or None where it must be closed.
-    pub(super) fn cleaned(mut self) -> Option<Self> {
+    pub(super) fn cleaned(self) -> Option<Self> {
         self.take_time();
         if !self.sql.is_autocommit() {
             self.sql.execute_batch("ROLLBACK").ok()?;
@@ -120,7 +111,8 @@ impl Session {
         unsafe {
             rusqlite::ffi::sqlite3_set_last_insert_rowid(self.sql.handle(), 0);
         }
-        self.used = true;
+        let changes = self.sql.total_changes();
+        self.watch.earlier_changes.store(changes, Ordering::Relaxed);
         Some(self)
     }
 }
@@ -129,6 +121,33 @@ impl Watch {
     pub(super) fn interrupt(&self) {
         self.until.store(0, Ordering::Relaxed);
     }
+}
+
+/// Replaces SQL's `changes` and `total_changes` by functions that count for the guest that has the connection now, as if it were new.
+fn count_for_this_guest(sql: &Connection, watch: &Arc<Watch>) -> rusqlite::Result<()> {
+    // What SQLite's own functions allow: use in views and triggers too.
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
+    let count = |of: fn(&Connection, u64) -> u64| {
+        let watch = Arc::clone(watch);
+        move |context: &FunctionContext<'_>| {
+            #[expect(
+                unsafe_code,
+                reason = "the connection is used within this call only, on the thread that runs the statement"
+            )]
+            // SAFETY: as above; nothing of it is kept.
+            let connection = unsafe { context.get_connection() }?;
+            let earlier = watch.earlier_changes.load(Ordering::Relaxed);
+            let count = of(
+                &connection,
+                connection.total_changes().saturating_sub(earlier),
+            );
+            Ok(i64::try_from(count).unwrap_or(i64::MAX))
+        }
+    };
+    sql.create_scalar_function("total_changes", 0, flags, count(|_, total| total))?;
+    // The last statement that changed rows is an earlier guest's as long as this one's have changed none.
+    let last = count(|sql, total| if total == 0 { 0 } else { sql.changes() });
+    sql.create_scalar_function("changes", 0, flags, last)
 }
 
 fn micros(time: Duration) -> u64 {
@@ -161,12 +180,6 @@ fn judge(action: &AuthAction<'_>, watch: &Watch) -> Authorization {
         | AuthAction::CreateTempView { .. }
         | AuthAction::CreateVtable { .. }
         | AuthAction::Unknown { .. } => watch.marked.store(true, Ordering::Relaxed),
-        AuthAction::Function { function_name }
-            if ["changes", "total_changes"].contains(function_name) =>
-        {
-            watch.counts.store(true, Ordering::Relaxed);
-            watch.marked.store(true, Ordering::Relaxed);
-        }
         _ => {}
     }
     Authorization::Allow
