@@ -14,9 +14,10 @@ const WARM_SLOTS: u32 = 24;
 const INSTANCES_A_REQUEST: u32 = 6;
 /// A component of spin-sdk is one module and a few shims; one with a dependency composed in is twice that.
 const CORE_INSTANCES: u32 = 24;
-/// Host functions, SQLite among them, run on the guest's stack too: they get the second half.
+/// Host functions, SQLite among them, run on the guest's stack too: they get what [`WASM_STACK`] leaves.
 const STACK: usize = 2 << 20;
-const WASM_STACK: usize = 1 << 20;
+/// Spin's limit, which is wasmtime's default: a recursion that fits here fits in SpinKube.
+const WASM_STACK: usize = 512 << 10;
 
 pub(crate) fn config(limits: &Limits) -> Config {
     let instances = limits

@@ -96,6 +96,13 @@ fn a_trap_is_500_and_tells_nothing_of_its_inside() {
 }
 
 #[test]
+fn a_recursion_may_be_as_deep_as_in_spin() {
+    let app = setup().start();
+    assert_eq!(app.get("/recurse?10000").text(), "10000");
+    is_problem(&app.get("/recurse?20000"), 500, "component_failed");
+}
+
+#[test]
 fn a_loop_is_cut_off_and_holds_up_no_one() {
     let app = setup().start();
     let begun = Instant::now();

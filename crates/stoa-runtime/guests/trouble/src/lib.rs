@@ -23,6 +23,11 @@ fn trouble(request: Request) -> impl IntoResponse {
                 all.push(black_box(vec![1; 1 << 20]));
             }
         }
+        "/recurse" => {
+            let depth = number(100);
+            black_box(recurse(depth));
+            depth.to_string()
+        }
         "/burn" => burn(Duration::from_millis(number(50))),
         "/print" => print(number(100)),
         "/line" => {
@@ -53,6 +58,14 @@ fn trouble(request: Request) -> impl IntoResponse {
         _ => "fine".to_owned(),
     };
     Response::new(200, text)
+}
+
+/// Takes a small frame of the stack for each level: nothing here can be made a loop of.
+fn recurse(depth: u64) -> u64 {
+    match depth {
+        0 => 0,
+        _ => recurse(black_box(depth - 1)).rotate_left(1) ^ depth,
+    }
 }
 
 /// Computes, as a password hash does, for about `time`.
