@@ -14,7 +14,7 @@ use crate::config::AppOptions;
 use crate::database::Databases;
 use crate::gather::{UP_TO, gather};
 use crate::load::{self, LoadError, LoadedComponent};
-use crate::outbound::Client;
+use crate::outbound::{Client, paced};
 use crate::problem::{Asked, Problem};
 use crate::request::{Job, run};
 use crate::routes::{Match, Router};
@@ -181,13 +181,14 @@ impl LoadedApp {
         timeouts: RequestOptions,
     ) -> Result<Response<Body>, Error> {
         tell_call(&mut request, &component.id);
-        let answer = self.start(component, request, depth, None);
-        match timeouts.first_byte_timeout {
-            Some(limit) => tokio::time::timeout(limit, answer)
+        let response = self.start(component, request, depth, None);
+        let response = match timeouts.first_byte_timeout {
+            Some(limit) => tokio::time::timeout(limit, response)
                 .await
-                .map_err(|_| Error::ConnectionReadTimeout),
-            None => Ok(answer.await),
-        }
+                .map_err(|_| Error::ConnectionReadTimeout)?,
+            None => response.await,
+        };
+        Ok(response.map(|body| paced(body, timeouts)))
     }
 
     async fn start<B>(

@@ -102,6 +102,7 @@ pub(crate) fn linker(engine: &Engine) -> Result<Linker<HostState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(&mut linker)?;
+    http::add_error_code(&mut linker)?;
     use bindings::{fermyon, spin};
     type Own = HasSelf<HostState>;
     fermyon::spin::variables::add_to_linker::<_, Own>(&mut linker, |state| state)?;

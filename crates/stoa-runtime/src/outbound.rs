@@ -79,27 +79,16 @@ impl Client {
             }
         };
         let sent = CONNECT_TIMEOUT.scope(timeouts.connect_timeout, sent);
+        // As in Spin, the time for the first byte includes the time to connect.
         let response = match timeouts.first_byte_timeout {
             Some(limit) => {
-                let limit = limit.saturating_add(timeouts.connect_timeout.unwrap_or_default());
                 let sent = tokio::time::timeout(limit, sent).await;
                 sent.map_err(|_| Error::ConnectionReadTimeout)?
             }
             None => sent.await,
         };
         let response = response.map_err(|error| cause(&error))?;
-        Ok(response.map(|body| {
-            let body = body.map_err(Error::Hyper).boxed_unsync();
-            match timeouts.between_bytes_timeout {
-                Some(limit) => Paced {
-                    body,
-                    limit,
-                    timer: None,
-                }
-                .boxed_unsync(),
-                None => body,
-            }
-        }))
+        Ok(response.map(|body| paced(body.map_err(Error::Hyper).boxed_unsync(), timeouts)))
     }
 
     fn plain(&self) -> &legacy::Client<Connector, Body> {
@@ -227,6 +216,17 @@ fn cause(error: &legacy::Error) -> Error {
         return Error::DestinationUnavailable;
     }
     Error::HttpProtocolError
+}
+
+/// A response's body, held to the guest's between-bytes timeout.
+pub(crate) fn paced(body: Body, timeouts: RequestOptions) -> Body {
+    match timeouts.between_bytes_timeout {
+        Some(limit) => {
+            let timer = None;
+            Paced { body, limit, timer }.boxed_unsync()
+        }
+        None => body,
+    }
 }
 
 /// A body whose frames may not be further apart than `limit`.

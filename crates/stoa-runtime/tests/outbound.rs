@@ -270,3 +270,97 @@ fn call_reaches_any_component_without_a_socket() {
     let body = app.wait(answer.into_body().collect()).unwrap().to_bytes();
     assert_eq!(&body[..], b"post=true q in");
 }
+
+/// A server that sends each of its parts, then waits for a word on the channel before the next; at the end it closes.
+fn server_in_parts(parts: &'static [&'static str]) -> (SocketAddr, mpsc::Sender<()>) {
+    use std::io::{Read, Write};
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let (go_on, words) = mpsc::channel();
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        let mut buffer = [0; 4096];
+        let mut head = String::new();
+        while !head.contains("\r\n\r\n") {
+            let read = socket.read(&mut buffer).unwrap();
+            head += std::str::from_utf8(&buffer[..read]).unwrap();
+        }
+        for part in parts {
+            let _ = socket.write_all(part.as_bytes());
+            let _ = words.recv();
+        }
+    });
+    (address, go_on)
+}
+
+#[test]
+fn a_guest_can_tell_a_late_body_from_a_broken_one() {
+    let app = start("\"http://*:*\"");
+    let (address, _waits) =
+        server_in_parts(&["HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345"]);
+    let answer = app.get(&format!("/read?,,300,{address}/"));
+    assert_eq!(
+        answer.text(),
+        "200 12345 Some(ErrorCode::ConnectionReadTimeout)"
+    );
+    for head in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n12345\r\n",
+        "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n12345\r\nno chunk\r\n",
+    ] {
+        let parts = Box::leak(Box::new([head]));
+        let (address, go_on) = server_in_parts(parts);
+        drop(go_on);
+        let answer = app.get(&format!("/read?,,5000,{address}/"));
+        assert_eq!(
+            answer.text(),
+            "200 12345 Some(ErrorCode::HttpProtocolError)",
+            "{head}"
+        );
+    }
+}
+
+#[test]
+fn the_time_for_the_first_byte_includes_the_time_to_connect() {
+    let (address, _heads) = server("late", Duration::from_millis(1_000));
+    let app = start("\"http://*:*\"");
+    let begun = Instant::now();
+    let answer = app.get(&format!("/read?600,600,,{address}/"));
+    assert_eq!(answer.text(), "ErrorCode::ConnectionReadTimeout");
+    let took = begun.elapsed();
+    assert!(took >= Duration::from_millis(600), "{took:?}");
+    let answer = app.get(&format!("/read?600,30000,,{address}/"));
+    assert_eq!(answer.text(), "200 late whole");
+}
+
+#[test]
+fn another_component_is_held_to_all_timeouts_of_its_caller() {
+    let app = start("\"http://hidden.spin.internal\"");
+    let answer = app.get("/read?,,200,hidden.spin.internal/parts?1500");
+    assert_eq!(
+        answer.text(),
+        "200 one Some(ErrorCode::ConnectionReadTimeout)"
+    );
+    let answer = app.get("/read?,200,,hidden.spin.internal/slow?1500");
+    assert_eq!(answer.text(), "ErrorCode::ConnectionReadTimeout");
+    let answer = app.get("/read?10000,10000,10000,hidden.spin.internal/parts?10");
+    assert_eq!(answer.text(), "200 onetwo whole");
+}
+
+#[test]
+fn a_url_with_a_password_is_refused_unsent() {
+    let (address, heads) = server("outside", Duration::ZERO);
+    let app = start("\"http://*:*\", \"http://hidden.spin.internal\"");
+    for host in [address.to_string(), "hidden.spin.internal".to_owned()] {
+        for user in ["me:secret@", "me@", "@"] {
+            let answer = app.get(&format!("/get?http://{user}{host}/x"));
+            assert!(
+                answer.text().contains("user name or a password"),
+                "{user}{host}: {}",
+                answer.text()
+            );
+            assert!(!answer.text().contains("secret"), "{}", answer.text());
+        }
+    }
+    assert!(heads.try_recv().is_err());
+}

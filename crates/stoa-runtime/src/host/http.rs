@@ -1,9 +1,13 @@
 //! Where a guest's own requests go: to another component of the app, in this process, or out.
 use std::sync::Arc;
 
-use http::uri::Scheme;
+use http::uri::{Authority, Scheme};
 use http::{HeaderName, Request, Response, header};
+use wasmtime::component::{Linker, Resource};
+use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, IoError};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
+
+use super::HostState;
 
 use crate::app::LoadedApp;
 use crate::load::LoadedComponent;
@@ -73,6 +77,16 @@ impl Outbound {
     fn route(&self, request: &Request<WasiBody>) -> Result<Target, Error> {
         let uri = request.uri();
         let host = uri.host().ok_or(Error::HttpRequestUriInvalid)?;
+        if uri.authority().is_some_and(names_a_user) {
+            // They would be sent in the Host header. Neither is logged.
+            tracing::warn!(
+                component = %self.component.id, host,
+                "outbound request refused: its URL has a user name or a password"
+            );
+            let why =
+                "the URL has a user name or a password: send them in the authorization header";
+            return Err(Error::InternalError(Some(why.to_owned())));
+        }
         let scheme = uri.scheme().unwrap_or(&Scheme::HTTP);
         let usual = if *scheme == Scheme::HTTPS { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(usual);
@@ -102,6 +116,38 @@ impl Outbound {
             return Err(Error::LoopDetected);
         }
         Ok(Target::Component(component))
+    }
+}
+
+fn names_a_user(authority: &Authority) -> bool {
+    authority.as_str().contains('@')
+}
+
+/// `http-error-code`, which tells a guest why a body broke off. wasmtime-wasi-http's own finds only errors that it made itself, none of
+/// those that [`Error`] stands for.
+pub(super) fn add_error_code(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
+    linker.allow_shadowing(true);
+    let mut types = linker.instance("wasi:http/types@0.2.12")?;
+    types.func_wrap(
+        "http-error-code",
+        |store: wasmtime::StoreContextMut<'_, HostState>, (error,): (Resource<IoError>,)| {
+            let error = store.data().table.get(&error)?;
+            let code = error.downcast_ref::<ErrorCode>().cloned();
+            Ok((code.or_else(|| error.downcast_ref().map(error_code)),))
+        },
+    )?;
+    linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// Only what a body fails with: errors of whole requests take another way.
+fn error_code(error: &Error) -> ErrorCode {
+    match error {
+        Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,
+        Error::HttpRequestBodySize(size) => ErrorCode::HttpRequestBodySize(*size),
+        Error::HttpResponseBodySize(size) => ErrorCode::HttpResponseBodySize(*size),
+        Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
+        _ => ErrorCode::HttpProtocolError,
     }
 }
 

@@ -2,6 +2,8 @@
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what the SDK's macro expands to")]
 
+mod reading;
+
 use std::time::Duration;
 
 use futures::SinkExt;
@@ -67,8 +69,38 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             let body = String::from_utf8_lossy(&body).into_owned();
             answer(out, format!("post={is_post} {url} {body}")).await;
         }
-        // Never sends the end of its body.
         "/nothing" => {}
+        "/read" => answer(out, reading::read(url)).await,
+        "/pieces" => reading::echo_pieces(request, out).await,
+        "/count" => {
+            let count = reading::count(&request);
+            mark(&format!("counted {count}"));
+            answer(out, count).await;
+        }
+        // Sends two pieces, the milliseconds of the query apart.
+        "/parts" => {
+            let response = OutgoingResponse::new(Headers::new());
+            let mut body = response.take_body();
+            out.set(response);
+            let _ = body.send(b"one".to_vec()).await;
+            std::thread::sleep(Duration::from_millis(url.parse().unwrap_or(100)));
+            let _ = body.send(b"two".to_vec()).await;
+        }
+        // Does not look at the body.
+        "/refuse" => {
+            let response = OutgoingResponse::new(Headers::new());
+            let _ = response.set_status_code(401);
+            let _ = out.set_with_body(response, b"no".to_vec()).await;
+        }
+        "/status" => {
+            let response = OutgoingResponse::new(Headers::new());
+            let _ = response.set_status_code(url.parse().unwrap_or(200));
+            out.set(response);
+        }
+        "/mark" => {
+            mark(url);
+            answer(out, "marked".to_owned()).await;
+        }
         _ => answer(out, "here".to_owned()).await,
     }
 }
@@ -107,7 +139,7 @@ fn hurry(millis: u64, authority: &str) -> String {
     }
 }
 
-fn mark(name: &str) {
+pub(crate) fn mark(name: &str) {
     if let Ok(store) = Store::open_default() {
         let _ = store.set(name, b"done");
     }
