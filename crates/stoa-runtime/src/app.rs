@@ -5,20 +5,22 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http_body::Body as _;
 use http_body_util::BodyExt;
 use stoa_manifest::App;
 use wasmtime_wasi_http::{Error, RequestOptions};
 
-use crate::body::{Body, BodyError, Exceeded, Limited, empty};
-use crate::config::AppOptions;
+use crate::body::{Body, BodyError, empty};
+use crate::config::{AppOptions, Limits};
 use crate::database::Databases;
 use crate::gather::{UP_TO, gather};
+use crate::intake::{Incoming, Intake, Progress};
 use crate::load::{self, LoadError, LoadedComponent};
 use crate::outbound::{Client, paced};
 use crate::problem::{Asked, Problem};
 use crate::request::{Job, run};
 use crate::routes::{Match, Router};
-use crate::runtime::{Admission, Shared};
+use crate::runtime::{Admission, Receiving, Shared};
 
 /// Where a call comes from that came over no socket.
 const IN_PROCESS: HeaderValue = HeaderValue::from_static("127.0.0.1:0");
@@ -74,7 +76,8 @@ impl LoadedApp {
         &self.name
     }
 
-    /// Runs the component whose route fits; 404 with an empty body where none does. Private routes do not count.
+    /// Runs the component whose route fits; 404 with an empty body where none does. Private routes do not count. Paths under
+    /// `/.well-known/spin/` are the runtime's own.
     pub async fn handle<B>(self: &Arc<Self>, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -138,30 +141,33 @@ impl LoadedApp {
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        let request = match self.gathered(request).await {
-            Ok(request) => request,
-            Err(refusal) => return refusal,
+        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
+        let limits = &self.shared.limits;
+        let complete = request.body().is_end_stream();
+        let receiving = if complete {
+            None
+        } else {
+            self.shared.receive()
+        };
+        let request = if complete || receiving.is_some() || too_large(request.body(), limits) {
+            request
+        } else {
+            match self.gathered(request).await {
+                Ok(request) => request,
+                Err(refusal) => return refusal,
+            }
         };
         let Some(admission) = self.shared.admit() else {
             tracing::warn!(component = %component.id, "request refused: as many run as may");
             return Problem::Busy.response(&Asked::of(&request));
         };
-        self.start(component, request, 0, Some(admission)).await
+        self.start(component, request, 0, Some(admission), receiving)
+            .await
     }
 
     /// The request with its body here, as far as that is waited for.
-    async fn gathered<B>(&self, request: Request<B>) -> Result<Request<Body>, Response<Body>>
-    where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BodyError>,
-    {
+    async fn gathered(&self, request: Request<Body>) -> Result<Request<Body>, Response<Body>> {
         let limits = &self.shared.limits;
-        let known = request.body().size_hint().lower();
-        let here = request.body().is_end_stream() || known > limits.max_request_body;
-        let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
-        if here {
-            return Ok(request);
-        }
         let asked = Asked::of(&request);
         let (parts, body) = request.into_parts();
         let all = gather(body, UP_TO.min(limits.max_request_body));
@@ -181,7 +187,7 @@ impl LoadedApp {
         timeouts: RequestOptions,
     ) -> Result<Response<Body>, Error> {
         tell_call(&mut request, &component.id);
-        let response = self.start(component, request, depth, None);
+        let response = self.start(component, request, depth, None, None);
         let response = match timeouts.first_byte_timeout {
             Some(limit) => tokio::time::timeout(limit, response)
                 .await
@@ -191,17 +197,14 @@ impl LoadedApp {
         Ok(response.map(|body| paced(body, timeouts)))
     }
 
-    async fn start<B>(
+    async fn start(
         self: &Arc<Self>,
         component: Arc<LoadedComponent>,
-        request: Request<B>,
+        request: Request<Body>,
         depth: u32,
         admission: Option<Admission>,
-    ) -> Response<Body>
-    where
-        B: http_body::Body<Data = Bytes> + Send + 'static,
-        B::Error: Into<BodyError>,
-    {
+        receiving: Option<Receiving>,
+    ) -> Response<Body> {
         let asked = Asked::of(&request);
         let (parts, body) = request.into_parts();
         let host = parts.headers.get(header::HOST);
@@ -209,34 +212,32 @@ impl LoadedApp {
         if parts.uri.authority().is_none() && !named {
             return Problem::BadRequest.response(&asked);
         }
-        let limit = self.shared.limits.max_request_body;
-        let exceeded = Exceeded::default();
-        let size = body.size_hint();
-        if size.lower() > limit {
+        let limits = &self.shared.limits;
+        if too_large(&body, limits) {
             return Problem::BodyTooLarge.response(&asked);
         }
+        let intake = Intake::new();
         let body = if body.is_end_stream() {
             empty()
         } else {
-            let body = body.map_err(Into::into).boxed_unsync();
-            match size.upper() {
-                Some(_) => body,
-                None => Limited::new(body, limit, exceeded.clone()).boxed_unsync(),
-            }
+            let limit = limits.max_request_body;
+            Incoming::new(body, limit, intake.clone(), receiving).boxed_unsync()
         };
         let response = run(Job {
             app: Arc::clone(self),
             component,
             request: Request::from_parts(parts, body),
+            intake: intake.clone(),
             asked: asked.clone(),
             depth,
             admission,
         })
         .await;
-        if exceeded.get() {
-            return Problem::BodyTooLarge.response(&asked);
+        match intake.progress() {
+            Progress::TooLarge => Problem::BodyTooLarge.response(&asked),
+            Progress::Broken => Problem::BodyBroken.response(&asked),
+            Progress::Open | Progress::Awaited | Progress::Ended => response,
         }
-        response
     }
 
     /// Takes the components of `app`, the same application with other code, from the next request on; what is under way is
@@ -270,6 +271,11 @@ impl LoadedApp {
     pub(crate) fn shared(&self) -> &Shared {
         &self.shared
     }
+}
+
+/// Whether a body declares more bytes than a request may have.
+fn too_large(body: &Body, limits: &Limits) -> bool {
+    body.size_hint().lower() > limits.max_request_body
 }
 
 const PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
@@ -316,9 +322,13 @@ fn tell_route(
 fn tell_call<B>(request: &mut Request<B>, component: &str) {
     let any = HeaderValue::from_static("/...");
     let path = HeaderValue::from_str(request.uri().path()).ok();
+    let host = match request.uri().authority() {
+        Some(authority) => HeaderValue::from_str(authority.as_str()),
+        None => HeaderValue::try_from(format!("{component}.spin.internal")),
+    };
     let headers = request.headers_mut();
     headers.reserve(8);
-    if let Ok(host) = HeaderValue::try_from(format!("{component}.spin.internal")) {
+    if let Ok(host) = host {
         headers.entry(header::HOST).or_insert(host);
     }
     if let Some(path) = path {

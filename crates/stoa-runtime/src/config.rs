@@ -14,8 +14,9 @@ pub struct Limits {
     /// no sane request handler needs a tenth of this.
     pub memory_per_instance: usize,
     /// Wall time of one request, from its start to the guest's return (a guest may go on after it has answered).
-    /// Default 30 s. A request cut off before it answered gets 504. A client may take as long again to send the body,
-    /// which is waited for first: 408.
+    /// Default 30 s. A request cut off before it answered gets 504, or 408 where its guest still waited for the body. Where
+    /// half of all instances wait for bodies, others get theirs only once the body is there, for which a client may take
+    /// as long again.
     pub request_timeout: Duration,
     /// How long a client may take for the head of a request, idle time between two requests included. Default 60 s;
     /// then the connection is closed.

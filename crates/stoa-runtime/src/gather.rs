@@ -1,5 +1,8 @@
-//! A request's body is waited for before its guest is started: a client that sends half of it and stops, or a byte a
-//! second, then holds a connection and what it has sent, and none of the few instances that others need.
+//! Bodies that are here as a whole: responses of guests that have ended, and the bodies of some requests.
+//!
+//! As a rule a guest starts at once and gets its request's body piece by piece. But a client that sends half of a body and stops, or a byte
+//! a second, then holds an instance for as long. So only half of all instances may wait for bodies; of the other requests the body is
+//! gathered before the guest starts, which holds a connection and what was sent.
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,7 +13,7 @@ use http_body_util::BodyExt;
 
 use crate::body::{Body, BodyError};
 
-/// As much as is waited for; what is larger reaches the guest as it comes. No service of a shop reads more than this.
+/// As much as is gathered; the rest of a larger body reaches the guest as it comes. No service of a shop reads more than this.
 pub(crate) const UP_TO: u64 = 256 << 10;
 
 /// The body once all of it is here, or more than `up_to` bytes of it.
@@ -25,22 +28,47 @@ pub(crate) async fn gather(mut body: Body, up_to: u64) -> Result<Body, BodyError
         };
         gathered.push(frame);
     }
-    gathered.rest = Some(body);
-    Ok(gathered.boxed_unsync())
+    Ok(gathered.before(body).boxed_unsync())
 }
 
 /// Frames that have come, then the rest.
 #[derive(Default)]
-struct Gathered {
+pub(crate) struct Gathered {
     frames: VecDeque<Frame<Bytes>>,
     bytes: u64,
     rest: Option<Body>,
 }
 
 impl Gathered {
-    fn push(&mut self, frame: Frame<Bytes>) {
+    pub(crate) fn push(&mut self, frame: Frame<Bytes>) {
         self.bytes += length(&frame);
         self.frames.push_back(frame);
+    }
+
+    /// Bytes of data gathered.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// What was gathered, then `rest`.
+    pub(crate) fn before(mut self, rest: Body) -> Self {
+        self.rest = Some(rest);
+        self
+    }
+
+    /// All that was gathered as one piece of data, where it is no more than that.
+    pub(crate) fn into_single(mut self) -> Result<Option<Bytes>, Self> {
+        if self.rest.is_some() || self.frames.len() > 1 {
+            return Err(self);
+        }
+        match self.frames.pop_front().map(Frame::into_data) {
+            None => Ok(None),
+            Some(Ok(data)) => Ok(Some(data)),
+            Some(Err(trailers)) => {
+                self.frames.push_back(trailers);
+                Err(self)
+            }
+        }
     }
 }
 
@@ -71,10 +99,13 @@ impl http_body::Body for Gathered {
     }
 
     fn size_hint(&self) -> SizeHint {
-        let Some(rest) = &self.rest else {
-            return SizeHint::with_exact(self.bytes);
+        // A body of known length is sent with that length, and then trailers cannot follow.
+        let trailers = self.frames.back().is_some_and(Frame::is_trailers);
+        let rest = match &self.rest {
+            Some(rest) => rest.size_hint(),
+            None if trailers => SizeHint::default(),
+            None => SizeHint::with_exact(0),
         };
-        let rest = rest.size_hint();
         let mut hint = SizeHint::new();
         hint.set_lower(self.bytes.saturating_add(rest.lower()));
         if let Some(upper) = rest.upper() {

@@ -1,10 +1,12 @@
 //! What one instance can see of the host: built anew for each request and dropped with it.
+use std::any::Any;
 use std::sync::Arc;
 
 use stoa_manifest::Capability;
 use wasmtime::component::{HasSelf, Linker, ResourceTable};
 use wasmtime::{Engine, ResourceLimiter, Result};
 use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::body::{HostOutgoingBody, StreamContext};
 use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::app::LoadedApp;
@@ -44,6 +46,8 @@ pub(crate) struct HostState {
     http: WasiHttpCtx,
     hooks: http::Outbound,
     pub(crate) memory: MemoryMeter,
+    /// Set once the guest has returned from its call, and was not cut off.
+    pub(crate) returned: bool,
 }
 
 impl HostState {
@@ -61,6 +65,7 @@ impl HostState {
             wasi: wasi.build(),
             http: WasiHttpCtx::new(),
             memory: MemoryMeter::new(app.shared().limits.memory_per_instance),
+            returned: false,
             hooks: http::Outbound {
                 app,
                 component,
@@ -75,6 +80,23 @@ impl HostState {
 
     fn app(&self) -> &LoadedApp {
         &self.hooks.app
+    }
+}
+
+impl Drop for HostState {
+    /// wasmtime-wasi-http ends a body as if it were complete where its guest is dropped in the middle of it. The bodies that a failed guest
+    /// has begun, of its response and of its own requests, end with an error instead: they are the ones still in the table.
+    fn drop(&mut self) {
+        if self.returned {
+            return;
+        }
+        for entry in self.table.iter_mut() {
+            let entry: &mut dyn Any = entry;
+            if let Some(body) = entry.downcast_mut::<HostOutgoingBody>() {
+                let (nothing, _) = HostOutgoingBody::new(StreamContext::Response, None, 1, 1);
+                std::mem::replace(body, nothing).abort();
+            }
+        }
     }
 }
 

@@ -4,7 +4,8 @@
 //! Read in this order:
 //! - `runtime.rs`: what all apps of a process share; `config.rs`: what can be set.
 //! - `load.rs`, with `component.rs`, `compose.rs`, `cache.rs` and `engine.rs`: from a .wasm file to a component that is ready to run.
-//! - `app.rs` and `routes.rs`: which component answers; `gather.rs`: its body; `request.rs`: one request, from a fresh instance to its end.
+//! - `app.rs` and `routes.rs`: which component answers; `intake.rs` and `gather.rs`: the request's body.
+//! - `request.rs`: one request, from a fresh instance to its end; `response.rs`: what of its response may be sent.
 //! - `host.rs` and `host/`: what a guest may import; `database.rs`, `postgres.rs` and `outbound.rs`: what stands behind it.
 //! - `serve.rs`: an app behind a socket; `threads.rs`, `ticker.rs`: how guests share the machine.
 //!
@@ -33,12 +34,14 @@ mod database;
 mod engine;
 mod gather;
 mod host;
+mod intake;
 mod load;
 mod outbound;
 mod output;
 mod postgres;
 mod problem;
 mod request;
+mod response;
 mod routes;
 mod runtime;
 mod serve;

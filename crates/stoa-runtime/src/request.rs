@@ -11,14 +11,18 @@ use http::{Request, Response};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 use wasmtime::{PoolConcurrencyLimitError, Store, Trap, UpdateDeadline};
+use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 
 use crate::app::LoadedApp;
-use crate::body::{Body, settle};
+use crate::body::Body;
+use crate::config::Limits;
 use crate::host::HostState;
+use crate::intake::{Intake, Progress};
 use crate::load::LoadedComponent;
 use crate::problem::{Asked, Problem};
+use crate::response::{of_ended, of_running};
 use crate::runtime::Admission;
 
 /// A request and who is to answer it.
@@ -26,6 +30,8 @@ pub(crate) struct Job {
     pub(crate) app: Arc<LoadedApp>,
     pub(crate) component: Arc<LoadedComponent>,
     pub(crate) request: Request<Body>,
+    /// How far the request's body has come.
+    pub(crate) intake: Intake,
     /// For the answer where the guest gives none.
     pub(crate) asked: Asked,
     /// How many in-process calls led here.
@@ -39,6 +45,7 @@ type Answer = Result<Response<Body>, ErrorCode>;
 /// Runs a fresh instance until it has answered.
 pub(crate) async fn run(job: Job) -> Response<Body> {
     let (component, asked) = (Arc::clone(&job.component), job.asked.clone());
+    let method = job.request.method().clone();
     let failed = |reason: &dyn fmt::Display| {
         let request_id = asked.request_id();
         tracing::error!(component = %component.id, %reason, request_id, "component failed");
@@ -57,8 +64,14 @@ pub(crate) async fn run(job: Job) -> Response<Body> {
     })
     .await;
     match (answer, outcome) {
-        (Ok(Ok(response)), Some(_)) => response.map(settle),
-        (Ok(Ok(response)), None) => response,
+        (Ok(Ok(response)), None) => {
+            of_running(response, &method).unwrap_or_else(|unsendable| failed(&unsendable))
+        }
+        // Nothing was sent yet. A response that is complete is sent, whatever its guest did afterwards.
+        (Ok(Ok(response)), Some(end)) => match (of_ended(response, &method, end.is_ok()), end) {
+            (Ok(response), _) | (Err(_), Err(response)) => response,
+            (Err(unsendable), Ok(())) => failed(&unsendable),
+        },
         (Ok(Err(code)), _) => failed(&format_args!("it answered with an error: {code:?}")),
         (Err(_), Some(Err(response))) => response,
         (Err(_), _) => failed(&"it returned without an answer"),
@@ -94,7 +107,7 @@ impl Drop for Guest {
 
 async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
     let component = Arc::clone(&job.component);
-    let limit = job.app.shared().limits.request_timeout;
+    let limits = job.app.shared().limits.clone();
     job.app.shared().ticker.touch();
     let _admission = job.admission;
     let state = HostState::new(job.app, job.component, job.depth);
@@ -110,13 +123,28 @@ async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
         ))
     });
     let calling = call(&component, &mut store, job.request, answer);
-    let failure = match within(limit, calling).await {
-        Some(Ok(())) => return Ok(()),
-        Some(Err(error)) => Failure::of(&error, store.data().memory.refused),
-        None => Failure::TimedOut(limit),
+    let failure = match within(limits.request_timeout, calling).await {
+        Some(result) => match result {
+            Ok(()) => None,
+            // The guest's way to return early.
+            Err(error) if error.downcast_ref().is_some_and(|I32Exit(code)| *code == 0) => None,
+            Err(error) => Some(Failure::of(&error, store.data().memory.refused, &limits)),
+        },
+        None if job.intake.progress() == Progress::Awaited => {
+            Some(Failure::BodyLate(limits.request_timeout))
+        }
+        None => Some(Failure::TimedOut(limits.request_timeout)),
+    };
+    let Some(failure) = failure else {
+        store.data_mut().returned = true;
+        return Ok(());
     };
     let (id, reason, request_id) = (&component.id, &failure, job.asked.request_id());
-    tracing::error!(component = %id, %reason, request_id, "component failed");
+    if matches!(failure, Failure::BodyLate(_)) {
+        tracing::warn!(component = %id, %reason, request_id, "request cut off");
+    } else {
+        tracing::error!(component = %id, %reason, request_id, "component failed");
+    }
     Err(failure.problem().response_as(&job.asked, &request_id))
 }
 
@@ -154,19 +182,25 @@ async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
 /// Why a guest came to no good end, in words for the log.
 enum Failure {
     TimedOut(Duration),
-    Memory(usize),
+    /// The client's fault, not the guest's.
+    BodyLate(Duration),
+    Memory {
+        asked: usize,
+        limit: usize,
+    },
     NoInstance(String),
     Trapped(String),
 }
 
 impl Failure {
-    fn of(error: &wasmtime::Error, refused: Option<usize>) -> Self {
+    fn of(error: &wasmtime::Error, refused: Option<usize>, limits: &Limits) -> Self {
         if error.is::<PoolConcurrencyLimitError>() {
             return Self::NoInstance(error.to_string());
         }
         // A guest that is refused memory aborts, which is a trap like any other.
         if let Some(asked) = refused {
-            return Self::Memory(asked);
+            let limit = limits.memory_per_instance;
+            return Self::Memory { asked, limit };
         }
         match error.downcast_ref::<Trap>() {
             Some(trap) => Self::Trapped(trap.to_string()),
@@ -177,8 +211,9 @@ impl Failure {
     fn problem(&self) -> Problem {
         match self {
             Self::TimedOut(_) => Problem::TimedOut,
+            Self::BodyLate(_) => Problem::BodyLate,
             Self::NoInstance(_) => Problem::Busy,
-            Self::Memory(_) | Self::Trapped(_) => Problem::Failed,
+            Self::Memory { .. } | Self::Trapped(_) => Problem::Failed,
         }
     }
 }
@@ -186,8 +221,20 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TimedOut(limit) => write!(f, "cut off: still running after {limit:?}"),
-            Self::Memory(asked) => write!(f, "out of memory: asked for {asked} bytes in all"),
+            Self::TimedOut(limit) => {
+                write!(
+                    f,
+                    "cut off by the time limit: still running after {limit:?}"
+                )
+            }
+            Self::BodyLate(limit) => write!(
+                f,
+                "cut off by the time limit: the request's body was not there after {limit:?}"
+            ),
+            Self::Memory { asked, limit } => write!(
+                f,
+                "cut off by the memory limit: asked for {asked} bytes in all, of {limit}"
+            ),
             Self::NoInstance(why) => write!(f, "no instance is free: {why}"),
             Self::Trapped(why) => write!(f, "trapped: {why}"),
         }

@@ -52,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) ticker: Ticker,
     state_dir: PathBuf,
     running: Arc<AtomicU32>,
+    receiving: Arc<AtomicU32>,
 }
 
 impl Runtime {
@@ -85,6 +86,7 @@ impl Runtime {
                 ticker,
                 state_dir: config.state_dir,
                 running,
+                receiving: Arc::default(),
             }),
         })
     }
@@ -122,12 +124,28 @@ impl Shared {
         (before < self.limits.max_instances).then_some(admission)
     }
 
+    /// None where half of all instances wait for a body already.
+    pub(crate) fn receive(&self) -> Option<Receiving> {
+        let before = self.receiving.fetch_add(1, Ordering::Relaxed);
+        let receiving = Receiving(Arc::clone(&self.receiving));
+        (before < self.limits.max_instances / 2).then_some(receiving)
+    }
+
     pub(crate) fn running(&self) -> u32 {
         self.running.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Admission {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The right to run a guest while its request's body is still to come.
+pub(crate) struct Receiving(Arc<AtomicU32>);
+
+impl Drop for Receiving {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

@@ -8,9 +8,11 @@
 )]
 
 mod cache;
+mod connection;
 mod counter;
 mod dependencies;
 mod differences;
+mod endings;
 mod inheritance;
 mod key_value;
 mod limits;

@@ -2,6 +2,7 @@
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what the SDK's macro expands to")]
 
+mod endings;
 mod reading;
 
 use std::time::Duration;
@@ -70,6 +71,8 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             answer(out, format!("post={is_post} {url} {body}")).await;
         }
         "/nothing" => {}
+        "/end" => endings::end(url, out),
+        "/fail-while-sending" => endings::fail_while_sending(url),
         "/read" => answer(out, reading::read(url)).await,
         "/pieces" => reading::echo_pieces(request, out).await,
         "/count" => {

@@ -1,0 +1,168 @@
+//! A guest's response, checked before it is sent: a client must never take a part of a response for the whole.
+//!
+//! The body of a guest that fails ends with an error (see `HostState`'s drop). What that means for the client depends on when it happens:
+//! before anything is sent the client gets an error response, afterwards its connection breaks.
+use std::fmt;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+
+use crate::body::{Body, BodyError, empty, full};
+use crate::gather::Gathered;
+
+/// Why a response cannot be sent as the guest gave it.
+#[derive(Debug)]
+pub(crate) enum Unsendable {
+    /// A status that only announces the final response. hyper has no way to send one.
+    Informational(StatusCode),
+    /// The declared length is not a number.
+    BadLength,
+    /// The guest dropped its body before the end, or failed.
+    Incomplete(BodyError),
+    /// The body is shorter or longer than declared, in bytes.
+    WrongLength { declared: u64, given: u64 },
+}
+
+impl fmt::Display for Unsendable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Informational(status) => write!(f, "it answered with the status {status}"),
+            Self::BadLength => f.write_str("its content-length is not a number"),
+            Self::Incomplete(error) => write!(f, "it did not finish its body: {error}"),
+            Self::WrongLength { declared, given } => {
+                write!(
+                    f,
+                    "its content-length is {declared}, its body has {given} bytes"
+                )
+            }
+        }
+    }
+}
+
+/// The response of a guest that still runs. Its body fails where it turns out not to have the declared length.
+pub(crate) fn of_running(
+    response: Response<Body>,
+    method: &Method,
+) -> Result<Response<Body>, Unsendable> {
+    let declared = check_head(&response)?;
+    if has_no_body(method, response.status()) {
+        return Ok(response.map(|_| empty()));
+    }
+    Ok(match declared {
+        Some(left) => response.map(|body| Declared { body, left }.boxed_unsync()),
+        None => response,
+    })
+}
+
+/// The response of a guest that has ended, by its return or by a failure. All of its body is here, so the client gets a content-length, and
+/// hyper has one frame to write in the common case.
+pub(crate) fn of_ended(
+    response: Response<Body>,
+    method: &Method,
+    returned: bool,
+) -> Result<Response<Body>, Unsendable> {
+    let declared = check_head(&response)?;
+    let no_body = has_no_body(method, response.status());
+    let (mut parts, mut body) = response.into_parts();
+    let mut here = Gathered::default();
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        match Pin::new(&mut body).poll_frame(&mut cx) {
+            Poll::Ready(Some(Ok(frame))) => here.push(frame),
+            Poll::Ready(None) => break,
+            // wasi:http has a guest that answers HEAD with a length fail to finish its body: no bytes came.
+            Poll::Ready(Some(Err(_))) if no_body && returned => break,
+            Poll::Ready(Some(Err(error))) => return Err(Unsendable::Incomplete(error)),
+            Poll::Pending => {
+                // Not seen: the sending side went with the guest.
+                let body = here.before(body).boxed_unsync();
+                return of_running(Response::from_parts(parts, body), method);
+            }
+        }
+    }
+    let given = here.bytes();
+    if no_body {
+        if *method == Method::HEAD && given > 0 {
+            let length = parts.headers.entry(header::CONTENT_LENGTH);
+            length.or_insert(HeaderValue::from(given));
+        }
+        return Ok(Response::from_parts(parts, empty()));
+    }
+    match declared {
+        Some(declared) if declared != given => Err(Unsendable::WrongLength { declared, given }),
+        _ => Ok(Response::from_parts(parts, compact(here))),
+    }
+}
+
+/// The declared length of a response that can be sent at all.
+fn check_head(response: &Response<Body>) -> Result<Option<u64>, Unsendable> {
+    if response.status().is_informational() {
+        return Err(Unsendable::Informational(response.status()));
+    }
+    declared_length(response.headers()).ok_or(Unsendable::BadLength)
+}
+
+/// None for a header that is not a number; Some(None) where there is no such header.
+fn declared_length(headers: &HeaderMap) -> Option<Option<u64>> {
+    let Some(value) = headers.get(header::CONTENT_LENGTH) else {
+        return Some(None);
+    };
+    let text = value.to_str().ok()?;
+    // `parse` alone takes a plus sign.
+    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    digits.then(|| text.parse().ok()).flatten().map(Some)
+}
+
+/// Responses whose declared length, if any, is that of another response (RFC 9110, 6.4.1).
+fn has_no_body(method: &Method, status: StatusCode) -> bool {
+    *method == Method::HEAD || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
+}
+
+fn compact(here: Gathered) -> Body {
+    match here.into_single() {
+        Ok(Some(data)) => full(data),
+        Ok(None) => empty(),
+        Err(several) => several.boxed_unsync(),
+    }
+}
+
+/// A body of declared length, which fails where it ends earlier or has more to send.
+struct Declared {
+    body: Body,
+    left: u64,
+}
+
+impl http_body::Body for Declared {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let given = match &frame {
+            Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
+            Some(Err(_)) => 0,
+            None if self.left > 0 => {
+                return Poll::Ready(Some(Err(BodyError::HttpResponseIncomplete)));
+            }
+            None => 0,
+        };
+        match self.left.checked_sub(given) {
+            Some(left) => {
+                self.left = left;
+                Poll::Ready(frame)
+            }
+            None => Poll::Ready(Some(Err(BodyError::HttpResponseBodySize(Some(given))))),
+        }
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.left)
+    }
+}
