@@ -10,6 +10,7 @@ use http_body_util::BodyExt;
 use stoa_manifest::App;
 use wasmtime_wasi_http::{Error, RequestOptions};
 
+use crate::authority;
 use crate::body::{Body, BodyError, empty};
 use crate::config::{AppOptions, Limits};
 use crate::database::Databases;
@@ -21,6 +22,7 @@ use crate::problem::{Asked, Problem};
 use crate::request::{Job, run};
 use crate::routes::{Match, Router};
 use crate::runtime::{Admission, Receiving, Shared};
+use crate::well_known;
 
 /// Where a call comes from that came over no socket.
 const IN_PROCESS: HeaderValue = HeaderValue::from_static("127.0.0.1:0");
@@ -33,6 +35,7 @@ pub struct NoSuchComponent(pub String);
 /// An application whose components are compiled and linked.
 pub struct LoadedApp {
     name: String,
+    version: String,
     shared: Arc<Shared>,
     router: Router,
     components: RwLock<HashMap<String, Arc<LoadedComponent>>>,
@@ -63,6 +66,7 @@ impl LoadedApp {
         }
         Ok(Arc::new(Self {
             name: app.name.clone(),
+            version: app.version.clone(),
             shared,
             router,
             components: RwLock::new(components),
@@ -74,6 +78,11 @@ impl LoadedApp {
     /// The app's name, from its manifest.
     pub fn name(&self) -> &str {
         &self.name
+    }
+
+    /// The app's version, from its manifest; empty if it has none.
+    pub(crate) fn version(&self) -> &str {
+        &self.version
     }
 
     /// Runs the component whose route fits; 404 with an empty body where none does. Private routes do not count. Paths under
@@ -97,6 +106,9 @@ impl LoadedApp {
         B::Error: Into<BodyError>,
     {
         let (mut parts, body) = request.into_parts();
+        if let Some(response) = well_known::response(self, parts.uri.path()) {
+            return response;
+        }
         let Some(found) = self.router.find(parts.uri.path()) else {
             let mut response = Response::new(empty());
             *response.status_mut() = http::StatusCode::NOT_FOUND;
@@ -207,9 +219,7 @@ impl LoadedApp {
     ) -> Response<Body> {
         let asked = Asked::of(&request);
         let (parts, body) = request.into_parts();
-        let host = parts.headers.get(header::HOST);
-        let named = host.is_some_and(|host| host.to_str().is_ok());
-        if parts.uri.authority().is_none() && !named {
+        if !authority::is_sound(&parts) {
             return Problem::BadRequest.response(&asked);
         }
         let limits = &self.shared.limits;

@@ -4,10 +4,10 @@
 //! Read in this order:
 //! - `runtime.rs`: what all apps of a process share; `config.rs`: what can be set.
 //! - `load.rs`, with `component.rs`, `compose.rs`, `cache.rs` and `engine.rs`: from a .wasm file to a component that is ready to run.
-//! - `app.rs` and `routes.rs`: which component answers; `intake.rs` and `gather.rs`: the request's body.
+//! - `app.rs` and `routes.rs`: which component answers; `authority.rs`: for which host; `intake.rs` and `gather.rs`: the request's body.
 //! - `request.rs`: one request, from a fresh instance to its end; `response.rs`: what of its response may be sent.
 //! - `host.rs` and `host/`: what a guest may import; `database.rs`, `postgres.rs` and `outbound.rs`: what stands behind it.
-//! - `serve.rs`: an app behind a socket; `threads.rs`, `ticker.rs`: how guests share the machine.
+//! - `serve.rs`: an app behind a socket; `leftover.rs`: when its connection must end; `well_known.rs`: the runtime's own paths; `threads.rs`, `ticker.rs`: how guests share the machine.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,6 +25,7 @@
 //! ```
 
 mod app;
+mod authority;
 pub mod body;
 mod cache;
 mod component;
@@ -35,6 +36,7 @@ mod engine;
 mod gather;
 mod host;
 mod intake;
+mod leftover;
 mod load;
 mod outbound;
 mod output;
@@ -47,6 +49,7 @@ mod runtime;
 mod serve;
 mod threads;
 mod ticker;
+mod well_known;
 
 pub use app::{LoadedApp, NoSuchComponent};
 pub use body::{Body, BodyError};

@@ -39,7 +39,7 @@ impl Asked {
 /// A reason why the runtime answers in a guest's place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
-    /// The request line or headers cannot be handed to a guest.
+    /// The request names no host that could be handed to a guest, or two.
     BadRequest,
     /// The listener does not expose what is there, if anything is.
     NotFound,
@@ -65,7 +65,7 @@ impl Problem {
                 StatusCode::BAD_REQUEST,
                 "bad_request",
                 "Bad Request",
-                "the request names no host, or a header is not text",
+                "the request must name one host, the same in its target and its Host header",
             ),
             Self::NotFound => (
                 StatusCode::NOT_FOUND,

@@ -1,23 +1,31 @@
-//! An app behind a socket: HTTP/1.1 with keep-alive, and a stop that lets running requests finish.
+//! An app behind a socket: HTTP/1.1 with keep-alive, HTTP/2 for clients that begin with it, and a stop that lets running requests finish.
 use std::convert::Infallible;
+use std::io;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderValue, Method, Request};
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, Version, header};
+use http_body::Body as _;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until};
 
 use crate::app::LoadedApp;
+use crate::body::{Body, BodyError, empty};
+use crate::leftover::Leftover;
 use crate::problem::{Asked, Problem};
+use crate::well_known;
 
-/// Says whether a listener exposes a method and path. What it does not is 404, with a problem document.
+/// Says whether a listener exposes a method and path. Others are 404, with a problem document; the paths that Spin answers itself are always
+/// exposed.
 pub type Filter = Arc<dyn Fn(&Method, &str) -> bool + Send + Sync>;
 
 /// How a listener serves.
@@ -77,7 +85,7 @@ pub async fn accept<C: Future<Output = ()> + Send + 'static>(
 ) -> JoinSet<()> {
     let (stop, stopping) = watch::channel(false);
     let mut connections = JoinSet::new();
-    let mut shutdown = std::pin::pin!(shutdown);
+    let mut shutdown = pin!(shutdown);
     loop {
         tokio::select! {
             () = &mut shutdown => break,
@@ -111,30 +119,117 @@ async fn connection(
     let client = client.unwrap_or(HeaderValue::from_static("unknown"));
     let limits = &app.shared().limits;
     let (head_timeout, max_head) = (limits.head_timeout, limits.max_request_head);
+    let http2 = tokio::select! {
+        biased;
+        begun = tokio::time::timeout(head_timeout, begins_http2(&stream)) => match begun {
+            Ok(Ok(http2)) => http2,
+            // It has sent nothing in time, or has gone.
+            Ok(Err(_)) | Err(_) => return,
+        },
+        _ = stopping.wait_for(|stop| *stop) => return,
+    };
+    let stream = TokioIo::new(stream);
     let service = service_fn(move |request: Request<Incoming>| {
-        let (app, client) = (Arc::clone(&app), client.clone());
-        let hidden = filter
-            .as_ref()
-            .is_some_and(|exposed| !exposed(request.method(), request.uri().path()));
-        async move {
-            let response = if hidden {
-                Problem::NotFound.response(&Asked::of(&request))
-            } else {
-                app.handle_from(request, client).await
-            };
-            Ok::<_, Infallible>(response)
-        }
+        let (app, client, filter) = (Arc::clone(&app), client.clone(), filter.clone());
+        async move { Ok::<_, Infallible>(respond(&app, request, client, filter).await) }
     });
-    let mut http = http1::Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(head_timeout)
-        .max_header_size(max_head);
-    let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
-    tokio::select! {
-        // A connection that breaks concerns its client alone.
-        _ = &mut connection => return,
-        _ = stopping.wait_for(|stop| *stop) => {}
+    if http2 {
+        let mut http = http2::Builder::new(TokioExecutor::new());
+        http.timer(TokioTimer::new())
+            // Finds a client that has gone without a word.
+            .keep_alive_interval(head_timeout)
+            .max_header_list_size(u32::try_from(max_head).unwrap_or(u32::MAX));
+        let mut connection = pin!(http.serve_connection(stream, service));
+        tokio::select! {
+            _ = &mut connection => return,
+            _ = stopping.wait_for(|stop| *stop) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
+    } else {
+        let mut http = http1::Builder::new();
+        http.timer(TokioTimer::new())
+            .header_read_timeout(head_timeout)
+            .max_header_size(max_head);
+        let mut connection = pin!(http.serve_connection(stream, service));
+        tokio::select! {
+            // A connection that breaks concerns its client alone.
+            _ = &mut connection => return,
+            _ = stopping.wait_for(|stop| *stop) => {}
+        }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
+}
+
+/// Whether the client speaks HTTP/2 from its first byte on ("prior knowledge"). Nothing is taken from the socket.
+async fn begins_http2(stream: &TcpStream) -> io::Result<bool> {
+    const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+    /// Pause before the rest of a preface is looked for. Clients send it in one piece; a socket does not wake for more bytes while
+    /// some are there.
+    const PAUSE: Duration = Duration::from_millis(5);
+    let mut begin = [0; PREFACE.len()];
+    loop {
+        let length = stream.peek(&mut begin).await?;
+        let here = begin.get(..length).unwrap_or_default();
+        if length == 0 || !PREFACE.starts_with(here) {
+            return Ok(false);
+        }
+        if length == PREFACE.len() {
+            return Ok(true);
+        }
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+async fn respond(
+    app: &Arc<LoadedApp>,
+    request: Request<Incoming>,
+    client: HeaderValue,
+    filter: Option<Filter>,
+) -> Response<Body> {
+    let (method, path) = (request.method(), request.uri().path());
+    let hidden = !well_known::is_one(path) && filter.is_some_and(|exposed| !exposed(method, path));
+    if request.version() == Version::HTTP_2 {
+        let head = *method == Method::HEAD;
+        let response = handle(app, request, client, hidden).await;
+        return for_http2(response, head);
+    }
+    let (request, leftover) = Leftover::watch(request);
+    let mut response = handle(app, request, client, hidden).await;
+    if !leftover.is_read().await {
+        let close = HeaderValue::from_static("close");
+        response.headers_mut().insert(header::CONNECTION, close);
+    }
+    response
+}
+
+async fn handle<B>(
+    app: &Arc<LoadedApp>,
+    request: Request<B>,
+    client: HeaderValue,
+    hidden: bool,
+) -> Response<Body>
+where
+    B: http_body::Body<Data = Bytes> + Send + 'static,
+    B::Error: Into<BodyError>,
+{
+    if hidden {
+        Problem::NotFound.response(&Asked::of(&request))
+    } else {
+        app.handle_from(request, client).await
+    }
+}
+
+/// In HTTP/2 a connection outlives any request, and hyper sends a body in response to HEAD if there is one.
+fn for_http2(mut response: Response<Body>, head: bool) -> Response<Body> {
+    response.headers_mut().remove(header::CONNECTION);
+    if !head {
+        return response;
+    }
+    if let Some(length @ 1..) = response.body().size_hint().exact() {
+        let declared = response.headers_mut().entry(header::CONTENT_LENGTH);
+        declared.or_insert(HeaderValue::from(length));
+    }
+    response.map(|_| empty())
 }

@@ -13,6 +13,7 @@ mod counter;
 mod dependencies;
 mod differences;
 mod endings;
+mod incoming;
 mod inheritance;
 mod key_value;
 mod limits;

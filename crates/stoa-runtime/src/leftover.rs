@@ -1,0 +1,147 @@
+//! What a response leaves unread of its request's body. HTTP/1.1 cannot skip it: either it is all here and is thrown away, or the
+//! connection ends with the response. A client that is not told so sends its next request into a closed connection.
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http::{Request, header};
+use http_body::{Body as _, Frame, SizeHint};
+use hyper::body::Incoming;
+
+/// More than this is not worth reading only to throw it away.
+const MOST_THROWN_AWAY: usize = 64 << 10;
+/// How often hyper gets to read from the socket meanwhile. It passes on a chunk each time; the last chunk may come by itself.
+const TURNS: u32 = 4;
+
+/// What is left of one body.
+pub(crate) struct Leftover(Arc<Mutex<State>>);
+
+enum State {
+    /// The guest has it, and has not read to its end.
+    InUse,
+    /// Nothing is left.
+    Read,
+    /// The guest dropped it, and it may be read on.
+    Dropped(Incoming),
+    /// As before, but the client waits with it for a word to send it, which it never gets.
+    NotAskedFor,
+}
+
+impl Leftover {
+    /// Watches the body of a request on its way to a guest.
+    pub(crate) fn watch(request: Request<Incoming>) -> (Request<Watched>, Self) {
+        let expects = request.headers().contains_key(header::EXPECT);
+        let read = request.body().is_end_stream();
+        let state = if read { State::Read } else { State::InUse };
+        let state = Arc::new(Mutex::new(state));
+        let watched = request.map(|body| Watched {
+            body: Some(body),
+            withheld: expects,
+            state: (!read).then(|| Arc::clone(&state)),
+        });
+        (watched, Self(state))
+    }
+
+    /// Whether the client's next request may follow on the same connection.
+    pub(crate) async fn is_read(&self) -> bool {
+        let state = std::mem::replace(&mut *lock(&self.0), State::InUse);
+        match state {
+            State::Read => true,
+            State::InUse | State::NotAskedFor => false,
+            State::Dropped(body) => throw_away(body).await,
+        }
+    }
+}
+
+async fn throw_away(mut body: Incoming) -> bool {
+    let mut left = MOST_THROWN_AWAY;
+    let mut turns = TURNS;
+    while !body.is_end_stream() {
+        let frame = poll_fn(|cx| Poll::Ready(Pin::new(&mut body).poll_frame(cx))).await;
+        match frame {
+            Poll::Ready(None) => return true,
+            Poll::Ready(Some(Err(_))) => return false,
+            Poll::Ready(Some(Ok(frame))) => {
+                let length = frame.data_ref().map_or(0, Bytes::len);
+                match left.checked_sub(length) {
+                    Some(rest) => left = rest,
+                    None => return false,
+                }
+            }
+            Poll::Pending if turns == 0 => return false,
+            Poll::Pending => {
+                turns -= 1;
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+    true
+}
+
+/// A body that leaves what was not read of it to its [`Leftover`].
+pub(crate) struct Watched {
+    /// None once dropped.
+    body: Option<Incoming>,
+    withheld: bool,
+    /// None for a body that was read before it got here.
+    state: Option<Arc<Mutex<State>>>,
+}
+
+impl Watched {
+    fn leave(&mut self, state: State) {
+        if let Some(to) = self.state.take() {
+            *lock(&to) = state;
+        }
+    }
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        self.withheld = false;
+        let Some(body) = &mut self.body else {
+            return Poll::Ready(None);
+        };
+        let frame = std::task::ready!(Pin::new(&mut *body).poll_frame(cx));
+        let ended =
+            frame.is_none() || frame.as_ref().is_some_and(Result::is_ok) && body.is_end_stream();
+        if ended {
+            self.leave(State::Read);
+        }
+        Poll::Ready(frame)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.body.as_ref().is_none_or(Incoming::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body
+            .as_ref()
+            .map_or_else(SizeHint::default, Incoming::size_hint)
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(body) = self.body.take() {
+            let withheld = self.withheld;
+            self.leave(if withheld {
+                State::NotAskedFor
+            } else {
+                State::Dropped(body)
+            });
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
