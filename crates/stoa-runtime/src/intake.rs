@@ -129,3 +129,12 @@ impl http_body::Body for Incoming {
         self.body.size_hint()
     }
 }
+
+impl Drop for Incoming {
+    /// Who waited for more has given up.
+    fn drop(&mut self) {
+        if self.intake.progress() == Progress::Awaited {
+            self.intake.set(Progress::Open);
+        }
+    }
+}

@@ -96,16 +96,20 @@ async fn call(timer: &Timer, target: &Target) {
     let status = response.status();
     // To its end: the guest may still be writing it.
     let read = response.into_body().collect().await;
-    if !status.is_success() {
-        let detail = read.map(|body| body.to_bytes()).unwrap_or_default();
-        let detail = String::from_utf8_lossy(detail.get(..500).unwrap_or(&detail)).into_owned();
-        tracing::warn!(
-            operation = timer.operation,
-            status = status.as_u16(),
-            detail,
-            "timer's call failed"
-        );
-    }
+    let detail = match read {
+        Ok(_) if status.is_success() => return,
+        Ok(body) => {
+            let body = body.to_bytes();
+            String::from_utf8_lossy(body.get(..500).unwrap_or(&body)).into_owned()
+        }
+        Err(error) => format!("the response broke off: {error}"),
+    };
+    tracing::warn!(
+        operation = timer.operation,
+        status = status.as_u16(),
+        detail,
+        "timer's call failed"
+    );
 }
 
 /// Whether a public route of `app` takes `path`.
