@@ -39,7 +39,8 @@ fn labels(workload: &Workload) -> String {
     labels
 }
 
-/// By name: what follows `# TYPE`, and the samples. Prometheus refuses a page that says the type of a name twice.
+/// By name: what follows `# TYPE`, and the samples. Prometheus 3.16 accepts a second `# TYPE` line for a name;
+/// `promtool check metrics` and other strict parsers reject it.
 struct Page(BTreeMap<String, (String, String)>);
 
 impl Page {

@@ -174,7 +174,8 @@ impl Metrics {
         {
             let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             for (key, series) in &counts.by_key {
-                // Different keys may come to the same labels, and the same labels twice are refused.
+                // Different keys may give the same labels. Of a series that is on the page twice, Prometheus drops the second
+                // sample, so that count would be lost.
                 let labels = self.labels(key, &counts.texts);
                 merged.entry(labels).or_default().merge(series);
             }

@@ -262,7 +262,8 @@ fn requests_are_counted_with_istios_labels_at_both_ends() {
     });
 }
 
-/// What Prometheus holds a page to.
+/// What `promtool check metrics` accepts. Prometheus 3.16 itself is less strict: it accepts a second `# TYPE` line, and of
+/// a series that is there twice it drops the second sample.
 #[track_caller]
 fn assert_exposition(page: &str) -> HashMap<String, String> {
     let mut kinds: HashMap<String, String> = HashMap::new();

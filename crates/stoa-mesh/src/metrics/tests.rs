@@ -316,7 +316,7 @@ fn subsets_of_a_service_are_one_destination() {
         line["upstream_host"] = Value::Null;
         shop.record("istio-ingressgateway-0", &line);
     }
-    // With nothing else to tell them apart they are the same series: twice, Prometheus would refuse the page.
+    // Nothing else tells them apart, so they are the same series. Of two samples Prometheus would drop the second.
     let samples = shop.samples("istio_requests_total");
     assert_eq!(samples.len(), 1, "{samples:?}");
     assert_eq!(samples[0].1, 2);
