@@ -278,6 +278,19 @@ fn a_body_in_pieces_or_with_trailers_is_looked_into_as_a_whole() {
 }
 
 #[test]
+fn a_request_that_waits_for_its_body_is_drawn_once() {
+    const REQUESTS: usize = 2_000;
+    let vm = vm(&json!({"log": {"numerator": 0}, "rules": [
+        {"name": "fifth", "percentage": {"numerator": 20}, "fall_through": true, "fault": {"decline": {}}},
+        {"name": "small", "fault": {"decline": {}}, "match": {"body": [{"pointer": "/amount/amount", "max": 1}]}}]}));
+    let asked = (0..REQUESTS).filter(|key| ask(&vm, payment(&key.to_string())).is_replied());
+    let declined = asked.count();
+    // The host's dice are the same at every run; 4 sigma are 72.
+    assert!(declined.abs_diff(REQUESTS / 5) <= 72, "{declined}");
+    assert_eq!(vm.counter("payment_fault.fifth.decline"), declined as u64);
+}
+
+#[test]
 fn at_most_so_many_faults_are_at_work_at_a_time() {
     let vm = vm(
         &json!({"max_active_faults": 2, "rules": [{"name": "slow", "delay": {"fixed_ms": 100}}]}),

@@ -1,5 +1,7 @@
 //! How often: a fraction of 100, 10,000 or 1,000,000 (Envoy's `FractionalPercent`), and where the dice come from.
 
+use std::ops::Add;
+
 use xxhash_rust::xxh64::xxh64;
 
 use crate::document::{Node, whole};
@@ -14,6 +16,8 @@ pub struct Fraction(u32);
 impl Fraction {
     /// Every request.
     pub const ALL: Self = Self(MILLION);
+    /// No request.
+    pub const NONE: Self = Self(0);
 
     /// `millionths`, at most all.
     pub fn new(millionths: u32) -> Self {
@@ -43,6 +47,15 @@ impl Fraction {
     /// Whether a roll of the dice, any 64 bits equally likely, falls into this part.
     pub fn takes(self, roll: u64) -> bool {
         part(roll, MILLION) < self.0
+    }
+}
+
+impl Add for Fraction {
+    type Output = Self;
+
+    /// Both together, at most all.
+    fn add(self, other: Self) -> Self {
+        Self::new(self.0 + other.0)
     }
 }
 

@@ -363,8 +363,8 @@ fn routed(mut config: Value, service: &str, shares: Vec<(String, u32)>) -> Resul
 fn failing(mut config: Value, shares: Vec<(String, u32)>) -> Result<Value, Failure> {
     let path = config.pointer("/rules/0/match/path").cloned();
     let mut rules = Vec::new();
-    // The first rule that matches acts: each share is of what those before it have left.
-    let mut left = WHOLE;
+    // All take their parts of one draw, so the first kind's seed decides for all.
+    let seed = shares.first().map(|(kind, _)| kind.clone());
     for (kind, share) in shares {
         let fault = match kind.as_str() {
             "decline" => json!({"decline": {"code": "card_declined"}}),
@@ -376,8 +376,6 @@ fn failing(mut config: Value, shares: Vec<(String, u32)>) -> Result<Value, Failu
                 )));
             }
         };
-        let numerator = (share * WHOLE).checked_div(left).unwrap_or(0);
-        left -= share;
         let mut when = json!({"methods": ["POST"]});
         if let Some(path) = &path {
             put(&mut when, "path", path.clone());
@@ -385,8 +383,9 @@ fn failing(mut config: Value, shares: Vec<(String, u32)>) -> Result<Value, Failu
         rules.push(json!({
             "name": format!("set-{}", kind.replace('_', "-")),
             "match": when,
-            "percentage": {"numerator": numerator, "denominator": WHOLE},
-            "by": {"header": "idempotency-key", "seed": kind},
+            "percentage": {"numerator": share, "denominator": WHOLE},
+            "by": {"header": "idempotency-key", "seed": seed},
+            "fall_through": true,
             "fault": fault,
         }));
     }

@@ -53,6 +53,9 @@ pub struct Rule {
     pub share: Fraction,
     /// Decides by this instead of at random.
     pub by: Option<Key>,
+    /// Requests outside the share go on to the next rule that matches, whose share is of all requests too and never
+    /// overlaps this one: both take their parts of one draw.
+    pub fall_through: bool,
     /// From then on the rule is dead.
     pub until: Option<SystemTime>,
     /// What happens; a rule may only delay.
@@ -95,6 +98,7 @@ impl Default for Config {
                     header: "idempotency-key".to_owned(),
                     seed: String::new(),
                 }),
+                fall_through: false,
                 until: None,
                 fault: Some(Fault::default()),
                 delay: None,
@@ -159,6 +163,7 @@ impl Rule {
         let matcher = object.get("match").map(|node| Matcher::of(&node));
         let share = object.get("percentage").map(|node| Fraction::read(&node));
         let by = object.get("by").and_then(|node| Key::of(&node));
+        let fall_through = object.get("fall_through").and_then(|node| node.flag());
         let until = object.get("until").and_then(|node| time(&node));
         let (fault, delay) = (object.get("fault"), object.get("delay"));
         if fault.is_none() && delay.is_none() {
@@ -169,6 +174,7 @@ impl Rule {
             matcher: matcher.unwrap_or_default(),
             share: share.unwrap_or(Fraction::ALL),
             by,
+            fall_through: fall_through.unwrap_or(false),
             until,
             fault: fault.and_then(|node| Fault::of(&node)),
             delay: delay.and_then(|node| Delay::of(&node)),

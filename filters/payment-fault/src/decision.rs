@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 use nojson::RawJson;
-use stoa_filter::chance::stable_roll;
+use stoa_filter::chance::{Fraction, stable_roll};
 
 use crate::asked::{Asked, FAULT_HEADER};
 use crate::config::{Config, HeaderFaults, Rule};
@@ -54,7 +54,8 @@ pub struct Act<'c> {
     pub delay: Option<Delay>,
 }
 
-/// Whether something happens to `request`, and what. `dice` gives 64 random bits a call, `now` the time.
+/// Whether something happens to `request`, and what. `dice` gives 64 random bits, the same at every call for one request;
+/// `now` the time.
 pub fn decide<'c>(
     config: &'c Config,
     request: &impl Request,
@@ -97,6 +98,8 @@ pub fn decide<'c>(
             Some(false) => {}
         }
     }
+    // Rules that fall through share one draw: what those before have taken of it, and the draw itself.
+    let mut drawn: Option<(Fraction, u64)> = None;
     for rule in &config.rules {
         if rule.until.is_some_and(|until| now() >= until) {
             continue;
@@ -104,14 +107,22 @@ pub fn decide<'c>(
         match fits(&rule.matcher) {
             None => return Decision::AwaitBody,
             Some(false) => {}
-            Some(true) if hits(rule, request, dice) => {
-                return Decision::Act(Act {
-                    rule: &rule.name,
-                    fault: rule.fault.clone(),
-                    delay: rule.delay,
-                });
+            Some(true) => {
+                let (before, roll) =
+                    drawn.unwrap_or_else(|| (Fraction::NONE, draw(rule, request, dice)));
+                let share = before + rule.share;
+                if share.takes(roll) {
+                    return Decision::Act(Act {
+                        rule: &rule.name,
+                        fault: rule.fault.clone(),
+                        delay: rule.delay,
+                    });
+                }
+                if !rule.fall_through {
+                    return Decision::Pass;
+                }
+                drawn = Some((share, roll));
             }
-            Some(true) => return Decision::Pass,
         }
     }
     Decision::Pass
@@ -154,8 +165,8 @@ fn asked<'c>(
     })
 }
 
-/// Whether this request is among the rule's share.
-fn hits(rule: &Rule, request: &impl Request, dice: &mut impl FnMut() -> u64) -> bool {
+/// What decides whether this request is among the rule's share.
+fn draw(rule: &Rule, request: &impl Request, dice: &mut impl FnMut() -> u64) -> u64 {
     let key = rule
         .by
         .as_ref()

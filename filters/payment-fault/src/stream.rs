@@ -30,6 +30,8 @@ pub(crate) struct Stream {
     plugin: Rc<Plugin>,
     id: u32,
     state: State,
+    /// The dice are thrown once: a rule that let the request go on must not draw again when the body is here.
+    drawn: Option<u64>,
     /// What waits for its time: the request, or its answer.
     ticket: Option<Ticket>,
     /// The rule that acted, if something does go wrong; it counts as active until the stream ends.
@@ -67,6 +69,7 @@ impl Stream {
             plugin,
             id,
             state: State::Settled,
+            drawn: None,
             ticket: None,
             told: None,
         }
@@ -78,7 +81,8 @@ impl Stream {
         let Some(config) = &plugin.config else {
             return Action::Continue;
         };
-        match decide(config, &head, body, &mut roll, now) {
+        let mut dice = || *self.drawn.get_or_insert_with(roll);
+        match decide(config, &head, body, &mut dice, now) {
             Decision::Pass => {}
             // Not paused: that would keep the body away as well.
             Decision::AwaitBody => self.state = State::AwaitsBody(head),

@@ -134,6 +134,66 @@ fn another_seed_chooses_others_and_a_missing_key_is_left_to_the_dice() {
     assert_eq!(with(u64::MAX), Decision::Pass);
 }
 
+/// Which rule acts, at each of a thousand rolls that lie equally far apart.
+fn acting(config: &Config, request: &Fake, rule: &str) -> usize {
+    let step = u64::MAX / 1_000;
+    let rolls = (0..1_000).map(|n| n * step + step / 2);
+    rolls
+        .filter(|roll| {
+            let mut once = Some(*roll);
+            let mut dice = || once.take().unwrap();
+            let decision = decide(
+                config,
+                request,
+                Body::Complete(b""),
+                &mut dice,
+                SystemTime::now,
+            );
+            matches!(decision, Decision::Act(act) if act.rule == rule)
+        })
+        .count()
+}
+
+#[test]
+fn rules_that_fall_through_take_their_shares_of_one_draw_and_never_overlap() {
+    let config = config(
+        r#"{"rules": [
+            {"name": "a", "percentage": {"numerator": 20}, "fall_through": true, "fault": {"abort": {"http_status": 503}}},
+            {"name": "other", "match": {"methods": ["GET"]}, "fall_through": true, "fault": {"decline": {}}},
+            {"name": "b", "percentage": {"numerator": 10}, "fault": {"lost_response": {}}},
+            {"name": "c", "fault": {"decline": {}}}]}"#,
+    );
+    let acting = |rule| acting(&config, &Fake::payment("k"), rule);
+    assert_eq!([acting("a"), acting("b"), acting("other")], [200, 100, 0]);
+    assert_eq!(acting("c"), 0, "the rule before it does not fall through");
+}
+
+#[test]
+fn shares_of_more_than_all_together_are_cut_in_their_order() {
+    let rule = |name: &str| {
+        format!(
+            r#"{{"name": "{name}", "percentage": {{"numerator": 60}}, "fall_through": true, "fault": {{"decline": {{}}}}}}"#
+        )
+    };
+    let rules = ["a", "b", "c"].map(rule).join(", ");
+    let config = config(&format!(r#"{{"rules": [{rules}]}}"#));
+    let shares = ["a", "b", "c"].map(|rule| acting(&config, &Fake::payment("k"), rule));
+    assert_eq!(shares, [600, 400, 0]);
+}
+
+#[test]
+fn rules_that_fall_through_draw_by_the_first_ones_key() {
+    let config = config(
+        r#"{"rules": [
+            {"name": "a", "percentage": {"numerator": 50}, "by": {"header": "idempotency-key"}, "fall_through": true,
+             "fault": {"decline": {}}},
+            {"name": "b", "percentage": {"numerator": 50}, "by": {"header": "idempotency-key", "seed": "another"},
+             "fault": {"abort": {"http_status": 503}}}]}"#,
+    );
+    let acts = (0..1_000).filter(|key| acts(&config, &Fake::payment(&key.to_string())));
+    assert_eq!(acts.count(), 1_000, "both halves of one draw");
+}
+
 #[test]
 fn percentages_are_exact_at_both_ends_and_at_the_finest_step() {
     let share = |text: &str| {

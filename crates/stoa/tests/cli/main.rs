@@ -1,8 +1,8 @@
 //! The built program, as people and scripts meet it.
 //!
 //! One test program, since each one links wasmtime: `errors.rs` has what goes wrong before anything runs, `running.rs`
-//! what happens after, `watching.rs` components that change meanwhile, `filter.rs` what is done with filters, `load.rs` customers, `audit.rs`
-//! what is found in a shop, `fixture.rs` the application they use.
+//! what happens after, `watching.rs` components that change meanwhile, `filter.rs` what is done with filters, `shares.rs` what `stoa fault set`
+//! injects, `load.rs` customers, `audit.rs` what is found in a shop, `fixture.rs` the application they use.
 #![expect(
     clippy::unwrap_used,
     reason = "a fixture that fails is to fail the test that uses it"
@@ -14,4 +14,5 @@ mod filter;
 mod fixture;
 mod load;
 mod running;
+mod shares;
 mod watching;
