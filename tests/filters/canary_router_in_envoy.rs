@@ -132,6 +132,69 @@ fn a_header_from_outside_counts_only_where_it_may() {
 }
 
 #[test]
+fn of_a_header_that_is_sent_twice_each_value_counts_by_itself_as_in_a_native_route() {
+    let versions = [Upstream::named("v1"), Upstream::named("v2")];
+    let native = Setup::new()
+        .cluster("v1", versions[0].address())
+        .cluster("v2", versions[1].address())
+        .route(Route::prefix("/").header("x-beta-user", "true").to("v2"))
+        .route(Route::prefix("/").to("v1"))
+        .start();
+    let beta = json!([{"name": "x-beta-user", "exact": "true", "version": "v2"}]);
+    let choose = json!({"choose": {"headers": beta, "from_outside": ["x-beta-user"]}});
+    let (setup, filtered_versions) = setup(Some(&product(0, choose)));
+    let filtered = setup.start();
+    let twice = |name: &str, [first, second]: [&str; 2]| {
+        let call = Call::get("/product").header(name, first);
+        call.header(name, second)
+    };
+    for (values, expected) in [
+        (["true", "true"], "v2"),
+        (["true", "false"], "v2"),
+        (["false", "true"], "v2"),
+        (["false", "no"], "v1"),
+        (["false,true", "tru"], "v1"),
+    ] {
+        for (envoy, name) in [(&native, "native"), (&filtered, "the filter")] {
+            let reply = envoy.send(twice("x-beta-user", values));
+            assert_eq!(reply.text(), expected, "{name}: {values:?}");
+        }
+    }
+    // The routes look at every value, so a second one from outside must not survive the first.
+    filtered_versions[0].take();
+    for values in [["v1", "v2"], ["v2", "v1"]] {
+        assert_eq!(
+            served(&filtered.send(twice("x-shop-version", values))),
+            "v1"
+        );
+    }
+    for seen in filtered_versions[0].take() {
+        assert_eq!(seen.all("x-shop-version"), ["v1"]);
+    }
+}
+
+#[test]
+fn a_cookie_among_several_headers_is_found_and_not_set_twice() {
+    let (setup, _versions) = setup(Some(&product(0, json!({"choose": {"cookie": "version"}}))));
+    let envoy = setup.start();
+    let call = Call::get("/product").header("cookie", "a=b");
+    let reply = envoy.send(call.header("cookie", "version=v2"));
+    assert_eq!(served(&reply), "v2");
+
+    let upstream = Upstream::start(|_: &stoa_testkit::envoy::Received| {
+        stoa_testkit::envoy::Response::default()
+            .header("set-cookie", "theme=dark")
+            .header("set-cookie", "shop-session=1")
+    });
+    let envoy = Setup::new()
+        .cluster("product", upstream.address())
+        .filter(Filter::built("canary-router", json!({})))
+        .start();
+    let reply = envoy.send(Call::get("/product"));
+    assert_eq!(reply.all("set-cookie"), ["theme=dark", "shop-session=1"]);
+}
+
+#[test]
 fn a_header_from_inside_counts() {
     let (setup, _versions) = setup(Some(&product(0, json!({}))));
     let authority = Authority::new();

@@ -227,6 +227,18 @@ fn an_abort_of_a_grpc_call_is_a_grpc_status() {
 }
 
 #[test]
+fn of_a_header_that_is_sent_twice_each_value_is_tested_by_itself() {
+    let (_upstream, envoy) = rule(json!({"fault": {"decline": {}},
+        "match": {"headers": [{"name": "x-test", "exact": "yes"}]}}));
+    let send = |[first, second]: [&str; 2]| {
+        let call = Call::get("/payments").header("x-test", first);
+        envoy.send(call.header("x-test", second)).status
+    };
+    assert_eq!([send(["yes", "yes"]), send(["no", "yes"])], [402, 402]);
+    assert_eq!(send(["no", "yes,yes"]), 201);
+}
+
+#[test]
 fn a_body_is_looked_into_whole_and_passed_on_unchanged() {
     let upstream = payments();
     let config = json!({"max_body_bytes": 1000, "rules": [{"name": "large", "fault": {"decline": {"code": "limit"}},

@@ -22,9 +22,19 @@ unsafe extern "C" {
     fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
 }
 
-/// All headers of the request at once: for each value that Envoy hands over it asks the VM for memory, so that one costs
-/// nearly as much as the whole map. The SDK's own call copies every name and value once more.
+/// All headers of the request at once.
 pub fn request_headers() -> Pairs {
+    headers(MapType::HttpRequestHeaders)
+}
+
+/// All headers of the response at once. Of a header that came twice Envoy's call for one value gives the first only.
+pub fn response_headers() -> Pairs {
+    headers(MapType::HttpResponseHeaders)
+}
+
+/// A whole map: for each value that Envoy hands over it asks the VM for memory, so that one costs
+/// nearly as much as the whole map. The SDK's own call copies every name and value once more.
+fn headers(map: MapType) -> Pairs {
     let (mut data, mut size) = (ptr::null_mut(), 0);
     #[expect(
         unsafe_code,
@@ -33,8 +43,7 @@ pub fn request_headers() -> Pairs {
     // SAFETY: both pointers are to locals. On success Envoy leaves `size` bytes that it had from the SDK's
     // `proxy_on_memory_allocate`, which gives boxed slices of that very size, and keeps nothing of them.
     let bytes = unsafe {
-        let status =
-            proxy_get_header_map_pairs(MapType::HttpRequestHeaders as u32, &mut data, &mut size);
+        let status = proxy_get_header_map_pairs(map as u32, &mut data, &mut size);
         match status == 0 && !data.is_null() {
             true => Vec::from_raw_parts(data, size, size),
             false => Vec::new(),
@@ -43,7 +52,7 @@ pub fn request_headers() -> Pairs {
     Pairs::new(bytes)
 }
 
-/// A header of the answer.
+/// The first value of a header of the response.
 pub fn response_header(name: &str) -> Option<Vec<u8>> {
     hostcalls::get_map_value_bytes(MapType::HttpResponseHeaders, name)
         .ok()

@@ -11,24 +11,20 @@ impl Pairs {
         Self(bytes)
     }
 
-    /// The value of `name`; several are joined by commas, as Envoy does it.
+    /// The first value of `name`.
     pub fn get(&self, name: &str) -> Option<Vec<u8>> {
-        let mut found: Option<Vec<u8>> = None;
-        for (_, value) in self.iter().filter(|(key, _)| *key == name.as_bytes()) {
-            match &mut found {
-                None => found = Some(value.to_vec()),
-                Some(found) => {
-                    found.push(b',');
-                    found.extend_from_slice(value);
-                }
-            }
-        }
-        found
+        self.all(name).next().map(<[u8]>::to_vec)
+    }
+
+    /// Every value of `name`, each as it was sent: nothing is joined, as Envoy's own routes see them.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        let named = self.iter().filter(move |(key, _)| *key == name.as_bytes());
+        named.map(|(_, value)| value)
     }
 
     /// Whether there is a header of this name.
     pub fn has(&self, name: &str) -> bool {
-        self.iter().any(|(key, _)| key == name.as_bytes())
+        self.all(name).next().is_some()
     }
 
     fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -78,7 +74,8 @@ mod tests {
         let pairs = Pairs::new(map(&[(":path", "/a"), ("x", ""), ("y", "1"), ("y", "2")]));
         assert_eq!(pairs.get(":path"), Some(b"/a".to_vec()));
         assert_eq!(pairs.get("x"), Some(Vec::new()));
-        assert_eq!(pairs.get("y"), Some(b"1,2".to_vec()));
+        assert_eq!(pairs.get("y"), Some(b"1".to_vec()));
+        assert!(pairs.all("y").eq([b"1", b"2"]));
         assert_eq!(pairs.get("z"), None);
     }
 

@@ -84,6 +84,10 @@ impl Request for Head<'_> {
         self.headers.get(name)
     }
 
+    fn headers(&self, name: &str) -> Vec<Vec<u8>> {
+        self.headers.all(name).map(<[u8]>::to_vec).collect()
+    }
+
     fn principal(&self) -> Option<Vec<u8>> {
         envoy::peer_identity()
     }
@@ -186,8 +190,8 @@ impl HttpContext for Stream {
             }
         }
         if let (Some(cookie), Some(session)) = (&config.cookie, self.decision.session) {
-            let set = envoy::response_header("set-cookie").unwrap_or_default();
-            if !cookie.is_set_by(&set) {
+            let headers = envoy::response_headers();
+            if !headers.all("set-cookie").any(|set| cookie.is_set_by(set)) {
                 add("set-cookie", &cookie.set(session));
             }
         }

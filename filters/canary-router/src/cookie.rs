@@ -45,11 +45,9 @@ impl Cookie {
         format!("{name}={session}; Path={path}{max_age}; SameSite={same_site}; HttpOnly{secure}")
     }
 
-    /// Whether one of these `Set-Cookie` headers, joined by commas, sets this cookie already.
-    pub fn is_set_by(&self, headers: &[u8]) -> bool {
-        headers.split(|b| *b == b',').any(|part| {
-            split(part.trim_ascii(), b'=').is_some_and(|(name, _)| name == self.name.as_bytes())
-        })
+    /// Whether this `Set-Cookie` header sets this cookie already.
+    pub fn is_set_by(&self, header: &[u8]) -> bool {
+        split(header, b'=').is_some_and(|(name, _)| name.trim_ascii() == self.name.as_bytes())
     }
 }
 

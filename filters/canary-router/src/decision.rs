@@ -7,8 +7,10 @@ use crate::cookie;
 
 /// What is known of a request. Every question may cost a call to Envoy, so none is asked in vain.
 pub trait Request {
-    /// A header, or a pseudo header, by its name in lower case.
+    /// The first value of a header, or a pseudo header, by its name in lower case.
     fn header(&self, name: &str) -> Option<Vec<u8>>;
+    /// All values of a header that may be sent more than once.
+    fn headers(&self, name: &str) -> Vec<Vec<u8>>;
     /// The caller's SPIFFE identity, from his certificate.
     fn principal(&self) -> Option<Vec<u8>>;
     /// A claim of the token that Envoy has verified.
@@ -124,12 +126,12 @@ struct Caller<'a, R> {
 
 impl<R: Request> Caller<'_, R> {
     fn choose(&mut self, service: &Service) -> Choice {
-        let said = self.request.header(&service.header);
-        let (version, reason) = self.version(service, said.as_deref());
-        let is_said = service
-            .versions
-            .get(version)
-            .is_some_and(|version| said.as_deref() == Some(version.name.as_bytes()));
+        let said = self.request.headers(&service.header);
+        let (version, reason) = self.version(service, &said);
+        // A second value, whatever the first, could match another route.
+        let is_said = service.versions.get(version).is_some_and(
+            |version| matches!(said.as_slice(), [one] if one == version.name.as_bytes()),
+        );
         Choice {
             version,
             reason,
@@ -137,7 +139,7 @@ impl<R: Request> Caller<'_, R> {
         }
     }
 
-    fn version(&mut self, service: &Service, said: Option<&[u8]>) -> (usize, Reason) {
+    fn version(&mut self, service: &Service, said: &[Vec<u8>]) -> (usize, Reason) {
         if self.config.everyone_on_stable || service.everyone_on_stable {
             return (service.stable, Reason::KillSwitch);
         }
@@ -157,15 +159,15 @@ impl<R: Request> Caller<'_, R> {
     }
 
     /// The version that the request asks for, or that is set for its user.
-    fn asked(&mut self, service: &Service, said: Option<&[u8]>) -> Option<(usize, Reason)> {
-        if let Some(version) = said.and_then(|said| service.version(said))
+    fn asked(&mut self, service: &Service, said: &[Vec<u8>]) -> Option<(usize, Reason)> {
+        if let Some(version) = said.iter().find_map(|said| service.version(said))
             && self.may_choose(service, &service.header)
         {
             return Some((version, Reason::Header));
         }
         for choice in &service.headers {
-            let value = self.request.header(&choice.test.name);
-            if choice.test.passes(value.as_deref()) && self.may_choose(service, &choice.test.name) {
+            let values = self.request.headers(&choice.test.name);
+            if choice.test.passes(&values) && self.may_choose(service, &choice.test.name) {
                 return Some((choice.version, Reason::Header));
             }
         }
@@ -243,7 +245,8 @@ impl<R: Request> Caller<'_, R> {
     }
 
     fn cookies(&mut self) -> &[u8] {
-        let read = || self.request.header("cookie").unwrap_or_default();
+        // RFC 9113, section 8.2.3: several `cookie` headers are one, joined by semicolons.
+        let read = || self.request.headers("cookie").join(&b"; "[..]);
         self.cookies.get_or_insert_with(read)
     }
 

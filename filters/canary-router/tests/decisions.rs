@@ -14,14 +14,18 @@ use canary_router::decision::{Reason, Request, decide};
 
 #[derive(Default, Clone)]
 struct Fake {
-    headers: HashMap<String, Vec<u8>>,
+    headers: HashMap<String, Vec<Vec<u8>>>,
     claims: HashMap<String, Vec<u8>>,
     principal: Option<String>,
 }
 
 impl Request for Fake {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.headers.get(name).cloned()
+        self.headers.get(name)?.first().cloned()
+    }
+
+    fn headers(&self, name: &str) -> Vec<Vec<u8>> {
+        self.headers.get(name).cloned().unwrap_or_default()
     }
 
     fn principal(&self) -> Option<Vec<u8>> {
@@ -35,7 +39,8 @@ impl Request for Fake {
 
 impl Fake {
     fn with(mut self, name: &str, value: &str) -> Self {
-        self.headers.insert(name.to_owned(), value.into());
+        let values = self.headers.entry(name.to_owned()).or_default();
+        values.push(value.into());
         self
     }
 
@@ -153,6 +158,43 @@ fn a_configured_header_chooses() {
 }
 
 #[test]
+fn of_a_header_that_is_sent_twice_each_value_counts_by_itself() {
+    let open = product(
+        [10_000, 0],
+        r#""headers": [{"name": "x-beta-user", "exact": "true", "version": "v2"}],
+            "from_outside": ["x-beta-user", "x-shop-version"]"#,
+    );
+    let with = |name: &str, values: [&str; 2]| {
+        let [first, second] = values;
+        let request = Fake::default().with(name, first).with(name, second);
+        decide(&open, &request.user("u"), || 7).choices[0]
+    };
+    for values in [["true", "true"], ["true", "false"], ["false", "true"]] {
+        assert_eq!(with("x-beta-user", values).reason, Reason::Header);
+    }
+    assert_eq!(
+        with("x-beta-user", ["false", "no"]).reason,
+        Reason::UserHash
+    );
+    let asked = with("x-shop-version", ["v9", "v2"]);
+    assert_eq!((asked.version, asked.reason), (1, Reason::Header));
+    // Left as it is, the second value would match the other version's route.
+    for values in [["v1", "v2"], ["v1", "v1"]] {
+        assert!(!with("x-shop-version", values).is_said, "{values:?}");
+    }
+}
+
+#[test]
+fn cookies_in_several_headers_are_all_found() {
+    let config = product([10_000, 0], r#""cookie": "version""#);
+    let request = Fake::default()
+        .with("cookie", "a=b")
+        .with("cookie", "version=v2")
+        .user("u");
+    assert_eq!(chosen(&config, &request), ("v2", Reason::Cookie));
+}
+
+#[test]
 fn a_query_and_a_cookie_choose_only_where_configured() {
     let request = Fake::default()
         .with(":path", "/product?q=a&version=v2")
@@ -164,9 +206,10 @@ fn a_query_and_a_cookie_choose_only_where_configured() {
     assert_eq!(chosen(&query, &request), ("v2", Reason::Query));
     let cookie = product([10_000, 0], r#""cookie": "version""#);
     assert_eq!(chosen(&cookie, &request), ("v2", Reason::Cookie));
-    let other = request
+    let other = Fake::default()
         .with("cookie", "version=v9")
-        .with(":path", "/?version=v9");
+        .with(":path", "/?version=v9")
+        .user("u");
     assert_eq!(chosen(&cookie, &other), ("v1", Reason::UserHash));
 }
 

@@ -17,6 +17,10 @@ impl Request for Any {
         self.0.clone()
     }
 
+    fn headers(&self, _: &str) -> Vec<Vec<u8>> {
+        self.0.clone().into_iter().collect()
+    }
+
     fn principal(&self) -> Option<Vec<u8>> {
         self.0.clone()
     }

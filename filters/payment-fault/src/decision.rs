@@ -15,8 +15,10 @@ pub const ASKED: &str = "asked";
 
 /// What is known of a request. Every question may cost a call to Envoy, so none is asked in vain.
 pub trait Request {
-    /// A header, or a pseudo header, by its name in lower case.
+    /// The first value of a header, or a pseudo header, by its name in lower case.
     fn header(&self, name: &str) -> Option<Vec<u8>>;
+    /// All values of a header that may be sent more than once.
+    fn headers(&self, name: &str) -> Vec<Vec<u8>>;
     /// The caller's SPIFFE identity, from his certificate.
     fn principal(&self) -> Option<Vec<u8>>;
 }
@@ -171,9 +173,8 @@ fn draw(rule: &Rule, request: &impl Request, dice: &mut impl FnMut() -> u64) -> 
         .by
         .as_ref()
         .and_then(|key| Some((key, request.header(&key.header)?)));
-    let roll = match key {
+    match key {
         Some((key, value)) => stable_roll(&key.seed, &value),
         None => dice(),
-    };
-    rule.share.takes(roll)
+    }
 }

@@ -97,7 +97,7 @@ impl Matcher {
                 return false;
             }
         }
-        let header = |test: &HeaderTest| test.passes(request.header(&test.name).as_deref());
+        let header = |test: &HeaderTest| test.passes(&request.headers(&test.name));
         self.headers.iter().all(header)
             && (self.principals.is_empty() || one_of(&self.principals, request.principal()))
     }

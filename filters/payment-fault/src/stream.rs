@@ -58,6 +58,10 @@ impl Request for Head {
         self.0.get(name)
     }
 
+    fn headers(&self, name: &str) -> Vec<Vec<u8>> {
+        self.0.all(name).map(<[u8]>::to_vec).collect()
+    }
+
     fn principal(&self) -> Option<Vec<u8>> {
         envoy::peer_identity()
     }

@@ -13,13 +13,17 @@ use payment_fault::fault::{Delay, Fault};
 
 #[derive(Default, Clone)]
 struct Fake {
-    headers: HashMap<String, Vec<u8>>,
+    headers: HashMap<String, Vec<Vec<u8>>>,
     principal: Option<String>,
 }
 
 impl Request for Fake {
     fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.headers.get(name).cloned()
+        self.headers.get(name)?.first().cloned()
+    }
+
+    fn headers(&self, name: &str) -> Vec<Vec<u8>> {
+        self.headers.get(name).cloned().unwrap_or_default()
     }
 
     fn principal(&self) -> Option<Vec<u8>> {
@@ -37,7 +41,8 @@ impl Fake {
     }
 
     fn with(mut self, name: &str, value: &str) -> Self {
-        self.headers.insert(name.to_owned(), value.into());
+        let values = self.headers.entry(name.to_owned()).or_default();
+        values.push(value.into());
         self
     }
 
@@ -242,6 +247,15 @@ fn every_header_test_has_to_pass() {
     assert!(acts(&both, &request));
     assert!(!acts(&both, &request.clone().with("x-c", "")));
     assert!(!acts(&both, &Fake::new("GET", "/")));
+    let again = |value| {
+        acts(
+            &both,
+            &Fake::new("GET", "/").with("x-a", value).with("x-a", "b"),
+        )
+    };
+    assert!(again("c") && again("b"), "each value by itself");
+    let neither = Fake::new("GET", "/").with("x-a", "c").with("x-a", ",b");
+    assert!(!acts(&both, &neither));
 }
 
 #[test]

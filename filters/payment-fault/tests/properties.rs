@@ -23,6 +23,10 @@ impl Request for Any {
         self.header.clone()
     }
 
+    fn headers(&self, _: &str) -> Vec<Vec<u8>> {
+        self.header.clone().into_iter().collect()
+    }
+
     fn principal(&self) -> Option<Vec<u8>> {
         self.principal.clone()
     }
