@@ -1,5 +1,7 @@
 //! One stream as Envoy's filter manager and its Wasm context keep it.
 
+use std::time::Duration;
+
 use crate::Headers;
 use crate::host::LocalReply;
 use crate::message::{Reply, Request, Response, Verdict};
@@ -37,6 +39,8 @@ pub(crate) struct Half {
     pub(crate) body_changed: bool,
     pub(crate) flow: Flow,
     pub(crate) headers_passed: bool,
+    /// Bytes of the body that have come.
+    pub(crate) received: usize,
     /// All of it has come.
     pub(crate) complete: bool,
     /// The filter has seen its end.
@@ -71,6 +75,8 @@ impl Half {
 #[derive(Debug, Default)]
 pub(crate) struct Exchange {
     pub(crate) root: u32,
+    /// When the request's headers came.
+    pub(crate) begun: Duration,
     pub(crate) request: Half,
     pub(crate) response: Half,
     /// The filter knows it. Not so after a crash that fails open.

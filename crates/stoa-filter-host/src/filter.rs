@@ -1,5 +1,6 @@
 //! A filter's code, compiled.
 
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -14,6 +15,8 @@ use crate::vm::{StartError, Vm};
 #[derive(Clone)]
 pub struct Filter {
     pub(crate) code: InstancePre<Host>,
+    /// The same for the same bytes.
+    pub(crate) hash: u64,
 }
 
 /// Why a file is no filter that can run here.
@@ -75,10 +78,16 @@ impl Filter {
             return Err(LoadError::Imports(missing));
         }
         let code = linker.instantiate_pre(&module).map_err(LoadError::Link)?;
-        Ok(Self { code })
+        let mut hasher = DefaultHasher::new();
+        bytes.hash(&mut hasher);
+        Ok(Self {
+            code,
+            hash: hasher.finish(),
+        })
     }
 
-    /// Starts a VM, which is one instance of the code, as each worker thread of Envoy has one.
+    /// Starts the filter in a VM, which is one instance of the code, as each worker thread of Envoy has one. Filters with
+    /// the same [`Options::shared`] may share a VM.
     ///
     /// # Errors
     /// If the code crashes while it initialises.

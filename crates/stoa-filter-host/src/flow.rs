@@ -16,6 +16,8 @@ enum Answer {
     Continue,
     /// At the headers: everything. At the body: and buffer it. At the trailers: wait.
     Stop,
+    /// At the headers: what follows still reaches the filter (`allow_on_headers_stop_iteration`).
+    StopHeaders,
     /// At the body: and drop it. Only after a local reply, or when a filter returns an unknown number.
     StopAndDrop,
 }
@@ -32,6 +34,8 @@ impl Machine {
         half.headers = Some(headers);
         half.complete = end;
         if side == Side::Request {
+            let now = self.host().now;
+            self.stream(id).begun = now;
             self.begin(id);
         }
         self.run_headers(id, side, end);
@@ -42,6 +46,7 @@ impl Machine {
     pub(crate) fn take_body(&mut self, id: u32, side: Side, chunk: &[u8], end: bool) {
         let half = self.stream(id).half(side);
         half.complete |= end;
+        half.received += chunk.len();
         half.chunk = chunk.to_vec();
         self.run_chunk(id, side, end);
         self.check_length(id, side);
@@ -81,7 +86,7 @@ impl Machine {
         let grpc = kind == "application/grpc" || kind.starts_with("application/grpc+");
         let head = get(":method") == "HEAD";
         (stream.grpc, stream.head) = (grpc, head);
-        let skipped = self.trap.is_some() && self.host().options.fail_open;
+        let skipped = self.trap.is_some() && self.host().plugin(id).fail_open;
         self.stream(id).created = !skipped;
         self.create(id, root);
     }
@@ -132,6 +137,7 @@ impl Machine {
                 half.headers_passed = true;
                 self.pass_headers(id, side, end);
             }
+            Answer::StopHeaders => half.flow = Flow::Stopped,
             Answer::Stop | Answer::StopAndDrop => half.flow = Flow::StoppedAll,
         }
     }
@@ -141,7 +147,11 @@ impl Machine {
             return answer;
         }
         let result = self.on_headers(id, side, count, end);
-        self.conclude(id, result, Answer::Stop)
+        let alone = self.host().plugin(id).headers_stop_alone;
+        match self.conclude(id, result, Answer::Stop) {
+            Answer::Stop if alone && !self.host().stopped => Answer::StopHeaders,
+            answer => answer,
+        }
     }
 
     /// Converts what the callback returned, then does what the filter asked for while it ran.
@@ -219,7 +229,7 @@ impl Machine {
                 self.buffer_chunk(id, side, false);
                 self.go_on(id, side);
             }
-            Answer::Stop => {
+            Answer::Stop | Answer::StopHeaders => {
                 half.flow = Flow::Stopped;
                 self.buffer_chunk(id, side, false);
             }
@@ -262,7 +272,9 @@ impl Machine {
         match answer {
             Answer::Continue if half.flow == Flow::On => self.pass_trailers(id, side),
             Answer::Continue => self.go_on(id, side),
-            Answer::Stop | Answer::StopAndDrop => half.flow = Flow::Stopped,
+            Answer::Stop | Answer::StopHeaders | Answer::StopAndDrop => {
+                half.flow = Flow::Stopped;
+            }
         }
     }
 
@@ -339,8 +351,16 @@ impl Machine {
     fn pass_headers(&mut self, id: u32, side: Side, end: bool) {
         let half = self.stream(id).half(side);
         let headers = half.headers.clone().unwrap_or_default();
-        if side == Side::Response && !headers.contains(":status") {
-            return self.reply(id, reply::no_status(), false);
+        // The route is looked for first, by the path.
+        let missing = |name: &str| !headers.contains(name);
+        let refusal = match side {
+            Side::Request if missing(":path") => Some(reply::no_route()),
+            Side::Request if missing(":method") => Some(reply::no_method()),
+            Side::Response if missing(":status") => Some(reply::no_status()),
+            _ => None,
+        };
+        if let Some(refusal) = refusal {
+            return self.reply(id, refusal, false);
         }
         half.sent = Some(headers);
         half.done = end;

@@ -9,7 +9,7 @@ use crate::call::Calls;
 use crate::exchange::Exchange;
 use crate::metrics::Metrics;
 use crate::misuse::{Misuse, Side};
-use crate::options::Options;
+use crate::options::{Options, Plugin};
 
 /// Kept lines of the log; older ones are dropped, so that a long run does not fill the memory.
 const LINES: usize = 10_000;
@@ -52,6 +52,7 @@ impl Level {
 /// A configured plugin: a root context.
 #[derive(Debug)]
 pub(crate) struct Root {
+    pub(crate) plugin: Plugin,
     pub(crate) configuration: Vec<u8>,
     /// Streams that use it.
     pub(crate) streams: usize,
@@ -163,6 +164,13 @@ impl Host {
         self.streams.get_mut(&id).filter(|stream| !stream.deleted)
     }
 
+    /// The settings of a stream's plugin.
+    pub(crate) fn plugin(&self, stream: u32) -> Plugin {
+        let root = self.streams.get(&stream).map(|stream| stream.root);
+        let root = root.and_then(|root| self.roots.get(&root));
+        root.map(|root| root.plugin).unwrap_or_default()
+    }
+
     /// The root of the context that a call is about.
     pub(crate) fn root(&self) -> u32 {
         let id = self.context();
@@ -179,6 +187,12 @@ impl Host {
         }
         let message = String::from_utf8_lossy(message).into_owned();
         self.logs.push_back(Log { level, message });
+    }
+
+    /// Exchanges what stays after this VM: the log, and the values of metrics.
+    pub(crate) fn swap_records(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.logs, &mut other.logs);
+        self.metrics.swap_values(&mut other.metrics);
     }
 
     /// The next of a fixed sequence (splitmix64): tests are to be repeatable.

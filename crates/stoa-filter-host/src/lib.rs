@@ -33,8 +33,8 @@
 //! Not there: gRPC calls answer `Unimplemented`, TCP filters and HTTP/2 metadata are never called, `FAIL_RELOAD` is not
 //! modelled, and of Envoy's foreign functions only `clear_route_cache` is built in ([`Options::foreign`] adds any).
 //! A filter that imports anything else is refused by name ([`LoadError::Imports`]). Properties of the request and the
-//! response follow from the messages; all others (`connection.*`, `source.*`, `metadata.*`, `xds.*`) are what the test
-//! sets. What Envoy itself adds to messages (`x-request-id`, `date`, `server`, …) is not added.
+//! response follow from the messages, but for `response.backend_latency`; all others (`connection.*`, `source.*`,
+//! `metadata.*`, `upstream.*`, `xds.*`) are what the test sets. What Envoy itself adds to messages (`x-request-id`, `date`, `server`, …) is not added.
 //!
 //! # Misuse
 //! Some mistakes no host call refuses: resuming what is not paused, replying twice, a body that no longer fits its

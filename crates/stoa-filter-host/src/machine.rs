@@ -7,7 +7,7 @@ use wasmtime::{AsContextMut, Instance, Store, TypedFunc, WasmParams, WasmResults
 use crate::filter::Filter;
 use crate::host::{Action, Host, Root};
 use crate::misuse::Side;
-use crate::options::Options;
+use crate::options::{Options, Plugin};
 
 type Callback<P, R> = Option<TypedFunc<P, R>>;
 
@@ -43,8 +43,6 @@ pub(crate) struct Machine {
     pub(crate) store: Store<Host>,
     callbacks: Callbacks,
     pub(crate) trap: Option<Trap>,
-    /// The root context of the present configuration.
-    pub(crate) root: Option<u32>,
 }
 
 impl Machine {
@@ -64,7 +62,6 @@ impl Machine {
             store,
             callbacks,
             trap: None,
-            root: None,
         };
         machine.initialize();
         Ok(machine)
@@ -119,10 +116,11 @@ impl Machine {
     }
 
     /// A new root context with its configuration. `Some(false)` if the filter refuses it, `None` if it crashes.
-    pub(crate) fn add_root(&mut self, configuration: &[u8]) -> (u32, Option<bool>) {
+    pub(crate) fn add_root(&mut self, plugin: Plugin, configuration: &[u8]) -> (u32, Option<bool>) {
         let host = self.host();
         let id = host.new_id();
         let root = Root {
+            plugin,
             configuration: configuration.to_vec(),
             streams: 0,
             replaced: false,

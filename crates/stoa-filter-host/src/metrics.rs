@@ -6,6 +6,7 @@ use crate::status::Status;
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     metrics: Vec<Metric>,
+    /// The definitions of this VM.
     defined: Vec<usize>,
 }
 
@@ -22,6 +23,11 @@ pub(crate) const GAUGE: u32 = 1;
 pub(crate) const HISTOGRAM: u32 = 2;
 
 impl Metrics {
+    /// Exchanges the values with those of another VM, whose definitions stay its own.
+    pub(crate) fn swap_values(&mut self, other: &mut Self) {
+        std::mem::swap(&mut self.metrics, &mut other.metrics);
+    }
+
     /// 0 if there is none of this name.
     pub(crate) fn read(&self, kind: u32, name: &str) -> u64 {
         self.find(kind, name).map_or(0, |metric| metric.value)

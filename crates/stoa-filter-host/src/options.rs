@@ -23,11 +23,19 @@ pub struct Options {
     pub(crate) foreign: HashMap<String, Rc<Foreign>>,
     pub(crate) clear_route_cache: bool,
     pub(crate) clusters: Option<Vec<String>>,
-    pub(crate) fail_open: bool,
+    pub(crate) empty_clusters: Vec<String>,
+    pub(crate) plugin: Plugin,
     pub(crate) tolerant: bool,
     pub(crate) hanging: bool,
     pub(crate) buffer_limit: usize,
     pub(crate) shared: Shared,
+}
+
+/// What each plugin has for itself, where several run in one VM.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Plugin {
+    pub(crate) fail_open: bool,
+    pub(crate) headers_stop_alone: bool,
 }
 
 impl Default for Options {
@@ -42,7 +50,8 @@ impl Default for Options {
             foreign: HashMap::new(),
             clear_route_cache: true,
             clusters: None,
-            fail_open: false,
+            empty_clusters: Vec::new(),
+            plugin: Plugin::default(),
             tolerant: false,
             hanging: false,
             buffer_limit: 1024 * 1024, // Envoy's default of a connection
@@ -80,7 +89,7 @@ impl Options {
         self
     }
 
-    /// `vm_config.vm_id`: the default name space of shared queues.
+    /// `vm_config.vm_id`: the default name space of shared queues, and part of what says whether two filters share a VM.
     #[must_use]
     pub fn vm_id(mut self, id: &str) -> Self {
         self.vm_id = id.into();
@@ -94,9 +103,13 @@ impl Options {
         self
     }
 
-    /// A property that every context sees (`node.id`, `plugin_name`, `listener_direction`). Those of one stream are set
-    /// by [`Stream::set_property`](crate::Stream::set_property).
+    /// A property that every context sees (`xds.node.id`, `plugin_name`, `xds.listener_direction`). Those of one stream are
+    /// set by [`Stream::set_property`](crate::Stream::set_property).
+    ///
+    /// # Panics
+    /// If Envoy answers no such property: a filter that reads `node.id` must not pass its test.
     #[must_use]
+    #[track_caller]
     pub fn property(mut self, path: impl Path, value: impl Into<Value>) -> Self {
         self.properties.set(&path, value.into());
         self
@@ -124,11 +137,27 @@ impl Options {
         self
     }
 
+    /// Clusters that are known and have no endpoint: a call to one fails at once with `InternalFailure`, and no callback
+    /// follows.
+    #[must_use]
+    pub fn empty_clusters<C: Into<String>>(mut self, names: impl IntoIterator<Item = C>) -> Self {
+        self.empty_clusters = names.into_iter().map(Into::into).collect();
+        self
+    }
+
     /// `failure_policy: FAIL_OPEN`: streams that begin after a crash pass untouched. Otherwise they get 503, as in any case
     /// those do that the filter had begun when it crashed.
     #[must_use]
     pub fn fail_open(mut self) -> Self {
-        self.fail_open = true;
+        self.plugin.fail_open = true;
+        self
+    }
+
+    /// `allow_on_headers_stop_iteration: true`: a pause at the headers holds back the headers alone, and the filter goes on
+    /// to see the body. Without it everything after the headers waits outside. Istio's WasmPlugin cannot set it.
+    #[must_use]
+    pub fn allow_on_headers_stop_iteration(mut self) -> Self {
+        self.plugin.headers_stop_alone = true;
         self
     }
 
@@ -153,7 +182,10 @@ impl Options {
         self
     }
 
-    /// Shared data and queues, common to several VMs.
+    /// Shared data and queues, common to several filters of one Envoy. Those among them with the same module, `vm_id` and
+    /// `vm_configuration` run in one VM of each thread, as in each worker of Envoy: they share its statics and its log,
+    /// and a crash of one ends all. What is an option of the VM is then that of the first; `fail_open` and
+    /// `allow_on_headers_stop_iteration` are each filter's own.
     #[must_use]
     pub fn shared(mut self, shared: &Shared) -> Self {
         self.shared = shared.clone();

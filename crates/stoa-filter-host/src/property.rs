@@ -142,9 +142,25 @@ impl Path for &[&str] {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Properties(Vec<(String, Value)>);
 
+/// What older Envoys answered under these names, Envoy 1.40 answers below `xds` only.
+const MOVED: [&str; 8] = [
+    "node",
+    "listener_direction",
+    "listener_metadata",
+    "route_name",
+    "route_metadata",
+    "cluster_name",
+    "cluster_metadata",
+    "upstream_host_metadata",
+];
+
 impl Properties {
+    #[track_caller]
     pub(crate) fn set(&mut self, path: &impl Path, value: Value) {
         let segments = path.segments();
+        if let Some(first) = segments.first().filter(|first| MOVED.contains(first)) {
+            panic!("no filter can read the property {first}: Envoy answers xds.{first}");
+        }
         let Some((last, parents)) = segments.split_last() else {
             return;
         };

@@ -22,6 +22,28 @@ pub(crate) fn too_large(side: Side) -> LocalReply {
     }
 }
 
+/// The filter took the path away, so no route matches.
+pub(crate) fn no_route() -> LocalReply {
+    own(404, "", NO_ROUTE)
+}
+
+/// The filter took the method away.
+pub(crate) fn no_method() -> LocalReply {
+    own(503, "missing required header: :method", NO_METHOD)
+}
+
+/// `response.flags` of a stream whose reply has these details (Envoy's bits: NR, DPE).
+pub(crate) fn flags(details: &str) -> i64 {
+    match details {
+        NO_ROUTE => 0x100,
+        NO_METHOD => 0x4_0000,
+        _ => 0,
+    }
+}
+
+const NO_ROUTE: &str = "route_not_found";
+const NO_METHOD: &str = "filter_removed_required_request_headers{missing_required_header:_:method}";
+
 /// The filter took the status away.
 pub(crate) fn no_status() -> LocalReply {
     let details = "filter_removed_required_response_headers{missing_required_header:_:status}";
@@ -136,7 +158,7 @@ fn message(reply: &LocalReply, grpc: bool, head: bool) -> (Headers, Vec<u8>) {
 }
 
 /// The gRPC status that stands for an HTTP status.
-fn grpc_status(status: u32) -> u32 {
+pub(crate) fn grpc_status(status: u32) -> u32 {
     match status {
         400 => 13,
         401 => 16,

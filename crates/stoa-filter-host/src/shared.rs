@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::status::Status;
 
 /// Shared data and queues. Every VM has one of its own unless several are started with the same
-/// ([`Options::shared`](crate::Options::shared)), as filters of one Envoy are that have the same `vm_id`.
+/// ([`Options::shared`](crate::Options::shared)), as filters of one Envoy are.
 #[derive(Clone, Debug, Default)]
 pub struct Shared(Arc<Mutex<State>>);
 
@@ -42,6 +42,11 @@ impl Shared {
     /// Sets a value, whatever is there.
     pub fn set(&self, key: &str, value: impl Into<Vec<u8>>) {
         let _written = self.write(key.as_bytes(), &value.into(), 0);
+    }
+
+    /// The same for all clones.
+    pub(crate) fn id(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
     }
 
     pub(crate) fn join(&self) -> u64 {

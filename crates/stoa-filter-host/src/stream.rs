@@ -26,6 +26,10 @@ impl Stream {
     }
 
     /// Sets a property of this stream: `stream.set_property("source.address", "10.0.0.7:4711")`.
+    ///
+    /// # Panics
+    /// If Envoy answers no such property (`node`, `route_name` and others that it answers below `xds`).
+    #[track_caller]
     pub fn set_property(&mut self, path: impl Path, value: impl Into<Value>) {
         let mut machine = self.machine.borrow_mut();
         machine.stream(self.id).properties.set(&path, value.into());
@@ -211,9 +215,8 @@ impl Drop for Stream {
 }
 
 impl Machine {
-    /// `None`: there is no configuration.
-    pub(crate) fn new_stream(&mut self) -> Option<u32> {
-        let root = self.root?;
+    /// `None`: the root context is no more.
+    pub(crate) fn new_stream(&mut self, root: u32) -> Option<u32> {
         let host = self.host();
         let id = host.new_id();
         host.roots.get_mut(&root)?.streams += 1;

@@ -1,7 +1,8 @@
 //! A running filter, as one worker thread of Envoy has it.
 
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::{Rc, Weak};
 use std::time::{Duration, SystemTime};
 
 use crate::call::Call;
@@ -11,19 +12,52 @@ use crate::machine::{Machine, Trap};
 use crate::message::Response;
 use crate::metrics::{COUNTER, GAUGE};
 use crate::misuse::Misuse;
-use crate::options::Options;
+use crate::options::{Options, Plugin};
 use crate::stream::Stream;
 
 /// What `get_status` says of a call that broke.
 const BROKEN: u32 = 11;
 
-/// One instance of a filter. It and its streams belong to one thread.
+/// A filter in a VM, which is its own unless it is started with the [`Options::shared`] of another. It and its streams
+/// belong to one thread.
 ///
 /// Every method that lets the filter run **panics if the filter misuses the host** (see [`Misuse`]), at the test's line
 /// that brought it about; [`Options::tolerate_misuse`] makes it record them only.
 pub struct Vm {
     pub(crate) machine: Rc<RefCell<Machine>>,
     filter: Filter,
+    plugin: Plugin,
+    /// The root context of the present configuration.
+    root: Cell<Option<u32>>,
+    /// Configurations that were tried, and whether they passed.
+    canaries: RefCell<HashMap<Vec<u8>, bool>>,
+}
+
+/// What filters of one worker have in common if they share a VM.
+#[derive(Clone, PartialEq, Eq)]
+struct VmKey {
+    shared: usize,
+    code: u64,
+    vm_id: String,
+    vm_configuration: Vec<u8>,
+}
+
+thread_local! {
+    /// The VMs of this thread, which stands for a worker of Envoy.
+    static VMS: RefCell<Vec<(VmKey, Weak<RefCell<Machine>>)>> = const { RefCell::new(Vec::new()) };
+}
+
+/// The VM that runs already, unless it has crashed.
+fn running(key: &VmKey) -> Option<Rc<RefCell<Machine>>> {
+    VMS.with_borrow_mut(|vms| {
+        vms.retain(|(_, machine)| machine.strong_count() > 0);
+        let mut same = vms.iter().filter(|(other, _)| other == key);
+        same.find_map(|(_, machine)| {
+            let machine = machine.upgrade()?;
+            let crashed = machine.borrow().trap.is_some();
+            (!crashed).then_some(machine)
+        })
+    })
 }
 
 /// Why a filter does not start.
@@ -69,43 +103,88 @@ fn lines(logs: &[Log]) -> String {
 
 impl Vm {
     pub(crate) fn start(filter: &Filter, options: Options) -> Result<Self, StartError> {
-        let machine = Machine::new(filter, options).map_err(StartError::Instantiate)?;
-        if let Some(trap) = machine.trap {
-            return Err(StartError::Crashed(trap));
-        }
+        let key = VmKey {
+            shared: options.shared.id(),
+            code: filter.hash,
+            vm_id: options.vm_id.clone(),
+            vm_configuration: options.vm_configuration.clone(),
+        };
+        let plugin = options.plugin;
+        let machine = match running(&key) {
+            Some(machine) => machine,
+            None => {
+                let machine = Machine::new(filter, options).map_err(StartError::Instantiate)?;
+                if let Some(trap) = machine.trap {
+                    return Err(StartError::Crashed(trap));
+                }
+                let machine = Rc::new(RefCell::new(machine));
+                VMS.with_borrow_mut(|vms| vms.push((key, Rc::downgrade(&machine))));
+                machine
+            }
+        };
         Ok(Self {
-            machine: Rc::new(RefCell::new(machine)),
+            machine,
             filter: filter.clone(),
+            plugin,
+            root: Cell::new(None),
+            canaries: RefCell::default(),
         })
     }
 
-    /// Hands over a plugin configuration. As in Envoy it is first tried on an instance of its own, whose log and
-    /// metrics are not kept; then it gets a root context, and the one before it ends with its last stream. The
-    /// configuration that is already there changes nothing.
+    /// Hands over a plugin configuration. As in Envoy it is tried first on a VM of its own, the canary, and then given to
+    /// one of the main thread as well as to this one; the log and the metrics of all three stay. Then it gets a root
+    /// context, and the one before it ends with its last stream. The configuration that is already there changes nothing,
+    /// and one that was tried before is not tried again.
     ///
     /// # Errors
-    /// If the filter refuses it or crashes.
+    /// If the filter refuses it or crashes, with what it logged in the canary.
     #[track_caller]
     pub fn configure(&self, configuration: impl AsRef<[u8]>) -> Result<(), ConfigureError> {
         let configuration = configuration.as_ref();
         let mut machine = self.machine.borrow_mut();
-        if machine.trap.is_none() && machine.is_configured(configuration) {
+        if machine.trap.is_none() && machine.is_configured(self.root.get(), configuration) {
             return Ok(());
         }
-        let mut options = machine.host().options.clone();
-        options.shared = crate::Shared::new();
-        let trial = Machine::new(&self.filter, options);
-        let mut trial = trial.map_err(ConfigureError::Instantiate)?;
-        trial.take_configuration(configuration)?;
-        drop(trial);
+        self.canary(&mut machine, configuration)?;
+        self.try_elsewhere(&mut machine, configuration)?; // on the main thread
         if let Some(trap) = machine.trap.clone() {
             let logs = Vec::new();
             return Err(ConfigureError::Crashed { trap, logs });
         }
-        machine.take_configuration(configuration)?;
+        let root = machine.take_configuration(self.plugin, configuration)?;
+        let old = self.root.replace(Some(root));
+        machine.end_root(old);
         machine.settle();
         machine.judge();
         Ok(())
+    }
+
+    fn canary(&self, machine: &mut Machine, configuration: &[u8]) -> Result<(), ConfigureError> {
+        let known = self.canaries.borrow().get(configuration).copied();
+        if let Some(passed) = known {
+            let refused = ConfigureError::Refused { logs: Vec::new() };
+            return passed.then_some(()).ok_or(refused);
+        }
+        let tried = self.try_elsewhere(machine, configuration);
+        let mut canaries = self.canaries.borrow_mut();
+        canaries.insert(configuration.to_vec(), tried.is_ok());
+        tried
+    }
+
+    /// On an instance of its own, which leaves its log and its metrics here. A crash there is none here.
+    fn try_elsewhere(
+        &self,
+        machine: &mut Machine,
+        configuration: &[u8],
+    ) -> Result<(), ConfigureError> {
+        let mut options = machine.host().options.clone();
+        options.now = machine.host().now;
+        let trial = Machine::new(&self.filter, options);
+        let mut trial = trial.map_err(ConfigureError::Instantiate)?;
+        machine.host().swap_records(trial.host());
+        let taken = trial.take_configuration(self.plugin, configuration);
+        machine.host().swap_records(trial.host());
+        taken.map(drop)
     }
 
     /// A new stream, of the present configuration.
@@ -115,7 +194,8 @@ impl Vm {
     #[track_caller]
     pub fn stream(&self) -> Stream {
         let mut machine = self.machine.borrow_mut();
-        let Some(id) = machine.new_stream() else {
+        let root = self.root.get();
+        let Some(id) = root.and_then(|root| machine.new_stream(root)) else {
             panic!("the filter has no configuration: call Vm::configure first");
         };
         Stream::new(Rc::clone(&self.machine), id)
@@ -225,25 +305,29 @@ impl Vm {
     #[track_caller]
     pub fn shut_down(self) {
         let mut machine = self.machine.borrow_mut();
-        machine.replace_root(None);
+        machine.end_root(self.root.take());
         machine.settle();
         machine.judge();
     }
 }
 
 impl Machine {
-    fn is_configured(&self, configuration: &[u8]) -> bool {
-        let root = self.root.and_then(|id| self.host_ref().roots.get(&id));
+    fn is_configured(&self, root: Option<u32>, configuration: &[u8]) -> bool {
+        let root = root.and_then(|id| self.host_ref().roots.get(&id));
         root.is_some_and(|root| root.configuration == configuration)
     }
 
-    fn take_configuration(&mut self, configuration: &[u8]) -> Result<(), ConfigureError> {
+    /// The new root context.
+    fn take_configuration(
+        &mut self,
+        plugin: Plugin,
+        configuration: &[u8],
+    ) -> Result<u32, ConfigureError> {
         let before = self.host().logs.len();
-        let (id, accepted) = self.add_root(configuration);
+        let (id, accepted) = self.add_root(plugin, configuration);
         let logs = || self.host_ref().logs.iter().skip(before).cloned().collect();
         if accepted == Some(true) {
-            self.replace_root(Some(id));
-            return Ok(());
+            return Ok(id);
         }
         Err(match self.trap.clone() {
             Some(trap) => ConfigureError::Crashed { trap, logs: logs() },
@@ -251,8 +335,9 @@ impl Machine {
         })
     }
 
-    fn replace_root(&mut self, root: Option<u32>) {
-        let Some(old) = std::mem::replace(&mut self.root, root) else {
+    /// A configuration that another has replaced ends with its last stream.
+    fn end_root(&mut self, old: Option<u32>) {
+        let Some(old) = old else {
             return;
         };
         if let Some(old) = self.host().roots.get_mut(&old) {

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use stoa_filter_host::{Headers, Options, Outcome, Request, Response, Script, Seen};
+use stoa_filter_host::{
+    Headers, Options, Outcome, Request, Response, Script, Seen, Shared, Verdict, Vm,
+};
 use stoa_testkit::envoy::{self, Call, Envoy, Filter, Route, Setup, Upstream};
 
 use crate::support::{vm, vm_with};
@@ -18,14 +20,18 @@ struct Real {
 }
 
 impl Real {
-    fn start(on_failure: envoy::OnFailure) -> Self {
+    fn start(filter: Filter) -> Self {
+        Self::with([filter])
+    }
+
+    fn with(filters: impl IntoIterator<Item = Filter>) -> Self {
         let response = Arc::new(Mutex::new(envoy::Response::default()));
         let answer = Arc::clone(&response);
         let upstream = Upstream::start(move |_| answer.lock().unwrap().clone());
-        let filter = Filter::built("probe", CONFIGURATION).on_failure(on_failure);
-        let envoy = Setup::new()
-            .filter(filter)
+        let setup = filters.into_iter().fold(Setup::new(), Setup::filter);
+        let envoy = setup
             .cluster("shop", upstream.address())
+            .raw_cluster(json!({"name": "empty", "load_assignment": {"cluster_name": "empty"}}))
             // What hangs is answered after this.
             .manager(json!({"stream_idle_timeout": "0.6s"}))
             .start();
@@ -42,9 +48,10 @@ impl Real {
         let reply = self.envoy.try_send(to_call(&script.request));
         let upstream = self.upstream.take().pop().map(|seen| {
             let mut headers = headers(&seen.headers);
-            let host = headers.get("host").unwrap_or_default().to_owned();
-            headers.remove("host");
-            headers.add(":authority", host);
+            if let Some(host) = headers.get("host").map(str::to_owned) {
+                headers.remove("host");
+                headers.add(":authority", host);
+            }
             headers.add(":method", seen.method);
             headers.add(":path", seen.path);
             Request {
@@ -125,6 +132,87 @@ fn with_trailers(program: &str) -> Script {
     Script::new(request.header("x-do", program)).answered(response)
 }
 
+/// Properties, each said by a header of its own. Those whose values are Envoy's alone are left out.
+fn tell(phase: &str, properties: &[&str]) -> String {
+    let told = properties
+        .iter()
+        .map(|path| format!("tell property-bytes {path}"));
+    format!("{phase} {}", told.collect::<Vec<_>>().join(", "))
+}
+
+const OF_REQUEST: &[&str] = &[
+    "request method",
+    "request protocol",
+    "request size",
+    "request duration",
+    "request headers none",
+];
+const OF_RESPONSE: &[&str] = &[
+    "response code",
+    "response code_details",
+    "response flags",
+    "response grpc_status",
+    "response size",
+    "response headers none",
+    "response trailers x-end",
+];
+/// What older Envoys knew by these names, and what none knows.
+const UNKNOWN: &[&str] = &[
+    "node id",
+    "node",
+    "listener_direction",
+    "listener_metadata",
+    "route_name",
+    "route_metadata",
+    "cluster_name",
+    "cluster_metadata",
+    "upstream_host_metadata",
+    "nothing",
+];
+
+/// Scripts of properties: in each phase that can say what it found by a header or a trailer.
+fn properties() -> Vec<Script> {
+    let all = [OF_REQUEST, OF_RESPONSE].concat();
+    // Out of reach of headers, so nothing that Envoy adds to them is counted.
+    let totals = ["request total_size", "response total_size"];
+    let trailers = [all.as_slice(), &totals].concat();
+    let xds = ["xds node id", "xds listener_direction"];
+    let denied = |status: u16| Response::new(status).header("x-a", "1");
+    vec![
+        get(&tell("request-headers", &all)),
+        post(&tell("request-headers", &all)),
+        get(&tell("request-headers", &[UNKNOWN, &xds].concat())),
+        get(&tell("response-headers", &[UNKNOWN, &xds].concat())),
+        with_trailers(&tell("request-headers", &all)),
+        with_trailers(&tell("request-trailers", &trailers)),
+        post(&tell("response-headers", &all)),
+        with_trailers(&tell("response-trailers", &trailers)),
+        get(&tell("response-headers", &all)).answered(denied(403)),
+        get(&tell("response-headers", &all)).answered(denied(404).header("grpc-status", "5")),
+        get(&format!(
+            "request-headers reply 403 no; {}",
+            tell("response-headers", &all)
+        )),
+        post(&format!(
+            "request-body reply 413 no; {}",
+            tell("response-headers", &all)
+        )),
+        get(&format!(
+            "request-headers remove :method; {}",
+            tell("response-headers", &all)
+        )),
+        get(&format!(
+            "request-headers remove :path; {}",
+            tell("response-headers", &all)
+        )),
+        get(
+            "request-headers set-property mine 1, tell property mine, tell property wasm.mine, \
+             tell property filter_state mine, tell property filter_state wasm.mine; \
+             response-headers tell property mine, tell property filter_state wasm.mine",
+        ),
+    ]
+}
+
 fn scripts() -> Vec<Script> {
     vec![
         get("trace"),
@@ -151,6 +239,36 @@ fn scripts() -> Vec<Script> {
         ),
         get("response-headers only :status 201"),
         get("response-headers remove :status"),
+        // A header that comes twice: a filter gets the first value, a map has both, a new value replaces both.
+        twice("request-headers tell get x-two"),
+        twice("request-headers set x-two c"),
+        twice("request-headers add x-two c"),
+        twice("request-headers remove x-two"),
+        get("response-headers tell get x-two, set x-two c").answered(
+            Response::ok("hello")
+                .header("x-two", "a")
+                .header("x-two", "b"),
+        ),
+        // Without a method or a path.
+        get("request-headers remove :method"),
+        get("request-headers remove :path"),
+        get("request-headers remove :method, remove :path"),
+        get("request-headers only :method GET"),
+        get("request-headers remove :authority"),
+        post("request-headers remove :method"),
+        post("request-headers remove :path"),
+        with_trailers("request-headers remove :method"),
+        get("request-headers remove :method; response-headers set x-seen 1"),
+        get("request-headers remove :path; response-headers set x-seen 1"),
+        get("request-headers pause; tick remove :method, resume-request"),
+        get("request-headers pause; tick remove :path, resume-request"),
+        // Calls to elsewhere that fail at once.
+        get(
+            "request-headers tell call empty /check 100, pause; tick resume-request; call set x-called 1",
+        ),
+        get(
+            "request-headers tell call none /check 100, pause; tick resume-request; call set x-called 1",
+        ),
         get("").answered(Response::new(204).header("x-a", "1")),
         get("").answered(Response::new(404)),
         // Bodies.
@@ -213,12 +331,76 @@ fn scripts() -> Vec<Script> {
     ]
 }
 
+fn twice(program: &str) -> Script {
+    let request = Request::get("/path")
+        .header("x-two", "a")
+        .header("x-two", "b");
+    Script::new(request.header("x-do", program))
+}
+
+/// What a real Envoy of the test kit knows that is the same for all.
+fn options() -> Options {
+    Options::new()
+        .property("xds.node.id", "test")
+        .property("xds.listener_direction", 0_i64)
+        .clusters(["shop"])
+        .empty_clusters(["empty"])
+}
+
 #[test]
 fn every_script_ends_here_as_it_does_in_a_real_envoy() {
-    let real = Real::start(envoy::OnFailure::Close);
+    let scripts = scripts().into_iter().chain(properties());
+    compare(Filter::built("probe", CONFIGURATION), options(), scripts);
+}
+
+#[test]
+fn a_pause_that_holds_the_headers_alone_ends_here_as_it_does_in_a_real_envoy() {
+    let pause = "request-headers pause";
+    let at_the_body = |program: &str| {
+        let program = format!("until-end; {pause}; request-body pause; {program}");
+        [post(&program), with_trailers(&program)]
+    };
+    let scripts = [
+        // What the filter learns from the body comes too late for nobody.
+        at_the_body("request-end log x"),
+        at_the_body("response-headers set x-seen 1"),
+        [
+            post("request-headers pause; request-body reply 402 declined"),
+            with_trailers("request-headers pause; request-trailers reply 402 declined"),
+        ],
+        [
+            post("request-headers pause; request-body set :path /late, set x-late 1"),
+            get("request-headers pause; tick set x-late 1, resume-request"),
+        ],
+        [
+            post("request-headers pause; request-body pause; tick set x-late 1, resume-request"),
+            post("request-headers pause"),
+        ],
+        [
+            get("request-headers pause"),
+            with_trailers("request-headers pause; request-trailers set x-end 3"),
+        ],
+        [
+            get("response-headers pause; response-body set x-seen 1"),
+            get("response-headers pause; response-body pause; tick resume-response"),
+        ],
+        [
+            get("request-headers reply 403 no, pause"),
+            with_trailers("response-headers pause; response-trailers set x-end 3"),
+        ],
+    ];
+    let filter = Filter::built("probe", CONFIGURATION).allow_on_headers_stop_iteration();
+    let options = options().allow_on_headers_stop_iteration();
+    compare(filter, options, scripts.into_iter().flatten());
+}
+
+/// Runs every script here and in a real Envoy.
+#[track_caller]
+fn compare(filter: Filter, options: Options, scripts: impl IntoIterator<Item = Script>) {
+    let real = Real::start(filter);
     let mut differences = Vec::new();
-    for script in scripts() {
-        let vm = vm_with(Options::new().tolerate_misuse(), CONFIGURATION);
+    for script in scripts {
+        let vm = vm_with(options.clone().tolerate_misuse(), CONFIGURATION);
         let here = script.run(&vm).comparable();
         let there = real.run(&script);
         if here != there {
@@ -241,7 +423,8 @@ fn a_crash_ends_here_as_it_does_in_a_real_envoy() {
     ];
     for on_failure in [envoy::OnFailure::Close, envoy::OnFailure::Open] {
         for script in &scripts {
-            let real = Real::start(on_failure);
+            let filter = Filter::built("probe", CONFIGURATION).on_failure(on_failure);
+            let real = Real::start(filter);
             let mut options = Options::new();
             if on_failure == envoy::OnFailure::Open {
                 options = options.fail_open();
@@ -255,6 +438,104 @@ fn a_crash_ends_here_as_it_does_in_a_real_envoy() {
                 );
             }
         }
+    }
+}
+
+#[test]
+fn what_a_configuration_counts_and_logs_stays_here_as_it_does_in_a_real_envoy() {
+    let first = "configure count hits 1, gauge busy 1, log configured";
+    let second = "configure count hits 10, gauge busy -1, log configured";
+    let refused = "configure count hits 100, log configured, refuse";
+    let real = Real::start(Filter::built("probe", first));
+    let vm = vm(first);
+    let same = || {
+        let there = |name: &str| real.envoy.stat(&format!("wasmcustom.{name}"));
+        let here = [vm.counter("hits"), vm.gauge("busy")];
+        assert_eq!(["hits", "busy"].map(there), here.map(Some));
+        let logs = vm.logs();
+        let lines = logs.iter().filter(|log| log.message == "configured");
+        let lines = lines.count();
+        let log = real.envoy.log();
+        let logged = log.lines().filter(|line| line.ends_with(": configured"));
+        assert_eq!(logged.count(), lines, "{log}");
+        here
+    };
+    assert_eq!(same(), [3, 3], "the canary, the main thread, one worker");
+    for configuration in [second, first] {
+        real.envoy.push_config("probe", configuration).unwrap();
+        vm.configure(configuration).unwrap();
+        same();
+    }
+    // A canary that has run is not run again, whatever it said.
+    for configuration in [refused, second, refused] {
+        let there = real.envoy.push_config("probe", configuration);
+        let here = vm.configure(configuration);
+        assert_eq!(there.is_ok(), here.is_ok(), "{here:?}");
+        same();
+    }
+}
+
+/// Two filters of the probe in one Envoy, one after the other.
+fn two(on_failure: envoy::OnFailure, [first, second]: [&str; 2]) -> (Real, [Vm; 2]) {
+    let filter = |name, program| {
+        let filter = Filter::wasm(name, stoa_testkit::filter("probe"), program);
+        filter.on_failure(on_failure)
+    };
+    let real = Real::with([filter("first", first), filter("second", second)]);
+    let shared = Shared::new();
+    let options = match on_failure {
+        envoy::OnFailure::Open => Options::new().fail_open(),
+        _ => Options::new(),
+    };
+    let vms = [first, second].map(|program| vm_with(options.clone().shared(&shared), program));
+    (real, vms)
+}
+
+/// A request through both: what the upstream sees, or the local reply's status.
+fn through(vms: &[Vm; 2]) -> Outcome {
+    let mut request = Request::get("/path?query=1");
+    for vm in vms {
+        match vm.stream().send(request) {
+            Verdict::Forwarded(seen) => request = seen,
+            Verdict::Replied(reply) => {
+                let caller = Seen::Response(reply.response);
+                return Outcome {
+                    upstream: None,
+                    caller,
+                }
+                .comparable();
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    let caller = Seen::Response(Response::ok("hello"));
+    let upstream = Some(request);
+    Outcome { upstream, caller }.comparable()
+}
+
+#[test]
+fn two_plugins_of_one_module_share_a_vm_here_as_they_do_in_a_real_envoy() {
+    let request = Script::new(Request::get("/path?query=1"));
+    let count = "request-headers tell static";
+    let (real, vms) = two(envoy::OnFailure::Close, [count, count]);
+    for numbers in [["static=1", "static=2"], ["static=3", "static=4"]] {
+        let here = through(&vms);
+        assert_eq!(here, real.run(&request));
+        let seen = here.upstream.unwrap().headers;
+        assert!(seen.all("x-told").eq(numbers.map(str::as_bytes)));
+    }
+}
+
+#[test]
+fn a_crash_of_one_plugin_ends_the_other_in_its_vm_here_as_it_does_in_a_real_envoy() {
+    let request = Script::new(Request::get("/path?query=1"));
+    let programs = ["request-headers set x-first 1", "request-headers panic"];
+    for on_failure in [envoy::OnFailure::Close, envoy::OnFailure::Open] {
+        let (real, vms) = two(on_failure, programs);
+        for _ in 0..2 {
+            assert_eq!(through(&vms), real.run(&request), "{on_failure:?}");
+        }
+        assert!(vms.iter().all(|vm| vm.trap().is_some()));
     }
 }
 

@@ -25,6 +25,23 @@ fn a_pause_at_the_headers_holds_the_body_outside_the_filter_until_it_resumes() {
 }
 
 #[test]
+fn a_pause_that_holds_the_headers_alone_lets_the_filter_see_the_body_before_they_leave() {
+    let options = Options::new().allow_on_headers_stop_iteration();
+    let vm = vm_with(
+        options,
+        "request-headers pause; request-body show-body, set x-late 1",
+    );
+    let mut stream = vm.stream();
+    let Request { headers, .. } = Request::post("/", "body");
+    assert!(stream.request_headers(headers, false).is_paused());
+    assert_eq!(stream.upstream(), None);
+    let seen = stream.request_body(b"body", true).forwarded();
+    assert_eq!(lines(&vm), ["body=body"]);
+    assert_eq!(seen.headers.get("x-late"), Some("1"));
+    assert_eq!(seen.text(), "body");
+}
+
+#[test]
 fn a_pause_at_the_body_collects_it_and_the_filter_sees_all_of_it_each_time() {
     let vm = vm("trace; until-end; request-headers remove content-length; \
          request-body show-body, pause; request-end log end");

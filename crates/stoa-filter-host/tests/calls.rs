@@ -85,6 +85,17 @@ fn a_cluster_that_does_not_exist_is_refused() {
 }
 
 #[test]
+fn a_call_to_a_cluster_without_endpoints_fails_at_once_and_no_callback_follows() {
+    let vm = vm_with(Options::new().empty_clusters(["auth"]), PROGRAM);
+    let mut stream = vm.stream();
+    assert!(stream.send(Request::get("/")).is_paused());
+    assert!(vm.calls().is_empty());
+    vm.advance(Duration::from_secs(1));
+    assert_eq!(lines(&vm), ["call auth /check 100: InternalFailure"]);
+    assert!(stream.request().is_paused());
+}
+
+#[test]
 #[should_panic(expected = "no HTTP call with the token 7 awaits an answer")]
 fn an_answer_to_nothing_fails_the_test() {
     vm("").answer_call(7, Response::ok(""));

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use stoa_filter_host::{ConfigureError, Filter, LoadError, Options, Request, Response};
+use stoa_filter_host::{ConfigureError, Filter, LoadError, Options, Request, Response, Shared};
 
 use crate::support::{forwarded, lines, probe, vm};
 
@@ -20,6 +20,46 @@ fn a_refused_configuration_changes_nothing() {
     assert_eq!(vm.trap(), None, "it was tried elsewhere");
     let seen = vm.stream().send(Request::get("/")).forwarded();
     assert_eq!(seen.headers.get("x-version"), Some("1"));
+}
+
+#[test]
+fn what_is_started_with_another_vm_id_or_alone_has_a_vm_of_its_own() {
+    let shared = Shared::new();
+    let start = |options: Options| {
+        let vm = probe().start(options).unwrap();
+        vm.configure("request-headers static").unwrap();
+        forwarded(&vm);
+        let line = lines(&vm).pop();
+        (vm, line.unwrap())
+    };
+    let options = Options::new().shared(&shared);
+    let (_first, line) = start(options.clone());
+    assert_eq!(line, "static=1");
+    let (_same, line) = start(options.clone());
+    assert_eq!(line, "static=2");
+    for other in [
+        Options::new(),
+        options.clone().vm_id("other"),
+        options.vm_configuration("other"),
+    ] {
+        assert_eq!(start(other).1, "static=1");
+    }
+}
+
+#[test]
+fn a_plugin_that_ends_leaves_the_vm_to_the_others() {
+    let options = Options::new().shared(&Shared::new());
+    let [first, second] = ["first", "second"].map(|name| {
+        let vm = probe().start(options.clone()).unwrap();
+        vm.configure(format!("trace; request-headers set x-name {name}"))
+            .unwrap();
+        vm
+    });
+    first.take_logs();
+    first.shut_down();
+    assert_eq!(lines(&second), ["root done"]);
+    let seen = second.stream().send(Request::get("/")).forwarded();
+    assert_eq!(seen.headers.get("x-name"), Some("second"));
 }
 
 #[test]

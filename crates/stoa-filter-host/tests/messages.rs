@@ -106,11 +106,11 @@ fn trailers_are_changed_and_made() {
 
 #[test]
 fn properties_come_as_the_bytes_that_envoy_writes() {
-    let options = Options::new().property("node.id", "sidecar~1");
+    let options = Options::new().property("xds.node.id", "sidecar~1");
     let vm = vm_with(
         options,
         "request-headers property connection uri_san_peer_certificate, property-bytes source port, \
-         property-bytes connection mtls, property node id, property metadata filter_metadata a.b sub, \
+         property-bytes connection mtls, property xds node id, property node id, property metadata filter_metadata a.b sub, \
          property nothing, property request method, property request headers x-a; \
          response-headers property-bytes response code, property request method; \
          log property request method, property response code_details",
@@ -128,7 +128,8 @@ fn properties_come_as_the_bytes_that_envoy_writes() {
         "connection.uri_san_peer_certificate=spiffe://a/ns/b",
         "source.port=Some([80, 0, 0, 0, 0, 0, 0, 0])",
         "connection.mtls=Some([1])",
-        "node.id=sidecar~1",
+        "xds.node.id=sidecar~1",
+        "node.id=none",
         "metadata.filter_metadata.a.b.sub=user-1",
         "nothing=none",
         "request.method=GET",
@@ -146,12 +147,68 @@ fn properties_come_as_the_bytes_that_envoy_writes() {
 }
 
 #[test]
+#[should_panic(expected = "no filter can read the property node: Envoy answers xds.node")]
+fn a_property_that_envoy_never_answers_fails_the_test() {
+    let _options = Options::new().property("node.id", "sidecar~1");
+}
+
+#[test]
+fn properties_tell_what_has_come_and_gone_so_far() {
+    let sizes = "property-bytes request size, property-bytes request total_size, \
+        property-bytes response size, property-bytes response total_size";
+    let vm = vm(&format!(
+        "request-headers {sizes}; response-trailers {sizes}, property-bytes response grpc_status; \
+         log {sizes}, property-bytes request duration"
+    ));
+    let mut stream = vm.stream();
+    let headers = Request::new("POST", "/p").headers;
+    let size: usize = headers
+        .iter()
+        .map(|(name, value)| name.len() + value.len())
+        .sum();
+    stream.request_headers(headers, false);
+    stream.request_body(b"abc", false);
+    stream.request_body(b"de", true);
+    let response = Response::new(200).trailer("grpc-status", "5");
+    vm.advance(std::time::Duration::from_millis(2));
+    stream.response_headers(response.headers, false);
+    stream.response_body(b"seven..", false);
+    stream.response_trailers(response.trailers);
+    let told = lines(&vm);
+    let expected =
+        |name: &str, value: usize| format!("{name}=Some({:?})", (value as u64).to_le_bytes());
+    let all = |values: [usize; 4]| {
+        let names = [
+            "request.size",
+            "request.total_size",
+            "response.size",
+            "response.total_size",
+        ];
+        names
+            .iter()
+            .zip(values)
+            .map(|(name, value)| expected(name, value))
+            .collect::<Vec<_>>()
+    };
+    // The response's headers have 10 bytes, its trailers 12.
+    assert_eq!(told[..4], all([0, size, 0, 0]));
+    assert_eq!(told[4..8], all([5, 5, 7, 7 + 12]));
+    assert_eq!(told[8], expected("response.grpc_status", 5));
+    assert_eq!(told[9..13], all([5, size + 5, 7, 7 + 10 + 12]));
+    assert_eq!(told[13], expected("request.duration", 2_000_000));
+}
+
+#[test]
 fn a_property_that_the_filter_set_lives_as_long_as_its_stream() {
-    let vm = vm("request-headers set-property mine 1; response-headers property mine");
+    let vm = vm(
+        "request-headers set-property mine 1; response-headers property mine, \
+        property filter_state wasm.mine, property wasm.mine",
+    );
     let mut stream = forwarded(&vm);
     assert_eq!(stream.property("mine"), Some(b"1".to_vec()));
     stream.answer(Response::ok("")).forwarded();
-    assert_eq!(lines(&vm), ["mine=1"]);
+    let expected = ["mine=1", "filter_state.wasm.mine=1", "wasm.mine=none"];
+    assert_eq!(lines(&vm), expected);
     assert_eq!(vm.stream().property("mine"), None);
 }
 

@@ -70,10 +70,14 @@ fn call(
         let timeout = i32::try_from(timeout).map_err(|_| Status::BadArgument)?;
         let host = guest.host();
         let clusters = host.options.clusters.as_ref();
-        let known = clusters.is_none_or(|clusters| clusters.contains(&cluster));
+        let known = clusters.is_none_or(|clusters| clusters.contains(&cluster))
+            || host.options.empty_clusters.contains(&cluster);
         let needed = [":path", ":method", ":authority"];
         if !known || !needed.iter().all(|name| headers.contains(name)) {
             return Err(Status::BadArgument.into());
+        }
+        if host.options.empty_clusters.contains(&cluster) {
+            return Err(Status::InternalFailure.into());
         }
         if !body.is_empty() {
             headers.set("content-length", body.len().to_string());

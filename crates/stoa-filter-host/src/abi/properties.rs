@@ -1,12 +1,16 @@
 //! Properties.
 
+use std::time::Duration;
+
 use wasmtime::{Caller, Linker};
 
+use super::system::nanoseconds;
 use super::{Outcome, answer};
 use crate::exchange::Exchange;
 use crate::host::Host;
 use crate::property::{Value, segments};
 use crate::status::Status;
+use crate::{Headers, pairs, reply};
 
 pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     linker.func_wrap("env", "proxy_get_property", get)?;
@@ -20,9 +24,10 @@ fn get(caller: Caller<'_, Host>, path: u32, len: u32, at: u32, size: u32) -> Out
     answer(caller, |guest| {
         let path = guest.copy(path, len)?;
         let host = guest.host();
+        let now = host.now;
         let mut found = host.stream().and_then(|stream| {
             let value = stream.properties.get(&path).map(Value::encode);
-            value.or_else(|| derived(stream, &path))
+            value.or_else(|| derived(stream, now, &path))
         });
         if found.is_none() {
             found = host.options.properties.get(&path).map(Value::encode);
@@ -57,49 +62,115 @@ fn state(stream: &Exchange, path: &[u8]) -> Option<Vec<u8>> {
     state.map(|(_, value)| value.clone())
 }
 
-fn derived(stream: &Exchange, path: &[u8]) -> Option<Vec<u8>> {
+/// What Envoy answers of the exchange itself, seen in Envoy 1.40. Headers and trailers are within reach as for the calls
+/// that read them; numbers of bytes and states always.
+fn derived(stream: &Exchange, now: Duration, path: &[u8]) -> Option<Vec<u8>> {
     let path: Vec<_> = segments(path).map(String::from_utf8_lossy).collect();
     let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
+    match path.as_slice() {
+        ["request", rest @ ..] => request(stream, now, rest),
+        ["response", rest @ ..] => response(stream, rest),
+        ["filter_state", name] => {
+            let name = name.strip_prefix("wasm.")?;
+            state(stream, name.as_bytes())
+        }
+        _ => None,
+    }
+}
+
+fn request(stream: &Exchange, now: Duration, path: &[&str]) -> Option<Vec<u8>> {
     let half = &stream.request;
     let open = half.headers_open || stream.logging;
-    let request = half.headers.as_ref().filter(|_| open);
-    let header = |name: &str| Some(request?.bytes(name)?.to_vec());
-    match path.as_slice() {
-        ["request", "path"] => header(":path"),
-        ["request", "url_path"] => {
+    let headers = half.headers.as_ref().filter(|_| open);
+    let header = |name: &str| Some(headers?.bytes(name)?.to_vec());
+    match path {
+        ["path"] => header(":path"),
+        ["url_path"] => {
             let path = header(":path")?;
             Some(path.split(|byte| *byte == b'?').next()?.to_vec())
         }
-        ["request", "query"] => {
+        ["query"] => {
             let path = header(":path")?;
             let at = path.iter().position(|byte| *byte == b'?')?;
             Some(path.get(at + 1..)?.to_vec())
         }
-        ["request", "host"] => header(":authority"),
-        ["request", "scheme"] => header(":scheme"),
-        ["request", "method"] => header(":method"),
-        ["request", "referer"] => header("referer"),
-        ["request", "useragent"] => header("user-agent"),
-        ["request", "id"] => header("x-request-id"),
-        ["request", "headers", name] => header(name),
-        ["response", "code"] => {
-            let status = stream.response.headers.as_ref()?.get(":status")?;
-            Some(status.parse::<i64>().ok()?.to_le_bytes().to_vec())
+        ["host"] => header(":authority"),
+        ["scheme"] => header(":scheme"),
+        ["method"] => header(":method"),
+        ["referer"] => header("referer"),
+        ["useragent"] => header("user-agent"),
+        ["id"] => header("x-request-id"),
+        ["protocol"] => Some(b"HTTP/1.1".to_vec()),
+        ["time"] => Some(nanoseconds(stream.begun).to_le_bytes().to_vec()),
+        ["duration"] => {
+            let lasted = now.checked_sub(stream.begun).filter(|_| stream.logging)?;
+            Some(nanoseconds(lasted).to_le_bytes().to_vec())
         }
-        ["response", "code_details"] => match &stream.replied {
-            Some((details, _)) => Some(details.clone().into_bytes()),
-            None => stream
-                .response
-                .headers
-                .as_ref()
-                .map(|_| b"via_upstream".to_vec()),
-        },
-        ["response", "headers", name] => {
-            let half = &stream.response;
-            let open = half.headers_open || stream.logging;
-            let headers = half.headers.as_ref().filter(|_| open)?;
-            Some(headers.bytes(name)?.to_vec())
+        // What the header says, or else what has come.
+        ["size"] => {
+            let said = headers.and_then(|headers| headers.get("content-length"));
+            number(said.map_or(Some(half.received), |said| said.parse().ok())?)
         }
+        ["total_size"] => number(half.received + headers.map_or(0, Headers::size)),
+        ["headers"] => Some(map(headers)),
+        ["headers", name] => header(name),
         _ => None,
     }
+}
+
+fn response(stream: &Exchange, path: &[&str]) -> Option<Vec<u8>> {
+    let half = &stream.response;
+    let readable =
+        |map: &'_ Option<Headers>, open: bool| map.clone().filter(|_| open || stream.logging);
+    let headers = readable(&half.headers, half.headers_open);
+    let trailers = readable(&half.trailers, half.trailers_open);
+    let status = || half.headers.as_ref()?.get(":status")?.parse::<u32>().ok();
+    match path {
+        ["code"] => Some(i64::from(status()?).to_le_bytes().to_vec()),
+        ["code_details"] => {
+            let details = match &stream.replied {
+                Some((details, _)) => details.clone(),
+                None => half.headers.as_ref().map(|_| "via_upstream".to_owned())?,
+            };
+            Some(details.into_bytes()).filter(|details| !details.is_empty())
+        }
+        ["flags"] => {
+            let replied = stream.replied.as_ref();
+            let flags = replied.map_or(0, |(details, _)| reply::flags(details));
+            Some(flags.to_le_bytes().to_vec())
+        }
+        // Said by the response, or else what stands for its status.
+        ["grpc_status"] => {
+            let status = status()?;
+            let maps = trailers.iter().chain(&headers);
+            let mut said = maps.filter_map(|map| map.get("grpc-status")?.parse().ok());
+            let status = said.next().unwrap_or(reply::grpc_status(status));
+            Some(i64::from(status).to_le_bytes().to_vec())
+        }
+        ["size"] => number(half.sent_body.len()),
+        ["total_size"] => {
+            let maps = headers.iter().chain(&trailers);
+            number(half.sent_body.len() + maps.map(Headers::size).sum::<usize>())
+        }
+        ["headers"] => Some(map(headers.as_ref())),
+        ["headers", name] => Some(headers?.bytes(name)?.to_vec()),
+        ["trailers", name] => Some(trailers?.bytes(name)?.to_vec()),
+        _ => None,
+    }
+}
+
+/// A number of bytes, signed as all are in Envoy.
+fn number(bytes: usize) -> Option<Vec<u8>> {
+    Some(i64::try_from(bytes).ok()?.to_le_bytes().to_vec())
+}
+
+/// A map that is out of reach is empty.
+fn map(headers: Option<&Headers>) -> Vec<u8> {
+    let entries = headers.into_iter().flat_map(Headers::iter);
+    let entries: Vec<_> = entries.collect();
+    pairs::encode(
+        entries
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), *value)),
+    )
 }

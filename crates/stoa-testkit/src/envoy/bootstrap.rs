@@ -100,6 +100,7 @@ pub(super) fn discovery(filter: &Filter, version: u64) -> Option<Value> {
         file,
         config,
         on_failure,
+        stops_headers_alone,
     } = &filter.kind
     else {
         return None;
@@ -119,6 +120,7 @@ pub(super) fn discovery(filter: &Filter, version: u64) -> Option<Value> {
                 "config": {
                     "name": filter.name,
                     "failure_policy": policy,
+                    "allow_on_headers_stop_iteration": stops_headers_alone,
                     "vm_config": {
                         "runtime": "envoy.wasm.runtime.v8",
                         "code": {"local": {"filename": file}},

@@ -35,6 +35,7 @@ pub(super) enum Kind {
         file: PathBuf,
         config: String,
         on_failure: OnFailure,
+        stops_headers_alone: bool,
     },
     /// Configured at the start, for good.
     Native(Value),
@@ -68,6 +69,7 @@ impl Filter {
                 file: file.into(),
                 config: config.into_config(),
                 on_failure: OnFailure::default(),
+                stops_headers_alone: false,
             },
         }
     }
@@ -92,6 +94,19 @@ impl Filter {
     pub fn on_failure(mut self, strategy: OnFailure) -> Self {
         if let Kind::Wasm { on_failure, .. } = &mut self.kind {
             *on_failure = strategy;
+        }
+        self
+    }
+
+    /// With the plugin's `allow_on_headers_stop_iteration`; of wasm only.
+    #[must_use]
+    pub fn allow_on_headers_stop_iteration(mut self) -> Self {
+        if let Kind::Wasm {
+            stops_headers_alone,
+            ..
+        } = &mut self.kind
+        {
+            *stops_headers_alone = true;
         }
         self
     }

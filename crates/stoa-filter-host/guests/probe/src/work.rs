@@ -1,11 +1,19 @@
 //! The operations, each of them one or two host calls.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use proxy_wasm::hostcalls;
 use proxy_wasm::types::{Action, BufferType, LogLevel, MapType, MetricType};
 
 use crate::program::Program;
+
+thread_local! {
+    /// The headers to which `tell` adds what its operation says, so that scripts can compare it.
+    static TOLD: Cell<Option<MapType>> = const { Cell::new(None) };
+    /// How often `static` ran in this VM, whichever plugin ran it.
+    static STATIC: Cell<u32> = const { Cell::new(0) };
+}
 
 /// When operations run.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -84,14 +92,21 @@ pub(crate) fn perform(program: &Program, phase: Phase, size: usize) -> Action {
         match words.as_slice() {
             [] => {}
             ["pause" | "refuse"] => action = Action::Pause,
-            words => {
-                if let Err(status) = one(phase, words, size) {
-                    log(&format!("{}: {status:?}", words.join(" ")));
-                }
+            ["tell", words @ ..] => {
+                TOLD.set(Some(phase.map()));
+                run(phase, words, size);
+                TOLD.set(None);
             }
+            words => run(phase, words, size),
         }
     }
     action
+}
+
+fn run(phase: Phase, words: &[&str], size: usize) {
+    if let Err(status) = one(phase, words, size) {
+        let _said = say(&format!("{}: {status:?}", words.join(" ")));
+    }
 }
 
 fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::types::Status> {
@@ -189,6 +204,10 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
                 .unwrap_or_default();
             say(&format!("time={}", since.as_millis()))
         }
+        ["static"] => {
+            STATIC.set(STATIC.get() + 1);
+            say(&format!("static={}", STATIC.get()))
+        }
         ["done"] => hostcalls::done(),
         ["print", word] => {
             println!("{word}");
@@ -209,8 +228,12 @@ pub(crate) fn log(line: &str) {
     let _logged = hostcalls::log(LogLevel::Warn, line);
 }
 
+/// Says what an operation found: in the log, or by a header for `tell`.
 fn say(line: &str) -> Result<(), proxy_wasm::types::Status> {
-    hostcalls::log(LogLevel::Warn, line)
+    match TOLD.get() {
+        Some(map) => hostcalls::add_map_value(map, "x-told", line),
+        None => hostcalls::log(LogLevel::Warn, line),
+    }
 }
 
 fn text(bytes: &[u8]) -> String {
