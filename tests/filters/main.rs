@@ -16,7 +16,7 @@ mod fuzz;
 mod payment_fault;
 mod payment_fault_in_envoy;
 mod plugins;
-mod read_only;
+mod trace_sampling;
 
 use serde_json::{Value, json};
 
