@@ -1,10 +1,39 @@
-//! docs/adding-a-filter.md, replayed: its files are written beside what they need, its commands run, and the filter asked.
+//! docs/adding-a-filter.md, replayed: its files are written beside what they need, its commands run, and the filter asked, in the
+//! filter host and in a real Envoy with what Istio makes of its manifest.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 
-use crate::read_only;
+use serde_json::Value;
+use stoa_testkit::envoy::{Call, Filter, Setup};
+use tempfile::TempDir;
+
+use crate::plugins;
+
+/// Step 4's test as it stands on the page, with the filter that was built from the page.
+mod in_the_filter_host {
+    mod stoa_testkit {
+        pub(super) fn filter(name: &str) -> std::path::PathBuf {
+            assert_eq!(name, "read-only");
+            super::super::REPLAY.wasm.clone()
+        }
+    }
+
+    include!("adding/read_only.rs");
+}
+
+/// Steps 1 to 3, done once.
+static REPLAY: LazyLock<Replay> = LazyLock::new(Replay::new);
+
+struct Replay {
+    page: String,
+    /// The files of the page, by path.
+    files: BTreeMap<String, String>,
+    folder: TempDir,
+    wasm: PathBuf,
+}
 
 /// The files of the page, by path: a line "`path`:" and the code block after it.
 fn files(page: &str) -> BTreeMap<String, String> {
@@ -35,7 +64,7 @@ fn commands(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A workspace of filters alone: nothing else has to be built for it.
+/// A workspace of filters alone, with the manifests: nothing else has to be built for it.
 fn lay_out(folder: &Path, files: &BTreeMap<String, String>) {
     let here = stoa_testkit::workspace();
     let root = std::fs::read_to_string(here.join("Cargo.toml")).unwrap();
@@ -49,6 +78,9 @@ fn lay_out(folder: &Path, files: &BTreeMap<String, String>) {
         ("crates/stoa-filter", "crates"),
         (".cargo", "."),
         ("scripts", "."),
+        ("istio", "."),
+        ("k8s", "."),
+        ("target/wasm-toolchain", "target"),
     ] {
         let into = folder.join(into);
         std::fs::create_dir_all(&into).unwrap();
@@ -60,49 +92,122 @@ fn lay_out(folder: &Path, files: &BTreeMap<String, String>) {
         assert!(copied.unwrap().success(), "{part}");
     }
     for (name, text) in files {
+        assert!(!here.join(name).exists(), "{name} is there before the page");
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 }
 
-fn run(command: &str, folder: &Path, target: &Path) {
-    let mut words = command.split(' ');
-    let mut process = Command::new(words.next().unwrap());
-    // Its crates are in the lock file of this workspace, so nothing has to be fetched.
-    process.args(words).arg("--offline").current_dir(folder);
-    process
-        .env("CARGO_TARGET_DIR", target)
-        .env_remove("RUSTFLAGS");
+#[track_caller]
+fn run(process: &mut Command) {
     let output = process.output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     let said = said + String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{command}:\n{said}");
+    assert!(output.status.success(), "{process:?}:\n{said}");
+}
+
+impl Replay {
+    fn new() -> Self {
+        let page = stoa_testkit::workspace().join("docs/adding-a-filter.md");
+        let page = std::fs::read_to_string(page).unwrap();
+        let files = files(&page);
+        let folder = tempfile::tempdir().unwrap();
+        lay_out(folder.path(), &files);
+        // Kept, so that the next run builds only what changed.
+        let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("adding-a-filter");
+        let commands = commands(&page);
+        assert_eq!(commands[..2], ["cargo test -p read-only", "make wasm"]);
+        // The second is what `make wasm` does for this one. Its crates are in the lock file, so nothing is fetched.
+        let wasm = "cargo_wasm \"$(wasm_toolchain)\" build --release --target wasm32-wasip1 -p read-only --offline";
+        for command in [&format!("{} --offline", commands[0]), wasm] {
+            let mut process = Command::new("bash");
+            process.arg("-euc");
+            process.arg(format!(". scripts/wasm-toolchain; {command}"));
+            process.current_dir(&folder);
+            process.env("CARGO_TARGET_DIR", &target);
+            run(process.env_remove("RUSTFLAGS"));
+        }
+        Self {
+            page,
+            files,
+            folder,
+            wasm: target.join("wasm32-wasip1/release/read_only.wasm"),
+        }
+    }
 }
 
 #[test]
-fn the_page_makes_a_filter_that_does_what_it_says() {
-    let page =
-        std::fs::read_to_string(stoa_testkit::workspace().join("docs/adding-a-filter.md")).unwrap();
-    let files = files(&page);
+fn step_4_runs_the_test_of_the_page() {
     assert_eq!(
-        files["tests/filters/read_only.rs"],
-        include_str!("read_only.rs"),
+        REPLAY.files["tests/filters/read_only.rs"],
+        include_str!("adding/read_only.rs"),
         "the page and the test differ"
     );
-    let folder = tempfile::tempdir().unwrap();
-    lay_out(folder.path(), &files);
-    // Kept, so that the next run builds only what changed.
-    let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("adding-a-filter");
-    let commands = commands(&page);
-    let cargo: Vec<_> = commands
-        .iter()
-        .filter(|line| line.starts_with("cargo "))
-        .collect();
-    assert_eq!(cargo.len(), 2, "{commands:?}");
-    for command in cargo {
-        run(command, folder.path(), &target);
-    }
-    let wasm = target.join("wasm32-wasip1/release/read_only.wasm");
-    read_only::it_refuses_what_would_change_something(&wasm);
+    let command = "cargo test --profile native --workspace --test filters read_only";
+    assert_eq!(commands(&REPLAY.page)[2], command);
+    assert!(REPLAY.page.contains("```rust\nmod read_only;\n```"));
+}
+
+#[test]
+fn step_5_packs_the_filter() {
+    let command = commands(&REPLAY.page)[3];
+    let (program, arguments) = command.split_once(' ').unwrap();
+    assert_eq!(program, "target/native/stoa");
+    let wasm = "target/wasm32-wasip1/release/read_only.wasm";
+    let built = REPLAY.wasm.display().to_string();
+    let mut process = Command::new(stoa_testkit::program());
+    let arguments = arguments.replace(wasm, &built);
+    run(process
+        .args(arguments.split(' '))
+        .current_dir(&REPLAY.folder));
+    let index = REPLAY.folder.path().join("target/images/read-only");
+    let index = std::fs::read_to_string(index.join("index.json")).unwrap();
+    assert!(index.contains("read-only:0.1.0"), "{index}");
+}
+
+/// What the gateway's Envoy gets of the plugin.
+fn compiled(plugin: &str) -> Value {
+    let folder = REPLAY.folder.path();
+    let list = folder.join("istio/plugins/kustomization.yaml");
+    let text = std::fs::read_to_string(&list).unwrap();
+    assert!(text.contains("resources:\n"), "{text}");
+    let line = format!("resources:\n  - {plugin}.yaml\n");
+    std::fs::write(&list, text.replace("resources:\n", &line)).unwrap();
+    let tool = stoa_testkit::workspace().join("target/tools/istio-compile");
+    assert!(
+        tool.exists(),
+        "{} is missing: run `make mesh`",
+        tool.display()
+    );
+    let mut process = Command::new(tool);
+    process.args(["--mesh-config", "istio/install/istio.yaml"]);
+    process.args(["--out", "compiled", "k8s/overlays/local"]);
+    run(process.current_dir(folder));
+    let extensions = "compiled/istio-system/istio-ingressgateway-0/extensions.json";
+    let extensions = std::fs::read(folder.join(extensions)).unwrap();
+    let extensions: Value = serde_json::from_slice(&extensions).unwrap();
+    let named = |resource: &&Value| {
+        let name = resource["name"].as_str();
+        name.is_some_and(|name| name.contains(plugin))
+    };
+    let mut all = extensions["resources"].as_array().unwrap().iter();
+    all.find(named).unwrap()["typed_config"]["config"].clone()
+}
+
+#[test]
+fn step_5_makes_a_plugin_that_the_gateway_runs() {
+    let folder = REPLAY.folder.path();
+    let config = compiled("read-only")["configuration"]["value"].clone();
+    let config = config.as_str().unwrap();
+    let filter = Filter::wasm("read-only", &REPLAY.wasm, config);
+    let envoy = Setup::new().filter(filter).start();
+    let post = |path: &str| envoy.send(Call::post(path).body("{}")).status;
+    assert_eq!([post("/order"), post("/user/login")], [503, 200]);
+    assert_eq!(envoy.send(Call::get("/product")).status, 200);
+    let read = plugins::configure_all(&folder.join("istio"), |name| match name {
+        "read-only" => REPLAY.wasm.clone(),
+        other => stoa_testkit::filter(other),
+    });
+    assert!(read >= 3, "{read} pluginConfigs");
 }

@@ -62,6 +62,19 @@ pub fn filter(name: &str) -> PathBuf {
     }
 }
 
+/// The program that `make build` builds.
+///
+/// # Panics
+/// If it is missing or older than its sources.
+#[track_caller]
+pub fn program() -> PathBuf {
+    let file = crate::workspace().join("target/native/stoa");
+    match fault(&file, "make build") {
+        Some(fault) => panic!("{fault}"),
+        None => file,
+    }
+}
+
 fn modified(file: &Path) -> Option<SystemTime> {
     std::fs::metadata(file)
         .and_then(|metadata| metadata.modified())

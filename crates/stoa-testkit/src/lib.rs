@@ -21,7 +21,7 @@ mod stub;
 mod trace;
 mod wait;
 
-pub use built::filter;
+pub use built::{filter, program};
 pub use client::{Answer, Check, Client, Request};
 pub use contract::contract;
 pub use shop::{SERVICES, Shop, ShopOptions};
