@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use stoa_manifest::SpinApp;
 
 /// The schema of spin-operator 0.6.1.
-const CRD: &str = include_str!(
-    "../../../tools/istio-manifests/testdata/crds/core.spinkube.dev_spinapps.yaml"
-);
+const CRD: &str =
+    include_str!("../../../tools/istio-manifests/testdata/crds/core.spinkube.dev_spinapps.yaml");
 
 /// The fields of `spec` in the CRD, each with its type. controller-gen indents by a fixed width, so no YAML parser is needed.
 fn fields() -> BTreeMap<&'static str, &'static str> {

@@ -58,5 +58,5 @@ pub use database::DatabaseError;
 pub use load::LoadError;
 pub use output::{Output, ProcessOutput, Stream};
 pub use runtime::{Runtime, StartError};
-pub use serve::{Filter, ServeOptions, accept, serve};
+pub use serve::{Exposure, Filter, ServeOptions, accept, serve};
 pub use threads::tokio_runtime;

@@ -43,6 +43,8 @@ pub(crate) enum Problem {
     BadRequest,
     /// The listener does not expose what is there, if anything is.
     NotFound,
+    /// The listener exposes the path to other methods.
+    MethodNotAllowed,
     /// The body is larger than the limit.
     BodyTooLarge,
     /// The body broke off, or its chunks are none.
@@ -72,6 +74,12 @@ impl Problem {
                 "not_found",
                 "Not Found",
                 "nothing is here",
+            ),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "method_not_allowed",
+                "Method Not Allowed",
+                "the path has other methods; the header Allow lists them",
             ),
             Self::BodyTooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
@@ -128,7 +136,7 @@ impl Problem {
             "code": code,
             "request_id": request_id,
         });
-        let mut response = Response::new(full(body.to_string()));
+        let mut response = Response::new(full(format!("{body}\n")));
         *response.status_mut() = status;
         let headers = response.headers_mut();
         headers.insert(

@@ -24,9 +24,19 @@ use crate::leftover::Leftover;
 use crate::problem::{Asked, Problem};
 use crate::well_known;
 
-/// Says whether a listener exposes a method and path. Others are 404, with a problem document; the paths that Spin answers itself are always
-/// exposed.
-pub type Filter = Arc<dyn Fn(&Method, &str) -> bool + Send + Sync>;
+/// What a listener has for a method and path. The paths that Spin answers itself are always open.
+pub type Filter = Arc<dyn Fn(&Method, &str) -> Exposure + Send + Sync>;
+
+/// What a listener has for a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exposure {
+    /// The request goes to its component.
+    Open,
+    /// The path is open to these methods alone: 405 with `Allow`, and a problem document.
+    OtherMethods(Vec<Method>),
+    /// 404, with a problem document.
+    Hidden,
+}
 
 /// How a listener serves.
 #[derive(Clone)]
@@ -189,14 +199,17 @@ async fn respond(
     filter: Option<Filter>,
 ) -> Response<Body> {
     let (method, path) = (request.method(), request.uri().path());
-    let hidden = !well_known::is_one(path) && filter.is_some_and(|exposed| !exposed(method, path));
+    let exposure = match filter {
+        Some(filter) if !well_known::is_one(path) => filter(method, path),
+        _ => Exposure::Open,
+    };
     if request.version() == Version::HTTP_2 {
         let head = *method == Method::HEAD;
-        let response = handle(app, request, client, hidden).await;
+        let response = handle(app, request, client, exposure).await;
         return for_http2(response, head);
     }
     let (request, leftover) = Leftover::watch(request);
-    let mut response = handle(app, request, client, hidden).await;
+    let mut response = handle(app, request, client, exposure).await;
     if !leftover.is_read().await {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
@@ -208,16 +221,23 @@ async fn handle<B>(
     app: &Arc<LoadedApp>,
     request: Request<B>,
     client: HeaderValue,
-    hidden: bool,
+    exposure: Exposure,
 ) -> Response<Body>
 where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<BodyError>,
 {
-    if hidden {
-        Problem::NotFound.response(&Asked::of(&request))
-    } else {
-        app.handle_from(request, client).await
+    match exposure {
+        Exposure::Open => app.handle_from(request, client).await,
+        Exposure::Hidden => Problem::NotFound.response(&Asked::of(&request)),
+        Exposure::OtherMethods(methods) => {
+            let mut response = Problem::MethodNotAllowed.response(&Asked::of(&request));
+            let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
+            if let Ok(allow) = HeaderValue::try_from(methods.join(", ")) {
+                response.headers_mut().insert(header::ALLOW, allow);
+            }
+            response
+        }
     }
 }
 

@@ -7,6 +7,8 @@ use http::{Method, Request, StatusCode, Version};
 use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
+use stoa_runtime::Exposure;
+
 use crate::connection::Connection;
 use crate::support::{Running, Setup, until};
 
@@ -61,13 +63,18 @@ fn a_guest_that_never_reads_its_body_answers_without_it() {
 #[test]
 fn a_response_that_leaves_a_body_unread_says_that_its_connection_ends() {
     let mut setup = Setup::new(MANIFEST);
-    setup.serve.filter = Some(Arc::new(|_, path| path != "/hidden"));
+    setup.serve.filter = Some(Arc::new(|_, path| match path {
+        "/hidden" => Exposure::Hidden,
+        "/get-only" => Exposure::OtherMethods(vec![Method::GET, Method::HEAD]),
+        _ => Exposure::Open,
+    }));
     let app = setup.start();
     let length = 1_000_000;
     for (path, status) in [
         ("/refuse", 401),
         ("/here", 200),
         ("/hidden", 404),
+        ("/get-only", 405),
         ("/nothing", 500),
     ] {
         let mut connection = Connection::open(&app);
@@ -76,6 +83,11 @@ fn a_response_that_leaves_a_body_unread_says_that_its_connection_ends() {
         let text = connection.read_to_end();
         assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{text}");
         assert!(text.contains("connection: close\r\n"), "{text}");
+        assert_eq!(
+            text.contains("allow: GET, HEAD\r\n"),
+            status == 405,
+            "{text}"
+        );
     }
     // A body that is there already does not end the connection, read or not.
     for path in ["/refuse", "/here", "/hidden", "/echo?", "/nothing"] {
@@ -188,7 +200,10 @@ fn a_request_that_does_not_name_one_host_is_400() {
 fn answers_spins_own_paths() {
     let mut setup = Setup::new(&MANIFEST.replacen('\n', "version = \"1.2.3\"\n", 1));
     // As the shop's listener does, which exposes what the API document has.
-    setup.serve.filter = Some(Arc::new(|_, path| path == "/here"));
+    setup.serve.filter = Some(Arc::new(|_, path| match path {
+        "/here" => Exposure::Open,
+        _ => Exposure::Hidden,
+    }));
     let app = setup.start();
     let health = app.get("/.well-known/spin/health");
     assert_eq!((health.status, health.text()), (StatusCode::OK, "OK"));

@@ -9,6 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde::Deserialize;
+use stoa_runtime::Exposure;
 
 /// The parts of an OpenAPI document this program acts on.
 #[derive(Debug, Clone, Default)]
@@ -143,17 +144,21 @@ impl Api {
         Ok(api)
     }
 
-    /// Whether the main listener answers `method` at `path` (a path as it was sent, without a query).
-    pub(crate) fn exposes(&self, method: &http::Method, path: &str) -> bool {
+    /// What the main listener does with `method` at `path` (a path as it was sent, without a query).
+    pub(crate) fn exposure(&self, method: &http::Method, path: &str) -> Exposure {
         let Some(rest) = path.strip_prefix('/') else {
-            return false;
+            return Exposure::Hidden;
         };
         // No server reads these as plain names, so none is let through.
         if rest.split('/').any(|segment| matches!(segment, "." | "..")) {
-            return false;
+            return Exposure::Hidden;
         }
         let found = self.paths.iter().find(|candidate| candidate.matches(rest));
-        found.is_some_and(|found| found.open.contains(method))
+        match found.map(|found| &found.open) {
+            Some(open) if open.contains(method) => Exposure::Open,
+            Some(open) if !open.is_empty() => Exposure::OtherMethods(open.clone()),
+            _ => Exposure::Hidden,
+        }
     }
 }
 
@@ -290,6 +295,7 @@ paths:
 
     #[test]
     fn exposes_what_is_listed_and_not_internal() {
+        use Exposure::{Hidden, Open};
         let api = api();
         for (method, path) in [
             (Method::GET, "/cart"),
@@ -299,11 +305,19 @@ paths:
             (Method::GET, "/product/%2e%2e"),
             (Method::GET, "/shop/"),
         ] {
-            assert!(api.exposes(&method, path), "{method} {path}");
+            assert_eq!(api.exposure(&method, path), Open, "{method} {path}");
+        }
+        for (path, allowed) in [
+            ("/cart", "GET HEAD OPTIONS"),
+            ("/product", "GET HEAD OPTIONS"),
+        ] {
+            let Exposure::OtherMethods(methods) = api.exposure(&Method::POST, path) else {
+                panic!("{path}");
+            };
+            let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
+            assert_eq!(methods.join(" "), allowed, "{path}");
         }
         for (method, path) in [
-            (Method::POST, "/cart"),
-            (Method::POST, "/product"),
             (Method::GET, "/product/secret"),
             (Method::OPTIONS, "/product/secret"),
             (Method::GET, "/product/"),
@@ -317,7 +331,7 @@ paths:
             (Method::GET, "/"),
             (Method::OPTIONS, "*"),
         ] {
-            assert!(!api.exposes(&method, path), "{method} {path}");
+            assert_eq!(api.exposure(&method, path), Hidden, "{method} {path}");
         }
     }
 

@@ -112,7 +112,7 @@ impl Started<'_> {
         );
         let exposed = api
             .clone()
-            .map(|api| -> Filter { Arc::new(move |method, path| api.exposes(method, path)) });
+            .map(|api| -> Filter { Arc::new(move |method, path| api.exposure(method, path)) });
         let public = serve(self.gateway, &app, exposed, &stopping)?;
         let all = serve(self.operator, &app, None, &stopping)?;
         let watching = self.arguments.watch.then(|| {

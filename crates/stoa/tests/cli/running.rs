@@ -153,8 +153,8 @@ fn the_main_listener_exposes_what_the_document_lists_and_the_other_one_everythin
         ("HEAD", "/hello/you", 200),
         ("OPTIONS", "/hello/you", 200),
         ("POST", "/body", 200),
-        ("GET", "/body", 404),
-        ("POST", "/hello/you", 404),
+        ("GET", "/body", 405),
+        ("POST", "/hello/you", 405),
         ("GET", "/hello/inside", 404),
         ("GET", "/hello", 404),
         ("GET", "/files", 404),
@@ -170,6 +170,9 @@ fn the_main_listener_exposes_what_the_document_lists_and_the_other_one_everythin
             "{method} {path}"
         );
     }
+    let wrong = shop.gateway().post("/hello/you").send().expect(405);
+    assert_eq!(wrong.header("allow"), Some("GET, HEAD, OPTIONS"));
+    assert_eq!(wrong.json["code"], "method_not_allowed");
     let hidden = shop.gateway().get("/files").send().expect(404);
     assert_eq!(
         hidden.header("content-type"),
