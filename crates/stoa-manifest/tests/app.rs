@@ -210,55 +210,53 @@ fn a_literal_host_of_a_component_left_out_is_refused() {
     );
 }
 
-/// What `dependencies` of the cart inherit, by interface.
-fn inherited(component_level: &str, dependencies: &str) -> Vec<BTreeSet<Capability>> {
-    let text = SHOP
-        .replace(
-            "dependencies_inherit_configuration = false",
-            component_level,
-        )
-        .replace(
-            "\"shop:pricing/quote@1.0.0\" = { component = \"pricing\" }",
-            dependencies,
-        )
-        .replace(
-            "\"shop:tax/rate\" = { path = \"tax.wasm\", export = \"other:tax/rate\" }",
-            "",
-        );
-    let options = LoadOptions {
-        variables: key(),
-        ..LoadOptions::default()
-    };
-    let app = parse(text.as_bytes(), Path::new("spin.toml"), &options).unwrap();
-    let cart = &app.components["cart"];
-    cart.dependencies
-        .iter()
-        .map(|d| d.inherits.clone())
-        .collect()
-}
-
 #[test]
 fn a_dependency_inherits_nothing_unless_the_manifest_states_what() {
     let all = BTreeSet::from(Capability::ALL);
     let none = BTreeSet::new();
-    let plain = r#""a:b/c" = { path = "x" }"#;
-    assert_eq!(inherited("", plain), [none.clone()]);
-    for (component_level, expected) in [("false", &none), ("true", &all)] {
-        let component_level = format!("dependencies_inherit_configuration = {component_level}");
-        assert_eq!(inherited(&component_level, plain), [expected.clone()]);
-    }
-    for (value, expected) in [
-        ("false", none.clone()),
-        ("true", all),
-        ("[]", none),
+    for (component_level, dependency_level, expected) in [
+        ("", "", &none),
+        ("dependencies_inherit_configuration = false", "", &none),
+        ("dependencies_inherit_configuration = true", "", &all),
+        ("", ", inherit_configuration = false", &none),
+        ("", ", inherit_configuration = true", &all),
+        ("", ", inherit_configuration = []", &none),
         (
-            r#"["key_value_stores", "variables"]"#,
-            BTreeSet::from([Capability::KeyValueStores, Capability::Variables]),
+            "",
+            ", inherit_configuration = [\"key_value_stores\", \"variables\"]",
+            &BTreeSet::from([Capability::KeyValueStores, Capability::Variables]),
         ),
     ] {
-        let one = format!(r#""a:b/c" = {{ path = "x", inherit_configuration = {value} }}"#);
-        let two = format!("{one}\n\"a:b/d\" = {{ component = \"pricing\" }}");
-        assert_eq!(inherited("", &two), [expected, BTreeSet::new()], "{value}");
+        let text = SHOP
+            .replace(
+                "dependencies_inherit_configuration = false",
+                component_level,
+            )
+            .replace(
+                "{ component = \"pricing\" }",
+                &format!("{{ component = \"pricing\" {dependency_level} }}"),
+            );
+        let options = LoadOptions {
+            variables: key(),
+            ..LoadOptions::default()
+        };
+        let app = parse(text.as_bytes(), Path::new("spin.toml"), &options).unwrap();
+        let inherits: Vec<_> = app.components["cart"]
+            .dependencies
+            .iter()
+            .map(|dependency| &dependency.inherits)
+            .collect();
+        // What one dependency states is not the other's.
+        let other = if component_level.is_empty() {
+            &none
+        } else {
+            expected
+        };
+        assert_eq!(
+            inherits,
+            [expected, other],
+            "{component_level}{dependency_level}"
+        );
     }
 }
 
