@@ -6,7 +6,7 @@
 //! - `fault.rs`: what went wrong and where.
 //! - `reader.rs`: walks a TOML table, keeps the place of everything, and knows which keys nobody asked for.
 //! - `raw.rs`: the shape of the file, key by key. Read it to see what a manifest may contain.
-//! - `validate.rs`: from that shape to an [`App`]: templates filled in, names and routes checked, components selected.
+//! - `validate.rs` and `validate/`: from that shape to an [`App`]: templates filled in, names and routes checked, components selected.
 //! - `capability.rs`: what a dependency may inherit from its user.
 //! - `spin_app.rs`: what SpinKube's resource says of a release.
 //! - `route.rs`, `host.rs`, `template.rs`, `name.rs`: the small grammars.

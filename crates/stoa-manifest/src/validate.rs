@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::LoadOptions;
-use crate::app::{App, Build, Component, Dependency, DependencySource, Route, RoutePath};
-use crate::capability::Capability;
+use crate::app::{App, Build, Component, Route, RoutePath};
 use crate::fault::Faults;
 use crate::host::AllowedHost;
 use crate::name;
 use crate::raw::{
-    RawComponent, RawDependency, RawDependencySource, RawInherits, RawManifest, RawRoute,
-    RawTrigger, RawVariable,
+    RawComponent, RawDependencySource, RawManifest, RawRoute, RawTrigger, RawVariable,
 };
 use crate::reader::Text;
 use crate::route;
 use crate::template::Template;
+
+mod dependency;
 
 /// Checks everything, and notes every fault on the way.
 pub(crate) fn app(
@@ -240,13 +240,6 @@ impl Scope<'_> {
                 "is no name of a variable; expected lower_snake_case",
             );
         }
-        if let Some((at, _)) = &raw.dependencies_inherit
-            && raw.dependencies.iter().any(|d| d.inherits.is_some())
-        {
-            let message =
-                "does not go with inherit_configuration of a dependency; expected one of the two";
-            fault(self.faults, at, message);
-        }
         let fill = |(name, value): &(Text, Text)| Some((name.value.clone(), self.fill(value)?.0));
         let environment = raw
             .environment
@@ -266,11 +259,7 @@ impl Scope<'_> {
             sqlite_databases: self.labels(&raw.sqlite_databases),
             key_value_stores: self.labels(&raw.key_value_stores),
             build: self.build(&raw.build),
-            dependencies: raw
-                .dependencies
-                .iter()
-                .filter_map(|dependency| self.dependency(raw, dependency))
-                .collect(),
+            dependencies: self.dependencies(raw),
         })
     }
 
@@ -378,92 +367,5 @@ impl Scope<'_> {
             );
         }
         labels.iter().map(|label| label.value.clone()).collect()
-    }
-
-    fn dependency(&self, user: &RawComponent, raw: &RawDependency) -> Option<Dependency> {
-        if !name::is_interface(&raw.interface.value) {
-            fault(
-                self.faults,
-                &raw.interface,
-                "is no interface; expected namespace:package/interface@version",
-            );
-        }
-        if let Some(export) = raw
-            .export
-            .as_ref()
-            .filter(|export| !name::is_interface(&export.value))
-        {
-            fault(
-                self.faults,
-                export,
-                format!("{:?} is no interface", export.value),
-            );
-        }
-        let source = match &raw.source {
-            RawDependencySource::Path(path) => DependencySource::Path(self.file(path)?),
-            RawDependencySource::Component(id) => {
-                self.usable_as_dependency(user, id);
-                DependencySource::Component(id.value.clone())
-            }
-        };
-        let export = raw.export.as_ref().map(|export| export.value.clone());
-        Some(Dependency {
-            interface: raw.interface.value.clone(),
-            source,
-            export,
-            inherits: self.inherits(user, raw),
-        })
-    }
-
-    /// A dependency has what its user shares and nothing of its own; a component that declares more would be surprised.
-    fn usable_as_dependency(&self, user: &RawComponent, id: &Text) {
-        if id.value == user.id.value {
-            return fault(self.faults, &user.id, "depends on itself");
-        }
-        let Some(component) = self.components.iter().find(|c| c.id.value == id.value) else {
-            let message = format!("{:?} is no component of this file", id.value);
-            return fault(self.faults, id, message);
-        };
-        let own: Vec<_> = [
-            (
-                "allowed_outbound_hosts",
-                component.allowed_outbound_hosts.len(),
-            ),
-            ("dependencies", component.dependencies.len()),
-            ("environment", component.environment.len()),
-            ("key_value_stores", component.key_value_stores.len()),
-            ("sqlite_databases", component.sqlite_databases.len()),
-            ("variables", component.variables.len()),
-        ]
-        .into_iter()
-        .filter_map(|(key, entries)| (entries > 0).then_some(key))
-        .collect();
-        if !own.is_empty() {
-            let message = format!(
-                "{:?} cannot be a dependency, because it has its own {}; a dependency has only what inherit_configuration \
-                 gives it",
-                id.value,
-                own.join(", ")
-            );
-            fault(self.faults, id, message);
-        }
-    }
-
-    fn inherits(&self, user: &RawComponent, raw: &RawDependency) -> BTreeSet<Capability> {
-        let all = match &raw.inherits {
-            Some(RawInherits::Some(kinds)) => {
-                let kind = |text: &Text| match text.value.parse() {
-                    Ok(kind) => Some(kind),
-                    Err(message) => {
-                        fault(self.faults, text, message);
-                        None
-                    }
-                };
-                return kinds.iter().filter_map(kind).collect();
-            }
-            Some(RawInherits::All(all)) => *all,
-            None => matches!(user.dependencies_inherit, Some((_, true))),
-        };
-        Capability::ALL.into_iter().filter(|_| all).collect()
     }
 }
