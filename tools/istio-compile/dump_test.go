@@ -65,6 +65,52 @@ spec: {containers: [{name: store, image: store}]}
 	equal(t, "Pods", out.pods(t), "store-0 of Pod store-0", "store-statefulset-0 of StatefulSet store")
 }
 
+func TestADaemonSetsPodsAreAsManyAsItsClusterHad(t *testing.T) {
+	out := compile(t, file(t, "dump.yaml", `apiVersion: apps/v1
+kind: DaemonSet
+metadata: {name: agent, namespace: demo}
+spec: {template: {metadata: {labels: {app: agent}}, spec: {containers: [{name: agent, image: agent}]}}}
+status: {desiredNumberScheduled: 3}
+`))
+	equal(t, "Pods", out.pods(t), "agent-0 of DaemonSet agent", "agent-1 of DaemonSet agent", "agent-2 of DaemonSet agent")
+}
+
+func TestAFaultInAListNamesItsLine(t *testing.T) {
+	for name, one := range map[string]struct{ list, want string }{
+		"of Istio's": {`
+apiVersion: v1
+kind: List
+items:
+- apiVersion: v1
+  kind: Namespace
+  metadata: {name: demo}
+- apiVersion: networking.istio.io/v1
+  kind: VirtualService
+  metadata: {name: api, namespace: demo}
+  spec: {hosts: [api], http: [{timout: 3s, route: [{destination: {host: api}}]}]}
+`, `(standard input):8: VirtualService demo/api: unknown field "timout" in istio.networking.v1alpha3.HTTPRoute`},
+		"without a name": {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service}\n", "(standard input):4: Service: metadata.name is missing"},
+		"without a kind": {"apiVersion: v1\nkind: List\nitems:\n- {metadata: {name: a}}\n", "(standard input):4: no manifest: apiVersion or kind is missing"},
+		"not a list":     {"apiVersion: example.com/v1\nkind: AllowList\nspec: {}\n", "(standard input):1: AllowList: metadata.name is missing"},
+		// As kubectl reads it.
+		"an unquoted yes": {"apiVersion: v1\nkind: Service\nmetadata: {name: a, labels: {ready: yes}}\n",
+			"(standard input):1: Service default/a: json: cannot unmarshal bool into Go struct field ObjectMeta.metadata.labels of type string"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			if run := start(t, one.list, "-"); run.code != 65 || run.stderr != one.want+"\n" {
+				t.Errorf("exit %d\n%s\nexpected\n%s", run.code, run.stderr, one.want)
+			}
+		})
+	}
+}
+
+func TestAnEmptyListIsNothing(t *testing.T) {
+	if run := start(t, "apiVersion: v1\nkind: List\nitems: []\n", "-", two); run.code != 0 || run.stderr != "" {
+		t.Errorf("exit %d\n%s", run.code, run.stderr)
+	}
+}
+
 func TestAnOperatorsWorkloadIsNotCoveredByTheOperator(t *testing.T) {
 	// The reference has no controller: it only deletes the DaemonSet together with the Deployment.
 	out := compile(t, two, file(t, "agent.yaml", `apiVersion: apps/v1

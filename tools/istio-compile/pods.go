@@ -64,6 +64,10 @@ func templateOf(from object, nodes int, among catalog) (template, error) {
 	case *appsv1.ReplicaSet:
 		return replicated(of.Spec.Template, of.Spec.Replicas)
 	case *appsv1.DaemonSet:
+		// In a dump of a cluster, the cluster's own count.
+		if scheduled := of.Status.DesiredNumberScheduled; scheduled > 0 {
+			return template{of.Spec.Template, int(scheduled)}, nil
+		}
 		return template{of.Spec.Template, nodes}, nil
 	}
 	return template{}, fmt.Errorf("%s is not a version of it that is known here", from.GetAPIVersion())

@@ -121,7 +121,7 @@ func (s *sources) manifests(path string) {
 	for _, one := range s.files[path] {
 		if one.kind == "" || one.version == "" {
 			s.wrong.say(place{s.shown(path), one.line}, "no manifest: apiVersion or kind is missing")
-		} else if one.name == "" && !strings.HasSuffix(one.kind, "List") {
+		} else if one.name == "" {
 			s.wrong.say(place{s.shown(path), one.line}, "%s: metadata.name is missing", one.kind)
 		}
 	}
@@ -166,11 +166,6 @@ func documents(text []byte) ([]document, *syntaxError) {
 	var found []document
 	for {
 		var node yaml.Node
-		var head struct {
-			APIVersion string `yaml:"apiVersion"`
-			Kind       string
-			Metadata   struct{ Name, Namespace string }
-		}
 		err := decoder.Decode(&node)
 		if errors.Is(err, io.EOF) {
 			return found, nil
@@ -186,10 +181,28 @@ func documents(text []byte) ([]document, *syntaxError) {
 		if len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
 			continue
 		}
-		// What is no manifest has no kind, and that is told with its place.
-		_ = node.Decode(&head)
-		found = append(found, document{node.Content[0].Line, head.APIVersion, head.Kind, head.Metadata.Name, head.Metadata.Namespace})
+		found = append(found, documentsAt(node.Content[0])...)
 	}
+}
+
+// documentsAt are the manifest at a node, or those of a list.
+func documentsAt(node *yaml.Node) []document {
+	var head struct {
+		APIVersion string `yaml:"apiVersion"`
+		Kind       string
+		Metadata   struct{ Name, Namespace string }
+		Items      []yaml.Node
+	}
+	// A document that is no manifest has no kind, which is reported with its place.
+	_ = node.Decode(&head)
+	if !strings.HasSuffix(head.Kind, "List") || head.Items == nil {
+		return []document{{node.Line, head.APIVersion, head.Kind, head.Metadata.Name, head.Metadata.Namespace}}
+	}
+	var found []document
+	for i := range head.Items {
+		found = append(found, documentsAt(&head.Items[i])...)
+	}
+	return found
 }
 
 // Where kustomize says which file a manifest is from.
