@@ -177,3 +177,18 @@ func TestAFaultOfAKustomizationNamesTheInnermostFile(t *testing.T) {
 		})
 	}
 }
+
+func TestFaultsAreInTheOrderOfTheArguments(t *testing.T) {
+	first, second := file(t, "first.yaml", "a: [\n"), file(t, "second.yaml", "a: {\n")
+	component := filepath.Dir(file(t, "kustomization.yaml", "resorces: []\n"))
+	want := []string{first, second, component}
+	for range repetitions {
+		run := start(t, "", "--component", component, first, second)
+		lines := strings.Split(run.stderr, "\n")
+		for i, path := range want {
+			if !strings.HasPrefix(lines[i], path) {
+				t.Fatalf("line %d is not of %s:\n%s", i+1, path, run.stderr)
+			}
+		}
+	}
+}

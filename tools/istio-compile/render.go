@@ -58,17 +58,11 @@ func render(inputs, components []string, namespace string, input io.Reader) ([]o
 		}
 		inputs = slices.Replace(slices.Clone(inputs), at, at+1, sources.standardInput())
 	}
-	for into, paths := range map[*[]string][]string{&kustomization.Resources: inputs, &kustomization.Components: components} {
-		for _, path := range paths {
-			if path, err = resolved(path); err != nil {
-				return nil, failure{err, usage}
-			}
-			sources.read(path)
-			if path, err = filepath.Rel(overlay, path); err != nil {
-				return nil, failure{err, usage}
-			}
-			*into = append(*into, path)
-		}
+	if kustomization.Resources, err = sources.readAll(inputs); err != nil {
+		return nil, failure{err, usage}
+	}
+	if kustomization.Components, err = sources.readAll(components); err != nil {
+		return nil, failure{err, usage}
 	}
 	if len(sources.wrong) > 0 {
 		return nil, sources.wrong.err()

@@ -1,14 +1,9 @@
 package main
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -30,12 +25,6 @@ func (p place) String() string {
 	return fmt.Sprintf("%s:%d", p.file, p.line)
 }
 
-// document is one of a file's YAML documents.
-type document struct {
-	line                           int
-	version, kind, name, namespace string
-}
-
 // sources are the files that manifests come from. They are read here first, because kustomize names neither the line of a fault nor,
 // for some, the file.
 type sources struct {
@@ -46,6 +35,23 @@ type sources struct {
 }
 
 func (s *sources) standardInput() string { return filepath.Join(s.overlay, "stdin.yaml") }
+
+// readAll reads files and folders, and returns their paths as seen from the overlay.
+func (s *sources) readAll(paths []string) ([]string, error) {
+	var found []string
+	for _, path := range paths {
+		path, err := resolved(path)
+		if err != nil {
+			return nil, err
+		}
+		s.read(path)
+		if path, err = filepath.Rel(s.overlay, path); err != nil {
+			return nil, err
+		}
+		found = append(found, path)
+	}
+	return found, nil
+}
 
 // read reads a file of manifests, or a folder's kustomization and all that it names.
 func (s *sources) read(path string) {
@@ -135,74 +141,6 @@ func (s *sources) add(path string, text []byte) bool {
 	}
 	s.files[path] = found
 	return true
-}
-
-type syntaxError struct {
-	line int
-	text string
-}
-
-var (
-	lineOfError = regexp.MustCompile(`line (\d+): (.*)`)
-	// These the YAML parser counts from line 0, and names no line for the first one.
-	countedFromZero = regexp.MustCompile(`did not find expected (<document start>|'-' indicator|key|',' or '[]}]'|node content)`)
-)
-
-func syntaxErrorOf(err error) *syntaxError {
-	found := &syntaxError{0, strings.TrimPrefix(err.Error(), "yaml: ")}
-	if parts := lineOfError.FindStringSubmatch(err.Error()); parts != nil {
-		found.line, _ = strconv.Atoi(parts[1])
-		found.text = parts[2]
-	}
-	if countedFromZero.MatchString(found.text) {
-		found.line++
-	}
-	return found
-}
-
-// documents reads a file's YAML documents, empty ones left out.
-func documents(text []byte) ([]document, *syntaxError) {
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	var found []document
-	for {
-		var node yaml.Node
-		err := decoder.Decode(&node)
-		if errors.Is(err, io.EOF) {
-			return found, nil
-		}
-		if err == nil {
-			// Only this finds a key that is there twice.
-			var all any
-			err = node.Decode(&all)
-		}
-		if err != nil {
-			return nil, syntaxErrorOf(err)
-		}
-		if len(node.Content) == 0 || node.Content[0].Tag == "!!null" {
-			continue
-		}
-		found = append(found, documentsAt(node.Content[0])...)
-	}
-}
-
-// documentsAt are the manifest at a node, or those of a list.
-func documentsAt(node *yaml.Node) []document {
-	var head struct {
-		APIVersion string `yaml:"apiVersion"`
-		Kind       string
-		Metadata   struct{ Name, Namespace string }
-		Items      []yaml.Node
-	}
-	// A document that is no manifest has no kind, which is reported with its place.
-	_ = node.Decode(&head)
-	if !strings.HasSuffix(head.Kind, "List") || head.Items == nil {
-		return []document{{node.Line, head.APIVersion, head.Kind, head.Metadata.Name, head.Metadata.Namespace}}
-	}
-	var found []document
-	for i := range head.Items {
-		found = append(found, documentsAt(&head.Items[i])...)
-	}
-	return found
 }
 
 // Where kustomize says which file a manifest is from.
