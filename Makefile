@@ -29,8 +29,8 @@ release: setup ## the same linked as a whole, target/release/stoa: a request cos
 mesh: setup ## have Istio translate istio/ and k8s/ into istio/compiled/, after a change of theirs
 	@scripts/generate-mesh
 
-scenario: setup ## the same with one of istio/scenarios/ on top, for a running mesh: NAME=fault-product-delay; `make mesh` goes back
-	@scripts/generate-mesh --scenario $(NAME)
+scenario: ## the same with one of istio/scenarios/ on top, for a running mesh: NAME=fault-product-delay; `stoa scenario off` goes back
+	@scripts/generate-mesh --scenario '$(NAME)'
 
 up: ## start the shop on http://127.0.0.1:8080, built before if it has to be; Ctrl-C stops it (ARGS="--help" for more)
 	@scripts/up $(ARGS)

@@ -16,7 +16,7 @@ fn stoa(shop: &Shop, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-fn said(shop: &Shop, arguments: &[&str]) -> String {
+pub(crate) fn said(shop: &Shop, arguments: &[&str]) -> String {
     let output = stoa(shop, arguments);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{arguments:?}: {error}");

@@ -56,6 +56,56 @@ fn an_envoy_that_is_killed_is_back_within_two_seconds() {
     }
 }
 
+#[test]
+fn an_envoy_that_hangs_is_down_on_the_page_in_status_and_in_the_log_and_holds_up_nothing_else() {
+    let shop = Shop::start(ShopOptions::mesh().timers(false));
+    let mesh = shop.mesh();
+    let operator = stoa_testkit::Client::new(shop.operator().base());
+    // As Prometheus scrapes, with its default timeout.
+    let page = || {
+        let timeout = "x-prometheus-scrape-timeout-seconds";
+        let request = operator.get("/metrics").header(timeout, "10");
+        request.send().expect(200).text()
+    };
+    let up = |page: &str, pod: &str, value: &str| {
+        let labels = format!("pod=\"{pod}\"}} {value}");
+        let mut lines = page
+            .lines()
+            .filter(|line| line.starts_with("stoa_envoy_up{"));
+        lines.any(|line| line.ends_with(&labels))
+    };
+    assert!(up(&page(), "notification-v1-0", "1"));
+    let pid = i32::try_from(mesh.pid("notification")).unwrap();
+    let pid = rustix::process::Pid::from_raw(pid).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::STOP).unwrap();
+    let begun = Instant::now();
+    let hung = page();
+    let took = begun.elapsed();
+    println!("the page took {took:?}");
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    assert!(up(&hung, "notification-v1-0", "0"));
+    assert!(up(&hung, "order-v1-0", "1"));
+    assert!(hung.contains("envoy_server_uptime{workload=\"order-v1\""));
+    let begun = Instant::now();
+    let status = crate::commands::said(&shop, &["mesh", "status"]);
+    let took = begun.elapsed();
+    println!("the status took {took:?}");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+    assert!(status.contains("NOT ANSWERING"), "{status}");
+    let silent = "this Envoy does not answer";
+    shop.wait_for_line("the Envoy that hangs", |line| {
+        line.to_string().contains(silent) && line["envoy"] == "shop/notification-v1-0"
+    });
+    rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
+    wait_until(SOON, "it to answer", || {
+        up(&page(), "notification-v1-0", "1")
+    });
+    shop.wait_for_line("the Envoy that answers again", |line| {
+        line.to_string().contains("this Envoy answers again")
+    });
+    assert_eq!(shop.log().matches(silent).count(), 1, "it is logged once");
+}
+
 /// Ends a load, also where the test that waits beside it fails.
 struct Over<'a>(&'a AtomicBool);
 

@@ -11,7 +11,8 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// It answers from memory.
+/// Limit for an answer unless the caller has another. Envoy answers from memory, but a busy machine may take seconds for all of its
+/// configuration.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The administration of one Envoy.
@@ -63,7 +64,15 @@ impl Admin {
     /// # Errors
     /// If it does not answer with 200.
     pub async fn get(&self, path: &str) -> Result<String, AdminError> {
-        self.ask(Method::GET, path).await
+        self.get_within(path, PATIENCE).await
+    }
+
+    /// As [`Admin::get`], with a limit of its own.
+    ///
+    /// # Errors
+    /// If it does not answer with 200 within that time.
+    pub async fn get_within(&self, path: &str, limit: Duration) -> Result<String, AdminError> {
+        self.ask(Method::GET, path, limit).await
     }
 
     /// Tells it to do something, as `/drain_listeners`.
@@ -71,7 +80,7 @@ impl Admin {
     /// # Errors
     /// If it does not answer with 200.
     pub async fn post(&self, path: &str) -> Result<String, AdminError> {
-        self.ask(Method::POST, path).await
+        self.ask(Method::POST, path, PATIENCE).await
     }
 
     /// As [`Admin::get`], read as JSON.
@@ -79,7 +88,15 @@ impl Admin {
     /// # Errors
     /// If it does not answer with 200 and JSON.
     pub async fn json(&self, path: &str) -> Result<Value, AdminError> {
-        let text = self.get(path).await?;
+        self.json_within(path, PATIENCE).await
+    }
+
+    /// As [`Admin::json`], with a limit of its own.
+    ///
+    /// # Errors
+    /// If it does not answer with 200 and JSON within that time.
+    pub async fn json_within(&self, path: &str, limit: Duration) -> Result<Value, AdminError> {
+        let text = self.get_within(path, limit).await?;
         serde_json::from_str(&text).map_err(|error| self.silent(&error))
     }
 
@@ -88,7 +105,7 @@ impl Admin {
         self.get("/ready").await.is_ok()
     }
 
-    async fn ask(&self, method: Method, path: &str) -> Result<String, AdminError> {
+    async fn ask(&self, method: Method, path: &str, limit: Duration) -> Result<String, AdminError> {
         let uri = format!("http://{}{path}", self.address);
         let request = Request::builder()
             .method(method)
@@ -112,7 +129,7 @@ impl Admin {
                 text: text.trim().to_owned(),
             })
         };
-        match tokio::time::timeout(PATIENCE, answer).await {
+        match tokio::time::timeout(limit, answer).await {
             Ok(answer) => answer,
             Err(late) => Err(self.silent(&late)),
         }

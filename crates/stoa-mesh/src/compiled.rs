@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
+/// The file in a folder of `istio-compile` that lists what there is.
+pub(crate) const LIST: &str = "workloads.json";
+
 /// A folder that `istio-compile` wrote.
 #[derive(Debug, Clone)]
 pub struct Compiled {
@@ -144,7 +147,7 @@ impl Compiled {
             #[serde(default)]
             spin_apps: Vec<Value>,
         }
-        let list: List = read(&folder.join("workloads.json"))?;
+        let list: List = read(&folder.join(LIST))?;
         Ok(Self {
             folder: folder.to_owned(),
             workloads: list.workloads,
@@ -158,21 +161,24 @@ impl Compiled {
         self.workloads.iter().filter(|w| w.proxy != Proxy::None)
     }
 
-    /// The configuration that the manifests give to a plugin, `payment-fault`, and the workloads whose proxies have it.
+    /// The configuration that the manifests give to each plugin, by its name (`payment-fault`), and the workloads whose proxies
+    /// have it.
     ///
     /// # Errors
     /// If what was compiled cannot be read.
-    pub fn plugin(&self, name: &str) -> Result<Option<(Value, Vec<String>)>, CompiledError> {
-        let mut found: Option<(Value, Vec<String>)> = None;
+    pub fn plugins(&self) -> Result<BTreeMap<String, (Value, Vec<String>)>, CompiledError> {
+        let mut found: BTreeMap<String, (Value, Vec<String>)> = BTreeMap::new();
         for workload in self.proxies() {
             for extension in self.resources(workload)?.extensions {
                 let config = extension.pointer("/typed_config/config");
                 let text = |path: &str| config.and_then(|c| c.pointer(path)?.as_str());
-                if text("/name").map(crate::local::plugin) != Some(name) {
+                let Some(name) = text("/name").map(crate::local::plugin) else {
                     continue;
-                }
-                let own = text("/configuration/value").and_then(|t| serde_json::from_str(t).ok());
-                let (_, workloads) = found.get_or_insert((own.unwrap_or_default(), Vec::new()));
+                };
+                let own =
+                    || text("/configuration/value").and_then(|t| serde_json::from_str(t).ok());
+                let new = || (own().unwrap_or_default(), Vec::new());
+                let (_, workloads) = found.entry(name.to_owned()).or_insert_with(new);
                 workloads.push(workload.name());
             }
         }

@@ -175,8 +175,8 @@ impl Supervised {
     }
 
     /// How often it was started again.
-    pub(crate) fn restarts(&self) -> u32 {
-        self.restarts.load(Ordering::Relaxed)
+    pub(crate) fn restarts(&self) -> &Arc<AtomicU32> {
+        &self.restarts
     }
 
     /// How it ended and the last that it said, if it does nothing but end as soon as it is started.

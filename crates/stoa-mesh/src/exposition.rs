@@ -1,32 +1,49 @@
 //! One page with what all Envoys count and Istio's standard metrics, in Prometheus' text format.
+//!
+//! `exposition/scrape.rs` has what an Envoy is read for, `exposition/help.rs` what the families mean.
+
+mod help;
+mod scrape;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use crate::admin::Admin;
 use crate::compiled::Workload;
 use crate::metrics::{Metrics, label};
+pub use scrape::ScrapeTarget;
+use scrape::Scraped;
 
 /// The page's media type.
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// Whether an Envoy answered; on a cluster, Prometheus says so itself.
 const UP: &str = "stoa_envoy_up";
+const RESTARTS: &str = "stoa_envoy_restarts_total";
+const REJECTED: &str = "stoa_envoy_rejected_updates_total";
+const EXPIRY: &str = "stoa_certificate_expiry_timestamp_seconds";
 
-/// Asks every Envoy what it counted, and writes the page. An Envoy that does not answer is said to be down, and is no error.
-pub async fn exposition(metrics: &Metrics, envoys: &[(Workload, Admin)]) -> String {
-    let mut asking = JoinSet::new();
-    for (workload, admin) in envoys {
-        let (labels, admin) = (labels(workload), admin.clone());
-        asking.spawn(async move { (labels, admin.get("/stats/prometheus?usedonly").await.ok()) });
+/// Reads every Envoy's statistics, and writes the page. An Envoy that does not answer within `limit` is reported as down, and is no
+/// error: the page has all others.
+pub async fn exposition(metrics: &Metrics, targets: &[ScrapeTarget], limit: Duration) -> String {
+    let mut scraping = JoinSet::new();
+    for target in targets.iter().cloned() {
+        scraping.spawn(async move {
+            let scraped = target.scrape(limit).await;
+            (labels(&target.workload), target.restarts(), scraped)
+        });
     }
-    let mut answers = asking.join_all().await;
-    answers.sort();
+    let mut answers = scraping.join_all().await;
+    answers.sort_by(|(one, ..), (other, ..)| one.cmp(other));
     let mut page = Page(metrics.families());
-    for (labels, answer) in answers {
-        let up = u8::from(answer.is_some());
+    for (labels, restarts, scraped) in answers {
+        let up = u8::from(scraped.is_some());
         page.add(UP, "gauge", &format!("{UP}{{{labels}}} {up}\n"));
-        page.read(&answer.unwrap_or_default(), &labels);
+        let restarts = format!("{RESTARTS}{{{labels}}} {restarts}\n");
+        page.add(RESTARTS, "counter", &restarts);
+        if let Some(scraped) = scraped {
+            page.add_scraped(&scraped, &labels);
+        }
     }
     page.text()
 }
@@ -50,6 +67,21 @@ impl Page {
         // One name cannot be two things; which of them came first is as good.
         if family.0 == kind {
             family.1.push_str(samples);
+        }
+    }
+
+    fn add_scraped(&mut self, scraped: &Scraped, labels: &str) {
+        self.read(&scraped.used, labels);
+        self.read(&scraped.unused(), labels);
+        for (kind, count) in scraped.rejected() {
+            let sample = format!("{REJECTED}{{{labels},type=\"{kind}\"}} {count}\n");
+            self.add(REJECTED, "counter", &sample);
+        }
+        for (name, expires) in scraped.expiries() {
+            let mut labels = labels.to_owned();
+            label(&mut labels, "subject", &name);
+            let sample = format!("{EXPIRY}{{{labels}}} {expires}\n");
+            self.add(EXPIRY, "gauge", &sample);
         }
     }
 
@@ -79,6 +111,9 @@ impl Page {
             |(name, (_, samples)): (&String, &(String, String))| name.len() + samples.len() + 32;
         let mut text = String::with_capacity(self.0.iter().map(length).sum());
         for (name, (kind, samples)) in &self.0 {
+            if let Some(help) = help::help(name) {
+                text.push_str(&format!("# HELP {name} {help}\n"));
+            }
             text.push_str(&format!("# TYPE {name} {kind}\n"));
             text.push_str(samples);
         }

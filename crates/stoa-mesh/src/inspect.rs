@@ -19,6 +19,7 @@ mod status;
 mod table;
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -32,7 +33,10 @@ pub use listeners::listeners;
 pub use log_level::log_level;
 pub use routes::routes;
 pub use status::status;
-pub(crate) use status::{State, state};
+pub(crate) use status::{State, certificate_names, expiry, state};
+
+/// Limit for an Envoy's answer where all Envoys are shown together. It answers from memory, within milliseconds.
+const SOON: Duration = Duration::from_millis(1500);
 
 /// An Envoy that can be asked.
 #[derive(Debug, Clone)]
@@ -113,8 +117,17 @@ impl Envoy {
         self.answered(self.admin.get(path).await)
     }
 
+    /// As `get`, for what is shown of all Envoys together: one that hangs must not hold up the others.
+    async fn get_soon(&self, path: &str) -> Result<String, InspectError> {
+        self.answered(self.admin.get_within(path, SOON).await)
+    }
+
     async fn json(&self, path: &str) -> Result<Value, InspectError> {
         self.answered(self.admin.json(path).await)
+    }
+
+    async fn json_soon(&self, path: &str) -> Result<Value, InspectError> {
+        self.answered(self.admin.json_within(path, SOON).await)
     }
 
     fn answered<T>(&self, answer: Result<T, AdminError>) -> Result<T, InspectError> {
@@ -159,7 +172,7 @@ impl Dump {
 }
 
 /// The items of a list, if there is one.
-fn items<'a>(of: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
+pub(crate) fn items<'a>(of: &'a Value, pointer: &str) -> impl Iterator<Item = &'a Value> {
     let items = of.pointer(pointer).and_then(Value::as_array);
     items.into_iter().flatten()
 }

@@ -2,7 +2,7 @@
 //! makes of its manifests (`tools/istio-compile`), and nothing changed but what a cluster does otherwise.
 //!
 //! Read in this order:
-//! - `compiled.rs`: what was compiled: the workloads, and a folder of resources for each proxy.
+//! - `compiled.rs`: what was compiled: the workloads, and a folder of resources for each proxy; `scenario.rs`: what this machine has in its place.
 //! - `addresses.rs`: the loopback addresses that take the place of Pods'.
 //! - `local.rs`: every change to what Istio made, all in one place; `code.rs`: the filters' .wasm.
 //! - `authority.rs`: who signs the certificates; `files.rs`: what lies where an Envoy looks.
@@ -26,6 +26,7 @@ pub mod inspect;
 mod local;
 mod mesh;
 mod metrics;
+mod scenario;
 mod stats;
 
 pub use access::AccessLogs;
@@ -33,7 +34,8 @@ pub use addresses::{Addresses, NoAddresses, Pod};
 pub use admin::{Admin, AdminError};
 pub use compiled::{Compiled, CompiledError, Endpoint, Proxy, Service, ServicePort, Workload};
 pub use envoy::{NoEnvoy, NoRoots, find_envoy, find_roots};
-pub use exposition::{CONTENT_TYPE, exposition};
+pub use exposition::{CONTENT_TYPE, ScrapeTarget, exposition};
 pub use local::Overrides;
 pub use mesh::{Mesh, MeshError, MeshOptions, OnAccess};
 pub use metrics::Metrics;
+pub use scenario::{Scenario, in_force};

@@ -1,17 +1,20 @@
-//! All Envoys of a mesh: started, watched, stopped. What they are given while they run is in `mesh/follow.rs`, and how the gateway
+//! All Envoys of a mesh: started, watched, stopped. What they are given while they run is in `mesh/follow.rs`, who reports one that
+//! hangs is `mesh/health.rs`, and how the gateway
 //! is closed before they are stopped in `mesh/close.rs`.
 
 mod close;
 mod error;
 mod follow;
+mod health;
 
 pub use error::MeshError;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -23,9 +26,11 @@ use crate::authority::Authority;
 use crate::code::Code;
 use crate::compiled::{Compiled, Proxy, Workload};
 use crate::envoy::{OnLine, Start, Supervised};
+use crate::exposition::ScrapeTarget;
 use crate::files;
 use crate::inspect::Envoy;
 use crate::local::{Local, Overrides, SYSTEM_ROOTS, is_static};
+use crate::scenario::in_force;
 
 /// How often an Envoy that is starting is asked.
 const ASK: Duration = Duration::from_millis(25);
@@ -71,11 +76,23 @@ struct Shared {
     options: MeshOptions,
     addresses: Addresses,
     compiled: Mutex<Arc<Compiled>>,
+    /// The workloads that the mesh was made for.
+    workloads: Vec<Identified>,
+    /// What the Envoys' bootstraps have of authorities, once they are written.
+    bootstrapped: OnceLock<Secrets>,
     authority: Authority,
     /// What is in use.
     secrets: Mutex<Secrets>,
     /// The filters that are in use.
     code: Mutex<Code>,
+}
+
+/// A workload's name, its address on a cluster, and the proxy beside it.
+type Identified = (String, Ipv4Addr, Proxy);
+
+fn identified(compiled: &Compiled) -> Vec<Identified> {
+    let workloads = compiled.workloads.iter();
+    workloads.map(|w| (w.name(), w.ip, w.proxy)).collect()
 }
 
 /// The names of the certificates that each proxy needs, by the name of its workload.
@@ -87,12 +104,14 @@ impl Mesh {
     /// # Errors
     /// If it cannot be read, or there are no addresses.
     pub fn prepare(options: MeshOptions) -> Result<Self, MeshError> {
-        let compiled = Compiled::read(&options.compiled)?;
+        let compiled = Compiled::read(&in_force(&options.compiled, &options.state_dir))?;
         let addresses = Addresses::choose(&compiled)?;
         let authority = Authority::new()?;
         let shared = Shared {
             options,
             addresses,
+            workloads: identified(&compiled),
+            bootstrapped: OnceLock::new(),
             compiled: Mutex::new(Arc::new(compiled)),
             authority,
             secrets: Mutex::default(),
@@ -108,6 +127,11 @@ impl Mesh {
     /// What was compiled.
     pub fn compiled(&self) -> Arc<Compiled> {
         self.shared.compiled()
+    }
+
+    /// The folder of what was compiled.
+    pub fn folder(&self) -> &Path {
+        &self.shared.options.compiled
     }
 
     /// The addresses.
@@ -143,6 +167,7 @@ impl Mesh {
             }
         }
         let secrets = self.shared.write()?;
+        let secrets = self.shared.bootstrapped.get_or_init(|| secrets);
         let compiled = self.compiled();
         for workload in compiled.proxies() {
             let needed = secrets.get(&workload.name()).cloned().unwrap_or_default();
@@ -157,6 +182,8 @@ impl Mesh {
         self.tasks.push(tokio::spawn(follow::follow(shared)));
         let shared = Arc::clone(&self.shared);
         self.tasks.push(tokio::spawn(follow::rotate(shared)));
+        let shared = Arc::clone(&self.shared);
+        self.tasks.push(tokio::spawn(health::watch(shared)));
         Ok(())
     }
 
@@ -217,14 +244,29 @@ impl Mesh {
 
     /// The process and the number of its restarts, by the name of the workload.
     pub fn processes(&self) -> BTreeMap<String, (u32, u32)> {
-        let of =
-            |(name, envoy): (&String, &Supervised)| (name.clone(), (envoy.pid(), envoy.restarts()));
+        let of = |(name, envoy): (&String, &Supervised)| {
+            let restarts = envoy.restarts().load(Ordering::Relaxed);
+            (name.clone(), (envoy.pid(), restarts))
+        };
         self.envoys.iter().map(of).collect()
     }
 
     /// Every workload with an Envoy, and its administration.
     pub fn proxies(&self) -> Vec<(Workload, Admin)> {
         self.shared.proxies()
+    }
+
+    /// Every Envoy that was started, for the page of metrics ([`crate::exposition()`]).
+    pub fn scrape_targets(&self) -> Vec<ScrapeTarget> {
+        let of = |(workload, admin): (Workload, Admin)| {
+            let restarts = Arc::clone(self.envoys.get(&workload.name())?.restarts());
+            Some(ScrapeTarget {
+                workload,
+                admin,
+                restarts,
+            })
+        };
+        self.proxies().into_iter().filter_map(of).collect()
     }
 
     /// Every Envoy, to be asked ([`crate::inspect`]).

@@ -17,7 +17,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stoa_mesh::inspect::{self, Envoy, InspectError};
 use stoa_mesh::{
-    Admin, Compiled, Mesh, MeshError, MeshOptions, Metrics, OnAccess, exposition, find_envoy,
+    Admin, Compiled, Mesh, MeshError, MeshOptions, Metrics, OnAccess, ScrapeTarget, exposition,
+    find_envoy,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -100,7 +101,7 @@ impl Small {
     }
 
     async fn page(&self) -> String {
-        exposition(&self.metrics, &self.mesh.proxies()).await
+        exposition(&self.metrics, &self.mesh.scrape_targets(), PATIENCE).await
     }
 }
 
@@ -269,13 +270,24 @@ fn assert_exposition(page: &str) -> HashMap<String, String> {
     let mut kinds: HashMap<String, String> = HashMap::new();
     let mut series = BTreeSet::new();
     let mut family = String::new();
+    let mut explained = "";
     for line in page.lines() {
+        if let Some(said) = line.strip_prefix("# HELP ") {
+            explained = said.split(' ').next().expect("a name");
+            assert!(said.len() > explained.len() + 10, "{line}");
+            continue;
+        }
         if let Some(said) = line.strip_prefix("# TYPE ") {
             let (name, kind) = said.split_once(' ').expect("a name and a kind");
             assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
             let other = kinds.insert(name.to_owned(), kind.to_owned());
             assert_eq!(other, None, "the type of {name} twice");
             family = name.to_owned();
+            assert!(
+                explained.is_empty() || explained == family,
+                "{explained} before {family}"
+            );
+            explained = "";
             continue;
         }
         let at = line.find(['{', ' ']).expect("a name");
@@ -370,14 +382,79 @@ fn the_page_of_all_envoys_is_one_that_prometheus_takes() {
 fn an_envoy_that_does_not_answer_is_down_on_the_page() {
     let small = &*MESH;
     let compiled = small.mesh.compiled();
-    let workload = compiled.proxies().next().expect("a workload").clone();
-    let page = small.run(exposition(&small.metrics, &[(workload, nobody())]));
+    let target = ScrapeTarget {
+        workload: compiled.proxies().next().expect("a workload").clone(),
+        admin: nobody(),
+        restarts: Arc::default(),
+    };
+    let page = small.run(exposition(&small.metrics, &[target], PATIENCE));
     assert_exposition(&page);
     assert!(
         page.lines()
             .any(|line| line.starts_with("stoa_envoy_up{") && line.ends_with(" 0")),
         "{page}"
     );
+}
+
+/// The value of the series with this name and all of these labels.
+fn value(page: &str, name: &str, labels: &[&str]) -> Option<f64> {
+    let begin = format!("{name}{{");
+    let mut samples = page.lines().filter(|line| line.starts_with(&begin));
+    let sample = samples.find(|line| labels.iter().all(|label| line.contains(label)))?;
+    sample.rsplit(' ').next()?.parse().ok()
+}
+
+#[test]
+fn what_an_operator_alerts_on_is_there_before_it_happens_and_is_explained() {
+    let small = &*MESH;
+    let page = small.run(small.page());
+    let operator = r#"pod="operator-0""#;
+    let to_payment = r#"cluster_name="outbound|80||payment.shop.svc.cluster.local""#;
+    // From 0 on, so that the first burst is an increase.
+    for name in [
+        "envoy_cluster_upstream_rq_pending_overflow",
+        "envoy_cluster_upstream_cx_overflow",
+        "envoy_cluster_upstream_cx_connect_fail",
+        "envoy_cluster_upstream_rq_retry",
+        "envoy_cluster_upstream_rq_retry_overflow",
+        "envoy_cluster_upstream_rq_retry_limit_exceeded",
+        "envoy_cluster_outlier_detection_ejections_enforced_total",
+        "envoy_cluster_ssl_connection_error",
+        "envoy_cluster_ssl_fail_verify_error",
+        "envoy_cluster_ssl_fail_verify_san",
+    ] {
+        let found = value(&page, name, &[operator, to_payment]);
+        assert_eq!(found, Some(0.0), "{name}");
+        assert!(page.contains(&format!("# HELP {name} ")), "{name}");
+    }
+    let listener = value(
+        &page,
+        "envoy_listener_no_filter_chain_match",
+        &[r#"pod="payment-v1-0""#],
+    );
+    assert!(listener.is_some(), "no_filter_chain_match");
+    for kind in ["cds", "lds", "rds", "ecds", "sds"] {
+        let labels = [operator, &format!("type=\"{kind}\"")];
+        let found = value(&page, "stoa_envoy_rejected_updates_total", &labels);
+        assert_eq!(found, Some(0.0), "{kind}");
+    }
+    let restarts = value(&page, "stoa_envoy_restarts_total", &[operator]);
+    assert_eq!(restarts, Some(0.0));
+    // The certificates of these tests are valid for an hour.
+    let subject = r#"subject="spiffe://cluster.local/ns/shop/sa/operator""#;
+    let name = "stoa_certificate_expiry_timestamp_seconds";
+    let expires = value(&page, name, &[operator, subject]).expect("the identity");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let left = expires - now.expect("a time").as_secs_f64();
+    assert!((0.0..=3600.0).contains(&left), "{left} s");
+    for family in [
+        "istio_requests_total",
+        "stoa_envoy_up",
+        "stoa_envoy_restarts_total",
+        name,
+    ] {
+        assert!(page.contains(&format!("# HELP {family} ")), "{family}");
+    }
 }
 
 /// Where nobody listens.
@@ -782,6 +859,10 @@ fn an_envoy_that_is_killed_comes_back() {
         })
         .await;
         println!("back after {:?}", begin.elapsed());
+        let page = small.page().await;
+        let labels = [r#"pod="istio-ingressgateway-0""#];
+        let counted = value(&page, "stoa_envoy_restarts_total", &labels);
+        assert_eq!(counted, Some(f64::from(restarts + 1)));
         // It has its configuration too: it knows the host, and there is nothing behind it.
         let status = request(gateway, "GET", "localhost", "/no/such/thing").await;
         assert_eq!(status, 404);

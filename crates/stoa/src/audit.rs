@@ -22,15 +22,15 @@ use crate::up::{Run, Signals};
 /// `stoa audit`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It only reads, as the operator. What moves meanwhile is no breach: what looks wrong is looked at again. Ends with 0 where
-nothing is wrong, with 1 where something is, and with 65 or 69 where something cannot be read, for then nothing is known.
+It only reads, as the operator. What moves meanwhile is no breach: what looks wrong is looked at again. Ends with 0 where \
+nothing is wrong, with 1 where something is, and with 65 or 69 where something cannot be read, for then nothing is known. \
+With --every it ends at Ctrl-C: with 1 if any audit found something, with 65 or 69 if there was no verdict, or none at last.
 
 Examples:
-  stoa audit                                         the shop that runs in .stoa
+  stoa audit                                       the shop that runs in .stoa
   stoa audit --operator http://127.0.0.1:8081 --json
   stoa audit --metrics /var/lib/node-exporter/stoa.prom
-  stoa audit --every 30s --listen 127.0.0.1:9100     until Ctrl-C; then 1 if any audit found something, 65 or 69 if
-                                                     there was no verdict, or none at last")]
+  stoa audit --every 30s --listen 127.0.0.1:9100   again and again")]
 pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
@@ -107,16 +107,8 @@ fn options(arguments: &AuditArgs) -> Result<Options, Failure> {
 }
 
 fn operator_of(state_dir: &Path) -> Result<String, Failure> {
-    let run = Run::read(state_dir).ok_or_else(|| {
-        Failure::new(
-            Code::Unavailable,
-            format!(
-                "nothing runs in {}: start `stoa up` first, or say where it runs (--state-dir) or answers (--operator)",
-                state_dir.display()
-            ),
-        )
-    })?;
-    Ok(run.operator)
+    let otherwise = "say where it runs (--state-dir) or answers (--operator)";
+    Ok(Run::find(state_dir, otherwise)?.operator)
 }
 
 async fn once(arguments: &AuditArgs, mut auditor: Auditor) -> Result<(), Failure> {

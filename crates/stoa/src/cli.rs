@@ -11,29 +11,42 @@ use crate::audit::AuditArgs;
 use crate::filter::FilterCommand;
 use crate::load::LoadArgs;
 use crate::mesh::MeshCommand;
+use crate::reset::ResetArgs;
+use crate::scenario::ScenarioCommand;
 use crate::set::{CanaryCommand, FaultCommand};
 
 const ABOUT: &str = "Runs an application of WebAssembly components, as its spin.toml describes it, on this machine.";
 
 const EXAMPLES: &str = "\
 Examples:
-  stoa up                                     run ./spin.toml on http://127.0.0.1:8080
-  stoa up --no-mesh                           the same without Envoys
-  stoa up --no-mesh --manifest spin.canary.toml --state-dir .stoa/canary --listen 127.0.0.1:8081
+  stoa up                                    run ./spin.toml on port 8080
+  stoa up --no-mesh                          the same without Envoys
+  stoa up --listen 127.0.0.1:0               on a port that is free
   stoa up --variable payment_url=http://127.0.0.1:9000
-  stoa check                                  what ./spin.toml says, or everything wrong with it
-  stoa mesh status                            what the Envoys of a running mesh have
-  stoa canary set product v2=25%              and what they do, changed while they run
+  stoa check                                 all that is wrong with ./spin.toml
+  stoa mesh status                           what a running mesh's Envoys have
+  stoa canary set product v2=25%             and change what they do
   stoa fault set payment decline=30%
-  stoa load --users 20 --duration 1m          customers who browse and buy, and check the answers
-  stoa audit                                  whether orders, money, stock and parcels of a running shop agree
-  stoa doctor                                 what this machine has and lacks
-  stoa filter push F.wasm REGISTRY/NAME:TAG   an Envoy filter, the way Istio fetches it
+  stoa scenario list                         failures that can be replayed
+  stoa load --users 20 --duration 1m         customers who browse and buy
+  stoa audit                                 whether a shop's books agree
+  stoa reset                                 remove a shop's data
+  stoa doctor                                what this machine has and lacks
+  stoa filter push F.wasm REGISTRY/NAME:TAG  an Envoy filter, for Istio
 
-Exit codes (sysexits): 0 done or stopped, 1 what was checked does not hold, 64 wrong command line, 65 wrong manifest or filter, 66 no such file, 69
-something is missing or taken, or a registry says no, 70 a fault of stoa, 73 cannot create, 74 cannot read or write, 77
-not permitted, 130 stopped at once, by a second Ctrl-C, or in `stoa load` by one before
-customers came.";
+Exit codes (sysexits):
+  0     done or stopped
+  1     what was checked does not hold
+  64    wrong command line
+  65    wrong manifest or filter
+  66    no such file or folder
+  69    something is missing or taken, or a registry says no
+  70    a fault of stoa
+  73    cannot create
+  74    cannot read or write
+  77    not permitted
+  130   stopped at once: by a second Ctrl-C, or in `stoa load` by one before
+        customers came";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -60,10 +73,15 @@ pub(crate) enum Command {
     /// Set what a fault filter injects, while the mesh runs
     #[command(subcommand)]
     Fault(FaultCommand),
+    /// List the failures that can be replayed in a mesh, and end the one in force
+    #[command(subcommand)]
+    Scenario(ScenarioCommand),
     /// Send customers to a shop who browse and buy, check what they are answered, and say how long it took
     Load(Box<LoadArgs>),
     /// Read all services of a running shop, and check that what they say of orders, money, stock and parcels agrees
     Audit(AuditArgs),
+    /// Remove the data of an application that does not run, after a question
+    Reset(ResetArgs),
     /// Pack an Envoy filter as an OCI image, and push it
     #[command(subcommand)]
     Filter(FilterCommand),
@@ -93,14 +111,15 @@ pub(crate) struct AppArgs {
 /// `stoa up`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without an OpenAPI document every public route answers on the main listener. Data, compiled code and run.json (process
-and addresses, while it runs) are in the state folder, which one process holds at a time. SSL_CERT_FILE names the authorities
+Without an OpenAPI document every public route answers on the main listener. Data, compiled code and run.json (process \
+and addresses, while it runs) are in the state folder, which one process holds at a time. SSL_CERT_FILE names the authorities \
 that the certificates of third parties outside of the mesh have to be from [default: the system's].
 
 Examples:
-  stoa up --listen 127.0.0.1:0                a port that is free; run.json says which
-  stoa up --components cart,pricing --variable inventory_url=http://127.0.0.1:9000
-  stoa up --no-timers --log json --log-level warn")]
+  stoa up --listen 127.0.0.1:0           a port that is free; run.json has it
+  stoa up --components cart,pricing
+  stoa up --no-timers --log json --log-level warn
+  stoa up --no-mesh --manifest spin.canary.toml --state-dir .stoa/canary")]
 pub(crate) struct UpArgs {
     #[command(flatten)]
     pub(crate) app: AppArgs,
@@ -244,6 +263,39 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Every command, and those below it.
+    fn commands(command: clap::Command) -> Vec<clap::Command> {
+        let below: Vec<_> = command.get_subcommands().cloned().collect();
+        let below = below.into_iter().flat_map(commands);
+        std::iter::once(command)
+            .chain(below.collect::<Vec<_>>())
+            .collect()
+    }
+
+    #[test]
+    fn help_is_wrapped_once_by_the_width_of_the_terminal() {
+        for command in commands(Cli::command()) {
+            let name = command.get_name().to_owned();
+            let help = command.get_after_help().map(ToString::to_string);
+            let help = help.unwrap_or_default();
+            let lines: Vec<_> = help.lines().collect();
+            for pair in lines.windows(2) {
+                let prose = |line: &str| !line.is_empty() && !line.starts_with(' ');
+                let heading = pair[0].ends_with(':');
+                assert!(
+                    !(prose(pair[0]) && prose(pair[1])) || heading,
+                    "{name}: a paragraph that is wrapped by hand is wrapped again: {pair:?}"
+                );
+            }
+            for line in lines.iter().filter(|line| line.starts_with(' ')) {
+                assert!(
+                    line.chars().count() <= 80,
+                    "{name}: wrapped on a terminal: {line}"
+                );
+            }
+        }
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use crate::check;
 use crate::cli::{AppArgs, DoctorArgs};
 use crate::exit::{Code, Failure};
-use crate::up::mesh;
+use crate::up::{Run, mesh};
 
 /// One thing that was looked at.
 struct Finding {
@@ -42,6 +42,7 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<(), Failure> {
         watches(),
         port(arguments),
         state_dir(&arguments.state_dir),
+        go(&arguments.manifest),
         spin(),
     ];
     let mut text = String::new();
@@ -221,7 +222,14 @@ fn port(arguments: &DoctorArgs) -> Finding {
     let address = arguments.listen;
     let result = match TcpListener::bind(address) {
         Ok(_) => Ok(format!("{address} is free")),
-        Err(error) => Err(format!("{address}: {error}; use another with --listen")),
+        Err(error) => match Run::running(&arguments.state_dir) {
+            Some(run) if run.gateway == format!("http://{address}") => Ok(format!(
+                "{address} is where the shop of {} answers, process {}",
+                arguments.state_dir.display(),
+                run.pid
+            )),
+            _ => Err(format!("{address}: {error}; use another with --listen")),
+        },
     };
     finding("address", result)
 }
@@ -243,6 +251,33 @@ fn state_dir(path: &Path) -> Finding {
         )),
     };
     finding("state folder", result)
+}
+
+/// What the tools are built with that have Istio's own code.
+fn go(manifest: &Path) -> Finding {
+    let optional = |detail| Finding {
+        state: State::Optional,
+        what: "Go",
+        detail,
+    };
+    let module = manifest.with_file_name("tools").join("go.mod");
+    let Ok(module) = std::fs::read_to_string(module) else {
+        return optional("no tools/go.mod here, so nothing needs it".to_owned());
+    };
+    let wanted = module.lines().find_map(|line| line.strip_prefix("go "));
+    let wanted = wanted.unwrap_or_default().trim();
+    let needs = "needed only by `make mesh`, `make scenario`, `make check` and `make test`";
+    let found = ask("go", &["env", "GOVERSION"]);
+    let version = |found: &str| number(found.trim_start_matches("go"));
+    match found {
+        Some(found) if version(&found) >= number(wanted) => Finding {
+            state: State::Ok,
+            what: "Go",
+            detail: format!("{found}; {needs}"),
+        },
+        Some(found) => optional(format!("{found} is older than {wanted}; {needs}")),
+        None => optional(format!("not found; {needs}: Go {wanted} or later")),
+    }
 }
 
 fn spin() -> Finding {

@@ -29,11 +29,11 @@ pub(crate) enum FilterCommand {
 #[command(
     disable_version_flag = true,
     after_help = "\
-The same filter and labels give the same digest everywhere. A folder holds many images, each under NAME:VERSION; packing
+The same filter and labels give the same digest everywhere. A folder holds many images, each under NAME:VERSION; packing \
 again replaces that one, and nothing is deleted.
 
 Example:
-  stoa filter pack target/wasm32-wasip1/release/payment_fault.wasm --version 0.1.0 --out target/images"
+  stoa filter pack payment_fault.wasm --version 0.1.0 --out target/images"
 )]
 pub(crate) struct PackArgs {
     /// The filter, built for wasm32-wasip1
@@ -53,12 +53,12 @@ pub(crate) struct PackArgs {
 #[command(
     disable_version_flag = true,
     after_help = "\
-Credentials are those of `docker login`: config.json in the folder DOCKER_CONFIG, or in ~/.docker,
+Credentials are those of `docker login`: config.json in the folder DOCKER_CONFIG, or in ~/.docker, \
 with auths, credHelpers and credsStore. A proxy is taken from HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
 
 Examples:
   stoa filter push target/images registry.example/shop/payment-fault:0.1.0
-  stoa filter push payment_fault.wasm 127.0.0.1:5000/payment-fault:0.1.0 --version 0.1.0"
+  stoa filter push payment_fault.wasm 127.0.0.1:5000/fault:1 --version 0.1.0"
 )]
 pub(crate) struct PushArgs {
     /// A folder that `stoa filter pack` wrote, or a filter, which is packed first. Of several images in a folder, the one

@@ -1,7 +1,7 @@
 //! `stoa`: runs a Spin application on this machine.
 //!
-//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`, `load.rs`,
-//! `audit.rs`, `filter.rs`. What an OpenAPI document adds to a manifest is in `api.rs`. Nothing but `load` and `audit` knows what an application
+//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`, `scenario.rs`, `load.rs`,
+//! `audit.rs`, `reset.rs`, `filter.rs`. What an OpenAPI document adds to a manifest is in `api.rs`. Nothing but `load` and `audit` knows what an application
 //! is about.
 #![forbid(unsafe_code)]
 
@@ -15,6 +15,8 @@ mod filter;
 mod load;
 mod log;
 mod mesh;
+mod reset;
+mod scenario;
 mod set;
 mod up;
 
@@ -51,6 +53,8 @@ fn main() -> ExitCode {
         Command::Mesh(command) => mesh::run(&command),
         Command::Canary(command) => set::canary(&command),
         Command::Fault(command) => set::fault(&command),
+        Command::Scenario(command) => scenario::run(&command),
+        Command::Reset(arguments) => reset::run(&arguments),
         Command::Load(arguments) => load::run(&arguments),
         Command::Audit(arguments) => audit::run(&arguments),
         Command::Filter(command) => filter::run(&command),

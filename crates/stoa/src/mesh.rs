@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use stoa_mesh::inspect::{self, Envoy, InspectError};
-use stoa_mesh::{Admin, AdminError};
+use stoa_mesh::{Admin, AdminError, CompiledError};
 
 use crate::check;
 use crate::exit::{Code, Failure};
@@ -106,14 +106,7 @@ async fn said(command: &MeshCommand) -> Result<String, Failure> {
 /// The Envoys of the mesh that runs in this state folder.
 pub(crate) fn envoys(state_dir: &Path) -> Result<Vec<Envoy>, Failure> {
     let place = state_dir.display();
-    let Some(run) = Run::read(state_dir) else {
-        return Err(Failure::new(
-            Code::Unavailable,
-            format!(
-                "nothing runs in {place}: start `stoa up` first, or say where it runs (--state-dir)"
-            ),
-        ));
-    };
+    let run = Run::find(state_dir, "say where it runs (--state-dir)")?;
     let (files, logs) = (state_dir.join("mesh"), state_dir.join("logs"));
     let of = |workload: crate::up::RunWorkload| {
         let admin = Admin::new(workload.admin?);
@@ -127,6 +120,17 @@ pub(crate) fn envoys(state_dir: &Path) -> Result<Vec<Envoy>, Failure> {
         ));
     }
     Ok(envoys)
+}
+
+/// A folder of istio-compile cannot be read.
+pub(crate) fn compiled_failure(error: &CompiledError) -> Failure {
+    match error {
+        CompiledError::Unreadable { path, error } => {
+            let what = format!("{}: `make mesh` writes it (--mesh)", path.display());
+            Failure::io(error, Code::Io, what)
+        }
+        CompiledError::Malformed { .. } => Failure::new(Code::Data, error.to_string()),
+    }
 }
 
 fn failure(error: InspectError) -> Failure {

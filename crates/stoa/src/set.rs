@@ -1,7 +1,12 @@
 //! `stoa canary` and `stoa fault`: other configuration for the mesh's own filters than the manifests give, on this machine alone. A
-//! mesh that runs takes it at once; it is kept in the state folder, and holds until it is taken back by `reset`.
+//! mesh that runs takes it at once; it is kept in the state folder, and holds until it is taken back by `reset`. What is in force is
+//! shown by `set/get.rs`.
 
-use std::path::PathBuf;
+mod get;
+
+pub(crate) use get::told;
+
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use clap::{Args, Subcommand};
@@ -11,11 +16,13 @@ use stoa_mesh::{Compiled, Overrides};
 
 use crate::check;
 use crate::exit::{Code, Failure};
-use crate::mesh::{StateArgs, envoys};
-use crate::up::Run;
+use crate::mesh::{StateArgs, compiled_failure, envoys};
+use crate::up::{self, Run};
 
 /// The filter that chooses versions.
 const ROUTER: &str = "canary-router";
+/// How the name of a service's fault filter ends.
+const FAULT: &str = "-fault";
 /// How long the Envoys may take to take it.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// Shares are in ten-thousandths, as the filters' are.
@@ -24,47 +31,99 @@ const WHOLE: u32 = 10_000;
 /// `stoa canary`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CanaryCommand {
+    /// Show the share of each version, and whether it was set here or comes from the manifests
+    Get(GetArgs),
     /// Send a share of a service's callers to a version
     #[command(after_help = "\
 Examples:
   stoa canary set product v2=25%      a quarter to v2, the rest to v1
-  stoa canary set product off         everyone to the stable version, whatever he asks for
+  stoa canary set product off         everyone to the stable version
   stoa canary set product reset       what the manifests say")]
-    Set(SetArgs),
+    Set(SetCanaryArgs),
 }
 
 /// `stoa fault`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum FaultCommand {
+    /// Show the faults of each service, and whether they were set here or come from the manifests
+    Get(GetArgs),
     /// Make a service fail for a share of its callers
     #[command(after_help = "\
-Kinds: decline, abort (503), lost_response. The service is the beginning of its filter's name: payment is for payment-fault. A share is of
-POST requests, decided by their Idempotency-Key where they have one: a retry meets the same fate.
+Kinds: decline, abort (503), lost_response. The service is the beginning of its filter's name: payment is for payment-fault. \
+A share is of POST requests, decided by their Idempotency-Key where they have one: a retry gets the same outcome.
 
 Examples:
   stoa fault set payment decline=30%
   stoa fault set payment abort=5% lost_response=1%
   stoa fault set payment off          no fault
   stoa fault set payment reset        what the manifests say")]
-    Set(SetArgs),
+    Set(SetFaultArgs),
 }
 
-/// What is set.
+/// `stoa canary get`, `stoa fault get`.
 #[derive(Debug, Args)]
-pub(crate) struct SetArgs {
+pub(crate) struct GetArgs {
+    /// The service [default: all that can be set]
+    pub(crate) service: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// `stoa canary set`.
+#[derive(Debug, Args)]
+pub(crate) struct SetCanaryArgs {
     /// The service
     pub(crate) service: String,
 
-    /// NAME=SHARE, such as v2=25%; or `off`; or `reset`
-    #[arg(required = true, value_name = "NAME=SHARE|off|reset")]
+    /// The share of a version, such as v2=25%; or `off`; or `reset`
+    #[arg(required = true, value_name = "VERSION=SHARE|off|reset")]
     pub(crate) what: Vec<String>,
 
-    /// What istio-compile made of the manifests
-    #[arg(long, value_name = "DIR", default_value = "istio/compiled")]
-    pub(crate) mesh: PathBuf,
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// `stoa fault set`.
+#[derive(Debug, Args)]
+pub(crate) struct SetFaultArgs {
+    /// The service
+    pub(crate) service: String,
+
+    /// The share of a kind of fault, such as decline=30%; or `off`; or `reset`
+    #[arg(required = true, value_name = "KIND=SHARE|off|reset")]
+    pub(crate) what: Vec<String>,
+
+    #[command(flatten)]
+    pub(crate) place: PlaceArgs,
+}
+
+/// Which mesh.
+#[derive(Debug, Args)]
+pub(crate) struct PlaceArgs {
+    /// What istio-compile made of the manifests [default: what the mesh of the state folder runs with, else istio/compiled]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) mesh: Option<PathBuf>,
 
     #[command(flatten)]
     pub(crate) state: StateArgs,
+}
+
+impl PlaceArgs {
+    /// What was compiled.
+    fn compiled(&self) -> Result<Compiled, Failure> {
+        let running = || Run::running(&self.state.state_dir)?.compiled;
+        let folder = self.mesh.clone().or_else(running);
+        let folder = folder.unwrap_or_else(|| Path::new("istio").join("compiled"));
+        let folder = stoa_mesh::in_force(&folder, &self.state.state_dir.join("mesh"));
+        Compiled::read(&folder).map_err(|error| compiled_failure(&error))
+    }
+
+    /// The mesh's part of the state folder, which has to be there: an override in a folder that nobody starts from is lost.
+    fn folder(&self) -> Result<PathBuf, Failure> {
+        up::known_state_folder(&self.state.state_dir)?;
+        Ok(self.state.state_dir.join("mesh"))
+    }
 }
 
 /// What was asked for.
@@ -76,17 +135,24 @@ enum Wanted {
 
 /// Runs `stoa canary`.
 pub(crate) fn canary(command: &CanaryCommand) -> Result<(), Failure> {
-    let CanaryCommand::Set(arguments) = command;
-    set(arguments, ROUTER, |config, wanted| {
-        routed(config, &arguments.service, wanted)
-    })
+    match command {
+        CanaryCommand::Get(arguments) => get::get(arguments, get::Kind::Canary),
+        CanaryCommand::Set(arguments) => {
+            let change = |config, wanted| routed(config, &arguments.service, wanted);
+            set(&arguments.place, &arguments.what, ROUTER, change)
+        }
+    }
 }
 
 /// Runs `stoa fault`.
 pub(crate) fn fault(command: &FaultCommand) -> Result<(), Failure> {
-    let FaultCommand::Set(arguments) = command;
-    let plugin = format!("{}-fault", arguments.service);
-    set(arguments, &plugin, failing)
+    match command {
+        FaultCommand::Get(arguments) => get::get(arguments, get::Kind::Fault),
+        FaultCommand::Set(arguments) => {
+            let plugin = format!("{}{FAULT}", arguments.service);
+            set(&arguments.place, &arguments.what, &plugin, failing)
+        }
+    }
 }
 
 fn usage(what: impl Into<String>) -> Failure {
@@ -94,22 +160,21 @@ fn usage(what: impl Into<String>) -> Failure {
 }
 
 fn set(
-    arguments: &SetArgs,
+    place: &PlaceArgs,
+    what: &[String],
     plugin: &str,
     change: impl Fn(Value, Vec<(String, u32)>) -> Result<Value, Failure>,
 ) -> Result<(), Failure> {
-    let compiled = Compiled::read(&arguments.mesh)
-        .and_then(|compiled| compiled.plugin(plugin))
-        .map_err(|error| Failure::new(Code::Data, error.to_string()))?;
-    let Some((manifest, workloads)) = compiled else {
-        return Err(usage(format!("no Envoy has a filter {plugin}")));
+    let folder = place.folder()?;
+    let plugins = get::plugins(&place.compiled()?)?;
+    let Some((manifest, workloads)) = plugins.get(plugin).cloned() else {
+        return Err(get::no_filter(plugin, &plugins));
     };
-    let folder = arguments.state.state_dir.join("mesh");
     let io = |error: std::io::Error| Failure::io(&error, Code::Io, folder.display().to_string());
     let before = Overrides::read(&folder).map_err(io)?;
     let mut now = before.clone();
     let current = || in_force(&before, plugin, &manifest).clone();
-    let said = match wanted(&arguments.what)? {
+    let said = match wanted(what)? {
         Wanted::Reset => {
             now.0.remove(plugin);
             "as the manifests have it".to_owned()
@@ -126,11 +191,11 @@ fn set(
             remove(&mut config, "everyone_on_stable");
             remove(&mut config, "enabled");
             now.0.insert(plugin.to_owned(), change(config, shares)?);
-            arguments.what.join(" ")
+            what.join(" ")
         }
     };
-    let state = &arguments.state.state_dir;
-    if Run::read(state).is_none() {
+    let state = &place.state.state_dir;
+    if Run::running(state).is_none() {
         now.write(&folder).map_err(io)?;
         return check::print(&format!("{plugin}: {said}, from the next `stoa up` on\n"));
     }
@@ -172,41 +237,6 @@ fn switch(plugin: &str) -> (&'static str, bool) {
     } else {
         ("enabled", false)
     }
-}
-
-/// A line for each filter whose configuration was set, for who starts a mesh and may not remember.
-pub(crate) fn told(set: &Overrides) -> Vec<String> {
-    let line = |(plugin, config): (&String, &Value)| {
-        let (kind, service, list) = if plugin == ROUTER {
-            let name = config.pointer("/services/0/name").and_then(Value::as_str);
-            ("canary", name.unwrap_or("SERVICE"), "/services/0/versions")
-        } else {
-            let service = plugin.strip_suffix("-fault").unwrap_or(plugin);
-            ("fault", service, "/rules")
-        };
-        let (field, off) = switch(plugin);
-        let said = if config.get(field) == Some(&off.into()) {
-            "off".to_owned()
-        } else {
-            let items = config.pointer(list).and_then(Value::as_array);
-            let items = items.into_iter().flatten().filter_map(brief);
-            items.collect::<Vec<_>>().join(" ")
-        };
-        format!(
-            "{kind} {service}: {said} (`stoa {kind} set {service} reset` goes back to the manifests)"
-        )
-    };
-    set.0.iter().map(line).collect()
-}
-
-/// A version with its share, `v2=25%`, or the name of a fault's rule.
-fn brief(item: &Value) -> Option<String> {
-    let name = item.get("name")?.as_str()?;
-    let weight = item.get("weight").and_then(Value::as_u64);
-    let Some(weight) = weight.and_then(|weight| u32::try_from(weight).ok()) else {
-        return Some(name.strip_prefix("set-").unwrap_or(name).to_owned());
-    };
-    Some(format!("{name}={}%", f64::from(weight) / 100.0))
 }
 
 /// How often each Envoy has taken and refused configuration of this filter.
@@ -472,29 +502,5 @@ mod tests {
         assert_ne!(none, same);
         assert_eq!(in_force(&none), in_force(&same));
         assert_ne!(in_force(&none), in_force(&other));
-    }
-
-    #[test]
-    fn what_was_set_is_told_with_the_way_back() {
-        let told = |plugin: &str, config: Value| {
-            told(&Overrides([(plugin.to_owned(), config)].into())).join("\n")
-        };
-        let router = |off: bool| {
-            let versions = json!([{"name": "v1", "weight": 9950}, {"name": "v2", "weight": 50}]);
-            json!({"everyone_on_stable": off, "services": [{"name": "product", "versions": versions}]})
-        };
-        let back = "(`stoa canary set product reset` goes back to the manifests)";
-        for (off, said) in [(true, "off"), (false, "v1=99.5% v2=0.5%")] {
-            let expected = format!("canary product: {said} {back}");
-            assert_eq!(told(ROUTER, router(off)), expected);
-        }
-        let back = "(`stoa fault set payment reset` goes back to the manifests)";
-        let shares = vec![("decline".to_owned(), 3000), ("abort".to_owned(), 500)];
-        let rules = failing(json!({}), shares).unwrap_or_default();
-        for (config, said) in [(rules, "decline abort"), (json!({"enabled": false}), "off")] {
-            let expected = format!("fault payment: {said} {back}");
-            assert_eq!(told("payment-fault", config), expected);
-        }
-        assert!(super::told(&Overrides::default()).is_empty());
     }
 }

@@ -12,7 +12,6 @@ mod state;
 mod timers;
 
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
 use std::sync::Arc;
@@ -31,9 +30,8 @@ use crate::api::Api;
 use crate::check;
 use crate::cli::UpArgs;
 use crate::exit::{Code, Failure};
-use crate::log;
-use state::StateDir;
-pub(crate) use state::{Run, RunWorkload};
+use crate::log::{self, say};
+pub(crate) use state::{Run, RunWorkload, StateDir, known_state_folder};
 use timers::Target;
 
 /// How long requests at work may take to finish once the program is told to stop.
@@ -97,6 +95,7 @@ impl Started<'_> {
             gateway: url(&self.gateway)?,
             operator: url(&self.operator)?,
             manifest: self.arguments.app.manifest.clone(),
+            compiled: None,
             mesh: Vec::new(),
         };
         let (stop, stopping) = watch::channel(());
@@ -242,13 +241,10 @@ fn load(app: &App, config: RuntimeConfig) -> Result<Arc<LoadedApp>, Failure> {
     let begin = Instant::now();
     let count = app.components.len();
     say(&format!(
-        "stoa: loading {count} components; what is new is compiled, which takes a while the first time"
+        "loading {count} components; what is new is compiled, which takes a while the first time"
     ));
     let loaded = load_with(&runtime(config)?, app, AppOptions::default())?;
-    say(&format!(
-        "stoa: loaded in {:.1} s",
-        begin.elapsed().as_secs_f32()
-    ));
+    say(&format!("loaded in {:.1} s", begin.elapsed().as_secs_f32()));
     Ok(loaded)
 }
 
@@ -271,11 +267,6 @@ fn load_with(runtime: &Runtime, app: &App, options: AppOptions) -> Result<Arc<Lo
         };
         Failure::new(code, error.to_string())
     })
-}
-
-/// Tells how the start goes on, beside the log; nobody depends on it.
-fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{text}");
 }
 
 fn serve(

@@ -91,7 +91,7 @@ pub async fn status(envoys: &[Envoy]) -> Result<String, InspectError> {
 
 /// The worst there is to say of what an Envoy was given.
 pub(crate) async fn state(envoy: &Envoy) -> Result<State, InspectError> {
-    let stats = envoy.get(STATS).await?;
+    let stats = envoy.get_soon(STATS).await?;
     Ok(worst(&kinds(&stats, &envoy.files)))
 }
 
@@ -157,9 +157,11 @@ impl Seen {
     }
 
     async fn of(envoy: &Envoy) -> Result<Self, InspectError> {
-        let info = envoy.json("/server_info").await?;
-        let stats = envoy.get(STATS).await?;
-        let certificates = envoy.json("/certs").await?;
+        let (info, stats, certificates) = tokio::try_join!(
+            envoy.json_soon("/server_info"),
+            envoy.get_soon(STATS),
+            envoy.json_soon("/certs"),
+        )?;
         let (serial, remaining) = certificate(&certificates).unwrap_or_default();
         let version = text(&info, "/version")
             .split('/')
@@ -276,17 +278,27 @@ fn written(path: &Path) -> Option<u64> {
     u64::try_from(since.as_millis()).ok()
 }
 
+/// When a certificate of `/certs` expires.
+pub(crate) fn expiry(certificate: &Value) -> Option<SystemTime> {
+    humantime::parse_rfc3339(text(certificate, "/expiration_time")).ok()
+}
+
+/// Whom a certificate of `/certs` is for.
+pub(crate) fn certificate_names(certificate: &Value) -> Vec<String> {
+    let names = items(certificate, "/subject_alt_names");
+    let names = names.flat_map(|name| ["/uri", "/dns"].map(|kind| text(name, kind).to_owned()));
+    names.filter(|name| !name.is_empty()).collect()
+}
+
 /// The serial number of an Envoy's identity, and how long it is valid yet. While a new one comes in, the old one is there too.
 fn certificate(certificates: &Value) -> Option<(String, String)> {
     let chains = items(certificates, "/certificates");
     let all = chains.flat_map(|certificate| items(certificate, "/cert_chain"));
     let identities = all.filter(|certificate| {
-        let mut names = items(certificate, "/subject_alt_names");
-        names.any(|name| text(name, "/uri").starts_with("spiffe://"))
+        let names = certificate_names(certificate);
+        names.iter().any(|name| name.starts_with("spiffe://"))
     });
-    let expires =
-        |certificate: &Value| humantime::parse_rfc3339(text(certificate, "/expiration_time")).ok();
-    let newest = identities.filter_map(|certificate| Some((expires(certificate)?, certificate)));
+    let newest = identities.filter_map(|certificate| Some((expiry(certificate)?, certificate)));
     let (expires, certificate) = newest.max_by_key(|(expires, _)| *expires)?;
     let serial = text(certificate, "/serial_number").chars().take(SERIAL);
     let remaining = match expires.duration_since(SystemTime::now()) {

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{MeshError, MeshOptions, Shared, Which};
+use super::{MeshError, MeshOptions, Secrets, Shared, Which, identified};
 use crate::code::{self, Stamps};
-use crate::compiled::{Compiled, Proxy};
+use crate::compiled::{Compiled, LIST};
 use crate::inspect::{State, state};
 use crate::local::{Overrides, is_static};
+use crate::scenario::{Scenario, in_force};
 
 /// How often it is looked whether something was compiled, set or built anew, and at least between two looks at the certificates.
 const LOOK: Duration = Duration::from_millis(300);
@@ -31,7 +32,7 @@ struct Seen {
 
 impl Seen {
     fn now(options: &MeshOptions) -> Self {
-        let mut files = json(&options.compiled);
+        let mut files = json(&in_force(&options.compiled, &options.state_dir));
         files.push(Overrides::file(&options.state_dir));
         Self {
             configuration: code::stamped(files),
@@ -41,7 +42,7 @@ impl Seen {
 
     /// A folder that is being replaced is not there for a moment.
     fn is_there(&self, options: &MeshOptions) -> bool {
-        let list = options.compiled.join("workloads.json");
+        let list = in_force(&options.compiled, &options.state_dir).join(LIST);
         self.configuration.contains_key(&list)
     }
 }
@@ -116,7 +117,8 @@ async fn tell(shared: &Shared, configured: bool) {
         tokio::time::sleep(ASK).await;
     }
     if configured && left.is_empty() {
-        tracing::info!("the Envoys have new configuration");
+        let scenario = Scenario::of(&shared.options.state_dir).map(|scenario| scenario.name);
+        tracing::info!(scenario, "the Envoys have new configuration");
     }
     for (envoy, state) in left {
         let (envoy, log) = (&envoy.name, envoy.log.display());
@@ -138,34 +140,40 @@ async fn tell(shared: &Shared, configured: bool) {
 
 /// Writes everything anew, and says which filters are new.
 fn renew(shared: &Shared) -> Result<Vec<String>, MeshError> {
-    let new = Compiled::read(&shared.options.compiled)?;
-    let of = |compiled: &Compiled| -> Vec<(String, std::net::Ipv4Addr, Proxy)> {
-        let workloads = compiled.workloads.iter();
-        workloads.map(|w| (w.name(), w.ip, w.proxy)).collect()
-    };
-    if of(&new) != of(&shared.compiled()) {
+    let options = &shared.options;
+    let new = Compiled::read(&in_force(&options.compiled, &options.state_dir))?;
+    if identified(&new) != shared.workloads {
         tracing::warn!("workloads came or went: start again to have them");
     }
     *shared
         .compiled
         .lock()
         .unwrap_or_else(PoisonError::into_inner) = Arc::new(new);
-    let before = shared.in_use().clone();
     let code = shared.code();
-    for (workload, names) in shared.write()? {
-        tracing::debug!(workload, ?names, "certificates in use");
-        let known = before.get(&workload);
-        let new =
-            |name: &&String| is_static(name) && !known.is_some_and(|known| known.contains(*name));
-        if let Some(authority) = names.iter().find(new) {
-            tracing::warn!(
-                workload,
-                authority,
-                "an authority is new: start again to have it"
-            );
-        }
+    let secrets = shared.write()?;
+    tracing::debug!(?secrets, "certificates in use");
+    let none = Secrets::new();
+    let bootstrapped = shared.bootstrapped.get().unwrap_or(&none);
+    for (workload, authority) in new_authorities(&secrets, bootstrapped) {
+        tracing::warn!(
+            workload,
+            authority,
+            "an authority is new: start again to have it"
+        );
     }
     Ok(shared.code().new_since(&code))
+}
+
+/// The authorities that a workload's Envoy needs and its bootstrap does not have. One that was not needed for a while is there still.
+fn new_authorities<'a>(secrets: &'a Secrets, bootstrapped: &Secrets) -> Vec<(&'a str, &'a str)> {
+    let mut new = Vec::new();
+    for (workload, names) in secrets {
+        let known = bootstrapped.get(workload);
+        let is_new = |name: &&String| !known.is_some_and(|known| known.contains(*name));
+        let names = names.iter().filter(|name| is_static(name)).filter(is_new);
+        new.extend(names.map(|name| (workload.as_str(), name.as_str())));
+    }
+    new
 }
 
 /// Gives every proxy a new certificate when half of the old one's life is over. That is looked up on the clock on the wall, for the
@@ -274,6 +282,26 @@ mod tests {
         assert!(after.configuration != Seen::now(&options).configuration);
         std::fs::remove_file(options.compiled.join("workloads.json")).expect("removed");
         assert!(!Seen::now(&options).is_there(&options));
+    }
+
+    #[test]
+    fn an_authority_is_new_only_if_the_bootstrap_does_not_have_it() {
+        let secrets = |names: &[&str]| {
+            let names = names.iter().map(|name| (*name).to_owned()).collect();
+            Secrets::from([("shop/inventory-v1-0".to_owned(), names)])
+        };
+        let started = secrets(&["default", "ROOTCA"]);
+        // Without mutual TLS for a while, and then with it again.
+        assert_eq!(new_authorities(&secrets(&[]), &started), []);
+        assert_eq!(
+            new_authorities(&secrets(&["default", "ROOTCA"]), &started),
+            []
+        );
+        // A certificate is a file, and can come at any time.
+        assert_eq!(new_authorities(&secrets(&["other"]), &started), []);
+        let third_party = secrets(&["ROOTCA", "file-root:system"]);
+        let expected = [("shop/inventory-v1-0", "file-root:system")];
+        assert_eq!(new_authorities(&third_party, &started), expected);
     }
 
     #[tokio::test]

@@ -10,8 +10,8 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use stoa_manifest::{App, LoadOptions, RoutePath, SpinApp};
 use stoa_mesh::{
-    AccessLogs, Compiled, Mesh, MeshError, MeshOptions, Metrics, Overrides, Pod, Proxy, Service,
-    Workload,
+    AccessLogs, Compiled, Mesh, MeshError, MeshOptions, Metrics, Overrides, Pod, Proxy, Scenario,
+    Service, Workload,
 };
 use stoa_runtime::{AppOptions, LoadedApp};
 use tokio::sync::watch;
@@ -19,11 +19,13 @@ use tokio::sync::watch;
 use super::operator::Operator;
 use super::state::{Run, RunWorkload, StateDir};
 use super::timers::{self, Target};
-use super::{GRACE, Signals, bind, config, load_with, runtime, say, serve, stopped, url};
+use super::{GRACE, Signals, bind, config, load_with, runtime, serve, stopped, url};
 use crate::api::Api;
 use crate::check;
 use crate::cli::UpArgs;
 use crate::exit::{Code, Failure};
+use crate::log::say;
+use crate::mesh::compiled_failure;
 use crate::set;
 
 /// The port that a Spin component listens on in its Pod.
@@ -54,6 +56,8 @@ pub(crate) fn beside(document: &Path) -> Option<PathBuf> {
 
 /// Runs the application in the mesh until it is told to stop.
 pub(super) fn run(arguments: &UpArgs, compiled: &Path) -> Result<(), Failure> {
+    // Before anything else is looked for: a folder that was named is there, or not.
+    Compiled::read(compiled).map_err(|error| compiled_failure(&error))?;
     let state = StateDir::hold(&arguments.state_dir)?;
     let operator = bind(arguments.operator_listen, "--operator-listen")?;
     let mesh = Mesh::prepare(options(arguments, compiled)?).map_err(failure)?;
@@ -97,8 +101,9 @@ fn options(arguments: &UpArgs, compiled: &Path) -> Result<MeshOptions, Failure> 
 
 fn failure(error: MeshError) -> Failure {
     let code = match &error {
-        MeshError::Compiled(_) | MeshError::Rejected { .. } => Code::Data,
-        MeshError::Io { .. } => Code::Io,
+        MeshError::Compiled(error) => return compiled_failure(error),
+        MeshError::Io { what, error } => return Failure::io(error, Code::Io, what),
+        MeshError::Rejected { .. } => Code::Data,
         MeshError::Addresses(_) | MeshError::Late(..) | MeshError::Ends { .. } => Code::Unavailable,
         MeshError::Certificates(_) => Code::Internal,
     };
@@ -294,14 +299,20 @@ async fn up(
     let mut signals = Signals::listen()?;
     let internal = |error: tokio::task::JoinError| Failure::new(Code::Internal, error.to_string());
     say(&format!(
-        "stoa: loading {} workloads and starting {} Envoys; what is new is compiled, which takes a while the first time",
+        "loading {} workloads and starting {} Envoys; what is new is compiled, which takes a while the first time",
         plan.placed.len(),
         mesh.compiled().proxies().count()
     ));
+    if let Some(scenario) = Scenario::of(&arguments.state_dir.join("mesh")) {
+        let name = scenario.name;
+        say(&format!(
+            "scenario {name} is in force (`stoa scenario off` goes back to the manifests)"
+        ));
+    }
     // What cannot be read is told when the mesh is started.
     let overrides = Overrides::read(&arguments.state_dir.join("mesh"));
     for line in set::told(&overrides.unwrap_or_default()) {
-        say(&format!("stoa: {line}"));
+        say(&line);
     }
     // The Envoys start while components are loaded.
     let logs = AccessLogs::new(&arguments.state_dir.join("logs"));
@@ -345,10 +356,7 @@ async fn up(
         }
         ready = mesh.ready(READY) => ready.map_err(failure)?,
     }
-    say(&format!(
-        "stoa: ready in {:.1} s",
-        begin.elapsed().as_secs_f32()
-    ));
+    say(&format!("ready in {:.1} s", begin.elapsed().as_secs_f32()));
 
     let run = Run {
         pid: std::process::id(),
@@ -358,9 +366,10 @@ async fn up(
             .ok_or_else(|| Failure::new(Code::Data, "the manifests have no gateway"))?,
         operator: url(&operator)?,
         manifest: arguments.app.manifest.clone(),
+        compiled: Some(mesh.folder().to_owned()),
         mesh: workloads(&mesh),
     };
-    let client = Arc::new(Operator::new(plan.routes, metrics, mesh.proxies()));
+    let client = Arc::new(Operator::new(plan.routes, metrics, mesh.scrape_targets()));
     let wanted = api
         .iter()
         .filter(|_| !arguments.no_timers)

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use http::{HeaderValue, Request, Response, StatusCode, header, uri};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, header, uri};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -14,7 +15,7 @@ use hyper::service::service_fn;
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use stoa_mesh::{Admin, Metrics, Workload};
+use stoa_mesh::{Metrics, ScrapeTarget};
 use stoa_runtime::{Body, accept};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -28,18 +29,24 @@ pub(crate) struct Operator {
     routes: BTreeMap<String, (SocketAddr, HeaderValue)>,
     client: Client<HttpConnector, Body>,
     metrics: Arc<Metrics>,
-    envoys: Vec<(Workload, Admin)>,
+    envoys: Vec<ScrapeTarget>,
 }
 
 /// Where the metrics of the mesh are.
 const METRICS: &str = "/metrics";
+/// Limit for an Envoy's statistics: with one that hangs, the page is there within two seconds.
+const SCRAPE_LIMIT: Duration = Duration::from_millis(1500);
+/// Prometheus' `scrape_timeout`, after which it drops the page with all that is in it.
+const SCRAPE_TIMEOUT: &str = "x-prometheus-scrape-timeout-seconds";
+/// The part of that timeout for the Envoys' answers; the rest is for writing and sending the page.
+const SCRAPE_PART: f64 = 0.7;
 
 impl Operator {
     /// `routes`: by a component's route, the address to connect to and the host it is.
     pub(crate) fn new(
         routes: BTreeMap<String, (SocketAddr, HeaderValue)>,
         metrics: Arc<Metrics>,
-        envoys: Vec<(Workload, Admin)>,
+        envoys: Vec<ScrapeTarget>,
     ) -> Self {
         Self {
             routes,
@@ -49,8 +56,9 @@ impl Operator {
         }
     }
 
-    async fn metrics(&self) -> Response<Body> {
-        let page = stoa_mesh::exposition(&self.metrics, &self.envoys).await;
+    async fn metrics(&self, headers: &HeaderMap) -> Response<Body> {
+        let limit = scrape_limit(headers);
+        let page = stoa_mesh::exposition(&self.metrics, &self.envoys, limit).await;
         let body = http_body_util::Full::from(page).map_err(|never| match never {});
         let mut response = Response::new(body.boxed_unsync());
         let kind = HeaderValue::from_static(stoa_mesh::CONTENT_TYPE);
@@ -63,7 +71,7 @@ impl Operator {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path();
         if path == METRICS {
-            return self.metrics().await;
+            return self.metrics(&parts.headers).await;
         }
         // The longest route is the most special one.
         let mut fits: Vec<_> = self.routes.iter().filter(|(r, _)| takes(r, path)).collect();
@@ -130,6 +138,14 @@ impl Operator {
     }
 }
 
+/// How long the Envoys may take for a page.
+fn scrape_limit(headers: &HeaderMap) -> Duration {
+    let timeout = headers.get(SCRAPE_TIMEOUT).and_then(|v| v.to_str().ok());
+    let seconds = timeout.and_then(|text| text.parse::<f64>().ok());
+    let limit = seconds.and_then(|s| Duration::try_from_secs_f64(s * SCRAPE_PART).ok());
+    limit.map_or(SCRAPE_LIMIT, |limit| limit.min(SCRAPE_LIMIT))
+}
+
 fn answer(status: StatusCode, why: &'static str) -> Response<Body> {
     let body = http_body_util::Full::from(why).map_err(|never| match never {});
     let mut response = Response::new(body.boxed_unsync());
@@ -141,7 +157,6 @@ fn answer(status: StatusCode, why: &'static str) -> Response<Body> {
 mod tests {
     use std::io::{Read as _, Write as _};
     use std::net;
-    use std::time::Duration;
 
     use stoa_mesh::{Mesh, MeshOptions};
 
@@ -166,6 +181,22 @@ mod tests {
         });
         let mesh = mesh.expect("a mesh");
         Arc::new(Metrics::new(&mesh.compiled(), mesh.addresses()).expect("metrics"))
+    }
+
+    #[test]
+    fn a_scrape_is_over_before_its_timeout_and_within_two_seconds() {
+        let limit = |timeout: &'static str| {
+            let value = HeaderValue::from_static(timeout);
+            let headers = HeaderMap::from_iter([(SCRAPE_TIMEOUT.parse().unwrap(), value)]);
+            scrape_limit(&headers)
+        };
+        assert_eq!(scrape_limit(&HeaderMap::new()), SCRAPE_LIMIT);
+        assert_eq!(limit("10"), SCRAPE_LIMIT);
+        assert_eq!(limit("1"), Duration::from_millis(700));
+        assert_eq!(limit("0.5"), Duration::from_millis(350));
+        for odd in ["", "soon", "-1", "NaN", "1e99"] {
+            assert_eq!(limit(odd), SCRAPE_LIMIT, "{odd}");
+        }
     }
 
     #[tokio::test(flavor = "multi_thread")]

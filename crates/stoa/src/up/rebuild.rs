@@ -13,7 +13,8 @@ use tokio::process::Command;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use super::{say, stopped};
+use super::stopped;
+use crate::log::say;
 
 /// How often it is looked. A save of an editor and the build's own files are seen together as a rule.
 const LOOK: Duration = Duration::from_millis(400);
@@ -57,7 +58,7 @@ async fn follow(apps: Vec<(App, Arc<LoadedApp>)>, command: Option<String>) {
             .or_insert_with(watched);
     }
     say(&format!(
-        "stoa: watching the sources of {} components",
+        "watching the sources of {} components",
         files.len()
     ));
     loop {
@@ -87,11 +88,11 @@ async fn build(watched: &Watched, command: Option<&str>) {
     let own = watched.build.as_ref();
     let Some(command) = command.or(own.map(|build| build.command.as_str())) else {
         say(&format!(
-            "stoa: {id} changed, and its manifest does not say how it is built"
+            "{id} changed, and its manifest does not say how it is built"
         ));
         return;
     };
-    say(&format!("stoa: {id} changed: {command}"));
+    say(&format!("{id} changed: {command}"));
     let mut shell = Command::new("sh");
     shell
         .arg("-c")
@@ -105,10 +106,10 @@ async fn build(watched: &Watched, command: Option<&str>) {
     match shell.status().await {
         Ok(status) if status.success() => {}
         Ok(status) => say(&format!(
-            "stoa: {id} was not built ({status}); the one that runs goes on"
+            "{id} was not built ({status}); the one that runs goes on"
         )),
         Err(error) => say(&format!(
-            "stoa: {id} was not built ({error}); the one that runs goes on"
+            "{id} was not built ({error}); the one that runs goes on"
         )),
     }
 }
@@ -127,9 +128,9 @@ async fn take(apps: &[(App, Arc<LoadedApp>)], source: &Path, id: &str) {
         let (app, loaded) = (app.clone(), Arc::clone(loaded));
         let taken = tokio::task::spawn_blocking(move || loaded.reload(&app)).await;
         match taken {
-            Ok(Ok(())) => say(&format!("stoa: {id} is new from the next request on")),
+            Ok(Ok(())) => say(&format!("{id} is new from the next request on")),
             Ok(Err(error)) => say(&format!(
-                "stoa: the new {id} cannot run, and the old one goes on: {error}"
+                "the new {id} cannot run, and the old one goes on: {error}"
             )),
             Err(error) => tracing::error!(%error, "reload"),
         }

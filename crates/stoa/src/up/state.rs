@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::{Code, Failure};
 
+/// The file that a `stoa up` holds as long as it runs; it stays when that ends.
+const LOCK: &str = "lock";
+
 /// What `run.json` says: who runs here and where it answers.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Run {
@@ -20,6 +23,9 @@ pub(crate) struct Run {
     pub(crate) operator: String,
     /// The manifest it was started with.
     pub(crate) manifest: PathBuf,
+    /// What istio-compile made, for the mesh; none without one.
+    #[serde(default)]
+    pub(crate) compiled: Option<PathBuf>,
     /// The workloads of the mesh; none without one.
     #[serde(default)]
     pub(crate) mesh: Vec<RunWorkload>,
@@ -44,10 +50,71 @@ pub(crate) struct RunWorkload {
 }
 
 impl Run {
-    /// Who runs in this state folder, if anybody does.
+    /// Who runs in this state folder. `otherwise` is what a caller can do if it runs elsewhere.
+    pub(crate) fn find(state_dir: &Path, otherwise: &str) -> Result<Self, Failure> {
+        Self::read(state_dir).ok_or_else(|| {
+            let place = state_dir.display();
+            let mut text =
+                format!("nothing runs in {place}: start `stoa up` first, or {otherwise}");
+            if !state_dir.join(LOCK).is_file() {
+                text = format!(
+                    "{text}; {place} is not a state folder, {}",
+                    others(state_dir)
+                );
+            }
+            Failure::new(Code::Unavailable, text)
+        })
+    }
+
+    /// Who runs in this state folder now. A process that was killed leaves its run.json behind, but holds no lock.
+    pub(crate) fn running(state_dir: &Path) -> Option<Self> {
+        let lock = File::open(state_dir.join(LOCK)).ok()?;
+        let held = matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock));
+        held.then(|| Self::read(state_dir)).flatten()
+    }
+
+    /// What the run.json of a state folder says, if it is there.
     pub(crate) fn read(state_dir: &Path) -> Option<Self> {
         let text = fs::read(state_dir.join("run.json")).ok()?;
         serde_json::from_slice(&text).ok()
+    }
+}
+
+/// Fails if no `stoa up` ever had this state folder: its name may be mistyped.
+pub(crate) fn known_state_folder(path: &Path) -> Result<(), Failure> {
+    if path.join(LOCK).is_file() {
+        return Ok(());
+    }
+    let place = path.display();
+    Err(Failure::new(
+        Code::NoInput,
+        format!(
+            "there is no state folder {place} (--state-dir), and only `stoa up` makes one; {}",
+            others(path)
+        ),
+    ))
+}
+
+/// The state folders below and beside this path and the working directory.
+fn others(path: &Path) -> String {
+    let parent = path.parent().unwrap_or(Path::new(""));
+    let mut found = std::collections::BTreeSet::new();
+    for folder in [parent, path, Path::new(""), Path::new(".stoa")] {
+        let read = if folder.as_os_str().is_empty() {
+            Path::new(".")
+        } else {
+            folder
+        };
+        for entry in fs::read_dir(read).into_iter().flatten().flatten() {
+            found.insert(folder.join(entry.file_name()));
+        }
+        found.insert(folder.to_path_buf());
+    }
+    found.retain(|folder| folder.join(LOCK).is_file());
+    let found: Vec<_> = found.iter().map(|f| f.display().to_string()).collect();
+    match found.as_slice() {
+        [] => "there is none here".to_owned(),
+        found => format!("there is {}", found.join(", ")),
     }
 }
 
@@ -73,7 +140,7 @@ impl StateDir {
             .create(true)
             .truncate(false)
             .write(true)
-            .open(path.join("lock"))
+            .open(path.join(LOCK))
             .map_err(cannot)?;
         match lock.try_lock() {
             Ok(()) => {}

@@ -231,6 +231,8 @@ fn doctor_is_content_where_all_is_here_and_69_where_something_is_missing() {
         "without a mesh",
         "2 of spin.toml built",
         "state folder",
+        "Go ",
+        "nothing needs it",
         "spin ",
     ];
     says(&fixture, &free, &what);

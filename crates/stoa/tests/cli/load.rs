@@ -184,7 +184,7 @@ fn a_wrong_answer_ends_with_1_and_is_in_the_report() {
 }
 
 #[test]
-fn too_many_failures_end_with_1_where_that_is_asked_for() {
+fn more_failures_than_one_in_a_hundred_end_with_1_unless_more_are_allowed() {
     let shop = shop(|_| Play::problem(503, "unavailable"));
     let failed = |more: &[&str], code| {
         let output = load(&shop, more)
@@ -196,9 +196,10 @@ fn too_many_failures_end_with_1_where_that_is_asked_for() {
         assert_eq!(report["failures"][0]["kind"], "503 unavailable");
         String::from_utf8(output.stderr).unwrap()
     };
-    failed(&[], 0);
-    let told = failed(&["--max-failures", "1%"], 1);
+    let told = failed(&[], 1);
     assert!(told.contains("more than 1.00% (--max-failures)"), "{told}");
+    failed(&["--max-failures", "10%"], 1);
+    failed(&["--max-failures", "100%"], 0);
 }
 
 #[test]

@@ -2,7 +2,8 @@
 //!
 //! One test program, since each one links wasmtime: `errors.rs` has what goes wrong before anything runs, `running.rs`
 //! what happens after, `watching.rs` components that change meanwhile, `filter.rs` what is done with filters, `shares.rs` what `stoa fault set`
-//! injects, `load.rs` customers, `audit.rs` what is found in a shop, `fixture.rs` the application they use.
+//! injects, `load.rs` customers, `audit.rs` what is found in a shop, `overrides.rs` filters that are set, `reset.rs` data that is removed,
+//! `fixture.rs` the application they use.
 #![expect(
     clippy::unwrap_used,
     reason = "a fixture that fails is to fail the test that uses it"
@@ -13,6 +14,8 @@ mod errors;
 mod filter;
 mod fixture;
 mod load;
+mod overrides;
+mod reset;
 mod running;
 mod shares;
 mod watching;

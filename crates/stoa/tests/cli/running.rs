@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use stoa_testkit::{Client, Shop, ShopOptions, wait_for, wait_until};
 
+use crate::errors::{fails, says};
 use crate::fixture::{Fixture, program};
 
 const SOON: Duration = Duration::from_secs(60);
@@ -47,6 +48,37 @@ fn says_in_run_json_where_it_answers_and_takes_that_back_in_the_end() {
         ["lock"],
         "no data was written, and compiled code is elsewhere"
     );
+}
+
+#[test]
+fn doctor_is_content_beside_a_running_shop_of_its_own_and_says_so() {
+    let fixture = Fixture::new();
+    let mut shop = fixture.start();
+    let address = shop
+        .gateway()
+        .base()
+        .trim_start_matches("http://")
+        .to_owned();
+    let doctor = ["doctor", "--state-dir", "state", "--listen", &address];
+    let process = format!("is where the shop of state answers, process {}", shop.pid());
+    says(&fixture, &doctor, &[&process]);
+    // Of another folder it is another program.
+    let other = ["doctor", "--listen", &address];
+    fails(&fixture, &other, 69, &["not ready: address"]);
+    // What a crash left behind is no shop that runs.
+    shop.kill();
+    let taken = std::net::TcpListener::bind(&address).unwrap();
+    fails(&fixture, &doctor, 69, &["not ready: address"]);
+    drop(taken);
+}
+
+#[test]
+fn doctor_names_the_go_that_the_tools_need_and_what_needs_it() {
+    let fixture = Fixture::new();
+    let doctor = ["doctor", "--listen", "127.0.0.1:0"];
+    let needs = "needed only by `make mesh`, `make scenario`, `make check` and `make test`";
+    fixture.write("tools/go.mod", "module tools\n\ngo 99.1\n");
+    says(&fixture, &doctor, &["optional  Go ", "99.1", needs]);
 }
 
 #[test]
@@ -219,12 +251,12 @@ fn timers_of_components_left_out_are_named_once_and_never_called() {
         shop.gateway().get("/hello/half").send().expect(200).text();
     }
     shop.wait_for_line("the timers that are off", |line| {
-        line["level"] == "INFO" && line["operations"] == "half, trap"
+        line["level"] == "info" && line["operations"] == "half, trap"
     });
     shop.stop();
     let log = shop.log();
     assert_eq!(log.matches("timers are off").count(), 1, "{log}");
-    assert!(!log.contains("WARN"), "{log}");
+    assert!(!log.contains("\"warn\""), "{log}");
 }
 
 #[test]

@@ -1,0 +1,55 @@
+//! Reports Envoys that hang: one that ends is started again and logged by its supervisor, one that hangs is only silent.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::Shared;
+use crate::admin::AdminError;
+
+/// Poll interval: a hung Envoy is in the log a few seconds later, and thirteen requests each time cost next to nothing.
+const POLL_INTERVAL: Duration = Duration::from_secs(2);
+/// Limit for an answer. Envoy's administration answers this within a millisecond; the rest is for a busy machine.
+const LIMIT: Duration = Duration::from_secs(2);
+/// Polls in a row without an answer before it is logged: one that was just started again may miss one.
+const MISSED: u32 = 2;
+
+/// Polls every Envoy, and logs once that one does not answer any more, and once that it does again.
+pub(super) async fn watch(shared: Arc<Shared>) {
+    let mut missed: BTreeMap<String, u32> = BTreeMap::new();
+    loop {
+        tokio::time::sleep(POLL_INTERVAL).await;
+        let mut polls = JoinSet::new();
+        for (workload, admin) in shared.proxies() {
+            polls.spawn(async move {
+                let answer = admin.get_within("/ready", LIMIT).await;
+                // One that is not ready answers as well.
+                let silent = matches!(answer, Err(AdminError::Silent { .. }));
+                (workload.name(), silent)
+            });
+        }
+        for (envoy, silent) in polls.join_all().await {
+            let log = shared.log(&envoy);
+            let log = log.display();
+            // Not known before its first answer: it is still starting.
+            match (missed.get_mut(&envoy), silent) {
+                (None, true) => {}
+                (None, false) => drop(missed.insert(envoy, 0)),
+                (Some(count), true) => {
+                    *count += 1;
+                    if *count == MISSED {
+                        tracing::warn!(envoy, %log, "this Envoy does not answer: it hangs, or is being started again");
+                    }
+                }
+                (Some(count), false) => {
+                    if *count >= MISSED {
+                        tracing::info!(envoy, "this Envoy answers again");
+                    }
+                    *count = 0;
+                }
+            }
+        }
+    }
+}

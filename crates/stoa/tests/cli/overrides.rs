@@ -1,0 +1,177 @@
+//! What is set in the place of the manifests' configuration of filters, and what is shown of it. No mesh runs.
+
+use serde_json::{Value, json};
+
+use crate::errors::{fails, says};
+use crate::fixture::Fixture;
+
+/// A folder of istio-compile with the shop's two filters, and a state folder that was in use before.
+fn fixture() -> Fixture {
+    let fixture = Fixture::new();
+    let workload = |namespace: &str, pod: &str, proxy: &str, ip: &str| json!({"namespace": namespace, "pod": pod, "owner": pod, "kind": "Deployment", "service_account": "any", "ip": ip, "proxy": proxy});
+    let workloads = json!({"workloads": [
+        workload("istio-system", "gateway-0", "gateway", "10.0.0.1"),
+        workload("shop", "payment-v1-0", "sidecar", "10.0.0.2"),
+    ]});
+    fixture.write("istio/compiled/workloads.json", &workloads.to_string());
+    let router = json!({"services": [{"name": "product", "stable": "v1",
+        "versions": [{"name": "v1", "weight": 9000}, {"name": "v2", "weight": 1000}]}]});
+    let fault = json!({"rules": [{"name": "default-decline", "match": {"path": {"exact": "/payments"}},
+        "percentage": {"numerator": 10}, "fault": {"decline": {"code": "card_declined"}}}]});
+    for (folder, name, config) in [
+        (
+            "istio-system/gateway-0",
+            "istio-system.canary-router",
+            router,
+        ),
+        ("shop/payment-v1-0", "shop.payment-fault", fault),
+    ] {
+        let folder = format!("istio/compiled/{folder}");
+        for kind in ["listeners", "routes", "clusters", "endpoints"] {
+            fixture.write(&format!("{folder}/{kind}.json"), r#"{"resources": []}"#);
+        }
+        let plugin = json!({"name": name, "configuration": {"value": config.to_string()}});
+        let extensions = json!({"resources": [{"typed_config": {"config": plugin}}]});
+        fixture.write(
+            &format!("{folder}/extensions.json"),
+            &extensions.to_string(),
+        );
+    }
+    fixture.write(".stoa/lock", "");
+    fixture
+}
+
+fn overrides(fixture: &Fixture) -> Value {
+    let text = std::fs::read(fixture.path(".stoa/mesh/overrides.json")).unwrap_or(b"null".into());
+    serde_json::from_slice(&text).unwrap()
+}
+
+#[test]
+fn what_is_in_force_is_shown_with_where_it_comes_from() {
+    let fixture = fixture();
+    let router = ["product: v1=90% v2=10%, as the manifests have it, at istio-system/gateway-0"];
+    says(&fixture, &["canary", "get"], &router);
+    let manifest = "payment: default-decline=10%, as the manifests have it, at shop/payment-v1-0";
+    let idle = "No mesh runs";
+    says(&fixture, &["fault", "get", "payment"], &[manifest, idle]);
+
+    says(
+        &fixture,
+        &["fault", "set", "payment", "decline=30%"],
+        &["from the next `stoa up` on"],
+    );
+    let set = [
+        "payment: decline=30%, set in .stoa",
+        "the manifests have default-decline=10%",
+        "stoa fault set payment reset",
+    ];
+    says(&fixture, &["fault", "get"], &set);
+    says(&fixture, &["canary", "set", "product", "off"], &[]);
+    says(
+        &fixture,
+        &["canary", "get", "product"],
+        &["product: off, set in .stoa", "v1=90% v2=10%"],
+    );
+    says(&fixture, &["canary", "set", "product", "reset"], &[]);
+    says(&fixture, &["canary", "get"], &router);
+}
+
+#[test]
+fn a_state_folder_that_nobody_started_from_is_refused_with_those_that_exist() {
+    let fixture = fixture();
+    fixture.write(".stoa/canary/lock", "");
+    for arguments in [
+        &["canary", "get"][..],
+        &["canary", "set", "product", "v2=25%"],
+        &["fault", "get", "payment"],
+        &["fault", "set", "payment", "off"],
+    ] {
+        let arguments = [arguments, &["--state-dir", ".sota"]].concat();
+        let words = [
+            "there is no state folder .sota",
+            "there is .stoa, .stoa/canary",
+        ];
+        fails(&fixture, &arguments, 66, &words);
+        assert!(!fixture.path(".sota").exists(), "{arguments:?} makes it");
+    }
+    assert_eq!(overrides(&fixture), Value::Null);
+    // What needs a shop that runs names them as well.
+    for command in [&["mesh", "status"][..], &["load"], &["audit"]] {
+        let arguments = [command, &["--state-dir", ".sota"]].concat();
+        let words = ["nothing runs in .sota", "there is .stoa, .stoa/canary"];
+        fails(&fixture, &arguments, 69, &words);
+    }
+}
+
+#[test]
+fn a_service_without_a_filter_is_refused_with_those_that_have_one() {
+    let fixture = fixture();
+    let words = [
+        "no Envoy has a filter order-fault",
+        "there is one for payment",
+    ];
+    fails(
+        &fixture,
+        &["fault", "set", "order", "decline=30%"],
+        64,
+        &words,
+    );
+    fails(
+        &fixture,
+        &["fault", "get", "order"],
+        64,
+        &["order has no fault; there is one for payment"],
+    );
+    fails(
+        &fixture,
+        &["canary", "get", "cart"],
+        64,
+        &["cart has no canary; there is one for product"],
+    );
+    fails(
+        &fixture,
+        &["canary", "set", "cart", "v2=5%"],
+        64,
+        &["it knows product"],
+    );
+    assert_eq!(overrides(&fixture), Value::Null);
+}
+
+#[test]
+fn a_folder_that_was_not_compiled_is_66_and_one_that_is_damaged_65() {
+    let fixture = fixture();
+    fixture.write("damaged/workloads.json", "{");
+    for (folder, code, word) in [
+        ("/nope", 66, "/nope/workloads.json"),
+        ("damaged", 65, "make mesh"),
+    ] {
+        for arguments in [
+            &["canary", "set", "product", "v2=25%"][..],
+            &["canary", "get"],
+            &["fault", "set", "payment", "off"],
+            &["fault", "get"],
+            &["up", "--listen", "127.0.0.1:0"],
+        ] {
+            let arguments = [arguments, &["--mesh", folder]].concat();
+            fails(&fixture, &arguments, code, &[word]);
+        }
+    }
+}
+
+#[test]
+fn each_command_has_examples_of_its_own() {
+    let fixture = Fixture::new();
+    let help = |command: &str| {
+        let output = fixture.run(&[command, "set", "--help"]);
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let (canary, fault) = (help("canary"), help("fault"));
+    assert!(
+        canary.contains("v2=25%") && !canary.contains("decline"),
+        "{canary}"
+    );
+    assert!(
+        fault.contains("decline=30%") && !fault.contains("v2="),
+        "{fault}"
+    );
+}
