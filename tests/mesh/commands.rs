@@ -63,6 +63,37 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
             "{command} shows a key"
         );
     }
+    // For programs, and only a part of it.
+    let json = |arguments: &[&str]| -> serde_json::Value {
+        let arguments = [arguments, &["-o", "json"]].concat();
+        serde_json::from_str(&said(&shop, &arguments)).unwrap()
+    };
+    let clusters = json(&[
+        "mesh",
+        "clusters",
+        "order",
+        "--fqdn",
+        "payment.shop",
+        "--port",
+        "80",
+    ]);
+    assert_eq!(clusters.as_array().map(Vec::len), Some(1), "{clusters}");
+    let routes = json(&["mesh", "routes", "order", "--name", "80"]);
+    assert_eq!(routes[0]["name"], "80");
+    let status = json(&["mesh", "status"]);
+    assert_eq!(status.as_array().map(Vec::len), Some(13), "{status}");
+    // HTTP and HTTPS have the same routes at the gateway.
+    let routes = said(&shop, &["mesh", "routes", "istio-ingressgateway"]);
+    let notification = "   /notification   ";
+    assert_eq!(routes.matches(notification).count(), 1, "{routes}");
+    let widest = routes.lines().map(str::len).max().unwrap_or(0);
+    println!("the gateway's routes are {widest} columns wide");
+    let access_log = || said(&shop, &["mesh", "logs", "user", "--tail", "1"]);
+    stoa_testkit::wait_until(crate::customer::SOON, "the log of a log-in", || {
+        access_log().contains("/user/")
+    });
+    assert_eq!(access_log().lines().count(), 1);
+    said(&shop, &["mesh", "logs", "user", "--envoy"]);
     let level = said(&shop, &["mesh", "log-level", "payment", "rbac:debug"]);
     assert!(level.contains("rbac: debug"), "{level}");
     refused(
@@ -78,6 +109,9 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
     };
     said(&shop, &["canary", "set", "product", "v2=100%"]);
     assert!((0..20).all(|_| version() == "v2"));
+    let in_force = said(&shop, &["canary", "get", "product"]);
+    let shown = "product: v1=0% v2=100%, set in ";
+    assert!(in_force.starts_with(shown), "{in_force}");
     said(&shop, &["canary", "set", "product", "off"]);
     assert!((0..20).all(|_| version() == "v1"));
     said(&shop, &["canary", "set", "product", "reset"]);
@@ -113,7 +147,7 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
     refused(
         &shop,
         &["fault", "set", "cart", "off"],
-        "no Envoy has a filter cart-fault",
+        "no Envoy has a filter cart-fault, so cart cannot be made to fail; there is one for payment",
     );
 
     // What was counted of all that.

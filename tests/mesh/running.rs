@@ -106,6 +106,30 @@ fn an_envoy_that_hangs_is_down_on_the_page_in_status_and_in_the_log_and_holds_up
     assert_eq!(shop.log().matches(silent).count(), 1, "it is logged once");
 }
 
+#[test]
+fn a_mesh_takes_as_many_inotify_instances_as_doctor_and_the_documents_say() {
+    let shop = Shop::start(ShopOptions::mesh().timers(false));
+    let mesh = shop.mesh();
+    let envoys = mesh.workloads.iter().filter(|w| w.admin.is_some());
+    let instances = envoys.flat_map(|workload| {
+        let files = std::fs::read_dir(format!("/proc/{}/fd", mesh.pid(&workload.name)));
+        let files = files.unwrap().flatten();
+        files.filter_map(|file| std::fs::read_link(file.path()).ok())
+    });
+    let taken = instances.filter(|to| to.to_string_lossy() == "anon_inode:inotify");
+    let taken = taken.count();
+    let doctor = crate::commands::said(&shop, &["doctor", "--listen", "127.0.0.1:0"]);
+    let words = format!("a mesh takes {taken}");
+    assert!(doctor.contains(&words), "{taken} instances: {doctor}");
+    for (document, words) in [
+        ("README.md", format!("takes {taken} inotify")),
+        ("docs/mesh.md", format!("takes {taken} of them")),
+    ] {
+        let text = std::fs::read_to_string(stoa_testkit::workspace().join(document)).unwrap();
+        assert!(text.contains(&words), "{document}: no {words:?}");
+    }
+}
+
 /// Ends a load, also where the test that waits beside it fails.
 struct Over<'a>(&'a AtomicBool);
 

@@ -34,9 +34,7 @@ impl AccessLogs {
     pub fn write(&self, of: &Workload, line: &str) -> std::io::Result<()> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let name = of.name();
-        let path = self
-            .folder
-            .join(format!("{}-{}.access.log", of.namespace, of.pod));
+        let path = crate::files::access_log(&self.folder, &name);
         let (file, length) = match open.remove(&name) {
             Some((_, length)) if length > LONGEST => {
                 std::fs::rename(&path, path.with_extension("log.1"))?;

@@ -19,6 +19,11 @@ pub(crate) fn log(logs: &Path, workload: &str) -> PathBuf {
     logs.join(format!("{pod}.log"))
 }
 
+/// An Envoy's access log.
+pub(crate) fn access_log(logs: &Path, workload: &str) -> PathBuf {
+    logs.join(format!("{}.access.log", workload.replace('/', "-")))
+}
+
 /// The answer of a discovery service, in a file.
 pub(crate) fn discovery(resources: &[Value]) -> Value {
     json!({"resources": resources})

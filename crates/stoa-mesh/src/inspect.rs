@@ -49,6 +49,33 @@ pub struct Envoy {
     pub files: PathBuf,
     /// Its own log.
     pub log: PathBuf,
+    /// Its access log.
+    pub access_log: PathBuf,
+}
+
+/// What of an Envoy's configuration is shown, and how: all of it, as a table, unless it says otherwise.
+#[derive(Debug, Clone, Default)]
+pub struct View {
+    /// The configuration itself, as JSON, as Envoy has it.
+    pub json: bool,
+    /// Only the routes of this name.
+    pub name: Option<String>,
+    /// Only what has this port.
+    pub port: Option<u16>,
+    /// Only clusters whose service has this in its name.
+    pub fqdn: Option<String>,
+}
+
+impl View {
+    fn has_port(&self, port: u64) -> bool {
+        self.port.is_none_or(|wanted| u64::from(wanted) == port)
+    }
+}
+
+/// JSON for people and programs.
+fn json(of: &impl serde::Serialize) -> String {
+    // Values of JSON can always be written.
+    serde_json::to_string_pretty(of).unwrap_or_default()
 }
 
 /// Why there is nothing to show.
@@ -64,12 +91,17 @@ pub enum InspectError {
         error: AdminError,
     },
     /// No workload with an Envoy has this name.
-    #[error("no workload with an Envoy is called {name}{}", did_you_mean(near))]
+    #[error(
+        "no workload with an Envoy is called {name}{}",
+        did_you_mean_of(near, all)
+    )]
     Unknown {
         /// What was asked for.
         name: String,
         /// What may have been meant.
         near: Vec<String>,
+        /// Those that have an Envoy.
+        all: Vec<String>,
     },
     /// Several have it.
     #[error("{name} may be {}: say which", of.join(" or "))]
@@ -102,6 +134,15 @@ fn did_you_mean(near: &[String]) -> String {
     }
 }
 
+/// What may have been meant, or else all there is.
+fn did_you_mean_of(near: &[String], all: &[String]) -> String {
+    match (near, all) {
+        ([], []) => "; none has one".to_owned(),
+        ([], all) => format!("; there are {}", all.join(", ")),
+        (near, _) => did_you_mean(near),
+    }
+}
+
 impl Envoy {
     /// The Envoy of a workload, by the folders of the mesh ([`crate::MeshOptions`]).
     pub fn new(workload: &str, admin: Admin, state_dir: &Path, logs: &Path) -> Self {
@@ -110,6 +151,7 @@ impl Envoy {
             admin,
             files: crate::files::of_proxy(state_dir, workload),
             log: crate::files::log(logs, workload),
+            access_log: crate::files::access_log(logs, workload),
         }
     }
 

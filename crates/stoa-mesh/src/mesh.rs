@@ -379,9 +379,9 @@ impl Shared {
         code.clone()
     }
 
-    /// Writes new certificates for every proxy.
+    /// Writes new certificates for every proxy. One that cannot be written holds up no other: the first error is returned at the end.
     fn certify(&self, secrets: &Secrets, which: Which) -> Result<(), MeshError> {
-        let lifetime = self.options.certificate_lifetime;
+        let mut failed = None;
         for workload in self.compiled().proxies() {
             let names = secrets.get(&workload.name()).into_iter().flatten();
             for name in names.filter(|name| !is_static(name)) {
@@ -389,14 +389,22 @@ impl Shared {
                 if which == Which::Missing && path.exists() {
                     continue;
                 }
-                let certified = match name.as_str() {
-                    "default" => self.authority.identity(&workload.identity(), lifetime)?,
-                    _ => self.authority.server(lifetime)?,
-                };
-                let secret = files::certificate(name, &certified);
-                files::put(&path, &files::discovery(&[secret])).map_err(failed(path.display()))?;
+                if let Err(error) = self.certificate(workload, name, &path) {
+                    failed.get_or_insert(error);
+                }
             }
         }
+        failed.map_or(Ok(()), Err)
+    }
+
+    fn certificate(&self, of: &Workload, name: &str, path: &Path) -> Result<(), MeshError> {
+        let lifetime = self.options.certificate_lifetime;
+        let certified = match name {
+            "default" => self.authority.identity(&of.identity(), lifetime)?,
+            _ => self.authority.server(lifetime)?,
+        };
+        let secret = files::certificate(name, &certified);
+        files::put(path, &files::discovery(&[secret])).map_err(failed(path.display()))?;
         Ok(())
     }
 
@@ -488,6 +496,45 @@ async fn rejected(admin: &Admin) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_certificate_that_cannot_be_written_holds_up_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let workload = |pod: &str, ip: &str| json!({"namespace": "shop", "pod": pod, "owner": pod, "kind": "SpinApp", "service_account": pod, "ip": ip, "proxy": "sidecar"});
+        let list = json!({"workloads": [workload("a", "10.0.0.1"), workload("b", "10.0.0.2")]});
+        std::fs::write(folder.path().join("workloads.json"), list.to_string()).unwrap();
+        let path = || folder.path().to_owned();
+        let mesh = Mesh::prepare(MeshOptions {
+            compiled: path(),
+            state_dir: path(),
+            logs: path(),
+            envoy: path(),
+            filters: path(),
+            roots: path(),
+            gateway: BTreeMap::new(),
+            certificate_lifetime: Duration::from_secs(3600),
+        })
+        .unwrap();
+        let needed = |pod: &str| {
+            (
+                format!("shop/{pod}"),
+                BTreeSet::from(["default".to_owned()]),
+            )
+        };
+        let secrets = Secrets::from(["a", "b"].map(needed));
+        let certificate = |pod: &str| path().join("xds/shop").join(pod).join("sds/default.json");
+        // A folder in the place of the file.
+        std::fs::create_dir_all(certificate("a")).unwrap();
+        let error = mesh.shared.certify(&secrets, Which::All).unwrap_err();
+        assert!(
+            error.to_string().contains("shop/a/sds/default.json"),
+            "{error}"
+        );
+        assert!(certificate("b").is_file());
+        std::fs::remove_dir(certificate("a")).unwrap();
+        mesh.shared.certify(&secrets, Which::Missing).unwrap();
+        assert!(certificate("a").is_file());
+    }
 
     #[test]
     fn a_listener_is_written_after_all_that_it_names() {

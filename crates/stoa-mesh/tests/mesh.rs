@@ -15,7 +15,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use stoa_mesh::inspect::{self, Envoy, InspectError};
+use stoa_mesh::inspect::{self, Envoy, InspectError, View};
 use stoa_mesh::{
     Admin, Compiled, Mesh, MeshError, MeshOptions, Metrics, OnAccess, ScrapeTarget, exposition,
     find_envoy,
@@ -469,7 +469,7 @@ fn status_has_a_line_for_each_envoy() {
     let mut envoys = small.mesh.envoys();
     let logs = Path::new("/nowhere");
     envoys.push(Envoy::new("shop/gone-v1-0", nobody(), logs, logs));
-    let table = small.run(inspect::status(&envoys)).expect("a table");
+    let table = small.run(inspect::status(&envoys, false)).expect("a table");
     println!("{table}");
     assert_eq!(
         line(&table, "NAME"),
@@ -511,23 +511,16 @@ fn status_has_a_line_for_each_envoy() {
 fn routes_say_what_goes_where() {
     let small = &*MESH;
     let table = small
-        .run(inspect::routes(&small.envoy("operator")))
+        .run(inspect::routes(&small.envoy("operator"), &View::default()))
         .expect("a table");
     println!("{table}");
     assert_eq!(
         line(&table, "NAME"),
-        [
-            "NAME",
-            "VHOST NAME",
-            "DOMAINS",
-            "MATCH",
-            "VIRTUAL SERVICE",
-            "DESTINATION"
-        ]
+        ["NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE", "DESTINATION"]
     );
     let payment = table
         .lines()
-        .filter(|line| line.contains("payment.shop.svc.cluster.local:80"));
+        .filter(|line| line.contains("   payment, payment.shop"));
     let payment: Vec<_> = payment.collect();
     assert!(!payment.is_empty(), "{table}");
     for route in payment {
@@ -542,16 +535,91 @@ fn routes_say_what_goes_where() {
     }
     // To the gateway's own, the weights of the canary.
     let gateway = small
-        .run(inspect::routes(&small.envoy("product-v1-0")))
+        .run(inspect::routes(
+            &small.envoy("product-v1-0"),
+            &View::default(),
+        ))
         .expect("a table");
     assert!(gateway.contains("inbound|80||"), "{gateway}");
+}
+
+#[test]
+fn programs_get_json_and_only_what_they_asked_for() {
+    let small = &*MESH;
+    let read = |text: Result<String, InspectError>| -> Value {
+        serde_json::from_str(&text.expect("an answer")).expect("JSON")
+    };
+    let view = |port: Option<u16>, name: Option<&str>| View {
+        json: true,
+        port,
+        name: name.map(str::to_owned),
+        fqdn: None,
+    };
+    let names = |of: &Value| -> Vec<String> {
+        let all = of.as_array().expect("a list").iter();
+        all.map(|one| one["name"].as_str().unwrap_or_default().to_owned())
+            .collect()
+    };
+    let (operator, envoys) = (small.envoy("operator"), small.mesh.envoys());
+    small.run(async {
+        let routes = read(inspect::routes(&operator, &view(None, Some("80"))).await);
+        assert_eq!(names(&routes), ["80"]);
+        assert!(routes[0]["virtual_hosts"].is_array(), "{routes}");
+        let none = read(inspect::routes(&operator, &view(None, Some("81"))).await);
+        assert_eq!(none, json!([]));
+        let payment = View {
+            fqdn: Some("payment.shop".to_owned()),
+            ..view(Some(80), None)
+        };
+        let clusters = read(inspect::clusters(&operator, &payment).await);
+        assert_eq!(
+            names(&clusters),
+            ["outbound|80||payment.shop.svc.cluster.local"]
+        );
+        let other_port = View {
+            port: Some(81),
+            ..payment
+        };
+        assert_eq!(
+            read(inspect::clusters(&operator, &other_port).await),
+            json!([])
+        );
+        let listeners = read(inspect::listeners(&operator, &view(Some(11_080), None)).await);
+        assert_eq!(listeners.as_array().map(Vec::len), Some(1), "{listeners}");
+        let endpoints = inspect::endpoints(&operator, &envoys, &view(Some(10_080), None)).await;
+        let endpoints = read(endpoints);
+        let all = endpoints.as_array().expect("a list");
+        let port =
+            |one: &Value| one["endpoint"]["address"]["socket_address"]["port_value"] == 10_080;
+        assert!(!all.is_empty() && all.iter().all(port), "{endpoints}");
+        let status = read(inspect::status(&envoys, true).await);
+        let own = status.as_array().expect("a list").iter();
+        let mut own = own.filter(|one| one["name"] == "shop/operator-0");
+        let own = own.next().expect("the operator");
+        assert_eq!(
+            (&own["state"], &own["note"]),
+            (&json!("LIVE"), &Value::Null)
+        );
+        assert!(
+            own["lds"]
+                .as_str()
+                .is_some_and(|lds| lds.starts_with("SYNCED")),
+            "{own}"
+        );
+        let rules = read(inspect::authz(&small.envoy("payment"), true).await);
+        assert_eq!(rules["rules"][0]["action"], "ALLOW");
+        assert!(rules["denied"].is_u64(), "{rules}");
+    });
 }
 
 #[test]
 fn clusters_are_told_by_service_port_and_subset() {
     let small = &*MESH;
     let table = small
-        .run(inspect::clusters(&small.envoy("operator-0.shop")))
+        .run(inspect::clusters(
+            &small.envoy("operator-0.shop"),
+            &View::default(),
+        ))
         .expect("a table");
     println!("{table}");
     assert_eq!(
@@ -585,7 +653,7 @@ fn endpoints_say_whose_they_are() {
     let small = &*MESH;
     let (operator, envoys) = (small.envoy("shop/operator-0"), small.mesh.envoys());
     let table = small
-        .run(inspect::endpoints(&operator, &envoys))
+        .run(inspect::endpoints(&operator, &envoys, &View::default()))
         .expect("a table");
     println!("{table}");
     let payment = pod(&small.mesh, "payment-v1-0").port(80).to_string();
@@ -605,7 +673,10 @@ fn endpoints_say_whose_they_are() {
 fn listeners_say_what_becomes_of_a_connection() {
     let small = &*MESH;
     let table = small
-        .run(inspect::listeners(&small.envoy("payment")))
+        .run(inspect::listeners(
+            &small.envoy("payment"),
+            &View::default(),
+        ))
         .expect("a table");
     println!("{table}");
     let own = pod(&small.mesh, "payment-v1-0");
@@ -653,7 +724,7 @@ fn authz_says_who_may_do_what() {
             small.call("operator-0", "PUT", host, "/payments").await,
             403
         );
-        inspect::authz(&small.envoy("payment"))
+        inspect::authz(&small.envoy("payment"), false)
             .await
             .expect("a table")
     });
@@ -692,7 +763,7 @@ fn authz_says_who_may_do_what() {
         "{counted}"
     );
     let none = small
-        .run(inspect::authz(&small.envoy("operator")))
+        .run(inspect::authz(&small.envoy("operator"), false))
         .expect("a text");
     assert_eq!(
         none,
@@ -756,8 +827,16 @@ fn a_name_that_is_not_there_is_answered_with_those_that_are() {
         "{}",
         said("paymnet")
     );
-    assert_eq!(said("zzz"), "no workload with an Envoy is called zzz");
-    assert_eq!(said(""), "no workload with an Envoy is called ");
+    for unlike in ["zzz", ""] {
+        let begin = format!(
+            "no workload with an Envoy is called {unlike}; there are istio-system/istio-ingressgateway-0, "
+        );
+        let said = said(unlike);
+        assert!(
+            said.starts_with(&begin) && said.contains("shop/user-v1-0"),
+            "{said}"
+        );
+    }
     let twice = |pod: &str| Envoy::new(pod, nobody(), Path::new("/"), Path::new("/"));
     let replicas = [twice("shop/product-v1-0"), twice("shop/product-v1-1")];
     let error = inspect::find(&replicas, "product").expect_err("two of them");
@@ -772,7 +851,7 @@ fn a_name_that_is_not_there_is_answered_with_those_that_are() {
 fn an_envoy_that_does_not_answer_is_named() {
     let gone = Envoy::new("shop/gone-v1-0", nobody(), Path::new("/"), Path::new("/"));
     let error = MESH
-        .run(inspect::routes(&gone))
+        .run(inspect::routes(&gone, &View::default()))
         .expect_err("nobody is there")
         .to_string();
     assert!(
@@ -794,7 +873,7 @@ fn what_an_envoy_refuses_is_told_with_the_reason() {
     small.run(async {
         let one = [product.clone()];
         let table = until("the listeners are refused", || async {
-            let table = inspect::status(&one).await.expect("a table");
+            let table = inspect::status(&one, false).await.expect("a table");
             table.contains("REJECTED").then_some(table)
         })
         .await;
@@ -825,7 +904,7 @@ fn what_an_envoy_refuses_is_told_with_the_reason() {
         assert_eq!(log, &product.log);
         replace(&file, &good);
         until("the listeners are taken again", || async {
-            let table = inspect::status(&one).await.expect("a table");
+            let table = inspect::status(&one, false).await.expect("a table");
             (!table.contains("REJECTED") && !table.contains("STALE")).then_some(())
         })
         .await;
@@ -925,7 +1004,7 @@ fn what_is_compiled_anew_is_taken_without_a_restart() {
         let certificates = until(
             "the listener has the new filter and certificate",
             || async {
-                let table = inspect::status(std::slice::from_ref(&user))
+                let table = inspect::status(std::slice::from_ref(&user), false)
                     .await
                     .expect("a table");
                 assert!(!table.contains("REJECTED"), "{table}");

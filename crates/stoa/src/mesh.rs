@@ -1,10 +1,12 @@
 //! `stoa mesh`: what istioctl's proxy-status, proxy-config and `x authz check` say on a cluster, of the mesh that runs here. What
 //! they say is made in stoa-mesh; here are the commands.
 
+mod logs;
+
 use std::path::{Path, PathBuf};
 
-use clap::{Args, Subcommand};
-use stoa_mesh::inspect::{self, Envoy, InspectError};
+use clap::{Args, Subcommand, ValueEnum};
+use stoa_mesh::inspect::{self, Envoy, InspectError, View};
 use stoa_mesh::{Admin, AdminError, CompiledError};
 
 use crate::check;
@@ -15,21 +17,134 @@ use crate::up::Run;
 #[derive(Debug, Subcommand)]
 pub(crate) enum MeshCommand {
     /// Every Envoy: what it has taken and refused, and its certificate (istioctl proxy-status)
-    Status(StateArgs),
+    Status(StatusArgs),
     /// The routes of a workload's Envoy (istioctl proxy-config routes)
-    Routes(WorkloadArgs),
+    Routes(RoutesArgs),
     /// Its clusters (istioctl proxy-config clusters)
-    Clusters(WorkloadArgs),
+    Clusters(ClustersArgs),
     /// Its endpoints and their health (istioctl proxy-config endpoints)
-    Endpoints(WorkloadArgs),
+    Endpoints(PortArgs),
     /// Its listeners (istioctl proxy-config listeners)
-    Listeners(WorkloadArgs),
+    Listeners(PortArgs),
     /// All of its configuration, as JSON (istioctl proxy-config all -o json)
     Config(WorkloadArgs),
     /// Its log levels, or a new one for it (istioctl proxy-config log)
     LogLevel(LogLevelArgs),
     /// Who may call the workload, as its Envoy has it (istioctl x authz check)
-    Authz(WorkloadArgs),
+    Authz(AuthzArgs),
+    /// The end of its access log, or of its own log (kubectl logs -c istio-proxy)
+    Logs(LogsArgs),
+}
+
+/// How something is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// A table
+    Table,
+    /// JSON; configuration as Envoy has it
+    Json,
+}
+
+/// How something is shown.
+#[derive(Debug, Args)]
+pub(crate) struct OutputArgs {
+    /// How it is shown
+    #[arg(short, long, value_name = "FORMAT", default_value = "table")]
+    output: Output,
+}
+
+impl OutputArgs {
+    fn json(&self) -> bool {
+        self.output == Output::Json
+    }
+}
+
+/// `stoa mesh status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    #[command(flatten)]
+    mesh: StateArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// `stoa mesh authz`.
+#[derive(Debug, Args)]
+pub(crate) struct AuthzArgs {
+    #[command(flatten)]
+    of: WorkloadArgs,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// `stoa mesh routes`.
+#[derive(Debug, Args)]
+pub(crate) struct RoutesArgs {
+    #[command(flatten)]
+    of: WorkloadArgs,
+
+    /// Only those of this name, such as 80 or http.8080
+    #[arg(long)]
+    name: Option<String>,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+/// `stoa mesh clusters`.
+#[derive(Debug, Args)]
+pub(crate) struct ClustersArgs {
+    #[command(flatten)]
+    of: PortArgs,
+
+    /// Only those whose service has this in its name, such as payment.shop
+    #[arg(long)]
+    fqdn: Option<String>,
+}
+
+/// `stoa mesh endpoints` and `stoa mesh listeners`.
+#[derive(Debug, Args)]
+pub(crate) struct PortArgs {
+    #[command(flatten)]
+    of: WorkloadArgs,
+
+    /// Only those with this port
+    #[arg(long)]
+    port: Option<u16>,
+
+    #[command(flatten)]
+    output: OutputArgs,
+}
+
+impl PortArgs {
+    fn view(&self) -> View {
+        View {
+            json: self.output.json(),
+            port: self.port,
+            ..View::default()
+        }
+    }
+}
+
+/// `stoa mesh logs`.
+#[derive(Debug, Args)]
+pub(crate) struct LogsArgs {
+    #[command(flatten)]
+    of: WorkloadArgs,
+
+    /// The Envoy's own log instead of its access log
+    #[arg(long)]
+    envoy: bool,
+
+    /// How many lines
+    #[arg(long, value_name = "NUMBER", default_value_t = 20)]
+    tail: usize,
+
+    /// Print what is added, until Ctrl-C
+    #[arg(short, long)]
+    follow: bool,
 }
 
 /// Which mesh.
@@ -53,19 +168,25 @@ pub(crate) struct WorkloadArgs {
 /// `stoa mesh log-level`.
 #[derive(Debug, Args)]
 pub(crate) struct LogLevelArgs {
-    /// A Pod, or what it is one of: shop/payment-v1-0, payment-v1, payment
-    pub(crate) workload: String,
+    #[command(flatten)]
+    pub(crate) of: WorkloadArgs,
 
     /// For all loggers, `debug`, or for some, `rbac:debug,jwt:trace`; without it the levels are shown
     #[arg(value_name = "LEVEL")]
     pub(crate) level: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) mesh: StateArgs,
 }
 
 /// Runs the command.
 pub(crate) fn run(command: &MeshCommand) -> Result<(), Failure> {
+    if let MeshCommand::Logs(arguments) = command {
+        let all = envoys(&arguments.of.mesh.state_dir)?;
+        let envoy = inspect::find(&all, &arguments.of.workload).map_err(failure)?;
+        let log = match arguments.envoy {
+            true => &envoy.log,
+            false => &envoy.access_log,
+        };
+        return logs::print(log, arguments.tail, arguments.follow);
+    }
     let threads = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -75,30 +196,49 @@ pub(crate) fn run(command: &MeshCommand) -> Result<(), Failure> {
 }
 
 async fn said(command: &MeshCommand) -> Result<String, Failure> {
-    let (state, workload) = match command {
-        MeshCommand::Status(state) => (state, None),
-        MeshCommand::Routes(of)
-        | MeshCommand::Clusters(of)
-        | MeshCommand::Endpoints(of)
-        | MeshCommand::Listeners(of)
+    let of = match command {
+        MeshCommand::Status(status) => {
+            let all = envoys(&status.mesh.state_dir)?;
+            let said = inspect::status(&all, status.output.json()).await;
+            return said.map_err(failure);
+        }
+        MeshCommand::Routes(RoutesArgs { of, .. })
+        | MeshCommand::Clusters(ClustersArgs {
+            of: PortArgs { of, .. },
+            ..
+        })
+        | MeshCommand::Endpoints(PortArgs { of, .. })
+        | MeshCommand::Listeners(PortArgs { of, .. })
         | MeshCommand::Config(of)
-        | MeshCommand::Authz(of) => (&of.mesh, Some(&of.workload)),
-        MeshCommand::LogLevel(of) => (&of.mesh, Some(&of.workload)),
+        | MeshCommand::LogLevel(LogLevelArgs { of, .. })
+        | MeshCommand::Authz(AuthzArgs { of, .. })
+        | MeshCommand::Logs(LogsArgs { of, .. }) => of,
     };
-    let all = envoys(&state.state_dir)?;
-    let Some(workload) = workload else {
-        return inspect::status(&all).await.map_err(failure);
-    };
-    let envoy = inspect::find(&all, workload).map_err(failure)?;
+    let all = envoys(&of.mesh.state_dir)?;
+    let envoy = inspect::find(&all, &of.workload).map_err(failure)?;
     let said = match command {
-        MeshCommand::Status(_) => inspect::status(&all).await,
-        MeshCommand::Routes(_) => inspect::routes(envoy).await,
-        MeshCommand::Clusters(_) => inspect::clusters(envoy).await,
-        MeshCommand::Endpoints(_) => inspect::endpoints(envoy, &all).await,
-        MeshCommand::Listeners(_) => inspect::listeners(envoy).await,
-        MeshCommand::Config(_) => inspect::config(envoy).await,
-        MeshCommand::Authz(_) => inspect::authz(envoy).await,
+        MeshCommand::Routes(of) => {
+            let view = View {
+                json: of.output.json(),
+                name: of.name.clone(),
+                ..View::default()
+            };
+            inspect::routes(envoy, &view).await
+        }
+        MeshCommand::Clusters(of) => {
+            let view = View {
+                fqdn: of.fqdn.clone(),
+                ..of.of.view()
+            };
+            inspect::clusters(envoy, &view).await
+        }
+        MeshCommand::Endpoints(of) => inspect::endpoints(envoy, &all, &of.view()).await,
+        MeshCommand::Listeners(of) => inspect::listeners(envoy, &of.view()).await,
+        MeshCommand::Authz(of) => inspect::authz(envoy, of.output.json()).await,
         MeshCommand::LogLevel(of) => inspect::log_level(envoy, of.level.as_deref()).await,
+        MeshCommand::Config(_) | MeshCommand::Status(_) | MeshCommand::Logs(_) => {
+            inspect::config(envoy).await
+        }
     };
     said.map_err(failure)
 }

@@ -74,7 +74,7 @@ fn list(arguments: &ListArgs) -> Result<(), Failure> {
     check::print(&text)
 }
 
-/// The first sentence below the heading of a scenario's README.
+/// The first sentence, up to a colon, below the heading of a scenario's README.
 fn summary(scenario: &Path) -> String {
     let text = std::fs::read_to_string(scenario.join("README.md")).unwrap_or_default();
     let below = text
@@ -82,8 +82,13 @@ fn summary(scenario: &Path) -> String {
         .skip_while(|line| line.starts_with('#') || line.is_empty());
     let paragraph: Vec<_> = below.take_while(|line| !line.is_empty()).collect();
     let paragraph = paragraph.join(" ");
-    let (sentence, _) = paragraph.split_once(". ").unwrap_or((&paragraph, ""));
-    sentence.trim_end_matches(['.', ':']).to_owned()
+    let ends = [". ", ": "].map(|end| paragraph.find(end));
+    let end = ends.into_iter().flatten().min();
+    let sentence = paragraph.get(..end.unwrap_or(paragraph.len()));
+    sentence
+        .unwrap_or_default()
+        .trim_end_matches('.')
+        .to_owned()
 }
 
 fn off(state_dir: &Path) -> Result<(), Failure> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::routes::{header, string_match};
 use super::table::{Table, or_dash};
-use super::{Envoy, InspectError, items, text};
+use super::{Envoy, InspectError, items, json, text};
 
 /// What counts requests that policies were asked about.
 const STATS: &str = "/stats?filter=rbac.(allowed|denied)$";
@@ -15,7 +15,7 @@ const STATS: &str = "/stats?filter=rbac.(allowed|denied)$";
 ///
 /// # Errors
 /// If it does not answer.
-pub async fn authz(envoy: &Envoy) -> Result<String, InspectError> {
+pub async fn authz(envoy: &Envoy, as_json: bool) -> Result<String, InspectError> {
     let dump = envoy.dump().await?;
     let mut rows = BTreeSet::new();
     for listener in dump.listeners() {
@@ -31,7 +31,7 @@ pub async fn authz(envoy: &Envoy) -> Result<String, InspectError> {
             }
         }
     }
-    if rows.is_empty() {
+    if rows.is_empty() && !as_json {
         let name = &envoy.name;
         return Ok(format!(
             "no AuthorizationPolicy applies to {name}: it refuses nobody\n"
@@ -63,6 +63,12 @@ pub async fn authz(envoy: &Envoy) -> Result<String, InspectError> {
         of.filter_map(|(_, value)| value.parse::<u64>().ok()).sum()
     };
     let (allowed, denied) = (count("rbac.allowed"), count("rbac.denied"));
+    if as_json {
+        let rules = table.objects();
+        return Ok(json(
+            &serde_json::json!({"rules": rules, "allowed": allowed, "denied": denied}),
+        ));
+    }
     Ok(table.or("") + &format!("\nsince it started: {allowed} allowed, {denied} denied\n"))
 }
 

@@ -3,21 +3,28 @@
 use serde_json::Value;
 
 use super::table::{Table, or_dash};
-use super::{Envoy, InspectError, manifest, text};
+use super::{Envoy, InspectError, View, json, manifest, text};
 
 /// Where an Envoy may send requests to.
 ///
 /// # Errors
 /// If it does not answer.
-pub async fn clusters(envoy: &Envoy) -> Result<String, InspectError> {
+pub async fn clusters(envoy: &Envoy, view: &View) -> Result<String, InspectError> {
     let dump = envoy.dump().await?;
     let active = dump.list("ClustersConfigDump", "dynamic_active_clusters");
     let all = active.chain(dump.list("ClustersConfigDump", "static_clusters"));
-    let mut clusters: Vec<_> = all
-        .filter_map(|c| c.get("cluster"))
-        .map(Cluster::of)
-        .collect();
-    clusters.sort();
+    let all = all.filter_map(|c| c.get("cluster"));
+    let mut clusters: Vec<_> = all.map(|cluster| (Cluster::of(cluster), cluster)).collect();
+    clusters.retain(|(cluster, _)| {
+        let port = cluster.port.parse().unwrap_or(0);
+        let fqdn = view.fqdn.as_ref();
+        view.has_port(port) && fqdn.is_none_or(|part| cluster.host.contains(part))
+    });
+    clusters.sort_by(|(one, _), (other, _)| one.cmp(other));
+    if view.json {
+        let found: Vec<_> = clusters.into_iter().map(|(_, cluster)| cluster).collect();
+        return Ok(json(&found));
+    }
     let mut table = Table::new([
         "SERVICE FQDN",
         "PORT",
@@ -26,7 +33,7 @@ pub async fn clusters(envoy: &Envoy) -> Result<String, InspectError> {
         "TYPE",
         "DESTINATION RULE",
     ]);
-    for cluster in clusters {
+    for (cluster, _) in clusters {
         table.row([
             cluster.host,
             or_dash(cluster.port),

@@ -3,30 +3,41 @@
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::table::{Table, or_dash};
-use super::{Envoy, InspectError, items, text};
+use super::{Envoy, InspectError, View, items, text};
 
 /// Where the clusters of an Envoy lead, and which endpoints are healthy. `envoys` says whose addresses they are.
 ///
 /// # Errors
 /// If it does not answer.
-pub async fn endpoints(envoy: &Envoy, envoys: &[Envoy]) -> Result<String, InspectError> {
+pub async fn endpoints(
+    envoy: &Envoy,
+    envoys: &[Envoy],
+    view: &View,
+) -> Result<String, InspectError> {
     let clusters = envoy.json("/clusters?format=json").await?;
     let names: BTreeMap<IpAddr, &str> = envoys
         .iter()
         .map(|envoy| (envoy.admin.address().ip(), envoy.name.as_str()))
         .collect();
-    let mut rows = Vec::new();
+    let (mut rows, mut found) = (Vec::new(), Vec::new());
     for cluster in items(&clusters, "/cluster_statuses") {
         for host in items(cluster, "/host_statuses") {
             let (address, port) = address(host);
+            if !view.has_port(port) {
+                continue;
+            }
+            found.push(json!({"cluster": text(cluster, "/name"), "endpoint": host}));
             let workload = address.parse().ok().and_then(|ip: IpAddr| names.get(&ip));
             let workload = workload.copied().unwrap_or_default();
             let name = text(cluster, "/name");
             rows.push((address, port, name, status(host), outlier(host), workload));
         }
+    }
+    if view.json {
+        return Ok(super::json(&found));
     }
     rows.sort();
     let mut table = Table::new(["ENDPOINT", "STATUS", "OUTLIER CHECK", "CLUSTER", "WORKLOAD"]);

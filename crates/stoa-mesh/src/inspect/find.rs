@@ -31,6 +31,7 @@ pub fn find<'a>(envoys: &'a [Envoy], name: &str) -> Result<&'a Envoy, InspectErr
         [] => Err(InspectError::Unknown {
             name: name.to_owned(),
             near: near(name, envoys.iter().map(|envoy| envoy.name.as_str())),
+            all: envoys.iter().map(|envoy| envoy.name.clone()).collect(),
         }),
         several => Err(InspectError::Ambiguous {
             name: name.to_owned(),

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::routes::path_match;
 use super::table::Table;
-use super::{Envoy, InspectError, items, text, texts};
+use super::{Envoy, InspectError, View, items, json, text, texts};
 
 const HTTP: &str = "envoy.filters.network.http_connection_manager";
 const TCP: &str = "envoy.filters.network.tcp_proxy";
@@ -13,12 +13,22 @@ const TCP: &str = "envoy.filters.network.tcp_proxy";
 ///
 /// # Errors
 /// If it does not answer.
-pub async fn listeners(envoy: &Envoy) -> Result<String, InspectError> {
+pub async fn listeners(envoy: &Envoy, view: &View) -> Result<String, InspectError> {
     let dump = envoy.dump().await?;
-    let mut rows = Vec::new();
-    for listener in dump.listeners() {
+    let port = |listener: &Value| {
         let port = listener.pointer("/address/socket_address/port_value");
-        let port = port.and_then(Value::as_u64).unwrap_or(0);
+        port.and_then(Value::as_u64).unwrap_or(0)
+    };
+    let found: Vec<_> = dump
+        .listeners()
+        .filter(|l| view.has_port(port(l)))
+        .collect();
+    if view.json {
+        return Ok(json(&found));
+    }
+    let mut rows = Vec::new();
+    for listener in found {
+        let port = port(listener);
         let address = text(listener, "/address/socket_address/address");
         let default = listener.get("default_filter_chain");
         for chain in items(listener, "/filter_chains").chain(default) {

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::table::Table;
-use super::{Envoy, InspectError, items, manifest, text, texts};
+use super::{Envoy, InspectError, View, items, json, manifest, text, texts};
 
 /// How many names of a host are shown.
 const MOST: usize = 2;
@@ -12,7 +12,7 @@ const MOST: usize = 2;
 ///
 /// # Errors
 /// If it does not answer.
-pub async fn routes(envoy: &Envoy) -> Result<String, InspectError> {
+pub async fn routes(envoy: &Envoy, view: &View) -> Result<String, InspectError> {
     let dump = envoy.dump().await?;
     let dynamic = dump.list("RoutesConfigDump", "dynamic_route_configs");
     let all = dynamic.chain(dump.list("RoutesConfigDump", "static_route_configs"));
@@ -23,32 +23,54 @@ pub async fn routes(envoy: &Envoy) -> Result<String, InspectError> {
         let name = text(config, "/name");
         (name.parse::<u16>().unwrap_or(0), name)
     });
-    let mut table = Table::new([
-        "NAME",
-        "VHOST NAME",
-        "DOMAINS",
-        "MATCH",
-        "VIRTUAL SERVICE",
-        "DESTINATION",
-    ]);
-    for config in configs {
-        for host in items(config, "/virtual_hosts") {
-            let domains = domains(&texts(host, "/domains"));
-            let row = |matches: String, from: String, to: String| {
-                let name = text(config, "/name").to_owned();
-                let host = text(host, "/name").to_owned();
-                [name, host, domains.clone(), matches, from, to]
-            };
-            for route in items(host, "/routes") {
-                let condition = route.get("match").map(condition).unwrap_or_default();
-                table.row(row(condition, manifest(route), destination(route)));
-            }
-            if items(host, "/routes").next().is_none() {
-                table.row(row("/*".to_owned(), "404".to_owned(), String::new()));
-            }
+    let wanted = view.name.as_deref();
+    configs.retain(|config| wanted.is_none_or(|name| text(config, "/name") == name));
+    if view.json {
+        return Ok(json(&configs));
+    }
+    let mut table = Table::new(["NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE", "DESTINATION"]);
+    for (names, rows) in alike(configs) {
+        for [domains, matches, from, to] in rows {
+            table.row([names.join(", "), domains, matches, from, to]);
         }
     }
     Ok(table.or(&format!("{} has no routes", envoy.name)))
+}
+
+/// The rows of a route configuration: domains, match, manifest, destination.
+type Rows = Vec<[String; 4]>;
+
+/// The names of route configurations, those that say the same together: a gateway has one for HTTP and one for HTTPS.
+fn alike(configs: Vec<&Value>) -> Vec<(Vec<&str>, Rows)> {
+    let mut all: Vec<(Vec<&str>, Rows)> = Vec::new();
+    for config in configs {
+        let (name, rows) = (text(config, "/name"), rows(config));
+        match all.iter_mut().find(|(_, known)| *known == rows) {
+            Some((names, _)) => names.push(name),
+            None => all.push((vec![name], rows)),
+        }
+    }
+    all
+}
+
+fn rows(config: &Value) -> Rows {
+    let mut rows = Rows::new();
+    for host in items(config, "/virtual_hosts") {
+        let domains = domains(&texts(host, "/domains"));
+        for route in items(host, "/routes") {
+            let condition = route.get("match").map(condition).unwrap_or_default();
+            rows.push([
+                domains.clone(),
+                condition,
+                manifest(route),
+                destination(route),
+            ]);
+        }
+        if items(host, "/routes").next().is_none() {
+            rows.push([domains, "/*".to_owned(), "404".to_owned(), String::new()]);
+        }
+    }
+    rows
 }
 
 /// The shortest of a host's names.
@@ -141,13 +163,14 @@ fn destination(route: &Value) -> String {
     if !cluster.is_empty() {
         return cluster.to_owned();
     }
-    let weighted = items(route, "/route/weighted_clusters/clusters").map(|cluster| {
-        let weight = cluster.get("weight").and_then(Value::as_u64);
-        format!("{} {}%", text(cluster, "/name"), weight.unwrap_or(0))
-    });
-    let weighted: Vec<_> = weighted.collect();
+    let weighted: Vec<_> = items(route, "/route/weighted_clusters/clusters")
+        .map(|cluster| {
+            let weight = cluster.get("weight").and_then(Value::as_u64);
+            (text(cluster, "/name"), weight.unwrap_or(0))
+        })
+        .collect();
     if !weighted.is_empty() {
-        return weighted.join(", ");
+        return shares(&weighted);
     }
     let status = route.pointer("/direct_response/status");
     if let Some(status) = status.and_then(Value::as_u64) {
@@ -163,6 +186,70 @@ fn destination(route: &Value) -> String {
     }
 }
 
+/// `outbound|80|v1|product.shop.svc.cluster.local 90%, v2 10%`: of clusters that differ in the subset alone, the subset is enough.
+fn shares(weighted: &[(&str, u64)]) -> String {
+    let parts = |name: &str| {
+        let parts: Vec<_> = name.split('|').map(str::to_owned).collect();
+        <[String; 4]>::try_from(parts).ok()
+    };
+    let first = weighted.first().and_then(|(name, _)| parts(name));
+    let mut said = Vec::new();
+    for (place, (name, weight)) in weighted.iter().enumerate() {
+        let short = match (&first, parts(name)) {
+            (Some([a, b, _, c]), Some([x, y, subset, z]))
+                if place > 0 && [a, b, c] == [&x, &y, &z] =>
+            {
+                subset
+            }
+            _ => (*name).to_owned(),
+        };
+        said.push(format!("{short} {weight}%"));
+    }
+    said.join(", ")
+}
+
 fn is_true(of: &Value, pointer: &str) -> bool {
     of.pointer(pointer) == Some(&Value::Bool(true))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_http_and_https_have_in_common_is_shown_once() {
+        let config = |name: &str, path: &str| {
+            let route = json!({"match": {"path": path}, "route": {"cluster": "a"}});
+            json!({"name": name, "virtual_hosts": [{"name": name, "domains": ["*"], "routes": [route]}]})
+        };
+        let configs = [
+            config("http.8080", "/"),
+            config("https.443", "/"),
+            config("80", "/b"),
+        ];
+        let alike = alike(configs.iter().collect());
+        let names: Vec<_> = alike.iter().map(|(names, _)| names.join(", ")).collect();
+        assert_eq!(names, ["http.8080, https.443", "80"]);
+        assert_eq!(alike[0].1, [["*", "/", "", "a"].map(str::to_owned)]);
+    }
+
+    #[test]
+    fn shares_of_one_service_name_it_once() {
+        let (v1, v2, other) = (
+            "outbound|80|v1|a.b",
+            "outbound|80|v2|a.b",
+            "outbound|80||c.b",
+        );
+        assert_eq!(
+            shares(&[(v1, 90), (v2, 10)]),
+            "outbound|80|v1|a.b 90%, v2 10%"
+        );
+        assert_eq!(
+            shares(&[(v1, 90), (other, 10)]),
+            "outbound|80|v1|a.b 90%, outbound|80||c.b 10%"
+        );
+        assert_eq!(shares(&[("a", 1), ("b", 2)]), "a 1%, b 2%");
+    }
 }

@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 
 use super::refused::reasons;
 use super::table::{Table, or_dash};
-use super::{Envoy, InspectError, items, text};
+use super::{Envoy, InspectError, items, json, text};
 use crate::local::file;
 
 /// The statistics that are looked at.
@@ -21,7 +21,7 @@ const SERIAL: usize = 12;
 ///
 /// # Errors
 /// If one answers something else than Envoys do.
-pub async fn status(envoys: &[Envoy]) -> Result<String, InspectError> {
+pub async fn status(envoys: &[Envoy], as_json: bool) -> Result<String, InspectError> {
     let mut asking = JoinSet::new();
     for (place, envoy) in envoys.iter().enumerate() {
         let envoy = envoy.clone();
@@ -42,8 +42,9 @@ pub async fn status(envoys: &[Envoy]) -> Result<String, InspectError> {
         "VALID FOR",
         "RUNS FOR",
     ]);
-    let mut notes = String::new();
+    let mut all_notes = Vec::new();
     for (envoy, (_, seen)) in envoys.iter().zip(seen) {
+        let mut notes = String::new();
         let seen = seen.unwrap_or_else(|error| {
             notes.push_str(&format!("\n{error}\n"));
             Seen::silent()
@@ -85,8 +86,17 @@ pub async fn status(envoys: &[Envoy]) -> Result<String, InspectError> {
             or_dash(seen.remaining),
             or_dash(seen.age),
         ]);
+        all_notes.push(notes);
     }
-    Ok(table.or("there are no Envoys") + &notes)
+    if as_json {
+        let mut objects = table.objects();
+        for (object, note) in objects.iter_mut().zip(all_notes) {
+            let note = Some(note.trim()).filter(|note| !note.is_empty());
+            object.insert("note".to_owned(), note.into());
+        }
+        return Ok(json(&objects));
+    }
+    Ok(table.or("there are no Envoys") + &all_notes.concat())
 }
 
 /// The worst there is to say of what an Envoy was given.

@@ -1,28 +1,38 @@
 //! A table as istioctl prints it: columns, and no lines.
 
 use comfy_table::presets::NOTHING;
+use serde_json::{Map, Value};
 
 /// Between two columns.
 const GAP: u16 = 3;
 
-pub(super) struct Table(comfy_table::Table);
+pub(super) struct Table {
+    shown: comfy_table::Table,
+    columns: Vec<&'static str>,
+    rows: Vec<Vec<String>>,
+}
 
 impl Table {
-    pub(super) fn new<const N: usize>(columns: [&str; N]) -> Self {
+    pub(super) fn new<const N: usize>(columns: [&'static str; N]) -> Self {
         let mut table = comfy_table::Table::new();
         table.load_style(NOTHING).set_header(columns);
         for column in table.column_iter_mut() {
             column.set_padding((0, GAP));
         }
-        Self(table)
+        Self {
+            shown: table,
+            columns: columns.to_vec(),
+            rows: Vec::new(),
+        }
     }
 
     pub(super) fn row<const N: usize>(&mut self, cells: [String; N]) {
-        self.0.add_row(cells);
+        self.rows.push(cells.to_vec());
+        self.shown.add_row(cells);
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.0.row_count() == 0
+        self.rows.is_empty()
     }
 
     /// It, or what there is to say where it is empty.
@@ -30,7 +40,25 @@ impl Table {
         if self.is_empty() {
             return format!("{nothing}\n");
         }
-        format!("{}\n", self.0.trim_fmt())
+        format!("{}\n", self.shown.trim_fmt())
+    }
+}
+
+impl Table {
+    /// A JSON object a row, with the columns' names in lower case.
+    pub(super) fn objects(&self) -> Vec<Map<String, Value>> {
+        let object = |row: &Vec<String>| {
+            let members = self.columns.iter().zip(row);
+            let members = members.map(|(column, cell)| {
+                let cell = Some(cell).filter(|cell| *cell != "-");
+                (
+                    column.to_lowercase().replace(' ', "_"),
+                    cell.map_or(Value::Null, |c| c.as_str().into()),
+                )
+            });
+            members.collect()
+        };
+        self.rows.iter().map(object).collect()
     }
 }
 

@@ -164,9 +164,7 @@ fn described(plugin: &str, service: &str, config: &Value) -> String {
         versions.into_iter().flatten().filter_map(version).collect()
     } else {
         let rules = config.get("rules").and_then(Value::as_array);
-        let mut left = 1.0;
-        let rules = rules.into_iter().flatten();
-        rules.filter_map(|rule| fault(rule, &mut left)).collect()
+        rules.into_iter().flatten().filter_map(fault).collect()
     };
     match items.as_slice() {
         [] => "no faults".to_owned(),
@@ -181,14 +179,12 @@ fn version(version: &Value) -> Option<String> {
     Some(share(name, f64::from(weight) / f64::from(WHOLE)))
 }
 
-/// A fault's rule with its share of all requests: that in the rule is of what the rules before it have left.
-fn fault(rule: &Value, left: &mut f64) -> Option<String> {
+/// A fault's rule with its share, `decline=30%`.
+fn fault(rule: &Value) -> Option<String> {
     let name = rule.get("name")?.as_str()?;
     // What a filter has where a rule says nothing of it.
     let part = |pointer, default: f64| rule.pointer(pointer).map_or(Some(default), Value::as_f64);
-    let of_left = part("/percentage/numerator", 100.0)? / part("/percentage/denominator", 100.0)?;
-    let own = *left * of_left;
-    *left -= own;
+    let own = part("/percentage/numerator", 100.0)? / part("/percentage/denominator", 100.0)?;
     // The rules of `stoa fault set` are named for their kind.
     let kind = name.strip_prefix("set-").map(|kind| kind.replace('-', "_"));
     Some(share(kind.as_deref().unwrap_or(name), own))
@@ -206,34 +202,33 @@ mod tests {
     use super::super::failing;
     use super::*;
 
-    fn shares(shares: &[(&str, u32)]) -> Value {
-        let owned = |(kind, share): &(&str, u32)| ((*kind).to_owned(), *share);
-        failing(json!({}), shares.iter().map(owned).collect()).unwrap_or_default()
+    /// Rules as `stoa fault set` writes them.
+    fn rules(shares: &[(&str, u32)]) -> Value {
+        let rule = |(kind, share): &(&str, u32)| {
+            let name = format!("set-{}", kind.replace('_', "-"));
+            json!({"name": name, "percentage": {"numerator": share, "denominator": WHOLE}})
+        };
+        json!({"rules": shares.iter().map(rule).collect::<Vec<_>>()})
     }
 
     #[test]
-    fn faults_are_described_with_the_shares_that_were_set() {
+    fn faults_are_described_with_their_shares() {
         for (set, expected) in [
             (&[("decline", 3000)][..], "decline=30%"),
             (
-                &[("abort", 500), ("lost_response", 100)],
-                "abort=5% lost_response=1%",
-            ),
-            (
-                &[("decline", 5000), ("abort", 5000)],
-                "decline=50% abort=50%",
+                &[("abort", 500), ("lost_response", 1)],
+                "abort=5% lost_response=0.01%",
             ),
             (&[], "no faults"),
         ] {
-            let config = shares(set);
-            assert_eq!(described("payment-fault", "payment", &config), expected);
+            assert_eq!(described("payment-fault", "payment", &rules(set)), expected);
         }
         let manifest =
             json!({"rules": [{"name": "default-decline", "percentage": {"numerator": 10}}]});
-        assert_eq!(
-            described("payment-fault", "payment", &manifest),
-            "default-decline=10%"
-        );
+        let described = |config| described("payment-fault", "payment", &config);
+        assert_eq!(described(manifest), "default-decline=10%");
+        let set = failing(json!({}), vec![("decline".to_owned(), 3000)]);
+        assert_eq!(described(set.unwrap()), "decline=30%");
     }
 
     #[test]
@@ -251,7 +246,7 @@ mod tests {
             assert_eq!(told(ROUTER, router(off)), expected);
         }
         let back = "(`stoa fault set payment reset` goes back to the manifests)";
-        let rules = shares(&[("decline", 3000), ("abort", 500)]);
+        let rules = rules(&[("decline", 3000), ("abort", 500)]);
         for (config, said) in [
             (rules, "decline=30% abort=5%"),
             (json!({"enabled": false}), "off"),

@@ -1,0 +1,80 @@
+//! `stoa mesh logs`: the end of a log, and what is added to it.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::time::Duration;
+
+use crate::exit::{Code, Failure};
+
+/// Poll interval for what is added. An Envoy writes its access log four times a second.
+const POLL_INTERVAL: Duration = Duration::from_millis(250);
+/// How much of a log's end is read for its last lines; an access log has some 2 KiB a line.
+const END: u64 = 8 << 20;
+
+/// Prints the last lines, and then, if it is followed, what is added until Ctrl-C.
+pub(super) fn print(log: &Path, lines: usize, follow: bool) -> Result<(), Failure> {
+    let io = |error: std::io::Error| Failure::io(&error, Code::Io, log.display().to_string());
+    let mut file = File::open(log).map_err(io)?;
+    let length = file.metadata().map_err(io)?.len();
+    let mut text = Vec::new();
+    file.seek(SeekFrom::Start(length.saturating_sub(END)))
+        .and_then(|_| file.read_to_end(&mut text))
+        .map_err(io)?;
+    let mut read = write(last(&String::from_utf8_lossy(&text), lines))?;
+    while follow && read {
+        std::thread::sleep(POLL_INTERVAL);
+        text.clear();
+        file.read_to_end(&mut text).map_err(io)?;
+        read = write(&String::from_utf8_lossy(&text))?;
+        // A log that grew too long is renamed, and a new one is begun.
+        if text.is_empty() && is_another(&file, log) {
+            file = File::open(log).map_err(io)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether there is still somebody who reads: whoever closed stdout wants no more.
+fn write(text: &str) -> Result<bool, Failure> {
+    let mut out = std::io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(false),
+        Err(error) => Err(Failure::io(&error, Code::Io, "stdout")),
+    }
+}
+
+fn is_another(file: &File, log: &Path) -> bool {
+    let (Ok(open), Ok(there)) = (file.metadata(), std::fs::metadata(log)) else {
+        return false;
+    };
+    open.ino() != there.ino()
+}
+
+/// The last lines of a text.
+fn last(text: &str, lines: usize) -> &str {
+    let whole = text.strip_suffix('\n').unwrap_or(text);
+    let breaks = whole.rmatch_indices('\n').map(|(at, _)| at + 1);
+    let from = match lines {
+        0 => text.len(),
+        lines => breaks.chain([0]).nth(lines - 1).unwrap_or(0),
+    };
+    text.get(from..).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::last;
+
+    #[test]
+    fn the_last_lines_of_a_text() {
+        let text = "a\nb\nc\n";
+        for (lines, expected) in [(0, ""), (1, "c\n"), (2, "b\nc\n"), (3, text), (9, text)] {
+            assert_eq!(last(text, lines), expected, "{lines}");
+        }
+        assert_eq!(last("", 2), "");
+        assert_eq!(last("a\nb", 1), "b");
+    }
+}
