@@ -102,6 +102,12 @@ spec: {replicas: 1000, serviceName: many, selector: {}, template: {spec: {contai
 			[]string{":1: SpinApp demo/cart-v1: spec.replicas: Invalid value: 0: replicas must be > 0"}},
 		"a SpinApp with replicas and an autoscaler": {spinAppWith("replicas: 2, enableAutoscaling: true"),
 			[]string{":1: SpinApp demo/cart-v1: spec.replicas: Invalid value: 2: replicas cannot be set when autoscaling is enabled"}},
+		"a SpinApp whose limit is no quantity": {spinAppWith(`replicas: 1, invocationLimits: {memory: "64 MB"}`),
+			[]string{`:1: SpinApp demo/cart-v1: spec.invocationLimits[memory]: Invalid value: "64 MB": memory limit must be a valid memory quantity (e.g. 128Mi, 1Gi)`}},
+		"a SpinApp whose invocations may take more than its Pods": {spinAppWith("replicas: 1, invocationLimits: {memory: 64Mi}, resources: {limits: {memory: 32Mi}}"),
+			[]string{`:1: SpinApp demo/cart-v1: spec.invocationLimits[memory]: Invalid value: "64Mi": invocation limit quantity cannot be greater than the memory limit (32Mi)`}},
+		"a SpinApp whose invocations may take more than its Pods request": {spinAppWith("replicas: 1, invocationLimits: {memory: 64Mi}, resources: {requests: {memory: 32Mi}}"),
+			[]string{`:1: SpinApp demo/cart-v1: spec.invocationLimits[memory]: Invalid value: "64Mi": invocation limit quantity cannot be greater than the memory request (32Mi)`}},
 		"a SpinApp with a name that is too long for the operator's label": {
 			strings.Replace(spinAppWith("replicas: 1"), "cart-v1", strings.Repeat("a", 53), 1),
 			[]string{":1: SpinApp demo/" + strings.Repeat("a", 53) + ": metadata.name: the operator's label core.spinkube.dev/app." + strings.Repeat("a", 53) +

@@ -54,6 +54,8 @@ func order(server *xds.FakeDiscoveryServer) error {
 // settle gives an address that several hosts share to the first of them in each route configuration of a proxy. Istio gives it to the one
 // that it comes upon first in a map.
 func settle(routes []map[string]any, proxy *model.Proxy) {
+	proxy.RLock()
+	defer proxy.RUnlock()
 	for _, configuration := range routes {
 		addresses := addressesOf(proxy, nameOf(configuration))
 		first := map[string]map[string]any{}

@@ -6,36 +6,67 @@ import (
 	"strings"
 
 	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/api/validate/content"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
+// spinAppSpec is what the Pods of a SpinApp follow from, and what spin-operator's webhook checks without a cluster.
+type spinAppSpec struct {
+	Replicas           int32
+	EnableAutoscaling  bool
+	PodLabels          map[string]string
+	PodAnnotations     map[string]string
+	ServiceAccountName string
+	Resources          corev1.ResourceRequirements
+	InvocationLimits   map[string]string
+}
+
+// validate reports what the webhook rejects, with its words.
+func (s spinAppSpec) validate() field.ErrorList {
+	var wrong field.ErrorList
+	replicas := field.NewPath("spec", "replicas")
+	if s.EnableAutoscaling && s.Replicas != 0 {
+		wrong = append(wrong, field.Invalid(replicas, s.Replicas, "replicas cannot be set when autoscaling is enabled"))
+	}
+	if !s.EnableAutoscaling && s.Replicas < 1 {
+		wrong = append(wrong, field.Invalid(replicas, s.Replicas, "replicas must be > 0"))
+	}
+	if memory, there := s.InvocationLimits["memory"]; there {
+		path := field.NewPath("spec", "invocationLimits").Key("memory")
+		limit, err := resource.ParseQuantity(memory)
+		if err != nil {
+			return append(wrong, field.Invalid(path, memory, "memory limit must be a valid memory quantity (e.g. 128Mi, 1Gi)"))
+		}
+		kind := "limit"
+		most, there := s.Resources.Limits[corev1.ResourceMemory]
+		if !there {
+			kind = "request"
+			most, there = s.Resources.Requests[corev1.ResourceMemory]
+		}
+		if there && limit.Cmp(most) > 0 {
+			wrong = append(wrong, field.Invalid(path, limit.String(),
+				fmt.Sprintf("invocation limit quantity cannot be greater than the memory %s (%s)", kind, most.String())))
+		}
+	}
+	return wrong
+}
+
 // spinApp is what spin-operator 0.6.1 makes of a SpinApp: a Deployment whose Pods have the labels of the SpinApp, overridden by the
 // operator's own, and one port, `http-app`. A SpinApp that the operator's webhook rejects is rejected with the webhook's words.
 func spinApp(from object) (template, error) {
-	app, err := read[struct {
-		Spec struct {
-			Replicas           int32
-			EnableAutoscaling  bool
-			PodLabels          map[string]string
-			PodAnnotations     map[string]string
-			ServiceAccountName string
-		}
-	}](from)
+	app, err := read[struct{ Spec spinAppSpec }](from)
 	if err != nil {
 		return template{}, err
 	}
 	spec := app.Spec
+	if wrong := spec.validate(); len(wrong) > 0 {
+		return template{}, wrong.ToAggregate()
+	}
 	replicas := &spec.Replicas
-	path := field.NewPath("spec", "replicas")
-	switch {
-	case spec.EnableAutoscaling && spec.Replicas != 0:
-		return template{}, field.Invalid(path, spec.Replicas, "replicas cannot be set when autoscaling is enabled")
-	case spec.EnableAutoscaling:
+	if spec.EnableAutoscaling {
 		// The autoscaler decides; it starts from a Deployment's default.
 		replicas = nil
-	case spec.Replicas < 1:
-		return template{}, field.Invalid(path, spec.Replicas, "replicas must be > 0")
 	}
 	ready := "core.spinkube.dev/app." + from.GetName() + ".status"
 	// The API server rejects the Deployment, and the operator retries without end.

@@ -30,6 +30,11 @@ func TestAnAutoscaledSpinAppStartsWithOnePod(t *testing.T) {
 	equal(t, "Pods", compile(t, file(t, "app.yaml", spinAppWith("enableAutoscaling: true"))).pods(t), "cart-v1-0 of SpinApp cart-v1")
 }
 
+func TestALimitOfAnInvocationMayBeThatOfThePod(t *testing.T) {
+	app := spinAppWith("replicas: 1, invocationLimits: {memory: 64Mi, fuel: much}, resources: {limits: {memory: 64Mi}, requests: {memory: 32Mi}}")
+	equal(t, "Pods", compile(t, file(t, "app.yaml", app)).pods(t), "cart-v1-0 of SpinApp cart-v1")
+}
+
 func TestASpinAppHasTheLongestNameThatTheOperatorsLabelAllows(t *testing.T) {
 	name := "a123456789b123456789c123456789d123456789e123456789f1"
 	equal(t, "Pods", compile(t, file(t, "app.yaml", `apiVersion: core.spinkube.dev/v1alpha1
