@@ -2,7 +2,7 @@ use stoa_filter_host::{Filter, Options, Request};
 
 /// read-only.wasm in the filter host.
 #[test]
-fn read_only_refuses_what_would_change_something() {
+fn it_refuses_what_would_change_something() {
     let filter = Filter::load(stoa_testkit::filter("read-only")).unwrap();
     let vm = filter.start(Options::new()).unwrap();
     vm.configure(r#"{"retry_after_seconds": 120}"#).unwrap();
