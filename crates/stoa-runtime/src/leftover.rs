@@ -15,8 +15,8 @@ const MOST_THROWN_AWAY: usize = 64 << 10;
 /// How often hyper gets to read from the socket meanwhile. It passes on a chunk each time; the last chunk may come by itself.
 const TURNS: u32 = 4;
 
-/// What is left of one body.
-pub(crate) struct Leftover(Arc<Mutex<State>>);
+/// What is left of one body; None for a request without one.
+pub(crate) struct Leftover(Option<Arc<Mutex<State>>>);
 
 enum State {
     /// The guest has it, and has not read to its end.
@@ -32,21 +32,23 @@ enum State {
 impl Leftover {
     /// Watches the body of a request on its way to a guest.
     pub(crate) fn watch(request: Request<Incoming>) -> (Request<Watched>, Self) {
-        let expects = request.headers().contains_key(header::EXPECT);
-        let read = request.body().is_end_stream();
-        let state = if read { State::Read } else { State::InUse };
-        let state = Arc::new(Mutex::new(state));
+        let withheld = request.headers().contains_key(header::EXPECT);
+        let some = !request.body().is_end_stream();
+        let state = some.then(|| Arc::new(Mutex::new(State::InUse)));
         let watched = request.map(|body| Watched {
             body: Some(body),
-            withheld: expects,
-            state: (!read).then(|| Arc::clone(&state)),
+            withheld,
+            state: state.clone(),
         });
         (watched, Self(state))
     }
 
     /// Whether the client's next request may follow on the same connection.
     pub(crate) async fn is_read(&self) -> bool {
-        let state = std::mem::replace(&mut *lock(&self.0), State::InUse);
+        let Some(state) = &self.0 else {
+            return true;
+        };
+        let state = std::mem::replace(&mut *lock(state), State::InUse);
         match state {
             State::Read => true,
             State::InUse | State::NotAskedFor => false,
@@ -82,10 +84,10 @@ async fn throw_away(mut body: Incoming) -> bool {
 
 /// A body that leaves what was not read of it to its [`Leftover`].
 pub(crate) struct Watched {
-    /// None once dropped.
+    /// None while it is dropped.
     body: Option<Incoming>,
     withheld: bool,
-    /// None for a body that was read before it got here.
+    /// Where the state goes, once.
     state: Option<Arc<Mutex<State>>>,
 }
 

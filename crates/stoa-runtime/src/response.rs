@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
 
@@ -103,18 +103,14 @@ fn check_head(response: &Response<Body>) -> Result<Option<u64>, Unsendable> {
     if response.status().is_informational() {
         return Err(Unsendable::Informational(response.status()));
     }
-    declared_length(response.headers()).ok_or(Unsendable::BadLength)
-}
-
-/// None for a header that is not a number; Some(None) where there is no such header.
-fn declared_length(headers: &HeaderMap) -> Option<Option<u64>> {
-    let Some(value) = headers.get(header::CONTENT_LENGTH) else {
-        return Some(None);
+    let Some(length) = response.headers().get(header::CONTENT_LENGTH) else {
+        return Ok(None);
     };
-    let text = value.to_str().ok()?;
+    let digits = length.to_str().ok();
     // `parse` alone takes a plus sign.
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
-    digits.then(|| text.parse().ok()).flatten().map(Some)
+    let digits = digits.filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    let length = digits.and_then(|digits| digits.parse().ok());
+    length.map(Some).ok_or(Unsendable::BadLength)
 }
 
 /// Responses whose declared length, if any, is that of another response (RFC 9110, 6.4.1).
@@ -146,6 +142,10 @@ impl http_body::Body for Declared {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
         let given = match &frame {
+            // Nothing follows trailers.
+            Some(Ok(frame)) if frame.is_trailers() && self.left > 0 => {
+                return Poll::Ready(Some(Err(BodyError::HttpResponseIncomplete)));
+            }
             Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
             Some(Err(_)) => 0,
             None if self.left > 0 => {
@@ -164,5 +164,74 @@ impl http_body::Body for Declared {
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(self.left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use http::HeaderMap;
+    use http_body_util::StreamBody;
+
+    use super::*;
+
+    type Frames = Vec<Result<Frame<Bytes>, BodyError>>;
+
+    fn data(text: &'static str) -> Result<Frame<Bytes>, BodyError> {
+        Ok(Frame::data(Bytes::from(text)))
+    }
+
+    fn response(length: Option<&str>, frames: Frames) -> Response<Body> {
+        let mut response = Response::builder();
+        if let Some(length) = length {
+            response = response.header("content-length", length);
+        }
+        let body = StreamBody::new(stream::iter(frames)).boxed_unsync();
+        response.body(body).unwrap()
+    }
+
+    #[test]
+    fn a_whole_body_has_its_length_unless_trailers_follow() {
+        for frames in [vec![], vec![data("one")], vec![data("one"), data("two")]] {
+            let length = 3 * frames.len() as u64;
+            let response = of_ended(response(None, frames), &Method::GET, true).unwrap();
+            assert_eq!(response.body().size_hint().exact(), Some(length));
+        }
+        let trailers = || Ok(Frame::trailers(HeaderMap::new()));
+        for frames in [vec![trailers()], vec![data("one"), trailers()]] {
+            let response = of_ended(response(None, frames), &Method::GET, true).unwrap();
+            assert_eq!(response.body().size_hint().exact(), None);
+        }
+    }
+
+    #[test]
+    fn a_length_that_is_not_that_of_the_body_is_refused() {
+        for length in ["4", "7", "+6", "six", "-6", "6, 6", ""] {
+            let frames = vec![data("one"), data("two")];
+            let refused = of_ended(response(Some(length), frames), &Method::GET, true);
+            assert!(refused.is_err(), "{length}");
+        }
+        let frames = vec![data("one"), data("two")];
+        let response = of_ended(response(Some("6"), frames), &Method::GET, true).unwrap();
+        assert_eq!(response.headers()["content-length"], "6");
+    }
+
+    #[tokio::test]
+    async fn a_running_guest_is_held_to_the_length_it_declared() {
+        let trailers = || Ok(Frame::trailers(HeaderMap::new()));
+        let broken = || Err(BodyError::HttpProtocolError);
+        for (frames, whole) in [
+            (vec![data("one"), data("two")], true),
+            (vec![data("one"), data("two"), trailers()], true),
+            (vec![data("one")], false),
+            (vec![data("one"), trailers()], false),
+            (vec![data("one"), data("two, three")], false),
+            (vec![data("one"), broken()], false),
+        ] {
+            let given = format!("{frames:?}");
+            let response = of_running(response(Some("6"), frames), &Method::GET).unwrap();
+            let body = response.into_body().collect().await;
+            assert_eq!(body.is_ok(), whole, "{given}");
+        }
     }
 }

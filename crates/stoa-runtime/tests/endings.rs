@@ -31,7 +31,7 @@ fn start() -> Running {
 
 fn start_with_a_time_limit() -> Running {
     let mut setup = Setup::new(MANIFEST);
-    setup.limits.request_timeout = Duration::from_secs(1);
+    setup.limits.request_timeout = Duration::from_secs(2);
     setup.start()
 }
 

@@ -295,7 +295,7 @@ fn speaks_http2_to_clients_that_begin_with_it() {
 #[test]
 fn a_response_that_breaks_off_resets_its_stream_in_http2() {
     let mut setup = Setup::new(MANIFEST);
-    setup.limits.request_timeout = Duration::from_secs(1);
+    setup.limits.request_timeout = Duration::from_secs(2);
     let app = setup.start();
     for path in ["/end?sleep,begun", "/end?sleep,begun,10"] {
         let request = Request::get(format!("http://{}{path}", app.address));
