@@ -1,4 +1,5 @@
-//! The commands of the services' READMEs and of the shop's own page: each works after every other one, on a shop that has been used before.
+//! The commands of the services' READMEs, of the shop's own page and of docs/tour.md: each works after every other one, on a shop that has
+//! been used before.
 
 #![allow(
     clippy::unwrap_used,
@@ -8,9 +9,13 @@
 
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
 use serde_json::{Value, json};
-use stoa_testkit::{SERVICES, Shop, ShopOptions, workspace};
+use stoa_testkit::{SERVICES, Shop, ShopOptions, wait_until, workspace};
+
+/// Recovery passes run every few seconds.
+const SOON: Duration = Duration::from_secs(120);
 
 /// Where a snippet comes from, and its commands.
 struct Snippet {
@@ -133,6 +138,10 @@ fn every_snippet_works_after_every_other_one_and_leaves_no_breach() {
         run(&shop, token, snippet);
     }
 
+    sound(&shop);
+}
+
+fn sound(shop: &Shop) {
     let options = stoa_audit::Options::new(shop.operator().base());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -140,4 +149,78 @@ fn every_snippet_works_after_every_other_one_and_leaves_no_breach() {
         .unwrap();
     let verdict = runtime.block_on(stoa_audit::audit(&options)).unwrap();
     assert!(verdict.sound, "{}", stoa_audit::report(&verdict));
+}
+
+/// All commands of the tour, for a shop whose data is elsewhere.
+fn tour(shop: &Shop) -> String {
+    let state = shop.state_dir().display();
+    let text = std::fs::read_to_string(workspace().join("docs/tour.md")).unwrap();
+    let mut commands = String::new();
+    for block in text.split("```sh\n").skip(1) {
+        commands.push_str(block.split("```").next().unwrap());
+    }
+    let program = workspace().join("target/native/stoa");
+    let stoa = format!(
+        "stoa() {{ {} \"$@\" --state-dir {state}; }}",
+        program.display()
+    );
+    let scenario = format!("scripts/generate-mesh --state-dir {state} --scenario ");
+    let replaced = [
+        (
+            "SHOP=http://127.0.0.1:8080",
+            format!("SHOP={}", shop.gateway().base()),
+        ),
+        ("stoa() { target/native/stoa \"$@\"; }", stoa),
+        (".stoa/run.json", format!("{state}/run.json")),
+        (".stoa/logs/", format!("{state}/logs/")),
+        ("make scenario NAME=", scenario),
+        // The manifests have one order in ten declined.
+        (
+            "stoa fault set payment reset",
+            "stoa fault set payment off".to_owned(),
+        ),
+    ];
+    for (place, value) in replaced {
+        assert!(commands.contains(place), "the tour has no {place}");
+        commands = commands.replace(place, &value);
+    }
+    commands
+}
+
+#[test]
+fn the_tour_can_be_taken_again_on_the_same_shop() {
+    let shop = Shop::start(ShopOptions::mesh());
+    let commands = tour(&shop);
+    for time in ["first", "second"] {
+        let output = Command::new("bash")
+            .args(["-euc", &commands])
+            .current_dir(workspace())
+            .output()
+            .unwrap();
+        let text = String::from_utf8_lossy(&output.stdout);
+        let errors = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "the {time} time: {text}\n{errors}");
+        for expected in [
+            r#""status":"confirmed""#,
+            r#""code":"forbidden""#,
+            r#""status":"delivered""#,
+            r#""code":"order_pending""#,
+            "upstream_request_attempt_count\":4",
+            "200 x-shop-version: v1",
+        ] {
+            assert!(
+                text.contains(expected),
+                "the {time} time: no {expected} in {text}"
+            );
+        }
+        assert!(!text.contains(r#""status":500"#), "the {time} time: {text}");
+    }
+    wait_until(SOON, "the orders that are pending to end", || {
+        let pending = shop
+            .operator()
+            .get("/internal/orders?status=pending")
+            .send();
+        pending.expect(200).json["items"] == json!([])
+    });
+    sound(&shop);
 }
