@@ -55,7 +55,7 @@ pub use app::{LoadedApp, NoSuchComponent};
 pub use body::{Body, BodyError};
 pub use config::{AppOptions, Limits, RuntimeConfig};
 pub use database::DatabaseError;
-pub use load::LoadError;
+pub use load::{LoadError, check_files};
 pub use output::{Output, ProcessOutput, Stream};
 pub use runtime::{Runtime, StartError};
 pub use serve::{Exposure, Filter, ServeOptions, accept, serve};

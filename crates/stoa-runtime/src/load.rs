@@ -125,6 +125,30 @@ pub(crate) fn components(
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// The .wasm files of `app` that cannot be loaded: neither components for WASI 0.2 nor modules that can be made into one.
+/// A file that is not there is not built yet, and no fault. Nothing is compiled, so a file can still be refused later.
+pub fn check_files(app: &App) -> Vec<LoadError> {
+    let mut faults = Vec::new();
+    for component in app.components.values() {
+        let dependencies = component.dependencies.iter();
+        let dependencies = dependencies.filter_map(|dependency| match &dependency.source {
+            DependencySource::Path(path) => Some(path),
+            // One of `app.components` itself.
+            DependencySource::Component(_) => None,
+        });
+        for path in std::iter::once(&component.source).chain(dependencies) {
+            let file = WasmFile::read(&component.id, path);
+            match file.and_then(|file| file.component(&component.id).map(drop)) {
+                Err(LoadError::Unreadable { error, .. })
+                    if error.kind() == std::io::ErrorKind::NotFound => {}
+                Err(fault) => faults.push(fault),
+                Ok(()) => {}
+            }
+        }
+    }
+    faults
+}
+
 /// Compiling leaves tens of MiB of free heap behind, which nothing here needs again.
 fn give_back_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]

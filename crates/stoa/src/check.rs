@@ -1,4 +1,5 @@
-//! `stoa check`: reads a manifest and its OpenAPI document as `stoa up` does, and says what they declare.
+//! `stoa check`: reads a manifest, its OpenAPI document and the .wasm files that are built as `stoa up` does, and says
+//! what they declare.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -14,6 +15,11 @@ use crate::exit::{Code, Failure};
 pub(crate) fn run(arguments: &AppArgs) -> Result<(), Failure> {
     let app = load(arguments)?;
     let api = api(arguments)?;
+    let faults = stoa_runtime::check_files(&app);
+    if !faults.is_empty() {
+        let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
+        return Err(Failure::new(Code::Data, faults.join("\n")));
+    }
     let mut text = format!(
         "{}: {} {}\n",
         arguments.manifest.display(),

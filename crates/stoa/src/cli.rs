@@ -60,7 +60,7 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start an application; Ctrl-C stops it
     Up(Box<UpArgs>),
-    /// Read a manifest, and say what it declares or what is wrong with it
+    /// Read a manifest and its .wasm files, and say what it declares or what is wrong with them
     Check(AppArgs),
     /// Say what building and running needs, what of it is here, and how to get the rest
     Doctor(DoctorArgs),

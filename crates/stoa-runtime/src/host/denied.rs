@@ -47,7 +47,7 @@ pub(crate) fn linker<'l>(
                     }
                 }
                 ComponentItem::ComponentFunc(_) if denied => {
-                    let interface = import.trim_start_matches(PREFIX).to_owned();
+                    let interface = import.strip_prefix(PREFIX).unwrap_or(import).to_owned();
                     let function = name.to_owned();
                     let mut instance = linker.to_mut().instance(import)?;
                     instance.func_new_async(name, move |store, ty, parameters, results| {

@@ -159,12 +159,17 @@ fn a_file_that_is_no_component_is_65_and_named() {
         "spin.toml",
         &format!("{}source = \"text.wasm\"\n", &manifest[..start]),
     );
-    fails(
-        &fixture,
-        &["up", "--listen", "127.0.0.1:0"],
-        65,
-        &["trouble", "text.wasm"],
-    );
+    for command in [&["up", "--listen", "127.0.0.1:0"][..], &["check"]] {
+        fails(
+            &fixture,
+            command,
+            65,
+            &["trouble", "text.wasm: is not a WebAssembly component"],
+        );
+    }
+    // What is not built is no fault of the manifest.
+    std::fs::remove_file(fixture.path("text.wasm")).unwrap();
+    says(&fixture, &["check"], &["fixture 1.0.0"]);
 }
 
 #[test]
