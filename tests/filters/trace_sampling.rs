@@ -35,6 +35,7 @@ fn manager(context: &str) -> Value {
             "client_sampling": {"value": 100},
             "random_sampling": {"value": percentage},
             "overall_sampling": {"value": 100},
+            "spawn_upstream_span": context == "GATEWAY",
             "provider": {"name": "envoy.tracers.opentelemetry", "typed_config": {
                 "@type": "type.googleapis.com/envoy.config.trace.v3.OpenTelemetryConfig",
                 "grpc_service": collector, "service_name": "test"}},
