@@ -128,6 +128,32 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
         "it knows product",
     );
 
+    // A scenario, in the state folder alone.
+    let name = "fault-product-delay";
+    let scenario = shop.state_dir().join("mesh/scenario").join(name);
+    let marked = format!("* {name}");
+    assert!(!said(&shop, &["scenario", "list"]).contains('*'));
+    stoa_testkit::mesh::compile(&[&format!("istio/scenarios/{name}")], &scenario);
+    let read = || {
+        let begun = std::time::Instant::now();
+        let _ = gateway.get("/product/COF-001").send().expect(200);
+        begun.elapsed()
+    };
+    let delay = std::time::Duration::from_secs(1);
+    let soon = crate::customer::SOON;
+    stoa_testkit::wait_until(soon, "the delay", || read() >= delay);
+    let list = said(&shop, &["scenario", "list"]);
+    assert!(
+        list.contains(&marked) && list.contains("takes a second more"),
+        "{list}"
+    );
+    said(&shop, &["scenario", "off"]);
+    stoa_testkit::wait_until(soon, "the end of the delay", || read() < delay);
+    assert_eq!(
+        said(&shop, &["scenario", "off"]),
+        "no scenario is in force\n"
+    );
+
     // Payments fail, and do not.
     let order = || {
         let body = serde_json::json!({"shipping_address": address(), "payment": card("tok_visa"), "items": [{"sku": "COF-001", "quantity": 1}]});

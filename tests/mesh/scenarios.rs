@@ -9,6 +9,8 @@ mod stage;
 mod versions;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 use std::time::Instant;
 
 use stoa_testkit::workspace;
@@ -83,4 +85,43 @@ fn every_scenario_has_a_test_and_a_line_in_the_list() {
             "{name}/README.md"
         );
     }
+}
+
+#[test]
+fn a_scenario_that_does_not_exist_is_refused_before_anything_is_built() {
+    // Go is what a build begins with.
+    let folder = tempfile::tempdir().unwrap();
+    let (go, began) = (folder.path().join("go"), folder.path().join("began"));
+    std::fs::write(
+        &go,
+        format!("#!/bin/sh\ntouch {}\nexit 1\n", began.display()),
+    )
+    .unwrap();
+    std::fs::set_permissions(&go, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let state = folder.path().join("state");
+    let generate = |name: &str| {
+        let mut command = Command::new(workspace().join("scripts/generate-mesh"));
+        command
+            .args(["--scenario", name, "--state-dir"])
+            .arg(&state);
+        command.env("PATH", format!("{}:{path}", folder.path().display()));
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), text)
+    };
+    for name in ["fault-nothing", "", "../scenarios"] {
+        let (code, text) = generate(name);
+        assert_eq!(code, Some(64), "{name}: {text}");
+        for (known, _) in SCENARIOS {
+            assert!(
+                text.contains(&format!("\n  {known}\n")),
+                "{name}: no {known} in {text}"
+            );
+        }
+    }
+    // As is a state folder that no shop was started from.
+    let (code, text) = generate("fault-product-delay");
+    assert_eq!(code, Some(66), "{text}");
+    assert!(!began.exists() && !state.exists());
 }

@@ -1,6 +1,7 @@
 //! `stoa canary get` and `stoa fault get`: what is in force, and where it comes from. `stoa up` shows the same of what was set.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde_json::Value;
 use stoa_mesh::{Compiled, Overrides};
@@ -58,56 +59,31 @@ pub(super) fn no_filter(plugin: &str, plugins: &Plugins) -> Failure {
     })
 }
 
+/// What is in force for a service.
+struct InForce {
+    service: String,
+    /// What was set on this machine, if anything was.
+    set: Option<String>,
+    /// What the manifests say.
+    manifests: String,
+    /// The workloads whose Envoys have the filter.
+    workloads: Vec<String>,
+}
+
 /// Runs the command.
 pub(super) fn get(arguments: &GetArgs, kind: Kind) -> Result<(), Failure> {
     let folder = arguments.place.folder()?;
+    let state_dir = arguments.place.state.state_dir.display();
     let plugins = plugins(&arguments.place.compiled()?)?;
     let io = |error: std::io::Error| Failure::io(&error, Code::Io, folder.display().to_string());
-    let set = Overrides::read(&folder).map_err(io)?;
-    let mut lines = Vec::new();
-    let mut known = Vec::new();
-    let names = plugins.keys().chain(set.0.keys());
-    let names: std::collections::BTreeSet<_> = names.collect();
-    for plugin in names.into_iter().filter(|p| Kind::of(p) == Some(kind)) {
-        let (manifest, workloads) = plugins.get(plugin).cloned().unwrap_or_default();
-        let override_ = set.0.get(plugin);
-        for service in services(plugin, override_.unwrap_or(&manifest)) {
-            known.push(service.clone());
-            if arguments
-                .service
-                .as_ref()
-                .is_some_and(|one| *one != service)
-            {
-                continue;
-            }
-            let by_manifest = described(plugin, &service, &manifest);
-            let at = match workloads.as_slice() {
-                [] => "no Envoy has this filter".to_owned(),
-                workloads => format!("at {}", workloads.join(", ")),
-            };
-            lines.push(match override_ {
-                None => format!("{service}: {by_manifest}, as the manifests have it, {at}"),
-                Some(config) => format!(
-                    "{service}: {}, set in {}, {at}; the manifests have {by_manifest}{}",
-                    described(plugin, &service, config),
-                    arguments.place.state.state_dir.display(),
-                    way_back(kind, &service),
-                ),
-            });
+    let mut all = in_force(kind, &plugins, &Overrides::read(&folder).map_err(io)?);
+    if let Some(service) = &arguments.service {
+        if all.iter().all(|one| one.service != *service) {
+            return Err(no_such(kind, service, &all));
         }
+        all.retain(|one| one.service == *service);
     }
-    if let Some(service) = &arguments.service
-        && !known.contains(service)
-    {
-        return Err(usage(match known.as_slice() {
-            [] => format!("{service} has no {}: no service has one", kind.word()),
-            known => format!(
-                "{service} has no {}; there is one for {}",
-                kind.word(),
-                known.join(", ")
-            ),
-        }));
-    }
+    let mut lines: Vec<_> = all.iter().map(|one| one.line(kind, &state_dir)).collect();
     if lines.is_empty() {
         lines.push(format!("no service has a {}", kind.word()));
     }
@@ -115,6 +91,53 @@ pub(super) fn get(arguments: &GetArgs, kind: Kind) -> Result<(), Failure> {
         lines.push("No mesh runs: this is what the next `stoa up` starts with.".to_owned());
     }
     check::print(&format!("{}\n", lines.join("\n")))
+}
+
+/// All services with a filter of this kind, one that was set and that no Envoy has among them.
+fn in_force(kind: Kind, plugins: &Plugins, set: &Overrides) -> Vec<InForce> {
+    let names: BTreeSet<_> = plugins.keys().chain(set.0.keys()).collect();
+    let mut all = Vec::new();
+    for plugin in names.into_iter().filter(|p| Kind::of(p) == Some(kind)) {
+        let (manifest, workloads) = plugins.get(plugin).cloned().unwrap_or_default();
+        let set = set.0.get(plugin);
+        for service in services(plugin, set.unwrap_or(&manifest)) {
+            all.push(InForce {
+                set: set.map(|config| described(plugin, &service, config)),
+                manifests: described(plugin, &service, &manifest),
+                workloads: workloads.clone(),
+                service,
+            });
+        }
+    }
+    all
+}
+
+impl InForce {
+    fn line(&self, kind: Kind, state_dir: &impl fmt::Display) -> String {
+        let (service, manifests) = (&self.service, &self.manifests);
+        let at = match self.workloads.as_slice() {
+            [] => "no Envoy has this filter".to_owned(),
+            workloads => format!("at {}", workloads.join(", ")),
+        };
+        match &self.set {
+            None => format!("{service}: {manifests}, as the manifests have it, {at}"),
+            Some(set) => format!(
+                "{service}: {set}, set in {state_dir}, {at}; the manifests have {manifests}{}",
+                way_back(kind, service)
+            ),
+        }
+    }
+}
+
+fn no_such(kind: Kind, service: &str, all: &[InForce]) -> Failure {
+    let (word, known) = (kind.word(), all.iter().map(|one| one.service.as_str()));
+    usage(match known.collect::<Vec<_>>().as_slice() {
+        [] => format!("{service} has no {word}: no service has one"),
+        known => format!(
+            "{service} has no {word}; there is one for {}",
+            known.join(", ")
+        ),
+    })
 }
 
 /// A line for each filter whose configuration was set, for who starts a mesh and may not remember.
