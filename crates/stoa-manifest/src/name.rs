@@ -20,12 +20,7 @@ pub(crate) fn is_interface(name: &str) -> bool {
     let (path, version) = name
         .split_once('@')
         .map_or((name, None), |(path, version)| (path, Some(version)));
-    let version_is_fine = version.is_none_or(|version| {
-        version.starts_with(|c: char| c.is_ascii_digit())
-            && version
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "-+.".contains(c))
-    });
+    let version_is_fine = version.is_none_or(is_version);
     let path_is_fine = match path.split_once(':') {
         Some((namespace, rest)) => {
             is_kebab(namespace) && rest.split('/').count() <= 2 && rest.split('/').all(is_kebab)
@@ -33,6 +28,21 @@ pub(crate) fn is_interface(name: &str) -> bool {
         None => version.is_none() && is_kebab(path),
     };
     version_is_fine && path_is_fine
+}
+
+/// Three numbers, and what a pre-release or a build adds: `1.0.0-rc.1+2`.
+fn is_version(version: &str) -> bool {
+    let (numbers, rest) = version.split_at(version.find(['-', '+']).unwrap_or(version.len()));
+    let number = |number: &str| {
+        number.bytes().all(|b| b.is_ascii_digit())
+            && !number.is_empty()
+            && (number == "0" || !number.starts_with('0'))
+    };
+    numbers.split('.').count() == 3
+        && numbers.split('.').all(number)
+        && rest
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || "-+.".contains(c))
 }
 
 fn segment(segment: &str) -> bool {

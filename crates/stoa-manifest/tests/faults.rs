@@ -167,6 +167,16 @@ fn names_the_place_of_every_fault_of_a_component() {
             "is no interface",
         ),
         (
+            "dependencies = { \"a:b/c@1.0\" = { path = \"x\" } }",
+            "component.cart.dependencies.\"a:b/c@1.0\"",
+            "is no interface",
+        ),
+        (
+            "dependencies = { \"a:b/c\" = { path = \"x\", export = \"a:b/c@01.0.0\" } }",
+            "component.cart.dependencies.\"a:b/c\".export",
+            "is no interface",
+        ),
+        (
             "dependencies = { \"a:b/c\" = { component = \"tax\" } }",
             "component.cart.dependencies.\"a:b/c\".component",
             "\"tax\" is no component",

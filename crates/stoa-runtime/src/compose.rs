@@ -58,14 +58,10 @@ pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, S
         };
         let exports = names(&graph, package, Side::Exports);
         for import in wanted {
-            let export = match plug.export {
-                Some(export) => exports.iter().find(|e| covers(export, e)),
-                None => exports.iter().find(|e| compatible(&import, e)),
-            };
-            let export = export.ok_or_else(|| {
-                let export = plug.export.unwrap_or(&import);
-                format!("{} does not export {export}", plug.source)
-            })?;
+            let export = plug.export.unwrap_or(&import);
+            if !exports.iter().any(|name| name == export) {
+                return Err(format!("{} does not export {export}", plug.source));
+            }
             let argument = graph
                 .alias_instance_export(instance, export)
                 .map_err(|e| format!("{}: {e}", plug.interface))?;
@@ -105,18 +101,13 @@ fn names(graph: &CompositionGraph, package: PackageId, side: Side) -> Vec<String
     }
 }
 
-/// Whether `name` in a manifest (an interface, or a package without one; a version is optional) means `import`.
+/// Whether `name` in a manifest (an interface, or a package without one; a version is optional) means `import`, as in Spin.
 fn covers(name: &str, import: &str) -> bool {
     let (import_path, import_version) = split(import);
     let (path, version) = split(name);
     let same_path =
         import_path == path || (!path.contains('/') && import_path.split('/').next() == Some(path));
-    same_path && (version.is_empty() || import_version.is_empty() || version == import_version)
-}
-
-/// Whether an export called `export` can stand in for `import`.
-fn compatible(import: &str, export: &str) -> bool {
-    import == export || wac_graph::types::are_semver_compatible(export, import)
+    same_path && (version.is_empty() || version == import_version)
 }
 
 fn split(name: &str) -> (&str, &str) {

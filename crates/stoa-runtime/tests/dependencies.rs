@@ -36,6 +36,11 @@ fn composes_a_file_and_a_whole_package() {
     ))
     .start();
     assert_eq!(app.get("/?you").text(), "Welcome, you");
+    let app = Setup::new(&manifest(
+        r#""test:greeting" = { path = "{guest-greeter}" }"#,
+    ))
+    .start();
+    assert_eq!(app.get("/?you").text(), "Hello, you");
 }
 
 #[test]
@@ -77,6 +82,20 @@ fn refuses_a_dependency_that_does_not_fit() {
         error,
         "component greeted: dependency does not fit: greeter does not export test:greeting/wave"
     );
+    // As in Spin, an export is named in full, and one import has one dependency.
+    let error = load(
+        r#""test:greeting/greet@1.0.0" = { component = "greeter", export = "test:greeting/greet" }"#,
+    );
+    assert_eq!(
+        error,
+        "component greeted: dependency does not fit: greeter does not export test:greeting/greet"
+    );
+    let error = load(
+        "\"test:greeting/greet@1.0.0\" = { component = \"greeter\" }\n\
+         \"test:greeting@1.0.0\" = { path = \"{guest-greeter}\" }",
+    );
+    let expected = "component greeted: dependency does not fit: test:greeting@1.0.0: ";
+    assert!(error.starts_with(expected), "{error}");
     // Left out, the import is none that the runtime knows.
     let error = load("");
     assert_eq!(
