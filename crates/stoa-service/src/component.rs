@@ -213,14 +213,18 @@ impl Outbound for WasiHttp {
         // a refused connection counts as "not sent".
         let unwritten = write(body, &call.body).err();
 
+        let over = || CallError::Lost(format!("{}: {:?} are over", call.url, call.timeout));
         let ready = future.subscribe();
         if !deadline.wait(&ready) {
-            let reason = unwritten.unwrap_or_else(|| format!("{:?} are over", call.timeout));
-            return Err(CallError::Lost(format!("{}: {reason}", call.url)));
+            return Err(over());
         }
         drop(ready);
         let response = match future.get() {
             Some(Ok(Ok(response))) => response,
+            // The host's time and ours are over in the same moment: either may be noticed first.
+            Some(Ok(Err(wasi::http::types::ErrorCode::ConnectionReadTimeout))) => {
+                return Err(over());
+            }
             Some(Ok(Err(error))) => return Err(classify(&call.url, &error)),
             _ => {
                 let reason = unwritten.unwrap_or_else(|| "no answer".to_owned());
