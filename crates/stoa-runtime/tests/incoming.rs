@@ -79,7 +79,7 @@ fn a_response_that_leaves_a_body_unread_says_that_its_connection_ends() {
     ] {
         let mut connection = Connection::open(&app);
         let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: {length}\r\n\r\n");
-        connection.send(&(head + &"x".repeat(1_000)));
+        connection.send(&format!("{head}{}", "x".repeat(1_000)));
         let text = connection.read_to_end();
         assert!(text.starts_with(&format!("HTTP/1.1 {status} ")), "{text}");
         assert!(text.contains("connection: close\r\n"), "{text}");

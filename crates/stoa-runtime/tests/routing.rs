@@ -2,6 +2,7 @@
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use std::sync::Arc;
+use stoa_runtime::Exposure;
 
 use crate::support::{Running, Setup};
 
@@ -134,7 +135,10 @@ source = "{guest-hello}"
 fn a_filter_hides_routes_from_a_listener() {
     let mut setup = Setup::new(MANIFEST);
     setup.serve.filter = Some(Arc::new(|method, path| {
-        method == Method::GET && path != "/exact"
+        match method == Method::GET && path != "/exact" {
+            true => Exposure::Open,
+            false => Exposure::Hidden,
+        }
     }));
     let app = setup.start();
     assert_eq!(app.get("/exact").status, 404);
