@@ -52,7 +52,7 @@ pub(crate) struct RunWorkload {
 impl Run {
     /// Who runs in this state folder. `otherwise` is what a caller can do if it runs elsewhere.
     pub(crate) fn find(state_dir: &Path, otherwise: &str) -> Result<Self, Failure> {
-        Self::read(state_dir).ok_or_else(|| {
+        Self::running(state_dir).ok_or_else(|| {
             let place = state_dir.display();
             let mut text =
                 format!("nothing runs in {place}: start `stoa up` first, or {otherwise}");

@@ -95,6 +95,12 @@ fn a_state_folder_that_nobody_started_from_is_refused_with_those_that_exist() {
         assert!(!fixture.path(".sota").exists(), "{arguments:?} makes it");
     }
     assert_eq!(overrides(&fixture), Value::Null);
+    // What a crash left behind is no shop that runs.
+    let run = json!({"pid": 1, "gateway": "http://127.0.0.1:9", "operator": "http://127.0.0.1:9", "manifest": "spin.toml"});
+    fixture.write(".stoa/run.json", &run.to_string());
+    for command in ["load", "audit"] {
+        fails(&fixture, &[command], 69, &["nothing runs in .stoa"]);
+    }
     // What needs a shop that runs names them as well.
     for command in [&["mesh", "status"][..], &["load"], &["audit"]] {
         let arguments = [command, &["--state-dir", ".sota"]].concat();
