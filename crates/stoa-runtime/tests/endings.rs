@@ -21,6 +21,9 @@ key_value_stores = ["default"]
 const FAILURES: [&str; 5] = ["trap", "panic", "exit-1", "memory", "stack"];
 /// Ways that only the time limit ends.
 const ENDLESS: [&str; 2] = ["loop", "sleep"];
+/// A next request on a connection, and what its response begins with, as no other does.
+const NEXT: &str = "/status?299";
+const NEXT_BEGINS: &str = "HTTP/1.1 299 ";
 const WITH_AND_WITHOUT_LENGTH: [&str; 2] = [",10", ""];
 
 fn start() -> Running {
@@ -40,34 +43,39 @@ fn on_a_kept_connection(app: &Running, path: &str) -> String {
     let mut connection = Connection::open(app);
     connection.get(path);
     connection.read_until("\r\n\r\n");
-    connection.get("/here");
-    connection.read_until("\r\n\r\nhere");
+    connection.get(NEXT);
+    connection.read_until(NEXT_BEGINS);
     let text = connection.text();
-    let next = text.rfind("HTTP/1.1 200").unwrap();
+    let next = text.rfind(NEXT_BEGINS).unwrap();
     text[..next].to_owned()
 }
 
-/// What came of a response that broke off: its beginning, no end, and no other response.
+/// What came of a response that broke off after its first bytes.
 fn is_cut(text: &str, case: &str) {
-    assert!(text.starts_with("HTTP/1.1 200 "), "{case}: {text}");
+    is_broken(text, case);
     assert!(text.contains("12345"), "{case}: {text}");
+}
+
+/// What came of a response that broke off: no end, and no other response.
+fn is_broken(text: &str, case: &str) {
+    assert!(text.starts_with("HTTP/1.1 200 "), "{case}: {text}");
     assert!(!text.ends_with("0\r\n\r\n"), "{case}: {text}");
     assert_eq!(text.matches("HTTP/1.1").count(), 1, "{case}: {text}");
 }
 
 /// The response to a guest that gives one and ends at once. As a rule nothing was sent by then; but a guest that yields its thread in between
-/// (each does, after a millisecond) has sent the beginning, and its connection breaks. Repeats until nothing was sent.
+/// (each does, after a millisecond) has sent its head at least, and its connection breaks. Repeats until nothing was sent.
 fn unsent(app: &Running, path: &str) -> String {
     for _ in 0..100 {
         let mut connection = Connection::open(app);
         connection.get(path);
-        connection.get("/here");
-        let text = connection.read_to("\r\n\r\nhere");
+        connection.get(NEXT);
+        let text = connection.read_to(NEXT_BEGINS);
         if text.starts_with("HTTP/1.1 500 ") {
-            let next = text.rfind("HTTP/1.1 200").unwrap();
+            let next = text.rfind(NEXT_BEGINS).unwrap();
             return text[..next].to_owned();
         }
-        is_cut(&text, path);
+        is_broken(&text, path);
     }
     panic!("{path}: a hundred times sent in part");
 }
@@ -99,7 +107,7 @@ fn a_guest_that_fails_after_its_first_bytes_breaks_the_connection() {
             connection.get(&format!("/end?{case}"));
             connection.read_until("12345");
             // The next request is on its way already, as from a client that pipelines.
-            connection.get("/here");
+            connection.get(NEXT);
             assert_eq!(app.get("/mark?go").text(), "marked");
             is_cut(&connection.read_to_end(), &case);
         }
@@ -123,7 +131,7 @@ fn the_time_limit_breaks_the_connection_after_the_first_bytes() {
             let case = format!("{way},begun{length}");
             let mut connection = Connection::open(&app);
             connection.get(&format!("/end?{case}"));
-            connection.get("/here");
+            connection.get(NEXT);
             is_cut(&connection.read_to_end(), &case);
         }
     }
@@ -177,7 +185,7 @@ fn a_body_of_another_length_than_declared_is_never_sent_as_the_whole() {
         let mut connection = Connection::open(&app);
         connection.get(&format!("/end?{way},sent{length}"));
         connection.read_until("12345");
-        connection.get("/here");
+        connection.get(NEXT);
         assert_eq!(app.get("/mark?go").text(), "marked");
         is_cut(&connection.read_to_end(), way);
     }
@@ -219,8 +227,8 @@ fn a_head_response_may_declare_the_length_of_another() {
         let mut connection = Connection::open(&app);
         connection.send(&format!("HEAD /end?{way} HTTP/1.1\r\nhost: x\r\n\r\n"));
         connection.read_until("\r\n\r\n");
-        connection.get("/here");
-        connection.read_until("\r\n\r\nhere");
+        connection.get(NEXT);
+        connection.read_until(NEXT_BEGINS);
         let text = connection.text();
         assert!(
             text.starts_with(&format!("HTTP/1.1 {status} ")),
