@@ -12,6 +12,14 @@ use wasmtime::component::Component;
 /// The extension of the file beside the code.
 const DIGEST: &str = "blake3";
 
+/// What makes a component of the files before it is compiled, and decides what a dependency may import. A release that
+/// does it in another way must not run what the last one composed.
+const COMPOSER: [&str; 3] = [
+    include_str!("component.rs"),
+    include_str!("compose.rs"),
+    include_str!("host.rs"),
+];
+
 /// The folder of compiled components.
 #[derive(Debug)]
 pub(crate) struct Cache {
@@ -39,6 +47,9 @@ impl Cache {
         let mut hash = Bytes(blake3::Hasher::new());
         // Covers wasmtime's version, the target and every setting that shapes code.
         engine.precompile_compatibility_hash().hash(&mut hash);
+        for source in COMPOSER {
+            hash.0.update(source.as_bytes());
+        }
         Ok(Self {
             folder: folder.to_owned(),
             engine: hash.0.finalize().to_string(),
