@@ -14,10 +14,11 @@ const DIGEST: &str = "blake3";
 
 /// What makes a component of the files before it is compiled, and decides what a dependency may import. A release that
 /// does it in another way must not run what the last one composed.
-const COMPOSER: [&str; 3] = [
+const COMPOSER: [&str; 4] = [
     include_str!("component.rs"),
     include_str!("compose.rs"),
     include_str!("host.rs"),
+    include_str!("host/denied.rs"),
 ];
 
 /// The folder of compiled components.
