@@ -80,16 +80,17 @@ impl Run {
     }
 }
 
-/// Fails if no `stoa up` ever had this state folder: its name may be mistyped.
+/// Fails if this is not a state folder: its name may be mistyped. One that was made for it and is empty yet, or has only what was set, is one.
 pub(crate) fn known_state_folder(path: &Path) -> Result<(), Failure> {
-    if path.join(LOCK).is_file() {
+    let made_for_it = |entries: fs::ReadDir| entries.flatten().all(|e| e.file_name() == "mesh");
+    if path.join(LOCK).is_file() || fs::read_dir(path).is_ok_and(made_for_it) {
         return Ok(());
     }
     let place = path.display();
     Err(Failure::new(
         Code::NoInput,
         format!(
-            "there is no state folder {place} (--state-dir), and only `stoa up` makes one; {}",
+            "there is no state folder {place} (--state-dir): `stoa up` makes one; {}",
             others(path)
         ),
     ))

@@ -95,6 +95,18 @@ fn a_state_folder_that_nobody_started_from_is_refused_with_those_that_exist() {
         assert!(!fixture.path(".sota").exists(), "{arguments:?} makes it");
     }
     assert_eq!(overrides(&fixture), Value::Null);
+    // One that has something else is none; one that was made for it is.
+    let off = ["fault", "set", "payment", "off", "--state-dir"];
+    let other = [&off[..], &["istio"]].concat();
+    fails(&fixture, &other, 66, &["there is no state folder istio"]);
+    std::fs::create_dir(fixture.path("made")).unwrap();
+    for _ in 0..2 {
+        says(
+            &fixture,
+            &[&off[..], &["made"]].concat(),
+            &["payment-fault: off"],
+        );
+    }
     // What a crash left behind is no shop that runs.
     let run = json!({"pid": 1, "gateway": "http://127.0.0.1:9", "operator": "http://127.0.0.1:9", "manifest": "spin.toml"});
     fixture.write(".stoa/run.json", &run.to_string());
