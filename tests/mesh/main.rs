@@ -33,4 +33,5 @@ mod routes;
 mod running;
 mod scenarios;
 mod third_parties;
+mod tour;
 mod traffic;
