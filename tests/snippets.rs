@@ -191,7 +191,9 @@ fn tour(shop: &Shop) -> String {
 fn the_tour_can_be_taken_again_on_the_same_shop() {
     let shop = Shop::start(ShopOptions::mesh());
     let commands = tour(&shop);
-    for time in ["first", "second"] {
+    let orders = commands.matches("\norder ").count();
+    assert!(orders >= 5, "{commands}");
+    for (round, time) in [(1, "first"), (2, "second")] {
         let output = Command::new("bash")
             .args(["-euc", &commands])
             .current_dir(workspace())
@@ -214,6 +216,9 @@ fn the_tour_can_be_taken_again_on_the_same_shop() {
             );
         }
         assert!(!text.contains(r#""status":500"#), "the {time} time: {text}");
+        let list = shop.operator().get("/internal/orders?limit=100").send();
+        let made = list.expect(200).json["items"].as_array().unwrap().len();
+        assert_eq!(made, round * orders, "new orders each time");
     }
     wait_until(SOON, "the orders that are pending to end", || {
         let pending = shop

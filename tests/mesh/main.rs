@@ -33,5 +33,4 @@ mod routes;
 mod running;
 mod scenarios;
 mod third_parties;
-mod tour;
 mod traffic;
