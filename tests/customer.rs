@@ -146,6 +146,7 @@ impl Operator {
         let _ = self
             .0
             .put(&path)
+            .header("if-match", "*")
             .json(&json!({"on_hand": on_hand}))
             .send()
             .expect(200);
