@@ -13,8 +13,8 @@ use crate::admin::AdminError;
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
 /// Limit for an answer. Envoy's administration answers this within a millisecond; the rest is for a busy machine.
 const LIMIT: Duration = Duration::from_secs(2);
-/// Polls in a row without an answer before it is logged: one that was just started again may miss one.
-const MISSED: u32 = 2;
+/// Polls in a row without an answer before it is logged: one that is starting, or starting again, may miss some.
+const MISSED: u32 = 3;
 
 /// Polls every Envoy, and logs once that one does not answer any more, and once that it does again.
 pub(super) async fn watch(shared: Arc<Shared>) {
@@ -33,22 +33,17 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         for (envoy, silent) in polls.join_all().await {
             let log = shared.log(&envoy);
             let log = log.display();
-            // Not known before its first answer: it is still starting.
-            match (missed.get_mut(&envoy), silent) {
-                (None, true) => {}
-                (None, false) => drop(missed.insert(envoy, 0)),
-                (Some(count), true) => {
-                    *count += 1;
-                    if *count == MISSED {
-                        tracing::warn!(envoy, %log, "this Envoy does not answer: it hangs, or is being started again");
-                    }
+            let count = missed.entry(envoy.clone()).or_default();
+            if silent {
+                *count += 1;
+                if *count == MISSED {
+                    tracing::warn!(envoy, %log, "this Envoy does not answer: it hangs, or is being started");
                 }
-                (Some(count), false) => {
-                    if *count >= MISSED {
-                        tracing::info!(envoy, "this Envoy answers again");
-                    }
-                    *count = 0;
+            } else {
+                if *count >= MISSED {
+                    tracing::info!(envoy, "this Envoy answers again");
                 }
+                *count = 0;
             }
         }
     }
