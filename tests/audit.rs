@@ -7,35 +7,16 @@
     reason = "a fixture that fails is to fail the test that uses it"
 )]
 
+mod auditing;
 mod customer;
 
-use std::time::Duration;
-
+use auditing::{audit, sound};
 use customer::{Customer, Operator, key};
 use serde_json::json;
-use stoa_audit::{Options, Verdict, report};
+use stoa_audit::{Verdict, report};
 use stoa_testkit::{Shop, ShopOptions, at_once};
 
 const SKU: &str = "COF-001";
-
-fn audit(shop: &Shop) -> Verdict {
-    let threads = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let options = Options {
-        look_again_after: Duration::from_millis(500),
-        ..Options::new(shop.operator().base())
-    };
-    threads.block_on(stoa_audit::audit(&options)).unwrap()
-}
-
-#[track_caller]
-fn sound(shop: &Shop) -> Verdict {
-    let verdict = audit(shop);
-    assert!(verdict.sound, "{}", report(&verdict));
-    verdict
-}
 
 fn checked(verdict: &Verdict, invariant: &str) -> u64 {
     let of = verdict.judgements.iter().find(|j| j.invariant == invariant);

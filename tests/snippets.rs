@@ -8,10 +8,13 @@
     reason = "a fixture that fails is to fail the test that uses it"
 )]
 
+mod auditing;
+
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use auditing::sound;
 use serde_json::{Value, json};
 use stoa_testkit::{SERVICES, Shop, ShopOptions, wait_until, workspace};
 
@@ -140,16 +143,6 @@ fn every_snippet_works_after_every_other_one_and_leaves_no_breach() {
     }
 
     sound(&shop);
-}
-
-fn sound(shop: &Shop) {
-    let options = stoa_audit::Options::new(shop.operator().base());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    let verdict = runtime.block_on(stoa_audit::audit(&options)).unwrap();
-    assert!(verdict.sound, "{}", stoa_audit::report(&verdict));
 }
 
 /// All commands of the tour, for a shop whose data is elsewhere.

@@ -51,6 +51,15 @@ impl App {
         (self.clock)()
     }
 
+    /// The services that the saga calls.
+    pub fn peers<'a>(&'a self, context: &'a Context) -> Peers<'a> {
+        Peers {
+            outbound: &*self.outbound,
+            config: &self.config,
+            context,
+        }
+    }
+
     /// To be called when the client has its answer: sends what the request wrote to the outbox.
     pub fn after_the_answer(&self, context: &Context) {
         if !self.news.replace(false) {
@@ -393,12 +402,7 @@ fn where_parcels_are(app: &App, context: &Context, orders: &mut [Order]) {
     if ids.is_empty() {
         return;
     }
-    let peers = Peers {
-        outbound: &*app.outbound,
-        config: &app.config,
-        context,
-    };
-    match peers.shipments_of(&ids) {
+    match app.peers(context).shipments_of(&ids) {
         Ok(shipments) => {
             for (order_id, shipment) in shipments {
                 let of = orders.iter_mut().find(|order| order.order_id == order_id);

@@ -66,11 +66,7 @@ pub fn drive(
     mut fresh: bool,
 ) -> Result<Order, Stop> {
     let held = order.lease.clone();
-    let peers = Peers {
-        outbound: &*app.outbound,
-        config: &app.config,
-        context,
-    };
+    let peers = app.peers(context);
     while order.status == Status::Pending {
         // The call that follows must be over before anybody may take the order.
         if app.now() >= held.until {
