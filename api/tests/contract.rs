@@ -8,12 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use api::Contract;
 use serde_json::Value;
+use stoa_service::Service;
 use stoa_service::route::Route;
 
-fn described<A>(service: &str, routes: &[Route<A>]) -> (String, BTreeSet<String>) {
-    let routes = routes.iter().map(Route::describe);
+fn described<A: Service>() -> (String, BTreeSet<String>) {
+    let routes = A::ROUTES.iter().map(Route::describe);
     let names = routes.map(|(method, pattern)| format!("{method} {pattern}"));
-    (service.to_owned(), names.collect())
+    (A::NAME.to_owned(), names.collect())
 }
 
 fn documented(contract: &Contract) -> BTreeMap<String, BTreeSet<String>> {
@@ -28,18 +29,18 @@ fn documented(contract: &Contract) -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn every_route_is_an_operation_and_every_operation_a_route() {
     let shop = BTreeMap::from([
-        described(cart::http::SERVICE, cart::http::ROUTES),
-        described(inventory::http::SERVICE, inventory::http::ROUTES),
-        described(notification::http::SERVICE, notification::http::ROUTES),
-        described(order::http::SERVICE, order::http::ROUTES),
-        described(payment::http::SERVICE, payment::http::ROUTES),
-        described(product::http::SERVICE, product::http::ROUTES),
-        described(shipping::http::SERVICE, shipping::http::ROUTES),
-        described(storefront::http::SERVICE, storefront::http::ROUTES),
-        described(user::http::SERVICE, user::http::ROUTES),
+        described::<cart::http::App>(),
+        described::<inventory::app::App>(),
+        described::<notification::http::App>(),
+        described::<order::http::App>(),
+        described::<payment::http::App>(),
+        described::<product::http::App>(),
+        described::<shipping::http::App>(),
+        described::<storefront::http::App>(),
+        described::<user::http::App>(),
     ]);
     assert_eq!(documented(&Contract::shop().unwrap()), shop);
-    let partners = BTreeMap::from([described(partners::http::SERVICE, partners::http::ROUTES)]);
+    let partners = BTreeMap::from([described::<partners::http::App>()]);
     assert_eq!(documented(&Contract::partners().unwrap()), partners);
 }
 

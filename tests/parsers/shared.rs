@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use stoa_service::money::{Currency, MAX_AMOUNT, Money};
 use stoa_service::settings::Settings;
 use stoa_service::testing::request;
-use stoa_service::{Request, id, json, time};
+use stoa_service::{Problem, Request, id, json, text, time};
 use uuid::Uuid;
 
 use crate::{config, nearly};
@@ -97,7 +97,7 @@ proptest! {
     fn fuzz_any_text_as_an_id(text in prop_oneof![nearly("019b76da-a800-71f9-9f94-ae97655f93b2", "[0-9a-fA-F{}-]{0,4}"), ".{0,40}"]) {
         match id::parse("order_id", &text) {
             Ok(read) => prop_assert_eq!(read.to_string(), text),
-            Err(problem) => prop_assert_eq!(problem.status(), 422),
+            Err(error) => prop_assert_eq!(Problem::from(error).status(), 422),
         }
     }
 
@@ -108,10 +108,10 @@ proptest! {
     }
 
     #[test]
-    fn a_shortened_text_is_a_beginning_of_at_most_64_characters(text in ".{0,200}") {
-        let short = id::shorten(&text);
-        let kept = short.strip_suffix("...").filter(|_| text.chars().count() > 64).unwrap_or(&short);
-        prop_assert!(text.starts_with(kept) && kept.chars().count() <= 64);
+    fn a_shortened_text_is_a_beginning_of_at_most_64_characters(given in ".{0,200}") {
+        let short = text::shorten(&given);
+        let kept = short.strip_suffix("...").filter(|_| given.chars().count() > 64).unwrap_or(&short);
+        prop_assert!(given.starts_with(kept) && kept.chars().count() <= 64);
     }
 
     #[test]

@@ -11,10 +11,10 @@ use product::domain::Release;
 use serde_json::Value;
 use stoa_pricing::testing::Rules;
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
-use stoa_service::route::{Response, dispatch};
+use stoa_service::route::Response;
 use stoa_service::sql::{Database, Schema};
 use stoa_service::testing::TestDatabase;
-use stoa_service::{Request, time};
+use stoa_service::{Request, Service, time};
 
 /// The shop; a clone is the same shop.
 #[derive(Clone)]
@@ -108,15 +108,15 @@ impl Mesh {
                     outbound,
                     prices: Box::new(Rules),
                 };
-                dispatch(cart::http::ROUTES, &app, Request::new("cart", request))
+                app.answer(Request::new("cart", request))
             }
             "inventory" => {
-                let app = inventory::http::App {
+                let app = inventory::app::App {
                     config: inventory::config::Config::read(&variable).unwrap(),
                     db: self.db(&inventory::store::SCHEMA),
                 };
                 let request = Request::new("inventory", request);
-                dispatch(inventory::http::ROUTES, &app, request)
+                app.answer(request)
             }
             "notification" => {
                 let app = notification::http::App {
@@ -127,8 +127,8 @@ impl Mesh {
                 };
                 let request = Request::new("notification", request);
                 let context = request.context().clone();
-                let response = dispatch(notification::http::ROUTES, &app, request);
-                app.after_the_answer(&context);
+                let response = app.answer(request);
+                app.after_response(&context);
                 response
             }
             "order" => {
@@ -143,8 +143,8 @@ impl Mesh {
                 };
                 let request = Request::new("order", request);
                 let context = request.context().clone();
-                let response = dispatch(order::http::ROUTES, &app, request);
-                app.after_the_answer(&context);
+                let response = app.answer(request);
+                app.after_response(&context);
                 response
             }
             "partners" => {
@@ -154,7 +154,7 @@ impl Mesh {
                     outbound,
                 };
                 let request = Request::new("partners", request);
-                dispatch(partners::http::ROUTES, &app, request)
+                app.answer(request)
             }
             "payment" => {
                 let app = payment::http::App {
@@ -163,7 +163,7 @@ impl Mesh {
                     outbound,
                 };
                 let request = Request::new("payment", request);
-                dispatch(payment::http::ROUTES, &app, request)
+                app.answer(request)
             }
             "product" => {
                 let app = product::http::App {
@@ -172,7 +172,7 @@ impl Mesh {
                     outbound,
                     release: self.0.release.get(),
                 };
-                product::http::answer(&app, Request::new("product", request))
+                app.answer(Request::new("product", request))
             }
             "shipping" => {
                 let app = shipping::http::App {
@@ -183,8 +183,8 @@ impl Mesh {
                 };
                 let request = Request::new("shipping", request);
                 let context = request.context().clone();
-                let response = dispatch(shipping::http::ROUTES, &app, request);
-                app.after_the_answer(&context);
+                let response = app.answer(request);
+                app.after_response(&context);
                 response
             }
             "storefront" => {
@@ -193,7 +193,7 @@ impl Mesh {
                     outbound,
                 };
                 let request = Request::new("storefront", request);
-                dispatch(storefront::http::ROUTES, &app, request)
+                app.answer(request)
             }
             "user" => {
                 let app = user::http::App {
@@ -202,7 +202,7 @@ impl Mesh {
                     passwords: Box::new(user::password::Argon2id),
                     clock: Box::new(time::now),
                 };
-                dispatch(user::http::ROUTES, &app, Request::new("user", request))
+                app.answer(Request::new("user", request))
             }
             other => panic!("there is no service {other}"),
         }

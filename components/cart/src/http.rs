@@ -3,10 +3,10 @@
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use stoa_pricing::Prices;
-use stoa_service::outbound::Outbound;
+use stoa_service::outbound::{Caller, Outbound};
 use stoa_service::route::{Answer, Route, json, no_content};
 use stoa_service::sql::Database;
-use stoa_service::{Problem, Request, id, log, time, token};
+use stoa_service::{Problem, Request, Service, id, log, text, time, token};
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -38,8 +38,21 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::DELETE, "/internal/carts/{user_id}", clear_of_user),
 ];
 
+impl Service for App {
+    const NAME: &'static str = SERVICE;
+    const ROUTES: &'static [Route<Self>] = ROUTES;
+}
+
 fn user(app: &App, request: &Request) -> Result<Uuid, Problem> {
-    let claims = token::verify(&*app.db, &*app.outbound, &app.config.user_url, request)?;
+    let claims = token::verify(
+        &*app.db,
+        Caller {
+            outbound: &*app.outbound,
+            context: request.context(),
+        },
+        &app.config.user_url,
+        request,
+    )?;
     Ok(claims.sub)
 }
 
@@ -95,7 +108,7 @@ fn put_item(app: &App, request: &Request) -> Answer {
     let PutItem { quantity } = request.json()?;
     let sku = request.param("sku");
     let unknown = || {
-        let sku = stoa_service::id::shorten(sku);
+        let sku = stoa_service::text::shorten(sku);
         Problem::not_found(format!("sku: `{sku}` is not in the catalogue"))
     };
     if !domain::is_sku(sku) {
@@ -181,7 +194,7 @@ struct Taken {
 fn bad_query(name: &str, value: &str, expected: &str) -> Problem {
     Problem::bad_request(
         "bad_parameter",
-        format!("{name}: `{}`: {expected}", id::shorten(value)),
+        format!("{name}: `{}`: {expected}", text::shorten(value)),
     )
 }
 

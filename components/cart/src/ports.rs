@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 use stoa_service::money::Money;
-use stoa_service::outbound::{Outbound, Peer};
+use stoa_service::outbound::{Caller, Outbound};
 use stoa_service::{Context, Problem};
 
 /// How long product and inventory may take. A cart is looked at often, and there are yesterday's prices to show.
@@ -35,14 +35,8 @@ pub fn products(
         items: Vec<Product>,
     }
     let path = format!("/product?sku={}", skus.join(","));
-    let peer = Peer {
-        name: "product",
-        outbound,
-        context,
-        url: product_url,
-        timeout: TIMEOUT,
-    };
-    let page: Page = peer.ask(peer.call(Method::GET, &path))?;
+    let peer = Caller { outbound, context }.peer("product", product_url, TIMEOUT);
+    let page: Page = peer.fetch(peer.call(Method::GET, &path))?;
     Ok(page.items)
 }
 
@@ -57,17 +51,11 @@ pub fn available(
     struct Item {
         available: i64,
     }
-    let peer = Peer {
-        name: "inventory",
-        outbound,
-        context,
-        url: inventory_url,
-        timeout: TIMEOUT,
-    };
+    let peer = Caller { outbound, context }.peer("inventory", inventory_url, TIMEOUT);
     let reply = peer.send(peer.call(Method::GET, &format!("/items/{sku}")))?;
     match reply.status {
         StatusCode::OK => Ok(peer.read::<Item>(&reply)?.available),
         StatusCode::NOT_FOUND if reply.code() == "not_found" => Ok(0),
-        _ => Err(peer.unexpected(&reply)),
+        _ => Err(peer.unexpected(&reply).into()),
     }
 }

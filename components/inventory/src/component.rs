@@ -4,20 +4,18 @@
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 use stoa_service::component::{open_database, serve, variable};
-use stoa_service::route;
 
+use crate::app::App;
 use crate::config::Config;
-use crate::http::{App, ROUTES, SERVICE};
 use crate::store::SCHEMA;
 
 #[http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    serve(SERVICE, request, out, |request| {
-        let app = App {
+    let open = || {
+        Ok(App {
             config: Config::read(&variable)?,
             db: open_database(&SCHEMA)?,
-        };
-        Ok(route::dispatch(ROUTES, &app, request))
-    })
-    .await;
+        })
+    };
+    serve(request, out, open).await;
 }

@@ -3,7 +3,11 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use stoa_service::{Invalid, Sku};
+use strum::{EnumString, IntoStaticStr};
 use uuid::Uuid;
+
+use crate::error::Error;
 
 /// The most units of one SKU that an order may reserve, and the most that may be on hand.
 pub const MAX_QUANTITY: u32 = 1_000_000;
@@ -14,7 +18,7 @@ pub const MAX_LINES: usize = 100;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
     /// The stock keeping unit.
-    pub sku: String,
+    pub sku: Sku,
     /// In the warehouse.
     pub on_hand: i64,
     /// Of these, promised to orders.
@@ -27,7 +31,7 @@ pub struct Item {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     /// The stock keeping unit.
-    pub sku: String,
+    pub sku: Sku,
     /// Delivered to the warehouse, corrections included.
     pub supplied: i64,
     /// Left with an order.
@@ -36,20 +40,60 @@ pub struct Ledger {
     pub returned: i64,
 }
 
+/// The count that a new count of an item is based on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Basis {
+    /// None: the item is stocked for the first time.
+    NotStocked,
+    /// One of these counts. Units that are sold or come back in the meantime must not be lost.
+    OnHand(Vec<i64>),
+    /// Any count.
+    Any,
+}
+
+impl Basis {
+    /// Compares with what is on hand; `None` is an item that is not stocked.
+    pub fn check(&self, sku: &Sku, on_hand: Option<i64>) -> Result<(), Error> {
+        let sku = || sku.clone();
+        match (self, on_hand) {
+            (Self::NotStocked, None) | (Self::Any, Some(_)) => Ok(()),
+            (Self::OnHand(counts), Some(on_hand)) if counts.contains(&on_hand) => Ok(()),
+            (Self::NotStocked, Some(on_hand)) => Err(Error::CountRequired {
+                sku: sku(),
+                on_hand,
+            }),
+            (Self::OnHand(_), Some(on_hand)) => Err(Error::CountChanged {
+                sku: sku(),
+                on_hand,
+            }),
+            (_, None) => Err(Error::NothingToMatch(sku())),
+        }
+    }
+}
+
+/// A new count covers what is reserved.
+pub fn check_count(on_hand: u32, reserved: i64) -> Result<(), Error> {
+    if i64::from(on_hand) < reserved {
+        return Err(Error::BelowReserved { on_hand, reserved });
+    }
+    Ok(())
+}
+
 /// One line of a reservation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// The stock keeping unit.
-    pub sku: String,
+    pub sku: Sku,
     /// Units, 1 to [`MAX_QUANTITY`].
     #[serde(deserialize_with = "stoa_service::json::whole::<1, MAX_QUANTITY, _>")]
     pub quantity: u32,
 }
 
-/// Where a reservation stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+/// The status of a reservation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Status {
     /// Stock is promised until `expires_at`.
     Held,
@@ -57,36 +101,36 @@ pub enum Status {
     Expired,
     /// The stock has left.
     Committed,
-    /// Given up before it was committed. Final: a late request for the same order finds the door closed.
+    /// Given up before it was committed. Final: a late request for the same order cannot reserve any more.
     Released,
     /// Committed, then brought back. Final.
     Returned,
 }
 
-impl Status {
-    /// The word in the database and in JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Status::Held => "held",
-            Status::Expired => "expired",
-            Status::Committed => "committed",
-            Status::Released => "released",
-            Status::Returned => "returned",
-        }
-    }
+/// How the stock of a reservation's lines moves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Movement {
+    /// From available to reserved, if there is enough.
+    Take,
+    /// From reserved back to available.
+    GiveBack,
+    /// From reserved out of the warehouse.
+    Sell,
+    /// Back into the warehouse.
+    Restock,
+}
 
-    /// Reads [`Status::word`].
-    pub fn from_word(word: &str) -> Option<Self> {
-        [
-            Status::Held,
-            Status::Expired,
-            Status::Committed,
-            Status::Released,
-            Status::Returned,
-        ]
-        .into_iter()
-        .find(|s| s.word() == word)
-    }
+/// What an operation does to a reservation: its new status, and the movements of its stock in order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Transition {
+    /// The status afterwards.
+    pub to: Status,
+    /// The movements.
+    pub movements: &'static [Movement],
+}
+
+const fn to(to: Status, movements: &'static [Movement]) -> Transition {
+    Transition { to, movements }
 }
 
 /// A reservation of an order.
@@ -94,7 +138,7 @@ impl Status {
 pub struct Reservation {
     /// The order, which is also the reservation's identity.
     pub order_id: Uuid,
-    /// Where it stands.
+    /// The status.
     pub status: Status,
     /// What it holds, by SKU.
     pub lines: Vec<Line>,
@@ -102,17 +146,64 @@ pub struct Reservation {
     pub expires_at: String,
 }
 
-/// Checks the lines of a reservation and joins those of one SKU. The error names the place.
-pub fn join_lines(lines: Vec<Line>) -> Result<Vec<Line>, String> {
+impl Reservation {
+    /// Reserving again: the same lines are the same reservation.
+    pub fn check_repeat(&self, wanted: &[Line]) -> Result<(), Error> {
+        match self.status {
+            Status::Held if self.lines == wanted => Ok(()),
+            Status::Held => Err(Error::ReservationDiffers(self.order_id)),
+            _ => Err(self.closed()),
+        }
+    }
+
+    /// Holding longer. An expired reservation takes its stock again.
+    pub fn extend(&self) -> Result<Transition, Error> {
+        match self.status {
+            Status::Held => Ok(to(Status::Held, &[])),
+            Status::Expired => Ok(to(Status::Held, &[Movement::Take])),
+            _ => Err(self.closed()),
+        }
+    }
+
+    /// The stock leaves. An expired reservation takes it again first.
+    pub fn commit(&self) -> Result<Transition, Error> {
+        match self.status {
+            Status::Held => Ok(to(Status::Committed, &[Movement::Sell])),
+            Status::Expired => Ok(to(Status::Committed, &[Movement::Take, Movement::Sell])),
+            Status::Committed => Ok(to(Status::Committed, &[])),
+            _ => Err(self.closed()),
+        }
+    }
+
+    /// Giving up. After a commit it restocks, once.
+    pub fn release(&self) -> Transition {
+        match self.status {
+            Status::Held => to(Status::Released, &[Movement::GiveBack]),
+            Status::Expired => to(Status::Released, &[]),
+            Status::Committed => to(Status::Returned, &[Movement::Restock]),
+            closed => to(closed, &[]),
+        }
+    }
+
+    fn closed(&self) -> Error {
+        Error::ReservationClosed {
+            order_id: self.order_id,
+            status: self.status.into(),
+        }
+    }
+}
+
+/// Checks the lines of a reservation and joins those of one SKU.
+pub fn join_lines(lines: Vec<Line>) -> Result<Vec<Line>, Error> {
+    let invalid = |sentence: String| Error::from(Invalid::new(sentence));
     if lines.is_empty() || lines.len() > MAX_LINES {
-        return Err(format!(
+        return Err(invalid(format!(
             "lines: {} given, expected 1 to {MAX_LINES}",
             lines.len()
-        ));
+        )));
     }
-    let mut joined = BTreeMap::<String, u32>::new();
+    let mut joined = BTreeMap::<Sku, u32>::new();
     for (index, line) in lines.into_iter().enumerate() {
-        check_sku(&format!("lines[{index}].sku"), &line.sku)?;
         let sum = joined
             .get(&line.sku)
             .copied()
@@ -120,10 +211,10 @@ pub fn join_lines(lines: Vec<Line>) -> Result<Vec<Line>, String> {
             .checked_add(line.quantity)
             .filter(|sum| line.quantity >= 1 && *sum <= MAX_QUANTITY)
             .ok_or_else(|| {
-                format!(
+                invalid(format!(
                     "lines[{index}].quantity: {} is not between 1 and {MAX_QUANTITY} units in all",
                     line.quantity
-                )
+                ))
             })?;
         joined.insert(line.sku, sum);
     }
@@ -133,30 +224,21 @@ pub fn join_lines(lines: Vec<Line>) -> Result<Vec<Line>, String> {
         .collect())
 }
 
-/// A SKU is 1 to 64 of `A-Z a-z 0-9 - _ .`.
-pub fn check_sku(field: &str, sku: &str) -> Result<(), String> {
-    let fits = (1..=64).contains(&sku.len())
-        && sku
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    if fits {
-        Ok(())
-    } else {
-        Err(format!(
-            "{field}: `{}` is not 1 to 64 letters, digits, `-`, `_` or `.`",
-            stoa_service::id::shorten(sku)
-        ))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn line(sku: &str, quantity: u32) -> Line {
-        Line {
-            sku: sku.to_owned(),
-            quantity,
+        let sku = sku.parse().unwrap();
+        Line { sku, quantity }
+    }
+
+    fn reservation(status: Status) -> Reservation {
+        Reservation {
+            order_id: Uuid::nil(),
+            status,
+            lines: vec![line("A", 1)],
+            expires_at: String::new(),
         }
     }
 
@@ -179,10 +261,34 @@ mod tests {
                 vec![line("A", u32::MAX), line("A", u32::MAX)],
                 "lines[0].quantity",
             ),
-            (vec![line("a b", 1)], "lines[0].sku"),
         ] {
-            let error = join_lines(lines).unwrap_err();
+            let error = join_lines(lines).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
+    }
+
+    #[test]
+    fn an_expired_reservation_takes_its_stock_again_before_it_is_used() {
+        use Movement::{Sell, Take};
+        let expired = reservation(Status::Expired);
+        assert_eq!(expired.extend().unwrap(), to(Status::Held, &[Take]));
+        assert_eq!(
+            expired.commit().unwrap(),
+            to(Status::Committed, &[Take, Sell])
+        );
+    }
+
+    #[test]
+    fn a_closed_reservation_cannot_be_used_and_is_released_once_only() {
+        for status in [Status::Released, Status::Returned] {
+            let closed = reservation(status);
+            assert!(closed.check_repeat(&closed.lines).is_err());
+            assert!(closed.extend().is_err() && closed.commit().is_err());
+            assert_eq!(closed.release(), to(status, &[]));
+        }
+        let committed = reservation(Status::Committed);
+        let returned = to(Status::Returned, &[Movement::Restock]);
+        assert_eq!(committed.release(), returned);
+        assert_eq!(committed.commit().unwrap(), to(Status::Committed, &[]));
     }
 }

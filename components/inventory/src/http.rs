@@ -1,41 +1,59 @@
-//! Routes, decoding, and which rule answers with which status.
+//! Routes, decoding, and the one match from error to status and code.
 
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use stoa_service::idempotency::{self, Key, Policy, fingerprint};
 use stoa_service::page::{self, Page};
 use stoa_service::route::{Answer, Route, json};
-use stoa_service::sql::Database;
-use stoa_service::{Problem, Request, id, time};
+use stoa_service::text::shorten;
+use stoa_service::{Problem, Request, Service, Sku, time};
 use uuid::Uuid;
 
-use crate::config::Config;
-use crate::domain::{Item, Line, MAX_LINES, MAX_QUANTITY, check_sku, join_lines};
-use crate::store::{self, Expected};
+use crate::app::App;
+use crate::domain::{Basis, Item, Line, MAX_LINES, MAX_QUANTITY, join_lines};
+use crate::error::Error;
+use crate::store::{items, reservations};
 
-/// The service's name.
-pub const SERVICE: &str = "inventory";
-
-/// What the handlers work with.
-pub struct App {
-    /// The settings.
-    pub config: Config,
-    /// The database.
-    pub db: Box<dyn Database>,
+impl Service for App {
+    const NAME: &'static str = "inventory";
+    const ROUTES: &'static [Route<Self>] = &[
+        Route::new(Method::GET, "/items", list_items),
+        Route::new(Method::GET, "/items/{sku}", show_item),
+        Route::new(Method::PUT, "/items/{sku}", put_item),
+        Route::new(Method::GET, "/items/{sku}/ledger", show_ledger),
+        Route::new(Method::GET, "/reservations", list_reservations),
+        Route::new(Method::POST, "/reservations", reserve),
+        Route::new(Method::POST, "/reservations/{order_id}/extend", extend),
+        Route::new(Method::POST, "/reservations/{order_id}/commit", commit),
+        Route::new(Method::DELETE, "/reservations/{order_id}", release),
+    ];
 }
 
-/// Every route of this service.
-pub const ROUTES: &[Route<App>] = &[
-    Route::new(Method::GET, "/items", list_items),
-    Route::new(Method::GET, "/items/{sku}", show_item),
-    Route::new(Method::PUT, "/items/{sku}", put_item),
-    Route::new(Method::GET, "/items/{sku}/ledger", show_ledger),
-    Route::new(Method::GET, "/reservations", list_reservations),
-    Route::new(Method::POST, "/reservations", reserve),
-    Route::new(Method::POST, "/reservations/{order_id}/extend", extend),
-    Route::new(Method::POST, "/reservations/{order_id}/commit", commit),
-    Route::new(Method::DELETE, "/reservations/{order_id}", release),
-];
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        use StatusCode as S;
+        let detail = error.to_string();
+        match error {
+            Error::Invalid(error) => error.into(),
+            Error::NotStocked(_) | Error::NoReservation(_) => Self::not_found(detail),
+            Error::CountRequired { on_hand, .. } => {
+                Self::new(S::PRECONDITION_REQUIRED, "precondition_required", detail)
+                    .with("on_hand", on_hand)
+            }
+            Error::CountChanged { on_hand, .. } => {
+                Self::new(S::PRECONDITION_FAILED, "stock_changed", detail).with("on_hand", on_hand)
+            }
+            Error::NothingToMatch(_) => Self::new(S::PRECONDITION_FAILED, "stock_changed", detail),
+            Error::BelowReserved { .. } => Self::conflict("stock_reserved", detail),
+            Error::ReservationDiffers(_) => Self::conflict("reservation_differs", detail),
+            Error::ReservationClosed { .. } => Self::conflict("reservation_closed", detail),
+            Error::InsufficientStock(short) => {
+                Self::conflict("insufficient_stock", detail).with("short", serde_json::json!(short))
+            }
+            Error::Database(error) => error.into(),
+        }
+    }
+}
 
 fn list_items(app: &App, request: &Request) -> Answer {
     let [skus, limit, token] = request.query(["sku", "limit", "page_token"])?;
@@ -44,15 +62,15 @@ fn list_items(app: &App, request: &Request) -> Answer {
     }
     let limit = page::limit(limit.as_deref())?;
     let after: String = page::cursor(token.as_deref())?.unwrap_or_default();
-    store::sweep(&*app.db, time::now())?;
-    let items = store::items(&*app.db, &after, limit + 1)?;
+    reservations::sweep(&*app.db, time::now())?;
+    let found = items::list(&*app.db, &after, limit + 1)?;
     json(
         StatusCode::OK,
-        &Page::new(items, limit, |item| item.sku.clone()),
+        &Page::new(found, limit, |item| item.sku.clone()),
     )
 }
 
-/// The items of `?sku=A,B`, in that order; what is not stocked is left out.
+/// The items of `?sku=A,B`, in that order; SKUs that are not stocked are left out.
 fn list_named(app: &App, skus: &str, paged: bool) -> Answer {
     let skus: Vec<&str> = skus.split(',').collect();
     if paged || skus.len() > MAX_LINES {
@@ -63,16 +81,16 @@ fn list_named(app: &App, skus: &str, paged: bool) -> Answer {
             ),
         ));
     }
-    store::sweep(&*app.db, time::now())?;
-    let mut items = Vec::with_capacity(skus.len());
-    for sku in skus {
-        check_sku("sku", sku).map_err(Problem::invalid)?;
-        match store::find_item(&*app.db, sku) {
-            Ok(item) => items.push(item),
-            Err(problem) if problem.status() == StatusCode::NOT_FOUND => {}
-            Err(problem) => return Err(problem),
-        }
-    }
+    let skus: Vec<Sku> = skus
+        .into_iter()
+        .map(|sku| Sku::parse("sku", sku))
+        .collect::<Result<_, _>>()?;
+    reservations::sweep(&*app.db, time::now())?;
+    let found = items::of_skus(&*app.db, &skus)?;
+    let items = skus
+        .iter()
+        .filter_map(|sku| found.iter().find(|item| item.sku == *sku))
+        .collect();
     let page = Page {
         items,
         next_page_token: None,
@@ -82,8 +100,8 @@ fn list_named(app: &App, skus: &str, paged: bool) -> Answer {
 
 fn show_item(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    store::sweep(&*app.db, time::now())?;
-    counted(&store::find_item(&*app.db, request.param("sku"))?)
+    reservations::sweep(&*app.db, time::now())?;
+    counted(&items::find(&*app.db, request.param("sku"))?)
 }
 
 /// An item with the ETag of its count: `"40"` where 40 are on hand.
@@ -95,11 +113,11 @@ fn counted(item: &Item) -> Answer {
     Ok(response)
 }
 
-/// What `If-Match` expects (RFC 9110, section 13.1.1).
-fn expected(header: Option<&str>) -> Result<Expected, Problem> {
+/// The count in `If-Match` (RFC 9110, section 13.1.1).
+fn basis(header: Option<&str>) -> Result<Basis, Problem> {
     let header = match header.map(str::trim) {
-        None => return Ok(Expected::NotStocked),
-        Some("*") => return Ok(Expected::Any),
+        None => return Ok(Basis::NotStocked),
+        Some("*") => return Ok(Basis::Any),
         Some(tags) => tags,
     };
     let mut counts = Vec::new();
@@ -112,14 +130,14 @@ fn expected(header: Option<&str>) -> Result<Expected, Problem> {
                     "bad_if_match",
                     format!(
                         "If-Match: `{}` is neither an ETag in quotes, such as \"40\", nor *",
-                        id::shorten(header)
+                        shorten(header)
                     ),
                 )
             })?;
-        // Another's ETag matches no count.
+        // An ETag from elsewhere matches no count.
         counts.extend(tag.parse::<i64>().ok());
     }
-    Ok(Expected::OnHand(counts))
+    Ok(Basis::OnHand(counts))
 }
 
 #[derive(Deserialize)]
@@ -131,18 +149,17 @@ struct PutItem {
 
 fn put_item(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    let sku = request.param("sku");
-    check_sku("sku", sku).map_err(Problem::invalid)?;
+    let sku = Sku::parse("sku", request.param("sku"))?;
     let PutItem { on_hand } = request.json()?;
-    let expected = expected(request.header("if-match"))?;
-    counted(&store::set_on_hand(&*app.db, sku, on_hand, &expected)?)
+    let basis = basis(request.header("if-match"))?;
+    counted(&items::set_on_hand(&*app.db, &sku, on_hand, &basis)?)
 }
 
 fn show_ledger(app: &App, request: &Request) -> Answer {
     request.query([])?;
     json(
         StatusCode::OK,
-        &store::ledger(&*app.db, request.param("sku"))?,
+        &items::ledger(&*app.db, request.param("sku"))?,
     )
 }
 
@@ -150,8 +167,8 @@ fn list_reservations(app: &App, request: &Request) -> Answer {
     let [limit, token] = request.query(["limit", "page_token"])?;
     let limit = page::limit(limit.as_deref())?;
     let after: String = page::cursor(token.as_deref())?.unwrap_or_default();
-    store::sweep(&*app.db, time::now())?;
-    let found = store::reservations(&*app.db, &after, limit + 1)?;
+    reservations::sweep(&*app.db, time::now())?;
+    let found = reservations::list(&*app.db, &after, limit + 1)?;
     json(StatusCode::OK, &Page::new(found, limit, |r| r.order_id))
 }
 
@@ -170,14 +187,14 @@ fn reserve(app: &App, request: &Request) -> Answer {
         fingerprint: fingerprint(request),
     };
     let Reserve { order_id, lines } = request.json()?;
-    let lines = join_lines(lines).map_err(Problem::invalid)?;
+    let lines = join_lines(lines)?;
     idempotency::once(&*app.db, request, &key, Policy::default(), || {
         let now = time::now();
-        store::sweep(&*app.db, now)?;
+        reservations::sweep(&*app.db, now)?;
         let expires_at = now + i64::from(app.config.ttl_seconds) * 1000;
         json(
             StatusCode::CREATED,
-            &store::reserve(&*app.db, order_id, &lines, now, expires_at)?,
+            &reservations::reserve(&*app.db, order_id, &lines, now, expires_at)?,
         )
     })
 }
@@ -194,21 +211,21 @@ fn extend(app: &App, request: &Request) -> Answer {
     let order_id = request.id_param("order_id")?;
     let Extend { seconds } = request.json()?;
     let now = time::now();
-    store::sweep(&*app.db, now)?;
+    reservations::sweep(&*app.db, now)?;
     let expires_at = now + i64::from(seconds) * 1000;
     json(
         StatusCode::OK,
-        &store::extend(&*app.db, order_id, now, expires_at)?,
+        &reservations::extend(&*app.db, order_id, now, expires_at)?,
     )
 }
 
 fn commit(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let now = time::now();
-    store::sweep(&*app.db, now)?;
+    reservations::sweep(&*app.db, now)?;
     json(
         StatusCode::OK,
-        &store::commit(&*app.db, request.id_param("order_id")?, now)?,
+        &reservations::commit(&*app.db, request.id_param("order_id")?, now)?,
     )
 }
 
@@ -216,6 +233,6 @@ fn release(app: &App, request: &Request) -> Answer {
     request.query([])?;
     json(
         StatusCode::OK,
-        &store::release(&*app.db, request.id_param("order_id")?, time::now())?,
+        &reservations::release(&*app.db, request.id_param("order_id")?, time::now())?,
     )
 }

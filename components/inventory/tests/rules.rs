@@ -6,13 +6,21 @@
 )]
 
 use http::Method;
+use inventory::app::App;
 use inventory::config::Config;
-use inventory::http::{App, ROUTES, SERVICE};
-use inventory::store::{self, SCHEMA};
+use inventory::store::{SCHEMA, reservations};
 use serde_json::{Value, json};
-use stoa_service::testing::{TestDatabase, request};
-use stoa_service::{route, time};
+use stoa_service::sql::Database;
+use stoa_service::testing::{Counted, TestDatabase, request};
+use stoa_service::{Service, time};
 use uuid::Uuid;
+
+fn app(db: impl Database + 'static) -> App {
+    App {
+        config: Config::read(&|_| None).unwrap(),
+        db: Box::new(db),
+    }
+}
 
 struct Shop(TestDatabase);
 
@@ -36,12 +44,8 @@ impl Shop {
         headers: &[(&str, &str)],
         body: &Value,
     ) -> (u16, Option<String>, Value) {
-        let app = App {
-            config: Config::read(&|_| None).unwrap(),
-            db: Box::new(self.0.connect()),
-        };
-        let request = request(SERVICE, method, uri, headers, &body.to_string());
-        let response = route::dispatch(ROUTES, &app, request);
+        let request = request(App::NAME, method, uri, headers, &body.to_string());
+        let response = app(self.0.connect()).answer(request);
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         let etag = response.headers().get("etag");
         let etag = etag.map(|tag| tag.to_str().unwrap().to_owned());
@@ -202,11 +206,11 @@ fn an_expired_reservation_gives_back_its_stock_and_takes_it_again_only_if_it_is_
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     shop.stock("A", 2);
     let line = inventory::domain::Line {
-        sku: "A".into(),
+        sku: "A".parse().unwrap(),
         quantity: 2,
     };
     let now = time::now();
-    store::reserve(&shop.0.connect(), order, &[line], now - 10, now - 1).unwrap();
+    reservations::reserve(&shop.0.connect(), order, &[line], now - 10, now - 1).unwrap();
     assert_eq!(shop.item("A"), (2, 0, 2));
     let other = Uuid::now_v7();
     assert_eq!(
@@ -341,4 +345,29 @@ fn bad_input_is_refused_and_changes_nothing() {
         404
     );
     assert_eq!(shop.item("A"), (5, 0, 5));
+}
+
+#[test]
+fn lists_take_as_many_statements_for_many_entries_as_for_one() {
+    let shop = Shop::new();
+    for n in 0..100 {
+        shop.stock(&format!("S{n}"), 9);
+        let line = json!([{"sku": format!("S{n}"), "quantity": 1}]);
+        assert_eq!(shop.reserve(Uuid::now_v7(), line).0, 201);
+    }
+    let statements = |uri: &str, entries: usize| {
+        let db = Counted::new(shop.0.connect());
+        let count = db.count();
+        let response = app(db).answer(request(App::NAME, Method::GET, uri, &[], ""));
+        let body: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(body["items"].as_array().unwrap().len(), entries, "{uri}");
+        count.get()
+    };
+    let skus: Vec<String> = (0..100).map(|n| format!("S{n}")).collect();
+    let hundred = format!("/items?sku={}", skus.join(","));
+    assert_eq!(statements(&hundred, 100), statements("/items?sku=S0", 1));
+    assert_eq!(
+        statements("/reservations?limit=100", 100),
+        statements("/reservations?limit=1", 1)
+    );
 }

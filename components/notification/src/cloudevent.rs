@@ -4,7 +4,7 @@
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
-use stoa_service::{Problem, Request, id, time};
+use stoa_service::{Problem, Request, text, time};
 
 /// The longest `id`, `source`, `type` and `subject`, in characters.
 pub const MAX_ATTRIBUTE: usize = 256;
@@ -52,7 +52,7 @@ pub fn read(request: &Request) -> Result<CloudEvent, Problem> {
         )),
         other => Err(unsupported(format!(
             "`{}` is neither application/cloudevents+json nor application/json with ce- headers",
-            id::shorten(other)
+            text::shorten(other)
         ))),
     }
 }
@@ -106,7 +106,7 @@ fn check(envelope: Envelope, prefix: &str) -> Result<CloudEvent, Problem> {
         Some(other) => {
             return Err(Problem::invalid(format!(
                 "{prefix}specversion: `{}` is not 1.0",
-                id::shorten(other)
+                text::shorten(other)
             )));
         }
         None => {
@@ -118,7 +118,7 @@ fn check(envelope: Envelope, prefix: &str) -> Result<CloudEvent, Problem> {
     if let Some(text) = envelope.time.filter(|t| time::parse(t).is_none()) {
         return Err(Problem::invalid(format!(
             "{prefix}time: `{}` is not an RFC 3339 instant",
-            id::shorten(&text)
+            text::shorten(&text)
         )));
     }
     let required = |name: &str, value: Option<String>| {
@@ -141,7 +141,7 @@ fn attribute(prefix: &str, name: &str, value: Option<String>) -> Result<Option<S
     match value {
         Some(value) if !fits(&value) => Err(Problem::invalid(format!(
             "{prefix}{name}: `{}` is not 1 to {MAX_ATTRIBUTE} characters without control characters",
-            id::shorten(&value.escape_debug().to_string())
+            text::shorten(&value.escape_debug().to_string())
         ))),
         value => Ok(value),
     }

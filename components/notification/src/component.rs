@@ -5,10 +5,10 @@ use std::cell::Cell;
 
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
-use stoa_service::component::{WasiHttp, open_database, serve_then, variable};
+use stoa_service::component::{WasiHttp, open_database, serve, variable};
 
 use crate::config::Config;
-use crate::http::{App, ROUTES, SERVICE};
+use crate::http::App;
 use crate::store::SCHEMA;
 
 #[http_component]
@@ -21,5 +21,5 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
             news: Cell::new(false),
         })
     };
-    serve_then(SERVICE, request, out, ROUTES, open, App::after_the_answer).await;
+    serve(request, out, open).await;
 }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 use serde_json::json;
 use stoa_service::outbound::Outbound;
-use stoa_service::outbox::Waiting;
+use stoa_service::queue::Waiting;
 use stoa_service::sql::{Database, SqlError};
 use stoa_service::time::{self, Millis};
 use stoa_service::{Context, log, params};

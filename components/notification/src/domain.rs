@@ -3,7 +3,7 @@
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use stoa_service::money::Money;
-use stoa_service::{id, json};
+use stoa_service::{json, text};
 use uuid::Uuid;
 
 use crate::cloudevent::CloudEvent;
@@ -118,7 +118,7 @@ pub fn news(event: &CloudEvent) -> Result<Option<News>, String> {
     match event.subject.as_deref() {
         Some(subject) if subject != order => Err(format!(
             "subject: `{}` is not the data's order_id {order}",
-            id::shorten(subject)
+            text::shorten(subject)
         )),
         _ => Ok(Some(news)),
     }
@@ -237,7 +237,7 @@ fn of_shipment(event: &CloudEvent, data: ShipmentData, moved: &Moved) -> Result<
     if data.status != moved.status {
         return Err(format!(
             "data.status: `{}` is not what the type {} says",
-            id::shorten(&data.status),
+            text::shorten(&data.status),
             event.kind
         ));
     }
@@ -266,7 +266,7 @@ fn text<'a>(field: &str, value: &'a str) -> Result<&'a str, String> {
     } else {
         Err(format!(
             "{field}: `{}` is not one line of {MAX_TEXT} characters at most",
-            id::shorten(&value.escape_debug().to_string())
+            text::shorten(&value.escape_debug().to_string())
         ))
     }
 }

@@ -4,11 +4,11 @@ use std::cell::Cell;
 
 use http::{Method, StatusCode};
 use serde_json::json;
-use stoa_service::outbound::Outbound;
+use stoa_service::outbound::{Caller, Outbound};
 use stoa_service::page::{self, Page};
 use stoa_service::route::{self, Answer, Route};
 use stoa_service::sql::Database;
-use stoa_service::{Context, Problem, Request, log, time, token};
+use stoa_service::{Context, Problem, Request, Service, log, time, token};
 
 use crate::config::Config;
 use crate::{cloudevent, delivery, domain, store};
@@ -50,6 +50,15 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::GET, "/internal/notifications/deliveries", waiting),
 ];
 
+impl Service for App {
+    const NAME: &'static str = SERVICE;
+    const ROUTES: &'static [Route<Self>] = ROUTES;
+
+    fn after_response(&self, context: &Context) {
+        self.after_the_answer(context);
+    }
+}
+
 fn accept(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let event = cloudevent::read(request)?;
@@ -67,7 +76,15 @@ fn accept(app: &App, request: &Request) -> Answer {
 }
 
 fn inbox(app: &App, request: &Request) -> Answer {
-    let claims = token::verify(&*app.db, &*app.outbound, &app.config.user_url, request)?;
+    let claims = token::verify(
+        &*app.db,
+        Caller {
+            outbound: &*app.outbound,
+            context: request.context(),
+        },
+        &app.config.user_url,
+        request,
+    )?;
     let [limit, before] = request.query(["limit", "page_token"])?;
     let limit = page::limit(limit.as_deref())?;
     let before = page::cursor(before.as_deref())?;

@@ -15,13 +15,13 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use http::Method;
 use notification::config::Config;
 use notification::delivery::{self, DUE, MAX_ATTEMPTS};
-use notification::http::{App, ROUTES, SERVICE};
+use notification::http::App;
 use notification::store::{INBOX, SCHEMA};
 use serde_json::{Value, json};
 use stoa_service::outbound::CallError;
 use stoa_service::sql::Database;
 use stoa_service::testing::{FakeOutbound, Issuer, TestDatabase, reply, request};
-use stoa_service::{params, route};
+use stoa_service::{Service, params};
 use uuid::Uuid;
 
 const ORDER: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001);
@@ -87,10 +87,10 @@ impl Shop {
             builder = builder.header(*name, *value);
         }
         let request = builder.body(body.as_bytes().to_vec()).unwrap();
-        let request = stoa_service::Request::new(SERVICE, request);
+        let request = stoa_service::Request::new(App::NAME, request);
         let context = request.context().clone();
-        let response = route::dispatch(ROUTES, &app, request);
-        app.after_the_answer(&context);
+        let response = app.answer(request);
+        app.after_response(&context);
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         (response.status().as_u16(), body)
     }
@@ -492,7 +492,7 @@ fn passes_at_the_same_time_send_each_delivery_once() {
             scope.spawn(|| {
                 let source = |name: &str| Some(format!("http://{}", name.strip_suffix("_url")?));
                 let config = Config::read(&source).unwrap();
-                let request = request(SERVICE, Method::POST, "/", &[], "");
+                let request = request(App::NAME, Method::POST, "/", &[], "");
                 let db = database.connect();
                 delivery::deliver(&db, outbound, &config, request.context()).unwrap();
             });

@@ -6,11 +6,11 @@ use std::cell::Cell;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 use stoa_pricing::Composed;
-use stoa_service::component::{WasiHttp, open_database, serve_then, variable};
+use stoa_service::component::{WasiHttp, open_database, serve, variable};
 use stoa_service::time;
 
 use crate::config::Config;
-use crate::http::{App, ROUTES, SERVICE};
+use crate::http::App;
 use crate::store::SCHEMA;
 
 #[http_component]
@@ -33,5 +33,5 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
             news: Cell::new(false),
         })
     };
-    serve_then(SERVICE, request, out, ROUTES, open, App::after_the_answer).await;
+    serve(request, out, open).await;
 }

@@ -2,8 +2,8 @@
 
 use serde::Deserialize;
 use serde_json::Value;
-use stoa_service::id::shorten;
 use stoa_service::money::Money;
+use stoa_service::text::shorten;
 use stoa_service::{Problem, Request};
 
 use crate::domain::Address;

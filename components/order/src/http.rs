@@ -5,13 +5,13 @@ use std::cell::Cell;
 use http::{Method, StatusCode};
 use stoa_pricing::{Asked, PriceError, Prices};
 use stoa_service::idempotency::{self, Key, Policy, fingerprint};
-use stoa_service::outbound::Outbound;
+use stoa_service::outbound::{Caller, Outbound};
 use stoa_service::page::{self, Page};
 use stoa_service::route::{Answer, Route, json};
 use stoa_service::sql::{Database, SqlError};
 use stoa_service::time::Millis;
 use stoa_service::token::{self, Claims};
-use stoa_service::{Context, Problem, Request, id, log, outbox};
+use stoa_service::{Context, Problem, Request, Service, id, log, outbox, text};
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -66,7 +66,14 @@ impl App {
             return;
         }
         let url = &self.config.notification_url;
-        if let Err(error) = outbox::flush(&*self.db, &*self.outbound, url, context) {
+        if let Err(error) = outbox::flush(
+            &*self.db,
+            Caller {
+                outbound: &*self.outbound,
+                context,
+            },
+            url,
+        ) {
             let fields = serde_json::json!({"cause": error.to_string()});
             log::warn(context, "the outbox was not flushed", fields);
         }
@@ -90,8 +97,25 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::GET, "/internal/orders/outbox", waiting),
 ];
 
+impl Service for App {
+    const NAME: &'static str = SERVICE;
+    const ROUTES: &'static [Route<Self>] = ROUTES;
+
+    fn after_response(&self, context: &Context) {
+        self.after_the_answer(context);
+    }
+}
+
 fn claims(app: &App, request: &Request) -> Result<Claims, Problem> {
-    token::verify(&*app.db, &*app.outbound, &app.config.user_url, request)
+    token::verify(
+        &*app.db,
+        Caller {
+            outbound: &*app.outbound,
+            context: request.context(),
+        },
+        &app.config.user_url,
+        request,
+    )
 }
 
 fn submit(app: &App, request: &Request) -> Answer {
@@ -509,7 +533,7 @@ fn list_all(app: &App, request: &Request) -> Answer {
                     "bad_status",
                     format!(
                         "status: `{}` is not pending, confirmed or cancelled",
-                        id::shorten(&word)
+                        text::shorten(&word)
                     ),
                 )
             })
@@ -534,10 +558,20 @@ fn recover(app: &App, request: &Request) -> Answer {
 fn flush(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let url = &app.config.notification_url;
-    outbox::flush_answer(&*app.db, &*app.outbound, url, request.context())
+    json(
+        StatusCode::OK,
+        &outbox::flush(
+            &*app.db,
+            Caller {
+                outbound: &*app.outbound,
+                context: request.context(),
+            },
+            url,
+        )?,
+    )
 }
 
 fn waiting(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    outbox::waiting_answer(&*app.db, SERVICE)
+    json(StatusCode::OK, &outbox::waiting(&*app.db, SERVICE)?)
 }

@@ -6,7 +6,7 @@ use http::{Method, StatusCode};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
-use stoa_service::{Context, id};
+use stoa_service::{Context, text};
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -274,7 +274,7 @@ fn sort(asked: &str, reply: Result<Reply, CallError>) -> Result<Reply, Fail> {
     let cause = format!(
         "{asked} answered {} {}",
         reply.status,
-        id::shorten(&String::from_utf8_lossy(&reply.body))
+        text::shorten(&String::from_utf8_lossy(&reply.body))
     );
     Err(match reply.status {
         // Its first try is still at work.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Method;
 use serde::Deserialize;
 use stoa_service::money::Money;
-use stoa_service::outbound::{Outbound, Peer};
+use stoa_service::outbound::{Caller, Outbound, Peer};
 use stoa_service::{Context, Problem};
 
 use crate::domain::Order;
@@ -24,14 +24,8 @@ pub fn contact(
     user_url: &str,
     token: &str,
 ) -> Result<Contact, Problem> {
-    let peer = Peer {
-        name: "user",
-        outbound,
-        context,
-        url: user_url,
-        timeout: CONTACT_TIMEOUT,
-    };
-    peer.ask(peer.call(Method::GET, "/user/me").bearer(token))
+    let peer = Caller { outbound, context }.peer("user", user_url, CONTACT_TIMEOUT);
+    Ok(peer.fetch(peer.call(Method::GET, "/user/me").bearer(token))?)
 }
 
 /// How to reach a user.
@@ -70,14 +64,8 @@ pub fn products(
 ) -> Result<Vec<Product>, Problem> {
     let skus: Vec<&str> = lines.iter().map(|line| line.sku.as_str()).collect();
     let path = format!("/product?sku={}", skus.join(","));
-    let peer = Peer {
-        name: "product",
-        outbound,
-        context,
-        url: product_url,
-        timeout: TIMEOUT,
-    };
-    let page: Items<Product> = peer.ask(peer.call(Method::GET, &path))?;
+    let peer = Caller { outbound, context }.peer("product", product_url, TIMEOUT);
+    let page: Items<Product> = peer.fetch(peer.call(Method::GET, &path))?;
     Ok(page.items)
 }
 
@@ -107,7 +95,7 @@ pub fn cart(
     token: &str,
 ) -> Result<Cart, Problem> {
     let peer = of_cart(outbound, context, cart_url);
-    peer.ask(peer.call(Method::GET, "/cart").bearer(token))
+    Ok(peer.fetch(peer.call(Method::GET, "/cart").bearer(token))?)
 }
 
 /// A cart's line says more than that: prices, which are asked of product once more.
@@ -142,16 +130,10 @@ pub fn take_ordered(
         lines.join(",")
     );
     let peer = of_cart(outbound, context, cart_url);
-    let taken: Taken = peer.ask(peer.call(Method::DELETE, &path))?;
+    let taken: Taken = peer.fetch(peer.call(Method::DELETE, &path))?;
     Ok(taken.version)
 }
 
 fn of_cart<'a>(outbound: &'a dyn Outbound, context: &'a Context, url: &'a str) -> Peer<'a> {
-    Peer {
-        name: "cart",
-        outbound,
-        context,
-        url,
-        timeout: TIMEOUT,
-    }
+    Caller { outbound, context }.peer("cart", url, TIMEOUT)
 }

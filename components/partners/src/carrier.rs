@@ -3,14 +3,14 @@
 use hmac::{Hmac, Mac};
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use stoa_service::outbound::Call;
+use stoa_service::outbound::{Call, PeerError};
 use stoa_service::page::{self, Page};
 use stoa_service::problem::Problem;
 use stoa_service::request::Request;
 use stoa_service::route::{Answer, Response, json};
 use stoa_service::sql::{Database, Row, SqlError, transaction};
 use stoa_service::time::{self, Millis, rfc3339};
-use stoa_service::{id, params};
+use stoa_service::{id, params, text};
 use uuid::Uuid;
 
 use crate::http::App;
@@ -232,7 +232,10 @@ pub(crate) fn advance(app: &App, request: &Request) -> Answer {
     let reply = app
         .outbound
         .send(call)
-        .map_err(|e| e.into_problem("the shop"))?;
+        .map_err(|source| PeerError::Unreachable {
+            peer: "the shop",
+            source,
+        })?;
     let mut response = Response::new(reply.body);
     *response.status_mut() = reply.status;
     if let Some(kind) = reply.headers.get(http::header::CONTENT_TYPE) {
@@ -309,7 +312,7 @@ fn known(db: &dyn Database, tracking_number: &str) -> Result<Parcel, Problem> {
     .ok_or_else(|| {
         Problem::not_found(format!(
             "tracking_number: `{}` is not known",
-            id::shorten(tracking_number)
+            text::shorten(tracking_number)
         ))
     })
 }

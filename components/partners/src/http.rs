@@ -1,6 +1,7 @@
 //! The routes of all third parties.
 
 use http::Method;
+use stoa_service::Service;
 use stoa_service::outbound::Outbound;
 use stoa_service::route::Route;
 use stoa_service::sql::Database;
@@ -49,3 +50,8 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::PUT, "/script/{partner}", script::put),
     Route::new(Method::DELETE, "/script/{partner}", script::delete),
 ];
+
+impl Service for App {
+    const NAME: &'static str = SERVICE;
+    const ROUTES: &'static [Route<Self>] = ROUTES;
+}

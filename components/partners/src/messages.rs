@@ -8,7 +8,7 @@ use stoa_service::request::Request;
 use stoa_service::route::{Answer, json};
 use stoa_service::sql::transaction;
 use stoa_service::time::{self, rfc3339};
-use stoa_service::{id, params};
+use stoa_service::{id, params, text};
 use uuid::Uuid;
 
 use crate::http::App;
@@ -35,7 +35,7 @@ pub(crate) fn send_mail(app: &App, request: &Request) -> Answer {
         if !mail.to.contains('@') {
             return Err(Problem::invalid(format!(
                 "to: `{}` is not an e-mail address",
-                id::shorten(&mail.to)
+                text::shorten(&mail.to)
             )));
         }
         check_text("subject", &mail.subject, 998)?;
@@ -66,7 +66,7 @@ pub(crate) fn send_sms(app: &App, request: &Request) -> Answer {
         if !(7..=15).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(Problem::invalid(format!(
                 "to: `{}` is not `+` and 7 to 15 digits (E.164)",
-                id::shorten(&sms.to)
+                text::shorten(&sms.to)
             )));
         }
         check_text("body", &sms.body, 1600)?;

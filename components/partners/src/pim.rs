@@ -27,7 +27,7 @@ pub(crate) fn show(app: &App, request: &Request) -> Answer {
         let entry = entries.iter().find(|e| e.sku == sku).ok_or_else(|| {
             Problem::not_found(format!(
                 "sku: `{}` is not known",
-                stoa_service::id::shorten(sku)
+                stoa_service::text::shorten(sku)
             ))
         })?;
         json(StatusCode::OK, entry)

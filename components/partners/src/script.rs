@@ -153,7 +153,7 @@ fn known(request: &Request) -> Result<&'static str, Problem> {
     PARTNERS.into_iter().find(|p| *p == asked).ok_or_else(|| {
         Problem::not_found(format!(
             "partner: `{}` is not one of {}",
-            stoa_service::id::shorten(asked),
+            stoa_service::text::shorten(asked),
             PARTNERS.join(", ")
         ))
     })

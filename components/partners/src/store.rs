@@ -91,7 +91,7 @@ pub fn check_reference(reference: &str) -> Result<(), Problem> {
     } else {
         Err(Problem::invalid(format!(
             "reference: `{}` is not 1 to 64 letters, digits, `-`, `_` or `.`",
-            stoa_service::id::shorten(reference)
+            stoa_service::text::shorten(reference)
         )))
     }
 }

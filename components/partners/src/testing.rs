@@ -14,13 +14,13 @@ use std::time::Duration;
 use http::Method;
 use serde_json::{Value, json};
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
-use stoa_service::request::Request;
-use stoa_service::route::{self, Route};
+use stoa_service::{Request, Service};
+
 use stoa_service::sql::{Database, Rows, Schema, SqlError, Value as SqlValue};
 use stoa_service::testing::{Connection, TestDatabase, is_postgres, reply, request};
 
 use crate::config::Config;
-use crate::http::{App, ROUTES, SERVICE};
+use crate::http::App;
 use crate::store::SCHEMA;
 
 /// The base URL of every third party on the stage.
@@ -209,7 +209,7 @@ impl Stage {
             db: Box::new(self.books.open()),
             outbound: Box::new(Reports(self.receiver.clone())),
         };
-        dispatch(SERVICE, ROUTES, &app, call)
+        dispatch(&app, call)
     }
 }
 
@@ -222,12 +222,12 @@ impl Outbound for Reports {
 }
 
 /// `call` as a request to another service.
-pub fn dispatch<A>(service: &'static str, routes: &[Route<A>], app: &A, call: &Call) -> Reply {
+pub fn dispatch<A: Service>(app: &A, call: &Call) -> Reply {
     let mut request = http::Request::new(call.body.clone());
     *request.method_mut() = call.method.clone();
     *request.uri_mut() = call.url.parse().unwrap();
     *request.headers_mut() = call.headers.clone();
-    let response = route::dispatch(routes, app, Request::new(service, request));
+    let response = app.answer(Request::new(A::NAME, request));
     let (parts, body) = response.into_parts();
     Reply {
         status: parts.status,

@@ -13,11 +13,11 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use partners::config::Config;
-use partners::http::{App, ROUTES, SERVICE};
+use partners::http::App;
 use partners::store::SCHEMA;
 use serde_json::{Value, json};
+use stoa_service::Service;
 use stoa_service::outbound::CallError;
-use stoa_service::route;
 use stoa_service::testing::{FakeOutbound, TestDatabase, reply, request};
 
 struct Street {
@@ -53,8 +53,8 @@ impl Street {
         if !key.is_empty() {
             headers.push(("idempotency-key", key));
         }
-        let request = request(SERVICE, method, uri, &headers, &body.to_string());
-        let response = route::dispatch(ROUTES, &app, request);
+        let request = request(App::NAME, method, uri, &headers, &body.to_string());
+        let response = app.answer(request);
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         (response.status().as_u16(), body)
     }

@@ -4,21 +4,19 @@
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 use stoa_service::component::{WasiHttp, open_database, serve, variable};
-use stoa_service::route;
 
 use crate::config::Config;
-use crate::http::{App, ROUTES, SERVICE};
+use crate::http::App;
 use crate::store::SCHEMA;
 
 #[http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    serve(SERVICE, request, out, |request| {
-        let app = App {
+    let open = || {
+        Ok(App {
             config: Config::read(&variable)?,
             db: open_database(&SCHEMA)?,
             outbound: Box::new(WasiHttp),
-        };
-        Ok(route::dispatch(ROUTES, &app, request))
-    })
-    .await;
+        })
+    };
+    serve(request, out, open).await;
 }

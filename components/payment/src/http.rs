@@ -8,7 +8,7 @@ use stoa_service::outbound::Outbound;
 use stoa_service::page::{self, Page};
 use stoa_service::route::{Answer, Route, json};
 use stoa_service::sql::Database;
-use stoa_service::{Problem, Request, id, log};
+use stoa_service::{Problem, Request, Service, id, log};
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -37,6 +37,11 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::GET, "/payments/{payment_id}", show),
     Route::new(Method::POST, "/payments/{payment_id}/refund", refund),
 ];
+
+impl Service for App {
+    const NAME: &'static str = SERVICE;
+    const ROUTES: &'static [Route<Self>] = ROUTES;
+}
 
 impl App {
     fn settle(

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use stoa_service::money::Money;
-use stoa_service::outbound::{Outbound, Peer, Reply};
+use stoa_service::outbound::{Caller, Outbound, Peer, Reply};
 use stoa_service::{Context, Problem};
 use uuid::Uuid;
 
@@ -57,13 +57,7 @@ struct Decline {
 impl<'a> Processor<'a> {
     /// The processor at `url`.
     pub fn new(outbound: &'a dyn Outbound, context: &'a Context, url: &'a str) -> Self {
-        let peer = Peer {
-            name: "the card processor",
-            outbound,
-            context,
-            url,
-            timeout: TIMEOUT,
-        };
+        let peer = Caller { outbound, context }.peer("the card processor", url, TIMEOUT);
         Self { peer }
     }
 
@@ -86,7 +80,7 @@ impl<'a> Processor<'a> {
                 self.peer.read::<Decline>(&reply)?.decline_code,
             )),
             (StatusCode::CONFLICT, "reference_voided") => Ok(Finding::Voided),
-            _ => Err(self.peer.unexpected(&reply)),
+            _ => Err(self.peer.unexpected(&reply).into()),
         }
     }
 
@@ -95,14 +89,14 @@ impl<'a> Processor<'a> {
         let path = format!("/processor/charges?reference={}", payment.payment_id);
         let reply = self.peer.send(self.peer.call(Method::GET, &path))?;
         if reply.status != StatusCode::OK {
-            return Err(self.peer.unexpected(&reply));
+            return Err(self.peer.unexpected(&reply).into());
         }
         let mut found = self.peer.read::<Charges>(&reply)?.items.into_iter();
         match (found.next(), found.next()) {
             (None, _) => Ok(Finding::Nothing),
             (Some(charge), None) => self.finding(payment, charge, &reply),
             // Two charges of one reference: nobody here can say which counts.
-            (Some(_), Some(_)) => Err(self.peer.unexpected(&reply)),
+            (Some(_), Some(_)) => Err(self.peer.unexpected(&reply).into()),
         }
     }
 
@@ -120,13 +114,13 @@ impl<'a> Processor<'a> {
                 match refund.status.as_str() {
                     "refunded" if refund.reference == payment.payment_id => Ok(Finding::Refunded),
                     "voided" if refund.reference == payment.payment_id => Ok(Finding::Voided),
-                    _ => Err(self.peer.unexpected(&reply)),
+                    _ => Err(self.peer.unexpected(&reply).into()),
                 }
             }
             (StatusCode::CONFLICT, "charge_declined") => Ok(Finding::Declined(
                 self.peer.read::<Decline>(&reply)?.decline_code,
             )),
-            _ => Err(self.peer.unexpected(&reply)),
+            _ => Err(self.peer.unexpected(&reply).into()),
         }
     }
 
@@ -144,7 +138,7 @@ impl<'a> Processor<'a> {
             ("refunded", _) if fits => Ok(Finding::Refunded),
             ("declined", Some(code)) if fits => Ok(Finding::Declined(code)),
             ("voided", _) if fits => Ok(Finding::Voided),
-            _ => Err(self.peer.unexpected(reply)),
+            _ => Err(self.peer.unexpected(reply).into()),
         }
     }
 }

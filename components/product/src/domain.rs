@@ -78,7 +78,7 @@ pub fn read_skus(list: &str) -> Result<Vec<&str>, String> {
     match skus.iter().find(|sku| !is_sku(sku)) {
         Some(bad) => Err(format!(
             "sku: `{}` is not 1 to 64 letters, digits, `-`, `_` or `.`",
-            stoa_service::id::shorten(bad)
+            stoa_service::text::shorten(bad)
         )),
         None => Ok(skus),
     }

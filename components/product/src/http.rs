@@ -3,11 +3,11 @@
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use stoa_service::outbound::Outbound;
+use stoa_service::outbound::{Caller, Outbound};
 use stoa_service::page::{self, Page};
 use stoa_service::route::{self, Answer, Response, Route};
 use stoa_service::sql::Database;
-use stoa_service::{Context, Problem, Request, id, log, token};
+use stoa_service::{Context, Problem, Request, Service, log, text, token};
 
 use crate::config::Config;
 use crate::domain::{MAX_QUANTITY, Product, Release, read_skus};
@@ -40,11 +40,19 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::POST, "/product/{product_id}/buy", buy),
 ];
 
-/// Answers a request.
-pub fn answer(app: &App, request: Request) -> Response {
-    let mut response = route::dispatch(ROUTES, app, request);
-    stamp(app.release, &mut response);
-    response
+impl Service for App {
+    const NAME: &'static str = SERVICE;
+    const ROUTES: &'static [Route<Self>] = ROUTES;
+
+    fn finish_early(response: &mut Response) {
+        stamp(Release::BUILT, response);
+    }
+
+    fn answer(&self, request: Request) -> Response {
+        let mut response = route::dispatch(ROUTES, self, request);
+        stamp(self.release, &mut response);
+        response
+    }
 }
 
 /// Says in the answer, whatever it is, which release it comes from.
@@ -92,7 +100,7 @@ fn find(app: &App, request: &Request) -> Result<Product, Problem> {
     store::find(&*app.db, wanted)?.ok_or_else(|| {
         Problem::not_found(format!(
             "product_id: `{}` is no product's id or SKU",
-            id::shorten(wanted)
+            text::shorten(wanted)
         ))
     })
 }
@@ -136,7 +144,15 @@ struct Buy {
 fn buy(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let (db, outbound) = (&*app.db, &*app.outbound);
-    token::verify(db, outbound, &app.config.user_url, request)?;
+    token::verify(
+        db,
+        Caller {
+            outbound,
+            context: request.context(),
+        },
+        &app.config.user_url,
+        request,
+    )?;
     let key = request.idempotency_key()?;
     let Buy {
         quantity,

@@ -7,8 +7,8 @@ use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use stoa_service::Context;
-use stoa_service::id::shorten;
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
+use stoa_service::text::shorten;
 
 /// How long the PIM may take: its texts are better than ours, but not worth a wait.
 pub const PIM_TIMEOUT: Duration = Duration::from_millis(300);

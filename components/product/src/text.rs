@@ -106,7 +106,7 @@ pub fn terms_of(product: &Product) -> BTreeMap<String, i64> {
 /// The terms that a product (of `category`, if that is asked) has to have to be found: every word, of which the last may
 /// be a beginning only. The error says what is wrong with the search.
 pub fn search_terms(search: &str, category: Option<&str>) -> Result<Vec<String>, String> {
-    let quoted = stoa_service::id::shorten(search);
+    let quoted = stoa_service::text::shorten(search);
     if search.len() > MAX_SEARCH {
         return Err(format!("q: `{quoted}` is longer than {MAX_SEARCH} bytes"));
     }

@@ -11,7 +11,7 @@
 //! never cancelled, however late a report says so.
 
 use serde::{Deserialize, Serialize};
-use stoa_service::id::shorten;
+use stoa_service::text::shorten;
 use stoa_service::time::{Millis, rfc3339};
 use uuid::Uuid;
 

@@ -5,12 +5,12 @@ use std::cell::Cell;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use stoa_service::idempotency::{self, Key, Policy, fingerprint};
-use stoa_service::outbound::Outbound;
+use stoa_service::outbound::{Caller, Outbound};
 use stoa_service::page::{self, Page};
 use stoa_service::route::{Answer, Route, json};
 use stoa_service::sql::Database;
 use stoa_service::time::{self, rfc3339};
-use stoa_service::{Context, Problem, Request, id, log, outbox};
+use stoa_service::{Context, Problem, Request, Service, id, log, outbox, text};
 use uuid::Uuid;
 
 use crate::config::Config;
@@ -50,6 +50,15 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::GET, "/internal/shipments/outbox", waiting),
 ];
 
+impl Service for App {
+    const NAME: &'static str = SERVICE;
+    const ROUTES: &'static [Route<Self>] = ROUTES;
+
+    fn after_response(&self, context: &Context) {
+        self.after_the_answer(context);
+    }
+}
+
 impl App {
     fn carrier<'a>(&'a self, context: &'a Context) -> Carrier<'a> {
         Carrier::new(&*self.outbound, context, &self.config.carrier_url)
@@ -62,7 +71,14 @@ impl App {
             return;
         }
         let url = &self.config.notification_url;
-        if let Err(error) = outbox::flush(&*self.db, &*self.outbound, url, context) {
+        if let Err(error) = outbox::flush(
+            &*self.db,
+            Caller {
+                outbound: &*self.outbound,
+                context,
+            },
+            url,
+        ) {
             let fields = serde_json::json!({"error": error.to_string()});
             log::warn(context, "the outbox stays full", fields);
         }
@@ -203,7 +219,7 @@ fn track(app: &App, request: &Request) -> Answer {
     let shipment = store::of_parcel(&*app.db, tracking_number)?.ok_or_else(|| {
         Problem::not_found(format!(
             "tracking_number: `{}` is not known",
-            id::shorten(tracking_number)
+            text::shorten(tracking_number)
         ))
     })?;
     let events = store::history(&*app.db, shipment.shipment_id)?
@@ -269,7 +285,7 @@ fn check_report(event: CarrierEvent) -> Result<Report, String> {
     if !(1..=128).contains(&event_id.len()) || !event_id.bytes().all(|b| b.is_ascii_graphic()) {
         return Err(format!(
             "event_id: `{}` is not 1 to 128 visible ASCII characters",
-            id::shorten(&event_id)
+            text::shorten(&event_id)
         ));
     }
     if matches!(status, Status::Pending | Status::Refused) {
@@ -285,7 +301,7 @@ fn check_report(event: CarrierEvent) -> Result<Report, String> {
         ));
     }
     let at = time::parse(&at)
-        .ok_or_else(|| format!("at: `{}` is not an instant of RFC 3339", id::shorten(&at)))?;
+        .ok_or_else(|| format!("at: `{}` is not an instant of RFC 3339", text::shorten(&at)))?;
     Ok(Report {
         event_id,
         status,
@@ -297,14 +313,24 @@ fn check_report(event: CarrierEvent) -> Result<Report, String> {
 fn flush(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let (url, context) = (&app.config.notification_url, request.context());
-    let answer = outbox::flush_answer(&*app.db, &*app.outbound, url, context)?;
+    let answer = json(
+        StatusCode::OK,
+        &outbox::flush(
+            &*app.db,
+            Caller {
+                outbound: &*app.outbound,
+                context,
+            },
+            url,
+        )?,
+    )?;
     app.tell_call_offs(context);
     Ok(answer)
 }
 
 fn waiting(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    outbox::waiting_answer(&*app.db, SERVICE)
+    json(StatusCode::OK, &outbox::waiting(&*app.db, SERVICE)?)
 }
 
 fn open(shipment: &Shipment) -> Problem {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use stoa_service::outbound::{Outbound, Peer, Reply};
+use stoa_service::outbound::{Caller, Outbound, Peer, Reply};
 use stoa_service::{Context, Problem};
 use uuid::Uuid;
 
@@ -60,13 +60,7 @@ struct Parcels {
 impl<'a> Carrier<'a> {
     /// The carrier at `url`.
     pub fn new(outbound: &'a dyn Outbound, context: &'a Context, url: &'a str) -> Self {
-        let peer = Peer {
-            name: "the carrier",
-            outbound,
-            context,
-            url,
-            timeout: TIMEOUT,
-        };
+        let peer = Caller { outbound, context }.peer("the carrier", url, TIMEOUT);
         Self { peer }
     }
 
@@ -86,7 +80,7 @@ impl<'a> Carrier<'a> {
             (StatusCode::CREATED, _) => self.found(shipment, self.peer.read(&reply)?, &reply),
             // Only the carrier's own word is a refusal.
             (StatusCode::UNPROCESSABLE_ENTITY, "address_refused") => Ok(Finding::Refused),
-            _ => Err(self.peer.unexpected(&reply)),
+            _ => Err(self.peer.unexpected(&reply).into()),
         }
     }
 
@@ -95,14 +89,14 @@ impl<'a> Carrier<'a> {
         let path = format!("/carrier/shipments?reference={}", shipment.shipment_id);
         let reply = self.peer.send(self.peer.call(Method::GET, &path))?;
         if reply.status != StatusCode::OK {
-            return Err(self.peer.unexpected(&reply));
+            return Err(self.peer.unexpected(&reply).into());
         }
         let parcels: Parcels = self.peer.read(&reply)?;
         let mut items = parcels.items.into_iter();
         match (items.next(), items.next()) {
             (None, _) => Ok(Finding::Nothing),
             (Some(parcel), None) => self.found(shipment, parcel, &reply),
-            (Some(_), Some(_)) => Err(self.peer.unexpected(&reply)),
+            (Some(_), Some(_)) => Err(self.peer.unexpected(&reply).into()),
         }
     }
 
@@ -113,7 +107,7 @@ impl<'a> Carrier<'a> {
         match (reply.status, reply.code().as_str()) {
             (StatusCode::OK, _) => Ok(Cancellation::Cancelled),
             (StatusCode::CONFLICT, "handed_over") => Ok(Cancellation::HandedOver),
-            _ => Err(self.peer.unexpected(&reply)),
+            _ => Err(self.peer.unexpected(&reply).into()),
         }
     }
 
@@ -130,7 +124,7 @@ impl<'a> Carrier<'a> {
         if fits && parcel.reference == shipment.shipment_id {
             Ok(Finding::Parcel(number))
         } else {
-            Err(self.peer.unexpected(reply))
+            Err(self.peer.unexpected(reply).into())
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 use stoa_service::outbound::Outbound;
 use stoa_service::route::{Answer, Response, Route};
-use stoa_service::{Problem, Request, log};
+use stoa_service::{Problem, Request, Service, log};
 
 use crate::config::Config;
 use crate::ports::{self, Wanted};
@@ -33,6 +33,11 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::GET, "/shop/", products),
     Route::new(Method::GET, "/shop/images/{file}", image),
 ];
+
+impl Service for App {
+    const NAME: &'static str = SERVICE;
+    const ROUTES: &'static [Route<Self>] = ROUTES;
+}
 
 fn to_the_shop(_: &App, _: &Request) -> Answer {
     let mut response = Response::new(Vec::new());
@@ -86,7 +91,7 @@ fn image(_: &App, request: &Request) -> Answer {
     let sku = picture::sku(file).ok_or_else(|| {
         Problem::not_found(format!(
             "file: `{}` is not <sku>.svg",
-            stoa_service::id::shorten(file)
+            stoa_service::text::shorten(file)
         ))
     })?;
     let mut response = Response::new(picture::svg(sku).into_bytes());

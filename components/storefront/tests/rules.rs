@@ -8,11 +8,12 @@ use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use stoa_service::Service;
 use stoa_service::outbound::{Call, CallError, Reply};
-use stoa_service::route::{self, Response};
+use stoa_service::route::Response;
 use stoa_service::testing::{FakeOutbound, reply, request};
 use storefront::config::Config;
-use storefront::http::{App, ROUTES, SERVICE};
+use storefront::http::App;
 
 struct Shop(Arc<FakeOutbound>);
 
@@ -37,11 +38,7 @@ impl Shop {
             outbound: Box::new(Arc::clone(&self.0)),
         };
         let headers = [("x-shop-version", "v2")];
-        let response = route::dispatch(
-            ROUTES,
-            &app,
-            request(SERVICE, Method::GET, uri, &headers, ""),
-        );
+        let response = app.answer(request(App::NAME, Method::GET, uri, &headers, ""));
         let page = String::from_utf8(response.body().clone()).unwrap();
         (response.status().as_u16(), response, page)
     }

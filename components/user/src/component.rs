@@ -4,23 +4,21 @@
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 use stoa_service::component::{open_database, serve, variable};
-use stoa_service::route;
 
 use crate::config::Config;
-use crate::http::{App, ROUTES, SERVICE};
+use crate::http::App;
 use crate::password::Argon2id;
 use crate::store::SCHEMA;
 
 #[http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
-    serve(SERVICE, request, out, |request| {
-        let app = App {
+    let open = || {
+        Ok(App {
             config: Config::read(&variable)?,
             db: open_database(&SCHEMA)?,
             passwords: Box::new(Argon2id),
             clock: Box::new(stoa_service::time::now),
-        };
-        Ok(route::dispatch(ROUTES, &app, request))
-    })
-    .await;
+        })
+    };
+    serve(request, out, open).await;
 }

@@ -130,7 +130,7 @@ pub fn phone(text: &str) -> Result<String, String> {
 }
 
 fn quote(text: &str) -> String {
-    stoa_service::id::shorten(&text.escape_debug().to_string())
+    stoa_service::text::shorten(&text.escape_debug().to_string())
 }
 
 #[cfg(test)]

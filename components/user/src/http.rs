@@ -6,7 +6,7 @@ use stoa_service::route::{self, Answer, Route};
 use stoa_service::sql::Database;
 use stoa_service::time::Millis;
 use stoa_service::token::{self, AUDIENCE, Claims, ISSUER};
-use stoa_service::{Problem, Request, log};
+use stoa_service::{Problem, Request, Service, log};
 
 use crate::client;
 use crate::config::Config;
@@ -40,6 +40,11 @@ pub const ROUTES: &[Route<App>] = &[
     Route::new(Method::PATCH, "/user/me", change),
     Route::new(Method::GET, "/user/jwks", key_set),
 ];
+
+impl Service for App {
+    const NAME: &'static str = SERVICE;
+    const ROUTES: &'static [Route<Self>] = ROUTES;
+}
 
 impl App {
     fn now(&self) -> Millis {

@@ -12,10 +12,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http::Method;
 use serde_json::{Value, json};
+use stoa_service::outbound::Caller;
 use stoa_service::testing::{FakeOutbound, Issuer, TestDatabase, reply, request};
-use stoa_service::{route, time, token};
+use stoa_service::{Service, time, token};
 use user::config::Config;
-use user::http::{App, ROUTES, SERVICE};
+use user::http::App;
 use user::keys::SigningKey;
 use user::password::{Argon2id, Password, Passwords};
 use user::store::SCHEMA;
@@ -83,8 +84,8 @@ impl Shop {
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str())];
         let headers = if token.is_empty() { &[][..] } else { &headers };
-        let request = request(SERVICE, method, uri, headers, &body.to_string());
-        let response = route::dispatch(ROUTES, app, request);
+        let request = request(App::NAME, method, uri, headers, &body.to_string());
+        let response = app.answer(request);
         Seen {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
@@ -162,7 +163,11 @@ fn a_customer_registers_logs_in_and_is_known_to_other_services() {
         &[("authorization", &bearer)],
         "",
     );
-    let claims = token::verify(&db, &outbound, "http://user", &asked).unwrap();
+    let caller = Caller {
+        outbound: &outbound,
+        context: asked.context(),
+    };
+    let claims = token::verify(&db, caller, "http://user", &asked).unwrap();
     assert_eq!(json!(claims.sub), seen.body["user_id"]);
     assert_eq!(
         (claims.email.as_str(), claims.name.as_str()),

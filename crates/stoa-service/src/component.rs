@@ -1,8 +1,10 @@
 //! Where a service meets its host: its database, `wasi:http` and variables. Wasm only.
 
 mod database;
+mod variables;
 
 pub use database::open_database;
+pub use variables::variable;
 
 use std::time::{Duration, Instant};
 
@@ -16,43 +18,37 @@ use wasi::http::types::{
 use wasi::io::poll;
 use wasi::io::streams::StreamError;
 
+use crate::context::Context;
 use crate::outbound::{Call, CallError, MAX_REPLY, Outbound, Reply};
 use crate::problem::Problem;
-use crate::request::{Context, MAX_BODY, Request};
-use crate::route::{self, Response, Route};
+use crate::request::{MAX_BODY, Request};
+use crate::service::Service;
 use crate::settings::Faults;
 
-/// Reads the request, lets `handler` answer it and sends the answer. Whatever the caller does after this runs when the
-/// client already has its answer.
-pub async fn serve(
-    service: &'static str,
+/// Reads the request, serves it with the application that `open` makes, and sends the response; then does the application's work
+/// after the response ([`Service::after_response`]).
+pub async fn serve<A: Service>(
     request: IncomingRequest,
     out: ResponseOutparam,
-    handler: impl FnOnce(Request) -> Result<Response, Problem>,
-) {
-    serve_with(service, request, out, |_| {}, handler).await;
-}
-
-/// [`serve`], with a last touch to every answer, such as a header that even the refusal of an unreadable request bears.
-pub async fn serve_with(
-    service: &'static str,
-    request: IncomingRequest,
-    out: ResponseOutparam,
-    touch: impl FnOnce(&mut Response),
-    handler: impl FnOnce(Request) -> Result<Response, Problem>,
+    open: impl FnOnce() -> Result<A, Problem>,
 ) {
     let headers = headers(&request);
-    let context = Context::new(service, &headers);
+    let context = Context::new(A::NAME, &headers);
     let path = request.path_with_query().unwrap_or_else(|| "/".to_owned());
+    let mut app = None;
     let response = match read(request, &path, headers).await {
-        Ok(request) => handler(Request::within(context.clone(), request)),
+        Ok(request) => open().map(|opened| {
+            app.insert(opened)
+                .answer(Request::within(context.clone(), request))
+        }),
         Err(problem) => Err(problem),
     };
-    let mut response = response.unwrap_or_else(|problem| {
+    let response = response.unwrap_or_else(|problem| {
         let path = path.split('?').next().unwrap_or_default();
-        problem.into_response(&context, path)
+        let mut response = problem.into_response(&context, path);
+        A::finish_early(&mut response);
+        response
     });
-    touch(&mut response);
     let (parts, body) = response.into_parts();
     let fields: Vec<(String, Vec<u8>)> = parts
         .headers
@@ -67,33 +63,12 @@ pub async fn serve_with(
     if let Err(error) = out.set_with_body(outgoing, body).await {
         crate::log::warn(
             &context,
-            "the client left before its answer",
+            "the client left before its response",
             serde_json::json!({"error": error.to_string()}),
         );
     }
-}
-
-/// [`serve`] by `routes` over what `open` gives, and when the client has its answer, `then`: a slow call there costs the
-/// client nothing.
-pub async fn serve_then<A>(
-    service: &'static str,
-    request: IncomingRequest,
-    out: ResponseOutparam,
-    routes: &[Route<A>],
-    open: impl FnOnce() -> Result<A, Problem>,
-    then: impl FnOnce(&A, &Context),
-) {
-    let mut after = None;
-    serve(service, request, out, |request| {
-        let app = open()?;
-        let context = request.context().clone();
-        let response = route::dispatch(routes, &app, request);
-        after = Some((app, context));
-        Ok(response)
-    })
-    .await;
-    if let Some((app, context)) = after {
-        then(&app, &context);
+    if let Some(app) = app {
+        app.after_response(&context);
     }
 }
 
@@ -149,11 +124,6 @@ async fn read(
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
     Ok(request)
-}
-
-/// A Spin variable, for [`crate::settings::Settings`].
-pub fn variable(name: &str) -> Option<String> {
-    spin_sdk::variables::get(name).ok()
 }
 
 impl From<Faults> for Problem {

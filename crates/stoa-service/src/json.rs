@@ -136,7 +136,7 @@ fn place(root: &str, trail: &Trail) -> String {
                 if !place.is_empty() {
                     place.push('.');
                 }
-                place.push_str(&crate::id::shorten(name));
+                place.push_str(&crate::text::shorten(name));
             }
             Part::Item(index) => place.push_str(&format!("[{index}]")),
         }

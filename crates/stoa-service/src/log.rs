@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::request::Context;
+use crate::context::Context;
 use crate::time;
 
 /// How grave a line is.

@@ -6,8 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::problem::Problem;
-use crate::request::Context;
+use crate::context::Context;
 
 /// The longest answer that is read, in bytes.
 pub const MAX_REPLY: usize = 4 * 1024 * 1024;
@@ -114,54 +113,98 @@ impl Reply {
     }
 }
 
-/// Why there is no answer. The difference matters to whoever charges money.
+/// Why a call has no response. The difference matters to a caller that charges money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
     /// The request never left: the other side did nothing.
     #[error("not sent: {0}")]
     NotSent(String),
-    /// The request left and no usable answer came back: the other side may have done what was asked.
+    /// The request left and no usable response came back: the other side may have done its work.
     #[error("no answer: {0}")]
     Lost(String),
 }
 
-impl CallError {
-    /// 503 for the caller; `peer` names the one that did not answer.
-    pub fn into_problem(self, peer: &str) -> Problem {
-        Problem::unavailable(format!("{peer} does not answer")).caused_by(self.to_string())
+/// Why a peer could not serve a call. Typed clients return it as the source of their service's error; it becomes 503.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PeerError {
+    /// No response, or one that cannot be read.
+    #[error("{peer}: {source}")]
+    Unreachable {
+        /// The peer's name.
+        peer: &'static str,
+        /// Why.
+        source: CallError,
+    },
+    /// A response that its interface does not have.
+    #[error("{peer} answered {status} {body}")]
+    Unexpected {
+        /// The peer's name.
+        peer: &'static str,
+        /// Its status.
+        status: StatusCode,
+        /// The beginning of its body.
+        body: String,
+    },
+}
+
+impl PeerError {
+    /// A sentence for the caller, without the cause.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::Unreachable { peer, .. } => format!("{peer} does not answer"),
+            Self::Unexpected { peer, .. } => format!("{peer} does not answer as expected"),
+        }
     }
 }
 
-/// Another service, or a third party, on behalf of one request. Whatever it leaves open is 503 in its name.
+/// The way out of one request: what sends its calls, and the context that they carry.
 #[derive(Clone, Copy)]
-pub struct Peer<'a> {
-    /// As problems name it.
-    pub name: &'static str,
-    /// The way out.
+pub struct Caller<'a> {
+    /// Sends the calls.
     pub outbound: &'a dyn Outbound,
     /// What the calls carry on.
     pub context: &'a Context,
-    /// Its base URL.
-    pub url: &'a str,
-    /// How long one call may take.
-    pub timeout: Duration,
+}
+
+impl<'a> Caller<'a> {
+    /// The peer at `url`, whose calls take `timeout` at most. `name` is for errors.
+    pub fn peer(self, name: &'static str, url: &'a str, timeout: Duration) -> Peer<'a> {
+        Peer {
+            name,
+            caller: self,
+            url,
+            timeout,
+        }
+    }
+}
+
+/// Another service, or a third party, on behalf of one request. A typed client is built on it.
+#[derive(Clone, Copy)]
+pub struct Peer<'a> {
+    name: &'static str,
+    caller: Caller<'a>,
+    url: &'a str,
+    timeout: Duration,
 }
 
 impl Peer<'_> {
-    /// A call to it.
+    /// A call to `path` of this peer.
     pub fn call(&self, method: Method, path: &str) -> Call {
-        Call::new(self.context, method, self.url, path).timeout(self.timeout)
+        Call::new(self.caller.context, method, self.url, path).timeout(self.timeout)
     }
 
-    /// Sends a call and gives the answer, whatever its status.
-    pub fn send(&self, call: Call) -> Result<Reply, Problem> {
-        self.outbound
-            .send(call)
-            .map_err(|error| error.into_problem(self.name))
+    /// Sends a call; no response is an error of its own kind, for a caller to which the difference matters.
+    pub fn try_send(&self, call: Call) -> Result<Reply, CallError> {
+        self.caller.outbound.send(call)
     }
 
-    /// Sends a call to which nothing but 200 and a `T` is an answer.
-    pub fn ask<T: DeserializeOwned>(&self, call: Call) -> Result<T, Problem> {
+    /// Sends a call and returns the response, whatever its status.
+    pub fn send(&self, call: Call) -> Result<Reply, PeerError> {
+        self.try_send(call).map_err(|error| self.unreachable(error))
+    }
+
+    /// Sends a call and reads the body of a 200 as `T`; any other status is [`PeerError::Unexpected`].
+    pub fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, PeerError> {
         let reply = self.send(call)?;
         if reply.status == StatusCode::OK {
             self.read(&reply)
@@ -170,19 +213,25 @@ impl Peer<'_> {
         }
     }
 
-    /// Reads the body of an answer.
-    pub fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, Problem> {
-        reply.json().map_err(|error| error.into_problem(self.name))
+    /// Reads the body of a response.
+    pub fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, PeerError> {
+        reply.json().map_err(|error| self.unreachable(error))
     }
 
-    /// For a reply that makes no sense here.
-    pub fn unexpected(&self, reply: &Reply) -> Problem {
-        let peer = self.name;
-        Problem::unavailable(format!("{peer} does not answer as expected")).caused_by(format!(
-            "{peer} answered {} {}",
-            reply.status,
-            crate::id::shorten(&String::from_utf8_lossy(&reply.body))
-        ))
+    /// For a reply that this call cannot have.
+    pub fn unexpected(&self, reply: &Reply) -> PeerError {
+        PeerError::Unexpected {
+            peer: self.name,
+            status: reply.status,
+            body: crate::text::shorten(&String::from_utf8_lossy(&reply.body)),
+        }
+    }
+
+    fn unreachable(&self, source: CallError) -> PeerError {
+        PeerError::Unreachable {
+            peer: self.name,
+            source,
+        }
     }
 }
 

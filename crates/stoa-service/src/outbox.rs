@@ -1,4 +1,4 @@
-//! A transactional outbox: an event is written in the transaction that makes the change it tells of, and leaves
+//! A transactional outbox: an event is written in the transaction that makes the change it reports, and leaves
 //! afterwards, as a CloudEvent 1.0 (structured mode), at least once. Receivers drop repeats by id.
 //!
 //! Nothing here has a timer: a service flushes after each request that wrote, and an operator's timer flushes the rest.
@@ -10,14 +10,10 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::log;
-use crate::outbound::{Call, Outbound};
-use crate::params;
-use crate::problem::Problem;
-use crate::request::Context;
-use crate::sql::{Database, Rows, SqlError};
-use crate::time::{self, Millis};
-use crate::{id, route};
+use crate::outbound::{Call, Caller};
+use crate::queue::{Attempt, Queue, Settled, Waiting};
+use crate::sql::{Database, SqlError};
+use crate::{id, params, time};
 
 /// The table for `$service`, as the text of one statement. Add [`outbox_index!`](crate::outbox_index) after it.
 #[macro_export]
@@ -46,16 +42,30 @@ macro_rules! outbox_index {
     };
 }
 
-/// How many events one flush sends at most.
-const AT_ONCE: u32 = 50;
-/// How long a flush may be at work on an event before another takes it: longer than a call may last.
-const LEASE: Duration = Duration::from_secs(30);
-const SEND_TIMEOUT: Duration = Duration::from_secs(5);
-/// The first wait after a failure; it doubles up to [`MAX_BACKOFF`].
-const BACKOFF: Duration = Duration::from_secs(1);
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
+/// The queue of the events that `service` has still to send.
+fn queue(service: &str) -> Queue {
+    Queue {
+        table: format!("{service}_outbox"),
+        id: "event_id",
+        due_at: "due_at",
+        waiting: None,
+        done: Settled::Deleted,
+        // The receiver may be down for days: an event is never given up.
+        give_up: None,
+        lease: Duration::from_secs(30),
+        first_wait: Duration::from_secs(1),
+        longest_wait: Duration::from_secs(60),
+        batch: 50,
+        failure_message: "an event was not taken over; it will be sent again",
+    }
+}
 
-/// An event to tell.
+/// How long one send may take; the queue's lease is longer.
+const SEND_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one flush begins new sends, so that it ends within a request's time even if the receiver is slow.
+const PASS: Duration = Duration::from_secs(15);
+
+/// An event.
 #[derive(Debug, Clone)]
 pub struct Event {
     /// Such as `stoa.order.confirmed`.
@@ -98,161 +108,37 @@ pub struct Flushed {
     pub left: u32,
 }
 
-/// Sends what is due to `POST {base}/events`, oldest first.
-///
-/// Two flushes at once do not send the same event: each takes it by moving its due time ahead, compare-and-set.
-pub fn flush(
-    db: &dyn Database,
-    outbound: &dyn Outbound,
-    base: &str,
-    context: &Context,
-) -> Result<Flushed, SqlError> {
-    let service = context.service();
-    let due = db
-        .execute(
-            &format!(
-                "SELECT event_id, event, attempts, due_at FROM {service}_outbox WHERE due_at <= $1
-                 ORDER BY due_at, event_id LIMIT $2"
-            ),
-            params![time::now(), AT_ONCE],
-        )?
-        .map(|row| {
-            Ok(Due {
-                event_id: row.get(0)?,
-                event: row.get(1)?,
-                attempts: row.get(2)?,
-                due_at: row.get(3)?,
-            })
-        })?;
-    let mut flushed = Flushed {
-        sent: 0,
-        failed: 0,
-        left: 0,
-    };
-    for due in due {
-        match due.send(db, outbound, base, context)? {
-            Some(true) => flushed.sent += 1,
-            Some(false) => flushed.failed += 1,
-            None => {}
-        }
-    }
-    flushed.left = db
-        .execute(&format!("SELECT COUNT(*) FROM {service}_outbox"), &[])?
-        .one(|row| row.get(0))?
-        .unwrap_or(0);
-    Ok(flushed)
-}
-
-/// [`flush`] as the answer of an operator's request.
-pub fn flush_answer(
-    db: &dyn Database,
-    outbound: &dyn Outbound,
-    base: &str,
-    context: &Context,
-) -> Result<route::Response, Problem> {
-    route::json(http::StatusCode::OK, &flush(db, outbound, base, context)?)
-}
-
-/// What has not left an outbox, or another queue of a service.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Waiting {
-    /// How much of it there is.
-    pub waiting: u32,
-    /// Since when the oldest of it waits, RFC 3339; null where nothing does.
-    pub oldest: Option<String>,
-}
-
-impl Waiting {
-    /// The answer of a statement that selects a count and the least instant.
-    pub fn read(rows: &Rows<'_>) -> Result<Self, SqlError> {
-        let waiting = rows.one(|row| {
-            Ok(Self {
-                waiting: row.get(0)?,
-                oldest: row.get::<Option<Millis>>(1)?.map(time::rfc3339),
-            })
-        })?;
-        Ok(waiting.unwrap_or(Self {
-            waiting: 0,
-            oldest: None,
-        }))
-    }
+/// Sends what is due to `POST {base}/events`, oldest first. Two flushes at once do not send the same event.
+pub fn flush(db: &dyn Database, caller: Caller<'_>, base: &str) -> Result<Flushed, SqlError> {
+    let service = caller.context.service();
+    let select = format!("SELECT event FROM {service}_outbox WHERE event_id = $1");
+    let drained = queue(service).drain(db, caller.context, PASS, |claim| {
+        let rows = db.execute(&select, params![claim.id])?;
+        let Some(event) = rows.one(|row| row.get::<String>(0))? else {
+            return Ok(Attempt::Done);
+        };
+        let mut call = Call::new(caller.context, Method::POST, base, "/events")
+            .header("content-type", "application/cloudevents+json")
+            .timeout(SEND_TIMEOUT);
+        call.body = event.into_bytes();
+        Ok::<_, SqlError>(match caller.outbound.send(call) {
+            Ok(reply) if reply.status.is_success() => Attempt::Done,
+            Ok(reply) => Attempt::Failed(format!("status {}", reply.status)),
+            Err(error) => Attempt::Failed(error.to_string()),
+        })
+    })?;
+    Ok(Flushed {
+        sent: drained.done,
+        failed: drained.failed,
+        left: drained.left,
+    })
 }
 
 /// What is in the outbox of `service`, due or not. Changes nothing.
 pub fn waiting(db: &dyn Database, service: &str) -> Result<Waiting, SqlError> {
-    // What is sent is deleted, so the whole table is what waits.
+    // Sent events are deleted, so the whole table waits.
     let statement = format!("SELECT COUNT(*), MIN(created_at) FROM {service}_outbox");
     Waiting::read(&db.execute(&statement, &[])?)
-}
-
-/// [`waiting`] as the answer of an operator's request.
-pub fn waiting_answer(db: &dyn Database, service: &str) -> Result<route::Response, Problem> {
-    route::json(http::StatusCode::OK, &waiting(db, service)?)
-}
-
-struct Due {
-    event_id: Uuid,
-    event: String,
-    attempts: u32,
-    due_at: Millis,
-}
-
-impl Due {
-    /// `None` where another flush has it.
-    fn send(
-        &self,
-        db: &dyn Database,
-        outbound: &dyn Outbound,
-        base: &str,
-        context: &Context,
-    ) -> Result<Option<bool>, SqlError> {
-        let service = context.service();
-        let leased_until = after(LEASE);
-        let update = format!(
-            "UPDATE {service}_outbox SET due_at = $1, attempts = attempts + 1
-             WHERE event_id = $2 AND due_at = $3 RETURNING event_id"
-        );
-        let taken = db.execute(&update, params![leased_until, self.event_id, self.due_at])?;
-        if taken.is_empty() {
-            return Ok(None);
-        }
-        let mut call = Call::new(context, Method::POST, base, "/events")
-            .header("content-type", "application/cloudevents+json")
-            .timeout(SEND_TIMEOUT);
-        call.body = self.event.clone().into_bytes();
-        let failure = match outbound.send(call) {
-            Ok(reply) if reply.status.is_success() => None,
-            Ok(reply) => Some(format!("status {}", reply.status)),
-            Err(error) => Some(error.to_string()),
-        };
-        let Some(failure) = failure else {
-            db.execute(
-                &format!("DELETE FROM {service}_outbox WHERE event_id = $1"),
-                params![self.event_id],
-            )?;
-            return Ok(Some(true));
-        };
-        db.execute(
-            &format!("UPDATE {service}_outbox SET due_at = $1 WHERE event_id = $2 AND due_at = $3"),
-            params![after(backoff(self.attempts)), self.event_id, leased_until],
-        )?;
-        log::warn(
-            context,
-            "an event was not taken over; it will be sent again",
-            json!({"event_id": self.event_id, "attempts": self.attempts + 1, "error": failure}),
-        );
-        Ok(Some(false))
-    }
-}
-
-fn backoff(attempts: u32) -> Duration {
-    BACKOFF
-        .saturating_mul(1_u32.checked_shl(attempts).unwrap_or(u32::MAX))
-        .min(MAX_BACKOFF)
-}
-
-fn after(duration: Duration) -> Millis {
-    time::now().saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX))
 }
 
 #[cfg(all(test, feature = "testing"))]
@@ -294,7 +180,11 @@ mod tests {
 
     fn send(database: &TestDatabase, outbound: &FakeOutbound) -> Flushed {
         let request = post("/", "");
-        flush(&database.connect(), outbound, "http://n", request.context()).unwrap()
+        let caller = Caller {
+            outbound,
+            context: request.context(),
+        };
+        flush(&database.connect(), caller, "http://n").unwrap()
     }
 
     #[test]
@@ -379,14 +269,5 @@ mod tests {
             oldest: Some("1970-01-01T00:00:02Z".to_owned()),
         };
         assert_eq!(waiting(&db, "test").unwrap(), both);
-    }
-
-    #[test]
-    fn waits_longer_each_time_but_never_longer_than_a_minute() {
-        let seconds: Vec<_> = [0, 1, 2, 5, 6, 40]
-            .into_iter()
-            .map(|n| backoff(n).as_secs())
-            .collect();
-        assert_eq!(seconds, [1, 2, 4, 32, 60, 60]);
     }
 }

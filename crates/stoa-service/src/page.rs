@@ -57,7 +57,7 @@ pub fn limit(text: Option<&str>) -> Result<u32, Problem> {
             "bad_limit",
             format!(
                 "limit: `{}` is not a number from 1 to {MAX_LIMIT}",
-                crate::id::shorten(text)
+                crate::text::shorten(text)
             ),
         )),
     }

@@ -3,9 +3,11 @@
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
 
+use crate::context::Context;
+use crate::invalid::Invalid;
 use crate::log;
-use crate::request::Context;
-use crate::route::Response;
+use crate::outbound::PeerError;
+use crate::sql::SqlError;
 
 /// An error answer before it knows which request it belongs to.
 ///
@@ -106,7 +108,7 @@ impl Problem {
     /// The answer to the request of `context`, whose path is `instance`.
     ///
     /// A server error, or one with a cause inside, is logged here: once, whoever made it.
-    pub fn into_response(self, context: &Context, instance: &str) -> Response {
+    pub fn into_response(self, context: &Context, instance: &str) -> http::Response<Vec<u8>> {
         if self.status.is_server_error() || self.cause.is_some() {
             let fields = json!({"status": self.status.as_u16(), "code": self.code, "path": instance,
                 "detail": self.detail, "cause": self.cause});
@@ -132,7 +134,7 @@ impl Problem {
                 map.entry(name).or_insert(value);
             }
         }
-        let mut response = Response::new(format!("{document}\n").into_bytes());
+        let mut response = http::Response::new(format!("{document}\n").into_bytes());
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(
@@ -155,9 +157,23 @@ impl Problem {
     }
 }
 
-impl From<crate::sql::SqlError> for Problem {
-    /// 503: the caller can only try again. What the database said is for the log, not for the caller.
-    fn from(error: crate::sql::SqlError) -> Self {
+impl From<Invalid> for Problem {
+    /// 422 `invalid_value`.
+    fn from(error: Invalid) -> Self {
+        Self::invalid(error.to_string())
+    }
+}
+
+impl From<PeerError> for Problem {
+    /// 503: the caller can only try again. The cause is for the log.
+    fn from(error: PeerError) -> Self {
+        Self::unavailable(error.summary()).caused_by(error.to_string())
+    }
+}
+
+impl From<SqlError> for Problem {
+    /// 503: the caller can only try again. The database's own message is for the log, not for the caller.
+    fn from(error: SqlError) -> Self {
         Self::unavailable("the database does not answer").caused_by(error.to_string())
     }
 }

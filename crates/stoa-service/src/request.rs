@@ -1,125 +1,15 @@
 //! A request as a handler sees it.
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderMap, Method, Uri};
 use serde::de::DeserializeOwned;
 
-use crate::id;
+use crate::context::Context;
 use crate::json;
 use crate::problem::Problem;
+use crate::{id, text};
 
 /// The longest body that a service reads, in bytes; more is 413.
 pub const MAX_BODY: usize = 256 * 1024;
-
-/// Headers that travel on with every call a service makes, so that a canary choice, a trace and an injected fault
-/// reach the whole chain.
-pub const PASSED_ON: [&str; 5] = [
-    "x-shop-version",
-    "tracestate",
-    "baggage",
-    "x-stoa-fault",
-    "x-request-id",
-];
-
-/// Who asks, in the sense of tracing: what logs carry and what calls pass on.
-#[derive(Debug, Clone)]
-pub struct Context {
-    service: &'static str,
-    request_id: String,
-    traceparent: String,
-    passed_on: Vec<(HeaderName, HeaderValue)>,
-}
-
-impl Context {
-    /// Reads the headers of a request; makes a request id and a trace where there is none.
-    pub fn new(service: &'static str, headers: &HeaderMap) -> Self {
-        let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
-        let request_id = text("x-request-id")
-            .filter(|v| is_request_id(v))
-            .map_or_else(|| id::new().to_string(), str::to_owned);
-        let traceparent = text("traceparent")
-            .filter(|v| is_traceparent(v))
-            .map_or_else(new_traceparent, str::to_owned);
-        let passed_on = PASSED_ON
-            .iter()
-            .filter(|name| **name != "x-request-id")
-            .filter_map(|name| {
-                let value = headers.get(*name)?;
-                Some((HeaderName::from_static(name), value.clone()))
-            })
-            .collect();
-        Self {
-            service,
-            request_id,
-            traceparent,
-            passed_on,
-        }
-    }
-
-    /// The service that handles the request.
-    pub fn service(&self) -> &'static str {
-        self.service
-    }
-
-    /// `x-request-id`, given or made.
-    pub fn request_id(&self) -> &str {
-        &self.request_id
-    }
-
-    /// The 32 hex digits in the middle of `traceparent` (W3C Trace Context).
-    pub fn trace_id(&self) -> &str {
-        self.traceparent.get(3..35).unwrap_or_default()
-    }
-
-    /// The headers that a call made on behalf of this request carries.
-    pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
-        let own = [
-            ("x-request-id", self.request_id.as_str()),
-            ("traceparent", self.traceparent.as_str()),
-        ];
-        own.into_iter()
-            .filter_map(|(name, value)| {
-                Some((
-                    HeaderName::from_static(name),
-                    HeaderValue::from_str(value).ok()?,
-                ))
-            })
-            .chain(self.passed_on.iter().cloned())
-    }
-}
-
-fn is_request_id(value: &str) -> bool {
-    (1..=128).contains(&value.len())
-        && value
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b))
-}
-
-/// `00-<32 hex>-<16 hex>-<2 hex>`, neither id all zero.
-fn is_traceparent(value: &str) -> bool {
-    let mut parts = value.split('-');
-    let mut hex = |length: usize| {
-        parts.next().is_some_and(|p| {
-            p.len() == length
-                && p.bytes()
-                    .all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
-                && (length == 2 || p.bytes().any(|b| b != b'0'))
-        })
-    };
-    value.starts_with("00-") && hex(2) && hex(32) && hex(16) && hex(2) && parts.next().is_none()
-}
-
-fn new_traceparent() -> String {
-    let trace = id::new().simple().to_string();
-    let mut span = [0_u8; 8];
-    // A host without randomness still gets a well-formed id: the trace's own digits.
-    if getrandom::fill(&mut span).is_err() || span == [0; 8] {
-        return format!(
-            "00-{trace}-{}-00",
-            trace.get(..16).unwrap_or("0000000000000001")
-        );
-    }
-    format!("00-{trace}-{:016x}-00", u64::from_be_bytes(span))
-}
 
 /// A request with its path parameters.
 #[derive(Debug)]
@@ -192,7 +82,7 @@ impl Request {
 
     /// A path parameter that is an identifier: anything else names nothing, so it is 404.
     pub fn id_param(&self, name: &str) -> Result<uuid::Uuid, Problem> {
-        id::parse(name, self.param(name)).map_err(|p| Problem::not_found(p.detail()))
+        id::parse(name, self.param(name)).map_err(|error| Problem::not_found(error.to_string()))
     }
 
     /// The JSON body as `T`, read by [`json::read`]. Malformed JSON or UTF-8 is 400; a wrong type, a missing or an unknown
@@ -208,7 +98,7 @@ impl Request {
                 "unsupported_media_type",
                 format!(
                     "content-type: `{}` is not application/json",
-                    id::shorten(kind)
+                    text::shorten(kind)
                 ),
             ));
         }
@@ -244,7 +134,7 @@ impl Request {
                     "unknown_parameter",
                     format!(
                         "query: `{}` is not one of {}",
-                        id::shorten(name),
+                        text::shorten(name),
                         if N == 0 {
                             "none".to_owned()
                         } else {

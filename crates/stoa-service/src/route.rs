@@ -80,7 +80,7 @@ fn find<'r, A: ?Sized>(routes: &'r [Route<A>], request: &Request) -> Result<Foun
     if allowed.is_empty() {
         return Err(Problem::not_found(format!(
             "nothing is at {}",
-            crate::id::shorten(request.path())
+            crate::text::shorten(request.path())
         )));
     }
     let allowed = allowed.join(", ");

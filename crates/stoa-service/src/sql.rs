@@ -12,6 +12,7 @@
 //! Tables carry the service's name, so all services may share one file.
 
 use std::fmt;
+use std::str::FromStr;
 
 pub mod postgres;
 
@@ -142,11 +143,21 @@ impl Row<'_> {
             .and_then(T::from_value)
             .ok_or_else(|| SqlError::Shape {
                 column: index,
-                statement: crate::id::shorten(self.statement),
+                statement: crate::text::shorten(self.statement),
                 found: value.map_or("nothing".to_owned(), |v| {
-                    crate::id::shorten(&format!("{v:?}"))
+                    crate::text::shorten(&format!("{v:?}"))
                 }),
             })
+    }
+
+    /// The value of column `index` as a type that has a word for each of its values, such as an enum with strum's `EnumString`.
+    pub fn word<T: FromStr>(&self, index: usize) -> Result<T, SqlError> {
+        let word: String = self.get(index)?;
+        word.parse().map_err(|_| SqlError::Shape {
+            column: index,
+            statement: crate::text::shorten(self.statement),
+            found: format!("`{}`", crate::text::shorten(&word)),
+        })
     }
 }
 
@@ -237,6 +248,12 @@ macro_rules! params {
     ($($value:expr),* $(,)?) => {
         &[$($crate::sql::Value::from($value)),*][..]
     };
+}
+
+/// `$3, $4, $5`: the places of `count` parameters from `$first` on, for `IN (...)`.
+pub fn places(first: usize, count: usize) -> String {
+    let places: Vec<String> = (first..first + count).map(|n| format!("${n}")).collect();
+    places.join(", ")
 }
 
 /// Runs `work` inside one transaction: committed when it answers `Ok`, rolled back when it answers `Err`.

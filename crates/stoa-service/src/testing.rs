@@ -1,13 +1,17 @@
-//! What native tests of a service need: a real database, and an [`Outbound`] that answers as the test says.
+//! What native tests of a service need: a real database, a count of its statements, and an [`Outbound`] that answers as the test
+//! wants.
 
 mod database;
 
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::Mutex;
 
 use http::{Method, StatusCode};
 
 use crate::outbound::{Call, CallError, Outbound, Reply};
 use crate::request::Request;
+use crate::sql::{Database, Rows, SqlError, Value};
 
 pub use database::{Connection, TestDatabase};
 pub use stoa_postgres::wanted as is_postgres;
@@ -71,6 +75,39 @@ impl Outbound for FakeOutbound {
 impl Outbound for std::sync::Arc<FakeOutbound> {
     fn send(&self, call: Call) -> Result<Reply, CallError> {
         (**self).send(call)
+    }
+}
+
+/// A database that counts its statements.
+pub struct Counted<D> {
+    inner: D,
+    count: Rc<Cell<usize>>,
+}
+
+impl<D: Database> Counted<D> {
+    /// Counts from 0.
+    pub fn new(inner: D) -> Self {
+        Self {
+            inner,
+            count: Rc::default(),
+        }
+    }
+
+    /// How many statements ran so far, `BEGIN` and `COMMIT` included.
+    pub fn count(&self) -> Rc<Cell<usize>> {
+        Rc::clone(&self.count)
+    }
+}
+
+impl<D: Database> Database for Counted<D> {
+    fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError> {
+        self.count.set(self.count.get() + 1);
+        self.inner.execute(statement, params)
+    }
+
+    fn begin(&self, subject: &str) -> Result<(), SqlError> {
+        self.count.set(self.count.get() + 1);
+        self.inner.begin(subject)
     }
 }
 

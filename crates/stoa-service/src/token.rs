@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use signature::{Signer, Verifier};
 use uuid::Uuid;
 
-use crate::outbound::{DEFAULT_TIMEOUT, Outbound, Peer};
+use crate::outbound::{Caller, DEFAULT_TIMEOUT, PeerError};
 use crate::params;
 use crate::problem::Problem;
 use crate::request::Request;
@@ -71,13 +71,13 @@ pub struct Claims {
 /// Verifies the request's token: 401 where it is absent, malformed, forged or expired, 503 where no key can be had.
 pub fn verify(
     db: &dyn Database,
-    outbound: &dyn Outbound,
+    caller: Caller<'_>,
     user_url: &str,
     request: &Request,
 ) -> Result<Claims, Problem> {
     let token = request.bearer()?;
     let kid = key_id(token)?;
-    let service = request.context().service();
+    let service = caller.context.service();
     let stored = db
         .execute(
             &format!("SELECT jwks, fetched_at FROM {service}_jwks WHERE id = 1"),
@@ -94,7 +94,7 @@ pub fn verify(
     };
     let key = match known {
         Some(key) if !older_than(MAX_AGE) => Some(key),
-        known if older_than(REFETCH_AFTER) => match fetch(outbound, user_url, request) {
+        known if older_than(REFETCH_AFTER) => match fetch(caller, user_url) {
             Ok(jwks) => {
                 db.execute(
                     &format!(
@@ -105,8 +105,8 @@ pub fn verify(
                 )?;
                 find(&jwks, &kid)
             }
-            // User is down: a key that was good goes on being good.
-            Err(problem) => Some(known.ok_or(problem)?),
+            // User is down: a key that was good stays good.
+            Err(error) => Some(known.ok_or(error)?),
         },
         known => known,
     };
@@ -170,14 +170,8 @@ pub fn find(jwks: &str, kid: &str) -> Option<DecodingKey> {
     DecodingKey::from_jwk(set.find(kid)?).ok()
 }
 
-fn fetch(outbound: &dyn Outbound, user_url: &str, request: &Request) -> Result<String, Problem> {
-    let peer = Peer {
-        name: "user",
-        outbound,
-        context: request.context(),
-        url: user_url,
-        timeout: DEFAULT_TIMEOUT,
-    };
+fn fetch(caller: Caller<'_>, user_url: &str) -> Result<String, PeerError> {
+    let peer = caller.peer("user", user_url, DEFAULT_TIMEOUT);
     let reply = peer.send(peer.call(Method::GET, "/user/jwks"))?;
     let text = String::from_utf8(reply.body.clone()).ok();
     match text.filter(|t| serde_json::from_str::<JwkSet>(t).is_ok()) {
@@ -283,7 +277,11 @@ mod tests {
             &[("authorization", &header)],
             "",
         );
-        verify(&db, outbound, "http://user", &request)
+        let caller = Caller {
+            outbound,
+            context: request.context(),
+        };
+        verify(&db, caller, "http://user", &request)
     }
 
     fn serving(issuer: &Issuer) -> FakeOutbound {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use cart::config::Config;
-use cart::http::{App, ROUTES, SERVICE};
+use cart::http::App;
 use cart::store::SCHEMA;
 use http::Method;
 use serde_json::{Value, json};
 use stoa_pricing::testing::Rules;
+use stoa_service::Service;
 use stoa_service::outbound::{CallError, Reply};
-use stoa_service::route;
 use stoa_service::testing::{FakeOutbound, Issuer, TestDatabase, reply, request};
 use uuid::Uuid;
 
@@ -81,7 +81,7 @@ impl Shop {
             ("x-shop-version", "v2"),
             ("x-request-id", "r1"),
         ];
-        let response = route::dispatch(ROUTES, &app, request(SERVICE, method, uri, &headers, body));
+        let response = app.answer(request(App::NAME, method, uri, &headers, body));
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         (response.status().as_u16(), body)
     }

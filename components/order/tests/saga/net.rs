@@ -7,7 +7,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
 use stoa_service::testing::reply;
-use stoa_service::{Request, route};
+use stoa_service::{Request, Service};
 use uuid::Uuid;
 
 use crate::world::{World, ann};
@@ -71,11 +71,11 @@ impl Net {
         };
         let response = match host {
             "inventory" => {
-                let app = inventory::http::App {
+                let app = inventory::app::App {
                     config: inventory::config::Config::read(&|_| None).unwrap(),
                     db: Box::new(world.inventory.connect()),
                 };
-                route::dispatch(inventory::http::ROUTES, &app, request("inventory"))
+                app.answer(request("inventory"))
             }
             "payment" => {
                 let app = payment::http::App {
@@ -84,7 +84,7 @@ impl Net {
                     db: Box::new(world.payment.connect()),
                     outbound: inner(),
                 };
-                route::dispatch(payment::http::ROUTES, &app, request("payment"))
+                app.answer(request("payment"))
             }
             "partners" => {
                 let app = partners::http::App {
@@ -98,7 +98,7 @@ impl Net {
                     db: Box::new(world.partners.connect()),
                     outbound: inner(),
                 };
-                route::dispatch(partners::http::ROUTES, &app, request("partners"))
+                app.answer(request("partners"))
             }
             "shipping" => {
                 let app = shipping::http::App {
@@ -116,8 +116,8 @@ impl Net {
                 };
                 let request = request("shipping");
                 let context = request.context().clone();
-                let response = route::dispatch(shipping::http::ROUTES, &app, request);
-                app.after_the_answer(&context);
+                let response = app.answer(request);
+                app.after_response(&context);
                 response
             }
             "user" if path == "/user/me" => {

@@ -11,14 +11,14 @@ use std::sync::{Arc, Mutex};
 
 use http::Method;
 use order::config::Config;
-use order::http::{App, ROUTES, SERVICE};
+use order::http::App;
 use order::store::SCHEMA;
 use serde_json::{Value, json};
 use stoa_pricing::testing::Rules;
 use stoa_service::outbound::{Call, Reply};
 use stoa_service::sql::{Database, Rows, SqlError};
 use stoa_service::testing::{Connection, Issuer, TestDatabase, request};
-use stoa_service::{route, time};
+use stoa_service::{Service, time};
 use uuid::Uuid;
 
 use crate::net::{Dead, Fault, Faults, Net};
@@ -192,16 +192,17 @@ impl World {
 
     pub(crate) fn stock(&self, sku: &str, on_hand: u32) {
         let db = self.inventory.connect();
-        let expected = match inventory::store::find_item(&db, sku) {
-            Ok(_) => inventory::store::Expected::Any,
-            Err(_) => inventory::store::Expected::NotStocked,
+        let expected = match inventory::store::items::find(&db, sku) {
+            Ok(_) => inventory::domain::Basis::Any,
+            Err(_) => inventory::domain::Basis::NotStocked,
         };
-        inventory::store::set_on_hand(&db, sku, on_hand, &expected).unwrap();
+        inventory::store::items::set_on_hand(&db, &sku.parse().unwrap(), on_hand, &expected)
+            .unwrap();
     }
 
     /// Nothing is left of `sku`.
     pub(crate) fn empty_shelf(&self, sku: &str) {
-        inventory::store::sweep(&self.inventory.connect(), time::now()).unwrap();
+        inventory::store::reservations::sweep(&self.inventory.connect(), time::now()).unwrap();
         self.stock(sku, 0);
     }
 
@@ -268,10 +269,10 @@ impl World {
             };
             let bearer = format!("Bearer {}", token(user));
             let headers = [("authorization", bearer.as_str()), ("idempotency-key", key)];
-            let request = request(SERVICE, method, uri, &headers, &body.to_string());
+            let request = request(App::NAME, method, uri, &headers, &body.to_string());
             let context = request.context().clone();
-            let response = route::dispatch(ROUTES, &app, request);
-            app.after_the_answer(&context);
+            let response = app.answer(request);
+            app.after_response(&context);
             let value = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
             (response.status().as_u16(), value)
         }));
@@ -411,7 +412,7 @@ impl World {
 
     /// on_hand and reserved of a SKU.
     pub(crate) fn stock_of(&self, sku: &str) -> (i64, i64) {
-        let item = inventory::store::find_item(&self.inventory.connect(), sku).unwrap();
+        let item = inventory::store::items::find(&self.inventory.connect(), sku).unwrap();
         (item.on_hand, item.reserved)
     }
 

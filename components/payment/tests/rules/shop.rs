@@ -7,11 +7,11 @@ use http::Method;
 use partners::testing::{Books, Fate, Stage, URL};
 use payment::config::Config;
 use payment::domain::Payment;
-use payment::http::{App, ROUTES, SERVICE};
+use payment::http::App;
 use payment::store::{self, SCHEMA};
 use serde_json::{Value, json};
+use stoa_service::Service;
 use stoa_service::outbound::CallError;
-use stoa_service::route;
 use stoa_service::testing::{FakeOutbound, request};
 use uuid::Uuid;
 
@@ -49,9 +49,8 @@ impl Shop {
             outbound: Box::new(self.outbound.clone()),
         };
         let headers = [("idempotency-key", key)];
-        let request = request(SERVICE, method, uri, &headers, &body.to_string());
-        let response =
-            catch_unwind(AssertUnwindSafe(|| route::dispatch(ROUTES, &app, request))).ok()?;
+        let request = request(App::NAME, method, uri, &headers, &body.to_string());
+        let response = catch_unwind(AssertUnwindSafe(|| app.answer(request))).ok()?;
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         Some((response.status().as_u16(), body))
     }

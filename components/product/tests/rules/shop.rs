@@ -5,9 +5,10 @@ use std::sync::Arc;
 use http::Method;
 use product::config::Config;
 use product::domain::Release;
-use product::http::{App, SERVICE, answer};
+use product::http::App;
 use product::store::SCHEMA;
 use serde_json::Value;
+use stoa_service::Service as _;
 use stoa_service::outbound::{Call, CallError, Reply};
 use stoa_service::params;
 use stoa_service::route::Response;
@@ -60,10 +61,8 @@ impl Shop {
             outbound: Box::new(Arc::clone(&self.outbound)),
             release: self.release,
         };
-        let response = answer(
-            &app,
-            request(SERVICE, method, uri, headers, &body.to_string()),
-        );
+        let request = request(App::NAME, method, uri, headers, &body.to_string());
+        let response = app.answer(request);
         assert_eq!(
             response.headers()["x-shop-version"],
             self.release.word(),

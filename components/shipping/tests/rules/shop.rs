@@ -11,11 +11,11 @@ use partners::testing::{Books, Fate, SECRET, Stage, dispatch};
 use serde_json::{Value, json};
 use shipping::config::Config;
 use shipping::domain::Shipment;
-use shipping::http::{App, ROUTES, SERVICE};
+use shipping::http::App;
 use shipping::store::{self, SCHEMA};
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
 use stoa_service::testing::{reply, request};
-use stoa_service::{Context, route};
+use stoa_service::{Context, Service};
 use uuid::Uuid;
 
 /// Everything outside of the service.
@@ -96,8 +96,8 @@ impl Shop {
             let (books, world) = (books.clone(), world.clone());
             move |call| {
                 let app = app(&books, &world);
-                let reply = dispatch(SERVICE, ROUTES, &app, call);
-                app.after_the_answer(&Context::new(SERVICE, &call.headers));
+                let reply = dispatch(&app, call);
+                app.after_response(&Context::new(App::NAME, &call.headers));
                 Ok(reply)
             }
         });
@@ -121,12 +121,11 @@ impl Shop {
         body: &str,
     ) -> Outcome {
         let app = app(&self.books, &self.world);
-        let request = request(SERVICE, method, uri, headers, body);
+        let request = request(App::NAME, method, uri, headers, body);
         let context = request.context().clone();
-        let response =
-            catch_unwind(AssertUnwindSafe(|| route::dispatch(ROUTES, &app, request))).ok()?;
+        let response = catch_unwind(AssertUnwindSafe(|| app.answer(request))).ok()?;
         // Whatever becomes of the work after it, the client has its answer.
-        let _ = catch_unwind(AssertUnwindSafe(|| app.after_the_answer(&context)));
+        let _ = catch_unwind(AssertUnwindSafe(|| app.after_response(&context)));
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         Some((response.status().as_u16(), body))
     }

@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 
 use http::Method;
 use serde_json::{Value, json};
-use stoa_service::route;
+use stoa_service::Service;
 use stoa_service::sql::Database as _;
 use stoa_service::testing::{TestDatabase, request};
 use user::config::Config;
-use user::http::{App, ROUTES, SERVICE};
+use user::http::App;
 use user::password::{Password, Passwords};
 use user::store::SCHEMA;
 
@@ -68,13 +68,13 @@ impl Shop {
     pub(crate) fn register(&self, email: &str) {
         let account = json!({"email": email, "password": RIGHT, "name": "Ann"});
         let asked = request(
-            SERVICE,
+            App::NAME,
             Method::POST,
             "/user/register",
             &[],
             &account.to_string(),
         );
-        let response = route::dispatch(ROUTES, &self.app(), asked);
+        let response = self.app().answer(asked);
         assert_eq!(response.status(), 201);
     }
 
@@ -100,8 +100,8 @@ impl Shop {
 
     /// Any body.
     pub(crate) fn post(&self, headers: &[(&str, &str)], body: &str) -> Seen {
-        let asked = request(SERVICE, Method::POST, "/user/login", headers, body);
-        let response = route::dispatch(ROUTES, &self.app(), asked);
+        let asked = request(App::NAME, Method::POST, "/user/login", headers, body);
+        let response = self.app().answer(asked);
         let document: Value = serde_json::from_slice(response.body()).unwrap();
         let retry_after = response.headers().get("retry-after");
         Seen {

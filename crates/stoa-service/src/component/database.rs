@@ -2,7 +2,7 @@
 
 use spin_sdk::pg4;
 
-use super::variable;
+use super::variables::variable;
 use crate::problem::Problem;
 use crate::sql::postgres::{self, Driver, DriverError, Postgres};
 use crate::sql::{Database, Rows, Schema, SqlError, Value};

@@ -1,0 +1,276 @@
+//! A queue in a table of a service, with leases and retries: events that leave, messages to deliver, calls to repeat.
+//!
+//! Several workers may drain it at once (a live request, an operator's timer). An entry is claimed by moving its due time
+//! ahead, compare-and-set, before it is worked on; a worker that dies in between leaves a claim that expires.
+
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::context::Context;
+use crate::sql::{Database, Rows, SqlError};
+use crate::time::{self, Millis};
+use crate::{log, params};
+
+/// A queue: where its entries are, and how they are retried.
+///
+/// The table has a column `attempts`, which counts the claims of an entry; the columns for its id and its due time are named here.
+#[derive(Debug, Clone)]
+pub struct Queue {
+    /// The table.
+    pub table: String,
+    /// The column of an entry's id.
+    pub id: &'static str,
+    /// The column of the instant from which on an entry is due.
+    pub due_at: &'static str,
+    /// The condition that tells waiting entries from settled ones, such as `status = 'pending'`; `None` where settled entries are deleted.
+    pub waiting: Option<&'static str>,
+    /// What becomes of an entry that is done.
+    pub done: Settled,
+    /// After how many attempts an entry is given up, and what becomes of it; `None` retries without end.
+    pub give_up: Option<(u32, Settled)>,
+    /// How long a claim holds: longer than an attempt can take.
+    pub lease: Duration,
+    /// The wait after the first failed attempt; it doubles with each.
+    pub first_wait: Duration,
+    /// The longest wait.
+    pub longest_wait: Duration,
+    /// How many entries one pass works on.
+    pub batch: u32,
+    /// The log's message for an attempt that failed.
+    pub failure_message: &'static str,
+}
+
+/// What becomes of an entry that no longer waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Its row is deleted.
+    Deleted,
+    /// Its row stays, with this assignment: `status = 'delivered'`.
+    Marked(&'static str),
+}
+
+/// An entry that this worker has claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The entry's id.
+    pub id: Uuid,
+    /// Which attempt this is; 1 is the first.
+    pub attempt: u32,
+    leased_until: Millis,
+}
+
+/// How an attempt ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    /// The entry is done.
+    Done,
+    /// To be repeated; the text is for the log.
+    Failed(String),
+}
+
+/// What a pass did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Drained {
+    /// Entries that are done.
+    pub done: u32,
+    /// Entries whose attempt failed. Each is retried, unless it was given up.
+    pub failed: u32,
+    /// Entries that still wait, due or not.
+    pub left: u32,
+}
+
+/// What waits in a queue.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Waiting {
+    /// How many entries.
+    pub waiting: u32,
+    /// Since when the oldest waits, RFC 3339; null where none does.
+    pub oldest: Option<String>,
+}
+
+impl Waiting {
+    /// Reads the row of a statement that selects a count and the earliest instant.
+    pub fn read(rows: &Rows<'_>) -> Result<Self, SqlError> {
+        let waiting = rows.one(|row| {
+            Ok(Self {
+                waiting: row.get(0)?,
+                oldest: row.get::<Option<Millis>>(1)?.map(time::rfc3339),
+            })
+        })?;
+        Ok(waiting.unwrap_or(Self {
+            waiting: 0,
+            oldest: None,
+        }))
+    }
+}
+
+struct Due {
+    id: Uuid,
+    attempts: u32,
+    due_at: Millis,
+}
+
+impl Queue {
+    /// The statement that finds what is due; its parameters are now and a count.
+    pub fn due_statement(&self) -> String {
+        let (table, id, due_at) = (&self.table, self.id, self.due_at);
+        let waiting = self.and_waiting();
+        format!(
+            "SELECT {id}, attempts, {due_at} FROM {table} WHERE {due_at} <= $1{waiting} ORDER BY {due_at}, {id} LIMIT $2"
+        )
+    }
+
+    /// Claims what is due, oldest first, and makes one attempt at each. `pass` bounds how long it begins new attempts.
+    ///
+    /// Where `attempt` itself fails, its entry is retried later, and the pass ends with that error.
+    pub fn drain<E: From<SqlError>>(
+        &self,
+        db: &dyn Database,
+        context: &Context,
+        pass: Duration,
+        mut attempt: impl FnMut(&Claim) -> Result<Attempt, E>,
+    ) -> Result<Drained, E> {
+        let begun = Instant::now();
+        let statement = self.due_statement();
+        let rows = db.execute(&statement, params![time::now(), self.batch])?;
+        let due = rows.map(|row| {
+            Ok(Due {
+                id: row.get(0)?,
+                attempts: row.get(1)?,
+                due_at: row.get(2)?,
+            })
+        })?;
+        let mut drained = Drained::default();
+        for due in due {
+            if begun.elapsed() > pass {
+                break;
+            }
+            let Some(claim) = self.claim(db, &due)? else {
+                continue;
+            };
+            // The worker of the last attempt died: nothing settled the entry.
+            let exhausted = self.give_up.filter(|(most, _)| due.attempts >= *most);
+            let outcome = match exhausted {
+                Some(_) => Attempt::Failed("its last attempt never ended".to_owned()),
+                None => match attempt(&claim) {
+                    Ok(outcome) => outcome,
+                    Err(error) => {
+                        self.retry(db, &claim)?;
+                        return Err(error);
+                    }
+                },
+            };
+            match outcome {
+                Attempt::Done => {
+                    self.settle(db, &claim, self.done)?;
+                    drained.done += 1;
+                }
+                Attempt::Failed(cause) => {
+                    self.failed(db, context, &claim, &cause)?;
+                    drained.failed += 1;
+                }
+            }
+        }
+        drained.left = self.count(db)?;
+        Ok(drained)
+    }
+
+    /// `None` where another worker has it.
+    fn claim(&self, db: &dyn Database, due: &Due) -> Result<Option<Claim>, SqlError> {
+        let (table, id, due_at) = (&self.table, self.id, self.due_at);
+        let claim = Claim {
+            id: due.id,
+            attempt: due.attempts.saturating_add(1),
+            leased_until: after(self.lease),
+        };
+        let statement = format!(
+            "UPDATE {table} SET {due_at} = $1, attempts = attempts + 1 WHERE {id} = $2 AND {due_at} = $3{} RETURNING {id}",
+            self.and_waiting()
+        );
+        let claimed = db.execute(&statement, params![claim.leased_until, due.id, due.due_at])?;
+        Ok((!claimed.is_empty()).then_some(claim))
+    }
+
+    fn failed(
+        &self,
+        db: &dyn Database,
+        context: &Context,
+        claim: &Claim,
+        cause: &str,
+    ) -> Result<(), SqlError> {
+        let given_up = self.give_up.filter(|(most, _)| claim.attempt >= *most);
+        match given_up {
+            Some((_, settled)) => self.settle(db, claim, settled)?,
+            None => self.retry(db, claim)?,
+        }
+        let status = given_up.map_or("pending", |_| "failed");
+        let fields =
+            json!({self.id: claim.id, "attempts": claim.attempt, "status": status, "error": cause});
+        log::warn(context, self.failure_message, fields);
+        Ok(())
+    }
+
+    /// Only the holder of the claim settles: a worker that outlived its claim finds another due time.
+    fn settle(&self, db: &dyn Database, claim: &Claim, settled: Settled) -> Result<(), SqlError> {
+        let verb = match settled {
+            Settled::Deleted => format!("DELETE FROM {}", self.table),
+            Settled::Marked(assignment) => format!("UPDATE {} SET {assignment}", self.table),
+        };
+        let statement = format!("{verb} WHERE {} = $1 AND {} = $2", self.id, self.due_at);
+        db.execute(&statement, params![claim.id, claim.leased_until])
+            .map(drop)
+    }
+
+    fn retry(&self, db: &dyn Database, claim: &Claim) -> Result<(), SqlError> {
+        let (table, id, due_at) = (&self.table, self.id, self.due_at);
+        let wait = self.wait(claim.attempt, random());
+        let statement =
+            format!("UPDATE {table} SET {due_at} = $1 WHERE {id} = $2 AND {due_at} = $3");
+        db.execute(
+            &statement,
+            params![after(wait), claim.id, claim.leased_until],
+        )
+        .map(drop)
+    }
+
+    fn count(&self, db: &dyn Database) -> Result<u32, SqlError> {
+        let condition = self.waiting.unwrap_or("1 = 1");
+        let statement = format!("SELECT COUNT(*) FROM {} WHERE {condition}", self.table);
+        let count = db.execute(&statement, &[])?.one(|row| row.get(0))?;
+        Ok(count.unwrap_or(0))
+    }
+
+    fn and_waiting(&self) -> String {
+        self.waiting
+            .map_or(String::new(), |condition| format!(" AND {condition}"))
+    }
+
+    /// The wait after `attempt` has failed: half of it fixed, half by chance (`random`), so that entries that failed together do
+    /// not come back together.
+    pub fn wait(&self, attempt: u32, random: u32) -> Duration {
+        let doubled = 1_u32
+            .checked_shl(attempt.saturating_sub(1))
+            .unwrap_or(u32::MAX);
+        let half = self
+            .first_wait
+            .saturating_mul(doubled)
+            .min(self.longest_wait)
+            / 2;
+        half + half.mul_f64(f64::from(random) / f64::from(u32::MAX))
+    }
+}
+
+/// A host without randomness gets the longest waits.
+fn random() -> u32 {
+    getrandom::u32().unwrap_or(u32::MAX)
+}
+
+fn after(duration: Duration) -> Millis {
+    time::now().saturating_add(Millis::try_from(duration.as_millis()).unwrap_or(Millis::MAX))
+}
+
+#[cfg(all(test, feature = "testing"))]
+mod tests;
