@@ -242,8 +242,10 @@ fn catalogue() {
         let db = stoa_service::testing::Connection::open(&large.state_dir().join("default.db"));
         let products: Vec<_> = (0..100_000_u32).map(filler).collect();
         for chunk in products.chunks(5_000) {
-            stoa_service::sql::transaction(&db, "products", || product::store::add(&db, chunk))
-                .unwrap();
+            stoa_service::sql::transaction(&db, "products", || {
+                product::store::filling::add(&db, chunk)
+            })
+            .unwrap();
         }
     }
     header();

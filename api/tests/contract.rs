@@ -31,10 +31,10 @@ fn every_route_is_an_operation_and_every_operation_a_route() {
     let shop = BTreeMap::from([
         described::<cart::http::App>(),
         described::<inventory::app::App>(),
-        described::<notification::http::App>(),
+        described::<notification::app::App>(),
         described::<order::http::App>(),
         described::<payment::http::App>(),
-        described::<product::http::App>(),
+        described::<product::app::App>(),
         described::<shipping::http::App>(),
         described::<storefront::http::App>(),
         described::<user::http::App>(),

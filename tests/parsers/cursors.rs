@@ -4,6 +4,7 @@ use product::domain::Release;
 use product::listing::Listing;
 use proptest::prelude::*;
 use serde::de::DeserializeOwned;
+use stoa_service::Problem;
 use stoa_service::page::{Page, cursor, limit, token};
 use uuid::Uuid;
 
@@ -81,8 +82,8 @@ proptest! {
     #[test]
     fn fuzz_any_search(q in proptest::option::of(".{0,80}"), category in proptest::option::of(".{0,20}")) {
         for release in [Release::V1, Release::V2] {
-            if let Err(problem) = Listing::new(q.as_deref(), category.as_deref(), release) {
-                prop_assert_eq!(problem.code(), "bad_search");
+            if let Err(error) = Listing::new(q.as_deref(), category.as_deref(), release) {
+                prop_assert_eq!(Problem::from(error).code(), "bad_search");
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Events of CloudEvents 1.0 in both modes: whatever comes is news within its bounds, nothing of concern, or a refusal.
 
 use http::Method;
-use notification::cloudevent::{MAX_ATTRIBUTE, read};
-use notification::domain::news;
+use notification::domain::notice;
+use notification::http::cloudevent::{MAX_ATTRIBUTE, read};
 use proptest::prelude::*;
 use stoa_service::Request;
 
@@ -41,20 +41,20 @@ fn take(request: &Request) -> Result<bool, TestCaseError> {
         prop_assert!((1..=MAX_ATTRIBUTE).contains(&attribute.chars().count()));
         prop_assert!(!attribute.chars().any(char::is_control));
     }
-    match news(&event) {
-        Ok(Some(news)) => {
+    match notice::from_event(&event) {
+        Ok(Some(notice)) => {
             let one_line = |text: &str| !text.chars().any(char::is_control);
-            prop_assert!(one_line(&news.message.title), "{:?}", news.message);
+            prop_assert!(one_line(&notice.message.title), "{:?}", notice.message);
             prop_assert!(
-                news.message.sms.as_deref().is_none_or(one_line),
+                notice.message.sms.as_deref().is_none_or(one_line),
                 "{:?}",
-                news.message
+                notice.message
             );
             Ok(true)
         }
         Ok(None) => Ok(false),
-        Err(fault) => {
-            prop_assert!(!fault.is_empty());
+        Err(error) => {
+            prop_assert!(!error.to_string().is_empty());
             Ok(false)
         }
     }
@@ -99,7 +99,7 @@ proptest! {
             event["data"]["tracking_number"] = text.clone().into();
         }
         let event = read(&request(&[STRUCTURED], event.to_string().as_bytes())).unwrap();
-        if let Ok(news) = news(&event) {
+        if let Ok(news) = notice::from_event(&event) {
             let message = news.unwrap().message;
             let lines = if lost && text.is_empty() { 3 } else { 4 };
             prop_assert_eq!(message.body.split('\n').count(), lines + 1, "{:?}", message);

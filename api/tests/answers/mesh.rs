@@ -119,11 +119,11 @@ impl Mesh {
                 app.answer(request)
             }
             "notification" => {
-                let app = notification::http::App {
+                let app = notification::app::App {
                     config: notification::config::Config::read(&variable).unwrap(),
                     db: self.db(&notification::store::SCHEMA),
                     outbound,
-                    news: Cell::new(false),
+                    deliveries_due: Cell::new(false),
                 };
                 let request = Request::new("notification", request);
                 let context = request.context().clone();
@@ -166,7 +166,7 @@ impl Mesh {
                 app.answer(request)
             }
             "product" => {
-                let app = product::http::App {
+                let app = product::app::App {
                     config: product::config::Config::read(&variable).unwrap(),
                     db: self.db(&product::store::SCHEMA),
                     outbound,

@@ -1,70 +1,49 @@
-//! Routes, decoding, and which rule answers with which status.
-
-use std::cell::Cell;
+//! Routes, decoding, and the one match from error to status and code.
 
 use http::{Method, StatusCode};
 use serde_json::json;
-use stoa_service::outbound::{Caller, Outbound};
 use stoa_service::page::{self, Page};
 use stoa_service::route::{self, Answer, Route};
-use stoa_service::sql::Database;
 use stoa_service::{Context, Problem, Request, Service, log, time, token};
 
-use crate::config::Config;
-use crate::{cloudevent, delivery, domain, store};
+use crate::app::App;
+use crate::delivery;
+use crate::domain::notice;
+use crate::error::Error;
+use crate::store::{deliveries, events, inbox};
 
-/// The service's name.
-pub const SERVICE: &str = "notification";
+pub mod cloudevent;
 
-/// What the handlers work with.
-pub struct App {
-    /// The settings.
-    pub config: Config,
-    /// The database.
-    pub db: Box<dyn Database>,
-    /// For providers and user's keys.
-    pub outbound: Box<dyn Outbound>,
-    /// Set by a handler that took an event over: there is something to deliver once its answer is out.
-    pub news: Cell<bool>,
-}
+impl Service for App {
+    const NAME: &'static str = "notification";
+    const ROUTES: &'static [Route<Self>] = &[
+        Route::new(Method::POST, "/events", accept),
+        Route::new(Method::GET, "/notification", list),
+        Route::new(Method::POST, "/internal/notifications/deliver", deliver),
+        Route::new(Method::GET, "/internal/notifications/deliveries", waiting),
+    ];
 
-impl App {
-    /// What is left to do when the answer is out: a first try of what the request brought. What fails here is tried
-    /// again by `POST /internal/notifications/deliver` or after the next event, so it is only logged.
-    pub fn after_the_answer(&self, context: &Context) {
-        if !self.news.take() {
-            return;
-        }
-        if let Err(error) = delivery::deliver(&*self.db, &*self.outbound, &self.config, context) {
-            let fields = json!({"error": error.to_string()});
-            log::error(context, "nothing could be delivered after an event", fields);
-        }
+    fn after_response(&self, context: &Context) {
+        Self::after_response(self, context);
     }
 }
 
-/// Every route of this service.
-pub const ROUTES: &[Route<App>] = &[
-    Route::new(Method::POST, "/events", accept),
-    Route::new(Method::GET, "/notification", inbox),
-    Route::new(Method::POST, "/internal/notifications/deliver", deliver),
-    Route::new(Method::GET, "/internal/notifications/deliveries", waiting),
-];
-
-impl Service for App {
-    const NAME: &'static str = SERVICE;
-    const ROUTES: &'static [Route<Self>] = ROUTES;
-
-    fn after_response(&self, context: &Context) {
-        self.after_the_answer(context);
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Invalid(error) => error.into(),
+            Error::OtherCustomer(_) => Self::invalid(error.to_string()),
+            Error::Database(error) => error.into(),
+        }
     }
 }
 
 fn accept(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let event = cloudevent::read(request)?;
-    let news = domain::news(&event).map_err(Problem::invalid)?;
-    let new = store::accept(&*app.db, &event, news.as_ref(), time::now())?;
-    app.news.set(new && news.is_some());
+    let notice = notice::from_event(&event)?;
+    let new = events::accept(&*app.db, &event, notice.as_ref(), time::now())?;
+    app.deliveries_due.set(new && notice.is_some());
     let status = if new { "accepted" } else { "duplicate" };
     let fields =
         json!({"event_id": event.id, "source": event.source, "type": event.kind, "status": status});
@@ -75,20 +54,13 @@ fn accept(app: &App, request: &Request) -> Answer {
     )
 }
 
-fn inbox(app: &App, request: &Request) -> Answer {
-    let claims = token::verify(
-        &*app.db,
-        Caller {
-            outbound: &*app.outbound,
-            context: request.context(),
-        },
-        &app.config.user_url,
-        request,
-    )?;
+fn list(app: &App, request: &Request) -> Answer {
+    let caller = app.caller(request.context());
+    let claims = token::verify(&*app.db, caller, &app.config.user_url, request)?;
     let [limit, before] = request.query(["limit", "page_token"])?;
     let limit = page::limit(limit.as_deref())?;
     let before = page::cursor(before.as_deref())?;
-    let found = store::inbox(&*app.db, claims.sub, before, limit + 1)?;
+    let found = inbox::list(&*app.db, claims.sub, before, limit + 1)?;
     route::json(
         StatusCode::OK,
         &Page::new(found, limit, |n| n.notification_id),
@@ -97,11 +69,12 @@ fn inbox(app: &App, request: &Request) -> Answer {
 
 fn deliver(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    let done = delivery::deliver(&*app.db, &*app.outbound, &app.config, request.context())?;
+    let context = request.context();
+    let done = delivery::deliver(&*app.db, &app.providers(context), context)?;
     route::json(StatusCode::OK, &done)
 }
 
 fn waiting(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    route::json(StatusCode::OK, &delivery::waiting(&*app.db)?)
+    route::json(StatusCode::OK, &deliveries::waiting(&*app.db)?)
 }

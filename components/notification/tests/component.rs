@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use notification::ports::TIMEOUT;
+use notification::client::TIMEOUT;
 use serde_json::{Value, json};
 use stoa_service::testing::Issuer;
 use stoa_testkit::{

@@ -13,12 +13,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use http::Method;
+use notification::app::App;
+use notification::client::Providers;
 use notification::config::Config;
-use notification::delivery::{self, DUE, MAX_ATTEMPTS};
-use notification::http::App;
-use notification::store::{INBOX, SCHEMA};
+use notification::delivery::{self, MAX_ATTEMPTS};
+use notification::store::SCHEMA;
+use notification::store::inbox::INBOX;
 use serde_json::{Value, json};
-use stoa_service::outbound::CallError;
+use stoa_service::outbound::{CallError, Caller};
 use stoa_service::sql::Database;
 use stoa_service::testing::{FakeOutbound, Issuer, TestDatabase, reply, request};
 use stoa_service::{Service, params};
@@ -69,7 +71,7 @@ impl Shop {
             config: Config::read(&source).unwrap(),
             db: Box::new(self.database.connect()),
             outbound: Box::new(self.outbound.clone()),
-            news: Cell::new(false),
+            deliveries_due: Cell::new(false),
         }
     }
 
@@ -490,11 +492,13 @@ fn passes_at_the_same_time_send_each_delivery_once() {
     std::thread::scope(|scope| {
         for _ in 0..6 {
             scope.spawn(|| {
-                let source = |name: &str| Some(format!("http://{}", name.strip_suffix("_url")?));
-                let config = Config::read(&source).unwrap();
                 let request = request(App::NAME, Method::POST, "/", &[], "");
-                let db = database.connect();
-                delivery::deliver(&db, outbound, &config, request.context()).unwrap();
+                let caller = Caller {
+                    outbound,
+                    context: request.context(),
+                };
+                let providers = Providers::new(caller, "http://courier", "http://sms");
+                delivery::deliver(&database.connect(), &providers, request.context()).unwrap();
             });
         }
     });
@@ -703,7 +707,11 @@ fn lists_are_read_by_index() {
     let db = shop.database.connect();
     for (statement, values, index) in [
         (INBOX, params![ANN, BOB, 20_i64], "notification_inbox_user"),
-        (DUE, params![0_i64, 20_i64], "notification_deliveries_due"),
+        (
+            &delivery::queue().due_statement(),
+            params![0_i64, 20_i64],
+            "notification_deliveries_due",
+        ),
     ] {
         let explain = format!("EXPLAIN QUERY PLAN {statement}");
         let plan = db.execute(&explain, values).unwrap();

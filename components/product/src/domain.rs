@@ -1,16 +1,27 @@
 //! Types and rules, pure.
 
 use serde::{Deserialize, Serialize};
+use stoa_service::Sku;
 use stoa_service::money::Money;
+use stoa_service::sku::BadSku;
+use strum::IntoStaticStr;
 use uuid::Uuid;
+
+use crate::error::Error;
 
 /// The most SKUs that one request may ask for.
 pub const MAX_SKUS: usize = 100;
 /// The most units of one product that are bought at once, as in a cart.
 pub const MAX_QUANTITY: u32 = 99;
 
-/// Which of the two releases answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The longest description that is taken from the PIM, in characters; a longer one is left out.
+const MAX_DESCRIPTION: usize = 10_000;
+/// The longest image path or URL that is taken from the PIM, in bytes.
+const MAX_IMAGE: usize = 2_000;
+
+/// Which of the two releases answers. Its word is the value of `x-shop-version`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
+#[strum(serialize_all = "snake_case")]
 pub enum Release {
     /// The stable one.
     V1,
@@ -25,14 +36,6 @@ impl Release {
     } else {
         Self::V1
     };
-
-    /// The value of `x-shop-version`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Release::V1 => "v1",
-            Release::V2 => "v2",
-        }
-    }
 }
 
 /// A product as it is answered, and as catalogue.json holds it.
@@ -42,7 +45,7 @@ pub struct Product {
     /// UUIDv7.
     pub product_id: Uuid,
     /// The stock keeping unit.
-    pub sku: String,
+    pub sku: Sku,
     /// The name.
     pub name: String,
     /// A sentence or two; the PIM's where it has one.
@@ -58,30 +61,48 @@ pub struct Product {
     pub available: Option<Option<i64>>,
 }
 
-/// A SKU is 1 to 64 of `A-Z a-z 0-9 - _ .`.
-pub fn is_sku(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+/// What the PIM knows of a product. An absent text leaves the catalogue's own.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Texts {
+    /// A description.
+    pub description: Option<String>,
+    /// A picture's path or URL.
+    pub image: Option<String>,
 }
 
-/// Reads `A,B,C`. The error says what is wrong with which.
-pub fn read_skus(list: &str) -> Result<Vec<&str>, String> {
+impl Texts {
+    /// Without what no page should show: it comes from outside.
+    pub fn usable(self) -> Self {
+        let is_text =
+            |text: &String| !text.trim().is_empty() && text.chars().count() <= MAX_DESCRIPTION;
+        let is_image = |image: &String| {
+            let own = image.starts_with('/') && !image.starts_with("//");
+            (own || image.starts_with("https://"))
+                && image.len() <= MAX_IMAGE
+                && image.bytes().all(|b| b.is_ascii_graphic())
+        };
+        Self {
+            description: self.description.filter(is_text),
+            image: self.image.filter(is_image),
+        }
+    }
+}
+
+/// Reads `A,B,C`.
+pub fn read_skus(list: &str) -> Result<Vec<Sku>, Error> {
     let skus: Vec<&str> = list.split(',').collect();
     if skus.len() > MAX_SKUS {
-        return Err(format!(
-            "sku: {} given, expected 1 to {MAX_SKUS}",
+        return Err(Error::BadSkuList(format!(
+            "{} given, expected 1 to {MAX_SKUS}",
             skus.len()
-        ));
+        )));
     }
-    match skus.iter().find(|sku| !is_sku(sku)) {
-        Some(bad) => Err(format!(
-            "sku: `{}` is not 1 to 64 letters, digits, `-`, `_` or `.`",
-            stoa_service::text::shorten(bad)
-        )),
-        None => Ok(skus),
-    }
+    skus.into_iter()
+        .map(|sku| {
+            sku.parse()
+                .map_err(|error: BadSku| Error::BadSkuList(error.to_string()))
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -90,15 +111,19 @@ mod tests {
 
     #[test]
     fn reads_a_list_of_skus_and_names_the_bad_one() {
-        assert_eq!(read_skus("A-1,b.2").unwrap(), ["A-1", "b.2"]);
-        for (bad, word) in [("", "``"), ("A,", "``"), ("A,b c", "`b c`"), ("é", "`é`")] {
-            let error = read_skus(bad).unwrap_err();
+        let skus = read_skus("A-1,b.2").unwrap();
+        let skus: Vec<&str> = skus.iter().map(Sku::as_str).collect();
+        assert_eq!(skus, ["A-1", "b.2"]);
+        for (bad, word) in [
+            ("", "``"),
+            ("A,", "``"),
+            ("A,b c", "`b c`"),
+            ("\u{e9}", "`\u{e9}`"),
+        ] {
+            let error = read_skus(bad).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
-        assert!(
-            read_skus(&["A"; 101].join(","))
-                .unwrap_err()
-                .contains("101")
-        );
+        let error = read_skus(&["A"; 101].join(",")).unwrap_err().to_string();
+        assert!(error.contains("101"), "{error}");
     }
 }

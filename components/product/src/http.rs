@@ -1,63 +1,61 @@
-//! Routes, decoding, and which rule answers with which status.
+//! Routes, decoding, and the one match from error to status and code.
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use stoa_service::outbound::{Caller, Outbound};
 use stoa_service::page::{self, Page};
 use stoa_service::route::{self, Answer, Response, Route};
-use stoa_service::sql::Database;
-use stoa_service::{Context, Problem, Request, Service, log, text, token};
+use stoa_service::{Context, Problem, Request, Service, log, token};
 
-use crate::config::Config;
+use crate::app::App;
+use crate::clients::{Line, Purchase};
 use crate::domain::{MAX_QUANTITY, Product, Release, read_skus};
+use crate::enrichment;
+use crate::error::Error;
 use crate::listing::Listing;
-use crate::ports::{self, Line, Purchase};
-use crate::{pim, store};
+use crate::store;
 
-/// The service's name.
-pub const SERVICE: &str = "product";
-
-/// The header that says which release answers.
+/// The header that names the release of a response.
 pub const VERSION: HeaderName = HeaderName::from_static("x-shop-version");
 
-/// What the handlers work with.
-pub struct App {
-    /// The settings.
-    pub config: Config,
-    /// The database.
-    pub db: Box<dyn Database>,
-    /// The way to other services.
-    pub outbound: Box<dyn Outbound>,
-    /// Which release this is.
-    pub release: Release,
-}
-
-/// Every route of this service.
-pub const ROUTES: &[Route<App>] = &[
-    Route::new(Method::GET, "/product", list),
-    Route::new(Method::GET, "/product/{product_id}", show),
-    Route::new(Method::POST, "/product/{product_id}/buy", buy),
-];
-
 impl Service for App {
-    const NAME: &'static str = SERVICE;
-    const ROUTES: &'static [Route<Self>] = ROUTES;
+    const NAME: &'static str = "product";
+    const ROUTES: &'static [Route<Self>] = &[
+        Route::new(Method::GET, "/product", list),
+        Route::new(Method::GET, "/product/{product_id}", show),
+        Route::new(Method::POST, "/product/{product_id}/buy", buy),
+    ];
 
     fn finish_early(response: &mut Response) {
         stamp(Release::BUILT, response);
     }
 
     fn answer(&self, request: Request) -> Response {
-        let mut response = route::dispatch(ROUTES, self, request);
+        let mut response = route::dispatch(Self::ROUTES, self, request);
         stamp(self.release, &mut response);
         response
     }
 }
 
-/// Says in the answer, whatever it is, which release it comes from.
-pub fn stamp(release: Release, response: &mut Response) {
-    let word = HeaderValue::from_static(release.word());
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let detail = error.to_string();
+        match error {
+            Error::BadSkuList(_) => Self::bad_request("bad_sku", detail),
+            Error::BadSearch(_) => Self::bad_request("bad_search", detail),
+            Error::ForeignPageToken => Self::bad_request("bad_page_token", detail),
+            Error::NoSuchProduct(_) => Self::not_found(detail),
+            Error::OrderUnreachable(cause) => {
+                Self::unavailable(detail).caused_by(cause.to_string())
+            }
+            Error::Database(error) => error.into(),
+        }
+    }
+}
+
+/// Names the release in a response, whatever it is.
+fn stamp(release: Release, response: &mut Response) {
+    let word = HeaderValue::from_static(release.into());
     response.headers_mut().insert(VERSION, word);
 }
 
@@ -71,14 +69,15 @@ fn list(app: &App, request: &Request) -> Answer {
                 "sku: cannot stand beside q, category, limit or page_token",
             ));
         }
-        let skus = read_skus(&skus).map_err(|e| Problem::bad_request("bad_sku", e))?;
-        (store::by_sku(&*app.db, &skus)?, None)
+        (store::by_sku(&*app.db, &read_skus(&skus)?)?, None)
     } else {
         let limit = page::limit(limit.as_deref())?;
         let listing = Listing::new(q.as_deref(), category.as_deref(), app.release)?;
-        listing.page(&*app.db, token.as_deref(), limit)?
+        let cursor = page::cursor(token.as_deref())?;
+        let (items, next) = listing.page(&*app.db, cursor, limit)?;
+        (items, next.as_ref().and_then(page::token))
     };
-    tell_available(app, request.context(), &mut items);
+    add_availability(app, request.context(), &mut items);
     let page = Page {
         items,
         next_page_token,
@@ -88,35 +87,26 @@ fn list(app: &App, request: &Request) -> Answer {
 
 fn show(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    let mut product = find(app, request)?;
+    let mut product = store::find(&*app.db, request.param("product_id"))?;
     let context = request.context();
-    pim::enrich(&*app.db, &*app.outbound, &app.config, context, &mut product);
-    tell_available(app, context, std::slice::from_mut(&mut product));
+    enrichment::enrich(app, context, &mut product);
+    add_availability(app, context, std::slice::from_mut(&mut product));
     route::json(StatusCode::OK, &product)
 }
 
-fn find(app: &App, request: &Request) -> Result<Product, Problem> {
-    let wanted = request.param("product_id");
-    store::find(&*app.db, wanted)?.ok_or_else(|| {
-        Problem::not_found(format!(
-            "product_id: `{}` is no product's id or SKU",
-            text::shorten(wanted)
-        ))
-    })
-}
-
 /// In v2: how many of each are available, in one call; null where inventory does not answer.
-fn tell_available(app: &App, context: &Context, products: &mut [Product]) {
+fn add_availability(app: &App, context: &Context, products: &mut [Product]) {
     if app.release == Release::V1 || products.is_empty() {
         return;
     }
     let skus: Vec<&str> = products.iter().map(|p| p.sku.as_str()).collect();
-    let url = &app.config.inventory_url;
-    let known = ports::available(&*app.outbound, context, url, &skus)
+    let known = app
+        .inventory(context)
+        .available(&skus)
         .inspect_err(|error| {
             log::warn(
                 context,
-                "inventory does not answer; what is available stays open",
+                "inventory does not answer; availability is left out",
                 json!({"error": error.to_string()}),
             );
         })
@@ -139,27 +129,19 @@ struct Buy {
     payment: Value,
 }
 
-/// One product, at once. Order keeps the key, and the same request to this path is the same request to order: nothing is
+/// Buys one product at once. Order keeps the key, and the same request to this path is the same request to order, so nothing is
 /// kept here.
 fn buy(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    let (db, outbound) = (&*app.db, &*app.outbound);
-    token::verify(
-        db,
-        Caller {
-            outbound,
-            context: request.context(),
-        },
-        &app.config.user_url,
-        request,
-    )?;
+    let context = request.context();
+    token::verify(&*app.db, app.caller(context), &app.config.user_url, request)?;
     let key = request.idempotency_key()?;
     let Buy {
         quantity,
         shipping_address,
         payment,
     } = request.json()?;
-    let product = find(app, request)?;
+    let product = store::find(&*app.db, request.param("product_id"))?;
     let purchase = Purchase {
         items: [Line {
             sku: &product.sku,
@@ -168,15 +150,10 @@ fn buy(app: &App, request: &Request) -> Answer {
         shipping_address: &shipping_address,
         payment: &payment,
     };
-    let (context, url) = (request.context(), &app.config.order_url);
-    let reply = ports::order(outbound, context, url, request.bearer()?, key, &purchase).map_err(
-        |error| {
-            Problem::unavailable(
-                "order does not answer; the same Idempotency-Key finds out what became of it",
-            )
-            .caused_by(error.to_string())
-        },
-    )?;
+    let reply = app
+        .order(context)
+        .submit(request.bearer()?, key, &purchase)
+        .map_err(Error::OrderUnreachable)?;
     let mut response = Response::new(reply.body);
     *response.status_mut() = reply.status;
     for name in [header::CONTENT_TYPE, header::RETRY_AFTER] {

@@ -2,19 +2,21 @@
 //! makes the canary, which ranks searches by relevance and says how many units are available.
 //!
 //! It keeps no stock (inventory does), computes no money and makes no orders (order does: buying is passed on to it). The
-//! PIM's richer texts are fetched when a product is looked at; without the PIM the catalogue's own do.
+//! PIM's richer texts are fetched when a product is read; without the PIM the catalogue's own hold.
 //!
 //! Every list costs the same at 60 and at 100,000 products. Read [`domain`] for what a product is, [`text`] for what a
-//! word is, then [`search`] for how an index keeps its promise, then [`http`].
+//! word is, [`search`] for how the index keeps that promise, [`listing`] for pages, [`enrichment`] for the PIM, then [`http`].
 
+pub mod app;
+pub mod clients;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod config;
 pub mod domain;
+pub mod enrichment;
+pub mod error;
 pub mod http;
 pub mod listing;
-pub mod pim;
-pub mod ports;
 pub mod search;
 pub mod store;
 pub mod text;

@@ -1,10 +1,12 @@
-//! Which list a request asks for, and page tokens that belong to one list only.
+//! The list that a request names, and cursors that belong to one list only.
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use stoa_service::sql::Database;
-use stoa_service::{Problem, page};
+use serde_json::Value;
+use stoa_service::sql::{Database, SqlError};
 
 use crate::domain::{Product, Release};
+use crate::error::Error;
 use crate::search::{self, Order, Progress};
 use crate::store::{self, Place};
 use crate::text;
@@ -26,26 +28,26 @@ pub enum Listing {
     },
 }
 
-/// A page token's content.
+/// Where a page of a list ends: the content of a page token.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Cursor<T> {
+pub struct Cursor {
     /// [`Listing::identity`]: the place means nothing in another list.
     list: String,
-    at: T,
+    /// The place; its shape depends on the list.
+    at: Value,
 }
 
 impl Listing {
-    /// Reads `q` and `category`; blank is absent. 400 for a `q` without words.
-    pub fn new(q: Option<&str>, category: Option<&str>, release: Release) -> Result<Self, Problem> {
+    /// Reads `q` and `category`; blank is absent.
+    pub fn new(q: Option<&str>, category: Option<&str>, release: Release) -> Result<Self, Error> {
         let category = given(category);
         let Some(q) = given(q) else {
             return Ok(Self::Browse {
                 category: category.map(str::to_owned),
             });
         };
-        let terms =
-            text::search_terms(q, category).map_err(|e| Problem::bad_request("bad_search", e))?;
+        let terms = text::search_terms(q, category)?;
         let order = match release {
             Release::V1 => Order::Name,
             Release::V2 => Order::Relevance,
@@ -64,60 +66,50 @@ impl Listing {
         }
     }
 
-    /// The place in `token`, or 400 if it is another list's.
-    fn place<T: serde::de::DeserializeOwned>(
-        &self,
-        token: Option<&str>,
-    ) -> Result<Option<T>, Problem> {
-        let foreign = || {
-            Problem::bad_request(
-                "bad_page_token",
-                "page_token: belongs to another list; leave it out to begin this one",
-            )
+    fn place<T: DeserializeOwned>(&self, cursor: Option<Cursor>) -> Result<Option<T>, Error> {
+        let Some(cursor) = cursor else {
+            return Ok(None);
         };
-        // First the list, then the place: what a place looks like depends on the list.
-        match page::cursor::<Cursor<serde_json::Value>>(token)? {
-            None => Ok(None),
-            Some(cursor) if cursor.list == self.identity() => serde_json::from_value(cursor.at)
-                .map(Some)
-                .map_err(|_| foreign()),
-            Some(_) => Err(foreign()),
+        // First the list, then the place, since the place's shape depends on the list.
+        if cursor.list != self.identity() {
+            return Err(Error::ForeignPageToken);
         }
+        let place = serde_json::from_value(cursor.at);
+        place.map(Some).map_err(|_| Error::ForeignPageToken)
     }
 
-    /// A page of it and the token of the next.
+    /// The page of it that begins after `cursor`, and the cursor of the next.
     pub fn page(
         &self,
         db: &dyn Database,
-        token: Option<&str>,
+        cursor: Option<Cursor>,
         limit: u32,
-    ) -> Result<(Vec<Product>, Option<String>), Problem> {
+    ) -> Result<(Vec<Product>, Option<Cursor>), Error> {
         match self {
             Self::Browse { category } => {
-                let after: Place = self.place(token)?.unwrap_or_default();
+                let after: Place = self.place(cursor)?.unwrap_or_default();
                 let mut found = store::list(db, category.as_deref(), &after, limit + 1)?;
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
                 let more = found.len() > limit;
                 found.truncate(limit);
                 let last = found.last().filter(|_| more).map(|(place, _)| place);
-                let next = last.and_then(|at| self.token(at));
-                Ok((
-                    found.into_iter().map(|(_, product)| product).collect(),
-                    next,
-                ))
+                let next = last.map(|at| self.cursor(at)).transpose()?;
+                let products = found.into_iter().map(|(_, product)| product);
+                Ok((products.collect(), next))
             }
             Self::Search { terms, order } => {
-                let from: Option<Progress> = self.place(token)?;
+                let from: Option<Progress> = self.place(cursor)?;
                 let limit = usize::try_from(limit).unwrap_or(usize::MAX);
                 let found = search::search(db, terms, *order, from, limit)?;
-                let next = found.next.and_then(|at| self.token(&at));
+                let next = found.next.map(|at| self.cursor(&at)).transpose()?;
                 Ok((store::by_id(db, &found.ids)?, next))
             }
         }
     }
 
-    fn token<T: Serialize>(&self, at: &T) -> Option<String> {
-        page::token(&Cursor {
+    fn cursor<T: Serialize>(&self, at: &T) -> Result<Cursor, Error> {
+        let at = serde_json::to_value(at).map_err(|e| SqlError::Other(e.to_string()))?;
+        Ok(Cursor {
             list: self.identity(),
             at,
         })

@@ -1,15 +1,18 @@
-//! The catalogue in SQL: tables, the first filling, and every way to read products but searching.
+//! The catalogue in SQL: the tables, and every way to read products but searching (`search.rs`). [`filling`] adds products, [`pim`]
+//! keeps the PIM's texts.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use stoa_service::money::Money;
-use stoa_service::sql::{Database, Row, Schema, SqlError, Step, Value};
-use stoa_service::{id, jwks_table, params};
-use uuid::Uuid;
+use stoa_service::sql::{Database, Row, Schema, SqlError, Step, Value, places};
+use stoa_service::{Sku, id, jwks_table, params};
 
 use crate::domain::Product;
-use crate::text::{sort_key, terms_of};
+use crate::error::Error;
+
+pub mod filling;
+pub mod pim;
 
 /// The tables of this service. Both releases share one database, so a migration only adds.
 pub const SCHEMA: Schema = Schema {
@@ -41,7 +44,7 @@ pub const SCHEMA: Schema = Schema {
 fn fill_a_new_shop(db: &dyn Database) -> Result<(), SqlError> {
     let products: Vec<Product> = serde_json::from_str(include_str!("../catalogue.json"))
         .map_err(|e| SqlError::Other(format!("catalogue.json: {e}")))?;
-    add(db, &products)
+    filling::add(db, &products)
 }
 
 /// A place in a list that is ordered by name; the default is before the first.
@@ -52,83 +55,6 @@ pub struct Place {
     pub name_key: String,
     /// The product, which tells equal names apart.
     pub product_id: String,
-}
-
-/// Adds products with their terms. Inside a transaction; one that is there already is [`SqlError::Duplicate`].
-pub fn add(db: &dyn Database, products: &[Product]) -> Result<(), SqlError> {
-    let mut counts = BTreeMap::<String, i64>::new();
-    for product in products {
-        let name_key = sort_key(&product.name);
-        db.execute(
-            "INSERT INTO product_catalogue (product_id, sku, name, name_key, description, category, image, amount, currency)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            params![
-                product.product_id,
-                &product.sku,
-                &product.name,
-                &name_key,
-                &product.description,
-                &product.category,
-                &product.image,
-                product.price.map(|p| p.amount),
-                product.price.map(|p| p.currency.code())
-            ],
-        )?;
-        let terms: Vec<(String, i64)> = terms_of(product).into_iter().collect();
-        for some in terms.chunks(200) {
-            add_terms(db, &name_key, product.product_id, some)?;
-        }
-        for (term, _) in terms {
-            *counts.entry(term).or_default() += 1;
-        }
-    }
-    let counts: Vec<(String, i64)> = counts.into_iter().collect();
-    for some in counts.chunks(200) {
-        add_counts(db, some)?;
-    }
-    Ok(())
-}
-
-fn add_terms(
-    db: &dyn Database,
-    name_key: &str,
-    product_id: Uuid,
-    terms: &[(String, i64)],
-) -> Result<(), SqlError> {
-    let mut values: Vec<Value> = vec![name_key.into(), product_id.into()];
-    let mut rows = Vec::with_capacity(terms.len());
-    for (term, weight) in terms {
-        values.extend([term.into(), (*weight).into()]);
-        rows.push(format!(
-            "($1, $2, ${}, ${})",
-            values.len() - 1,
-            values.len()
-        ));
-    }
-    let rows = rows.join(", ");
-    db.execute(
-        &format!("INSERT INTO product_terms (name_key, product_id, term, weight) VALUES {rows}"),
-        &values,
-    )
-    .map(drop)
-}
-
-fn add_counts(db: &dyn Database, counts: &[(String, i64)]) -> Result<(), SqlError> {
-    let mut values: Vec<Value> = Vec::new();
-    let mut rows = Vec::with_capacity(counts.len());
-    for (term, products) in counts {
-        values.extend([term.into(), (*products).into()]);
-        rows.push(format!("(${}, ${})", values.len() - 1, values.len()));
-    }
-    let rows = rows.join(", ");
-    db.execute(
-        &format!(
-            "INSERT INTO product_term_counts (term, products) VALUES {rows} ON CONFLICT (term)
-             DO UPDATE SET products = product_term_counts.products + excluded.products"
-        ),
-        &values,
-    )
-    .map(drop)
 }
 
 const COLUMNS: &str =
@@ -191,8 +117,8 @@ pub fn list(
     }
 }
 
-/// The product with that id or, for anything that is no id, that SKU.
-pub fn find(db: &dyn Database, id_or_sku: &str) -> Result<Option<Product>, SqlError> {
+/// The product with that id or, for text that is not an id, that SKU.
+pub fn find(db: &dyn Database, id_or_sku: &str) -> Result<Product, Error> {
     let column = if id::parse("product_id", id_or_sku).is_ok() {
         "product_id"
     } else {
@@ -202,13 +128,14 @@ pub fn find(db: &dyn Database, id_or_sku: &str) -> Result<Option<Product>, SqlEr
         &format!("SELECT {COLUMNS} FROM product_catalogue WHERE {column} = $1"),
         params![id_or_sku],
     )?
-    .one(product)
+    .one(product)?
+    .ok_or_else(|| Error::NoSuchProduct(id_or_sku.to_owned()))
 }
 
-/// The products with these SKUs, in this order; what is not there is left out.
-pub fn by_sku(db: &dyn Database, skus: &[&str]) -> Result<Vec<Product>, SqlError> {
-    by(db, "sku", skus.iter().copied(), |product| {
-        product.sku.clone()
+/// The products with these SKUs, in this order; SKUs without a product are left out.
+pub fn by_sku(db: &dyn Database, skus: &[Sku]) -> Result<Vec<Product>, SqlError> {
+    by(db, "sku", skus.iter().map(Sku::as_str), |product| {
+        product.sku.to_string()
     })
 }
 
@@ -229,14 +156,11 @@ fn by<'a>(
     if values.is_empty() {
         return Ok(Vec::new());
     }
-    let marks: Vec<String> = (1..=values.len()).map(|n| format!("${n}")).collect();
-    let marks = marks.join(", ");
-    let found = db
-        .execute(
-            &format!("SELECT {COLUMNS} FROM product_catalogue WHERE {column} IN ({marks})"),
-            &values,
-        )?
-        .map(product)?;
+    let statement = format!(
+        "SELECT {COLUMNS} FROM product_catalogue WHERE {column} IN ({})",
+        places(1, values.len())
+    );
+    let found = db.execute(&statement, &values)?.map(product)?;
     let mut found: BTreeMap<String, Product> = found.into_iter().map(|p| (key(&p), p)).collect();
     Ok(keys.filter_map(|key| found.remove(key)).collect())
 }

@@ -10,6 +10,7 @@ use unicode_normalization::UnicodeNormalization as _;
 use unicode_normalization::char::is_combining_mark;
 
 use crate::domain::Product;
+use crate::error::Error;
 
 /// Letters of a word that count; the rest is cut off, in the index and in searches.
 pub const MAX_WORD: usize = 24;
@@ -79,10 +80,10 @@ pub fn terms_of(product: &Product) -> BTreeMap<String, i64> {
     let mut terms = BTreeMap::new();
     // In the order of weight: the first to come stays.
     for (text, weight) in [
-        (&product.name, IN_NAME),
-        (&product.sku, IN_NAME),
-        (&product.category, IN_TEXT),
-        (&product.description, IN_TEXT),
+        (product.name.as_str(), IN_NAME),
+        (product.sku.as_str(), IN_NAME),
+        (product.category.as_str(), IN_TEXT),
+        (product.description.as_str(), IN_TEXT),
     ] {
         for word in words(text) {
             let beginnings = word
@@ -103,16 +104,20 @@ pub fn terms_of(product: &Product) -> BTreeMap<String, i64> {
     terms
 }
 
-/// The terms that a product (of `category`, if that is asked) has to have to be found: every word, of which the last may
-/// be a beginning only. The error says what is wrong with the search.
-pub fn search_terms(search: &str, category: Option<&str>) -> Result<Vec<String>, String> {
+/// The terms that a product (of `category`, if one is given) has to have to be found: every word, of which the last may
+/// be a beginning only.
+pub fn search_terms(search: &str, category: Option<&str>) -> Result<Vec<String>, Error> {
     let quoted = stoa_service::text::shorten(search);
     if search.len() > MAX_SEARCH {
-        return Err(format!("q: `{quoted}` is longer than {MAX_SEARCH} bytes"));
+        return Err(Error::BadSearch(format!(
+            "`{quoted}` is longer than {MAX_SEARCH} bytes"
+        )));
     }
     let mut words = words(search);
     let Some(last) = words.pop() else {
-        return Err(format!("q: `{quoted}` holds no letter and no digit"));
+        return Err(Error::BadSearch(format!(
+            "`{quoted}` holds no letter and no digit"
+        )));
     };
     words.sort();
     words.dedup();
@@ -183,7 +188,7 @@ mod tests {
             ("", "no letter"),
             (&"ab ".repeat(80), "longer"),
         ] {
-            let error = search_terms(bad, None).unwrap_err();
+            let error = search_terms(bad, None).unwrap_err().to_string();
             assert!(error.contains(word), "{error}");
         }
     }

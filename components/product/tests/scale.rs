@@ -15,6 +15,7 @@ use product::store::{self, SCHEMA};
 use product::text;
 use rusqlite::StatementStatus;
 use rusqlite::types::Value as Native;
+use stoa_service::page;
 use stoa_service::sql::{Database, Rows, SqlError, Value, transaction};
 use uuid::Uuid;
 
@@ -98,7 +99,7 @@ impl Counting {
         let db = Self::new();
         let wares: Vec<Product> = (0..100).map(ware).collect();
         transaction(&db, "products", || {
-            store::add(&db, &wares)?;
+            store::filling::add(&db, &wares)?;
             for statement in MULTIPLY {
                 db.execute(statement, &[])?;
             }
@@ -115,8 +116,13 @@ impl Counting {
         limit: u32,
     ) -> (Vec<Product>, Option<String>, Cost) {
         self.cost.take();
-        let (products, next) = listing.page(self, token, limit).unwrap();
-        (products, next, self.cost.get())
+        let cursor = page::cursor(token).unwrap();
+        let (products, next) = listing.page(self, cursor, limit).unwrap();
+        (
+            products,
+            next.as_ref().and_then(page::token),
+            self.cost.get(),
+        )
     }
 
     /// A full page after `token`, its cost, and the token of the next.
@@ -156,7 +162,7 @@ fn ware(n: u32) -> Product {
     };
     Product {
         product_id: Uuid::from_u128(u128::from(n) + 1),
-        sku: format!("W{n}"),
+        sku: format!("W{n}").parse().unwrap(),
         name: name.to_owned(),
         description: description.to_owned(),
         category: "wares".to_owned(),
@@ -277,7 +283,8 @@ fn every_statement_of_a_list_is_a_search_of_an_index() {
             db.page(&listing, None, 1);
         }
     }
-    store::by_sku(&db, &["COF-001", "COF-002"]).unwrap();
+    let skus = ["COF-001", "COF-002"].map(|sku| sku.parse().unwrap());
+    store::by_sku(&db, &skus).unwrap();
     store::find(&db, "COF-001").unwrap();
     let statements = db.statements.take();
     assert!(statements.len() >= 9, "{statements:#?}");
@@ -330,7 +337,7 @@ fn a_search_finds_what_reading_every_product_finds() {
                 let (mut found, mut token) = (Vec::new(), None);
                 loop {
                     let (products, next, _) = db.page(&listing, token.as_deref(), 2);
-                    found.extend(products.into_iter().map(|p| p.sku));
+                    found.extend(products.into_iter().map(|p| p.sku.to_string()));
                     token = next;
                     if token.is_none() {
                         break found;

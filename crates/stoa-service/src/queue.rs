@@ -119,7 +119,7 @@ impl Queue {
         let (table, id, due_at) = (&self.table, self.id, self.due_at);
         let waiting = self.and_waiting();
         format!(
-            "SELECT {id}, attempts, {due_at} FROM {table} WHERE {due_at} <= $1{waiting} ORDER BY {due_at}, {id} LIMIT $2"
+            "SELECT {id}, attempts, {due_at} FROM {table} WHERE {due_at} <= $1{waiting} ORDER BY {due_at} LIMIT $2"
         )
     }
 

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use product::domain::Release;
-use product::pim::PAUSE;
+use product::enrichment::PAUSE;
 use serde_json::{Value, json};
 use stoa_service::outbound::{Call, CallError, Reply};
 use stoa_service::testing::{FakeOutbound, reply};
@@ -11,7 +11,7 @@ use stoa_service::testing::{FakeOutbound, reply};
 use crate::shop::{COFFEE, Shop};
 
 fn pim(call: &Call) -> Result<Reply, CallError> {
-    assert_eq!(call.timeout, product::ports::PIM_TIMEOUT);
+    assert_eq!(call.timeout, product::clients::PIM_TIMEOUT);
     match call.url.as_str() {
         "http://pim/pim/products/COF-001" => reply(
             200,

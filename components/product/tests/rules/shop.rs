@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use http::Method;
+use product::app::App;
 use product::config::Config;
 use product::domain::Release;
-use product::http::App;
+
 use product::store::SCHEMA;
 use serde_json::Value;
 use stoa_service::Service as _;
@@ -65,7 +66,7 @@ impl Shop {
         let response = app.answer(request);
         assert_eq!(
             response.headers()["x-shop-version"],
-            self.release.word(),
+            <&str>::from(self.release),
             "{uri}"
         );
         (response.status().as_u16(), response)

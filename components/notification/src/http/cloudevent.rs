@@ -1,28 +1,14 @@
-//! CloudEvents 1.0 over HTTP, structured and binary mode, one event a request. Attributes that this service does not
-//! know are extensions, and welcome.
+//! CloudEvents 1.0 over HTTP, structured and binary mode, one event a request. Unknown attributes are extensions, and accepted.
 
 use http::StatusCode;
 use serde::Deserialize;
 use serde_json::Value;
 use stoa_service::{Problem, Request, text, time};
 
+use crate::domain::CloudEvent;
+
 /// The longest `id`, `source`, `type` and `subject`, in characters.
 pub const MAX_ATTRIBUTE: usize = 256;
-
-/// An event with its envelope checked, its data not yet.
-#[derive(Debug, Clone, PartialEq)]
-pub struct CloudEvent {
-    /// With `source`, the event's identity.
-    pub id: String,
-    /// Who tells it, such as `/stoa/order`.
-    pub source: String,
-    /// Such as `stoa.order.confirmed`.
-    pub kind: String,
-    /// What it is about.
-    pub subject: Option<String>,
-    /// The payload; null where there is none.
-    pub data: Value,
-}
 
 /// The envelope as it comes, in either mode. Unknown members are extensions.
 #[derive(Debug, Default, Deserialize)]
@@ -48,7 +34,8 @@ pub fn read(request: &Request) -> Result<CloudEvent, Problem> {
         "application/cloudevents+json" => check(request.json()?, ""),
         "application/json" => check(binary(request)?, "ce-"),
         "application/cloudevents-batch+json" => Err(unsupported(
-            "batches of events are not taken; send each event in a request of its own".to_owned(),
+            "batches of events are not accepted; send each event in a request of its own"
+                .to_owned(),
         )),
         other => Err(unsupported(format!(
             "`{}` is neither application/cloudevents+json nor application/json with ce- headers",

@@ -1,0 +1,46 @@
+//! The application's parts.
+
+use stoa_service::Context;
+use stoa_service::outbound::{Caller, Outbound};
+use stoa_service::sql::Database;
+
+use crate::clients::{Inventory, Order, Pim};
+use crate::config::Config;
+use crate::domain::Release;
+
+/// What the handlers work with.
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// The database.
+    pub db: Box<dyn Database>,
+    /// The way to other services.
+    pub outbound: Box<dyn Outbound>,
+    /// Which release this is.
+    pub release: Release,
+}
+
+impl App {
+    /// Calls on behalf of one request.
+    pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
+        Caller {
+            outbound: &*self.outbound,
+            context,
+        }
+    }
+
+    /// The PIM.
+    pub fn pim<'a>(&'a self, context: &'a Context) -> Pim<'a> {
+        Pim::new(self.caller(context), &self.config.pim_url)
+    }
+
+    /// The service inventory.
+    pub fn inventory<'a>(&'a self, context: &'a Context) -> Inventory<'a> {
+        Inventory::new(self.caller(context), &self.config.inventory_url)
+    }
+
+    /// The service order.
+    pub fn order<'a>(&'a self, context: &'a Context) -> Order<'a> {
+        Order::new(self.caller(context), &self.config.order_url)
+    }
+}
