@@ -11,13 +11,12 @@ use clap::Args;
 use stoa_audit::{
     AuditError, Auditor, Options, Page, Tally, ThirdParties, Verdict, report, serve, summary, watch,
 };
+use stoa_up::{Run, Signals};
 use tokio::net::TcpListener;
 
-use crate::check;
-use crate::cli::duration;
+use crate::args::{StateArgs, duration};
 use crate::exit::{Code, Failure};
-use crate::mesh::StateArgs;
-use crate::up::{Run, Signals};
+use crate::output::print;
 
 /// `stoa audit`.
 #[derive(Debug, Args)]
@@ -117,9 +116,10 @@ async fn once(arguments: &AuditArgs, mut auditor: Auditor) -> Result<(), Failure
     tally.add(&audit);
     let published = publish(arguments, &tally);
     let said = match &audit {
-        Ok(verdict) if arguments.json => json(verdict, serde_json::to_string_pretty)
-            .and_then(|text| check::print(&format!("{text}\n"))),
-        Ok(verdict) if !prints_metrics(arguments) => check::print(&report(verdict)),
+        Ok(verdict) if arguments.json => {
+            json(verdict, serde_json::to_string_pretty).and_then(|text| print(&format!("{text}\n")))
+        }
+        Ok(verdict) if !prints_metrics(arguments) => print(&report(verdict)),
         _ => Ok(()),
     };
     outweighs(found(&tally, &audit), said.and(published))
@@ -173,10 +173,10 @@ fn say(arguments: &AuditArgs, audit: &Result<Verdict, AuditError>) -> Result<(),
         }
         Ok(_) if prints_metrics(arguments) => Ok(()),
         Ok(verdict) if arguments.json => {
-            check::print(&format!("{}\n", json(verdict, serde_json::to_string)?))
+            print(&format!("{}\n", json(verdict, serde_json::to_string)?))
         }
-        Ok(verdict) if verdict.sound => check::print(&format!("{}\n", summary(verdict))),
-        Ok(verdict) => check::print(&report(verdict)),
+        Ok(verdict) if verdict.sound => print(&format!("{}\n", summary(verdict))),
+        Ok(verdict) => print(&report(verdict)),
     }
 }
 
@@ -202,7 +202,7 @@ fn publish(arguments: &AuditArgs, tally: &Tally) -> Result<(), Failure> {
         return Ok(());
     };
     if prints_metrics(arguments) {
-        return check::print(&tally.text());
+        return print(&tally.text());
     }
     let mut new = path.clone().into_os_string();
     new.push(".new");

@@ -1,4 +1,4 @@
-//! How the program ends when something is wrong: a message for people and a code of sysexits for scripts.
+//! How the program ends after an error: a message for people and a code of sysexits for scripts.
 
 use std::fmt;
 
@@ -12,23 +12,23 @@ pub(crate) enum Code {
     Usage = 64,
     /// A manifest or an OpenAPI document is wrong.
     Data = 65,
-    /// A file that was named is not there.
+    /// A named file does not exist.
     NoInput = 66,
-    /// Something needed is missing or taken: a port, a state folder, a tool.
+    /// A resource is missing or in use: a port, a state folder, a tool.
     Unavailable = 69,
     /// A fault of this program.
     Internal = 70,
-    /// A folder or file cannot be made.
+    /// A folder or file cannot be created.
     CannotCreate = 73,
     /// Reading or writing failed.
     Io = 74,
     /// Something is not permitted.
     Permission = 77,
-    /// Stopped at once: by a second Ctrl-C, or by one before there was anything to see through.
+    /// Stopped at once: by a second Ctrl-C, or by a first one before there was anything to finish.
     Interrupted = 130,
 }
 
-/// Why a command could not do its work.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) code: Code,
@@ -43,7 +43,7 @@ impl Failure {
         }
     }
 
-    /// For an operation on files: the kind of the error tells the code, `otherwise` where it does not.
+    /// For an operation on files: the code follows from the error's kind; `otherwise` is for the other kinds.
     pub(crate) fn io(error: &std::io::Error, otherwise: Code, doing: impl fmt::Display) -> Self {
         let code = match error.kind() {
             std::io::ErrorKind::PermissionDenied => Code::Permission,

@@ -9,11 +9,11 @@ use clap::Args;
 use stoa_load::{
     Bar, Ended, Load, OrderRecord, Plan, Report, RestockError, RunError, Stop, Target,
 };
+use stoa_up::{Run, Signals};
 
-use crate::api;
-use crate::check;
+use crate::args::{duration, duration_or_none};
 use crate::exit::{Code, Failure};
-use crate::up::{Run, Signals};
+use crate::output::print;
 
 const HELP: &str = "\
 A browser looks: list, next page or search, product pages. A buyer looks too, fills a cart, reads it, orders it with an \
@@ -133,7 +133,7 @@ pub(crate) fn run(arguments: &LoadArgs) -> Result<(), Failure> {
     } else {
         stoa_load::table(&report)
     };
-    check::print(&text)?;
+    print(&text)?;
     verdict(&report, arguments.max_failures)
 }
 
@@ -272,18 +272,6 @@ fn stock_failure(error: &RestockError) -> Failure {
 
 fn target(text: &str) -> Result<Target, String> {
     text.parse()
-}
-
-fn duration(text: &str) -> Result<Duration, String> {
-    api::duration(text)
-        .ok_or_else(|| "expected a duration such as 500ms, 30s, 2m or 1h, 24h at most".to_owned())
-}
-
-fn duration_or_none(text: &str) -> Result<Duration, String> {
-    match text {
-        "0" | "0ms" | "0s" => Ok(Duration::ZERO),
-        _ => duration(text),
-    }
 }
 
 fn rate(text: &str) -> Result<f64, String> {

@@ -1,9 +1,10 @@
-//! stoa's own log lines, on stderr. What components print goes its own way, unchanged.
+//! stoa's own log lines, on stderr. Components' lines are not changed.
 
 use std::fmt;
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use clap::ValueEnum;
 use serde_json::{Map, Value};
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
@@ -13,13 +14,24 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
 use tracing_subscriber::registry::LookupSpan;
 
-use crate::cli::LogFormat;
 use crate::exit::{Code, Failure};
+use crate::output::note;
+
+/// How log lines look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// Text on a terminal, JSON elsewhere
+    Auto,
+    /// A line for people
+    Text,
+    /// A JSON object a line
+    Json,
+}
 
 /// Whether lines are JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
 
-/// Sets the process's logger up.
+/// Starts the process's logger.
 pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), Failure> {
     let filter = EnvFilter::try_new(level)
         .map_err(|error| Failure::new(Code::Usage, format!("--log-level {level:?}: {error}")))?;
@@ -46,16 +58,16 @@ pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), Failure> {
     })
 }
 
-/// Reports how the start goes on: for people, whatever the level, or a log line where lines are JSON. Nobody depends on it.
+/// Prints a step of a run: for people, at any log level, or as a log line where lines are JSON. Programs do not depend on it.
 pub(crate) fn say(text: &str) {
     if JSON.load(Ordering::Relaxed) {
         tracing::info!("{text}");
     } else {
-        let _ = writeln!(std::io::stderr(), "stoa: {text}");
+        note(text);
     }
 }
 
-/// A JSON object a line, with the members that the components' lines have: `ts`, `level`, `service`, `msg`.
+/// A JSON object a line, with the members of the components' lines: `ts`, `level`, `service`, `msg`.
 struct JsonLine;
 
 impl<S, N> FormatEvent<S, N> for JsonLine
@@ -82,7 +94,7 @@ where
     }
 }
 
-/// The members of a line. A number is one, and `message` is called `msg`.
+/// The members of a line. A number stays a number, and `message` becomes `msg`.
 #[derive(Default)]
 struct Members(Map<String, Value>);
 
@@ -98,7 +110,7 @@ impl Members {
         }
     }
 
-    /// A number that JSON's readers may not have room for is a text.
+    /// A number beyond 64 bits becomes a text, since many readers of JSON cannot represent it.
     fn integer<T: ToString + TryInto<i64> + TryInto<u64> + Copy>(
         &mut self,
         field: &Field,

@@ -1,34 +1,39 @@
-//! `stoa`: runs a Spin application on this machine.
+//! `stoa`: runs a Spin application on this machine, and works with one that runs.
 //!
-//! The command line is in `cli.rs`, each command in a file of its own: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`, `scenario.rs`, `load.rs`,
-//! `audit.rs`, `reset.rs`, `filter.rs`. What an OpenAPI document adds to a manifest is in `api.rs`. Nothing but `load` and `audit` knows what an application
-//! is about.
+//! `cli.rs` has the commands; each command is in a file of its own with its arguments: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`,
+//! `scenario.rs`, `load.rs`, `audit.rs`, `reset.rs`, `filter.rs`. They share `args.rs` (arguments and their spellings), `output.rs` (stdout
+//! and stderr), `log.rs` (log lines), `exit.rs` (exit codes) and `failures.rs` (the exit code of each error). What a command does is in a
+//! library: stoa-up runs an application, stoa-mesh inspects a mesh, stoa-filter-image packs filters.
+//!
+//! Two commands know the shop, `load.rs` and `audit.rs`, with their libraries stoa-load and stoa-audit. The others work with any application.
 #![forbid(unsafe_code)]
 
-mod api;
+mod args;
 mod audit;
 mod check;
 mod cli;
 mod doctor;
+mod envoys;
 mod exit;
+mod failures;
 mod filter;
 mod load;
 mod log;
 mod mesh;
+mod output;
 mod reset;
 mod scenario;
 mod set;
 mod up;
 
-use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::cli::{Cli, Command};
+use crate::cli::Cli;
 use crate::exit::Code;
 
-/// A request allocates often and on any thread: with the system's allocator that was about a tenth of its CPU.
+/// A request allocates often and on any thread: with the system's allocator that took about 10 % of its CPU.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -36,7 +41,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // --help and --version come this way too.
+            // --help and --version are errors of clap as well.
             let code = if error.use_stderr() {
                 ExitCode::from(Code::Usage as u8)
             } else {
@@ -46,24 +51,10 @@ fn main() -> ExitCode {
             return code;
         }
     };
-    let done = match cli.command {
-        Command::Up(arguments) => up::run(&arguments),
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Doctor(arguments) => doctor::run(&arguments),
-        Command::Mesh(command) => mesh::run(&command),
-        Command::Canary(command) => set::canary(&command),
-        Command::Fault(command) => set::fault(&command),
-        Command::Scenario(command) => scenario::run(&command),
-        Command::Reset(arguments) => reset::run(&arguments),
-        Command::Load(arguments) => load::run(&arguments),
-        Command::Audit(arguments) => audit::run(&arguments),
-        Command::Filter(command) => filter::run(&command),
-    };
-    match done {
+    match cli.command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            // A closed stderr is no reason to end with another code.
-            let _ = writeln!(std::io::stderr(), "stoa: {failure}");
+            output::note(&failure.to_string());
             ExitCode::from(failure.code as u8)
         }
     }

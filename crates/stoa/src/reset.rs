@@ -5,15 +5,15 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use stoa_up::{StateDir, known_state_folder};
 
-use crate::check;
+use crate::args::StateArgs;
 use crate::exit::{Code, Failure};
-use crate::mesh::StateArgs;
-use crate::up::{StateDir, known_state_folder};
+use crate::output::print;
 
-/// Folders of a state folder that go: logs, and what was set for a mesh.
+/// Folders of a state folder that are removed: logs, and what was set for a mesh.
 const FOLDERS: [&str; 2] = ["logs", "mesh"];
-/// What SQLite keeps of a database.
+/// The names of SQLite's files end so.
 const DATABASE: [&str; 4] = [".db", ".db-wal", ".db-shm", ".db-journal"];
 
 /// `stoa reset`.
@@ -38,7 +38,7 @@ pub(crate) struct ResetArgs {
 pub(crate) fn run(arguments: &ResetArgs) -> Result<(), Failure> {
     let folder = &arguments.state.state_dir;
     known_state_folder(folder)?;
-    // Held until the end: nothing can start on half of the data.
+    // Held until the end, so that nothing starts on half of the data.
     let _held = StateDir::hold(folder)?;
     let io = |path: &Path| {
         let path = path.display().to_string();
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &ResetArgs) -> Result<(), Failure> {
     };
     let found = found(folder).map_err(io(folder))?;
     if found.is_empty() {
-        return check::print(&format!("{} has no data\n", folder.display()));
+        return print(&format!("{} has no data\n", folder.display()));
     }
     let names: Vec<_> = found
         .iter()
@@ -65,10 +65,10 @@ pub(crate) fn run(arguments: &ResetArgs) -> Result<(), Failure> {
         };
         removed.map_err(io(path))?;
     }
-    check::print(&format!("removed {}\n", names.join(", ")))
+    print(&format!("removed {}\n", names.join(", ")))
 }
 
-/// What there is to remove. A folder below may be a state folder of its own, so only what is known goes.
+/// What there is to remove. A folder below may be a state folder of its own, so only known names are removed.
 fn found(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {

@@ -1,22 +1,22 @@
-//! `stoa scenario`: which scenarios there are, which one is in force, and back to the manifests. `make scenario` compiles one.
+//! `stoa scenario`: lists the scenarios, marks the one in force, and goes back to the manifests. `make scenario` compiles one.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use stoa_mesh::Scenario;
+use stoa_up::known_state_folder;
 
-use crate::check;
+use crate::args::StateArgs;
 use crate::exit::{Code, Failure};
-use crate::mesh::StateArgs;
-use crate::up::known_state_folder;
+use crate::output::print;
 
 /// `stoa scenario`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScenarioCommand {
     /// List the scenarios, the one in force marked with *; `make scenario NAME=...` puts one in force
     List(ListArgs),
-    /// Go back to the manifests; a mesh that runs takes it at once
+    /// Go back to the manifests; a running mesh applies it at once
     Off(StateArgs),
 }
 
@@ -71,7 +71,7 @@ fn list(arguments: &ListArgs) -> Result<(), Failure> {
         // Writing to a String does not fail.
         let _ = writeln!(text, "{mark} {name:<width$}   {summary}");
     }
-    check::print(&text)
+    print(&text)
 }
 
 /// The first sentence, up to a colon, below the heading of a scenario's README.
@@ -95,12 +95,12 @@ fn off(state_dir: &Path) -> Result<(), Failure> {
     known_state_folder(state_dir)?;
     let folder = state_dir.join("mesh");
     let Some(scenario) = Scenario::of(&folder) else {
-        return check::print("no scenario is in force\n");
+        return print("no scenario is in force\n");
     };
     Scenario::remove(&folder)
         .map_err(|error| Failure::io(&error, Code::Io, scenario.folder.display()))?;
-    check::print(&format!(
-        "{} is no longer in force: a mesh that runs goes back to the manifests within a second\n",
+    print(&format!(
+        "{} is no longer in force: a running mesh goes back to the manifests within a second\n",
         scenario.name
     ))
 }

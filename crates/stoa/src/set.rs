@@ -13,11 +13,13 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 use stoa_mesh::inspect::Envoy;
 use stoa_mesh::{Compiled, Overrides};
+use stoa_up::{Run, known_state_folder};
 
-use crate::check;
+use crate::args::StateArgs;
+use crate::envoys::envoys;
 use crate::exit::{Code, Failure};
-use crate::mesh::{StateArgs, compiled_failure, envoys};
-use crate::up::{self, Run};
+use crate::failures::compiled_failure;
+use crate::output::print;
 
 /// The filter that chooses versions.
 const ROUTER: &str = "canary-router";
@@ -121,7 +123,7 @@ impl PlaceArgs {
 
     /// The mesh's part of the state folder, which has to be there: an override in a folder that nobody starts from is lost.
     fn folder(&self) -> Result<PathBuf, Failure> {
-        up::known_state_folder(&self.state.state_dir)?;
+        known_state_folder(&self.state.state_dir)?;
         Ok(self.state.state_dir.join("mesh"))
     }
 }
@@ -197,7 +199,7 @@ fn set(
     let state = &place.state.state_dir;
     if Run::running(state).is_none() {
         now.write(&folder).map_err(io)?;
-        return check::print(&format!("{plugin}: {said}, from the next `stoa up` on\n"));
+        return print(&format!("{plugin}: {said}, from the next `stoa up` on\n"));
     }
     let envoys = envoys(state)?;
     let threads = tokio::runtime::Builder::new_current_thread()
@@ -222,7 +224,7 @@ fn set(
         }
     })?;
     let names: Vec<_> = having.iter().map(|envoy| envoy.name.as_str()).collect();
-    check::print(&format!("{plugin}: {said}, at {}\n", names.join(", ")))
+    print(&format!("{plugin}: {said}, at {}\n", names.join(", ")))
 }
 
 /// A filter's configuration: what was set, or else what the manifests say.

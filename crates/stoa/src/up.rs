@@ -1,315 +1,185 @@
-//! `stoa up`: runs an application until it is told to stop.
-//!
-//! - `state.rs`: the state folder, which one process holds at a time, and `run.json`.
-//! - `rebuild.rs`: components that are built again while they run.
-//! - `timers.rs`: the calls that an OpenAPI document wants made from time to time.
-//! - `mesh.rs`: the same behind Envoys, a workload each; `operator.rs`: how an operator calls what is in a mesh.
+//! `stoa up`. What it does is in stoa-up; here are its arguments, and in `up/report.rs` what it prints.
 
-pub(crate) mod mesh;
-mod operator;
-mod rebuild;
-mod state;
-mod timers;
+mod report;
 
-use std::fmt::Write as _;
-use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use stoa_manifest::{App, RoutePath};
-use stoa_runtime::{
-    AppOptions, Filter, Limits, LoadError, LoadedApp, Runtime, RuntimeConfig, ServeOptions,
-    StartError,
-};
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use clap::Args;
+use stoa_runtime::Limits;
+use stoa_up::{MeshChoice, Options, Watch};
 
-use crate::api::Api;
-use crate::check;
-use crate::cli::UpArgs;
-use crate::exit::{Code, Failure};
-use crate::log::{self, say};
-pub(crate) use state::{Run, RunWorkload, StateDir, known_state_folder};
-use timers::Target;
+use crate::args::{AppArgs, duration, size};
+use crate::exit::Failure;
+use crate::log::{self, LogFormat};
+use report::Terminal;
 
-/// How long requests at work may take to finish once the program is told to stop.
-const GRACE: Duration = Duration::from_secs(10);
+/// `stoa up`.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Without an OpenAPI document every public route answers on the main listener. Data, compiled code and run.json (process \
+and addresses, while it runs) are in the state folder, which one process holds at a time. SSL_CERT_FILE names the authorities \
+that the certificates of third parties outside of the mesh have to be from [default: the system's].
+
+Durations are such as 500ms, 30s, 5m or 24h; sizes such as 65536, 64KiB, 256MiB or 1GiB.
+
+Examples:
+  stoa up --listen 127.0.0.1:0           a port that is free; run.json has it
+  stoa up --components cart,pricing
+  stoa up --no-timers --log json --log-level warn
+  stoa up --no-mesh --manifest spin.canary.toml --state-dir .stoa/canary")]
+pub(crate) struct UpArgs {
+    #[command(flatten)]
+    app: AppArgs,
+
+    /// Where data is kept
+    #[arg(long, value_name = "DIR", default_value = ".stoa")]
+    state_dir: PathBuf,
+
+    /// Where compiled code is kept [default: cache/ in the state folder]
+    #[arg(long, value_name = "DIR")]
+    cache_dir: Option<PathBuf>,
+
+    /// Where the application answers; port 0 is any that is free
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
+    listen: SocketAddr,
+
+    /// Where every public route answers, for operators and tests
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
+    operator_listen: SocketAddr,
+
+    /// What istio-compile made of the manifests: then every workload runs behind an Envoy of its own, in a mesh with mutual TLS
+    /// [default: istio/compiled beside the manifest, if it is there]
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["components", "no_mesh"])]
+    mesh: Option<PathBuf>,
+
+    /// Run the components of the one manifest in this process, without Envoys
+    #[arg(long)]
+    no_mesh: bool,
+
+    /// How long the mesh's certificates are valid; they are renewed after half of that
+    #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
+    certificate_lifetime: Duration,
+
+    /// Build a component again when its sources change, and load it for the next request
+    #[arg(long)]
+    watch: bool,
+
+    /// What builds a component that changed, instead of the command in its manifest
+    #[arg(long, value_name = "COMMAND", requires = "watch")]
+    build_command: Option<String>,
+
+    /// Leave the OpenAPI document's timers off
+    #[arg(long)]
+    no_timers: bool,
+
+    #[command(flatten)]
+    limits: LimitArgs,
+
+    /// How stoa's own lines on stderr look
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    log: LogFormat,
+
+    /// Which of them: error, warn, info, debug, trace, or a filter such as stoa_runtime=debug. trace shows what components
+    /// and host hand each other, secrets included: for made-up data only
+    #[arg(long, value_name = "LEVEL", env = "STOA_LOG", default_value = "info")]
+    log_level: String,
+}
+
+/// What one request may take.
+#[derive(Debug, Args)]
+struct LimitArgs {
+    /// Requests in progress at the same time; more get 503 [default: 128]
+    #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    max_instances: Option<u32>,
+
+    /// Memory of one instance, such as 64MiB [default: 128MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    memory: Option<u64>,
+
+    /// Time for one request, such as 30s [default: 30s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    request_timeout: Option<Duration>,
+
+    /// Time for the head of a request, and between two on one connection, such as 60s [default: 60s]
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    head_timeout: Option<Duration>,
+
+    /// Largest body of a request, such as 4MiB [default: 4MiB]
+    #[arg(long, value_name = "SIZE", value_parser = size)]
+    max_body: Option<u64>,
+}
 
 /// Runs the command.
-pub(crate) fn run(arguments: &UpArgs) -> Result<(), Failure> {
+pub(crate) fn run(arguments: UpArgs) -> Result<(), Failure> {
     log::start(arguments.log, &arguments.log_level)?;
-    let app = check::load(&arguments.app)?;
-    built(&app)?;
-    if let Some(compiled) = mesh::compiled(arguments) {
-        return mesh::run(arguments, &compiled);
-    }
-    let state = StateDir::hold(&arguments.state_dir)?;
-    // Before anything is compiled: a taken port is known at once, and who connects early waits instead of failing.
-    let gateway = bind(arguments.listen, "--listen")?;
-    let operator = bind(arguments.operator_listen, "--operator-listen")?;
-    let threads = stoa_runtime::tokio_runtime(None)
-        .map_err(|error| Failure::new(Code::Unavailable, format!("no threads: {error}")))?;
-    let done = threads.block_on(
-        Started {
-            arguments,
-            app,
-            state,
-            gateway,
-            operator,
+    let reporter = Arc::new(Terminal::new(&arguments.state_dir));
+    stoa_up::run(arguments.options(), reporter)?;
+    Ok(())
+}
+
+impl UpArgs {
+    fn options(self) -> Options {
+        // A mesh is of whole releases.
+        let alone = self.no_mesh || self.app.components.is_some();
+        let mesh = match self.mesh {
+            _ if alone => MeshChoice::Off,
+            Some(folder) => MeshChoice::Compiled(folder),
+            None => MeshChoice::IfCompiled,
+        };
+        let build_command = self.build_command;
+        Options {
+            app: self.app.source(),
+            state_dir: self.state_dir,
+            cache_dir: self.cache_dir,
+            listen: self.listen,
+            operator_listen: self.operator_listen,
+            mesh,
+            certificate_lifetime: self.certificate_lifetime,
+            watch: self.watch.then_some(Watch { build_command }),
+            timers: !self.no_timers,
+            limits: self.limits.limits(),
         }
-        .serve(),
-    );
-    // What still runs was told to stop and was given its time.
-    threads.shutdown_background();
-    done
+    }
 }
 
-/// Everything that is there before the first component is compiled.
-struct Started<'a> {
-    arguments: &'a UpArgs,
-    app: App,
-    state: StateDir,
-    gateway: TcpListener,
-    operator: TcpListener,
-}
-
-impl Started<'_> {
-    async fn serve(self) -> Result<(), Failure> {
-        let mut signals = Signals::listen()?;
-        let (manifest, config) = (self.app.clone(), config(self.arguments));
-        let loading = tokio::task::spawn_blocking(move || load(&manifest, config));
-        // Read meanwhile: a long document takes a good part of a warm start.
-        let api: Option<Arc<Api>> = check::api(&self.arguments.app)?.map(Arc::new);
-        let app = tokio::select! {
-            // Compiling cannot be cut short, but nobody has to wait for it.
-            () = signals.stop() => return Ok(()),
-            loaded = loading => {
-                loaded.map_err(|error| Failure::new(Code::Internal, format!("loading failed: {error}")))??
-            }
-        };
-
-        let run = Run {
-            pid: std::process::id(),
-            gateway: url(&self.gateway)?,
-            operator: url(&self.operator)?,
-            manifest: self.arguments.app.manifest.clone(),
-            compiled: None,
-            mesh: Vec::new(),
-        };
-        let (stop, stopping) = watch::channel(());
-        let wanted = api
-            .iter()
-            .filter(|_| !self.arguments.no_timers)
-            .flat_map(|api| api.timers.iter().cloned());
-        let timers = timers::start(
-            wanted,
-            &[&self.app],
-            &Target::App(Arc::clone(&app)),
-            &stopping,
-        );
-        let exposed = api
-            .clone()
-            .map(|api| -> Filter { Arc::new(move |method, path| api.exposure(method, path)) });
-        let public = serve(self.gateway, &app, exposed, &stopping)?;
-        let all = serve(self.operator, &app, None, &stopping)?;
-        let watching = self.arguments.watch.then(|| {
-            let watched = vec![(self.app.clone(), Arc::clone(&app))];
-            rebuild::start(watched, self.arguments.build_command.clone(), &stopping)
+impl LimitArgs {
+    fn limits(&self) -> Limits {
+        let usual = Limits::default();
+        let memory = self.memory.map_or(usual.memory_per_instance, |bytes| {
+            usize::try_from(bytes).unwrap_or(usize::MAX)
         });
-        self.state.announce(&run)?;
-        let first = api
-            .as_deref()
-            .map_or_else(|| first_route(&self.app), |api| api.first_get.clone());
-        check::print(&greeting(
-            &run,
-            &self.app,
-            first.as_deref(),
-            &self.arguments.state_dir,
-        ))?;
-
-        signals.stop().await;
-        tracing::info!("stopping: requests at work may finish");
-        drop(stop);
-        if let Some(watching) = watching {
-            let _ = watching.await;
-        }
-        let quiet = async { tokio::join!(public, all, timers.ended(GRACE)) };
-        tokio::select! {
-            _ = quiet => {
-                tracing::info!("stopped");
-                Ok(())
-            }
-            () = signals.stop() => Err(Failure::new(Code::Interrupted, "stopped at once; requests were cut off")),
-        }
-    }
-}
-
-/// Ctrl-C and SIGTERM.
-pub(crate) struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-}
-
-impl Signals {
-    pub(crate) fn listen() -> Result<Self, Failure> {
-        let one = |kind| {
-            signal(kind).map_err(|error| Failure::new(Code::Internal, format!("signals: {error}")))
-        };
-        Ok(Self {
-            interrupt: one(SignalKind::interrupt())?,
-            terminate: one(SignalKind::terminate())?,
-        })
-    }
-
-    pub(crate) async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-        }
-    }
-}
-
-/// Completes once the sender is gone.
-async fn stopped(mut stopping: watch::Receiver<()>) {
-    while stopping.changed().await.is_ok() {}
-}
-
-/// A component that was not built is told here, all of them together and with the command that builds them.
-fn built(app: &App) -> Result<(), Failure> {
-    let sources = app.components.values().map(|component| &component.source);
-    let missing: Vec<_> = sources
-        .filter(|source| !source.is_file())
-        .map(|s| s.display().to_string())
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
-    }
-    let missing = missing.join("\n  ");
-    Err(Failure::new(
-        Code::NoInput,
-        format!("not built yet (`make wasm` builds the shop's components):\n  {missing}"),
-    ))
-}
-
-fn bind(address: SocketAddr, flag: &str) -> Result<TcpListener, Failure> {
-    let bound = TcpListener::bind(address).and_then(|listener| {
-        listener.set_nonblocking(true)?;
-        Ok(listener)
-    });
-    bound.map_err(|error| match error.kind() {
-        std::io::ErrorKind::AddrInUse => Failure::new(
-            Code::Unavailable,
-            format!("{address} is in use by another program: stop that one, or choose another address with {flag}"),
-        ),
-        _ => Failure::io(&error, Code::Unavailable, format!("cannot listen on {address} ({flag})")),
-    })
-}
-
-fn url(listener: &TcpListener) -> Result<String, Failure> {
-    let address = listener
-        .local_addr()
-        .map_err(|error| Failure::io(&error, Code::Internal, "listener"))?;
-    Ok(format!("http://{address}"))
-}
-
-fn config(arguments: &UpArgs) -> RuntimeConfig {
-    let usual = Limits::default();
-    let cache_dir = arguments
-        .cache_dir
-        .clone()
-        .unwrap_or_else(|| arguments.state_dir.join("cache"));
-    let memory = arguments.memory.map_or(usual.memory_per_instance, |bytes| {
-        usize::try_from(bytes).unwrap_or(usize::MAX)
-    });
-    RuntimeConfig {
-        cache_dir: Some(cache_dir),
-        limits: Limits {
+        Limits {
             memory_per_instance: memory,
-            request_timeout: arguments.request_timeout.unwrap_or(usual.request_timeout),
-            head_timeout: arguments.head_timeout.unwrap_or(usual.head_timeout),
-            max_request_body: arguments.max_body.unwrap_or(usual.max_request_body),
-            max_instances: arguments.max_instances.unwrap_or(usual.max_instances),
+            request_timeout: self.request_timeout.unwrap_or(usual.request_timeout),
+            head_timeout: self.head_timeout.unwrap_or(usual.head_timeout),
+            max_request_body: self.max_body.unwrap_or(usual.max_request_body),
+            max_instances: self.max_instances.unwrap_or(usual.max_instances),
             ..usual
-        },
-        ..RuntimeConfig::new(&arguments.state_dir)
-    }
-}
-
-fn load(app: &App, config: RuntimeConfig) -> Result<Arc<LoadedApp>, Failure> {
-    let begin = Instant::now();
-    let count = app.components.len();
-    say(&format!(
-        "loading {count} components; what is new is compiled, which takes a while the first time"
-    ));
-    let loaded = load_with(&runtime(config)?, app, AppOptions::default())?;
-    say(&format!("loaded in {:.1} s", begin.elapsed().as_secs_f32()));
-    Ok(loaded)
-}
-
-fn runtime(config: RuntimeConfig) -> Result<Runtime, Failure> {
-    Runtime::new(config).map_err(|error| {
-        let code = match &error {
-            StartError::Cache { .. } => Code::CannotCreate,
-            StartError::Engine(_) | StartError::Thread(_) => Code::Unavailable,
-        };
-        Failure::new(code, error.to_string())
-    })
-}
-
-fn load_with(runtime: &Runtime, app: &App, options: AppOptions) -> Result<Arc<LoadedApp>, Failure> {
-    runtime.load(app, options).map_err(|error| {
-        let code = match &error {
-            LoadError::Unreadable { .. } => Code::NoInput,
-            LoadError::Database { .. } => Code::Io,
-            _ => Code::Data,
-        };
-        Failure::new(code, error.to_string())
-    })
-}
-
-fn serve(
-    listener: TcpListener,
-    app: &Arc<LoadedApp>,
-    filter: Option<Filter>,
-    stopping: &watch::Receiver<()>,
-) -> Result<JoinHandle<()>, Failure> {
-    let listener = tokio::net::TcpListener::from_std(listener)
-        .map_err(|error| Failure::io(&error, Code::Internal, "listener"))?;
-    let options = ServeOptions {
-        filter,
-        grace: GRACE,
-    };
-    Ok(tokio::spawn(stoa_runtime::serve(
-        listener,
-        Arc::clone(app),
-        options,
-        stopped(stopping.clone()),
-    )))
-}
-
-fn first_route(app: &App) -> Option<String> {
-    app.routes.iter().find_map(|route| match &route.path {
-        RoutePath::Public(path) if !path.contains(':') => {
-            Some(path.trim_end_matches("...").to_owned())
         }
-        _ => None,
-    })
+    }
 }
 
-fn greeting(run: &Run, app: &App, first: Option<&str>, state_dir: &Path) -> String {
-    let mut text = format!("\n{} {} is up. Ctrl-C stops it.\n\n", app.name, app.version);
-    // Writing to a String does not fail.
-    let _ = writeln!(text, "  gateway   {}", run.gateway);
-    let _ = writeln!(
-        text,
-        "  operator  {}   every route, inside ones too: for operators and tests",
-        run.operator
-    );
-    let _ = writeln!(text, "  data      {}", state_dir.display());
-    if let Some(first) = first {
-        let _ = writeln!(text, "\n  Try:  curl {}{first}\n", run.gateway);
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_named_in_the_help_are_those_of_the_runtime() {
+        let limits = Limits::default();
+        assert_eq!(
+            (limits.max_instances, limits.memory_per_instance),
+            (128, 128 << 20)
+        );
+        assert_eq!(
+            (
+                limits.request_timeout,
+                limits.head_timeout,
+                limits.max_request_body
+            ),
+            (Duration::from_secs(30), Duration::from_secs(60), 4 << 20)
+        );
     }
-    text
 }

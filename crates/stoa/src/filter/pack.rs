@@ -1,16 +1,43 @@
 //! `stoa filter pack`.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use stoa_filter_image::layout;
 
-use super::{PackArgs, of_layout, packed};
-use crate::check::print;
+use super::packed::{LabelArgs, layout_failure, packed};
 use crate::exit::{Code, Failure};
+use crate::output::print;
+
+/// `stoa filter pack`.
+#[derive(Debug, Args)]
+#[command(
+    disable_version_flag = true,
+    after_help = "\
+The same filter and labels give the same digest everywhere. A folder holds many images, each under NAME:VERSION; packing \
+again replaces that one, and nothing is deleted.
+
+Example:
+  stoa filter pack payment_fault.wasm --version 0.1.0 --out target/images"
+)]
+pub(crate) struct PackArgs {
+    /// The filter, built for wasm32-wasip1
+    #[arg(value_name = "FILE.wasm")]
+    pub(crate) file: PathBuf,
+
+    /// The folder of the image, an OCI image layout; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: PathBuf,
+
+    #[command(flatten)]
+    pub(crate) labels: LabelArgs,
+}
 
 /// Runs the command.
 pub(super) fn run(arguments: &PackArgs) -> Result<(), Failure> {
     let packed = packed(&arguments.file, &arguments.labels)?;
     layout::write(&arguments.out, &packed.image, &packed.reference)
-        .map_err(|error| of_layout(&error, Code::CannotCreate))?;
+        .map_err(|error| layout_failure(&error, Code::CannotCreate))?;
     print(&format!(
         "image: {}\nabi: proxy-wasm {}\ndigest: {}\nsize: {} bytes\n",
         packed.reference,

@@ -1,19 +1,50 @@
 //! `stoa filter push`.
 
-use std::io::Write as _;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use clap::Args;
 use stoa_filter_image::{
     Credentials, CredentialsError, Destination, Image, Progress, PushError, layout,
 };
 
-use super::{PushArgs, chain, of_layout, packed};
-use crate::check::print;
+use super::packed::{LabelArgs, chain, layout_failure, packed};
 use crate::exit::{Code, Failure};
+use crate::output::{note, print};
 
-/// Whoever waits longer is told how far it is, this often.
-const PATIENCE: Duration = Duration::from_secs(1);
+/// Interval of progress lines, for a push that takes longer.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// `stoa filter push`.
+#[derive(Debug, Args)]
+#[command(
+    disable_version_flag = true,
+    after_help = "\
+Credentials are those of `docker login`: config.json in the folder DOCKER_CONFIG, or in ~/.docker, \
+with auths, credHelpers and credsStore. A proxy is taken from HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
+
+Examples:
+  stoa filter push target/images registry.example/shop/payment-fault:0.1.0
+  stoa filter push payment_fault.wasm 127.0.0.1:5000/fault:1 --version 0.1.0"
+)]
+pub(crate) struct PushArgs {
+    /// A folder that `stoa filter pack` wrote, or a filter, which is packed first. Of several images in a folder, the one
+    /// with the destination's name and tag
+    #[arg(value_name = "DIR|FILE.wasm")]
+    pub(crate) source: PathBuf,
+
+    /// Where to
+    #[arg(value_name = "REGISTRY/REPOSITORY:TAG")]
+    pub(crate) destination: String,
+
+    /// Use plain HTTP; a registry on this machine is always called so
+    #[arg(long)]
+    pub(crate) insecure: bool,
+
+    #[command(flatten)]
+    pub(crate) labels: LabelArgs,
+}
 
 /// Runs the command.
 pub(super) fn run(arguments: &PushArgs) -> Result<(), Failure> {
@@ -45,7 +76,7 @@ pub(super) fn run(arguments: &PushArgs) -> Result<(), Failure> {
             Failure::new(code, chain(&error))
         })?;
     if pushed.was_there {
-        tell("it was there already");
+        note("it was there already");
     }
     print(&format!("url: {}\nsha256: {}\n", pushed.url, pushed.sha256))
 }
@@ -64,22 +95,16 @@ fn image(arguments: &PushArgs, to: &Destination) -> Result<Image, Failure> {
             ),
         ));
     }
-    layout::read(source, &to.image()).map_err(|error| of_layout(&error, Code::Io))
+    layout::read(source, &to.image()).map_err(|error| layout_failure(&error, Code::Io))
 }
 
 fn progress() -> Progress {
     let last = Mutex::new(Instant::now());
     Arc::new(move |sent, total| {
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.elapsed() >= PATIENCE {
+        if last.elapsed() >= PROGRESS_INTERVAL {
             *last = Instant::now();
-            tell(&format!("{} of {} KiB sent", sent >> 10, total >> 10));
+            note(&format!("{} of {} KiB sent", sent >> 10, total >> 10));
         }
     })
-}
-
-/// Stdout is for what a WasmPlugin is to say.
-fn tell(text: &str) {
-    // A closed stderr is no reason to stop.
-    let _ = writeln!(std::io::stderr(), "stoa: {text}");
 }

@@ -10,8 +10,8 @@ use crate::exit::{Code, Failure};
 
 /// Poll interval for what is added. An Envoy writes its access log four times a second.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// How much of a log's end is read for its last lines; an access log has some 2 KiB a line.
-const END: u64 = 8 << 20;
+/// How much of a log's end is read for its last lines, in bytes; an access log has about 2 KiB a line.
+const TAIL_BYTES: u64 = 8 << 20;
 
 /// Prints the last lines, and then, if it is followed, what is added until Ctrl-C.
 pub(super) fn print(log: &Path, lines: usize, follow: bool) -> Result<(), Failure> {
@@ -19,7 +19,7 @@ pub(super) fn print(log: &Path, lines: usize, follow: bool) -> Result<(), Failur
     let mut file = File::open(log).map_err(io)?;
     let length = file.metadata().map_err(io)?.len();
     let mut text = Vec::new();
-    file.seek(SeekFrom::Start(length.saturating_sub(END)))
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))
         .and_then(|_| file.read_to_end(&mut text))
         .map_err(io)?;
     let mut read = write(last(&String::from_utf8_lossy(&text), lines))?;
@@ -28,7 +28,7 @@ pub(super) fn print(log: &Path, lines: usize, follow: bool) -> Result<(), Failur
         text.clear();
         file.read_to_end(&mut text).map_err(io)?;
         read = write(&String::from_utf8_lossy(&text))?;
-        // A log that grew too long is renamed, and a new one is begun.
+        // A log that grew too long is renamed, and a new one is started.
         if text.is_empty() && is_another(&file, log) {
             file = File::open(log).map_err(io)?;
         }
@@ -36,7 +36,7 @@ pub(super) fn print(log: &Path, lines: usize, follow: bool) -> Result<(), Failur
     Ok(())
 }
 
-/// Whether there is still somebody who reads: whoever closed stdout wants no more.
+/// Whether stdout is still read.
 fn write(text: &str) -> Result<bool, Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

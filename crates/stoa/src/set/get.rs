@@ -5,12 +5,12 @@ use std::fmt;
 
 use serde_json::Value;
 use stoa_mesh::{Compiled, Overrides};
+use stoa_up::Run;
 
 use super::{FAULT, GetArgs, ROUTER, WHOLE, switch, usage};
-use crate::check;
 use crate::exit::{Code, Failure};
-use crate::mesh::compiled_failure;
-use crate::up::Run;
+use crate::failures::compiled_failure;
+use crate::output::print;
 
 /// The configuration that the manifests give to each filter, and the workloads whose Envoys have it.
 pub(super) type Plugins = BTreeMap<String, (Value, Vec<String>)>;
@@ -90,7 +90,7 @@ pub(super) fn get(arguments: &GetArgs, kind: Kind) -> Result<(), Failure> {
     if Run::running(&arguments.place.state.state_dir).is_none() {
         lines.push("No mesh runs: this is what the next `stoa up` starts with.".to_owned());
     }
-    check::print(&format!("{}\n", lines.join("\n")))
+    print(&format!("{}\n", lines.join("\n")))
 }
 
 /// All services with a filter of this kind, one that was set and that no Envoy has among them.

@@ -64,15 +64,15 @@ fn a_wrong_command_line_is_64_and_named() {
     );
     fails(
         &fixture,
-        &["up", "--memory", "64MB"],
+        &["up", "--memory", "64 apples"],
         64,
-        &["--memory", "64MiB"],
+        &["--memory", "64 apples", "256MiB"],
     );
     fails(
         &fixture,
         &["up", "--request-timeout", "soon"],
         64,
-        &["--request-timeout", "30s"],
+        &["--request-timeout", "soon", "30s"],
     );
     fails(
         &fixture,

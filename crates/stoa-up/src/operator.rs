@@ -1,5 +1,5 @@
-//! How an operator calls what runs in a mesh: through a sidecar of the operator's own, with the operator's identity, so that
-//! policies decide what may be called. What has no sidecar is called as it is.
+//! An operator's calls into a mesh. They pass a sidecar of the operator's own, with the operator's identity, so policies decide which
+//! calls are allowed. Workloads without a sidecar are called directly.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -20,36 +20,37 @@ use stoa_runtime::{Body, accept};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-use super::GRACE;
-use super::timers::takes;
+use crate::route::takes;
+use crate::stopping::GRACE;
+
+/// By route of a component: the address to connect to, and the host of the request.
+pub(crate) type Destinations = BTreeMap<String, (SocketAddr, HeaderValue)>;
 
 /// Calls workloads by the paths of their components.
 pub(crate) struct Operator {
-    /// By route: where the connection goes, and the host to ask for.
-    routes: BTreeMap<String, (SocketAddr, HeaderValue)>,
+    destinations: Destinations,
     client: Client<HttpConnector, Body>,
     metrics: Arc<Metrics>,
     envoys: Vec<ScrapeTarget>,
 }
 
-/// Where the metrics of the mesh are.
-const METRICS: &str = "/metrics";
-/// Limit for an Envoy's statistics: with one that hangs, the page is there within two seconds.
+/// The page of the mesh's metrics.
+const METRICS_PATH: &str = "/metrics";
+/// Limit for an Envoy's statistics: with an Envoy that hangs, the page still arrives within two seconds.
 const SCRAPE_LIMIT: Duration = Duration::from_millis(1500);
-/// Prometheus' `scrape_timeout`, after which it drops the page with all that is in it.
-const SCRAPE_TIMEOUT: &str = "x-prometheus-scrape-timeout-seconds";
+/// The header with Prometheus' `scrape_timeout`, after which it drops the whole page.
+const SCRAPE_TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
 /// The part of that timeout for the Envoys' answers; the rest is for writing and sending the page.
 const SCRAPE_PART: f64 = 0.7;
 
 impl Operator {
-    /// `routes`: by a component's route, the address to connect to and the host it is.
     pub(crate) fn new(
-        routes: BTreeMap<String, (SocketAddr, HeaderValue)>,
+        destinations: Destinations,
         metrics: Arc<Metrics>,
         envoys: Vec<ScrapeTarget>,
     ) -> Self {
         Self {
-            routes,
+            destinations,
             client: Client::builder(TokioExecutor::new()).build_http(),
             metrics,
             envoys,
@@ -66,17 +67,17 @@ impl Operator {
         response
     }
 
-    /// Sends a request to whoever takes its path.
+    /// Sends a request to the workload whose route takes its path.
     pub(crate) async fn call(&self, request: Request<Body>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path();
-        if path == METRICS {
+        if path == METRICS_PATH {
             return self.metrics(&parts.headers).await;
         }
-        // The longest route is the most special one.
-        let mut fits: Vec<_> = self.routes.iter().filter(|(r, _)| takes(r, path)).collect();
-        fits.sort_by_key(|(route, _)| route.len());
-        let Some((_, (address, host))) = fits.pop() else {
+        let matching = self.destinations.iter().filter(|(r, _)| takes(r, path));
+        // The longest route is the most specific one.
+        let longest = matching.max_by_key(|(route, _)| route.len());
+        let Some((_, (address, host))) = longest else {
             return answer(StatusCode::NOT_FOUND, "no workload takes this path");
         };
         let target = parts.uri.path_and_query().cloned();
@@ -86,7 +87,7 @@ impl Operator {
             .path_and_query(target.unwrap_or(uri::PathAndQuery::from_static("/")))
             .build();
         let Ok(there) = there else {
-            return answer(StatusCode::BAD_REQUEST, "the path is no path");
+            return answer(StatusCode::BAD_REQUEST, "the path is not valid in a URL");
         };
         parts.uri = there;
         parts.headers.insert(header::HOST, host.clone());
@@ -99,7 +100,7 @@ impl Operator {
         }
     }
 
-    /// Answers on `listener` until `stop` completes. What is under way then is finished, within the grace period.
+    /// Answers on `listener` until `stop` completes. Requests in progress then have the grace period to finish.
     pub(crate) async fn serve(
         self: Arc<Self>,
         listener: TcpListener,
@@ -129,7 +130,7 @@ impl Operator {
         http.timer(TokioTimer::new());
         let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
-            // A connection that breaks concerns its client alone.
+            // A connection that breaks affects its client alone.
             _ = &mut connection => return,
             _ = stopping.wait_for(|stop| *stop) => {}
         }
@@ -138,9 +139,11 @@ impl Operator {
     }
 }
 
-/// How long the Envoys may take for a page.
+/// How long the Envoys have for a page.
 fn scrape_limit(headers: &HeaderMap) -> Duration {
-    let timeout = headers.get(SCRAPE_TIMEOUT).and_then(|v| v.to_str().ok());
+    let timeout = headers
+        .get(SCRAPE_TIMEOUT_HEADER)
+        .and_then(|v| v.to_str().ok());
     let seconds = timeout.and_then(|text| text.parse::<f64>().ok());
     let limit = seconds.and_then(|s| Duration::try_from_secs_f64(s * SCRAPE_PART).ok());
     limit.map_or(SCRAPE_LIMIT, |limit| limit.min(SCRAPE_LIMIT))
@@ -160,10 +163,10 @@ mod tests {
 
     use stoa_mesh::{Mesh, MeshOptions};
 
-    use super::super::stopped;
     use super::*;
+    use crate::stopping::stopped;
 
-    /// Of a mesh without workloads.
+    /// The metrics of a mesh without workloads.
     fn metrics() -> Arc<Metrics> {
         let folder = tempfile::tempdir().expect("a folder");
         let list = folder.path().join("workloads.json");
@@ -187,7 +190,7 @@ mod tests {
     fn a_scrape_is_over_before_its_timeout_and_within_two_seconds() {
         let limit = |timeout: &'static str| {
             let value = HeaderValue::from_static(timeout);
-            let headers = HeaderMap::from_iter([(SCRAPE_TIMEOUT.parse().unwrap(), value)]);
+            let headers = HeaderMap::from_iter([(SCRAPE_TIMEOUT_HEADER.parse().unwrap(), value)]);
             scrape_limit(&headers)
         };
         assert_eq!(scrape_limit(&HeaderMap::new()), SCRAPE_LIMIT);
@@ -200,12 +203,12 @@ mod tests {
     }
 
     #[tokio::test(flavor = "multi_thread")]
-    async fn what_is_under_way_when_it_stops_is_answered() {
+    async fn a_request_in_progress_when_it_stops_is_answered() {
         let workload = net::TcpListener::bind("127.0.0.1:0").expect("a port");
         let there = workload.local_addr().expect("an address");
         let route = (there, HeaderValue::from_static("slow"));
-        let routes = BTreeMap::from([("/slow".to_owned(), route)]);
-        let operator = Arc::new(Operator::new(routes, metrics(), Vec::new()));
+        let destinations = BTreeMap::from([("/slow".to_owned(), route)]);
+        let operator = Arc::new(Operator::new(destinations, metrics(), Vec::new()));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let (stop, stopping) = watch::channel(());

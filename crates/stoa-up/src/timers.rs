@@ -1,4 +1,4 @@
-//! Timers: operations called each at its own pace, in this process or through the mesh.
+//! Timers: operations that are called periodically, in this process or through the mesh.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,13 +10,17 @@ use stoa_runtime::LoadedApp;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::operator::Operator;
-use super::stopped;
-use crate::api::Timer;
+use crate::document::Timer;
+use crate::operator::Operator;
+use crate::route::takes;
+use crate::stopping::stopped;
+
+/// How much of a failed call's response is logged, in bytes.
+const DETAIL: usize = 500;
 
 /// What answers the calls.
 #[derive(Clone)]
-pub(crate) enum Target {
+pub(crate) enum Callee {
     /// The application, in this process.
     App(Arc<LoadedApp>),
     /// The workloads of a mesh, called as an operator calls them.
@@ -26,12 +30,12 @@ pub(crate) enum Target {
 /// The running timers.
 pub(crate) struct Timers(JoinSet<()>);
 
-/// Starts a task for each timer that a component of `app` answers, and says which ones none does: with `--components`
-/// a part of the application runs alone. They end when `stopping` is closed, after the call at work.
+/// Starts a task for each timer that a component of `apps` answers, and logs the other timers: with `--components` a part of the
+/// application runs alone. The tasks end when `stopping` is closed, after the call in progress.
 pub(crate) fn start(
     timers: impl Iterator<Item = Timer>,
     apps: &[&App],
-    target: &Target,
+    callee: &Callee,
     stopping: &watch::Receiver<()>,
 ) -> Timers {
     let mut tasks = JoinSet::new();
@@ -46,13 +50,13 @@ pub(crate) fn start(
     }
     for timer in timers {
         tracing::debug!(operation = timer.operation, every = ?timer.period, "timer");
-        tasks.spawn(run(timer, target.clone(), stopping.clone()));
+        tasks.spawn(run(timer, callee.clone(), stopping.clone()));
     }
     Timers(tasks)
 }
 
 impl Timers {
-    /// Waits for the calls at work, at most this long.
+    /// Waits until the calls in progress have ended, at most this long.
     pub(crate) async fn ended(mut self, limit: Duration) {
         let all = async { while self.0.join_next().await.is_some() {} };
         if tokio::time::timeout(limit, all).await.is_err() {
@@ -61,22 +65,22 @@ impl Timers {
     }
 }
 
-/// Calls, waits, calls again: a call that takes longer than the period delays the next, so no two ever overlap.
-async fn run(timer: Timer, target: Target, stopping: watch::Receiver<()>) {
+/// Calls, waits, calls again: a call that takes longer than the period delays the next, so calls never overlap.
+async fn run(timer: Timer, callee: Callee, stopping: watch::Receiver<()>) {
     let mut stop = std::pin::pin!(stopped(stopping));
-    // Timers of one period would otherwise all strike at once, for ever.
+    // Timers of one period would otherwise always call at the same moment.
     let mut wait = jitter(timer.period);
     loop {
         tokio::select! {
             () = &mut stop => return,
             () = tokio::time::sleep(wait) => {}
         }
-        call(&timer, &target).await;
+        call(&timer, &callee).await;
         wait = timer.period;
     }
 }
 
-async fn call(timer: &Timer, target: &Target) {
+async fn call(timer: &Timer, callee: &Callee) {
     let request = Request::builder()
         .method(timer.method.clone())
         .uri(timer.path.as_str())
@@ -89,9 +93,9 @@ async fn call(timer: &Timer, target: &Target) {
             return;
         }
     };
-    let response = match target {
-        Target::App(app) => app.handle(request).await,
-        Target::Mesh(operator) => operator.call(request).await,
+    let response = match callee {
+        Callee::App(app) => app.handle(request).await,
+        Callee::Mesh(operator) => operator.call(request).await,
     };
     let status = response.status();
     // To its end: the guest may still be writing it.
@@ -100,7 +104,7 @@ async fn call(timer: &Timer, target: &Target) {
         Ok(_) if status.is_success() => return,
         Ok(body) => {
             let body = body.to_bytes();
-            String::from_utf8_lossy(body.get(..500).unwrap_or(&body)).into_owned()
+            String::from_utf8_lossy(body.get(..DETAIL).unwrap_or(&body)).into_owned()
         }
         Err(error) => format!("the response broke off: {error}"),
     };
@@ -120,50 +124,10 @@ fn is_answered(path: &str, app: &App) -> bool {
     })
 }
 
-/// Whether a route takes a path.
-pub(crate) fn takes(route: &str, path: &str) -> bool {
-    let segments = |text| str::split(text, '/').filter(|segment| !segment.is_empty());
-    let mut rest = segments(path);
-    for expected in segments(route) {
-        match (expected, rest.next()) {
-            ("...", _) => return true,
-            (expected, Some(segment)) if expected.starts_with(':') || expected == segment => {}
-            _ => return false,
-        }
-    }
-    rest.next().is_none()
-}
-
-/// Some time below `period`, another at each start.
+/// A random time below `period`.
 fn jitter(period: Duration) -> Duration {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(0_u8);
     let millis = u64::try_from(period.as_millis()).unwrap_or(u64::MAX).max(1);
     Duration::from_millis(random % millis)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::takes;
-
-    #[test]
-    fn a_route_takes_its_own_paths_alone() {
-        for (route, path) in [
-            ("/...", "/"),
-            ("/a/...", "/a"),
-            ("/a/...", "/a/b/c"),
-            ("/a/:id/b", "/a/1/b"),
-            ("/a/", "/a"),
-        ] {
-            assert!(takes(route, path), "{route} {path}");
-        }
-        for (route, path) in [
-            ("/a/...", "/ab"),
-            ("/a", "/a/b"),
-            ("/a/:id", "/a"),
-            ("/a/b/...", "/a"),
-        ] {
-            assert!(!takes(route, path), "{route} {path}");
-        }
-    }
 }

@@ -1,0 +1,47 @@
+//! Runs a Spin application on this machine: in one process, or in a mesh with an Envoy in front of every workload.
+//!
+//! `stoa up` is its command line; other commands use the parts that find a running application. It prints nothing itself: a
+//! [`Reporter`] receives what a caller may show.
+//!
+//! Read `lifecycle.rs` first: it has the one sequence from the state folder to the shutdown. Then:
+//! - `placement.rs`: the steps that differ with and without a mesh; `placement/plain.rs` and `placement/meshed.rs` implement them.
+//! - `options.rs`, `application.rs`: what runs, and how.
+//! - `document.rs`: the OpenAPI document; `exposure.rs`: which operations the main listener answers.
+//! - `state.rs`, `run.rs`, `folder.rs`: the state folder, which one process holds at a time, and its `run.json`.
+//! - `engine.rs`: components are loaded; `listeners.rs`: addresses are bound and served.
+//! - `timers.rs`: periodic calls; `operator.rs`: an operator's calls into a mesh; `rebuild.rs`: components that are rebuilt while they run.
+//! - `signals.rs`, `stopping.rs`: Ctrl-C, and the grace period; `notice.rs`, `error.rs`: what a caller gets to know.
+#![forbid(unsafe_code)]
+
+mod application;
+mod document;
+mod duration;
+mod engine;
+mod error;
+mod exposure;
+mod folder;
+mod lifecycle;
+mod listeners;
+mod notice;
+mod operator;
+mod options;
+mod placement;
+mod rebuild;
+mod route;
+mod run;
+mod signals;
+mod state;
+mod stopping;
+mod timers;
+
+pub use application::{AppSource, missing_components};
+pub use document::{BadDocument, Document, Timer};
+pub use duration::{BadDuration, parse_duration};
+pub use error::{ListenerRole, UpError};
+pub use folder::known_state_folder;
+pub use lifecycle::run;
+pub use notice::{Announcement, Notice, Reporter};
+pub use options::{MeshChoice, Options, Watch, compiled_beside};
+pub use run::{Run, RunWorkload};
+pub use signals::Signals;
+pub use state::StateDir;

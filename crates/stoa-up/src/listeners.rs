@@ -1,0 +1,50 @@
+//! Addresses: bound before anything is compiled, so that a taken port is known at once and an early client waits, and served once the
+//! components are loaded.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+
+use stoa_runtime::{Filter, LoadedApp, ServeOptions};
+
+use crate::error::{ListenerRole, UpError};
+use crate::stopping::{GRACE, Tasks, stopped};
+
+pub(crate) fn bind(address: SocketAddr, role: ListenerRole) -> Result<TcpListener, UpError> {
+    let bound = TcpListener::bind(address).and_then(|listener| {
+        listener.set_nonblocking(true)?;
+        Ok(listener)
+    });
+    bound.map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => UpError::AddressInUse { address, role },
+        _ => UpError::Bind {
+            address,
+            role,
+            error,
+        },
+    })
+}
+
+/// `http://127.0.0.1:8080`.
+pub(crate) fn url(listener: &TcpListener) -> Result<String, UpError> {
+    let address = listener.local_addr().map_err(UpError::Listener)?;
+    Ok(format!("http://{address}"))
+}
+
+/// Serves an application on a listener until the tasks end.
+pub(crate) fn serve(
+    listener: TcpListener,
+    app: &Arc<LoadedApp>,
+    filter: Option<Filter>,
+    tasks: &mut Tasks,
+) -> Result<(), UpError> {
+    let listener = tokio::net::TcpListener::from_std(listener).map_err(UpError::Listener)?;
+    let options = ServeOptions {
+        filter,
+        grace: GRACE,
+    };
+    let stop = stopped(tasks.stopping());
+    let serving = stoa_runtime::serve(listener, Arc::clone(app), options, stop);
+    tasks.add(tokio::spawn(serving));
+    Ok(())
+}

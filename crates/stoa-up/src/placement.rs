@@ -1,0 +1,56 @@
+//! Where an application's components run, and what leads to them. `lifecycle.rs` has the sequence; a placement has the steps that differ:
+//! `plain.rs` has two listeners, `meshed.rs` a gateway, sidecars and workloads.
+
+pub(crate) mod meshed;
+pub(crate) mod plain;
+
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use stoa_runtime::Runtime;
+
+use crate::document::Document;
+use crate::engine::LoadedPart;
+use crate::error::UpError;
+use crate::notice::Reporter;
+use crate::run::Addresses;
+use crate::stopping::Tasks;
+use crate::timers::Callee;
+
+/// The steps that differ with and without a mesh, in the order of their calls.
+pub(crate) trait Placement {
+    /// What is to be loaded.
+    type Parts: Send + 'static;
+    /// The loaded parts: one without a mesh, one a workload in a mesh.
+    type Loaded: AsRef<[LoadedPart]> + Send + 'static;
+
+    /// Reports what starts, and starts other processes: they need their time while components are loaded.
+    fn start(&mut self, reporter: &dyn Reporter) -> Result<(), UpError>;
+
+    /// Loads the parts. Blocks the thread.
+    fn load(runtime: &Runtime, parts: Self::Parts) -> Result<Self::Loaded, UpError>;
+
+    /// Serves the listeners that only other processes of the placement call, until `tasks` end.
+    fn serve(&mut self, loaded: &Self::Loaded, tasks: &mut Tasks) -> Result<(), UpError>;
+
+    /// Waits until the other processes take requests.
+    async fn ready(&self) -> Result<(), UpError>;
+
+    /// Where the application answers.
+    fn addresses(&self) -> Result<Addresses, UpError>;
+
+    /// Serves the listeners that callers connect to, until `tasks` end. Returns what timers call.
+    fn open(
+        &mut self,
+        operator: TcpListener,
+        loaded: &Self::Loaded,
+        document: Option<&Arc<Document>>,
+        tasks: &mut Tasks,
+    ) -> Result<Callee, UpError>;
+
+    /// Closes the entrances of other processes, and waits for their requests within the grace period.
+    async fn close(&self);
+
+    /// Ends the other processes. Called after an error as well.
+    async fn stop(self);
+}

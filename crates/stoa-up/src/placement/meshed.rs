@@ -1,0 +1,175 @@
+//! In a mesh: every workload is a component behind a sidecar of its own, and a gateway leads to them. `meshed/plan.rs` decides which
+//! component runs where, `meshed/releases.rs` from which manifest, `meshed/files.rs` has the mesh's folders and addresses.
+
+mod files;
+mod plan;
+mod releases;
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use stoa_mesh::{AccessLogs, Mesh, Metrics, Overrides, Proxy, Scenario, Workload};
+use stoa_runtime::Runtime;
+
+use crate::document::Document;
+use crate::engine::{LoadedPart, Part};
+use crate::error::UpError;
+use crate::listeners::serve;
+use crate::notice::{Notice, Reporter};
+use crate::operator::{Destinations, Operator};
+use crate::options::Options;
+use crate::placement::Placement;
+use crate::run::{Addresses, RunWorkload};
+use crate::stopping::{GRACE, Tasks, stopped};
+use crate::timers::Callee;
+use files::{APP_PORT, GATEWAY_PORT};
+use plan::Plan;
+
+/// Envoys compile their filters first, which takes its time on a busy machine.
+const READY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// An application in a mesh.
+pub(crate) struct Meshed {
+    mesh: Mesh,
+    metrics: Arc<Metrics>,
+    /// The mesh's part of the state folder.
+    folder: PathBuf,
+    logs: PathBuf,
+    /// The listeners of the parts, in their order, until they are served.
+    listeners: Vec<TcpListener>,
+    /// Where the operator's calls go, until the operator's listener is served.
+    destinations: Destinations,
+}
+
+impl Meshed {
+    /// Prepares the mesh of the configuration in `compiled`, and binds the workloads' listeners.
+    pub(crate) fn prepare(
+        options: &Options,
+        compiled: &Path,
+    ) -> Result<(Self, Vec<Part>), UpError> {
+        let mesh = Mesh::prepare(files::mesh_options(options, compiled)?)?;
+        let plan = Plan::new(&options.app, &mesh)?;
+        let metrics = Metrics::new(&mesh.compiled(), mesh.addresses());
+        let meshed = Self {
+            metrics: Arc::new(metrics.map_err(stoa_mesh::MeshError::from)?),
+            folder: files::mesh_folder(&options.state_dir),
+            logs: files::logs_folder(&options.state_dir),
+            listeners: plan.listeners,
+            destinations: plan.destinations,
+            mesh,
+        };
+        Ok((meshed, plan.parts))
+    }
+
+    fn workloads(&self) -> Vec<RunWorkload> {
+        let of = |workload: &Workload| {
+            let pod = self.mesh.addresses().pod(workload.ip)?;
+            let proxy = match workload.proxy {
+                Proxy::Sidecar => Some("sidecar"),
+                Proxy::Gateway => Some("gateway"),
+                Proxy::None => None,
+            };
+            Some(RunWorkload {
+                name: workload.name(),
+                proxy: proxy.map(str::to_owned),
+                identity: workload.identity(),
+                cluster_ip: workload.ip,
+                ip: pod.ip,
+                admin: proxy.map(|_| pod.admin()),
+                app: (workload.kind == "SpinApp").then(|| pod.app(APP_PORT)),
+            })
+        };
+        let compiled = self.mesh.compiled();
+        compiled.workloads.iter().filter_map(of).collect()
+    }
+}
+
+impl Placement for Meshed {
+    type Parts = Vec<Part>;
+    type Loaded = Vec<LoadedPart>;
+
+    fn start(&mut self, reporter: &dyn Reporter) -> Result<(), UpError> {
+        reporter.notice(Notice::StartingMesh {
+            workloads: self.listeners.len(),
+            envoys: self.mesh.compiled().proxies().count(),
+        });
+        if let Some(scenario) = Scenario::of(&self.folder) {
+            reporter.notice(Notice::Scenario {
+                name: scenario.name,
+            });
+        }
+        // Starting the mesh reports overrides that cannot be read.
+        let overrides = Overrides::read(&self.folder).unwrap_or_default();
+        reporter.notice(Notice::Overrides(overrides));
+        let logs = AccessLogs::new(&self.logs);
+        self.mesh.start(&access(logs, Arc::clone(&self.metrics)))?;
+        Ok(())
+    }
+
+    fn load(runtime: &Runtime, parts: Vec<Part>) -> Result<Vec<LoadedPart>, UpError> {
+        parts.into_iter().map(|part| part.load(runtime)).collect()
+    }
+
+    fn serve(&mut self, loaded: &Vec<LoadedPart>, tasks: &mut Tasks) -> Result<(), UpError> {
+        let listeners = std::mem::take(&mut self.listeners);
+        for (listener, part) in listeners.into_iter().zip(loaded) {
+            serve(listener, &part.loaded, None, tasks)?;
+        }
+        Ok(())
+    }
+
+    async fn ready(&self) -> Result<(), UpError> {
+        Ok(self.mesh.ready(READY_DEADLINE).await?)
+    }
+
+    fn addresses(&self) -> Result<Addresses, UpError> {
+        let gateway = self.mesh.gateway(GATEWAY_PORT).ok_or(UpError::NoGateway)?;
+        Ok(Addresses {
+            gateway: format!("http://{gateway}"),
+            compiled: Some(self.mesh.folder().to_owned()),
+            mesh: self.workloads(),
+        })
+    }
+
+    fn open(
+        &mut self,
+        listener: TcpListener,
+        _: &Vec<LoadedPart>,
+        _: Option<&Arc<Document>>,
+        tasks: &mut Tasks,
+    ) -> Result<Callee, UpError> {
+        let operator = Arc::new(Operator::new(
+            std::mem::take(&mut self.destinations),
+            Arc::clone(&self.metrics),
+            self.mesh.scrape_targets(),
+        ));
+        let listener = tokio::net::TcpListener::from_std(listener).map_err(UpError::Listener)?;
+        let serving = Arc::clone(&operator).serve(listener, stopped(tasks.stopping()));
+        tasks.add(tokio::spawn(serving));
+        Ok(Callee::Mesh(operator))
+    }
+
+    async fn close(&self) {
+        self.mesh.close_gateways(GRACE).await;
+    }
+
+    async fn stop(self) {
+        self.mesh.stop().await;
+    }
+}
+
+/// Counts and writes each line of an access log. A log that cannot be written is reported once.
+fn access(logs: AccessLogs, metrics: Arc<Metrics>) -> stoa_mesh::OnAccess {
+    let failed = AtomicBool::new(false);
+    Arc::new(move |workload, line| {
+        metrics.record(workload, line);
+        if let Err(error) = logs.write(workload, line)
+            && !failed.swap(true, Ordering::Relaxed)
+        {
+            tracing::error!(%error, "the Envoys' access logs cannot be written");
+        }
+    })
+}

@@ -1,0 +1,127 @@
+//! Which component runs where, and how it is called.
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener};
+
+use http::HeaderValue;
+use stoa_manifest::{App, RoutePath, SpinApp};
+use stoa_mesh::{Compiled, Mesh, Pod, Proxy, Service, Workload};
+use stoa_runtime::AppOptions;
+
+use super::files::APP_PORT;
+use super::releases::Releases;
+use crate::application::AppSource;
+use crate::engine::Part;
+use crate::error::{ListenerRole, UpError};
+use crate::listeners::bind;
+use crate::operator::Destinations;
+
+/// The workload whose sidecar calls into the mesh for an operator.
+const OPERATOR: &str = "operator";
+
+/// The components of the workloads, each with its listener.
+#[derive(Default)]
+pub(super) struct Plan {
+    pub(super) parts: Vec<Part>,
+    /// In the order of `parts`.
+    pub(super) listeners: Vec<TcpListener>,
+    pub(super) destinations: Destinations,
+}
+
+impl Plan {
+    pub(super) fn new(source: &AppSource, mesh: &Mesh) -> Result<Self, UpError> {
+        let (compiled, releases) = (mesh.compiled(), Releases::beside(&source.manifest)?);
+        let operator = compiled.workloads.iter().find(|w| w.owner == OPERATOR);
+        let operator = operator.and_then(|w| mesh.addresses().pod(w.ip));
+        let mut apps: BTreeMap<(String, String), App> = BTreeMap::new();
+        for spin_app in &compiled.spin_apps {
+            let spin_app = SpinApp::read(spin_app)?;
+            let key = (spin_app.namespace.clone(), spin_app.name.clone());
+            apps.insert(key, releases.app(source, spin_app)?);
+        }
+        let mut plan = Self::default();
+        for workload in &compiled.workloads {
+            let key = (workload.namespace.clone(), workload.owner.clone());
+            let (Some(app), Some(pod)) = (apps.get(&key), mesh.addresses().pod(workload.ip)) else {
+                continue;
+            };
+            plan.add_destinations(workload, app, pod, operator, &compiled);
+            plan.parts.push(Part {
+                app: app.clone(),
+                options: outbound(workload, pod, &compiled, mesh),
+            });
+            let listener = bind(pod.app(APP_PORT), ListenerRole::Workload)?;
+            plan.listeners.push(listener);
+        }
+        Ok(plan)
+    }
+
+    /// A workload with a sidecar is called through the operator's, any other one directly.
+    fn add_destinations(
+        &mut self,
+        workload: &Workload,
+        app: &App,
+        pod: &Pod,
+        operator: Option<&Pod>,
+        compiled: &Compiled,
+    ) {
+        let service = compiled.services.iter().find(|s| is_behind(workload, s));
+        let Some(host) = service.and_then(|s| HeaderValue::try_from(s.host()).ok()) else {
+            return;
+        };
+        let address = match (workload.proxy, operator) {
+            (Proxy::Sidecar, Some(operator)) => operator.egress(APP_PORT),
+            _ => pod.app(APP_PORT),
+        };
+        for route in &app.routes {
+            if let RoutePath::Public(path) = &route.path {
+                let destination = (address, host.clone());
+                self.destinations.insert(path.clone(), destination);
+            }
+        }
+    }
+}
+
+/// Whether a workload is an endpoint of a Service.
+fn is_behind(workload: &Workload, service: &Service) -> bool {
+    let mut endpoints = service.ports.iter().flat_map(|port| &port.endpoints);
+    service.namespace == workload.namespace && endpoints.any(|e| e.pod == workload.pod)
+}
+
+/// How a workload calls others: through its sidecar, or by addresses of this machine.
+fn outbound(workload: &Workload, pod: &Pod, compiled: &Compiled, mesh: &Mesh) -> AppOptions {
+    match workload.proxy {
+        Proxy::None => AppOptions {
+            hosts: hosts(compiled, mesh),
+            ..AppOptions::default()
+        },
+        _ => AppOptions {
+            outbound_proxy: Some(pod.egress(APP_PORT)),
+            ..AppOptions::default()
+        },
+    }
+}
+
+/// The Services' names and their addresses, for a workload without a sidecar.
+fn hosts(compiled: &Compiled, mesh: &Mesh) -> BTreeMap<String, SocketAddr> {
+    let mut hosts = BTreeMap::new();
+    for service in &compiled.services {
+        for port in &service.ports {
+            let Some(endpoint) = port.endpoints.first() else {
+                continue;
+            };
+            let mut gateways = compiled
+                .workloads
+                .iter()
+                .filter(|w| w.proxy == Proxy::Gateway);
+            let address = match gateways.any(|gateway| gateway.ip == endpoint.ip) {
+                true => mesh.gateway(endpoint.port),
+                false => mesh.addresses().endpoint(endpoint.ip, endpoint.port),
+            };
+            if let Some(address) = address {
+                hosts.insert(format!("{}:{}", service.host(), port.port), address);
+            }
+        }
+    }
+    hosts
+}

@@ -1,0 +1,69 @@
+//! The manifest of each SpinApp: the tag of its image is the version of a manifest.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use stoa_manifest::{App, LoadOptions, SpinApp};
+
+use crate::application::{AppSource, require_built};
+use crate::error::UpError;
+
+/// The manifests in a folder, by the version of their application.
+pub(super) struct Releases(BTreeMap<String, PathBuf>);
+
+impl Releases {
+    /// Finds `spin*.toml` beside a manifest.
+    pub(super) fn beside(manifest: &Path) -> Result<Self, UpError> {
+        let folder = match manifest.parent() {
+            Some(folder) if folder != Path::new("") => folder,
+            _ => Path::new("."),
+        };
+        let entries = std::fs::read_dir(folder).map_err(|error| UpError::File {
+            path: folder.to_path_buf(),
+            error,
+        })?;
+        let mut found = BTreeMap::new();
+        for entry in entries.flatten() {
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if !name.starts_with("spin") || !name.ends_with(".toml") {
+                continue;
+            }
+            let path = folder.join(name.as_ref());
+            // A manifest that is wrong is reported where it is needed.
+            let Ok(app) = stoa_manifest::load(&path, &LoadOptions::default()) else {
+                continue;
+            };
+            if let Some(first) = found.insert(app.version.clone(), path.clone()) {
+                return Err(UpError::SameVersion {
+                    first,
+                    second: path,
+                    version: app.version,
+                });
+            }
+        }
+        Ok(Self(found))
+    }
+
+    /// The components of a SpinApp with its variables; those of `source` win.
+    pub(super) fn app(&self, source: &AppSource, spin_app: SpinApp) -> Result<App, UpError> {
+        let Some(manifest) = self.0.get(&spin_app.version) else {
+            return Err(UpError::NoRelease {
+                spin_app: spin_app.name,
+                version: spin_app.version,
+                known: self.0.keys().cloned().collect(),
+            });
+        };
+        let mut variables = spin_app.variables;
+        variables.extend(source.variables.iter().cloned());
+        let release = AppSource {
+            manifest: manifest.clone(),
+            components: Some(spin_app.components).filter(|ids| !ids.is_empty()),
+            variables: variables.into_iter().collect(),
+            document: None,
+        };
+        let app = release.load()?;
+        require_built(&app)?;
+        Ok(app)
+    }
+}

@@ -1,0 +1,117 @@
+//! Arguments that several commands share, and the spellings of their values.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use bytesize::ByteSize;
+use clap::Args;
+use stoa_up::{AppSource, BadDuration, parse_duration};
+
+/// Which application.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AppArgs {
+    /// The application's manifest
+    #[arg(short = 'f', long, value_name = "FILE", default_value = "spin.toml")]
+    pub(crate) manifest: PathBuf,
+
+    /// Set a variable of the application; wins over SPIN_VARIABLE_NAME in the environment, and that over the default
+    #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = variable)]
+    pub(crate) variables: Vec<(String, String)>,
+
+    /// Run these components and what they are composed with [default: all]
+    #[arg(long, value_name = "ID,...", value_delimiter = ',')]
+    pub(crate) components: Option<Vec<String>>,
+
+    /// An OpenAPI document: what it marks x-internal, or does not list, stays off the main listener, and what has an
+    /// x-timer is called that often [default: api/openapi.yaml beside the manifest, if it is there]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) api: Option<PathBuf>,
+}
+
+impl AppArgs {
+    pub(crate) fn source(&self) -> AppSource {
+        AppSource {
+            manifest: self.manifest.clone(),
+            variables: self.variables.clone(),
+            components: self.components.clone(),
+            document: self.api.clone(),
+        }
+    }
+}
+
+/// Which running application.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StateArgs {
+    /// The state folder of the `stoa up` that runs it
+    #[arg(long, value_name = "DIR", default_value = ".stoa")]
+    pub(crate) state_dir: PathBuf,
+}
+
+fn variable(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        _ => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// A duration from 10 ms to 24 h.
+pub(crate) fn duration(text: &str) -> Result<Duration, BadDuration> {
+    parse_duration(text)
+}
+
+/// A duration as [`duration`], or none: `0`, `0s`.
+pub(crate) fn duration_or_none(text: &str) -> Result<Duration, BadDuration> {
+    match text {
+        "0" | "0ms" | "0s" => Ok(Duration::ZERO),
+        _ => duration(text),
+    }
+}
+
+/// Bytes, above 0.
+pub(crate) fn size(text: &str) -> Result<u64, String> {
+    let expected = "expected a size such as 65536, 64KiB, 256MiB or 1GiB";
+    match text.parse::<ByteSize>() {
+        // A product that does not fit saturates.
+        Ok(ByteSize(0 | u64::MAX)) => Err(format!("{expected}, above 0 and below 16EiB")),
+        Ok(ByteSize(bytes)) => Ok(bytes),
+        Err(reason) => Err(format!("{expected}: {reason}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_sizes() {
+        for (text, bytes) in [
+            ("64MiB", 64 << 20),
+            ("17", 17),
+            ("64KiB", 64 << 10),
+            ("2GiB", 2 << 30),
+            ("64MB", 64_000_000),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["", "0", "-1", "MiB", "64 apples", "99999999999GiB"] {
+            let error = size(text).unwrap_err();
+            assert!(error.contains("such as 65536, 64KiB"), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn reads_variables() {
+        assert_eq!(variable("a=b=c"), Ok(("a".to_owned(), "b=c".to_owned())));
+        assert!(variable("=b").is_err() && variable("a").is_err());
+    }
+
+    #[test]
+    fn reads_durations_with_and_without_none() {
+        for text in ["0", "0ms", "0s"] {
+            assert_eq!(duration_or_none(text), Ok(Duration::ZERO), "{text}");
+            assert!(duration(text).is_err(), "{text}");
+        }
+        assert_eq!(duration_or_none("2m"), Ok(Duration::from_secs(120)));
+        assert!(duration_or_none("2").is_err());
+    }
+}

@@ -1,0 +1,27 @@
+//! The Envoys of a running mesh.
+
+use std::path::Path;
+
+use stoa_mesh::Admin;
+use stoa_mesh::inspect::Envoy;
+use stoa_up::{Run, RunWorkload};
+
+use crate::exit::{Code, Failure};
+
+/// The Envoys of the mesh that runs in this state folder.
+pub(crate) fn envoys(state_dir: &Path) -> Result<Vec<Envoy>, Failure> {
+    let run = Run::find(state_dir, "say where it runs (--state-dir)")?;
+    let (files, logs) = (state_dir.join("mesh"), state_dir.join("logs"));
+    let envoy = |workload: RunWorkload| {
+        let admin = Admin::new(workload.admin?);
+        Some(Envoy::new(&workload.name, admin, &files, &logs))
+    };
+    let envoys: Vec<_> = run.mesh.into_iter().filter_map(envoy).collect();
+    if envoys.is_empty() {
+        return Err(Failure::new(
+            Code::Unavailable,
+            format!("what runs in {} runs without a mesh", state_dir.display()),
+        ));
+    }
+    Ok(envoys)
+}

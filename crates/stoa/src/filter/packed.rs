@@ -1,0 +1,107 @@
+//! A filter as an OCI image, with its labels.
+
+use std::collections::BTreeSet;
+use std::error::Error;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use clap::Args;
+use stoa_filter_image::layout::LayoutError;
+use stoa_filter_image::{Image, Labels, Module};
+
+use crate::exit::{Code, Failure};
+
+/// The labels of an image.
+#[derive(Debug, Args)]
+pub(crate) struct LabelArgs {
+    /// The image's title [default: the name of the file, with dashes]
+    #[arg(long)]
+    name: Option<String>,
+
+    /// The image's version
+    #[arg(long)]
+    version: Option<String>,
+
+    /// One more annotation, such as org.opencontainers.image.licenses=Apache-2.0
+    #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
+    annotations: Vec<(String, String)>,
+
+    /// When it was created, in seconds since 1970 [default: none, so that every build gives the same digest]
+    #[arg(long, value_name = "SECONDS", env = "SOURCE_DATE_EPOCH")]
+    created: Option<i64>,
+}
+
+/// A filter that was read, as an image.
+pub(super) struct Packed {
+    pub(super) image: Image,
+    pub(super) abi: String,
+    /// `NAME:VERSION`.
+    pub(super) reference: String,
+}
+
+/// Reads and packs a filter.
+pub(super) fn packed(file: &Path, labels: &LabelArgs) -> Result<Packed, Failure> {
+    let bytes =
+        std::fs::read(file).map_err(|error| Failure::io(&error, Code::Io, file.display()))?;
+    let module = Module::new(bytes).map_err(|error| {
+        Failure::new(Code::Data, format!("{} {}", file.display(), chain(&error)))
+    })?;
+    let labels = labels
+        .checked(file)
+        .map_err(|error| Failure::new(Code::Usage, error))?;
+    let image = Image::pack(&module, &labels)
+        .map_err(|error| Failure::io(&error, Code::Internal, "packing"))?;
+    Ok(Packed {
+        image,
+        abi: module.abi(),
+        reference: labels.reference(),
+    })
+}
+
+impl LabelArgs {
+    /// Whether a label is given that takes effect only when a filter is packed.
+    pub(super) fn any(&self) -> bool {
+        self.name.is_some() || self.version.is_some() || !self.annotations.is_empty()
+    }
+
+    fn checked(&self, file: &Path) -> Result<Labels, String> {
+        let stem = || Some(file.file_stem()?.to_str()?.replace('_', "-"));
+        let name = self.name.clone().or_else(stem).unwrap_or_default();
+        let others = self.annotations.iter().cloned();
+        Labels::new(&name, self.version.as_deref(), self.created, others)
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn annotation(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err("expected KEY=VALUE".to_owned()),
+    }
+}
+
+/// An error of the image's folder; `otherwise` is the code of a file error of another kind.
+pub(super) fn layout_failure(error: &LayoutError, otherwise: Code) -> Failure {
+    match error {
+        LayoutError::Io { path, source } => Failure::io(source, otherwise, path.display()),
+        LayoutError::Which { .. } => Failure::new(Code::Usage, error.to_string()),
+        LayoutError::NotALayout { .. } | LayoutError::Damaged { .. } => {
+            Failure::new(Code::Data, error.to_string())
+        }
+    }
+}
+
+/// An error with its causes, each text once.
+pub(super) fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut seen = BTreeSet::from([text.clone()]);
+    let mut next = error.source();
+    while let Some(cause) = next {
+        let words = cause.to_string();
+        if seen.insert(words.clone()) {
+            let _ = write!(text, ": {words}");
+        }
+        next = cause.source();
+    }
+    text
+}
