@@ -1,4 +1,4 @@
-//! Which folders are state folders: a name may be mistyped.
+//! The layout of a state folder, and which folders are one: a name may be mistyped.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -11,6 +11,16 @@ pub(crate) const LOCK: &str = "lock";
 
 /// The folder of a mesh's files in a state folder; overrides and scenarios are there before the first run.
 const MESH: &str = "mesh";
+
+/// A mesh's part of a state folder: overrides, scenarios, and the Envoys' files.
+pub fn mesh_folder(state_dir: &Path) -> PathBuf {
+    state_dir.join(MESH)
+}
+
+/// The Envoys' logs and access logs in a state folder.
+pub fn logs_folder(state_dir: &Path) -> PathBuf {
+    state_dir.join("logs")
+}
 
 /// Fails if this is not a state folder. An empty folder, or one with a mesh's overrides alone, was made to be one.
 ///

@@ -1,7 +1,7 @@
 //! Runs a Spin application on this machine: in one process, or in a mesh with an Envoy in front of every workload.
 //!
-//! `stoa up` is its command line; other commands use the parts that find a running application. It prints nothing itself: a
-//! [`Reporter`] receives what a caller may show.
+//! `stoa up` is its command line; other commands use the parts that find a running application. It logs by `tracing` and prints nothing:
+//! a [`Reporter`] receives what a caller may show.
 //!
 //! Read `lifecycle.rs` first: it has the one sequence from the state folder to the shutdown. Then:
 //! - `placement.rs`: the steps that differ with and without a mesh; `placement/plain.rs` and `placement/meshed.rs` implement them.
@@ -38,7 +38,7 @@ pub use application::{AppSource, missing_components};
 pub use document::{BadDocument, Document, Timer};
 pub use duration::{BadDuration, parse_duration};
 pub use error::{ListenerRole, UpError};
-pub use folder::known_state_folder;
+pub use folder::{known_state_folder, logs_folder, mesh_folder};
 pub use lifecycle::run;
 pub use notice::{Announcement, Notice, Reporter};
 pub use options::{MeshChoice, Options, Watch, compiled_beside};

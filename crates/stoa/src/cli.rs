@@ -30,9 +30,13 @@ Examples:
   stoa scenario list                         failures that can be replayed
   stoa load --users 20 --duration 1m         customers who browse and buy
   stoa audit                                 whether a shop's books agree
-  stoa reset                                 remove a shop's data
+  stoa reset                                 remove an application's data
   stoa doctor                                what this machine has and lacks
   stoa filter push F.wasm REGISTRY/NAME:TAG  an Envoy filter, for Istio
+
+Values:
+  DURATION  500ms, 30s, 5m or 24h; from 10ms to 24h
+  SIZE      65536, 64KiB, 256MiB or 1GiB
 
 Exit codes (sysexits):
   0     done or stopped

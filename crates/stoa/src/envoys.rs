@@ -4,14 +4,14 @@ use std::path::Path;
 
 use stoa_mesh::Admin;
 use stoa_mesh::inspect::Envoy;
-use stoa_up::{Run, RunWorkload};
+use stoa_up::{Run, RunWorkload, logs_folder, mesh_folder};
 
 use crate::exit::{Code, Failure};
 
 /// The Envoys of the mesh that runs in this state folder.
 pub(crate) fn envoys(state_dir: &Path) -> Result<Vec<Envoy>, Failure> {
     let run = Run::find(state_dir, "say where it runs (--state-dir)")?;
-    let (files, logs) = (state_dir.join("mesh"), state_dir.join("logs"));
+    let (files, logs) = (mesh_folder(state_dir), logs_folder(state_dir));
     let envoy = |workload: RunWorkload| {
         let admin = Admin::new(workload.admin?);
         Some(Envoy::new(&workload.name, admin, &files, &logs))

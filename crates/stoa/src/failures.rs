@@ -57,7 +57,7 @@ impl From<UpError> for Failure {
             }
             UpError::Envoy(_) => Self::new(Code::Unavailable, format!("{text}; or --no-mesh")),
             UpError::NotBuilt(_) => {
-                let hint = "`make wasm` builds the shop's components";
+                let hint = "`make wasm` builds the components of this repository";
                 Self::new(Code::NoInput, format!("{text}\n{hint}"))
             }
             UpError::Listener(error) => Self::io(error, Code::Internal, "listener"),

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
 use stoa_mesh::Scenario;
-use stoa_up::known_state_folder;
+use stoa_up::{known_state_folder, mesh_folder};
 
 use crate::args::StateArgs;
 use crate::exit::{Code, Failure};
@@ -52,7 +52,7 @@ fn list(arguments: &ListArgs) -> Result<(), Failure> {
         .iter()
         .filter_map(|path| Some((name(path)?, summary(path))))
         .collect();
-    let in_force = Scenario::of(&arguments.state.state_dir.join("mesh"));
+    let in_force = Scenario::of(&mesh_folder(&arguments.state.state_dir));
     let in_force = in_force.map(|scenario| scenario.name);
     if let Some(other) = in_force
         .as_ref()
@@ -93,7 +93,7 @@ fn summary(scenario: &Path) -> String {
 
 fn off(state_dir: &Path) -> Result<(), Failure> {
     known_state_folder(state_dir)?;
-    let folder = state_dir.join("mesh");
+    let folder = mesh_folder(state_dir);
     let Some(scenario) = Scenario::of(&folder) else {
         return print("no scenario is in force\n");
     };

@@ -1,5 +1,5 @@
 //! In a mesh: every workload is a component behind a sidecar of its own, and a gateway leads to them. `meshed/plan.rs` decides which
-//! component runs where, `meshed/releases.rs` from which manifest, `meshed/files.rs` has the mesh's folders and addresses.
+//! component runs where, `meshed/releases.rs` from which manifest, `meshed/files.rs` has the mesh's programs, folders and ports.
 
 mod files;
 mod plan;
@@ -17,6 +17,7 @@ use stoa_runtime::Runtime;
 use crate::document::Document;
 use crate::engine::{LoadedPart, Part};
 use crate::error::UpError;
+use crate::folder::{logs_folder, mesh_folder};
 use crate::listeners::serve;
 use crate::notice::{Notice, Reporter};
 use crate::operator::{Destinations, Operator};
@@ -55,8 +56,8 @@ impl Meshed {
         let metrics = Metrics::new(&mesh.compiled(), mesh.addresses());
         let meshed = Self {
             metrics: Arc::new(metrics.map_err(stoa_mesh::MeshError::from)?),
-            folder: files::mesh_folder(&options.state_dir),
-            logs: files::logs_folder(&options.state_dir),
+            folder: mesh_folder(&options.state_dir),
+            logs: logs_folder(&options.state_dir),
             listeners: plan.listeners,
             destinations: plan.destinations,
             mesh,

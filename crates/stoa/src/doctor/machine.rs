@@ -69,7 +69,7 @@ pub(super) fn port(address: SocketAddr, state_dir: &Path) -> Finding {
         Ok(_) => Ok(format!("{address} is free")),
         Err(error) => match Run::running(state_dir) {
             Some(run) if run.gateway == format!("http://{address}") => Ok(format!(
-                "{address} is where the shop of {} answers, process {}",
+                "{address} is where the application of {} answers, process {}",
                 state_dir.display(),
                 run.pid
             )),

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use stoa_manifest::{App, RoutePath};
-use stoa_up::{Announcement, Notice, Reporter};
+use stoa_up::{Announcement, Notice, Reporter, logs_folder};
 
 use crate::log::say;
 use crate::{output, set};
@@ -117,7 +117,7 @@ fn meshed(up: &Announcement<'_>, state_dir: &Path) -> String {
         gateway = run.gateway,
         operator = run.operator,
         data = state_dir.display(),
-        logs = state_dir.join("logs").display(),
+        logs = logs_folder(state_dir).display(),
         first = first.unwrap_or("/"),
     )
 }

@@ -51,7 +51,7 @@ fn says_in_run_json_where_it_answers_and_takes_that_back_in_the_end() {
 }
 
 #[test]
-fn doctor_is_content_beside_a_running_shop_of_its_own_and_says_so() {
+fn doctor_is_content_beside_a_running_application_of_its_own_and_says_so() {
     let fixture = Fixture::new();
     let mut shop = fixture.start();
     let address = shop
@@ -60,7 +60,10 @@ fn doctor_is_content_beside_a_running_shop_of_its_own_and_says_so() {
         .trim_start_matches("http://")
         .to_owned();
     let doctor = ["doctor", "--state-dir", "state", "--listen", &address];
-    let process = format!("is where the shop of state answers, process {}", shop.pid());
+    let process = format!(
+        "is where the application of state answers, process {}",
+        shop.pid()
+    );
     says(&fixture, &doctor, &[&process]);
     // Of another folder it is another program.
     let other = ["doctor", "--listen", &address];

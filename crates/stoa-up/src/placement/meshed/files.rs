@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use stoa_mesh::MeshOptions;
 
 use crate::error::{ListenerRole, UpError};
+use crate::folder::{logs_folder, mesh_folder};
 use crate::listeners::bind;
 use crate::options::Options;
 
@@ -13,16 +14,6 @@ use crate::options::Options;
 pub(super) const APP_PORT: u16 = 80;
 /// The gateway's port for HTTP, in its Pod.
 pub(super) const GATEWAY_PORT: u16 = 8080;
-
-/// The mesh's part of a state folder: overrides, scenarios, and the Envoys' files.
-pub(super) fn mesh_folder(state_dir: &Path) -> PathBuf {
-    state_dir.join("mesh")
-}
-
-/// The Envoys' logs in a state folder.
-pub(super) fn logs_folder(state_dir: &Path) -> PathBuf {
-    state_dir.join("logs")
-}
 
 pub(super) fn mesh_options(options: &Options, compiled: &Path) -> Result<MeshOptions, UpError> {
     let target = absolute(&options.app.manifest)?.with_file_name("target");
