@@ -4,7 +4,8 @@ use std::ops::Add;
 
 use xxhash_rust::xxh64::xxh64;
 
-use crate::document::{Node, whole};
+use crate::document::Node;
+use crate::number::whole;
 
 /// The parts that a weight or a fraction is counted in.
 pub const MILLION: u32 = 1_000_000;
@@ -42,6 +43,11 @@ impl Fraction {
         let numerator = numerator.and_then(|node| node.integer(0..=of));
         let millionths = numerator.unwrap_or_default() * u64::from(MILLION) / of;
         Self(u32::try_from(millionths).unwrap_or(MILLION))
+    }
+
+    /// In percent.
+    pub fn percent(self) -> f64 {
+        f64::from(self.0) / 10_000.0
     }
 
     /// Whether a roll of the dice, any 64 bits equally likely, falls into this part.

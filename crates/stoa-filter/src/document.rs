@@ -1,13 +1,15 @@
-//! A configuration read member by member, so that every fault of it is reported at once, each with its path.
+//! A configuration, read member by member. Every fault is reported at once, each with its path.
 //!
-//! serde stops at the first fault; whoever writes a `pluginConfig` by hand wants all of them. So what is read here stands for
-//! itself where it is right, and for nothing where it is not: [`read`] throws it away if there was any fault.
+//! serde stops at the first fault; people who write a `pluginConfig` by hand want all of them. A value that is wrong is noted and
+//! read as a placeholder, and [`read`] discards the result if there was any fault.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::ops::RangeInclusive;
 
 use nojson::{JsonValueKind, RawJson, RawJsonValue};
+
+use crate::number::{decimal, whole};
 
 /// Everything that is wrong with a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -179,57 +181,7 @@ impl<'d> Node<'d> {
     }
 }
 
-/// A whole number, also where it is written as `1e6` or `10.0`: whoever passes a configuration on may write it so.
-pub fn whole(value: RawJsonValue<'_, '_>) -> Option<i64> {
-    let text = value.as_number_str().ok()?;
-    if let Ok(number) = text.parse() {
-        return Some(number);
-    }
-    // Up to 2^53 every whole number is one of these.
-    let number = decimal(text)?;
-    let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
-    exact.then_some(number as i64)
-}
-
-/// A number of JSON with at most 15 digits and a power of ten within +-22, which is exact but for the last division (Clinger,
-/// "How to Read Floating Point Numbers Accurately", 1990). `str::parse` takes all others too, with 22 KB of code and tables.
-fn decimal(text: &str) -> Option<f64> {
-    let (negative, text) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text),
-    };
-    let mut split = text.splitn(2, ['e', 'E']);
-    let (digits, exponent) = (split.next()?, split.next());
-    let mut exponent: i32 = match exponent {
-        Some(exponent) => exponent.parse().ok()?,
-        None => 0,
-    };
-    let (mut mantissa, mut fraction) = (0_u64, false);
-    for b in digits.bytes() {
-        match b {
-            b'.' => fraction = true,
-            _ if mantissa > 99_999_999_999_999 => return None,
-            _ => {
-                mantissa = mantissa * 10 + u64::from(b.wrapping_sub(b'0'));
-                exponent = exponent.checked_sub(i32::from(fraction))?;
-            }
-        }
-    }
-    let mut power = 1.0;
-    if exponent.unsigned_abs() > 22 {
-        return None;
-    }
-    for _ in 0..exponent.unsigned_abs() {
-        power *= 10.0;
-    }
-    let number = match exponent < 0 {
-        true => mantissa as f64 / power,
-        false => mantissa as f64 * power,
-    };
-    Some(if negative { -number } else { number })
-}
-
-/// An object whose members are read by name. What nobody asked for is a fault, noted when this is dropped.
+/// An object whose members are read by name. A member that nothing read is a fault, noted when this is dropped.
 #[derive(Debug)]
 pub struct Object<'d> {
     members: Vec<(String, RawJsonValue<'d, 'd>)>,
@@ -271,7 +223,7 @@ impl<'d> Object<'d> {
         first
     }
 
-    /// All members, whatever their names.
+    /// All members, with any names.
     pub fn all(&self) -> Vec<(String, Node<'d>)> {
         self.members
             .iter()
@@ -317,90 +269,4 @@ impl Drop for Object<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[derive(Debug, PartialEq, Default)]
-    struct Pair {
-        a: u64,
-        b: Vec<String>,
-    }
-
-    fn pair(text: &str) -> Result<Pair, Vec<String>> {
-        read(text.as_bytes(), |root| Pair {
-            a: root
-                .need("a")
-                .and_then(|node| node.integer(1..=9))
-                .unwrap_or_default(),
-            b: root.get("b").map(|node| node.texts()).unwrap_or_default(),
-        })
-        .map_err(|faults| faults.lines().to_vec())
-    }
-
-    #[test]
-    fn reads_what_is_right() {
-        let right = Pair {
-            a: 3,
-            b: vec!["x\n".to_owned()],
-        };
-        assert_eq!(pair(r#"{"a": 3, "b": ["x\n"]}"#), Ok(right));
-        for three in ["3", "3.0", "30e-1"] {
-            let text = format!(r#"{{"a": {three}, "b": null}}"#);
-            assert_eq!(pair(&text), Ok(Pair { a: 3, b: vec![] }));
-        }
-    }
-
-    #[test]
-    fn reports_every_fault_with_its_path_at_once() {
-        assert_eq!(
-            pair(r#"{"a": 10, "b": ["x", "", 7], "c": 1, "a": 1}"#),
-            Err(vec![
-                "a: 10 is not a whole number from 1 to 9".to_owned(),
-                "b[1]: \"\" is not a text that is not empty".to_owned(),
-                "b[2]: 7 is not a text that is not empty".to_owned(),
-                "c: unknown; expected one of a, b".to_owned(),
-                "a: stands twice".to_owned(),
-            ])
-        );
-        assert_eq!(pair(""), Err(vec!["a: missing".to_owned()]));
-        assert_eq!(
-            pair("[]"),
-            Err(vec!["the document: [] is not an object".to_owned()])
-        );
-        assert_eq!(
-            pair(r#"{"a": 3.5}"#),
-            Err(vec!["a: 3.5 is not a whole number from 1 to 9".to_owned()])
-        );
-    }
-
-    #[test]
-    fn reads_decimals_as_the_standard_library_does() {
-        for text in [
-            "0",
-            "-0",
-            "0.5",
-            "12.25",
-            "1e3",
-            "1.5E+2",
-            "2e-3",
-            "-7.125",
-            "123456789012345",
-            "0.000001",
-        ] {
-            assert_eq!(decimal(text), text.parse().ok(), "{text}");
-        }
-        for text in ["1234567890123456", "1e23", "1e-23", "1e99999999999"] {
-            assert_eq!(decimal(text), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn says_where_a_text_stops_being_json() {
-        assert_eq!(
-            pair("{\"a\": 1,\n x}"),
-            Err(vec!["not JSON: line 2, column 2".to_owned()])
-        );
-        let deep = "[".repeat(100_000);
-        assert!(pair(&deep).is_err());
-    }
-}
+mod tests;

@@ -1,28 +1,28 @@
 //! Tests of texts: of a path, of a header's value.
 //!
-//! There are no regular expressions here: the smallest engine adds 40 KB to a .wasm that should stay under 200.
+//! There are no regular expressions: the smallest engine adds 40 KB to a .wasm that should stay under 200.
 
 use crate::document::{Node, Object};
 
-/// What is asked of a text.
+/// What a text has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextTest {
-    /// The very text.
+    /// This text.
     Exact(String),
-    /// What it begins with.
+    /// It begins with this.
     Prefix(String),
-    /// What it ends with.
+    /// It ends with this.
     Suffix(String),
-    /// What stands somewhere in it.
+    /// It contains this.
     Contains(String),
 }
 
 impl TextTest {
-    /// The members that [`Self::of`] reads.
+    /// The members that [`Self::read`] reads.
     pub const NAMES: [&str; 4] = ["exact", "prefix", "suffix", "contains"];
 
     /// Reads a member that has one of [`Self::NAMES`].
-    pub fn of((name, node): (&str, Node<'_>)) -> Option<Self> {
+    pub fn read((name, node): (&str, Node<'_>)) -> Option<Self> {
         let text = node.text()?;
         Some(match name {
             "exact" => Self::Exact(text),
@@ -50,14 +50,14 @@ impl TextTest {
 pub struct HeaderTest {
     /// In lower case.
     pub name: String,
-    /// What is asked of it.
+    /// What it has to be.
     pub test: Presence,
 }
 
-/// What is asked of a header.
+/// What a header has to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
-    /// It is there, whatever its value.
+    /// It is there, with any value.
     Present,
     /// It is not there.
     Absent,
@@ -69,14 +69,14 @@ pub enum Presence {
 impl HeaderTest {
     /// Reads `{"name": "x-beta-user", "exact": "true"}`, where another of [`TextTest::NAMES`] or `present`, true or false,
     /// may stand in place of `exact`.
-    pub fn of(object: &Object<'_>) -> Option<Self> {
+    pub fn read(object: &Object<'_>) -> Option<Self> {
         let name = object.need("name").and_then(|node| header_name(&node));
         let test = match object.one_of(&["exact", "prefix", "suffix", "contains", "present"]) {
             Some(("present", node)) => match node.flag()? {
                 true => Presence::Present,
                 false => Presence::Absent,
             },
-            Some(member) => Presence::Value(TextTest::of(member)?),
+            Some(member) => Presence::Value(TextTest::read(member)?),
             None => return None,
         };
         Some(Self { name: name?, test })
@@ -112,7 +112,7 @@ mod tests {
     fn test(text: &str) -> Result<HeaderTest, String> {
         let text = format!(r#"{{"h": {text}}}"#);
         read(text.as_bytes(), |root| {
-            HeaderTest::of(&root.need("h").unwrap().object().unwrap())
+            HeaderTest::read(&root.need("h").unwrap().object().unwrap())
         })
         .map(Option::unwrap)
         .map_err(|faults| faults.to_string())

@@ -1,0 +1,79 @@
+//! Numbers of JSON.
+
+use nojson::RawJsonValue;
+
+/// A whole number, also where it is written as `1e6` or `10.0`: a program that passes a configuration on may write it so.
+pub fn whole(value: RawJsonValue<'_, '_>) -> Option<i64> {
+    let text = value.as_number_str().ok()?;
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    // Up to 2^53 every whole number is one of these.
+    let number = decimal(text)?;
+    let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
+    exact.then_some(number as i64)
+}
+
+/// A number of JSON with at most 15 digits and a power of ten within +-22, which is exact but for the last division (Clinger,
+/// "How to Read Floating Point Numbers Accurately", 1990). `str::parse` reads all others too, with 22 KB of code and tables.
+pub(crate) fn decimal(text: &str) -> Option<f64> {
+    let (negative, text) = match text.strip_prefix('-') {
+        Some(rest) => (true, rest),
+        None => (false, text),
+    };
+    let mut split = text.splitn(2, ['e', 'E']);
+    let (digits, exponent) = (split.next()?, split.next());
+    let mut exponent: i32 = match exponent {
+        Some(exponent) => exponent.parse().ok()?,
+        None => 0,
+    };
+    let (mut mantissa, mut fraction) = (0_u64, false);
+    for b in digits.bytes() {
+        match b {
+            b'.' => fraction = true,
+            _ if mantissa > 99_999_999_999_999 => return None,
+            _ => {
+                mantissa = mantissa * 10 + u64::from(b.wrapping_sub(b'0'));
+                exponent = exponent.checked_sub(i32::from(fraction))?;
+            }
+        }
+    }
+    let mut power = 1.0;
+    if exponent.unsigned_abs() > 22 {
+        return None;
+    }
+    for _ in 0..exponent.unsigned_abs() {
+        power *= 10.0;
+    }
+    let number = match exponent < 0 {
+        true => mantissa as f64 / power,
+        false => mantissa as f64 * power,
+    };
+    Some(if negative { -number } else { number })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_decimals_as_the_standard_library_does() {
+        for text in [
+            "0",
+            "-0",
+            "0.5",
+            "12.25",
+            "1e3",
+            "1.5E+2",
+            "2e-3",
+            "-7.125",
+            "123456789012345",
+            "0.000001",
+        ] {
+            assert_eq!(decimal(text), text.parse().ok(), "{text}");
+        }
+        for text in ["1234567890123456", "1e23", "1e-23", "1e99999999999"] {
+            assert_eq!(decimal(text), None, "{text}");
+        }
+    }
+}
