@@ -1,4 +1,4 @@
-//! The filter in Envoy: asks for what a decision needs, writes the headers that the routes match on, and tells the caller.
+//! The filter in Envoy: it reads what a decision needs, writes the headers on which the routes match, and reports the version.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,8 +13,8 @@ use stoa_filter::pairs::Pairs;
 use crate::config::Config;
 use crate::decision::{Choice, Decision, Reason, Request, decide};
 
-/// How often choices are counted in Envoy: counting each by itself would be a call more a request.
-const COUNTING: Duration = Duration::from_secs(1);
+/// Interval at which choices are counted in Envoy: counting each by itself would cost every request a call.
+const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
 proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None }));
@@ -24,7 +24,7 @@ thread_local! {
     static DICE: RefCell<fastrand::Rng> = RefCell::new(fastrand::Rng::with_seed(envoy::seed()));
 }
 
-/// What one configuration is to its requests.
+/// One configuration, shared by its requests.
 struct Plugin {
     config: Config,
     /// Choices not counted in Envoy yet: by service, version and reason.
@@ -32,7 +32,7 @@ struct Plugin {
 }
 
 struct Root {
-    /// `None`: the configuration was refused, and requests are left alone.
+    /// `None`: the configuration was rejected, and requests are not changed.
     plugin: Option<Rc<Plugin>>,
 }
 
@@ -43,11 +43,13 @@ impl RootContext for Root {
         let Some(config) = envoy::configuration("canary-router", size, Config::parse) else {
             return false;
         };
-        let of = |versions: usize| (0..versions).map(|_| Default::default()).collect();
+        let none = |versions: usize| (0..versions).map(|_| Default::default()).collect();
         let services = config.services.iter();
-        let choices = services.map(|service| of(service.versions.len())).collect();
+        let choices = services
+            .map(|service| none(service.versions.len()))
+            .collect();
         self.plugin = Some(Rc::new(Plugin { config, choices }));
-        let _ = hostcalls::set_tick_period(COUNTING);
+        let _ = hostcalls::set_tick_period(COUNT_INTERVAL);
         true
     }
 
@@ -93,8 +95,8 @@ impl Request for Head<'_> {
     }
 
     fn claim(&self, name: &str) -> Option<Vec<u8>> {
-        let told = self.config.token_header.as_ref();
-        if told.is_some_and(|header| !self.headers.has(header)) {
+        let token = self.config.token_header.as_ref();
+        if token.is_some_and(|header| !self.headers.has(header)) {
             return None;
         }
         const VERIFIED: [&str; 3] = [
@@ -162,8 +164,8 @@ impl HttpContext for Stream {
         for (index, (service, choice)) in services.enumerate() {
             plugin.note(index, choice);
             let version = service.versions.get(choice.version);
-            if let Some(version) = version.filter(|_| !choice.is_said) {
-                // With a header changed Envoy looks for the route anew.
+            if let Some(version) = version.filter(|_| !choice.is_set) {
+                // A changed header makes Envoy choose the route again.
                 let (map, name) = (MapType::HttpRequestHeaders, &version.name);
                 let _ = hostcalls::set_map_value(map, &service.header, Some(name));
             }
@@ -181,7 +183,7 @@ impl HttpContext for Stream {
         };
         if config.tell {
             for (service, choice) in config.services.iter().zip(&self.decision.choices) {
-                // What the service says of itself stays.
+                // A version that the service itself reports stays.
                 if let Some(version) = service.versions.get(choice.version)
                     && envoy::response_header(&service.header).is_none()
                 {

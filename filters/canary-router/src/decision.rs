@@ -1,17 +1,19 @@
-//! Who gets which version, and why: pure, so that it can be asked a million times in a test.
+//! Who gets which version, and why: pure, so that a test can decide a million times.
 
 use stoa_filter::chance::lightest;
 
-use crate::config::{Config, Service};
+use crate::bytes::split_once;
+use crate::config::Config;
 use crate::cookie;
+use crate::service::Service;
 
-/// What is known of a request. Every question may cost a call to Envoy, so none is asked in vain.
+/// What is known of a request. Each call may cost a call to Envoy, so values are read only where they are needed.
 pub trait Request {
     /// The first value of a header, or a pseudo header, by its name in lower case.
     fn header(&self, name: &str) -> Option<Vec<u8>>;
     /// All values of a header that may be sent more than once.
     fn headers(&self, name: &str) -> Vec<Vec<u8>>;
-    /// The caller's SPIFFE identity, from his certificate.
+    /// The caller's SPIFFE identity, from their certificate.
     fn principal(&self) -> Option<Vec<u8>>;
     /// A claim of the token that Envoy has verified.
     fn claim(&self, name: &str) -> Option<Vec<u8>>;
@@ -22,11 +24,11 @@ pub trait Request {
 pub enum Reason {
     /// The kill switch: everyone is on stable.
     KillSwitch,
-    /// A header asks for it.
+    /// A header requests it.
     Header,
-    /// A query parameter asks for it.
+    /// A query parameter requests it.
     Query,
-    /// A cookie asks for it.
+    /// A cookie requests it.
     Cookie,
     /// The user is on its list.
     User,
@@ -77,12 +79,12 @@ impl Reason {
 /// The version of one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
-    /// Its place in [`Service::versions`].
+    /// Its index in [`Service::versions`].
     pub version: usize,
     /// Why.
     pub reason: Reason,
-    /// Whether the request's header says so already.
-    pub is_said: bool,
+    /// Whether the request's header has this version already.
+    pub is_set: bool,
 }
 
 /// What is decided for a request.
@@ -90,7 +92,7 @@ pub struct Choice {
 pub struct Decision {
     /// One for each of [`Config::services`], in their order.
     pub choices: Vec<Choice>,
-    /// The id of a session that begins: the caller is to keep it in a cookie.
+    /// The id of a session that begins: the caller gets it in a cookie.
     pub session: Option<u64>,
 }
 
@@ -112,39 +114,39 @@ pub fn decide(config: &Config, request: &impl Request, dice: impl Fn() -> u64) -
     }
 }
 
-/// What was asked about a request so far.
+/// A request, with the values that were read so far.
 struct Caller<'a, R> {
     config: &'a Config,
     request: &'a R,
     dice: &'a dyn Fn() -> u64,
     cookies: Option<Vec<u8>>,
     path: Option<Vec<u8>>,
-    /// What is hashed, once it is known.
+    /// The key that is hashed, once it is known.
     key: Option<(Reason, Vec<u8>)>,
     session: Option<u64>,
 }
 
 impl<R: Request> Caller<'_, R> {
     fn choose(&mut self, service: &Service) -> Choice {
-        let said = self.request.headers(&service.header);
-        let (version, reason) = self.version(service, &said);
-        // A second value, whatever the first, could match another route.
-        let is_said = service.versions.get(version).is_some_and(
-            |version| matches!(said.as_slice(), [one] if one == version.name.as_bytes()),
+        let values = self.request.headers(&service.header);
+        let (version, reason) = self.version(service, &values);
+        // A second value could match another route.
+        let is_set = service.versions.get(version).is_some_and(
+            |version| matches!(values.as_slice(), [one] if one == version.name.as_bytes()),
         );
         Choice {
             version,
             reason,
-            is_said,
+            is_set,
         }
     }
 
-    fn version(&mut self, service: &Service, said: &[Vec<u8>]) -> (usize, Reason) {
+    fn version(&mut self, service: &Service, values: &[Vec<u8>]) -> (usize, Reason) {
         if self.config.everyone_on_stable || service.everyone_on_stable {
             return (service.stable, Reason::KillSwitch);
         }
-        if let Some(asked) = self.asked(service, said) {
-            return asked;
+        if let Some(requested) = self.requested(service, values) {
+            return requested;
         }
         if self.key.is_none() {
             self.key = Some(self.find_key());
@@ -158,9 +160,9 @@ impl<R: Request> Caller<'_, R> {
         }
     }
 
-    /// The version that the request asks for, or that is set for its user.
-    fn asked(&mut self, service: &Service, said: &[Vec<u8>]) -> Option<(usize, Reason)> {
-        if let Some(version) = said.iter().find_map(|said| service.version(said))
+    /// The version that the request names, or that is fixed for its user. `values` are those of the service's header.
+    fn requested(&mut self, service: &Service, values: &[Vec<u8>]) -> Option<(usize, Reason)> {
+        if let Some(version) = values.iter().find_map(|value| service.version(value))
             && self.may_choose(service, &service.header)
         {
             return Some((version, Reason::Header));
@@ -183,12 +185,12 @@ impl<R: Request> Caller<'_, R> {
                 return Some((version, Reason::Cookie));
             }
         }
-        if let Some(version) = service.of_member(&service.users, || {
+        if let Some(version) = service.version_of_member(&service.users, || {
             self.request.claim(&self.config.subject_claim)
         }) {
             return Some((version, Reason::User));
         }
-        let version = service.of_member(&service.groups, || {
+        let version = service.version_of_member(&service.groups, || {
             self.request.claim(&self.config.groups_claim)
         })?;
         Some((version, Reason::Group))
@@ -206,7 +208,7 @@ impl<R: Request> Caller<'_, R> {
         })
     }
 
-    /// What is hashed where nothing is asked for.
+    /// The key that is hashed where the request names no version.
     fn find_key(&mut self) -> (Reason, Vec<u8>) {
         if let Some(user) = self.request.claim(&self.config.subject_claim) {
             return (Reason::UserHash, user);
@@ -258,15 +260,9 @@ impl<R: Request> Caller<'_, R> {
 
 /// The first query parameter of this name. Nothing is decoded: names of versions need no escapes.
 fn parameter<'p>(path: &'p [u8], name: &[u8]) -> Option<&'p [u8]> {
-    let (_, query) = split(path, b'?')?;
+    let (_, query) = split_once(path, b'?')?;
     query.split(|b| *b == b'&').find_map(|pair| {
-        let (key, value) = split(pair, b'=')?;
+        let (key, value) = split_once(pair, b'=')?;
         (key == name).then_some(value)
     })
-}
-
-/// What stands before and after the first `at`.
-pub(crate) fn split(text: &[u8], at: u8) -> Option<(&[u8], &[u8])> {
-    let index = text.iter().position(|b| *b == at)?;
-    Some((text.get(..index)?, text.get(index + 1..)?))
 }

@@ -1,13 +1,18 @@
 //! `canary-router`: an Envoy filter that chooses the version of a service for every request, and writes it into a header
-//! that the routes match on.
+//! on which the routes match.
 //!
-//! It routes nothing itself, and where it is missing the routes' own weights hold. Read `decision.rs` next, which says who gets
-//! which version and why; `config.rs` turns a `pluginConfig` into services and versions, `cookie.rs` reads and writes cookies.
-//! `adapter.rs` (wasm only) asks Envoy for what is needed and does what was decided.
+//! It routes nothing itself; where it is missing the routes' own weights hold. Read `decision.rs` next: it decides who gets
+//! which version and why. `config.rs` turns a `pluginConfig` into settings, `service.rs` into services and versions, `cookie.rs`
+//! reads and writes cookies. Native only: `operator.rs` changes a configuration as `stoa canary set` does. Wasm only: `adapter.rs`
+//! reads what is needed from Envoy and does what was decided.
 
+mod bytes;
 pub mod config;
 pub mod cookie;
 pub mod decision;
+#[cfg(not(target_family = "wasm"))]
+pub mod operator;
+pub mod service;
 
 #[cfg(target_family = "wasm")]
 mod adapter;

@@ -180,7 +180,7 @@ fn of_a_header_that_is_sent_twice_each_value_counts_by_itself() {
     assert_eq!((asked.version, asked.reason), (1, Reason::Header));
     // Left as it is, the second value would match the other version's route.
     for values in [["v1", "v2"], ["v1", "v1"]] {
-        assert!(!with("x-shop-version", values).is_said, "{values:?}");
+        assert!(!with("x-shop-version", values).is_set, "{values:?}");
     }
 }
 
@@ -335,7 +335,7 @@ fn what_the_header_says_already_is_not_said_again() {
     let config = product([10_000, 0], "");
     let says = |value: &str| {
         let request = Fake::default().with("x-shop-version", value).user("u");
-        decide(&config, &request, || 7).choices[0].is_said
+        decide(&config, &request, || 7).choices[0].is_set
     };
     assert!(says("v1") && !says("v2"));
 }
