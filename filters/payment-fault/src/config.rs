@@ -6,19 +6,22 @@ use stoa_filter::chance::{Fraction, MILLION};
 use stoa_filter::document::{self, Faults, Node};
 use stoa_filter::matching::header_name;
 
-use crate::decision::ASKED;
-use crate::fault::{Delay, Fault};
+use crate::delay::Delay;
+use crate::fault::Fault;
 use crate::matching::{Matcher, principals};
 
-/// How many bytes of a body are kept to look into, unless configured: a payment has some 200.
+/// The rule name that is reported and counted for faults requested by header. Rules cannot have it.
+pub const HEADER_RULE: &str = "asked";
+
+/// Bytes of a body that are kept for body tests, unless configured: a payment has some 200.
 const MAX_BODY_BYTES: usize = 16 << 10;
-/// The most that can be configured: Envoy itself refuses to buffer more than 1 MiB.
+/// The highest limit that can be configured: Envoy itself does not buffer more than 1 MiB.
 const LARGEST_BODY_BYTES: u64 = 1 << 20;
-/// How many requests a worker may hold up at one time, unless configured.
+/// Requests with a fault in progress at one time in a worker, unless configured.
 const MAX_ACTIVE_FAULTS: u64 = 1_000;
-/// The most that can be configured: a tick looks at each.
+/// The highest limit that can be configured: every tick reads each of them.
 const MOST_ACTIVE_FAULTS: u64 = 100_000;
-/// The share of acts that are logged, unless configured: one of a hundred.
+/// The share of injected faults that is logged, unless configured: 1 %.
 const LOGGED: u32 = MILLION / 100;
 /// The shortest secret that can be configured, in bytes.
 const SHORTEST_SECRET: usize = 16;
@@ -28,17 +31,17 @@ const SHORTEST_SECRET: usize = 16;
 pub struct Config {
     /// False: nothing is injected at all.
     pub enabled: bool,
-    /// The first whose matcher fits decides.
+    /// The first whose matcher matches decides.
     pub rules: Vec<Rule>,
-    /// Faults that callers ask for by header; `None`: not allowed.
+    /// Faults that callers request by header; `None`: not allowed.
     pub header_faults: Option<HeaderFaults>,
-    /// Above so many requests with a fault at work in a worker, further ones pass.
+    /// With this many requests with a fault in progress in a worker, further ones pass.
     pub max_active_faults: u64,
-    /// A longer body fits no body test.
+    /// A longer body passes no body test.
     pub max_body_bytes: usize,
-    /// Whether answers tell which rule acted.
+    /// Whether responses report which rule acted.
     pub tell: bool,
-    /// Which share of acts is logged.
+    /// The share of injected faults that is logged.
     pub log: Fraction,
 }
 
@@ -49,31 +52,31 @@ pub struct Rule {
     pub name: String,
     /// Which requests.
     pub matcher: Matcher,
-    /// How many of them.
+    /// The share of them.
     pub share: Fraction,
     /// Decides by this instead of at random.
     pub by: Option<Key>,
-    /// Requests outside the share go on to the next rule that matches, whose share is of all requests too and never
+    /// Requests outside the share continue at the next rule that matches. Its share is of all requests too and never
     /// overlaps this one: both take their parts of one draw.
     pub fall_through: bool,
-    /// From then on the rule is dead.
+    /// From then on the rule has no effect.
     pub until: Option<SystemTime>,
     /// What happens; a rule may only delay.
     pub fault: Option<Fault>,
-    /// How long it takes before.
+    /// The delay before it.
     pub delay: Option<Delay>,
 }
 
-/// The same value of the header meets the same fate.
+/// Requests with the same value of the header get the same outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// The header; where it is missing the dice are thrown.
+    /// The header; a request without it is decided at random.
     pub header: String,
-    /// Another seed, another choice.
+    /// With another seed other values are chosen.
     pub seed: String,
 }
 
-/// Who may ask for a fault by header: one of these identities, or whoever knows the secret.
+/// Who may request a fault by header: callers with one of these identities, and those that know the secret.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeaderFaults {
     /// SPIFFE identities.
@@ -85,8 +88,8 @@ pub struct HeaderFaults {
 }
 
 impl Default for Config {
-    /// A tenth of `POST /payments` is declined, by a hash of the key: a retry meets the same fate, and the rate is one of
-    /// orders and not of tries.
+    /// 10 % of `POST /payments` are declined, by a hash of the key: a retry gets the same outcome, so 10 % of orders fail, not
+    /// 10 % of attempts.
     fn default() -> Self {
         Self {
             enabled: true,
@@ -124,7 +127,7 @@ impl Config {
             let rules = root.get("rules").map(|node| rules(&node));
             let header_faults = root
                 .get("header_faults")
-                .and_then(|node| HeaderFaults::of(&node));
+                .and_then(|node| HeaderFaults::read(&node));
             let active = root.get("max_active_faults");
             let active = active.and_then(|node| node.integer(0..=MOST_ACTIVE_FAULTS));
             let body = root.get("max_body_bytes");
@@ -146,7 +149,7 @@ impl Config {
 
 fn rules(node: &Node<'_>) -> Vec<Rule> {
     let items = node.list();
-    let rules: Vec<Rule> = items.iter().filter_map(Rule::of).collect();
+    let rules: Vec<Rule> = items.iter().filter_map(Rule::read).collect();
     for (index, rule) in rules.iter().enumerate() {
         let earlier = rules.get(..index).unwrap_or_default();
         if earlier.iter().any(|other| other.name == rule.name) {
@@ -157,12 +160,12 @@ fn rules(node: &Node<'_>) -> Vec<Rule> {
 }
 
 impl Rule {
-    fn of(node: &Node<'_>) -> Option<Self> {
+    fn read(node: &Node<'_>) -> Option<Self> {
         let object = node.object()?;
         let name = object.need("name").and_then(|node| name(&node));
-        let matcher = object.get("match").map(|node| Matcher::of(&node));
+        let matcher = object.get("match").map(|node| Matcher::read(&node));
         let share = object.get("percentage").map(|node| Fraction::read(&node));
-        let by = object.get("by").and_then(|node| Key::of(&node));
+        let by = object.get("by").and_then(|node| Key::read(&node));
         let fall_through = object.get("fall_through").and_then(|node| node.flag());
         let until = object.get("until").and_then(|node| time(&node));
         let (fault, delay) = (object.get("fault"), object.get("delay"));
@@ -176,8 +179,8 @@ impl Rule {
             by,
             fall_through: fall_through.unwrap_or(false),
             until,
-            fault: fault.and_then(|node| Fault::of(&node)),
-            delay: delay.and_then(|node| Delay::of(&node)),
+            fault: fault.and_then(|node| Fault::read(&node)),
+            delay: delay.and_then(|node| Delay::read(&node)),
         })
     }
 }
@@ -185,8 +188,8 @@ impl Rule {
 /// Reads a rule's name, which becomes part of the name of a counter and the value of a header.
 fn name(node: &Node<'_>) -> Option<String> {
     let text = node.text()?;
-    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-    if text.len() > 63 || !text.bytes().all(fits) || text == ASKED {
+    let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    if text.len() > 63 || !text.bytes().all(allowed) || text == HEADER_RULE {
         node.not("at most 63 lower-case letters, digits and hyphens, and not \"asked\"");
     }
     Some(text)
@@ -201,7 +204,7 @@ fn time(node: &Node<'_>) -> Option<SystemTime> {
 }
 
 impl Key {
-    fn of(node: &Node<'_>) -> Option<Self> {
+    fn read(node: &Node<'_>) -> Option<Self> {
         let object = node.object()?;
         let header = object.need("header").and_then(|node| header_name(&node));
         let seed = object.get("seed").and_then(|node| node.text());
@@ -213,23 +216,25 @@ impl Key {
 }
 
 impl HeaderFaults {
-    fn of(node: &Node<'_>) -> Option<Self> {
+    fn read(node: &Node<'_>) -> Option<Self> {
         let object = node.object()?;
         let principals = object.get("principals").map(|node| principals(&node));
         let secret = object.get("secret").and_then(|node| {
             let text = node.text()?;
             if text.len() < SHORTEST_SECRET || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
-                // What is found is not repeated: this ends in a log.
+                // The secret is not repeated: this ends in a log.
                 node.fault(&format!(
                     "expected at least {SHORTEST_SECRET} letters and digits"
                 ));
             }
             Some(text)
         });
-        let matcher = object.get("match").map(|node| Matcher::of(&node));
+        let matcher = object.get("match").map(|node| Matcher::read(&node));
         let principals = principals.unwrap_or_default();
         if principals.is_empty() && secret.is_none() {
-            node.fault("expected principals, a secret or both: without them nobody may ask");
+            node.fault(
+                "expected principals, a secret or both: without them nobody may request a fault",
+            );
         }
         Some(Self {
             principals,

@@ -1,63 +1,42 @@
-//! What happens to a request: pure, so that it can be asked a million times in a test.
+//! What happens to a request: pure, so that a test can decide a million times.
 
 use std::time::SystemTime;
 
 use nojson::RawJson;
 use stoa_filter::chance::{Fraction, stable_roll};
 
-use crate::asked::{Asked, FAULT_HEADER};
-use crate::config::{Config, HeaderFaults, Rule};
-use crate::fault::{Delay, Fault};
+use crate::config::{Config, HEADER_RULE, HeaderFaults, Rule};
+use crate::delay::Delay;
+use crate::fault::Fault;
+use crate::fault_request::{FAULT_HEADER, FaultRequest};
 use crate::matching::Matcher;
-
-/// The name under which a fault is told and counted that was asked for by header.
-pub const ASKED: &str = "asked";
-
-/// What is known of a request. Every question may cost a call to Envoy, so none is asked in vain.
-pub trait Request {
-    /// The first value of a header, or a pseudo header, by its name in lower case.
-    fn header(&self, name: &str) -> Option<Vec<u8>>;
-    /// All values of a header that may be sent more than once.
-    fn headers(&self, name: &str) -> Vec<Vec<u8>>;
-    /// The caller's SPIFFE identity, from his certificate.
-    fn principal(&self) -> Option<Vec<u8>>;
-}
-
-/// How much of the request's body is here.
-#[derive(Debug, Clone, Copy)]
-pub enum Body<'b> {
-    /// It is still to come.
-    NotYet,
-    /// All of it; nothing, if there is none or it is longer than configured.
-    Complete(&'b [u8]),
-}
+use crate::request::{Body, Request};
 
 /// What happens.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision<'c> {
     /// Nothing.
     Pass,
-    /// It depends on the body: ask again with it.
+    /// It depends on the body: decide again when it has arrived.
     AwaitBody,
     /// Something goes wrong.
     Act(Act<'c>),
-    /// Someone who may ask for a fault did so in words that cannot be read: nothing is injected, and this is why.
+    /// A caller that may request faults sent a header that cannot be read: nothing is injected. The text states why.
     Misread(String),
 }
 
 /// What goes wrong: a fault, a delay before it, or a delay alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Act<'c> {
-    /// The rule's name, or [`ASKED`].
+    /// The rule's name, or [`HEADER_RULE`].
     pub rule: &'c str,
-    /// What the caller meets.
+    /// The fault that the caller meets.
     pub fault: Option<Fault>,
-    /// How long he waits before that.
+    /// The delay before it.
     pub delay: Option<Delay>,
 }
 
-/// Whether something happens to `request`, and what. `dice` gives 64 random bits, the same at every call for one request;
-/// `now` the time.
+/// Whether something happens to `request`, and what. `dice` gives 64 random bits, the same at every call for one request.
 pub fn decide<'c>(
     config: &'c Config,
     request: &impl Request,
@@ -70,8 +49,8 @@ pub fn decide<'c>(
     }
     // Read once, and only where a test of it is reached.
     let mut document: Option<Option<RawJson<'_>>> = None;
-    let mut fits = |matcher: &Matcher| -> Option<bool> {
-        if !matcher.fits_head(request) {
+    let mut matches = |matcher: &Matcher| -> Option<bool> {
+        if !matcher.matches_head(request) {
             return Some(false);
         }
         if matcher.body.is_empty() {
@@ -81,18 +60,18 @@ pub fn decide<'c>(
             return None;
         };
         let document = document.get_or_insert_with(|| json(bytes));
-        Some(matcher.fits_body(document.as_ref().map(RawJson::value)))
+        Some(matcher.matches_body(document.as_ref().map(RawJson::value)))
     };
-    if let Some((allowed, asked)) = asked(config.header_faults.as_ref(), request) {
-        match fits(&allowed.matcher) {
+    if let Some((allowed, requested)) = requested(config.header_faults.as_ref(), request) {
+        match matches(&allowed.matcher) {
             None => return Decision::AwaitBody,
             Some(true) => {
-                return match asked {
-                    Ok(asked) if !asked.share.takes(dice()) => Decision::Pass,
-                    Ok(asked) => Decision::Act(Act {
-                        rule: ASKED,
-                        fault: asked.fault,
-                        delay: asked.delay,
+                return match requested {
+                    Ok(requested) if !requested.share.takes(dice()) => Decision::Pass,
+                    Ok(requested) => Decision::Act(Act {
+                        rule: HEADER_RULE,
+                        fault: requested.fault,
+                        delay: requested.delay,
                     }),
                     Err(why) => Decision::Misread(why),
                 };
@@ -106,7 +85,7 @@ pub fn decide<'c>(
         if rule.until.is_some_and(|until| now() >= until) {
             continue;
         }
-        match fits(&rule.matcher) {
+        match matches(&rule.matcher) {
             None => return Decision::AwaitBody,
             Some(false) => {}
             Some(true) => {
@@ -134,19 +113,19 @@ fn json(bytes: &[u8]) -> Option<RawJson<'_>> {
     RawJson::parse(str::from_utf8(bytes).ok()?).ok()
 }
 
-/// What is asked for by header, if whoever asks may.
-fn asked<'c>(
+/// What the header requests, if the caller may request faults.
+fn requested<'c>(
     allowed: Option<&'c HeaderFaults>,
     request: &impl Request,
-) -> Option<(&'c HeaderFaults, Result<Asked, String>)> {
+) -> Option<(&'c HeaderFaults, Result<FaultRequest, String>)> {
     let allowed = allowed?;
     let value = request.header(FAULT_HEADER)?;
     let text = String::from_utf8_lossy(&value);
-    let (wanted, rest) = Asked::split(&text);
-    let knows = allowed
+    let (faults, parameters) = FaultRequest::split(&text);
+    let knows_secret = allowed
         .secret
         .as_deref()
-        .zip(Asked::parameter(rest, "secret"))
+        .zip(FaultRequest::parameter(parameters, "secret"))
         .is_some_and(|(ours, theirs)| {
             bool::from(subtle::ConstantTimeEq::ct_eq(
                 ours.as_bytes(),
@@ -159,15 +138,13 @@ fn asked<'c>(
             allowed.principals.iter().any(named)
         })
     };
-    (knows || is_named()).then(|| {
-        (
-            allowed,
-            Asked::parse(wanted, Asked::parameter(rest, "percentage")),
-        )
+    (knows_secret || is_named()).then(|| {
+        let percentage = FaultRequest::parameter(parameters, "percentage");
+        (allowed, FaultRequest::parse(faults, percentage))
     })
 }
 
-/// What decides whether this request is among the rule's share.
+/// The roll that decides whether this request is in the rule's share.
 fn draw(rule: &Rule, request: &impl Request, dice: &mut impl FnMut() -> u64) -> u64 {
     let key = rule
         .by

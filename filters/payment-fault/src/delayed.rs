@@ -1,6 +1,6 @@
-//! Requests and answers that are held up, and the tick that lets them go on.
+//! Requests and responses that are delayed, and the tick that releases them.
 //!
-//! They are kept for the whole VM, and not for one configuration: a tick of any lets all go whose time has come. A worker
+//! They are kept for the whole VM, and not for one configuration: a tick of any configuration releases all that are due. A worker
 //! without any has no tick.
 
 use std::cell::{Cell, RefCell};
@@ -9,35 +9,35 @@ use std::time::Duration;
 use proxy_wasm::hostcalls;
 use stoa_filter::envoy::Metric;
 
-use crate::adapter::send;
 use crate::reply::Reply;
+use crate::worker::send;
 
-/// How precise a delay is: a tick costs a few microseconds, and only while something waits.
+/// The precision of a delay. A tick costs a few microseconds, and only while something is delayed.
 const TICK: Duration = Duration::from_millis(5);
 
-/// What happens when the time has come.
+/// What happens at the deadline.
 pub(crate) enum Then {
-    /// The request goes on to payment.
-    GoOn,
-    /// The caller is told this, with the name of the rule that acted.
+    /// The request continues to payment.
+    Continue,
+    /// The caller gets this reply, with the name of the rule that acted.
     Reply(Reply, Option<String>),
-    /// What has come of the answer goes on to the caller.
+    /// The part of the response that has arrived continues to the caller.
     Release,
 }
 
 thread_local! {
     /// In no order: there are few, and most ticks find none that is due.
-    static WAITING: RefCell<Vec<Waiting>> = const { RefCell::new(Vec::new()) };
+    static DELAYED: RefCell<Vec<Delayed>> = const { RefCell::new(Vec::new()) };
 }
 
-struct Waiting {
+struct Delayed {
     /// In milliseconds.
     deadline: u64,
     context: u32,
     then: Then,
 }
 
-/// Stands for something that waits; what waits is forgotten with it.
+/// Stands for something that is delayed, which is forgotten when this is dropped.
 pub(crate) struct Ticket {
     context: u32,
     is_request: bool,
@@ -47,14 +47,14 @@ impl Ticket {
     /// Until `deadline`, in milliseconds.
     pub(crate) fn new(deadline: u64, context: u32, then: Then, ticking: &Cell<bool>) -> Self {
         let is_request = !matches!(then, Then::Release);
-        let entry = Waiting {
+        let entry = Delayed {
             deadline,
             context,
             then,
         };
-        WAITING.with_borrow_mut(|waiting| waiting.push(entry));
+        DELAYED.with_borrow_mut(|delayed| delayed.push(entry));
         if is_request {
-            delayed(1);
+            add_to_gauge(1);
         }
         if !ticking.replace(true) {
             let _ = hostcalls::set_tick_period(TICK);
@@ -65,50 +65,50 @@ impl Ticket {
         }
     }
 
-    /// Whether its time has come.
-    pub(crate) fn is_used(&self) -> bool {
-        WAITING.with_borrow(|waiting| !waiting.iter().any(|entry| entry.context == self.context))
+    /// Whether its deadline has passed and it was released.
+    pub(crate) fn is_released(&self) -> bool {
+        DELAYED.with_borrow(|delayed| !delayed.iter().any(|entry| entry.context == self.context))
     }
 }
 
 impl Drop for Ticket {
     fn drop(&mut self) {
         if take(|entry| entry.context == self.context).is_some() && self.is_request {
-            delayed(-1);
+            add_to_gauge(-1);
         }
     }
 }
 
-fn take(fits: impl Fn(&Waiting) -> bool) -> Option<Waiting> {
-    WAITING.with_borrow_mut(|waiting| {
-        let index = waiting.iter().position(fits)?;
-        Some(waiting.swap_remove(index))
+fn take(selects: impl Fn(&Delayed) -> bool) -> Option<Delayed> {
+    DELAYED.with_borrow_mut(|delayed| {
+        let index = delayed.iter().position(selects)?;
+        Some(delayed.swap_remove(index))
     })
 }
 
-fn delayed(by: i64) {
+fn add_to_gauge(by: i64) {
     if let Some(gauge) = Metric::gauge("payment_fault.delayed") {
         gauge.add(by);
     }
 }
 
-/// Lets all go whose time has come at `now`; without any left, the tick of this root ends.
-pub(crate) fn let_go(now: u64, ticking: &Cell<bool>) {
-    while let Some(Waiting { context, then, .. }) = take(|entry| entry.deadline <= now) {
+/// Releases all that are due at `now`, in milliseconds. If none is left, the tick of this root context ends.
+pub(crate) fn release_due(now: u64, ticking: &Cell<bool>) {
+    while let Some(Delayed { context, then, .. }) = take(|entry| entry.deadline <= now) {
         if !matches!(then, Then::Release) {
-            delayed(-1);
+            add_to_gauge(-1);
         }
-        // A stream that is gone has no context any more.
+        // The stream may have ended, and its context with it.
         if hostcalls::set_effective_context(context).is_err() {
             continue;
         }
         match then {
-            Then::GoOn => drop(hostcalls::resume_http_request()),
+            Then::Continue => drop(hostcalls::resume_http_request()),
             Then::Reply(reply, told) => send(&reply, told),
             Then::Release => drop(hostcalls::resume_http_response()),
         }
     }
-    if WAITING.with_borrow(Vec::is_empty) {
+    if DELAYED.with_borrow(Vec::is_empty) {
         ticking.set(false);
         let _ = hostcalls::set_tick_period(Duration::ZERO);
     }

@@ -1,22 +1,32 @@
 //! `payment-fault`: an Envoy filter that makes payments fail on purpose, in payment's own sidecar, so that callers' retries,
-//! timeouts and circuit breakers are really put to work.
+//! timeouts and circuit breakers are exercised.
 //!
-//! It is not a model of a card processor: a declined request never reaches payment. Read `decision.rs` next, which says what
-//! happens to a request; `config.rs` turns a `pluginConfig` into rules, `matching.rs` says which requests one is for,
-//! `fault.rs` what can go wrong, `asked.rs` how a caller asks for it by header, `reply.rs` what a caller is then told.
-//! Wasm only: `adapter.rs` is the filter in Envoy, `stream.rs` one request and its answer, `waiting.rs` who waits.
+//! It is not a model of a card processor: a declined request never reaches payment. Read `decision.rs` next: it decides what
+//! happens to a request. `config.rs` turns a `pluginConfig` into rules, `matching.rs` tests which requests a rule is for,
+//! `fault.rs` and its folder define the kinds of faults, `delay.rs` delays, `fault_request.rs` reads the header by which a caller
+//! requests a fault, `reply.rs` builds the filter's responses, `pace.rs` spreads a response over time.
+//! Native only: `operator.rs` changes a configuration as `stoa fault set` does. Wasm only: `adapter.rs` is the filter in Envoy,
+//! `stream.rs` one request and its response, `head.rs` its headers, `delayed.rs` what waits for a tick, `worker.rs` what all requests of a worker share.
 
-pub mod asked;
 pub mod config;
 pub mod decision;
+pub mod delay;
 pub mod fault;
+pub mod fault_request;
 pub mod matching;
+#[cfg(not(target_family = "wasm"))]
+pub mod operator;
 pub mod pace;
 pub mod reply;
+pub mod request;
 
 #[cfg(target_family = "wasm")]
 mod adapter;
 #[cfg(target_family = "wasm")]
+mod delayed;
+#[cfg(target_family = "wasm")]
+mod head;
+#[cfg(target_family = "wasm")]
 mod stream;
 #[cfg(target_family = "wasm")]
-mod waiting;
+mod worker;

@@ -1,21 +1,22 @@
 //! Which requests a rule is for.
 
 use nojson::RawJsonValue;
-use stoa_filter::document::{Node, whole};
+use stoa_filter::document::Node;
 use stoa_filter::matching::{HeaderTest, TextTest};
+use stoa_filter::number::whole;
 
-use crate::decision::Request;
+use crate::request::Request;
 
-/// All that is said has to hold; a matcher that says nothing fits every request.
+/// All tests have to pass; a matcher without any matches every request.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Matcher {
-    /// One of these methods; none said: any.
+    /// One of these methods; empty: any.
     pub methods: Vec<String>,
     /// The path without its query.
     pub path: Option<TextTest>,
     /// Every one of these.
     pub headers: Vec<HeaderTest>,
-    /// The caller is one of these SPIFFE identities; none said: any.
+    /// The caller is one of these SPIFFE identities; empty: any.
     pub principals: Vec<String>,
     /// Every one of these, in a JSON body.
     pub body: Vec<BodyTest>,
@@ -26,11 +27,11 @@ pub struct Matcher {
 pub struct BodyTest {
     /// The tokens of an RFC 6901 pointer.
     pub pointer: Vec<String>,
-    /// What is asked of it.
+    /// What it has to be.
     pub test: ValueTest,
 }
 
-/// What is asked of a value in a body.
+/// What a value in a body has to be.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ValueTest {
     /// A whole number within, both ends included.
@@ -40,7 +41,7 @@ pub enum ValueTest {
 }
 
 impl Matcher {
-    /// `POST /payments`: what the default rule is for, and what a caller may ask faults for.
+    /// `POST /payments`: the default rule's requests, and those for which a caller may request faults.
     pub fn payments() -> Self {
         Self {
             methods: vec!["POST".to_owned()],
@@ -50,17 +51,17 @@ impl Matcher {
     }
 
     /// Reads `{"methods": [..], "path": {..}, "headers": [..], "principals": [..], "body": [..]}`.
-    pub fn of(node: &Node<'_>) -> Self {
+    pub fn read(node: &Node<'_>) -> Self {
         let Some(object) = node.object() else {
             return Self::default();
         };
         let methods = object.get("methods").map(|node| methods(&node));
         let path = object.get("path").and_then(|node| {
             let path = node.object()?;
-            TextTest::of(path.one_of(&TextTest::NAMES)?)
+            TextTest::read(path.one_of(&TextTest::NAMES)?)
         });
         let headers = object.get("headers").map(|node| node.list());
-        let header = |node: &Node<'_>| HeaderTest::of(&node.object()?);
+        let header = |node: &Node<'_>| HeaderTest::read(&node.object()?);
         let principals = object.get("principals").map(|node| principals(&node));
         let body = object.get("body").map(|node| node.list());
         Self {
@@ -75,13 +76,13 @@ impl Matcher {
             body: body
                 .unwrap_or_default()
                 .iter()
-                .filter_map(BodyTest::of)
+                .filter_map(BodyTest::read)
                 .collect(),
         }
     }
 
-    /// Whether all but the body fits.
-    pub fn fits_head(&self, request: &impl Request) -> bool {
+    /// Whether everything but the body matches.
+    pub fn matches_head(&self, request: &impl Request) -> bool {
         let one_of = |texts: &[String], text: Option<Vec<u8>>| {
             text.is_some_and(|text| texts.iter().any(|one| one.as_bytes() == text))
         };
@@ -102,8 +103,8 @@ impl Matcher {
             && (self.principals.is_empty() || one_of(&self.principals, request.principal()))
     }
 
-    /// Whether the body fits; `None` stands for one that is no JSON.
-    pub fn fits_body(&self, body: Option<RawJsonValue<'_, '_>>) -> bool {
+    /// Whether the body matches; `None` is one that is not JSON.
+    pub fn matches_body(&self, body: Option<RawJsonValue<'_, '_>>) -> bool {
         self.body
             .iter()
             .all(|test| body.is_some_and(|body| test.passes(body)))
@@ -138,7 +139,7 @@ pub(crate) fn principals(node: &Node<'_>) -> Vec<String> {
 }
 
 impl BodyTest {
-    fn of(node: &Node<'_>) -> Option<Self> {
+    fn read(node: &Node<'_>) -> Option<Self> {
         let object = node.object()?;
         let pointer = object.need("pointer").and_then(|node| pointer(&node));
         let min = object.get("min").map(|node| node.signed());

@@ -1,9 +1,9 @@
-//! How fast an answer may come.
+//! How fast a response's body may arrive.
 
-/// An answer that is held back beyond this goes on, or the proxy's own limit (1 MiB) would end it.
+/// The most bytes of a response that are held back: beyond the proxy's own limit (1 MiB) it would end the response.
 pub const MOST_HELD_BYTES: u64 = 256 << 10;
 
-/// An answer at a rate: what has gone out by any moment is no more than the rate allows since it began.
+/// A response at a rate: the bytes released by any moment are no more than the rate allows since it began.
 #[derive(Debug, Clone)]
 pub struct Pace {
     bytes_per_second: u64,
@@ -24,13 +24,13 @@ impl Pace {
         }
     }
 
-    /// The answer begins.
+    /// The response begins.
     pub fn begin(&mut self, now: u64) {
         self.since = now;
     }
 
-    /// `size` bytes wait, and what was held before `went` on meanwhile or is part of them. Until when they are held; `None`: they
-    /// may go now.
+    /// `size` bytes wait. Those held before were released meanwhile, if `went`, or are part of them. The time until which to hold
+    /// them; `None`: release them now.
     pub fn hold(&mut self, size: u64, went: bool, now: u64) -> Option<u64> {
         if went {
             self.released += self.held;

@@ -1,8 +1,6 @@
-//! What a caller is told in payment's place.
+//! The response that a caller gets in the place of payment's.
 
-use crate::fault::Fault;
-
-/// An answer that the filter gives itself.
+/// A response of the filter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// A problem document (RFC 9457) with this status.
@@ -12,11 +10,26 @@ pub enum Reply {
         /// The document.
         body: String,
     },
-    /// A gRPC status, with the fault's word as its message.
+    /// A gRPC status.
     Grpc(u32),
 }
 
-/// What the document says of the request it answers.
+/// What a fault states in its reply.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The HTTP status, 200 to 599.
+    pub status: u16,
+    /// The code of the problem document.
+    pub code: &'static str,
+    /// Its detail.
+    pub detail: String,
+    /// Its `decline_code`, as payment adds one when a card is declined.
+    pub decline_code: Option<String>,
+    /// The gRPC status that replaces the document for a gRPC call, 0 to 16.
+    pub grpc_status: Option<u32>,
+}
+
+/// What a reply states about the request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct About {
     /// The path without its query.
@@ -28,46 +41,32 @@ pub struct About {
 }
 
 impl Reply {
-    /// The answer that a fault is; `None` for one that changes payment's own.
-    pub fn of(fault: &Fault, about: &About) -> Option<Self> {
-        let lost = "payment answered, and its answer was lost on purpose";
-        let (status, code, detail) = match fault {
-            Fault::Decline { code } => {
-                let detail = ["the card processor declined the payment: ", code].concat();
-                (402, "payment_declined", detail)
-            }
-            Fault::Abort {
-                grpc: Some(status), ..
-            } if about.grpc => return Some(Self::Grpc(*status)),
-            Fault::Abort { http, .. } => (
-                *http,
-                "fault_injected",
-                "the request was aborted on purpose".to_owned(),
-            ),
-            Fault::LostResponse => (503, "response_lost", lost.to_owned()),
-            Fault::Throttle { .. } => return None,
-        };
+    /// The reply to this request.
+    pub fn new(problem: &Problem, about: &About) -> Self {
+        if let Some(status) = problem.grpc_status.filter(|_| about.grpc) {
+            return Self::Grpc(status);
+        }
         let document = nojson::object(|document| {
             document.member("type", "about:blank")?;
-            document.member("title", title(status))?;
-            document.member("status", status)?;
-            document.member("detail", &detail)?;
+            document.member("title", title(problem.status))?;
+            document.member("status", problem.status)?;
+            document.member("detail", &problem.detail)?;
             document.member("instance", &about.instance)?;
-            document.member("code", code)?;
+            document.member("code", problem.code)?;
             document.member("request_id", &about.request_id)?;
-            match fault {
-                Fault::Decline { code } => document.member("decline_code", code),
-                _ => Ok(()),
+            match &problem.decline_code {
+                Some(code) => document.member("decline_code", code),
+                None => Ok(()),
             }
         });
-        Some(Self::Http {
-            status,
+        Self::Http {
+            status: problem.status,
             body: document.to_string(),
-        })
+        }
     }
 }
 
-/// The usual phrase of a status (RFC 9110, section 15), for those that are injected often.
+/// The reason phrase of a status (RFC 9110, section 15), for those that are injected often.
 fn title(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",

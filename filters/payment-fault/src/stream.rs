@@ -1,7 +1,6 @@
-//! One request and its answer.
+//! One request and its response.
 //!
-//! What a caller is told is sent once only: Envoy hands that answer to this filter as well, and a second one would hang the
-//! client.
+//! The filter sends at most one reply: Envoy passes it through this filter as a response, and a second one would hang the client.
 
 use std::cell::Cell;
 use std::mem;
@@ -11,18 +10,20 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext};
 use proxy_wasm::types::{Action, LogLevel, MapType};
 use stoa_filter::envoy;
-use stoa_filter::pairs::Pairs;
 
-use crate::adapter::{Plugin, TOLD_HEADER, count, millis, now, roll, send};
-use crate::config::Config;
-use crate::decision::{Act, Body, Decision, Request, decide};
-use crate::fault::{Delay, Fault};
+use crate::config::{Config, HEADER_RULE};
+use crate::decision::{Act, Decision, decide};
+use crate::delay::Delay;
+use crate::delayed::{Then, Ticket};
+use crate::fault::Effect;
+use crate::head::Head;
 use crate::pace::Pace;
 use crate::reply::{About, Reply};
-use crate::waiting::{Then, Ticket};
+use crate::request::Body;
+use crate::worker::{Plugin, RULE_HEADER, count, millis, now, roll, send};
 
 thread_local! {
-    /// Requests with a fault at work, in this worker.
+    /// Requests with a fault in progress, in this worker.
     static ACTIVE: Cell<u64> = const { Cell::new(0) };
 }
 
@@ -30,41 +31,25 @@ pub(crate) struct Stream {
     plugin: Rc<Plugin>,
     id: u32,
     state: State,
-    /// The dice are thrown once: a rule that let the request go on must not draw again when the body is here.
+    /// The random bits of this request, drawn once: a rule that let it pass must not draw again when the body has arrived.
     drawn: Option<u64>,
-    /// What waits for its time: the request, or its answer.
+    /// The request, or its response, while it is delayed.
     ticket: Option<Ticket>,
-    /// The rule that acted, if something does go wrong; it counts as active until the stream ends.
-    told: Option<String>,
+    /// The rule that acted, if one did; it counts as active until the stream ends.
+    rule: Option<String>,
 }
 
 enum State {
-    /// Nothing more to do, unless something waits.
+    /// Nothing more to do, unless something is delayed.
     Settled,
-    /// The decision depends on the body. The headers are kept: Envoy shows them no more once they have gone on.
+    /// The decision depends on the body. The headers are kept: Envoy does not show them again once they have continued.
     AwaitsBody(Head),
-    /// The caller has his answer from here, or will have it when its time has come.
+    /// The caller has the filter's reply, or gets it at the ticket's deadline.
     Replied,
-    /// Payment's answer is to be lost.
-    Loses(About),
-    /// Payment's answer comes slowly.
+    /// This replaces payment's response, if that is a success.
+    LosesResponse(Reply),
+    /// Payment's response is paced.
     Throttles(Pace),
-}
-
-struct Head(Pairs);
-
-impl Request for Head {
-    fn header(&self, name: &str) -> Option<Vec<u8>> {
-        self.0.get(name)
-    }
-
-    fn headers(&self, name: &str) -> Vec<Vec<u8>> {
-        self.0.all(name).map(<[u8]>::to_vec).collect()
-    }
-
-    fn principal(&self) -> Option<Vec<u8>> {
-        envoy::peer_identity()
-    }
 }
 
 impl Stream {
@@ -75,7 +60,7 @@ impl Stream {
             state: State::Settled,
             drawn: None,
             ticket: None,
-            told: None,
+            rule: None,
         }
     }
 
@@ -88,10 +73,10 @@ impl Stream {
         let mut dice = || *self.drawn.get_or_insert_with(roll);
         match decide(config, &head, body, &mut dice, now) {
             Decision::Pass => {}
-            // Not paused: that would keep the body away as well.
+            // Continue, not pause: pausing would also hold back the body.
             Decision::AwaitBody => self.state = State::AwaitsBody(head),
             Decision::Misread(why) => {
-                count("asked", "misread");
+                count(HEADER_RULE, "misread");
                 let line = ["payment-fault: x-stoa-fault: ", &why].concat();
                 envoy::log(LogLevel::Warn, &line);
             }
@@ -100,45 +85,47 @@ impl Stream {
             }
             Decision::Act(act) => {
                 let is_complete = matches!(body, Body::Complete(_));
-                return self.act(config, act, About::of(&head), is_complete);
+                return self.act(config, act, &head.about(), is_complete);
             }
         }
         Action::Continue
     }
 
-    fn act(&mut self, config: &Config, act: Act<'_>, about: About, is_complete: bool) -> Action {
+    fn act(&mut self, config: &Config, act: Act<'_>, about: &About, is_complete: bool) -> Action {
         ACTIVE.set(ACTIVE.get() + 1);
-        self.told = Some(act.rule.to_owned());
+        self.rule = Some(act.rule.to_owned());
         let delay = act.delay.map_or(0, |delay| delay.sample(roll));
-        tell_of(config, &act, delay, &about);
-        let reply = match &act.fault {
-            Some(Fault::LostResponse) | None => None,
-            Some(fault) => Reply::of(fault, &about),
-        };
-        let Some(reply) = reply else {
-            self.state = match act.fault {
-                Some(Fault::Throttle { bytes_per_second }) => {
-                    State::Throttles(Pace::new(bytes_per_second))
-                }
-                Some(Fault::LostResponse) => State::Loses(about),
-                _ => State::Settled,
-            };
-            if delay == 0 {
-                return Action::Continue;
+        report(config, &act, delay, about);
+        match act.fault.map(|fault| fault.effect) {
+            Some(Effect::Reply(problem)) => {
+                self.state = State::Replied;
+                self.reply(Reply::new(&problem, about), config, delay, is_complete);
+                return Action::Pause;
             }
-            self.wait(delay, Then::GoOn);
-            return Action::Pause;
-        };
-        self.state = State::Replied;
-        let told = self.told_header(config);
-        // Told before the request has come as a whole, a caller who speaks HTTP/1.1 would lose his connection with it, which
-        // payment would never do to him. The next tick will do.
-        if delay > 0 || !is_complete {
-            self.wait(delay, Then::Reply(reply, told));
-        } else {
-            send(&reply, told);
+            Some(Effect::LoseResponse(problem)) => {
+                self.state = State::LosesResponse(Reply::new(&problem, about));
+            }
+            Some(Effect::Throttle { bytes_per_second }) => {
+                self.state = State::Throttles(Pace::new(bytes_per_second));
+            }
+            None => {}
         }
+        if delay == 0 {
+            return Action::Continue;
+        }
+        self.wait(delay, Then::Continue);
         Action::Pause
+    }
+
+    /// Replies after `delay` milliseconds. A reply before the whole request has arrived would close a caller's HTTP/1.1
+    /// connection, which payment itself never does. So that one is sent at the next tick.
+    fn reply(&mut self, reply: Reply, config: &Config, delay: u64, is_complete: bool) {
+        let rule = self.reported_rule(config);
+        if delay > 0 || !is_complete {
+            self.wait(delay, Then::Reply(reply, rule));
+        } else {
+            send(&reply, rule);
+        }
     }
 
     fn wait(&mut self, delay: u64, then: Then) {
@@ -147,11 +134,12 @@ impl Stream {
     }
 
     fn waits(&self) -> bool {
-        self.ticket.as_ref().is_some_and(|ticket| !ticket.is_used())
+        let ticket = self.ticket.as_ref();
+        ticket.is_some_and(|ticket| !ticket.is_released())
     }
 
-    fn told_header(&self, config: &Config) -> Option<String> {
-        self.told.clone().filter(|_| config.tell)
+    fn reported_rule(&self, config: &Config) -> Option<String> {
+        self.rule.clone().filter(|_| config.tell)
     }
 
     fn body_limit(&self) -> usize {
@@ -159,7 +147,7 @@ impl Stream {
         config.map_or(0, |config| config.max_body_bytes)
     }
 
-    /// All of the body is here, or more than is looked into.
+    /// All of the body has arrived, or more than tests may read.
     fn consider_body(&mut self, is_too_long: bool) -> Action {
         let State::AwaitsBody(head) = mem::replace(&mut self.state, State::Settled) else {
             return Action::Continue;
@@ -172,14 +160,14 @@ impl Stream {
     }
 }
 
-/// Counts what is done, and logs a share of it.
-fn tell_of(config: &Config, act: &Act<'_>, delay: u64, about: &About) {
-    let fault = act.fault.as_ref().map_or("none", Fault::kind);
+/// Counts an act, and logs a share of them.
+fn report(config: &Config, act: &Act<'_>, delay: u64, about: &About) {
+    let fault = act.fault.as_ref().map_or("none", |fault| fault.kind);
     if act.fault.is_some() {
         count(act.rule, fault);
     }
     if act.delay.is_some() {
-        count(act.rule, Delay::KIND);
+        count(act.rule, Delay::NAME);
     }
     if config.log.takes(roll()) {
         let (rule, request) = (act.rule, &about.request_id);
@@ -202,7 +190,7 @@ impl HttpContext for Stream {
             true => Body::Complete(&[]),
             false => Body::NotYet,
         };
-        self.consider(Head(envoy::request_headers()), body)
+        self.consider(Head::read(), body)
     }
 
     fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
@@ -213,7 +201,7 @@ impl HttpContext for Stream {
             }
             State::AwaitsBody(_) if end_of_stream => self.consider_body(false),
             State::AwaitsBody(_) => Action::Pause,
-            // Let through, it would end the pause.
+            // To continue would end the pause.
             _ if self.waits() => Action::Pause,
             _ => Action::Continue,
         }
@@ -229,37 +217,37 @@ impl HttpContext for Stream {
 
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
         let plugin = Rc::clone(&self.plugin);
-        let Some(config) = plugin.config.as_ref().filter(|_| self.told.is_some()) else {
+        let Some(config) = plugin.config.as_ref().filter(|_| self.rule.is_some()) else {
             return Action::Continue;
         };
+        let rule = self.reported_rule(config);
         match &mut self.state {
             State::Replied => return Action::Continue,
-            State::Loses(about) => {
+            State::LosesResponse(reply) => {
                 let status = envoy::response_header(":status").unwrap_or_default();
-                if status.first() == Some(&b'2')
-                    && let Some(reply) = Reply::of(&Fault::LostResponse, about)
-                {
+                if status.first() == Some(&b'2') {
+                    send(reply, rule);
                     self.state = State::Replied;
-                    send(&reply, self.told_header(config));
                     return Action::Pause;
                 }
             }
             State::Throttles(pace) => pace.begin(millis()),
             State::Settled | State::AwaitsBody(_) => {}
         }
-        if let Some(rule) = self.told_header(config) {
-            let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, TOLD_HEADER, &rule);
+        if let Some(rule) = rule {
+            let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, RULE_HEADER, &rule);
         }
         Action::Continue
     }
 
     fn on_http_response_body(&mut self, size: usize, _: bool) -> Action {
-        let went = self.ticket.take().is_some_and(|ticket| ticket.is_used());
+        let ticket = self.ticket.take();
+        let was_released = ticket.is_some_and(|ticket| ticket.is_released());
         let State::Throttles(pace) = &mut self.state else {
             return Action::Continue;
         };
         let now = millis();
-        let Some(due) = pace.hold(size as u64, went, now) else {
+        let Some(due) = pace.hold(size as u64, was_released, now) else {
             return Action::Continue;
         };
         self.wait(due - now, Then::Release);
@@ -276,24 +264,8 @@ impl HttpContext for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        if self.told.is_some() {
+        if self.rule.is_some() {
             ACTIVE.set(ACTIVE.get().saturating_sub(1));
-        }
-    }
-}
-
-impl About {
-    fn of(head: &Head) -> Self {
-        let text = |name| {
-            let value = head.0.get(name).unwrap_or_default();
-            String::from_utf8_lossy(&value).into_owned()
-        };
-        let mut instance = text(":path");
-        instance.truncate(instance.find('?').unwrap_or(instance.len()));
-        Self {
-            instance,
-            request_id: text("x-request-id"),
-            grpc: text("content-type").starts_with("application/grpc"),
         }
     }
 }

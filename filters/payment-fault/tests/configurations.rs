@@ -1,11 +1,12 @@
-//! What a `pluginConfig` may say, and what is said of one that is wrong.
+//! What a `pluginConfig` may contain, and what is reported about one that is wrong.
 #![expect(
     clippy::unwrap_used,
     reason = "a configuration that cannot be read fails the test"
 )]
 
 use payment_fault::config::Config;
-use payment_fault::fault::{Delay, Fault};
+use payment_fault::delay::Delay;
+use payment_fault::fault::{abort, lost_response, throttle};
 
 fn faults(text: &str) -> Vec<String> {
     Config::parse(text.as_bytes()).unwrap_err().lines().to_vec()
@@ -88,15 +89,13 @@ fn a_secret_is_never_repeated() {
 
 #[test]
 fn all_kinds_of_faults_and_delays_are_read() {
-    let abort = parsed(r#""fault": {"abort": {"grpc_status": 14}}"#);
-    let grpc = Some(14);
-    assert_eq!(abort.fault, Some(Fault::Abort { http: 503, grpc }));
+    let aborted = parsed(r#""fault": {"abort": {"grpc_status": 14}}"#);
+    assert_eq!(aborted.fault, Some(abort(503, Some(14))));
     let lost = parsed(r#""fault": {"lost_response": {}}, "delay": {"fixed_ms": 1e3}"#);
-    assert_eq!(lost.fault, Some(Fault::LostResponse));
+    assert_eq!(lost.fault, Some(lost_response()));
     assert_eq!(lost.delay, Some(Delay::Fixed(1000.0)));
     let slow = parsed(r#""fault": {"throttle": {"bytes_per_second": 64}}"#);
-    let bytes_per_second = 64;
-    assert_eq!(slow.fault, Some(Fault::Throttle { bytes_per_second }));
+    assert_eq!(slow.fault, Some(throttle(64)));
     let (min, max) = (10.0, 50.0);
     let uniform = parsed(r#""delay": {"uniform_ms": {"min": 10, "max": 50}}"#);
     assert_eq!(uniform.delay, Some(Delay::Uniform(min, max)));

@@ -8,8 +8,10 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use payment_fault::config::Config;
-use payment_fault::decision::{Body, Decision, Request, decide};
-use payment_fault::fault::{Delay, Fault};
+use payment_fault::decision::{Decision, decide};
+use payment_fault::delay::Delay;
+use payment_fault::fault::{Fault, abort, decline};
+use payment_fault::request::{Body, Request};
 
 #[derive(Default, Clone)]
 struct Fake {
@@ -384,8 +386,7 @@ mod asked_by_header {
             panic!("not allowed");
         };
         assert_eq!(act.rule, "asked");
-        let code = "do_not_honor".to_owned();
-        assert_eq!(act.fault, Some(Fault::Decline { code }));
+        assert_eq!(act.fault, Some(decline("do_not_honor")));
     }
 
     #[test]
@@ -437,8 +438,7 @@ mod asked_by_header {
             panic!("not allowed");
         };
         assert_eq!(act.delay, Some(Delay::Fixed(20.0)));
-        let grpc = Some(14);
-        assert_eq!(act.fault, Some(Fault::Abort { http: 503, grpc }));
+        assert_eq!(act.fault, Some(abort(503, Some(14))));
     }
 
     #[test]

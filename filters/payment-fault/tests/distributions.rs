@@ -1,6 +1,6 @@
 //! How long a request is held up. The generator is seeded, so nothing here can flake; bounds are 4 sigma all the same.
 
-use payment_fault::fault::Delay;
+use payment_fault::delay::Delay;
 
 const SAMPLES: usize = 100_000;
 

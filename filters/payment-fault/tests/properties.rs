@@ -6,10 +6,12 @@
 
 use std::time::SystemTime;
 
-use payment_fault::asked::Asked;
 use payment_fault::config::Config;
-use payment_fault::decision::{Body, Request, decide};
+use payment_fault::decision::decide;
+use payment_fault::fault::{Effect, decline};
+use payment_fault::fault_request::FaultRequest;
 use payment_fault::reply::{About, Reply};
+use payment_fault::request::{Body, Request};
 use proptest::prelude::*;
 
 #[derive(Debug)]
@@ -87,16 +89,19 @@ proptest! {
     }
 
     #[test]
-    fn any_wish_is_read_or_refused(wish in "[a-z_=:,; 0-9]{0,40}|\\PC{0,20}") {
-        let (wanted, rest) = Asked::split(&wish);
-        let _ = Asked::parse(wanted, Asked::parameter(rest, "percentage"));
+    fn any_fault_header_is_read_or_rejected(value in "[a-z_=:,; 0-9]{0,40}|\\PC{0,20}") {
+        let (faults, parameters) = FaultRequest::split(&value);
+        let _ = FaultRequest::parse(faults, FaultRequest::parameter(parameters, "percentage"));
     }
 
     #[test]
     fn every_reply_is_json_whatever_the_request_said(instance in "\\PC{0,20}", request_id in any::<String>()) {
         let about = About { instance: instance.clone(), request_id: request_id.clone(), grpc: false };
-        let Some(Reply::Http { body, .. }) = Reply::of(&payment_fault::fault::Fault::default(), &about) else {
+        let Effect::Reply(problem) = decline("card_declined").effect else {
             panic!("no reply");
+        };
+        let Reply::Http { body, .. } = Reply::new(&problem, &about) else {
+            panic!("not HTTP");
         };
         let document: serde_json::Value = serde_json::from_str(&body).unwrap();
         prop_assert_eq!(&document["instance"], &instance);
