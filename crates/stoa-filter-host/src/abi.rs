@@ -2,6 +2,7 @@
 
 mod buffers;
 mod headers;
+mod host_call;
 mod memory;
 mod outbound;
 mod properties;
@@ -10,15 +11,9 @@ mod stream;
 mod system;
 mod wasi;
 
-use wasmtime::{Caller, Linker};
+use wasmtime::Linker;
 
 use crate::host::Host;
-use crate::status::Status;
-
-pub(crate) use memory::Guest;
-
-/// A call's answer: a status, or the end of the filter.
-type Outcome = wasmtime::Result<u32>;
 
 pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     buffers::link(linker)?;
@@ -29,38 +24,4 @@ pub(crate) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     stream::link(linker)?;
     system::link(linker)?;
     wasi::link(linker)
-}
-
-/// Turns the result of a call into its number. Only a few calls are allowed while a filter initialises or allocates.
-fn answer(
-    caller: Caller<'_, Host>,
-    call: impl FnOnce(&mut Guest<'_>) -> Result<(), Stop>,
-) -> Outcome {
-    if caller.data().restricted {
-        wasmtime::bail!("a host call that Envoy forbids while a filter initialises or allocates");
-    }
-    unrestricted(caller, call)
-}
-
-fn unrestricted(
-    caller: Caller<'_, Host>,
-    call: impl FnOnce(&mut Guest<'_>) -> Result<(), Stop>,
-) -> Outcome {
-    match call(&mut Guest(caller)) {
-        Ok(()) => Ok(Status::Ok as u32),
-        Err(Stop::Status(status)) => Ok(status as u32),
-        Err(Stop::Trap(trap)) => Err(trap),
-    }
-}
-
-/// Why a call ends early.
-enum Stop {
-    Status(Status),
-    Trap(wasmtime::Error),
-}
-
-impl From<Status> for Stop {
-    fn from(status: Status) -> Self {
-        Self::Status(status)
-    }
 }

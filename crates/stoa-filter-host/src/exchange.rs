@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::Headers;
-use crate::host::LocalReply;
+use crate::local_reply::LocalReply;
 use crate::message::{Reply, Request, Response, Verdict};
 use crate::misuse::Side;
 use crate::property::Properties;

@@ -9,7 +9,6 @@ use wasmtime::{Config, Engine, InstancePre, Linker, Module, Store};
 use crate::abi;
 use crate::host::Host;
 use crate::options::Options;
-use crate::vm::{StartError, Vm};
 
 /// A filter's code, compiled once. Clones are cheap, and threads may share it.
 #[derive(Clone)]
@@ -84,15 +83,6 @@ impl Filter {
             code,
             hash: hasher.finish(),
         })
-    }
-
-    /// Starts the filter in a VM, which is one instance of the code, as each worker thread of Envoy has one. Filters with
-    /// the same [`Options::shared`] may share a VM.
-    ///
-    /// # Errors
-    /// If the code crashes while it initialises.
-    pub fn start(&self, options: Options) -> Result<Vm, StartError> {
-        Vm::start(self, options)
     }
 }
 

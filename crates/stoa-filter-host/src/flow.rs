@@ -2,13 +2,17 @@
 //!
 //! The rules are those of Envoy 1.40. Pausing at the headers holds everything that follows outside the filter; resuming
 //! then hands the filter all body at once. Pausing at the body buffers it, and the next call sees the whole buffer.
-//! It is one long file because its parts call each other in a circle: headers, body, trailers, and resuming all three.
+//! Here the filter sees headers, body and trailers; `flow/arriving.rs` is how each of them arrives,
+//! `flow/passing.rs` how it continues.
+
+mod arriving;
+mod passing;
 
 use crate::Headers;
 use crate::exchange::{Exchange, Flow};
+use crate::local_reply;
 use crate::machine::Machine;
-use crate::misuse::{Misuse, Side};
-use crate::reply;
+use crate::misuse::Side;
 
 /// What the filter's callback says, converted as Envoy does.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,42 +31,6 @@ impl Machine {
         self.host().streams.entry(id).or_default()
     }
 
-    /// Headers come in from the caller or the upstream.
-    pub(crate) fn take_headers(&mut self, id: u32, side: Side, headers: Headers, end: bool) {
-        let stream = self.stream(id);
-        let half = stream.half(side);
-        half.headers = Some(headers);
-        half.complete = end;
-        if side == Side::Request {
-            let now = self.host().now;
-            self.stream(id).begun = now;
-            self.begin(id);
-        }
-        self.run_headers(id, side, end);
-        self.check_length(id, side);
-    }
-
-    /// A piece of body comes in.
-    pub(crate) fn take_body(&mut self, id: u32, side: Side, chunk: &[u8], end: bool) {
-        let half = self.stream(id).half(side);
-        half.complete |= end;
-        half.received += chunk.len();
-        half.chunk = chunk.to_vec();
-        self.run_chunk(id, side, end);
-        self.check_length(id, side);
-    }
-
-    /// Trailers come in, and with them the end.
-    pub(crate) fn take_trailers(&mut self, id: u32, side: Side, trailers: Headers) {
-        let half = self.stream(id).half(side);
-        half.complete = true;
-        half.trailers = Some(trailers);
-        if !self.answered(id, side) && self.stream(id).half(side).flow != Flow::StoppedAll {
-            self.run_trailers(id, side);
-        }
-        self.check_length(id, side);
-    }
-
     /// The request is answered, or the response is through: nothing more goes this way.
     fn answered(&mut self, id: u32, side: Side) -> bool {
         let stream = self.stream(id);
@@ -72,32 +40,13 @@ impl Machine {
         }
     }
 
-    /// The filter learns of the stream, unless it is dead.
-    fn begin(&mut self, id: u32) {
-        let stream = self.stream(id);
-        let root = stream.root;
-        let headers = stream.request.headers.as_ref();
-        let get = |name| {
-            headers
-                .and_then(|headers| headers.get(name))
-                .unwrap_or_default()
-        };
-        let kind = get("content-type");
-        let grpc = kind == "application/grpc" || kind.starts_with("application/grpc+");
-        let head = get(":method") == "HEAD";
-        (stream.grpc, stream.head) = (grpc, head);
-        let skipped = self.trap.is_some() && self.host().plugin(id).fail_open;
-        self.stream(id).created = !skipped;
-        self.create(id, root);
-    }
-
     /// What to do if the filter is dead, at the beginning and at the end of each of its callbacks. A stream that it knew
     /// fails, whatever the failure policy, which is about those that come after.
     fn failed(&mut self, id: u32, closed: Answer) -> Option<Answer> {
         self.trap.as_ref()?;
         if !self.stream(id).failed {
             self.stream(id).failed = true;
-            self.reply(id, reply::failure(), false);
+            self.reply(id, local_reply::failure(), false);
             self.stream(id).failure_replied = true;
         }
         Some(closed)
@@ -278,111 +227,6 @@ impl Machine {
         }
     }
 
-    /// Moves the chunk to the buffer. Too much of it is answered, unless the sender can be made to wait.
-    fn buffer_chunk(&mut self, id: u32, side: Side, sender_waits: bool) {
-        let limit = self.host().options.buffer_limit;
-        let half = self.stream(id).half(side);
-        if half.replaying {
-            return;
-        }
-        let mut chunk = std::mem::take(&mut half.chunk);
-        let buffer = half.buffer.get_or_insert_default();
-        buffer.append(&mut chunk);
-        if !sender_waits && buffer.len() > limit {
-            self.reply(id, reply::too_large(side), false);
-        }
-    }
-
-    /// The filter resumes: first what was held at the headers, then the rest.
-    pub(crate) fn resume(&mut self, id: u32, side: Side) {
-        let stream = self.stream(id);
-        if side == Side::Request && stream.replied.is_some() {
-            return self.host().misuse(Misuse::ResumedAfterReply);
-        }
-        if stream.over() {
-            return;
-        }
-        let stream = self.stream(id);
-        let flow = stream.half(side).flow;
-        if stream.calling == Some(side) {
-            return self.host().misuse(Misuse::ResumedTooEarly(side));
-        }
-        if flow == Flow::On {
-            return self.host().misuse(Misuse::ResumedWhatFlows(side));
-        }
-        self.go_on(id, side);
-        self.check_length(id, side);
-    }
-
-    fn go_on(&mut self, id: u32, side: Side) {
-        if self.answered(id, side) {
-            return;
-        }
-        let half = self.stream(id).half(side);
-        // The filter has not seen what was held outside.
-        let unseen = half.flow == Flow::StoppedAll;
-        half.flow = Flow::On;
-        let has_trailers = half.trailers.is_some();
-        if !half.headers_passed {
-            half.headers_passed = true;
-            let end = half.complete && half.buffer.is_none() && !has_trailers;
-            self.pass_headers(id, side, end);
-        }
-        let half = self.stream(id).half(side);
-        if half.buffer.is_some() {
-            let end = half.complete && !has_trailers;
-            half.replaying = true;
-            match unseen {
-                true if half.ended => {}
-                true => self.run_body(id, side, end),
-                false => self.pass_body(id, side, end),
-            }
-            self.stream(id).half(side).replaying = false;
-        }
-        if has_trailers {
-            match unseen {
-                true if self.stream(id).half(side).flow == Flow::StoppedAll => {}
-                true => self.run_trailers(id, side),
-                false => self.pass_trailers(id, side),
-            }
-        }
-    }
-
-    fn pass_headers(&mut self, id: u32, side: Side, end: bool) {
-        let half = self.stream(id).half(side);
-        let headers = half.headers.clone().unwrap_or_default();
-        // The route is looked for first, by the path.
-        let missing = |name: &str| !headers.contains(name);
-        let refusal = match side {
-            Side::Request if missing(":path") => Some(reply::no_route()),
-            Side::Request if missing(":method") => Some(reply::no_method()),
-            Side::Response if missing(":status") => Some(reply::no_status()),
-            _ => None,
-        };
-        if let Some(refusal) = refusal {
-            return self.reply(id, refusal, false);
-        }
-        half.sent = Some(headers);
-        half.done = end;
-    }
-
-    fn pass_body(&mut self, id: u32, side: Side, end: bool) {
-        let half = self.stream(id).half(side);
-        if half.replaying {
-            half.sent_body
-                .append(&mut half.buffer.take().unwrap_or_default());
-        } else {
-            half.sent_body.append(&mut half.chunk);
-        }
-        half.done |= end;
-    }
-
-    fn pass_trailers(&mut self, id: u32, side: Side) {
-        let half = self.stream(id).half(side);
-        half.sent_trailers = half.trailers.clone().unwrap_or_default();
-        half.done = true;
-    }
-
     /// A local reply was sent from this callback, so the message ends here; a prepared one is sent now.
     fn aborted(&mut self, id: u32, side: Side) -> bool {
         match side {
@@ -399,27 +243,5 @@ impl Machine {
 
     pub(crate) fn reset(&mut self, id: u32) {
         self.stream(id).reset = true;
-    }
-
-    /// A body that does not have the length that its header says.
-    fn check_length(&mut self, id: u32, side: Side) {
-        let head = self.stream(id).head;
-        let half = self.stream(id).half(side);
-        if !half.done || !half.body_changed || head {
-            return;
-        }
-        half.body_changed = false; // said once
-        let header = half
-            .sent
-            .as_ref()
-            .and_then(|sent| sent.get("content-length"));
-        let body = half.sent_body.len();
-        if let Some(header) = header
-            && header.parse() != Ok(body)
-        {
-            let header = header.to_owned();
-            self.host()
-                .misuse(Misuse::WrongLength { side, header, body });
-        }
     }
 }

@@ -7,6 +7,7 @@ use wasmtime::{Memory, TypedFunc};
 
 use crate::call::Calls;
 use crate::exchange::Exchange;
+use crate::local_reply::LocalReply;
 use crate::metrics::Metrics;
 use crate::misuse::{Misuse, Side};
 use crate::options::{Options, Plugin};
@@ -71,16 +72,6 @@ pub(crate) enum Action {
     Close(u32),
     Reply(u32, LocalReply),
     Delete(u32),
-}
-
-/// As handed to `send_local_response`.
-#[derive(Clone, Debug)]
-pub(crate) struct LocalReply {
-    pub(crate) status: u32,
-    pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
-    pub(crate) body: Vec<u8>,
-    pub(crate) grpc_status: Option<u32>,
-    pub(crate) details: String,
 }
 
 pub(crate) struct Host {
@@ -203,4 +194,10 @@ impl Host {
         mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ (mixed >> 31)
     }
+}
+
+/// A size as the ABI passes it; larger ones are cut, as Envoy does.
+#[expect(clippy::cast_possible_truncation, reason = "as Envoy does it")]
+pub(crate) fn number(size: usize) -> u32 {
+    size as u32
 }

@@ -43,8 +43,8 @@
 //! go on. A crash of the filter is no panic: [`Vm::trap`] tells of it, and streams end as in Envoy.
 //!
 //! # Layout
-//! `flow.rs` is the heart: how a message passes the filter. `reply.rs` is about local replies, `machine.rs` about the
-//! ways into the filter's code, `abi/` about the calls out of it. `vm.rs` and `stream.rs` are what a test holds.
+//! Read `flow.rs` first: how a message passes the filter. `local_reply.rs` has local replies and `reply.rs` their ways to the
+//! caller; `machine.rs` is the ways into the filter's code, `abi/` the calls out of it. Tests hold a `vm.rs` and a `stream.rs`.
 #![expect(
     clippy::panic,
     reason = "what a filter must not do is to fail the test that sees it"
@@ -53,11 +53,13 @@
 
 mod abi;
 mod call;
+mod callbacks;
 mod exchange;
 mod filter;
 mod flow;
 mod headers;
 mod host;
+mod local_reply;
 mod machine;
 mod message;
 mod metrics;
@@ -85,4 +87,5 @@ pub use script::{Outcome, Script, Seen};
 pub use shared::Shared;
 pub use status::Status;
 pub use stream::Stream;
-pub use vm::{ConfigureError, StartError, Vm};
+pub use vm::configure::ConfigureError;
+pub use vm::{StartError, Vm};

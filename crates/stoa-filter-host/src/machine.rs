@@ -2,33 +2,12 @@
 
 use std::time::Duration;
 
-use wasmtime::{AsContextMut, Instance, Store, TypedFunc, WasmParams, WasmResults};
+use wasmtime::{AsContextMut, InstancePre, Store, TypedFunc, WasmParams, WasmResults};
 
-use crate::filter::Filter;
-use crate::host::{Action, Host, Root};
+use crate::callbacks::{Callbacks, named, pick};
+use crate::host::{Action, Host, Root, number};
 use crate::misuse::Side;
 use crate::options::{Options, Plugin};
-
-type Callback<P, R> = Option<TypedFunc<P, R>>;
-
-/// The filter's functions; those that it does not have are left out, as in Envoy.
-struct Callbacks {
-    initialize: Callback<(), ()>,
-    main: Callback<(u32, u32), u32>,
-    start: Callback<(), ()>,
-    context_create: Callback<(u32, u32), ()>,
-    vm_start: Callback<(u32, u32), u32>,
-    configure: Callback<(u32, u32), u32>,
-    tick: Callback<u32, ()>,
-    queue_ready: Callback<(u32, u32), ()>,
-    http_call_response: Callback<(u32, u32, u32, u32, u32), ()>,
-    headers: [Callback<(u32, u32, u32), u32>; 2],
-    body: [Callback<(u32, u32, u32), u32>; 2],
-    trailers: [Callback<(u32, u32), u32>; 2],
-    done: Callback<u32, u32>,
-    log: Callback<u32, ()>,
-    delete: Callback<u32, ()>,
-}
 
 /// The filter crashed, so its VM is dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,14 +26,14 @@ pub(crate) struct Machine {
 
 impl Machine {
     /// Instantiates and initialises.
-    pub(crate) fn new(filter: &Filter, options: Options) -> Result<Self, wasmtime::Error> {
-        let mut store = Store::new(filter.code.module().engine(), Host::new(options));
-        let instance = filter.code.instantiate(&mut store)?;
+    pub(crate) fn new(code: &InstancePre<Host>, options: Options) -> Result<Self, wasmtime::Error> {
+        let mut store = Store::new(code.module().engine(), Host::new(options));
+        let instance = code.instantiate(&mut store)?;
         let memory = instance.get_memory(&mut store, "memory");
         let allocate = [("malloc"), ("proxy_on_memory_allocate")]
             .into_iter()
             .find_map(|name| instance.get_typed_func(&mut store, name).ok());
-        let callbacks = Callbacks::of(&instance, &mut store);
+        let callbacks = Callbacks::find(&instance, &mut store);
         let host = store.data_mut();
         host.memory = memory;
         host.allocate = allocate;
@@ -263,63 +242,4 @@ impl Machine {
         self.on_delete(id);
         self.host().roots.remove(&id);
     }
-}
-
-impl Callbacks {
-    fn of(instance: &Instance, store: &mut Store<Host>) -> Self {
-        macro_rules! get {
-            ($name:literal) => {
-                instance.get_typed_func(&mut *store, $name).ok()
-            };
-        }
-        Self {
-            initialize: get!("_initialize"),
-            main: get!("main"),
-            start: get!("_start"),
-            context_create: get!("proxy_on_context_create"),
-            vm_start: get!("proxy_on_vm_start"),
-            configure: get!("proxy_on_configure"),
-            tick: get!("proxy_on_tick"),
-            queue_ready: get!("proxy_on_queue_ready"),
-            http_call_response: get!("proxy_on_http_call_response"),
-            headers: [
-                get!("proxy_on_request_headers"),
-                get!("proxy_on_response_headers"),
-            ],
-            body: [
-                get!("proxy_on_request_body"),
-                get!("proxy_on_response_body"),
-            ],
-            trailers: [
-                get!("proxy_on_request_trailers"),
-                get!("proxy_on_response_trailers"),
-            ],
-            done: get!("proxy_on_done"),
-            log: get!("proxy_on_log"),
-            delete: get!("proxy_on_delete"),
-        }
-    }
-}
-
-fn pick<P: WasmParams, R: WasmResults>(
-    [request, response]: &[Callback<P, R>; 2],
-    side: Side,
-) -> Callback<P, R> {
-    match side {
-        Side::Request => request.clone(),
-        Side::Response => response.clone(),
-    }
-}
-
-fn named([request, response]: [&'static str; 2], side: Side) -> &'static str {
-    match side {
-        Side::Request => request,
-        Side::Response => response,
-    }
-}
-
-/// Sizes that do not fit are cut, as Envoy cuts them.
-#[expect(clippy::cast_possible_truncation, reason = "as Envoy does it")]
-pub(crate) fn number(size: usize) -> u32 {
-    size as u32
 }

@@ -2,9 +2,9 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::{Outcome, Stop, answer};
-use crate::host::Host;
-use crate::machine::number;
+use super::host_call::{Outcome, answer};
+use super::memory::Stop;
+use crate::host::{Host, number};
 use crate::misuse::Side;
 use crate::status::Status;
 

@@ -2,12 +2,12 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::{Guest, Outcome, Stop, answer};
+use super::host_call::{Outcome, answer};
+use super::memory::{Guest, Stop};
 use crate::Headers;
 use crate::exchange::Half;
 use crate::headers::Kind;
-use crate::host::Host;
-use crate::machine::number;
+use crate::host::{Host, number};
 use crate::misuse::{Misuse, Side};
 use crate::pairs;
 use crate::status::Status;

@@ -2,13 +2,11 @@
 
 use wasmtime::{AsContextMut, Caller};
 
-use super::Stop;
-use crate::host::Host;
-use crate::machine::number;
+use crate::host::{Host, number};
 use crate::status::Status;
 
 /// A filter that is in a call.
-pub(crate) struct Guest<'a>(pub(super) Caller<'a, Host>);
+pub(super) struct Guest<'a>(pub(super) Caller<'a, Host>);
 
 impl Guest<'_> {
     pub(super) fn host(&mut self) -> &mut Host {
@@ -84,4 +82,16 @@ fn part(memory: &[u8], at: u32, size: u32) -> Result<&[u8], Stop> {
     let end = start.checked_add(size);
     let end = end.ok_or(Status::InvalidMemoryAccess)?;
     Ok(memory.get(start..end).ok_or(Status::InvalidMemoryAccess)?)
+}
+
+/// Why a call ends early.
+pub(super) enum Stop {
+    Status(Status),
+    Trap(wasmtime::Error),
+}
+
+impl From<Status> for Stop {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::{Caller, Linker};
 
-use super::{Outcome, answer};
+use super::host_call::{Outcome, answer};
 use crate::call::Call;
 use crate::headers::{Headers, Kind};
 use crate::host::Host;

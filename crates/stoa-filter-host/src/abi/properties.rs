@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use wasmtime::{Caller, Linker};
 
+use super::host_call::{Outcome, answer};
 use super::system::nanoseconds;
-use super::{Outcome, answer};
 use crate::exchange::Exchange;
 use crate::host::Host;
 use crate::property::{Value, segments};
 use crate::status::Status;
-use crate::{Headers, pairs, reply};
+use crate::{Headers, local_reply, pairs};
 
 pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     linker.func_wrap("env", "proxy_get_property", get)?;
@@ -136,7 +136,7 @@ fn response(stream: &Exchange, path: &[&str]) -> Option<Vec<u8>> {
         }
         ["flags"] => {
             let replied = stream.replied.as_ref();
-            let flags = replied.map_or(0, |(details, _)| reply::flags(details));
+            let flags = replied.map_or(0, |(details, _)| local_reply::flags(details));
             Some(flags.to_le_bytes().to_vec())
         }
         // Said by the response, or else what stands for its status.
@@ -144,7 +144,7 @@ fn response(stream: &Exchange, path: &[&str]) -> Option<Vec<u8>> {
             let status = status()?;
             let maps = trailers.iter().chain(&headers);
             let mut said = maps.filter_map(|map| map.get("grpc-status")?.parse().ok());
-            let status = said.next().unwrap_or(reply::grpc_status(status));
+            let status = said.next().unwrap_or(local_reply::grpc_status(status));
             Some(i64::from(status).to_le_bytes().to_vec())
         }
         ["size"] => number(half.sent_body.len()),

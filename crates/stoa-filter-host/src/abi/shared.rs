@@ -2,7 +2,7 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::{Outcome, answer};
+use super::host_call::{Outcome, answer};
 use crate::host::Host;
 use crate::misuse::Misuse;
 use crate::status::Status;

@@ -2,8 +2,10 @@
 
 use wasmtime::{Caller, Linker};
 
-use super::{Guest, Outcome, answer};
-use crate::host::{Action, Host, LocalReply};
+use super::host_call::{Outcome, answer};
+use super::memory::Guest;
+use crate::host::{Action, Host};
+use crate::local_reply::LocalReply;
 use crate::misuse::{Misuse, Side};
 use crate::pairs;
 use crate::status::Status;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use wasmtime::{Caller, Linker};
 
-use super::{Outcome, answer, unrestricted};
+use super::host_call::{Outcome, answer, unrestricted};
 use crate::host::{Host, Level};
 use crate::status::Status;
 

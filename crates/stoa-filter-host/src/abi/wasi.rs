@@ -2,10 +2,10 @@
 
 use wasmtime::{Caller, Linker};
 
+use super::host_call::Outcome;
+use super::memory::{Guest, Stop};
 use super::system::nanoseconds;
-use super::{Guest, Outcome, Stop};
-use crate::host::{Host, Level};
-use crate::machine::number;
+use crate::host::{Host, Level, number};
 
 const BADF: u32 = 8;
 const NOTDIR: u32 = 20;

@@ -12,6 +12,8 @@
     reason = "crashing is one of the things a test asks for"
 )]
 
+mod output;
+mod phase;
 mod program;
 mod work;
 
@@ -22,8 +24,10 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
 use proxy_wasm::types::{Action, ContextType};
 
+use output::log;
+use phase::Phase;
 use program::Program;
-use work::{Phase, perform};
+use work::perform;
 
 thread_local! {
     /// Streams that wait for a tick.
@@ -47,7 +51,7 @@ struct Root {
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, trailers: usize) {
-        work::log(&format!("call {token}: {headers} {body} {trailers}"));
+        log(&format!("call {token}: {headers} {body} {trailers}"));
     }
 
     fn on_done(&mut self) -> bool {
@@ -77,7 +81,7 @@ impl RootContext for Root {
             if hostcalls::set_effective_context(id).is_ok() {
                 perform(&program, phase, 0);
             } else {
-                work::log("the stream is gone");
+                log("the stream is gone");
             }
         }
         perform(&self.program, Phase::RootTick, 0);
@@ -85,7 +89,7 @@ impl RootContext for Root {
 
     fn on_queue_ready(&mut self, queue: u32) {
         while let Ok(Some(item)) = self.dequeue_shared_queue(queue) {
-            work::log(&format!("queue: {}", String::from_utf8_lossy(&item)));
+            log(&format!("queue: {}", String::from_utf8_lossy(&item)));
         }
     }
 
@@ -132,7 +136,7 @@ impl Context for Stream {
         let body = self.get_http_call_response_body(0, usize::MAX);
         let body = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
         let status = status.unwrap_or_else(|| "none".into());
-        work::log(&format!("call: {headers} {status} {body}"));
+        log(&format!("call: {headers} {status} {body}"));
         perform(&self.program, Phase::Call, 0);
     }
 

@@ -1,6 +1,7 @@
 //! What a test asks for.
 
-use crate::work::{Phase, log};
+use crate::output::log;
+use crate::phase::Phase;
 
 /// Phases with their operations.
 #[derive(Clone, Default)]

@@ -4,84 +4,15 @@ use std::cell::Cell;
 use std::time::Duration;
 
 use proxy_wasm::hostcalls;
-use proxy_wasm::types::{Action, BufferType, LogLevel, MapType, MetricType};
+use proxy_wasm::types::{Action, MetricType};
 
+use crate::output::{self, report};
+use crate::phase::Phase;
 use crate::program::Program;
 
 thread_local! {
-    /// The headers to which `tell` adds what its operation says, so that scripts can compare it.
-    static TOLD: Cell<Option<MapType>> = const { Cell::new(None) };
     /// How often `static` ran in this VM, whichever plugin ran it.
     static STATIC: Cell<u32> = const { Cell::new(0) };
-}
-
-/// When operations run.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Configure,
-    RequestHeaders,
-    RequestBody,
-    /// As the body, but at its end only.
-    RequestEnd,
-    RequestTrailers,
-    ResponseHeaders,
-    ResponseBody,
-    ResponseEnd,
-    ResponseTrailers,
-    /// The next tick after a pause, for the stream.
-    Tick,
-    /// The next tick, paused or not.
-    Later,
-    /// Every tick, for the root.
-    RootTick,
-    RootDone,
-    Call,
-    /// Runs nothing; with it, the headers of a broken call are read as if they were there.
-    BrokenCall,
-    Log,
-}
-
-impl Phase {
-    pub(crate) fn named(name: &str) -> Self {
-        match name {
-            "configure" => Self::Configure,
-            "request-headers" => Self::RequestHeaders,
-            "request-body" => Self::RequestBody,
-            "request-end" => Self::RequestEnd,
-            "request-trailers" => Self::RequestTrailers,
-            "response-headers" => Self::ResponseHeaders,
-            "response-body" => Self::ResponseBody,
-            "response-end" => Self::ResponseEnd,
-            "response-trailers" => Self::ResponseTrailers,
-            "tick" => Self::Tick,
-            "later" => Self::Later,
-            "root-tick" => Self::RootTick,
-            "root-done" => Self::RootDone,
-            "call" => Self::Call,
-            "broken-call" => Self::BrokenCall,
-            "log" => Self::Log,
-            other => panic!("no phase is called {other}"),
-        }
-    }
-
-    /// The headers or trailers that `set`, `add`, `remove` and `get` are about.
-    fn map(self) -> MapType {
-        match self {
-            Self::RequestTrailers | Self::RequestEnd => MapType::HttpRequestTrailers,
-            Self::ResponseHeaders | Self::ResponseBody => MapType::HttpResponseHeaders,
-            Self::ResponseTrailers | Self::ResponseEnd => MapType::HttpResponseTrailers,
-            _ => MapType::HttpRequestHeaders,
-        }
-    }
-
-    fn body(self) -> BufferType {
-        match self {
-            Self::ResponseHeaders | Self::ResponseBody | Self::ResponseEnd => {
-                BufferType::HttpResponseBody
-            }
-            _ => BufferType::HttpRequestBody,
-        }
-    }
 }
 
 /// Continue, unless one operation says otherwise.
@@ -93,9 +24,7 @@ pub(crate) fn perform(program: &Program, phase: Phase, size: usize) -> Action {
             [] => {}
             ["pause" | "refuse"] => action = Action::Pause,
             ["tell", words @ ..] => {
-                TOLD.set(Some(phase.map()));
-                run(phase, words, size);
-                TOLD.set(None);
+                output::into_headers(phase.map(), || run(phase, words, size));
             }
             words => run(phase, words, size),
         }
@@ -105,7 +34,7 @@ pub(crate) fn perform(program: &Program, phase: Phase, size: usize) -> Action {
 
 fn run(phase: Phase, words: &[&str], size: usize) {
     if let Err(status) = one(phase, words, size) {
-        let _said = say(&format!("{}: {status:?}", words.join(" ")));
+        let _reported = report(&format!("{}: {status:?}", words.join(" ")));
     }
 }
 
@@ -116,7 +45,7 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
         ["remove", name] => hostcalls::set_map_value(phase.map(), name, None),
         ["get", name] => {
             let value = hostcalls::get_map_value(phase.map(), name)?;
-            say(&format!("{name}={}", value.as_deref().unwrap_or("none")))
+            report(&format!("{name}={}", value.as_deref().unwrap_or("none")))
         }
         ["map"] => {
             let map = hostcalls::get_map(phase.map())?;
@@ -124,7 +53,7 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
                 .iter()
                 .map(|(name, value)| format!("{name}={value}"))
                 .collect();
-            say(&map.join(" "))
+            report(&map.join(" "))
         }
         ["only", name, value] => hostcalls::set_map(phase.map(), vec![(name, value)]),
         ["body", text] => hostcalls::set_buffer(phase.body(), 0, usize::MAX, text.as_bytes()),
@@ -133,7 +62,7 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
         ["insert", text] => hostcalls::set_buffer(phase.body(), 1, 1, text.as_bytes()),
         ["show-body"] => {
             let body = hostcalls::get_buffer(phase.body(), 0, usize::MAX)?;
-            say(&format!("body={}", text(&body.unwrap_or_default())))
+            report(&format!("body={}", text(&body.unwrap_or_default())))
         }
         ["reply", status, body @ ..] => {
             let headers = vec![("x-reply", "yes")];
@@ -157,7 +86,7 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
         }
         ["property", path @ ..] => {
             let value = hostcalls::get_property(path.to_vec())?;
-            say(&format!(
+            report(&format!(
                 "{}={}",
                 path.join("."),
                 value.map_or("none".into(), |v| text(&v))
@@ -165,7 +94,7 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
         }
         ["property-bytes", path @ ..] => {
             let value = hostcalls::get_property(path.to_vec())?;
-            say(&format!("{}={value:?}", path.join(".")))
+            report(&format!("{}={value:?}", path.join(".")))
         }
         ["set-property", name, value] => {
             hostcalls::set_property(vec![name], Some(value.as_bytes()))
@@ -180,16 +109,16 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
         ["shared", key] => {
             let (value, stamp) = hostcalls::get_shared_data(key)?;
             let value = value.map_or("none".into(), |value| text(&value));
-            say(&format!("{key}={value} stamped {}", stamp.is_some()))
+            report(&format!("{key}={value} stamped {}", stamp.is_some()))
         }
         ["register", queue] => hostcalls::register_shared_queue(queue).map(|_| ()),
         ["enqueue", queue, item] => match hostcalls::resolve_shared_queue("", queue)? {
             Some(token) => hostcalls::enqueue_shared_queue(token, Some(item.as_bytes())),
-            None => say("no such queue"),
+            None => report("no such queue"),
         },
         ["foreign", name, argument] => {
             let result = hostcalls::call_foreign_function(name, Some(argument.as_bytes()))?;
-            say(&format!("{name}={}", text(&result.unwrap_or_default())))
+            report(&format!("{name}={}", text(&result.unwrap_or_default())))
         }
         ["count", name, by] => metric(MetricType::Counter, name, by),
         ["gauge", name, by] => metric(MetricType::Gauge, name, by),
@@ -202,18 +131,18 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
             let since = now
                 .duration_since(std::time::UNIX_EPOCH)
                 .unwrap_or_default();
-            say(&format!("time={}", since.as_millis()))
+            report(&format!("time={}", since.as_millis()))
         }
         ["static"] => {
             STATIC.set(STATIC.get() + 1);
-            say(&format!("static={}", STATIC.get()))
+            report(&format!("static={}", STATIC.get()))
         }
         ["done"] => hostcalls::done(),
         ["print", word] => {
             println!("{word}");
             Ok(())
         }
-        ["log", words @ ..] => say(&words.join(" ")),
+        ["log", words @ ..] => report(&words.join(" ")),
         ["panic"] => panic!("as asked"),
         other => panic!("no operation is called {}", other.join(" ")),
     }
@@ -222,18 +151,6 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
 fn metric(kind: MetricType, name: &str, by: &str) -> Result<(), proxy_wasm::types::Status> {
     let id = hostcalls::define_metric(kind, name)?;
     hostcalls::increment_metric(id, by.parse().unwrap_or_default())
-}
-
-pub(crate) fn log(line: &str) {
-    let _logged = hostcalls::log(LogLevel::Warn, line);
-}
-
-/// Says what an operation found: in the log, or by a header for `tell`.
-fn say(line: &str) -> Result<(), proxy_wasm::types::Status> {
-    match TOLD.get() {
-        Some(map) => hostcalls::add_map_value(map, "x-told", line),
-        None => hostcalls::log(LogLevel::Warn, line),
-    }
 }
 
 fn text(bytes: &[u8]) -> String {

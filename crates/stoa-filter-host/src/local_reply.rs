@@ -1,0 +1,128 @@
+//! Local replies: those that Envoy makes itself, and what the caller gets of any.
+
+use crate::headers::{Headers, Kind};
+use crate::misuse::Side;
+
+/// As handed to `send_local_response`.
+#[derive(Clone, Debug)]
+pub(crate) struct LocalReply {
+    pub(crate) status: u32,
+    pub(crate) headers: Vec<(Vec<u8>, Vec<u8>)>,
+    pub(crate) body: Vec<u8>,
+    pub(crate) grpc_status: Option<u32>,
+    pub(crate) details: String,
+}
+
+/// What a stream gets whose filter crashed.
+pub(crate) fn failure() -> LocalReply {
+    const UNAVAILABLE: u32 = 14;
+    LocalReply {
+        grpc_status: Some(UNAVAILABLE),
+        ..own(503, "", "wasm_fail_stream")
+    }
+}
+
+/// More body than may be buffered.
+pub(crate) fn too_large(side: Side) -> LocalReply {
+    match side {
+        Side::Request => own(413, "Payload Too Large", "request_payload_too_large"),
+        Side::Response => own(500, "Internal Server Error", "response_payload_too_large"),
+    }
+}
+
+/// The filter took the path away, so no route matches.
+pub(crate) fn no_route() -> LocalReply {
+    own(404, "", NO_ROUTE)
+}
+
+/// The filter took the method away.
+pub(crate) fn no_method() -> LocalReply {
+    own(503, "missing required header: :method", NO_METHOD)
+}
+
+/// `response.flags` of a stream whose reply has these details (Envoy's bits: NR, DPE).
+pub(crate) fn flags(details: &str) -> i64 {
+    match details {
+        NO_ROUTE => 0x100,
+        NO_METHOD => 0x4_0000,
+        _ => 0,
+    }
+}
+
+const NO_ROUTE: &str = "route_not_found";
+const NO_METHOD: &str = "filter_removed_required_request_headers{missing_required_header:_:method}";
+
+/// The filter took the status away.
+pub(crate) fn no_status() -> LocalReply {
+    let details = "filter_removed_required_response_headers{missing_required_header:_:status}";
+    own(502, "missing required header: :status", details)
+}
+
+fn own(status: u32, body: &str, details: &str) -> LocalReply {
+    LocalReply {
+        status,
+        headers: Vec::new(),
+        body: body.into(),
+        grpc_status: None,
+        details: details.into(),
+    }
+}
+
+/// The headers and the body that a caller gets.
+pub(crate) fn message(reply: &LocalReply, grpc: bool, head: bool) -> (Headers, Vec<u8>) {
+    let mut headers = Headers::new();
+    headers.add(":status", reply.status.to_string());
+    for (name, value) in &reply.headers {
+        headers.append(Kind::Response, &String::from_utf8_lossy(name), value);
+    }
+    if grpc {
+        headers.set(":status", "200");
+        headers.set("content-type", "application/grpc");
+        if headers.get("grpc-status").is_none_or(str::is_empty) {
+            let status = reply.grpc_status.unwrap_or(grpc_status(reply.status));
+            headers.set("grpc-status", status.to_string());
+        }
+        if !reply.body.is_empty() && !head {
+            headers.set("grpc-message", percent_encoded(&reply.body));
+        }
+        headers.remove("content-length");
+        return (headers, Vec::new());
+    }
+    if reply.body.is_empty() {
+        headers.remove("content-length");
+        headers.remove("content-type");
+    } else {
+        headers.set("content-length", reply.body.len().to_string());
+        if !headers.contains("content-type") {
+            headers.add("content-type", "text/plain");
+        }
+    }
+    let body = match head {
+        true => Vec::new(),
+        false => reply.body.clone(),
+    };
+    (headers, body)
+}
+
+/// The gRPC status that stands for an HTTP status.
+pub(crate) fn grpc_status(status: u32) -> u32 {
+    match status {
+        400 => 13,
+        401 => 16,
+        403 => 7,
+        404 => 12,
+        429 | 502..=504 => 14,
+        _ => 2,
+    }
+}
+
+fn percent_encoded(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        match byte {
+            b' '..=b'$' | b'&'..=b'}' => text.push(char::from(*byte)),
+            _ => text.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    text
+}

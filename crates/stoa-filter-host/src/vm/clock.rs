@@ -1,0 +1,87 @@
+//! Time, and what falls due: ticks, timeouts of calls, queues, the end of streams.
+
+use std::time::Duration;
+
+use crate::call::Call;
+use crate::machine::Machine;
+use crate::message::Response;
+
+/// What `get_status` says of a call that broke.
+const BROKEN: u32 = 11;
+
+impl Machine {
+    pub(super) fn advance(&mut self, time: Duration) {
+        let end = self.host().now.saturating_add(time);
+        self.settle();
+        while let Some((due, event)) = self.next_event().filter(|(due, _)| *due <= end) {
+            self.host().now = due;
+            match event {
+                Event::Tick(id) => {
+                    self.on_tick(id);
+                    let now = self.host().now;
+                    if let Some(root) = self.host().roots.get_mut(&id) {
+                        root.due = (!root.period.is_zero()).then_some(now + root.period);
+                    }
+                }
+                Event::Timeout(token) => {
+                    if let Some(call) = self.host().calls.take(token) {
+                        let late = Response::new(504).body("upstream request timeout");
+                        self.end_call(&call, Some(late.header("content-type", "text/plain")));
+                    }
+                }
+            }
+            self.settle();
+        }
+        self.host().now = end;
+    }
+
+    fn next_event(&self) -> Option<(Duration, Event)> {
+        let host = self.host_ref();
+        let ticks = host.roots.iter();
+        let ticks = ticks.filter_map(|(id, root)| Some((root.due?, Event::Tick(*id))));
+        let calls = host.calls.waiting.iter();
+        let timeouts = calls.filter_map(|call| Some((call.due?, Event::Timeout(call.token))));
+        ticks.chain(timeouts).min_by_key(|(due, _)| *due)
+    }
+
+    pub(super) fn end_call(&mut self, call: &Call, response: Option<Response>) {
+        let sizes = response.as_ref().map_or([0; 3], |response| {
+            let Response {
+                headers,
+                body,
+                trailers,
+            } = response;
+            [headers.len(), body.len(), trailers.len()]
+        });
+        let calls = &mut self.host().calls;
+        if response.is_none() {
+            calls.status = (BROKEN, "reset");
+        }
+        calls.response = response;
+        self.on_http_call_response(call.root, call.token, sizes);
+        let calls = &mut self.host().calls;
+        calls.response = None;
+        calls.status.1 = "";
+    }
+
+    /// What Envoy does between two events: queues that have something, and the end of streams that are over.
+    pub(crate) fn settle(&mut self) {
+        self.end_streams();
+        while let Some((context, token)) = self.next_item() {
+            if self.host().exists(context) {
+                self.on_queue_ready(context, token);
+            }
+            self.end_streams();
+        }
+    }
+
+    fn next_item(&mut self) -> Option<(u32, u32)> {
+        let host = self.host();
+        host.options.shared.due(host.vm)
+    }
+}
+
+enum Event {
+    Tick(u32),
+    Timeout(u32),
+}
