@@ -13,6 +13,7 @@ mod adding;
 mod canary_router;
 mod canary_router_in_envoy;
 mod fuzz;
+mod operator_settings;
 mod payment_fault;
 mod payment_fault_in_envoy;
 mod plugins;

@@ -4,15 +4,16 @@ use clap::{Parser, Subcommand};
 
 use crate::args::AppArgs;
 use crate::audit::{self, AuditArgs};
+use crate::canary::{self, CanaryCommand};
 use crate::check;
 use crate::doctor::{self, DoctorArgs};
 use crate::exit::Failure;
+use crate::fault::{self, FaultCommand};
 use crate::filter::{self, FilterCommand};
 use crate::load::{self, LoadArgs};
 use crate::mesh::{self, MeshCommand};
 use crate::reset::{self, ResetArgs};
 use crate::scenario::{self, ScenarioCommand};
-use crate::set::{self, CanaryCommand, FaultCommand};
 use crate::up::{self, UpArgs};
 
 const ABOUT: &str = "Runs an application of WebAssembly components, as its spin.toml describes it, on this machine.";
@@ -99,8 +100,8 @@ impl Command {
             Self::Check(arguments) => check::run(&arguments),
             Self::Doctor(arguments) => doctor::run(&arguments),
             Self::Mesh(command) => mesh::run(&command),
-            Self::Canary(command) => set::canary(&command),
-            Self::Fault(command) => set::fault(&command),
+            Self::Canary(command) => canary::run(&command),
+            Self::Fault(command) => fault::run(&command),
             Self::Scenario(command) => scenario::run(&command),
             Self::Reset(arguments) => reset::run(&arguments),
             Self::Load(arguments) => load::run(&arguments),

@@ -1,7 +1,7 @@
 //! `stoa`: runs a Spin application on this machine, and works with one that runs.
 //!
-//! `cli.rs` has the commands; each command is in a file of its own with its arguments: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`, `set.rs`,
-//! `scenario.rs`, `load.rs`, `audit.rs`, `reset.rs`, `filter.rs`. They share `args.rs` (arguments and their spellings), `output.rs` (stdout
+//! `cli.rs` has the commands; each command is in a file of its own with its arguments: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`,
+//! `canary.rs`, `fault.rs` (both set filters: `overrides.rs`), `scenario.rs`, `reset.rs`, `filter.rs`. They share `args.rs` (arguments and their spellings), `output.rs` (stdout
 //! and stderr), `log.rs` (log lines), `exit.rs` (exit codes) and `failures.rs` (the exit code of each error). What a command does is in a
 //! library: stoa-up runs an application, stoa-mesh inspects a mesh, stoa-filter-image packs filters.
 //!
@@ -10,20 +10,22 @@
 
 mod args;
 mod audit;
+mod canary;
 mod check;
 mod cli;
 mod doctor;
 mod envoys;
 mod exit;
 mod failures;
+mod fault;
 mod filter;
 mod load;
 mod log;
 mod mesh;
 mod output;
+mod overrides;
 mod reset;
 mod scenario;
-mod set;
 mod up;
 
 use std::process::ExitCode;

@@ -8,7 +8,7 @@ use stoa_manifest::{App, RoutePath};
 use stoa_up::{Announcement, Notice, Reporter, logs_folder};
 
 use crate::log::say;
-use crate::{output, set};
+use crate::{canary, fault, output, overrides};
 
 /// Prints what a run reports.
 pub(super) struct Terminal {
@@ -50,7 +50,9 @@ fn lines(notice: Notice) -> Vec<String> {
         Notice::Scenario { name } => {
             format!("scenario {name} is in force (`stoa scenario off` goes back to the manifests)")
         }
-        Notice::Overrides(overrides) => return set::told(&overrides),
+        Notice::Overrides(overrides) => {
+            return overrides::report(&overrides, &[canary::KIND, fault::KIND]);
+        }
         Notice::Ready { after } => format!("ready in {:.1} s", after.as_secs_f32()),
         Notice::Watching { components } => {
             format!("watching the sources of {components} components")

@@ -77,6 +77,33 @@ fn what_is_in_force_is_shown_with_where_it_comes_from() {
 }
 
 #[test]
+fn each_kind_of_fault_is_set_and_shown_with_its_value() {
+    let fixture = fixture();
+    let set = |settings: &[&'static str]| [&["fault", "set", "payment"], settings].concat();
+    let settings = ["delay=10%:200ms", "throttle=5%:1KiB/s", "abort=1%:grpc:14"];
+    says(&fixture, &set(&settings), &["from the next `stoa up` on"]);
+    says(&fixture, &["fault", "get"], &[&settings.join(" ")]);
+    let before = overrides(&fixture);
+    for (setting, expected) in [
+        ("delay=10%:61s", "a duration in whole milliseconds"),
+        ("throttle=5%:fast", "a rate from 1B/s to 1GiB/s"),
+        (
+            "explode=5%",
+            "decline, abort, lost_response, throttle, delay",
+        ),
+        ("decline=101%", "or off; or reset"),
+    ] {
+        fails(
+            &fixture,
+            &set(&[setting]),
+            64,
+            &[setting.split('=').next().unwrap(), expected],
+        );
+    }
+    assert_eq!(overrides(&fixture), before);
+}
+
+#[test]
 fn a_state_folder_that_nobody_started_from_is_refused_with_those_that_exist() {
     let fixture = fixture();
     fixture.write(".stoa/canary/lock", "");
@@ -150,7 +177,7 @@ fn a_service_without_a_filter_is_refused_with_those_that_have_one() {
         &fixture,
         &["canary", "set", "cart", "v2=5%"],
         64,
-        &["it knows product"],
+        &["there is no service cart; expected one of product"],
     );
     assert_eq!(overrides(&fixture), Value::Null);
 }
