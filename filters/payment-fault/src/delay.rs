@@ -124,7 +124,7 @@ fn normal(unit: &mut impl FnMut() -> f64) -> f64 {
 #[cfg(not(target_family = "wasm"))]
 pub(crate) const SETTING: crate::fault::SettingSyntax = crate::fault::SettingSyntax {
     value: "[:DURATION]",
-    summary: "the request waits this long, such as 200ms, 60s at most [default: 1s]",
+    summary: "the request waits this long, 60s at most [1s]",
     expected: "a duration in whole milliseconds from 0ms to 60s, such as 200ms",
     configure: |value| {
         let delay = humantime::parse_duration(value.unwrap_or("1s")).ok()?;

@@ -74,7 +74,7 @@ pub fn help() -> String {
         .collect();
     format!(
         "\
-Kinds:
+Kinds, with the default of what may stand behind the share:
 {}
 
 The service is the beginning of its filter's name: payment is for payment-fault. Shares are of POST requests, decided by their \

@@ -183,6 +183,10 @@ fn the_help_shows_every_kind_and_its_examples_can_be_set() {
     for kind in ["decline", "abort", "lost_response", "throttle", "delay"] {
         assert!(help.contains(&format!("  {kind}=SHARE")), "{help}");
     }
+    // Longer lines are wrapped by a terminal.
+    for line in help.lines().filter(|line| line.starts_with(' ')) {
+        assert!(line.chars().count() <= 80, "{line}");
+    }
     let examples = help.lines().filter_map(|line| {
         let settings = line.trim().strip_prefix("stoa fault set payment ")?;
         Some(settings.split(' ').filter(|word| word.contains('=')))

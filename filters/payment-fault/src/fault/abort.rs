@@ -28,7 +28,7 @@ pub(super) const KIND: Kind = Kind {
     #[cfg(not(target_family = "wasm"))]
     setting: super::kind::SettingSyntax {
         value: "[:STATUS]",
-        summary: "a problem document with this HTTP status [default: 503], or grpc:STATUS; payment does not see the request",
+        summary: "an HTTP status, or grpc:STATUS [503]",
         expected: "an HTTP status from 200 to 599, or grpc: and a status from 0 to 16",
         configure: |value| {
             let Effect::Reply(problem) = read_header(Some(value.unwrap_or("503"))).ok()?.effect

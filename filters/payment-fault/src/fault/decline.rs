@@ -27,7 +27,7 @@ pub(super) const KIND: Kind = Kind {
     #[cfg(not(target_family = "wasm"))]
     setting: super::kind::SettingSyntax {
         value: "[:CODE]",
-        summary: "402 with this decline_code [default: card_declined]; payment does not see the request",
+        summary: "402: the card is declined [card_declined]",
         expected: "a decline_code in snake_case, such as insufficient_funds",
         configure: |value| {
             let code = value.unwrap_or(DEFAULT_CODE);

@@ -15,7 +15,7 @@ pub(super) const KIND: Kind = Kind {
     #[cfg(not(target_family = "wasm"))]
     setting: super::kind::SettingSyntax {
         value: "",
-        summary: "payment does its work; where it succeeds, the caller gets 503",
+        summary: "payment does its work, but the caller gets 503",
         expected: "no value",
         configure: |value| value.is_none().then(|| serde_json::json!({})),
     },

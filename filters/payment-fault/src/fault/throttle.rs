@@ -21,7 +21,7 @@ pub(super) const KIND: Kind = Kind {
     #[cfg(not(target_family = "wasm"))]
     setting: super::kind::SettingSyntax {
         value: "[:RATE]",
-        summary: "payment's response arrives at this rate, such as 64B/s [default: 1KiB/s]",
+        summary: "the response arrives at this rate [1KiB/s]",
         expected: "a rate from 1B/s to 1GiB/s, such as 1KiB/s",
         configure: |value| {
             let rate: bytesize::ByteSize =
