@@ -1,7 +1,6 @@
 //! What `stoa fault set` makes of a configuration, and how it is described.
 #![expect(
     clippy::unwrap_used,
-    clippy::indexing_slicing,
     reason = "a setting that cannot be read fails the test"
 )]
 

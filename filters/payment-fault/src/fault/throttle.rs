@@ -53,7 +53,7 @@ fn rate(bytes_per_second: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
     let exact = units
         .into_iter()
-        .find(|(bits, _)| bytes_per_second > 0 && bytes_per_second % (1 << bits) == 0);
+        .find(|(bits, _)| bytes_per_second > 0 && bytes_per_second.is_multiple_of(1 << bits));
     let (bits, unit) = exact.unwrap_or((0, "B"));
     format!("{}{unit}/s", bytes_per_second >> bits)
 }
