@@ -1,10 +1,10 @@
-//! The auditor and the shop as it is built: sound whatever its customers did and third parties failed to do, and not sound any more
-//! once somebody helped himself.
+//! The auditor and the real shop: sound whatever its customers do and its third parties fail to do, and in breach after a charge that
+//! bypasses the shop.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a fixture that fails must fail its test"
 )]
 
 mod auditing;
@@ -13,7 +13,7 @@ mod customer;
 use auditing::{audit, sound};
 use customer::{Customer, Operator, key};
 use serde_json::json;
-use stoa_audit::{Verdict, report};
+use shop_audit::{Verdict, report};
 use stoa_testkit::{Shop, ShopOptions, at_once};
 
 const SKU: &str = "COF-001";
@@ -47,7 +47,7 @@ fn after_a_day_in_the_shop(options: ShopOptions) {
     operator.script("processor", &lost);
     let _ = ann.order(&key(), SKU, 1, "tok_visa");
 
-    // While it sells, too.
+    // Also while the shop sells.
     let meanwhile = std::thread::scope(|scope| {
         let buying = scope.spawn(|| {
             at_once(6, |_| {
@@ -71,7 +71,7 @@ fn after_a_day_in_the_shop(options: ShopOptions) {
     assert!(checked(&day, "confirmed-is-paid") >= 2);
     assert!(checked(&day, "cancelled-costs-nothing") >= 2);
 
-    // Somebody charges a card past the shop.
+    // A charge that bypasses the shop.
     let charge = json!({"reference": "nobody", "amount": {"amount": 1, "currency": "EUR"}, "card_token": "tok_visa"});
     let post = operator.client().post("/processor/charges");
     let _ = post
@@ -87,11 +87,11 @@ fn after_a_day_in_the_shop(options: ShopOptions) {
 }
 
 #[test]
-fn a_shop_is_sound_until_somebody_helps_himself() {
+fn a_shop_is_sound_until_a_charge_bypasses_it() {
     after_a_day_in_the_shop(ShopOptions::checked());
 }
 
 #[test]
-fn and_so_is_one_in_a_mesh_of_which_the_auditor_is_the_operator() {
+fn a_shop_in_a_mesh_is_sound_until_a_charge_bypasses_it() {
     after_a_day_in_the_shop(ShopOptions::mesh());
 }

@@ -1,11 +1,11 @@
-//! The auditor, as tests run it.
+//! The auditor, for tests of the real shop.
 
 use std::time::Duration;
 
-use stoa_audit::{Options, Verdict, report};
+use shop_audit::{Options, Verdict, report};
 use stoa_testkit::Shop;
 
-/// What the auditor finds in a shop.
+/// Audits a shop.
 pub(crate) fn audit(shop: &Shop) -> Verdict {
     let threads = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -15,10 +15,10 @@ pub(crate) fn audit(shop: &Shop) -> Verdict {
         look_again_after: Duration::from_millis(500),
         ..Options::new(shop.operator().base())
     };
-    threads.block_on(stoa_audit::audit(&options)).unwrap()
+    threads.block_on(shop_audit::audit(&options)).unwrap()
 }
 
-/// Finds nothing.
+/// Audits a shop, and fails if there is a breach.
 #[track_caller]
 pub(crate) fn sound(shop: &Shop) -> Verdict {
     let verdict = audit(shop);

@@ -2,8 +2,8 @@
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use stoa_pricing::testing::Rules;
-use stoa_pricing::{Asked, PriceError, Prices};
+use shop_pricing::testing::Rules;
+use shop_pricing::{PriceError, Prices, QuoteLine};
 use stoa_service::money::{MAX_AMOUNT, Money};
 
 use crate::config;
@@ -43,10 +43,10 @@ proptest! {
 
     #[test]
     fn a_quote_is_the_exact_sum_or_none(lines in vec(("[A-Z]", 1..=1_000_000_u32, price()), 1..30)) {
-        let asked: Vec<_> = lines.iter().map(|(sku, quantity, price)| Asked {
+        let asked: Vec<_> = lines.iter().map(|(sku, quantity, price)| QuoteLine {
             sku, quantity: *quantity, unit_price: Some(*price),
         }).collect();
-        let total = |line: &Asked<'_>| i128::from(line.quantity) * i128::from(line.unit_price.unwrap().amount);
+        let total = |line: &QuoteLine<'_>| i128::from(line.quantity) * i128::from(line.unit_price.unwrap().amount);
         let sum: i128 = asked.iter().map(total).sum();
         let one_currency = lines.iter().all(|(.., price)| price.currency == lines[0].2.currency);
         match Rules.quote(&asked) {

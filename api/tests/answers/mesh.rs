@@ -9,7 +9,7 @@ use api::Contract;
 use http::{HeaderMap, HeaderValue, Method};
 use product::domain::Release;
 use serde_json::Value;
-use stoa_pricing::testing::Rules;
+use shop_pricing::testing::Rules;
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
 use stoa_service::route::Response;
 use stoa_service::sql::{Database, Schema};

@@ -1,9 +1,9 @@
 //! The Spin entry point.
 #![expect(unsafe_code, reason = "what the SDK's macro expands to")]
 
+use shop_pricing::Composed;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
-use stoa_pricing::Composed;
 use stoa_service::component::{WasiHttp, open_database, serve, variable};
 
 use crate::config::Config;

@@ -1,7 +1,7 @@
 //! What a cart is and how it is priced, pure.
 
 use serde::Serialize;
-use stoa_pricing::{Asked, PriceError, Prices, Quote};
+use shop_pricing::{PriceError, Prices, Quote, QuoteLine};
 use stoa_service::money::Money;
 use stoa_service::time::{Millis, rfc3339};
 
@@ -121,8 +121,8 @@ pub fn price(kept: &[Kept], prices: &dyn Prices) -> Result<Cart, PriceError> {
     })
 }
 
-fn line(item: &Kept) -> Option<Asked<'_>> {
-    Some(Asked {
+fn line(item: &Kept) -> Option<QuoteLine<'_>> {
+    Some(QuoteLine {
         sku: &item.sku,
         quantity: item.quantity,
         unit_price: Some(item.price?),
@@ -130,7 +130,7 @@ fn line(item: &Kept) -> Option<Asked<'_>> {
 }
 
 /// `None` where there are no lines, or no sum of them.
-fn quote(prices: &dyn Prices, lines: &[Asked<'_>]) -> Result<Option<Quote>, PriceError> {
+fn quote(prices: &dyn Prices, lines: &[QuoteLine<'_>]) -> Result<Option<Quote>, PriceError> {
     if lines.is_empty() {
         return Ok(None);
     }

@@ -2,7 +2,7 @@
 
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
-use stoa_pricing::Prices;
+use shop_pricing::Prices;
 use stoa_service::outbound::{Caller, Outbound};
 use stoa_service::route::{Answer, Route, json, no_content};
 use stoa_service::sql::Database;

@@ -1,6 +1,6 @@
 //! Carts: what a user means to buy, one cart a user, priced when it is looked at.
 //!
-//! It computes no money (the component `pricing` does, behind [`stoa_pricing::Prices`]) and reserves no stock (order does): a
+//! It computes no money (the component `pricing` does, behind [`shop_pricing::Prices`]) and reserves no stock (order does): a
 //! cart promises nothing. What product said about name and price is kept beside each item, for when product is down.
 //!
 //! Read [`domain`] for what a cart looks like, then [`http`] for who is asked what, then [`store`].

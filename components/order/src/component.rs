@@ -3,9 +3,9 @@
 
 use std::cell::Cell;
 
+use shop_pricing::Composed;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
-use stoa_pricing::Composed;
 use stoa_service::component::{WasiHttp, open_database, serve, variable};
 use stoa_service::time;
 

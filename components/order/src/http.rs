@@ -3,7 +3,7 @@
 use std::cell::Cell;
 
 use http::{Method, StatusCode};
-use stoa_pricing::{Asked, PriceError, Prices};
+use shop_pricing::{PriceError, Prices, QuoteLine};
 use stoa_service::idempotency::{self, Key, Policy, fingerprint};
 use stoa_service::outbound::{Caller, Outbound};
 use stoa_service::page::{self, Page};
@@ -256,9 +256,9 @@ fn price(
         )
         .with("skus", unknown));
     }
-    let asked: Vec<Asked<'_>> = lines
+    let asked: Vec<QuoteLine<'_>> = lines
         .iter()
-        .map(|line| Asked {
+        .map(|line| QuoteLine {
             sku: &line.sku,
             quantity: line.quantity,
             unit_price: find(line).and_then(|product| product.price),

@@ -3,17 +3,16 @@
 use clap::{Parser, Subcommand};
 
 use crate::args::AppArgs;
-use crate::audit::{self, AuditArgs};
 use crate::canary::{self, CanaryCommand};
 use crate::check;
 use crate::doctor::{self, DoctorArgs};
 use crate::exit::Failure;
 use crate::fault::{self, FaultCommand};
 use crate::filter::{self, FilterCommand};
-use crate::load::{self, LoadArgs};
 use crate::mesh::{self, MeshCommand};
 use crate::reset::{self, ResetArgs};
 use crate::scenario::{self, ScenarioCommand};
+use crate::shop::{audit, load};
 use crate::up::{self, UpArgs};
 
 const ABOUT: &str = "Runs an application of WebAssembly components, as its spin.toml describes it, on this machine.";
@@ -82,9 +81,9 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Scenario(ScenarioCommand),
     /// Send customers to a shop who browse and buy, check the answers, and report latencies
-    Load(Box<LoadArgs>),
+    Load(Box<load::LoadArgs>),
     /// Read all services of a running shop, and check that they agree about orders, money, stock and parcels
-    Audit(AuditArgs),
+    Audit(audit::AuditArgs),
     /// Remove the data of an application that does not run, after a question
     Reset(ResetArgs),
     /// Pack an Envoy filter as an OCI image, and push it

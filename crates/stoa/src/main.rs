@@ -5,11 +5,11 @@
 //! and stderr), `log.rs` (log lines), `exit.rs` (exit codes) and `failures.rs` (the exit code of each error). What a command does is in a
 //! library: stoa-up runs an application, stoa-mesh inspects a mesh, stoa-filter-image packs filters.
 //!
-//! Two commands know the shop, `load.rs` and `audit.rs`, with their libraries stoa-load and stoa-audit. The others work with any application.
+//! Two commands know the shop, `shop/load.rs` and `shop/audit.rs`, with their libraries shop-load and shop-audit. The others work with any
+//! application.
 #![forbid(unsafe_code)]
 
 mod args;
-mod audit;
 mod canary;
 mod check;
 mod cli;
@@ -19,13 +19,13 @@ mod exit;
 mod failures;
 mod fault;
 mod filter;
-mod load;
 mod log;
 mod mesh;
 mod output;
 mod overrides;
 mod reset;
 mod scenario;
+mod shop;
 mod up;
 
 use std::process::ExitCode;

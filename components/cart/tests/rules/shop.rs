@@ -9,7 +9,7 @@ use cart::http::App;
 use cart::store::SCHEMA;
 use http::Method;
 use serde_json::{Value, json};
-use stoa_pricing::testing::Rules;
+use shop_pricing::testing::Rules;
 use stoa_service::Service;
 use stoa_service::outbound::{CallError, Reply};
 use stoa_service::testing::{FakeOutbound, Issuer, TestDatabase, reply, request};

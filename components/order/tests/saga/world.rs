@@ -14,7 +14,7 @@ use order::config::Config;
 use order::http::App;
 use order::store::SCHEMA;
 use serde_json::{Value, json};
-use stoa_pricing::testing::Rules;
+use shop_pricing::testing::Rules;
 use stoa_service::outbound::{Call, Reply};
 use stoa_service::sql::{Database, Rows, SqlError};
 use stoa_service::testing::{Connection, Issuer, TestDatabase, request};

@@ -1,4 +1,4 @@
-//! `stoa audit` of a shop that the test plays: it has sold nothing, and its stock is right or is not.
+//! `stoa audit` of a simulated shop without orders, whose stock is right or wrong. Its bounds are in `audit_bounds.rs`.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -13,12 +13,12 @@ use stoa_testkit::{Play, Seen, Stub, nobody, wait_until};
 use crate::errors::{fails, says};
 use crate::fixture::{Fixture, program};
 
-/// A shop with ten of `A` on hand, of which this many were supplied.
+/// A shop with ten units of `A` on hand, of which this many were supplied.
 fn shop(supplied: u32) -> Stub {
     Stub::start(answers(supplied))
 }
 
-fn answers(supplied: u32) -> impl Fn(&Seen) -> Play + Send + Sync + 'static {
+pub(crate) fn answers(supplied: u32) -> impl Fn(&Seen) -> Play + Send + Sync + 'static {
     move |seen| {
         let path = seen.path.split('?').next().unwrap();
         let items = match path {
@@ -39,10 +39,10 @@ fn answers(supplied: u32) -> impl Fn(&Seen) -> Play + Send + Sync + 'static {
     }
 }
 
-const SOON: [&str; 2] = ["--look-again-after", "10ms"];
+pub(crate) const SOON: [&str; 2] = ["--look-again-after", "10ms"];
 
 #[test]
-fn a_shop_that_is_right_is_0_as_a_table_as_json_and_as_metrics() {
+fn a_sound_shop_exits_with_0_as_a_table_as_json_and_as_metrics() {
     let (fixture, shop) = (Fixture::new(), shop(10));
     let audit = ["audit", "--operator", shop.url()];
     says(
@@ -67,7 +67,7 @@ fn a_shop_that_is_right_is_0_as_a_table_as_json_and_as_metrics() {
 }
 
 #[test]
-fn a_shop_that_is_not_is_1_with_what_is_wrong() {
+fn a_breach_exits_with_1_and_is_printed() {
     let (fixture, shop) = (Fixture::new(), shop(11));
     let audit = [&["audit", "--operator", shop.url()], &SOON[..]].concat();
     let output = fixture.run(&audit);
@@ -87,7 +87,7 @@ fn a_shop_that_is_not_is_1_with_what_is_wrong() {
 }
 
 #[test]
-fn what_cannot_be_read_is_never_fine() {
+fn an_unreadable_shop_is_never_sound() {
     let (fixture, shop) = (
         Fixture::new(),
         Stub::start(|_| Play::problem(403, "forbidden")),
@@ -109,7 +109,7 @@ fn what_cannot_be_read_is_never_fine() {
 }
 
 #[test]
-fn metrics_that_cannot_be_written_hide_no_verdict() {
+fn metrics_that_cannot_be_written_do_not_hide_the_verdict() {
     let fixture = Fixture::new();
     for (supplied, code, verdict) in [
         (10, 73, "sound: 0 breaches"),
@@ -128,7 +128,7 @@ fn metrics_that_cannot_be_written_hide_no_verdict() {
     }
 }
 
-/// `stoa audit --every` so often.
+/// `stoa audit --every`.
 fn watching(shop: &Stub, every: &str) -> Child {
     Command::new(program())
         .args(["audit", "--every", every, "--operator", shop.url()])
@@ -139,21 +139,21 @@ fn watching(shop: &Stub, every: &str) -> Child {
         .unwrap()
 }
 
-/// Reads on until a line has this word.
+/// Reads until a line has this word.
 #[track_caller]
-fn hears(told: &mut BufReader<impl Read>, word: &str) {
-    let heard = told.lines().map(Result::unwrap).any(|l| l.contains(word));
-    assert!(heard, "it never said {word}");
+fn wait_for_line(output: &mut BufReader<impl Read>, word: &str) {
+    let found = output.lines().map(Result::unwrap).any(|l| l.contains(word));
+    assert!(found, "no line has {word}");
 }
 
-/// Ctrl-C; the code it ends with.
+/// Sends Ctrl-C; returns the exit code.
 fn interrupted(mut child: Child) -> Option<i32> {
     kill_process(Pid::from_child(&child), Signal::INT).unwrap();
     child.wait().unwrap().code()
 }
 
 #[test]
-fn who_watches_ends_as_the_last_audit_did() {
+fn a_watch_exits_as_the_last_audit_did() {
     let down = Arc::new(AtomicBool::new(false));
     let shop = Stub::start({
         let (down, answers) = (Arc::clone(&down), answers(10));
@@ -164,23 +164,23 @@ fn who_watches_ends_as_the_last_audit_did() {
     });
     let mut child = watching(&shop, "1h");
     let mut out = BufReader::new(child.stdout.take().unwrap());
-    hears(&mut out, "sound: 0 breaches");
+    wait_for_line(&mut out, "sound: 0 breaches");
     assert_eq!(interrupted(child), Some(0));
 
     let mut child = watching(&shop, "50ms");
     let mut out = BufReader::new(child.stdout.take().unwrap());
     let mut errors = BufReader::new(child.stderr.take().unwrap());
-    hears(&mut out, "sound: 0 breaches");
+    wait_for_line(&mut out, "sound: 0 breaches");
     down.store(true, Ordering::SeqCst);
-    hears(&mut errors, "403");
+    wait_for_line(&mut errors, "403");
     assert_eq!(interrupted(child), Some(69));
 }
 
 #[test]
-fn who_stops_before_there_is_a_verdict_knows_nothing() {
+fn a_watch_that_is_stopped_before_its_first_verdict_exits_with_69() {
     let shop = Stub::start(|_| Play::Silence);
     let child = watching(&shop, "1h");
     let soon = Duration::from_secs(60);
-    wait_until(soon, "a first question", || !shop.seen("/").is_empty());
+    wait_until(soon, "a first request", || !shop.seen("/").is_empty());
     assert_eq!(interrupted(child), Some(69));
 }

@@ -174,7 +174,7 @@ fn a_wrong_answer_ends_with_1_and_is_in_the_report() {
         answer(product)
     });
     let output = load(&shop, &["--duration", "1s"]).output().unwrap();
-    assert!(String::from_utf8_lossy(&output.stderr).contains("answers were wrong"));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("responses were wrong"));
     let report = report(&output, 1);
     let example = &report["wrong_answers"]["examples"][0];
     assert_eq!(

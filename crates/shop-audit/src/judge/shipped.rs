@@ -1,0 +1,45 @@
+//! Shipments and parcels by order.
+
+use uuid::Uuid;
+
+use super::describe::list;
+use super::grouping::{Groups, group, group_by};
+use crate::record::{Parcel, Shipment};
+use crate::snapshot::Snapshot;
+
+/// The shipments of each order, and the carrier's parcels of each shipment.
+pub(super) struct Shipped<'a> {
+    shipments: Groups<'a, Uuid, Shipment>,
+    parcels: Option<Groups<'a, &'a str, Parcel>>,
+}
+
+impl<'a> Shipped<'a> {
+    pub(super) fn from_snapshot(snapshot: &'a Snapshot) -> Self {
+        let parcels = snapshot.parcels.as_ref();
+        Self {
+            shipments: group_by(&snapshot.shipments, |shipment| shipment.order_id),
+            parcels: parcels.map(|parcels| group_by(parcels, |parcel| parcel.reference.as_str())),
+        }
+    }
+
+    pub(super) fn shipments(&self, order_id: Uuid) -> &[&'a Shipment] {
+        group(&self.shipments, &order_id)
+    }
+
+    /// `None` if there is no book.
+    pub(super) fn parcels(&self, shipments: &[&Shipment]) -> Option<Vec<&'a Parcel>> {
+        let parcels = self.parcels.as_ref()?;
+        let references = shipments.iter().map(|s| s.shipment_id.to_string());
+        let found = references.filter_map(|reference| parcels.get(reference.as_str()));
+        Some(found.flatten().copied().collect())
+    }
+}
+
+/// `PX1 created, PX2 delivered`
+pub(super) fn describe(parcels: &[&Parcel]) -> String {
+    list(
+        parcels
+            .iter()
+            .map(|p| format!("{} {}", p.tracking_number, p.status)),
+    )
+}

@@ -1,0 +1,89 @@
+//! What a request comes to: an accepted or a refused one, or a failure.
+
+use std::fmt;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::transport::NoAnswer;
+
+/// A right answer.
+#[derive(Debug)]
+pub(crate) enum Reply<T> {
+    Accepted(T),
+    /// The shop refuses the request, as it may.
+    Refused(Refusal),
+}
+
+/// An expected rejection.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) code: String,
+    pub(crate) order_id: Option<Uuid>,
+    pub(crate) retry_after: Option<Duration>,
+}
+
+impl Refusal {
+    /// Whether this is the same rejection of the same order.
+    pub(crate) fn matches(&self, other: &Self) -> bool {
+        (self.status, &self.code, self.order_id) == (other.status, &other.code, other.order_id)
+    }
+}
+
+/// Why a request failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    NoAnswer(NoAnswer),
+    /// An error, or a rejection that is not expected here.
+    Status {
+        status: u16,
+        code: Option<String>,
+        order_id: Option<Uuid>,
+        retry_after: Option<Duration>,
+    },
+    /// The status is right, and the answer is wrong.
+    Wrong(String),
+    /// The open loop ended before it had a place for this customer.
+    NotBegun,
+}
+
+impl Failure {
+    /// Whether its latency counts in the closed loop: not that of a broken or refused connection. In the open loop all latencies count.
+    pub(crate) fn is_timed(&self) -> bool {
+        !matches!(
+            self,
+            Self::NoAnswer(NoAnswer::Connect(_) | NoAnswer::Reset(_) | NoAnswer::Protocol(_))
+        )
+    }
+
+    pub(crate) fn is_status(&self, wanted: u16) -> bool {
+        matches!(self, Self::Status { status, .. } if *status == wanted)
+    }
+}
+
+impl From<NoAnswer> for Failure {
+    fn from(reason: NoAnswer) -> Self {
+        Self::NoAnswer(reason)
+    }
+}
+
+impl fmt::Display for Failure {
+    /// Its kind, under which it is counted.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoAnswer(NoAnswer::Connect(_)) => "connect",
+            Self::NoAnswer(NoAnswer::Timeout) => "timeout",
+            Self::NoAnswer(NoAnswer::Reset(_)) => "reset",
+            Self::NoAnswer(NoAnswer::Protocol(_)) => "protocol",
+            Self::Wrong(_) => "wrong answer",
+            Self::NotBegun => "not begun",
+            Self::Status { status, code, .. } => {
+                return match code {
+                    Some(code) => write!(f, "{status} {code}"),
+                    None => write!(f, "{status} without a code"),
+                };
+            }
+        })
+    }
+}

@@ -1,0 +1,13 @@
+//! Durations in JSON.
+
+use std::time::Duration;
+
+use serde::Serializer;
+
+/// A duration as a number of seconds.
+pub(crate) fn seconds<S: Serializer>(
+    duration: &Duration,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(duration.as_secs_f64())
+}
