@@ -10,6 +10,8 @@
 mod auditing;
 mod customer;
 
+use std::time::Duration;
+
 use auditing::{audit, sound};
 use customer::{Customer, Operator, key};
 use serde_json::json;
@@ -94,4 +96,21 @@ fn a_shop_is_sound_until_a_charge_bypasses_it() {
 #[test]
 fn a_shop_in_a_mesh_is_sound_until_a_charge_bypasses_it() {
     after_a_day_in_the_shop(ShopOptions::mesh());
+}
+
+#[test]
+fn restocking_raises_every_item_that_is_below_and_the_books_still_agree() {
+    let shop = Shop::start(ShopOptions::checked());
+    let restock = || {
+        let threads = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let operator = shop.operator().base().parse().unwrap();
+        threads.block_on(shop_load::restock(&operator, 1_000, Duration::from_secs(10)))
+    };
+    assert!(restock().unwrap() >= 60, "a new shop has fewer of each");
+    assert_eq!(Operator::of(&shop).stock(SKU), (1_000, 0, 1_000));
+    assert_eq!(restock().unwrap(), 0);
+    let _ = sound(&shop);
 }
