@@ -107,7 +107,11 @@ fn restocking_raises_every_item_that_is_below_and_the_books_still_agree() {
             .build()
             .unwrap();
         let operator = shop.operator().base().parse().unwrap();
-        threads.block_on(shop_load::restock(&operator, 1_000, Duration::from_secs(10)))
+        threads.block_on(shop_load::restock(
+            &operator,
+            1_000,
+            Duration::from_secs(10),
+        ))
     };
     assert!(restock().unwrap() >= 60, "a new shop has fewer of each");
     assert_eq!(Operator::of(&shop).stock(SKU), (1_000, 0, 1_000));

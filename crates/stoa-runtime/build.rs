@@ -1,5 +1,6 @@
-//! Generates the host side of Spin's own interfaces from the WIT files inside the spin-sdk crate that the guests are
+//! Generates the host side of Spin's own interfaces, listed in `src/host/interfaces.rs`, from the WIT files inside the spin-sdk crate that the guests are
 //! built with, so that host and guest never drift apart. wasi:* interfaces come from the wasmtime-wasi crates.
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,84 +9,90 @@ use std::{env, fs};
 use wasmtime_internal_wit_bindgen::{FunctionConfig, FunctionFilter, FunctionFlags, Opts};
 use wit_parser::Resolve;
 
-/// The world of everything Spin-specific that this runtime answers.
-const WORLD: &str = "package stoa:host;
-world spin-host {
-  import fermyon:spin/variables@2.0.0;
-  import fermyon:spin/sqlite@2.0.0;
-  import fermyon:spin/key-value@2.0.0;
-  import spin:sqlite/sqlite@3.0.0;
-  import spin:postgres/postgres@4.0.0;
+/// One interface of the list.
+struct Interface {
+    /// `package:name/interface@version`
+    import: &'static str,
+    /// Its file below spin-sdk's `wit/deps`.
+    wit: &'static str,
+    /// Its resources, and the types in the crate that stand for them.
+    resources: &'static [(&'static str, &'static str)],
+    /// Functions that may have to wait for a disk or a network.
+    waiting: &'static [&'static str],
 }
-";
 
-/// Functions that may have to wait for a disk or a network.
-const ASYNC: [&str; 12] = [
-    "fermyon:spin/sqlite@2.0.0.[static]connection.open",
-    "fermyon:spin/sqlite@2.0.0.[method]connection.execute",
-    "spin:sqlite/sqlite@3.0.0.[static]connection.open",
-    "spin:sqlite/sqlite@3.0.0.[method]connection.execute",
-    "spin:postgres/postgres@4.0.0.[static]connection.open",
-    "spin:postgres/postgres@4.0.0.[method]connection.query",
-    "spin:postgres/postgres@4.0.0.[method]connection.execute",
-    "fermyon:spin/key-value@2.0.0.[method]store.get",
-    "fermyon:spin/key-value@2.0.0.[method]store.set",
-    "fermyon:spin/key-value@2.0.0.[method]store.delete",
-    "fermyon:spin/key-value@2.0.0.[method]store.exists",
-    "fermyon:spin/key-value@2.0.0.[method]store.get-keys",
-];
+/// What this program reads of the list. `src/host.rs` makes the rest of it.
+macro_rules! interfaces {
+    ($($module:ident: $state:ident {
+        $($import:literal {
+            bindings: $($binding:ident)::+,
+            wit: $wit:literal,
+            resources: [$($resource:literal = $type:ident),*],
+            waiting: [$($waiting:literal),* $(,)?],
+            grant: $grant:ident,
+        })+
+    })+) => {
+        pub(super) const ALL: &[super::Interface] = &[$($(
+            super::Interface {
+                import: $import,
+                wit: $wit,
+                resources: &[$((
+                    $resource,
+                    concat!("crate::host::", stringify!($module), "::", stringify!($type)),
+                ),)*],
+                waiting: &[$($waiting),*],
+            },
+        )+)+];
+    };
+}
+
+#[path = "src/host/interfaces.rs"]
+mod interfaces;
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed=src/host/interfaces.rs");
     let wit = spin_sdk_folder()?.join("wit/deps");
 
-    let mut resolve = Resolve::default();
-    // The package fermyon:spin also holds worlds and interfaces that import what no guest of ours uses: take only
-    // the files of the interfaces we answer.
-    let spin = wit.join("spin@2.0.0");
-    let mut package = String::from("package fermyon:spin@2.0.0;\n");
-    for interface in ["variables", "sqlite", "key-value"] {
-        package += &read(&spin.join(format!("{interface}.wit")))?;
-    }
-    resolve.push_str("spin.wit", &package)?;
-    for file in [
-        "spin-sqlite@3.0.0/sqlite.wit",
-        "spin-postgres@4.0.0/postgres.wit",
-    ] {
-        resolve.push_str(file, &read(&wit.join(file))?)?;
-    }
-    let world = resolve.push_str("host.wit", WORLD)?;
-    let world = resolve.select_world(&[world], Some("spin-host"))?;
-
+    // spin-sdk's packages also hold worlds and interfaces that import what no guest of ours uses: only the files of the interfaces
+    // in the list are taken, and each package gets its head anew.
+    let mut packages: BTreeMap<String, String> = BTreeMap::new();
+    let mut world = String::from("package stoa:host;\nworld spin-host {\n");
     let mut imports = FunctionConfig::new();
-    for name in ASYNC {
-        imports.push(
-            FunctionFilter::Name(name.to_owned()),
-            FunctionFlags::TRAPPABLE | FunctionFlags::ASYNC,
-        );
+    let mut resources = Vec::new();
+    for interface in interfaces::ALL {
+        let import = interface.import;
+        let (name, version) = import.split_once('@').ok_or("an import has no version")?;
+        let (package, _) = name.split_once('/').ok_or("an import has no package")?;
+        let package = format!("{package}@{version}");
+        let head = format!("package {package};\n");
+        let text = read(&wit.join(interface.wit))?;
+        let text = text.lines().filter(|line| !line.starts_with("package "));
+        let text = text.collect::<Vec<_>>().join("\n");
+        *packages.entry(package).or_insert(head) += &(text + "\n");
+        world += &format!("  import {import};\n");
+        for function in interface.waiting {
+            imports.push(
+                FunctionFilter::Name(format!("{import}.{function}")),
+                FunctionFlags::TRAPPABLE | FunctionFlags::ASYNC,
+            );
+        }
+        for (resource, of_type) in interface.resources {
+            resources.push((format!("{name}.{resource}"), (*of_type).to_owned()));
+        }
     }
+    world += "}\n";
     imports.push(FunctionFilter::Default, FunctionFlags::TRAPPABLE);
-    let with = [
-        (
-            "fermyon:spin/sqlite.connection",
-            "crate::host::sqlite::Connection",
-        ),
-        (
-            "spin:sqlite/sqlite.connection",
-            "crate::host::sqlite::Connection",
-        ),
-        (
-            "spin:postgres/postgres.connection",
-            "crate::host::postgres::Connection",
-        ),
-        (
-            "fermyon:spin/key-value.store",
-            "crate::host::key_value::Store",
-        ),
-    ];
+
+    let mut resolve = Resolve::default();
+    for (package, text) in &packages {
+        resolve.push_str(format!("{package}.wit"), text)?;
+    }
+    let world = resolve.push_str("host.wit", &world)?;
+    let world = resolve.select_world(&[world], Some("spin-host"))?;
     let opts = Opts {
         imports,
-        with: with.map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        with: resources.into_iter().collect(),
         require_store_data_send: true,
         ..Opts::default()
     };

@@ -56,7 +56,7 @@ pub struct Component {
     pub sqlite_databases: Vec<String>,
     /// The labels of the key-value stores it may open.
     pub key_value_stores: Vec<String>,
-    /// How it is built, if the manifest says so.
+    /// How it is built, if the manifest states that.
     pub build: Option<Build>,
     /// The components that satisfy its imports.
     pub dependencies: Vec<Dependency>,
@@ -74,7 +74,7 @@ pub struct Build {
 /// An import of a component, and what satisfies it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dependency {
-    /// The imported interface, `shop:pricing/quote@1.0.0`, or a whole package, `shop:pricing@1.0.0`.
+    /// The imported interface, `acme:text/shout@1.0.0`, or a whole package, `acme:text@1.0.0`.
     pub interface: String,
     /// Where it comes from.
     pub source: DependencySource,

@@ -21,7 +21,7 @@ pub struct Fault {
     pub file: PathBuf,
     /// Where in it, unless the fault has no place there (an override that no variable takes, say).
     pub place: Option<Place>,
-    /// The dotted key, `component.cart.source`; empty for the file as a whole.
+    /// The dotted key, `component.web.source`; empty for the file as a whole.
     pub key: String,
     /// What is wrong, and what was expected.
     pub message: String,

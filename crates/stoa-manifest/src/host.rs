@@ -24,7 +24,7 @@ enum Host {
     Network(IpAddr, u8),
 }
 
-/// Why a text is no [`AllowedHost`].
+/// Why a text is not an [`AllowedHost`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadHost(String);
@@ -139,7 +139,7 @@ impl FromStr for AllowedHost {
                 "{whole:?} has the scheme {scheme:?}; expected letters, or `*`"
             )));
         }
-        // One slash at the end is no path.
+        // One slash at the end is not a path.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = match rest.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, Some(port)),

@@ -4,11 +4,11 @@
 //! file are reported together, each with file, line, column and key.
 //!
 //! - `fault.rs`: what went wrong and where.
-//! - `reader.rs`: walks a TOML table, keeps the place of everything, and knows which keys nobody asked for.
-//! - `raw.rs`: the shape of the file, key by key. Read it to see what a manifest may contain.
+//! - `reader.rs`: walks a TOML table, keeps the place of everything, and reports the keys that were not read.
+//! - `raw.rs` and `raw/`: the shape of the file, key by key. Read `raw/read.rs` and `raw/component.rs` to see what a manifest may contain.
 //! - `validate.rs` and `validate/`: from that shape to an [`App`]: templates filled in, names and routes checked, components selected.
 //! - `capability.rs`: what a dependency may inherit from its user.
-//! - `spin_app.rs`: what SpinKube's resource says of a release.
+//! - `spin_app.rs`: a release as SpinKube's resource describes it.
 //! - `route.rs`, `host.rs`, `template.rs`, `name.rs`: the small grammars.
 #![forbid(unsafe_code)]
 
@@ -51,7 +51,7 @@ const MAX_BYTES: usize = 1 << 20;
 /// Reads and validates the manifest at `path`; paths in it are resolved against its folder.
 ///
 /// # Errors
-/// Every fault of the file together. [`Errors::unreadable`] tells a file that could not be read from a bad one.
+/// Every fault of the file together. [`Errors::unreadable`] is there where the file could not be read at all.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<App, Errors> {
     let bytes = std::fs::read(path).map_err(|error| Errors::from_io(path, error))?;
     parse(&bytes, path, options)

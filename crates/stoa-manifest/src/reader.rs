@@ -1,4 +1,4 @@
-//! Walks a TOML table. It keeps the place of everything it hands out, and in the end reports the keys nobody asked for.
+//! Walks a TOML table. It keeps the place of everything it hands out, and in the end reports the keys that were not read.
 
 use std::collections::BTreeSet;
 
@@ -124,7 +124,7 @@ impl<'a> Reader<'a> {
         self.known.insert(name);
     }
 
-    /// Reports the keys that nobody asked for.
+    /// Reports the keys that were not read.
     pub(crate) fn finish(self) {
         let known: Vec<_> = self.known.iter().copied().collect();
         for entry in self.entries() {

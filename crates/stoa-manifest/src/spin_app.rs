@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 pub struct SpinApp {
     /// Its namespace.
     pub namespace: String,
-    /// Its name, `cart-v1`.
+    /// Its name, `reviews-v1`.
     pub name: String,
     /// The tag of its image: the version of the application.
     pub version: String,

@@ -13,7 +13,7 @@ enum Part<'a> {
 }
 
 impl<'a> Template<'a> {
-    /// Parses; the error says what is malformed.
+    /// Parses; the error names what is malformed.
     pub(crate) fn parse(text: &'a str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;

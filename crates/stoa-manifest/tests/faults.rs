@@ -68,7 +68,7 @@ fn names_the_place_of_every_fault_of_a_component() {
         (
             "key_value_stores = [\"b@d\"]",
             "component.cart.key_value_stores[0]",
-            "no label",
+            "not a label",
         ),
         (
             "files = [\"a\"]",
@@ -164,22 +164,22 @@ fn names_the_place_of_every_fault_of_a_component() {
         (
             "dependencies = { \"a b\" = { path = \"x\" } }",
             "component.cart.dependencies.\"a b\"",
-            "is no interface",
+            "is not an interface",
         ),
         (
             "dependencies = { \"a:b/c@1.0\" = { path = \"x\" } }",
             "component.cart.dependencies.\"a:b/c@1.0\"",
-            "is no interface",
+            "is not an interface",
         ),
         (
             "dependencies = { \"a:b/c\" = { path = \"x\", export = \"a:b/c@01.0.0\" } }",
             "component.cart.dependencies.\"a:b/c\".export",
-            "is no interface",
+            "is not an interface",
         ),
         (
             "dependencies = { \"a:b/c\" = { component = \"tax\" } }",
             "component.cart.dependencies.\"a:b/c\".component",
-            "\"tax\" is no component",
+            "\"tax\" is not a component",
         ),
         (
             "dependencies = { \"a:b/c\" = { url = \"x\" } }",
@@ -245,7 +245,10 @@ fn names_the_place_of_every_bad_host() {
         ("http://10.0.0.0/99:80", "path"),
         ("http://self", "`self`"),
         ("http://*.cart.spin.internal", "names no component"),
-        ("http://basket.spin.internal", "\"basket\" is no component"),
+        (
+            "http://basket.spin.internal",
+            "\"basket\" is not a component",
+        ),
         ("{{ host }}/v1", "stands for a bad value"),
         ("{{ port }}", "\"port\", which"),
     ] {
@@ -319,7 +322,7 @@ fn names_the_place_of_every_fault_of_a_trigger() {
             "route = \"/a\"\ncomponent = \"kart\"",
             12,
             "trigger.http[1].component",
-            "\"kart\" is no component",
+            "\"kart\" is not a component",
         ),
         (
             "route = \"/a\"\ncomponent = { source = \"x\" }",
@@ -518,7 +521,7 @@ fn refuses_a_value_for_a_variable_that_is_not_declared_unless_it_is_from_the_env
     let errors = parse(text.as_bytes(), Path::new("spin.toml"), &given).unwrap_err();
     assert_eq!(
         errors.to_string(),
-        "spin.toml: variables: has no \"other\", which a value was given for"
+        "spin.toml: variables: has no \"other\", which a value is given for"
     );
     let environment = LoadOptions {
         environment: extra,

@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use crate::compiled::Workload;
 
 /// A file that is longer makes room for a new one; the last one is kept beside it.
-const LONGEST: u64 = 64 << 20;
+const ROTATION_SIZE: u64 = 64 << 20;
 
 /// Writes access logs: `NAMESPACE-POD.access.log` below a folder.
 #[derive(Debug)]
@@ -30,13 +30,13 @@ impl AccessLogs {
     /// Adds a line.
     ///
     /// # Errors
-    /// As the system says.
+    /// The system's.
     pub fn write(&self, of: &Workload, line: &str) -> std::io::Result<()> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let name = of.name();
         let path = crate::files::access_log(&self.folder, &name);
         let (file, length) = match open.remove(&name) {
-            Some((_, length)) if length > LONGEST => {
+            Some((_, length)) if length > ROTATION_SIZE => {
                 std::fs::rename(&path, path.with_extension("log.1"))?;
                 self.file(&path)?
             }
@@ -44,7 +44,7 @@ impl AccessLogs {
             None => self.file(&path)?,
         };
         let (mut file, mut length) = (file, length);
-        // Written at once, so that a line is whole whoever reads it.
+        // Written at once, so that every reader sees whole lines.
         let line = [line, "\n"].concat();
         file.write_all(line.as_bytes())?;
         length += u64::try_from(line.len()).unwrap_or(0);

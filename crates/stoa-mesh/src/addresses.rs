@@ -6,18 +6,18 @@ use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 
 use crate::compiled::{Compiled, Proxy};
 
-/// Ports below 1024 need root. Added to one, this makes it a port for everybody: 80 is 10080.
-const PRIVILEGED: u16 = 10_000;
+/// Ports below 1024 need root. Added to one, this makes a port that every user may open: 80 is 10080.
+const PRIVILEGED_OFFSET: u16 = 10_000;
 /// Where a sidecar takes what its workload sends to port 80: 127.0.0.1 in a Pod's own network is no address of its own here.
-const EGRESS: u16 = 11_000;
+const EGRESS_OFFSET: u16 = 11_000;
 /// The workload's own listener: behind the sidecar's inbound port 80 it is port 80 in a Pod.
-const APP: u16 = 12_000;
+const APP_OFFSET: u16 = 12_000;
 /// As on a cluster.
-const ADMIN: u16 = 15_000;
-/// How many networks are tried.
+const ADMIN_PORT: u16 = 15_000;
+/// Networks to try.
 const ATTEMPTS: usize = 64;
 
-/// Which address on this machine takes the place of which.
+/// The addresses on this machine that take the place of Pods'.
 #[derive(Debug, Clone)]
 pub struct Addresses {
     pods: BTreeMap<Ipv4Addr, Pod>,
@@ -42,22 +42,26 @@ pub struct NoAddresses {
 impl Pod {
     /// What takes the place of a port of the Pod.
     pub fn port(&self, port: u16) -> SocketAddr {
-        self.at(if port < 1024 { port + PRIVILEGED } else { port })
+        self.at(if port < 1024 {
+            port + PRIVILEGED_OFFSET
+        } else {
+            port
+        })
     }
 
     /// Where the workload listens for its sidecar; in the Pod it is 127.0.0.1 and this port.
     pub fn app(&self, port: u16) -> SocketAddr {
-        self.at(port.wrapping_add(APP))
+        self.at(port.wrapping_add(APP_OFFSET))
     }
 
     /// Where the sidecar listens for its workload; in the Pod it is 127.0.0.1 and this port.
     pub fn egress(&self, port: u16) -> SocketAddr {
-        self.at(port.wrapping_add(EGRESS))
+        self.at(port.wrapping_add(EGRESS_OFFSET))
     }
 
     /// The administration of its Envoy.
     pub fn admin(&self) -> SocketAddr {
-        self.at(ADMIN)
+        self.at(ADMIN_PORT)
     }
 
     fn at(&self, port: u16) -> SocketAddr {
@@ -66,7 +70,7 @@ impl Pod {
 }
 
 impl Addresses {
-    /// An address for every workload, in a network where nobody listens on what is needed.
+    /// An address for every workload, in a network where the ports are free.
     ///
     /// # Errors
     /// If there is none.

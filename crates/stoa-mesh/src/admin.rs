@@ -1,4 +1,4 @@
-//! What an Envoy can be asked: its administration interface.
+//! An Envoy's administration interface.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 /// Limit for an answer unless the caller has another. Envoy answers from memory, but a busy machine may take seconds for all of its
 /// configuration.
-const PATIENCE: Duration = Duration::from_secs(10);
+const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The administration of one Envoy.
 #[derive(Debug, Clone)]
@@ -25,7 +25,7 @@ pub struct Admin {
 /// Why it did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// Nobody is there, or it takes too long.
+    /// Nothing listens there, or it takes too long.
     #[error("Envoy's administration at {address} does not answer: {reason}")]
     Silent {
         /// Where.
@@ -38,7 +38,7 @@ pub enum AdminError {
     Refused {
         /// Where.
         address: SocketAddr,
-        /// What was asked.
+        /// The request's path.
         path: String,
         /// The answer's status.
         status: http::StatusCode,
@@ -59,12 +59,12 @@ impl Admin {
         self.address
     }
 
-    /// Asks for `/stats?format=json` and the like.
+    /// Reads `/stats?format=json` and the like.
     ///
     /// # Errors
     /// If it does not answer with 200.
     pub async fn get(&self, path: &str) -> Result<String, AdminError> {
-        self.get_within(path, PATIENCE).await
+        self.get_within(path, DEFAULT_TIMEOUT).await
     }
 
     /// As [`Admin::get`], with a limit of its own.
@@ -72,15 +72,15 @@ impl Admin {
     /// # Errors
     /// If it does not answer with 200 within that time.
     pub async fn get_within(&self, path: &str, limit: Duration) -> Result<String, AdminError> {
-        self.ask(Method::GET, path, limit).await
+        self.send(Method::GET, path, limit).await
     }
 
-    /// Tells it to do something, as `/drain_listeners`.
+    /// Triggers an action, as `/drain_listeners`.
     ///
     /// # Errors
     /// If it does not answer with 200.
     pub async fn post(&self, path: &str) -> Result<String, AdminError> {
-        self.ask(Method::POST, path, PATIENCE).await
+        self.send(Method::POST, path, DEFAULT_TIMEOUT).await
     }
 
     /// As [`Admin::get`], read as JSON.
@@ -88,7 +88,7 @@ impl Admin {
     /// # Errors
     /// If it does not answer with 200 and JSON.
     pub async fn json(&self, path: &str) -> Result<Value, AdminError> {
-        self.json_within(path, PATIENCE).await
+        self.json_within(path, DEFAULT_TIMEOUT).await
     }
 
     /// As [`Admin::json`], with a limit of its own.
@@ -105,7 +105,12 @@ impl Admin {
         self.get("/ready").await.is_ok()
     }
 
-    async fn ask(&self, method: Method, path: &str, limit: Duration) -> Result<String, AdminError> {
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        limit: Duration,
+    ) -> Result<String, AdminError> {
         let uri = format!("http://{}{path}", self.address);
         let request = Request::builder()
             .method(method)

@@ -8,9 +8,9 @@ use rcgen::{
 };
 
 /// Clocks differ; here it is one clock, but a certificate may be used in the second in which it was made.
-const BEFORE: Duration = Duration::from_secs(60);
+const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Of the authority itself.
-const LONG: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
+const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
 /// What signs certificates.
 pub(crate) struct Authority {
@@ -28,7 +28,7 @@ pub(crate) struct Certified {
 impl Authority {
     pub(crate) fn new() -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate()?;
-        let mut params = valid(CertificateParams::new([])?, LONG);
+        let mut params = valid(CertificateParams::new([])?, AUTHORITY_LIFETIME);
         params
             .distinguished_name
             .push(DnType::CommonName, "stoa local mesh");
@@ -55,7 +55,7 @@ impl Authority {
         self.sign(vec![SanType::URI(uri.try_into()?)], lifetime)
     }
 
-    /// A certificate for whoever answers browsers on this machine.
+    /// A certificate for the gateway, which browsers on this machine call.
     pub(crate) fn server(&self, lifetime: Duration) -> Result<Certified, rcgen::Error> {
         let here = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
         let names = vec![
@@ -85,7 +85,7 @@ impl Authority {
 
 fn valid(mut params: CertificateParams, lifetime: Duration) -> CertificateParams {
     let now = SystemTime::now();
-    params.not_before = (now - BEFORE).into();
+    params.not_before = (now - CLOCK_SKEW).into();
     params.not_after = (now + lifetime).into();
     params
 }

@@ -1,5 +1,5 @@
-//! The filters' code. An Envoy reads a .wasm once, when it is told of it, and looks at the name alone to know whether it is another
-//! one. So each is given to it as a copy with a name of its content's own: what is built again is another file, and a build
+//! The filters' code. An Envoy reads a .wasm once, when its configuration names it, and takes only another name for another
+//! file. So each is given to it as a copy with a name of its content's own: what is built again is another file, and a build
 //! that is under way writes to none that an Envoy may read.
 
 use std::collections::BTreeMap;
@@ -10,14 +10,14 @@ use std::time::SystemTime;
 use sha2::{Digest as _, Sha256};
 
 /// Of a digest, what a name has of it.
-const SHORT: usize = 8;
+const DIGEST_BYTES: usize = 8;
 
 /// Which file has the code of which filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Code {
     /// Where they were built.
     built: PathBuf,
-    /// By the name of the built file, `payment_fault.wasm`.
+    /// By the name of the built file, `rate_limit.wasm`.
     copies: BTreeMap<String, PathBuf>,
 }
 
@@ -47,7 +47,7 @@ impl Code {
             let digest = Sha256::digest(&content);
             let digest: String = digest
                 .iter()
-                .take(SHORT)
+                .take(DIGEST_BYTES)
                 .map(|b| format!("{b:02x}"))
                 .collect();
             let copy = to.join(format!("{}-{digest}.wasm", stem.to_string_lossy()));
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(second.new_since(&first), ["a.wasm"]);
         assert_eq!([read(&first), read(&second)], ["one", "two"]);
 
-        // The same again is no news, and neither is one that is gone.
+        // The same again is not new, and neither is one that is gone.
         write("two");
         assert_eq!(copied(&second), second);
         std::fs::remove_dir_all(&built).expect("removed");

@@ -1,11 +1,18 @@
 //! What `istio-compile` wrote: which workloads there are, and what Istio sends to each proxy.
 
+mod error;
+mod service;
+mod workload;
+
 use std::collections::BTreeMap;
-use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
+
+pub use error::CompiledError;
+pub use service::{Endpoint, Service, ServicePort};
+pub use workload::{Proxy, Workload};
 
 /// The file in a folder of `istio-compile` that lists what there is.
 pub(crate) const LIST: &str = "workloads.json";
@@ -21,106 +28,6 @@ pub struct Compiled {
     pub services: Vec<Service>,
     /// The SpinApps as kustomize rendered them.
     pub spin_apps: Vec<Value>,
-}
-
-/// A Pod.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Workload {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name, `cart-v1-0`.
-    pub pod: String,
-    /// The Deployment or SpinApp that it is one of, `cart-v1`.
-    pub owner: String,
-    /// `SpinApp`, `Deployment` and so on.
-    pub kind: String,
-    /// Its identity.
-    pub service_account: String,
-    /// The address that the manifests' cluster would give it.
-    pub ip: Ipv4Addr,
-    /// Its labels.
-    #[serde(default)]
-    pub labels: BTreeMap<String, String>,
-    /// The proxy beside it.
-    #[serde(default)]
-    pub proxy: Proxy,
-}
-
-/// What proxy a Pod has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Proxy {
-    /// One beside the workload.
-    Sidecar,
-    /// It is one.
-    Gateway,
-    /// None.
-    #[default]
-    #[serde(rename = "")]
-    None,
-}
-
-/// A Service.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Service {
-    /// Its namespace.
-    pub namespace: String,
-    /// Its name.
-    pub name: String,
-    /// Its ports.
-    pub ports: Vec<ServicePort>,
-}
-
-/// A port of a Service.
-#[derive(Debug, Clone, Deserialize)]
-pub struct ServicePort {
-    /// Its name.
-    #[serde(default)]
-    pub name: String,
-    /// Its number.
-    pub port: u16,
-    /// The Pods that answer.
-    #[serde(default)]
-    pub endpoints: Vec<Endpoint>,
-}
-
-/// A Pod behind a port of a Service.
-#[derive(Debug, Clone, Deserialize)]
-pub struct Endpoint {
-    /// The Pod.
-    pub pod: String,
-    /// Its address.
-    pub ip: Ipv4Addr,
-    /// The port of the Pod.
-    pub port: u16,
-}
-
-impl Service {
-    /// `cart.shop.svc.cluster.local`.
-    pub fn host(&self) -> String {
-        format!("{}.{}.svc.cluster.local", self.name, self.namespace)
-    }
-}
-
-/// Why a folder cannot be read.
-#[derive(Debug, thiserror::Error)]
-pub enum CompiledError {
-    /// A file is not there, or cannot be read.
-    #[error("{}: {error}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        error: std::io::Error,
-    },
-    /// A file says something else than expected.
-    #[error("{}: {error}: `make mesh` writes it anew", path.display())]
-    Malformed {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong.
-        error: serde_json::Error,
-    },
 }
 
 /// One proxy's resources, a list for each kind.
@@ -161,7 +68,7 @@ impl Compiled {
         self.workloads.iter().filter(|w| w.proxy != Proxy::None)
     }
 
-    /// The configuration that the manifests give to each plugin, by its name (`payment-fault`), and the workloads whose proxies
+    /// The configuration that the manifests give to each plugin, by its name (`rate-limit`), and the workloads whose proxies
     /// have it.
     ///
     /// # Errors
@@ -172,7 +79,7 @@ impl Compiled {
             for extension in self.resources(workload)?.extensions {
                 let config = extension.pointer("/typed_config/config");
                 let text = |path: &str| config.and_then(|c| c.pointer(path)?.as_str());
-                let Some(name) = text("/name").map(crate::local::plugin) else {
+                let Some(name) = text("/name").map(plugin_name) else {
                     continue;
                 };
                 let own =
@@ -203,19 +110,10 @@ impl Compiled {
     }
 }
 
-impl Workload {
-    /// `shop/cart-v1-0`.
-    pub fn name(&self) -> String {
-        format!("{}/{}", self.namespace, self.pod)
-    }
-
-    /// `spiffe://cluster.local/ns/shop/sa/cart`.
-    pub fn identity(&self) -> String {
-        format!(
-            "spiffe://cluster.local/ns/{}/sa/{}",
-            self.namespace, self.service_account
-        )
-    }
+/// The WasmPlugin that Istio made an extension of: `bookinfo.rate-limit~istio-translated-wasmplugin` is of `rate-limit`.
+pub(crate) fn plugin_name(extension: &str) -> &str {
+    let name = extension.split('~').next().unwrap_or(extension);
+    name.split_once('.').map_or(name, |(_, name)| name)
 }
 
 fn read<T: for<'de> Deserialize<'de>>(path: &Path) -> Result<T, CompiledError> {

@@ -1,4 +1,4 @@
-//! What lies where an Envoy looks. Everything is written aside and renamed, so that an Envoy never reads half of it, and only
+//! The Envoys' files. Everything is written aside and renamed, so that an Envoy never reads half of it, and only
 //! what is not there already, so that a rename is a change.
 
 use std::io;
@@ -8,9 +8,22 @@ use serde_json::{Value, json};
 
 use crate::authority::Certified;
 
-/// What the Envoy of a workload was given, `shop/cart-v1-0`, lies below this.
+/// The folder of a workload's Envoy; `workload` is its name, `bookinfo/reviews-v1-0`.
 pub(crate) fn of_proxy(state_dir: &Path, workload: &str) -> PathBuf {
     state_dir.join("xds").join(workload)
+}
+
+/// The file of a resource, below the folder of its proxy. A folder for each kind: Envoy reads all files of a folder in which one is
+/// renamed.
+pub(crate) fn of_resource(kind: &str, name: &str) -> PathBuf {
+    let mut safe = String::new();
+    for byte in name.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => safe.push(byte.into()),
+            _ => safe.push_str(&format!("%{byte:02x}")),
+        }
+    }
+    Path::new(kind).join(format!("{safe}.json"))
 }
 
 /// An Envoy's own log.
@@ -41,7 +54,7 @@ pub(crate) fn certificate(name: &str, of: &Certified) -> Value {
     })
 }
 
-/// The authority that others' certificates have to be from.
+/// The authority that others' certificates have to come from.
 pub(crate) fn authority(name: &str, trusted: Value) -> Value {
     json!({
         "name": name,
@@ -49,7 +62,7 @@ pub(crate) fn authority(name: &str, trusted: Value) -> Value {
     })
 }
 
-/// Writes a file unless it says so already.
+/// Writes a file unless it has this content already; whether it did.
 pub(crate) fn put(path: &Path, content: &Value) -> io::Result<bool> {
     let text = serde_json::to_vec(content)?;
     if std::fs::read(path).is_ok_and(|old| old == text) {
@@ -87,7 +100,7 @@ mod tests {
         assert!(put(&path, &json!({"a": 1})).expect("written"));
         let before = std::fs::metadata(&path).expect("a file");
         assert_eq!(before.mode() & 0o777, 0o600);
-        // Whoever has the old one open goes on reading the old one.
+        // A program that has the old one open still reads the old one.
         let old = std::fs::File::open(&path).expect("a file");
         assert!(put(&path, &json!({"a": 2})).expect("written"));
         assert_eq!(std::io::read_to_string(old).expect("a text"), r#"{"a":1}"#);

@@ -5,13 +5,12 @@
 //! - `compiled.rs`: what was compiled: the workloads, and a folder of resources for each proxy; `scenario.rs`: what this machine has in its place.
 //! - `addresses.rs`: the loopback addresses that take the place of Pods'.
 //! - `local.rs`: every change to what Istio made, all in one place; `code.rs`: the filters' .wasm.
-//! - `authority.rs`: who signs the certificates; `files.rs`: what lies where an Envoy looks.
+//! - `authority.rs`: what signs the certificates; `secrets.rs`: their names; `files.rs`: the Envoys' files.
 //! - `access.rs`: their access logs, in files.
-//! - `envoy.rs`: one process, kept alive; `admin.rs`: what it can be asked.
-//! - `mesh.rs`: all of them: started, watched, stopped; `mesh/follow.rs`: given new certificates and configuration; `mesh/close.rs`: the
-//!   gateway first.
+//! - `envoy.rs`: one process, kept alive; `admin.rs`: its administration.
+//! - `mesh.rs` and `mesh/`: all of them: started, given new certificates and configuration, watched, stopped.
 //! - `metrics.rs`: Istio's standard metrics, made of the access logs; `stats.rs`: how Envoy names its own; `exposition.rs`: both on a page.
-//! - `inspect.rs`: what istioctl would say of a proxy.
+//! - `inspect.rs`: what istioctl shows of a proxy.
 
 mod access;
 mod addresses;
@@ -27,6 +26,7 @@ mod local;
 mod mesh;
 mod metrics;
 mod scenario;
+mod secrets;
 mod stats;
 
 pub use access::AccessLogs;

@@ -1,59 +1,35 @@
 //! Every change to what Istio made: only what a cluster does otherwise.
 //!
 //! 1. Addresses: a Pod's address and port become those of this machine (`addresses.rs`); the gateway's port becomes the one that
-//!    was asked for. Connections to Pods leave from the caller's own address, as they do where every Pod has one.
+//!    was chosen. Connections to Pods leave from the caller's own address, as they do where every Pod has one.
 //! 2. `ads` and the certificate service of istio-agent become files, which Envoy watches. Each watch is an inotify instance, and a user
 //!    may have 128 of them as a rule, for all programs together; so what changes with nothing but the manifests is not watched on its
 //!    own: endpoints stand in their cluster, and the authority is given to Envoy at its start.
 //! 3. The image of a filter becomes the path of its .wasm (`code.rs`), as istio-agent does after it has fetched one.
 //!
-//! A filter's configuration is what the manifests say unless it was set on this machine ([`Overrides`]).
+//! A filter's configuration is that of the manifests unless it was set on this machine ([`Overrides`]).
+//!
+//! - this file: the resources of one proxy; `local/socket.rs`: addresses and ports in them; `local/overrides.rs`: what was set here.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use crate::addresses::{Addresses, Pod};
 use crate::code::Code;
-use crate::compiled::{Proxy, Resources, Workload};
+use crate::compiled::{Proxy, Resources, Workload, plugin_name};
+use crate::files::of_resource;
+use crate::secrets::is_static;
+use socket::{each_address, each_port, insert, read, write};
 
-/// Configurations of filters that were set on this machine, by the filter's name (`payment-fault`).
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Overrides(pub BTreeMap<String, Value>);
+mod overrides;
+mod socket;
 
-impl Overrides {
-    /// Where they are kept, below the mesh's folder.
-    pub(crate) fn file(state_dir: &Path) -> PathBuf {
-        state_dir.join("overrides.json")
-    }
+pub use overrides::Overrides;
 
-    /// What was set in the mesh's folder; nothing where it says nothing.
-    ///
-    /// # Errors
-    /// If it cannot be read, or is not as expected.
-    pub fn read(state_dir: &Path) -> std::io::Result<Self> {
-        match std::fs::read(Self::file(state_dir)) {
-            Ok(text) => Ok(serde_json::from_slice(&text)?),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Self::default()),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Keeps them in the mesh's folder. A mesh that runs takes them within a second.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn write(&self, state_dir: &Path) -> std::io::Result<()> {
-        let all = serde_json::to_value(&self.0)?;
-        crate::files::put(&Self::file(state_dir), &all).map(|_| ())
-    }
-}
-
-/// What one proxy's resources are changed by.
+/// What the changes to one proxy's resources depend on.
 pub(crate) struct Local<'a> {
     pub(crate) workload: &'a Workload,
     pub(crate) pod: Pod,
@@ -65,7 +41,7 @@ pub(crate) struct Local<'a> {
     /// The filters' .wasm.
     pub(crate) code: &'a Code,
     pub(crate) overrides: &'a Overrides,
-    /// The names of the certificates that were asked for.
+    /// The names of the certificates that the resources refer to.
     pub(crate) secrets: BTreeSet<String>,
 }
 
@@ -87,10 +63,10 @@ impl Local<'_> {
         });
         files.insert(PathBuf::from("cds/clusters.json"), clusters.collect());
         for routes in resources.routes {
-            files.insert(file("rds", name(&routes)), vec![routes]);
+            files.insert(of_resource("rds", name(&routes)), vec![routes]);
         }
         for mut extension in resources.extensions {
-            let path = file("ecds", name(&extension));
+            let path = of_resource("ecds", name(&extension));
             self.extension(&mut extension);
             self.sources(&mut extension);
             files.insert(path, vec![extension]);
@@ -160,7 +136,7 @@ impl Local<'_> {
             return;
         };
         let full = config.get("name").and_then(Value::as_str);
-        let plugin = plugin(full.unwrap_or_default());
+        let plugin = plugin_name(full.unwrap_or_default());
         let own = self.overrides.0.get(plugin).map(Value::to_string);
         if let Some(own) = own
             && let Some(value) = config.pointer_mut("/configuration/value")
@@ -175,7 +151,7 @@ impl Local<'_> {
         }
     }
 
-    /// Replaces what says where a resource comes from.
+    /// Replaces the sources that resources come from.
     fn sources(&mut self, value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.sources(item)),
@@ -211,27 +187,13 @@ impl Local<'_> {
     }
 
     fn path(&self, kind: &str, name: &str) -> Value {
-        let path = self.folder.join(file(kind, name));
+        let path = self.folder.join(of_resource(kind, name));
         json!({"path_config_source": {"path": path}, "resource_api_version": "V3", "initial_fetch_timeout": "0s"})
     }
 }
 
-/// As Istio calls the authorities of the system.
-pub(crate) const SYSTEM_ROOTS: &str = "file-root:system";
-
-/// Whether a certificate stays as it is as long as the mesh runs: those of authorities do.
-pub(crate) fn is_static(secret: &str) -> bool {
-    matches!(secret, "ROOTCA" | SYSTEM_ROOTS)
-}
-
 fn text(fields: &Map<String, Value>, name: &str) -> Option<String> {
     Some(fields.get(name)?.as_str()?.to_owned())
-}
-
-/// `shop.payment-fault~istio-translated-wasmplugin` is `payment-fault`.
-pub(crate) fn plugin(full: &str) -> &str {
-    let name = full.split('~').next().unwrap_or(full);
-    name.split_once('.').map_or(name, |(_, name)| name)
 }
 
 /// The name of a resource.
@@ -240,83 +202,11 @@ fn name(of: &Value) -> &str {
     name.and_then(Value::as_str).unwrap_or_default()
 }
 
-/// A folder for each kind: Envoy looks at all files of a folder in which one is renamed.
-pub(crate) fn file(kind: &str, name: &str) -> PathBuf {
-    let mut safe = String::new();
-    for byte in name.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'.' | b'-' | b'_' => safe.push(byte.into()),
-            _ => safe.push_str(&format!("%{byte:02x}")),
-        }
-    }
-    Path::new(kind).join(format!("{safe}.json"))
-}
-
-/// `oci://registry.example.com/stoa/payment-fault:0.1.0` is `payment_fault.wasm`.
+/// `oci://registry.example.com/acme/rate-limit:0.1.0` is `rate_limit.wasm`.
 fn module(url: &str) -> String {
     let last = url.rsplit('/').next().unwrap_or(url);
     let name = last.split(['@', ':']).next().unwrap_or(last);
     format!("{}.wasm", name.replace('-', "_"))
-}
-
-fn read(address: &Value) -> Option<(Ipv4Addr, u16)> {
-    let ip = address.get("address")?.as_str()?.parse().ok()?;
-    Some((
-        ip,
-        u16::try_from(address.get("port_value")?.as_u64()?).ok()?,
-    ))
-}
-
-fn write(address: &mut Value, here: SocketAddr) {
-    insert(address, "address", here.ip().to_string().into());
-    insert(address, "port_value", here.port().into());
-}
-
-fn insert(into: &mut Value, key: &str, value: Value) {
-    if let Value::Object(fields) = into {
-        fields.insert(key.to_owned(), value);
-    }
-}
-
-/// Replaces the port in everything that a connection's destination is matched by.
-fn each_port(value: &mut Value, port: u16, here: u16) {
-    match value {
-        Value::Array(items) => items
-            .iter_mut()
-            .for_each(|item| each_port(item, port, here)),
-        Value::Object(fields) => {
-            if fields.get("destination_port") == Some(&port.into()) {
-                fields.insert("destination_port".to_owned(), here.into());
-            }
-            let range = fields.get_mut("destination_port_range");
-            if let Some(range) = range.filter(|range| range.get("start") == Some(&port.into())) {
-                *range = json!({"start": here, "end": u32::from(here) + 1});
-            }
-            fields
-                .values_mut()
-                .for_each(|field| each_port(field, port, here));
-        }
-        _ => {}
-    }
-}
-
-/// Replaces every socket address for which there is another.
-fn each_address(value: &mut Value, other: &mut impl FnMut(Ipv4Addr, u16) -> Option<SocketAddr>) {
-    match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| each_address(item, other)),
-        Value::Object(fields) => {
-            if let Some(address) = fields.get_mut("socket_address")
-                && let Some((ip, port)) = read(address)
-                && let Some(here) = other(ip, port)
-            {
-                write(address, here);
-            }
-            fields
-                .values_mut()
-                .for_each(|field| each_address(field, other));
-        }
-        _ => {}
-    }
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ const FOLDER: &str = "scenario";
 /// A scenario that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scenario {
-    /// Its name, `fault-inventory-slow`.
+    /// Its name, `fault-ratings-slow`.
     pub name: String,
     /// What was compiled.
     pub folder: PathBuf,
@@ -32,7 +32,7 @@ impl Scenario {
     /// Takes the scenario of a mesh's state folder away. A mesh that runs goes back within a second.
     ///
     /// # Errors
-    /// As the system says.
+    /// The system's.
     pub fn remove(state_dir: &Path) -> io::Result<()> {
         match std::fs::remove_dir_all(state_dir.join(FOLDER)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),

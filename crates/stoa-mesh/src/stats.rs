@@ -1,4 +1,4 @@
-//! How Envoy names what it counts: as under Istio, whose bootstrap says so. Envoy's own rules take a cluster's name for ended at its
+//! How Envoy names its statistics: as under Istio, by the rules of Istio's bootstrap. Envoy's own rules end a cluster's name at its
 //! first dot, and make names of the rest.
 
 use serde_json::{Value, json};
@@ -31,7 +31,7 @@ const TAGS: [(&str, &str); 15] = [
     ("authz_dry_run_result", r"(\.shadow_(allowed|denied))"),
 ];
 
-/// The bootstrap's `stats_config`. Istio counts only some of it unless a proxy asks for more; here everything is counted.
+/// The bootstrap's `stats_config`. Istio keeps only some statistics by default; here all are kept.
 pub(crate) fn config() -> Value {
     let tags = TAGS.map(|(name, regex)| json!({"tag_name": name, "regex": regex}));
     json!({"use_all_default_tags": false, "stats_tags": tags})

@@ -803,7 +803,7 @@ fn a_log_level_is_read_and_set() {
         .expect_err("no such level")
         .to_string();
     assert!(
-        error.starts_with("loud is no level: there are trace, debug"),
+        error.starts_with("loud is not a level: there are trace, debug"),
         "{error}"
     );
 }

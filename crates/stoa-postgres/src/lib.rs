@@ -15,11 +15,11 @@ use std::time::{Duration, Instant};
 use postgres::{Client, NoTls};
 
 /// How long the first start of a server may take on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(120);
+const START_DEADLINE: Duration = Duration::from_secs(120);
 /// `nobody`, on every Linux.
-const NOBODY: u32 = 65534;
-/// Runs until whoever started it closes its standard input or dies; then nothing is left.
-const LIFE: &str = r#"
+const NOBODY_ID: u32 = 65534;
+/// Runs until its parent closes the standard input or dies; then nothing is left.
+const LIFE_SCRIPT: &str = r#"
 folder=$1; bin=$2; port=$3; shift 3
 trap 'rm -rf "$folder"' EXIT
 exec 3<&0
@@ -39,7 +39,7 @@ kill $watcher 2>/dev/null
 /// If STOA_TEST_DATABASE has another value than `sqlite` or `postgres`.
 #[expect(
     clippy::panic,
-    reason = "a test of something else than was asked for must not pass"
+    reason = "a test of another database than the wanted one must not pass"
 )]
 pub fn wanted() -> bool {
     match std::env::var("STOA_TEST_DATABASE").as_deref() {
@@ -98,7 +98,7 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new("sh");
         command
-            .args(["-c", LIFE, "sh"])
+            .args(["-c", LIFE_SCRIPT, "sh"])
             .arg(&folder)
             .arg(&programs)
             .arg(port.to_string());
@@ -118,8 +118,8 @@ impl Server {
             .stdout(Stdio::null())
             .process_group(0);
         if rustix::process::geteuid().is_root() {
-            std::os::unix::fs::chown(&folder, Some(NOBODY), Some(NOBODY))?;
-            command.uid(NOBODY).gid(NOBODY);
+            std::os::unix::fs::chown(&folder, Some(NOBODY_ID), Some(NOBODY_ID))?;
+            command.uid(NOBODY_ID).gid(NOBODY_ID);
         }
         let mut server = Self {
             life: command.spawn()?,
@@ -134,7 +134,7 @@ impl Server {
     ///
     /// # Panics
     /// If there is none to start: a test without its database cannot pass.
-    #[expect(clippy::panic, reason = "a test without its database cannot go on")]
+    #[expect(clippy::panic, reason = "a test without its database cannot continue")]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED
@@ -155,9 +155,9 @@ impl Server {
             if self.life.try_wait()?.is_some() {
                 return Err(StartError::Failed(format!("it ended: {}", log())));
             }
-            if begun.elapsed() > PATIENCE {
+            if begun.elapsed() > START_DEADLINE {
                 return Err(StartError::Failed(format!(
-                    "{error} after {PATIENCE:?}: {}",
+                    "{error} after {START_DEADLINE:?}: {}",
                     log()
                 )));
             }
@@ -191,7 +191,7 @@ impl Server {
     /// A connection that may do everything.
     ///
     /// # Errors
-    /// As the server says.
+    /// The server's.
     pub fn administrator(&self, database: &str) -> Result<Client, postgres::Error> {
         Client::connect(
             &format!("postgres://postgres@{}/{database}", self.host()),
@@ -203,7 +203,7 @@ impl Server {
     /// the service's name.
     ///
     /// # Errors
-    /// As the server says.
+    /// The server's.
     pub fn databases(&self, services: &[&str]) -> Result<String, postgres::Error> {
         let prefix = format!("shop{}", self.made.fetch_add(1, Ordering::Relaxed));
         let mut administrator = self.administrator("postgres")?;
@@ -221,7 +221,7 @@ impl Server {
     /// An empty schema of its own in the one database, much cheaper than a database. Gives the address of a connection in it.
     ///
     /// # Errors
-    /// As the server says.
+    /// The server's.
     pub fn schema(&self) -> Result<String, postgres::Error> {
         let name = format!("test{}", self.made.fetch_add(1, Ordering::Relaxed));
         self.administrator("postgres")?
@@ -273,7 +273,7 @@ fn find() -> Option<PathBuf> {
         .find(has)
 }
 
-/// What Linux says of a process.
+/// A process, as Linux lists it.
 struct Stat {
     pid: u32,
     parent: u32,

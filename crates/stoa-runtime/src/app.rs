@@ -1,33 +1,33 @@
 //! A loaded application: finds the component for a request and runs it.
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, header};
+use http::{HeaderValue, Request, Response};
 use http_body::Body as _;
 use http_body_util::BodyExt;
 use stoa_manifest::App;
 use wasmtime_wasi_http::{Error, RequestOptions};
 
+use crate::admission::{Admission, Receiving};
 use crate::authority;
 use crate::body::{Body, BodyError, empty};
 use crate::config::{AppOptions, Limits};
 use crate::database::Databases;
-use crate::gather::{UP_TO, gather};
+use crate::gather::{LARGEST_GATHERED, gather};
+use crate::host::backends::Backends;
 use crate::intake::{Incoming, Intake, Progress};
 use crate::load::{self, LoadError, LoadedComponent};
+use crate::local_service::{LocalCallError, LocalService, Remainder, Sending, component_name};
 use crate::outbound::{Client, paced};
-use crate::problem::{Asked, Problem};
+use crate::problem::{Problem, ProblemContext};
 use crate::request::{Job, run};
-use crate::routes::{Match, Router};
-use crate::runtime::{Admission, Receiving, Shared};
+use crate::routes::Router;
+use crate::shared::Shared;
+use crate::spin_headers::{IN_PROCESS, insert_call, insert_route};
 use crate::well_known;
 
-/// Where a call comes from that came over no socket.
-const IN_PROCESS: HeaderValue = HeaderValue::from_static("127.0.0.1:0");
-
-/// There is no component of that name, or it answers no requests.
+/// There is no component of that name, or it does not answer requests.
 #[derive(Debug, thiserror::Error)]
 #[error("there is no component {0} that answers requests")]
 pub struct NoSuchComponent(pub String);
@@ -39,8 +39,7 @@ pub struct LoadedApp {
     shared: Arc<Shared>,
     router: Router,
     components: RwLock<HashMap<String, Arc<LoadedComponent>>>,
-    databases: Databases,
-    outbound: Client,
+    backends: Backends,
 }
 
 impl LoadedApp {
@@ -48,14 +47,20 @@ impl LoadedApp {
         shared: Arc<Shared>,
         app: &App,
         options: AppOptions,
-        state_dir: PathBuf,
     ) -> Result<Arc<Self>, LoadError> {
         let router = Router::new(&app.routes).map_err(LoadError::Route)?;
-        let components = load::components(&shared, app)?;
-        let databases = Databases::new(Arc::clone(&shared.databases), state_dir);
+        let state_dir = options.state_dir;
+        let state_dir = state_dir.unwrap_or_else(|| shared.state_dir.clone());
+        let backends = Backends {
+            databases: Arc::new(Databases::new(Arc::clone(&shared.databases), state_dir)),
+            postgres: Arc::clone(&shared.servers),
+            http: Arc::new(Client::new(options.outbound_proxy, options.hosts)),
+        };
+        let components = load::components(&shared, app, &backends)?;
         for component in app.components.values() {
             for label in &component.sqlite_databases {
-                databases
+                backends
+                    .databases
                     .sqlite(label)
                     .map_err(|error| LoadError::Database {
                         component: component.id.clone(),
@@ -70,8 +75,7 @@ impl LoadedApp {
             shared,
             router,
             components: RwLock::new(components),
-            databases,
-            outbound: Client::new(options.outbound_proxy, options.hosts),
+            backends,
         }))
     }
 
@@ -80,12 +84,7 @@ impl LoadedApp {
         &self.name
     }
 
-    /// The app's version, from its manifest; empty if it has none.
-    pub(crate) fn version(&self) -> &str {
-        &self.version
-    }
-
-    /// Runs the component whose route fits; 404 with an empty body where none does. Private routes do not count. Paths under
+    /// Runs the component whose route matches; 404 with an empty body where none does. Private routes do not count. Paths under
     /// `/.well-known/spin/` are the runtime's own.
     pub async fn handle<B>(self: &Arc<Self>, request: Request<B>) -> Response<Body>
     where
@@ -106,7 +105,7 @@ impl LoadedApp {
         B::Error: Into<BodyError>,
     {
         let (mut parts, body) = request.into_parts();
-        if let Some(response) = well_known::response(self, parts.uri.path()) {
+        if let Some(response) = well_known::response(&self.name, &self.version, parts.uri.path()) {
             return response;
         }
         let Some(found) = self.router.find(parts.uri.path()) else {
@@ -115,10 +114,10 @@ impl LoadedApp {
             return response;
         };
         let Some(component) = self.component(&found.route.component) else {
-            return Problem::Failed.response(&Asked::of(&Request::from_parts(parts, ())));
+            return Problem::Failed.response(&ProblemContext::of(&Request::from_parts(parts, ())));
         };
         let mut headers = std::mem::take(&mut parts.headers);
-        tell_route(&mut headers, &parts.uri, &found, client);
+        insert_route(&mut headers, &parts.uri, &found, client);
         parts.headers = headers;
         self.admit_and_run(component, Request::from_parts(parts, body))
             .await
@@ -140,7 +139,7 @@ impl LoadedApp {
         let component = self
             .component(component)
             .ok_or_else(|| NoSuchComponent(component.to_owned()))?;
-        tell_call(&mut request, &component.id);
+        insert_call(&mut request, &component.id);
         Ok(self.admit_and_run(component, request).await)
     }
 
@@ -159,7 +158,7 @@ impl LoadedApp {
         let receiving = if complete {
             None
         } else {
-            self.shared.receive()
+            self.shared.admissions.receive()
         };
         let request = if complete || receiving.is_some() || too_large(request.body(), limits) {
             request
@@ -169,9 +168,9 @@ impl LoadedApp {
                 Err(refusal) => return refusal,
             }
         };
-        let Some(admission) = self.shared.admit() else {
-            tracing::warn!(component = %component.id, "request refused: as many run as may");
-            return Problem::Busy.response(&Asked::of(&request));
+        let Some(admission) = self.shared.admissions.admit() else {
+            tracing::warn!(component = %component.id, "request refused: as many run as allowed");
+            return Problem::Busy.response(&ProblemContext::of(&request));
         };
         self.start(component, request, 0, Some(admission), receiving)
             .await
@@ -180,25 +179,25 @@ impl LoadedApp {
     /// The request with its body here, as far as that is waited for.
     async fn gathered(&self, request: Request<Body>) -> Result<Request<Body>, Response<Body>> {
         let limits = &self.shared.limits;
-        let asked = Asked::of(&request);
+        let context = ProblemContext::of(&request);
         let (parts, body) = request.into_parts();
-        let all = gather(body, UP_TO.min(limits.max_request_body));
+        let all = gather(body, LARGEST_GATHERED.min(limits.max_request_body));
         match tokio::time::timeout(limits.request_timeout, all).await {
             Ok(Ok(body)) => Ok(Request::from_parts(parts, body)),
-            Ok(Err(_)) => Err(Problem::BodyBroken.response(&asked)),
-            Err(_) => Err(Problem::BodyLate.response(&asked)),
+            Ok(Err(_)) => Err(Problem::BodyBroken.response(&context)),
+            Err(_) => Err(Problem::BodyLate.response(&context)),
         }
     }
 
     /// Answers another component's request to `http://NAME.spin.internal`.
-    pub(crate) async fn call_nested(
+    async fn call_nested(
         self: &Arc<Self>,
         component: Arc<LoadedComponent>,
         mut request: Request<Body>,
         depth: u32,
         timeouts: RequestOptions,
     ) -> Result<Response<Body>, Error> {
-        tell_call(&mut request, &component.id);
+        insert_call(&mut request, &component.id);
         let response = self.start(component, request, depth, None, None);
         let response = match timeouts.first_byte_timeout {
             Some(limit) => tokio::time::timeout(limit, response)
@@ -217,14 +216,14 @@ impl LoadedApp {
         admission: Option<Admission>,
         receiving: Option<Receiving>,
     ) -> Response<Body> {
-        let asked = Asked::of(&request);
+        let context = ProblemContext::of(&request);
         let (parts, body) = request.into_parts();
         if !authority::is_sound(&parts) {
-            return Problem::BadRequest.response(&asked);
+            return Problem::BadRequest.response(&context);
         }
         let limits = &self.shared.limits;
         if too_large(&body, limits) {
-            return Problem::BodyTooLarge.response(&asked);
+            return Problem::BodyTooLarge.response(&context);
         }
         let intake = Intake::new();
         let body = if body.is_end_stream() {
@@ -234,18 +233,19 @@ impl LoadedApp {
             Incoming::new(body, limit, intake.clone(), receiving).boxed_unsync()
         };
         let response = run(Job {
-            app: Arc::clone(self),
+            shared: Arc::clone(&self.shared),
+            local: Arc::clone(self) as Arc<dyn LocalService>,
             component,
             request: Request::from_parts(parts, body),
             intake: intake.clone(),
-            asked: asked.clone(),
+            context: context.clone(),
             depth,
             admission,
         })
         .await;
         match intake.progress() {
-            Progress::TooLarge => Problem::BodyTooLarge.response(&asked),
-            Progress::Broken => Problem::BodyBroken.response(&asked),
+            Progress::TooLarge => Problem::BodyTooLarge.response(&context),
+            Progress::Broken => Problem::BodyBroken.response(&context),
             Progress::Open | Progress::Awaited | Progress::Ended => response,
         }
     }
@@ -256,7 +256,7 @@ impl LoadedApp {
     /// # Errors
     /// The first component that cannot run, and why; then all stay as they are.
     pub fn reload(&self, app: &App) -> Result<(), LoadError> {
-        let components = load::components(&self.shared, app)?;
+        let components = load::components(&self.shared, app, &self.backends)?;
         *self
             .components
             .write()
@@ -264,18 +264,10 @@ impl LoadedApp {
         Ok(())
     }
 
-    pub(crate) fn component(&self, id: &str) -> Option<Arc<LoadedComponent>> {
+    fn component(&self, id: &str) -> Option<Arc<LoadedComponent>> {
         let components = self.components.read();
         let components = components.unwrap_or_else(PoisonError::into_inner);
         components.get(id).cloned()
-    }
-
-    pub(crate) fn databases(&self) -> &Databases {
-        &self.databases
-    }
-
-    pub(crate) fn outbound(&self) -> &Client {
-        &self.outbound
     }
 
     pub(crate) fn shared(&self) -> &Shared {
@@ -283,70 +275,31 @@ impl LoadedApp {
     }
 }
 
+impl LocalService for LoadedApp {
+    fn call(
+        self: Arc<Self>,
+        request: Request<Body>,
+        depth: u32,
+        timeouts: RequestOptions,
+    ) -> Result<Sending, LocalCallError> {
+        let name = component_name(request.uri()).unwrap_or_default();
+        let component = self
+            .component(name)
+            .ok_or_else(|| LocalCallError::NoSuchComponent(name.to_owned()))?;
+        if depth > self.shared.limits.max_call_depth {
+            return Err(LocalCallError::TooDeep(name.to_owned()));
+        }
+        Ok(Box::new(async move {
+            let response = self
+                .call_nested(component, request, depth, timeouts)
+                .await?;
+            let nothing_left: Remainder = Box::new(std::future::ready(Ok(())));
+            Ok((response, nothing_left))
+        }))
+    }
+}
+
 /// Whether a body declares more bytes than a request may have.
 fn too_large(body: &Body, limits: &Limits) -> bool {
     body.size_hint().lower() > limits.max_request_body
-}
-
-const PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
-const FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
-const MATCHED_ROUTE: HeaderName = HeaderName::from_static("spin-matched-route");
-const BASE_PATH: HeaderName = HeaderName::from_static("spin-base-path");
-const RAW_COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-raw-component-route");
-const COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-component-route");
-const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
-
-/// Sets the headers from which a Spin guest learns how it was reached.
-fn tell_route(
-    headers: &mut HeaderMap,
-    uri: &http::Uri,
-    found: &Match<'_, '_>,
-    client: HeaderValue,
-) {
-    let host = headers.get(header::HOST).and_then(|h| h.to_str().ok());
-    let host = host.or(uri.authority().map(|a| a.as_str()));
-    let path = uri.path_and_query().map_or("/", |p| p.as_str());
-    let full_url = ["http://", host.unwrap_or("localhost"), path].concat();
-    headers.reserve(8);
-    if let Ok(full_url) = HeaderValue::try_from(full_url) {
-        headers.insert(FULL_URL, full_url);
-    }
-    if let Ok(rest) = HeaderValue::try_from(found.rest()) {
-        headers.insert(PATH_INFO, rest);
-    }
-    headers.insert(MATCHED_ROUTE, found.route.matched.clone());
-    headers.insert(RAW_COMPONENT_ROUTE, found.route.raw.clone());
-    headers.insert(COMPONENT_ROUTE, found.route.prefix.clone());
-    headers.insert(BASE_PATH, HeaderValue::from_static("/"));
-    headers.insert(CLIENT_ADDR, client);
-    for (name, param) in found.params() {
-        let name = name.to_ascii_lowercase().replace('_', "-");
-        let name = HeaderName::try_from(format!("spin-path-match-{name}"));
-        if let (Ok(name), Ok(param)) = (name, HeaderValue::from_str(param)) {
-            headers.insert(name, param);
-        }
-    }
-}
-
-/// The same for a call that names its component: as if its route were `/...`.
-fn tell_call<B>(request: &mut Request<B>, component: &str) {
-    let any = HeaderValue::from_static("/...");
-    let path = HeaderValue::from_str(request.uri().path()).ok();
-    let host = match request.uri().authority() {
-        Some(authority) => HeaderValue::from_str(authority.as_str()),
-        None => HeaderValue::try_from(format!("{component}.spin.internal")),
-    };
-    let headers = request.headers_mut();
-    headers.reserve(8);
-    if let Ok(host) = host {
-        headers.entry(header::HOST).or_insert(host);
-    }
-    if let Some(path) = path {
-        headers.insert(PATH_INFO, path);
-    }
-    headers.insert(MATCHED_ROUTE, any.clone());
-    headers.insert(RAW_COMPONENT_ROUTE, any);
-    headers.insert(COMPONENT_ROUTE, HeaderValue::from_static(""));
-    headers.insert(BASE_PATH, HeaderValue::from_static("/"));
-    headers.insert(CLIENT_ADDR, IN_PROCESS);
 }

@@ -11,7 +11,7 @@ use wasm_encoder::{Component, ComponentExternName, ComponentImportSection, RawSe
 use wasmparser::{Parser, Payload};
 use wit_component::ComponentEncoder;
 
-use crate::host;
+use crate::host::denied;
 
 /// Custom sections with this prefix hold the interfaces of a module, from which its component is made.
 const INTERFACES: &str = "component-type";
@@ -86,7 +86,7 @@ fn wasi_0_3(component: &[u8]) -> Result<Option<String>, String> {
 /// `component` with the imports that `denied` names put under a name where the host refuses each call.
 ///
 /// # Errors
-/// If it is no component.
+/// If it is not a component.
 pub(crate) fn isolate(component: &[u8], denied: impl Fn(&str) -> bool) -> Result<Vec<u8>, String> {
     let mut isolated = Component::new();
     for payload in top_level(component) {
@@ -100,7 +100,7 @@ pub(crate) fn isolate(component: &[u8], denied: impl Fn(&str) -> bool) -> Result
                     .map_err(|error| error.to_string())?;
                 let mut name = ComponentExternName::from(import.name);
                 if denied(import.name.name) {
-                    name.name = host::denied::name(import.name.name).into();
+                    name.name = denied::name(import.name.name).into();
                 }
                 section.import(name, ty);
             }

@@ -6,7 +6,7 @@ use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
 use crate::component::isolate;
-use crate::host;
+use crate::host::imports::capability;
 
 /// One dependency, its bytes read.
 pub(crate) struct Plug<'a> {
@@ -14,7 +14,7 @@ pub(crate) struct Plug<'a> {
     pub(crate) interface: &'a str,
     /// The export to take where it is not called as the import is.
     pub(crate) export: Option<&'a str>,
-    /// Tells two uses of one component from uses of two.
+    /// The same for all uses of one component.
     pub(crate) source: &'a str,
     pub(crate) bytes: &'a [u8],
     /// What it shares of its user's grants.
@@ -47,7 +47,7 @@ pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, S
             None => {
                 let name = format!("app:plug{}", instances.len());
                 let isolated = isolate(plug.bytes, |import| {
-                    host::capability(import).is_some_and(|kind| !plug.inherits.contains(&kind))
+                    capability(import).is_some_and(|kind| !plug.inherits.contains(&kind))
                 })
                 .map_err(|reason| format!("{}: {reason}", plug.source))?;
                 let package = register(&mut graph, &name, &isolated)?;

@@ -75,9 +75,9 @@ impl RuntimeConfig {
 #[derive(Clone, Debug, Default)]
 pub struct AppOptions {
     /// Send every outbound `http` request that does not stay in this process here, its Host header kept. An `https`
-    /// request is refused then, since it would pass the proxy by.
+    /// request is refused then, since it would bypass the proxy.
     pub outbound_proxy: Option<SocketAddr>,
-    /// Hosts that this machine's names do not know, `shop.example:80`, and where they are.
+    /// Hosts that this machine's names do not know, `web.example:80`, and where they are.
     pub hosts: BTreeMap<String, SocketAddr>,
     /// A folder of its own for this app's databases.
     pub state_dir: Option<PathBuf>,

@@ -13,13 +13,13 @@ use http_body_util::BodyExt;
 
 use crate::body::{Body, BodyError};
 
-/// As much as is gathered; the rest of a larger body reaches the guest as it comes. No service of a shop reads more than this.
-pub(crate) const UP_TO: u64 = 256 << 10;
+/// As much as is gathered; the rest of a larger body reaches the guest as it comes.
+pub(crate) const LARGEST_GATHERED: u64 = 256 << 10;
 
 /// The body once all of it is here, or more than `up_to` bytes of it.
 ///
 /// # Errors
-/// If the client breaks off, or what it sends is no body.
+/// If the client breaks off, or what it sends is not a body.
 pub(crate) async fn gather(mut body: Body, up_to: u64) -> Result<Body, BodyError> {
     let mut gathered = Gathered::default();
     while gathered.bytes <= up_to {
@@ -56,7 +56,7 @@ impl Gathered {
         self
     }
 
-    /// All that was gathered as one piece of data, where it is no more than that.
+    /// All that was gathered as one piece of data, where it is not more than that.
     pub(crate) fn into_single(mut self) -> Result<Option<Bytes>, Self> {
         if self.rest.is_some() || self.frames.len() > 1 {
             return Err(self);

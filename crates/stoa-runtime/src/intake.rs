@@ -7,8 +7,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
+use crate::admission::Receiving;
 use crate::body::{Body, BodyError};
-use crate::runtime::Receiving;
 
 /// How far a request's body has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +131,7 @@ impl http_body::Body for Incoming {
 }
 
 impl Drop for Incoming {
-    /// Who waited for more has given up.
+    /// The guest has given up waiting.
     fn drop(&mut self) {
         if self.intake.progress() == Progress::Awaited {
             self.intake.set(Progress::Open);

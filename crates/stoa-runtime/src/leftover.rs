@@ -1,5 +1,5 @@
 //! What a response leaves unread of its request's body. HTTP/1.1 cannot skip it: either it is all here and is thrown away, or the
-//! connection ends with the response. A client that is not told so sends its next request into a closed connection.
+//! connection ends with the response. A client that does not know sends its next request into a closed connection.
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -1,13 +1,17 @@
 //! An embedded runtime for Spin applications: `spin.toml` (read by stoa-manifest) in, HTTP out, a fresh instance for each
-//! request. It knows nothing of any particular application.
+//! request. It depends on no particular application.
 //!
 //! Read in this order:
-//! - `runtime.rs`: what all apps of a process share; `config.rs`: what can be set.
+//! - `runtime.rs`: a runtime; `shared.rs`: what all its apps share; `config.rs`: what can be set; `admission.rs`: how many requests may run.
 //! - `load.rs`, with `component.rs`, `compose.rs`, `cache.rs` and `engine.rs`: from a .wasm file to a component that is ready to run.
-//! - `app.rs` and `routes.rs`: which component answers; `authority.rs`: for which host; `intake.rs` and `gather.rs`: the request's body.
+//! - `app.rs` and `routes.rs`: which component answers; `authority.rs`: for which host; `spin_headers.rs`: how the guest learns of it;
+//!   `intake.rs` and `gather.rs`: the request's body; `problem.rs`: answers of the runtime itself.
 //! - `request.rs`: one request, from a fresh instance to its end; `response.rs`: what of its response may be sent.
-//! - `host.rs` and `host/`: what a guest may import; `database.rs`, `postgres.rs` and `outbound.rs`: what stands behind it.
-//! - `serve.rs`: an app behind a socket; `leftover.rs`: when its connection must end; `well_known.rs`: the runtime's own paths; `threads.rs`, `ticker.rs`: how guests share the machine.
+//! - `host.rs` and `host/`: what a guest may import. **Another interface of Spin is a new file `host/NAME.rs` and an entry in the list in
+//!   `host/interfaces.rs`** (and its `mod` line in `host.rs`). Each interface sees its own state only, made from the component's manifest.
+//! - `database.rs`, `postgres.rs` and `outbound.rs`: what stands behind the interfaces; `local_service.rs`: calls between components.
+//! - `serve.rs`: an app behind a socket; `leftover.rs`: when its connection must end; `well_known.rs`: the runtime's own paths;
+//!   `threads.rs`, `ticker.rs`: how guests share the machine; `output.rs`: what guests print.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,8 +28,10 @@
 //! # }
 //! ```
 
+mod admission;
 mod app;
 mod authority;
+mod bindings;
 pub mod body;
 mod cache;
 mod component;
@@ -38,6 +44,7 @@ mod host;
 mod intake;
 mod leftover;
 mod load;
+mod local_service;
 mod outbound;
 mod output;
 mod postgres;
@@ -47,6 +54,8 @@ mod response;
 mod routes;
 mod runtime;
 mod serve;
+mod shared;
+mod spin_headers;
 mod threads;
 mod ticker;
 mod well_known;

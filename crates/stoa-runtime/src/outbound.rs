@@ -1,4 +1,4 @@
-//! Requests that leave this process: pooled connections, TLS where the URL says so, through a proxy where the app has one.
+//! Requests that leave this process: pooled connections, TLS for https URLs, through a proxy where the app has one.
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io;
@@ -25,7 +25,7 @@ use wasmtime_wasi_http::{Error, RequestOptions};
 use crate::body::Body;
 
 /// How long a connection may stay unused.
-const IDLE: Duration = Duration::from_secs(30);
+const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS_A_HOST: usize = 64;
 
 tokio::task_local! {
@@ -64,7 +64,7 @@ impl Client {
     ) -> Result<Response<Body>, Error> {
         let secure = request.uri().scheme() == Some(&Scheme::HTTPS);
         if secure && self.connector.proxy.is_some() {
-            tracing::warn!(url = %request.uri(), "https request refused: it would pass the proxy by");
+            tracing::warn!(url = %request.uri(), "https request refused: it would bypass the proxy");
             return Err(Error::HttpRequestDenied);
         }
         if !request.headers().contains_key(header::HOST) {
@@ -117,7 +117,7 @@ where
 {
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
-        .pool_idle_timeout(IDLE)
+        .pool_idle_timeout(IDLE_TIMEOUT)
         .pool_max_idle_per_host(IDLE_CONNECTIONS_A_HOST)
         .build(connector)
 }
@@ -134,7 +134,7 @@ fn absolute_path(uri: &mut Uri) {
     *uri = Uri::from_parts(parts).unwrap_or_default();
 }
 
-/// Opens TCP connections to the URL's host, or to where it is said to be, or to the proxy.
+/// Opens TCP connections to the URL's host, or to the address configured for it, or to the proxy.
 #[derive(Clone)]
 struct Connector {
     tcp: HttpConnector,
@@ -143,7 +143,7 @@ struct Connector {
 }
 
 impl Connector {
-    /// Where a request for `uri` goes that its host does not say.
+    /// The address for `uri` where it is not that of its host.
     fn elsewhere(&self, uri: &Uri) -> Option<SocketAddr> {
         let host = || {
             let port = uri.port_u16().unwrap_or(80);

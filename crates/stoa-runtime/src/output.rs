@@ -33,7 +33,7 @@ pub struct ProcessOutput;
 
 impl Output for ProcessOutput {
     fn line(&self, _component: &str, stream: Stream, line: &[u8]) {
-        // A closed stdout is no reason to fail a request.
+        // A closed stdout must not fail a request.
         let _ = match stream {
             Stream::Stdout => {
                 let mut out = std::io::stdout().lock();
@@ -44,7 +44,7 @@ impl Output for ProcessOutput {
     }
 }
 
-/// One instance's stdout or stderr; every stream the guest asks for writes into the same line.
+/// One instance's stdout or stderr; every stream that the guest opens writes into the same line.
 #[derive(Clone)]
 pub(crate) struct GuestOutput(Arc<Lines>);
 

@@ -8,14 +8,14 @@ use crate::body::{Body, full};
 /// A longer `x-request-id`, or one of other characters than ids are made of, is not repeated.
 const LONGEST_ID: usize = 128;
 
-/// What a problem document tells of the request it answers. Cheap to make: nearly all are dropped unused.
+/// What a problem document states about the request that it answers. Cheap to make: nearly all are dropped unused.
 #[derive(Clone, Debug)]
-pub(crate) struct Asked {
+pub(crate) struct ProblemContext {
     uri: Uri,
     request_id: Option<HeaderValue>,
 }
 
-impl Asked {
+impl ProblemContext {
     pub(crate) fn of<B>(request: &Request<B>) -> Self {
         Self {
             uri: request.uri().clone(),
@@ -55,7 +55,7 @@ pub(crate) enum Problem {
     Failed,
     /// As many requests as allowed are running.
     Busy,
-    /// The guest had not answered when its time was up. 504 and not 500: nothing says that the component is broken,
+    /// The guest had not answered when its time was up. 504 and not 500: the component may be sound,
     /// and what it began may still have taken effect.
     TimedOut,
 }
@@ -120,19 +120,19 @@ impl Problem {
         }
     }
 
-    pub(crate) fn response(self, asked: &Asked) -> Response<Body> {
-        self.response_as(asked, &asked.request_id())
+    pub(crate) fn response(self, context: &ProblemContext) -> Response<Body> {
+        self.response_as(context, &context.request_id())
     }
 
     /// As [`response`](Self::response), where the log names the request by this id too.
-    pub(crate) fn response_as(self, asked: &Asked, request_id: &str) -> Response<Body> {
+    pub(crate) fn response_as(self, context: &ProblemContext, request_id: &str) -> Response<Body> {
         let (status, code, title, detail) = self.parts();
         let body = json!({
             "type": "about:blank",
             "title": title,
             "status": status.as_u16(),
             "detail": detail,
-            "instance": asked.uri.path(),
+            "instance": context.uri.path(),
             "code": code,
             "request_id": request_id,
         });
@@ -150,7 +150,7 @@ impl Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if matches!(self, Self::BodyTooLarge | Self::BodyBroken | Self::BodyLate) {
-            // The rest of the body is not read, so the connection ends here. A client that is not told sends its next
+            // The rest of the body is not read, so the connection ends here. A client that does not know sends its next
             // request into it.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }

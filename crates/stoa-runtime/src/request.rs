@@ -1,4 +1,4 @@
-//! One request: a fresh instance, its answer, and its end. The guest runs within the caller's task; only where it goes on
+//! One request: a fresh instance, its answer, and its end. The guest runs within the caller's task; only where it continues
 //! after its answer, or its client goes away, does the rest of it move to a task of its own.
 use std::fmt;
 use std::future::poll_fn;
@@ -15,26 +15,29 @@ use wasmtime_wasi::I32Exit;
 use wasmtime_wasi_http::WasiHttpView;
 use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, Scheme};
 
-use crate::app::LoadedApp;
+use crate::admission::Admission;
 use crate::body::Body;
 use crate::config::Limits;
-use crate::host::HostState;
+use crate::host::state::HostState;
 use crate::intake::{Intake, Progress};
 use crate::load::LoadedComponent;
-use crate::problem::{Asked, Problem};
+use crate::local_service::LocalService;
+use crate::problem::{Problem, ProblemContext};
 use crate::response::{of_ended, of_running};
-use crate::runtime::Admission;
+use crate::shared::Shared;
 
-/// A request and who is to answer it.
+/// A request and the component that answers it.
 pub(crate) struct Job {
-    pub(crate) app: Arc<LoadedApp>,
+    pub(crate) shared: Arc<Shared>,
+    /// The other components of its app.
+    pub(crate) local: Arc<dyn LocalService>,
     pub(crate) component: Arc<LoadedComponent>,
     pub(crate) request: Request<Body>,
     /// How far the request's body has come.
     pub(crate) intake: Intake,
     /// For the answer where the guest gives none.
-    pub(crate) asked: Asked,
-    /// How many in-process calls led here.
+    pub(crate) context: ProblemContext,
+    /// The number of in-process calls that led here.
     pub(crate) depth: u32,
     /// Held until the guest has returned.
     pub(crate) admission: Option<Admission>,
@@ -44,12 +47,12 @@ type Answer = Result<Response<Body>, ErrorCode>;
 
 /// Runs a fresh instance until it has answered.
 pub(crate) async fn run(job: Job) -> Response<Body> {
-    let (component, asked) = (Arc::clone(&job.component), job.asked.clone());
+    let (component, context) = (Arc::clone(&job.component), job.context.clone());
     let method = job.request.method().clone();
     let failed = |reason: &dyn fmt::Display| {
-        let request_id = asked.request_id();
+        let request_id = context.request_id();
         tracing::error!(component = %component.id, %reason, request_id, "component failed");
-        Problem::Failed.response_as(&asked, &request_id)
+        Problem::Failed.response_as(&context, &request_id)
     };
     let (sender, mut answer) = oneshot::channel();
     let mut guest = Guest(Some(Box::pin(drive(job, sender))));
@@ -78,10 +81,10 @@ pub(crate) async fn run(job: Job) -> Response<Body> {
     }
 }
 
-/// The running guest. Dropped before its end, it goes on in the background.
+/// The running guest. Dropped before its end, it continues in the background.
 struct Guest(Option<Pin<Box<dyn Future<Output = End> + Send>>>);
 
-/// How a guest ended: well, or with what the client is to be told.
+/// How a guest ended: well, or with the response for the client.
 type End = Result<(), Response<Body>>;
 
 impl Guest {
@@ -106,16 +109,22 @@ impl Drop for Guest {
 }
 
 async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
-    let component = Arc::clone(&job.component);
-    let limits = job.app.shared().limits.clone();
-    job.app.shared().ticker.touch();
+    let component = job.component;
+    let limits = &job.shared.limits;
+    job.shared.ticker.touch();
     let _admission = job.admission;
-    let state = HostState::new(job.app, job.component, job.depth);
+    let state = HostState::new(
+        Arc::clone(&component.grants),
+        job.local,
+        job.depth,
+        limits.memory_per_instance,
+        &job.shared.output,
+    );
     let mut store = Store::new(component.pre.engine(), state);
     store.limiter(|state| &mut state.memory);
     // Two ticks at first, one of them already begun: a cheap request is done before it would yield.
     store.set_epoch_deadline(2);
-    // tokio's own yield: it looks for network events and timers before a computing guest goes on.
+    // tokio's own yield: it polls network events and timers before a computing guest continues.
     store.epoch_deadline_callback(|_| {
         Ok(UpdateDeadline::YieldCustom(
             1,
@@ -128,7 +137,7 @@ async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
             Ok(()) => None,
             // The guest's way to return early.
             Err(error) if error.downcast_ref().is_some_and(|I32Exit(code)| *code == 0) => None,
-            Err(error) => Some(Failure::of(&error, store.data().memory.refused, &limits)),
+            Err(error) => Some(Failure::of(&error, store.data().memory.refused, limits)),
         },
         None if job.intake.progress() == Progress::Awaited => {
             Some(Failure::BodyLate(limits.request_timeout))
@@ -139,13 +148,13 @@ async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
         store.data_mut().returned = true;
         return Ok(());
     };
-    let (id, reason, request_id) = (&component.id, &failure, job.asked.request_id());
+    let (id, reason, request_id) = (&component.id, &failure, job.context.request_id());
     if matches!(failure, Failure::BodyLate(_)) {
         tracing::warn!(component = %id, %reason, request_id, "request cut off");
     } else {
         tracing::error!(component = %id, %reason, request_id, "component failed");
     }
-    Err(failure.problem().response_as(&job.asked, &request_id))
+    Err(failure.problem().response_as(&job.context, &request_id))
 }
 
 async fn call(
@@ -179,13 +188,13 @@ async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
     .await
 }
 
-/// Why a guest came to no good end, in words for the log.
+/// Why a guest failed, in words for the log.
 enum Failure {
     TimedOut(Duration),
     /// The client's fault, not the guest's.
     BodyLate(Duration),
     Memory {
-        asked: usize,
+        wanted: usize,
         limit: usize,
     },
     NoInstance(String),
@@ -198,9 +207,9 @@ impl Failure {
             return Self::NoInstance(error.to_string());
         }
         // A guest that is refused memory aborts, which is a trap like any other.
-        if let Some(asked) = refused {
+        if let Some(wanted) = refused {
             let limit = limits.memory_per_instance;
-            return Self::Memory { asked, limit };
+            return Self::Memory { wanted, limit };
         }
         match error.downcast_ref::<Trap>() {
             Some(trap) => Self::Trapped(trap.to_string()),
@@ -231,9 +240,9 @@ impl fmt::Display for Failure {
                 f,
                 "cut off by the time limit: the request's body was not there after {limit:?}"
             ),
-            Self::Memory { asked, limit } => write!(
+            Self::Memory { wanted, limit } => write!(
                 f,
-                "cut off by the memory limit: asked for {asked} bytes in all, of {limit}"
+                "cut off by the memory limit: the guest wanted {wanted} bytes in all, of {limit}"
             ),
             Self::NoInstance(why) => write!(f, "no instance is free: {why}"),
             Self::Trapped(why) => write!(f, "trapped: {why}"),

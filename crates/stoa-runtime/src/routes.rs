@@ -10,7 +10,7 @@ pub(crate) struct Router {
     routes: routefinder::Router<Route>,
 }
 
-/// A public route and what Spin tells a guest about it.
+/// A public route and what Spin's headers state about it.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) component: String,
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_nothing_where_no_route_fits() {
+    fn finds_nothing_where_no_route_matches() {
         let r = router(&["/cart/...", "/:a/x"]);
         assert_eq!(hit(&r, "/carts"), None);
         assert_eq!(hit(&r, "/"), None);
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_what_the_wildcard_and_the_parameters_took() {
+    fn returns_what_the_wildcard_and_the_parameters_took() {
         let r = router(&["/u/:id/..."]);
         let m = r.find("/u/42/x/y").unwrap();
         assert_eq!(m.rest(), "/x/y");

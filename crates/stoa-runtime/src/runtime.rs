@@ -1,19 +1,15 @@
-//! What all apps of a process share: the engine, the cache of compiled code, the open databases, the count of requests.
+//! A runtime: started once a process, it loads apps.
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 
-use wasmtime::Engine;
-use wasmtime::component::Linker;
-
+use crate::admission::Admissions;
 use crate::app::LoadedApp;
 use crate::cache::Cache;
-use crate::config::{AppOptions, Limits, RuntimeConfig};
-use crate::database::Registry;
-use crate::host::{self, HostState};
+use crate::config::{AppOptions, RuntimeConfig};
+use crate::host;
 use crate::load::LoadError;
-use crate::output::Output;
 use crate::postgres::Servers;
+use crate::shared::Shared;
 use crate::ticker::Ticker;
 
 /// Why a runtime did not start.
@@ -41,20 +37,6 @@ pub struct Runtime {
     shared: Arc<Shared>,
 }
 
-pub(crate) struct Shared {
-    pub(crate) engine: Engine,
-    pub(crate) linker: Linker<HostState>,
-    pub(crate) cache: Option<Cache>,
-    pub(crate) limits: Limits,
-    pub(crate) output: Arc<dyn Output>,
-    pub(crate) databases: Arc<Registry>,
-    pub(crate) servers: Servers,
-    pub(crate) ticker: Ticker,
-    state_dir: PathBuf,
-    running: Arc<AtomicU32>,
-    receiving: Arc<AtomicU32>,
-}
-
 impl Runtime {
     /// Starts the engine.
     ///
@@ -70,10 +52,9 @@ impl Runtime {
             },
             None => None,
         };
-        let running = Arc::new(AtomicU32::new(0));
-        let seen = Arc::clone(&running);
-        let ticker = Ticker::start(engine.clone(), move || seen.load(Ordering::Relaxed) > 0)
-            .map_err(StartError::Thread)?;
+        let admissions = Admissions::new(config.limits.max_instances);
+        let ticker =
+            Ticker::start(engine.clone(), admissions.any_running()).map_err(StartError::Thread)?;
         Ok(Self {
             shared: Arc::new(Shared {
                 engine,
@@ -82,11 +63,10 @@ impl Runtime {
                 limits: config.limits,
                 output: config.output,
                 databases: Arc::default(),
-                servers: Servers::default(),
+                servers: Arc::new(Servers::default()),
                 ticker,
+                admissions,
                 state_dir: config.state_dir,
-                running,
-                receiving: Arc::default(),
             }),
         })
     }
@@ -100,53 +80,11 @@ impl Runtime {
         app: &stoa_manifest::App,
         options: AppOptions,
     ) -> Result<Arc<LoadedApp>, LoadError> {
-        let state_dir = options
-            .state_dir
-            .clone()
-            .unwrap_or_else(|| self.shared.state_dir.clone());
-        LoadedApp::load(Arc::clone(&self.shared), app, options, state_dir)
+        LoadedApp::load(Arc::clone(&self.shared), app, options)
     }
 
-    /// Requests from outside that run now; those that have answered and go on working count too.
+    /// Requests from outside that run now. A guest that continues after its answer counts too.
     pub fn running(&self) -> u32 {
-        self.shared.running.load(Ordering::Relaxed)
-    }
-}
-
-/// The right to run one request from outside.
-pub(crate) struct Admission(Arc<AtomicU32>);
-
-impl Shared {
-    /// None where as many run as may.
-    pub(crate) fn admit(&self) -> Option<Admission> {
-        let before = self.running.fetch_add(1, Ordering::Relaxed);
-        let admission = Admission(Arc::clone(&self.running));
-        (before < self.limits.max_instances).then_some(admission)
-    }
-
-    /// None where half of all instances wait for a body already.
-    pub(crate) fn receive(&self) -> Option<Receiving> {
-        let before = self.receiving.fetch_add(1, Ordering::Relaxed);
-        let receiving = Receiving(Arc::clone(&self.receiving));
-        (before < self.limits.max_instances / 2).then_some(receiving)
-    }
-
-    pub(crate) fn running(&self) -> u32 {
-        self.running.load(Ordering::Relaxed)
-    }
-}
-
-impl Drop for Admission {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The right to run a guest while its request's body is still to come.
-pub(crate) struct Receiving(Arc<AtomicU32>);
-
-impl Drop for Receiving {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.shared.admissions.running()
     }
 }

@@ -21,7 +21,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::app::LoadedApp;
 use crate::body::{Body, BodyError, empty};
 use crate::leftover::Leftover;
-use crate::problem::{Asked, Problem};
+use crate::problem::{Problem, ProblemContext};
 use crate::well_known;
 
 /// What a listener has for a method and path. The paths that Spin answers itself are always open.
@@ -72,14 +72,14 @@ pub async fn serve(
     let end = Instant::now() + options.grace;
     let quiet = async {
         while connections.join_next().await.is_some() {}
-        while app.shared().running() > 0 {
+        while app.shared().admissions.running() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::select! {
         () = quiet => {}
         () = sleep_until(end) => {
-            let running = app.shared().running();
+            let running = app.shared().admissions.running();
             tracing::warn!(running, "requests cut off: the grace period is over");
         }
     }
@@ -229,9 +229,9 @@ where
 {
     match exposure {
         Exposure::Open => app.handle_from(request, client).await,
-        Exposure::Hidden => Problem::NotFound.response(&Asked::of(&request)),
+        Exposure::Hidden => Problem::NotFound.response(&ProblemContext::of(&request)),
         Exposure::OtherMethods(methods) => {
-            let mut response = Problem::MethodNotAllowed.response(&Asked::of(&request));
+            let mut response = Problem::MethodNotAllowed.response(&ProblemContext::of(&request));
             let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
             if let Ok(allow) = HeaderValue::try_from(methods.join(", ")) {
                 response.headers_mut().insert(header::ALLOW, allow);

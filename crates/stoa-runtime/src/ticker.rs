@@ -59,7 +59,7 @@ impl Ticker {
         })
     }
 
-    /// Says that a guest starts now.
+    /// Reports that a guest starts now.
     pub(crate) fn touch(&self) {
         // A load first: the line is shared by all workers, and is nearly always set already.
         if !self.shared.active.load(Ordering::Relaxed) {

@@ -3,7 +3,6 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
 
-use crate::app::LoadedApp;
 use crate::body::{Body, empty, full};
 
 const PREFIX: &str = "/.well-known/spin/";
@@ -13,12 +12,13 @@ pub(crate) fn is_one(path: &str) -> bool {
     path.starts_with(PREFIX)
 }
 
-/// The response for a path of the runtime's own, None for any other. As in Spin the method does not matter.
-pub(crate) fn response(app: &LoadedApp, path: &str) -> Option<Response<Body>> {
+/// The response for a path of the runtime's own, None for any other. `name` and `version` are the app's; an app without a version has an
+/// empty one. As in Spin the method does not matter.
+pub(crate) fn response(name: &str, version: &str, path: &str) -> Option<Response<Body>> {
     let response = match path.strip_prefix(PREFIX)? {
         "health" => Response::new(full(Bytes::from_static(b"OK"))),
         "info" => {
-            let info = json!({ "name": app.name(), "version": app.version() });
+            let info = json!({ "name": name, "version": version });
             let mut response = Response::new(full(format!("{info:#}")));
             let json = HeaderValue::from_static("application/json");
             response.headers_mut().insert(header::CONTENT_TYPE, json);

@@ -11,7 +11,7 @@ static DOCUMENTS: LazyLock<Result<[Contract; 2], String>> =
 
 /// For [`crate::Client::checked_by`]: what does not fit in the answer to `method` and `path` (with its query).
 ///
-/// A request that is no operation has to be refused with a problem document; `HEAD` is `GET` without a body.
+/// A request that is not an operation has to be refused with a problem document; `HEAD` is `GET` without a body.
 ///
 /// # Errors
 /// What does not fit.
@@ -80,7 +80,7 @@ mod tests {
         for (method, path, problem) in [
             ("GET", "/items/A", problem(404, "not_found")),
             ("GET", "/items/A", problem(504, "request_timeout")),
-            // What the runtime says of a request that names no host.
+            // The runtime's response to a request without a host.
             ("GET", "/items/A", problem(400, "bad_request")),
             ("DELETE", "/items", problem(405, "method_not_allowed")),
             ("GET", "/pim/products/A", problem(404, "not_found")),

@@ -15,9 +15,9 @@ use crate::wait::wait_until;
 use crate::{Shop, workspace};
 
 /// A file watch is quick.
-const SOON: Duration = Duration::from_secs(20);
+const DEADLINE: Duration = Duration::from_secs(20);
 
-/// Where a cluster says what is behind it.
+/// The part of a cluster that names what is behind it.
 const BEHIND: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
 
 /// A running mesh, as `run.json` describes it.
@@ -271,7 +271,9 @@ impl StandIn {
         let written =
             std::fs::write(&new, clusters).and_then(|()| std::fs::rename(&new, &self.path));
         assert!(written.is_ok(), "{}: {written:?}", self.path.display());
-        wait_until(SOON, "Envoy to take new clusters", || updates() != before);
+        wait_until(DEADLINE, "Envoy to take new clusters", || {
+            updates() != before
+        });
     }
 }
 
@@ -301,7 +303,7 @@ impl MeshWorkload {
 }
 
 /// What Istio makes of the local manifests with these kustomize components over them (folders of the workspace), in `out`. Panics with
-/// what Istio says if it refuses them.
+/// Istio's message if it rejects them.
 #[track_caller]
 pub fn compile(components: &[&str], out: &Path) {
     let components = components.iter().flat_map(|folder| ["--component", folder]);

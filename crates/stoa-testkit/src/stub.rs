@@ -1,4 +1,4 @@
-//! A neighbour that a test plays itself: an HTTP server that keeps what it was asked and answers as the test says.
+//! A neighbour that a test plays itself: an HTTP server that keeps the requests and answers as the test states.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -24,7 +24,7 @@ pub struct Seen {
     pub body: Vec<u8>,
     /// The body as JSON, `Null` if it is none.
     pub json: Value,
-    /// The name that a caller by TLS asked for.
+    /// The server name of a caller by TLS.
     pub server_name: Option<String>,
 }
 
@@ -33,7 +33,7 @@ pub struct Seen {
 pub enum Play {
     /// Answers with a status, headers and a JSON body.
     Answer(u16, Vec<(&'static str, String)>, Value),
-    /// Keeps the connection and says nothing until the other side gives up.
+    /// Keeps the connection and sends nothing until the other side gives up.
     Silence,
     /// Closes the connection without an answer.
     Cut,
@@ -144,7 +144,7 @@ impl Stub {
 
 /// An address where nobody listens.
 pub fn nobody() -> String {
-    // tcpmux: no program serves it, and none gets it that asks for a port that is free.
+    // tcpmux: no program serves it, and the system does not give it out as a free port.
     "http://127.0.0.1:1".to_owned()
 }
 
@@ -159,7 +159,7 @@ fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As [`converse`], once the caller has said by TLS whom it wants to speak to, and is content with what it is shown.
+/// As [`converse`], once the TLS handshake is done.
 fn secure(
     mut socket: TcpStream,
     config: Arc<ServerConfig>,

@@ -169,20 +169,8 @@ mod tests {
     /// The metrics of a mesh without workloads.
     fn metrics() -> Arc<Metrics> {
         let folder = tempfile::tempdir().expect("a folder");
-        let list = folder.path().join("workloads.json");
-        std::fs::write(list, r#"{"workloads": []}"#).expect("written");
-        let path = || folder.path().to_owned();
-        let mesh = Mesh::prepare(MeshOptions {
-            compiled: path(),
-            state_dir: path(),
-            logs: path(),
-            envoy: path(),
-            filters: path(),
-            roots: path(),
-            gateway: BTreeMap::new(),
-            certificate_lifetime: Duration::from_secs(3600),
-        });
-        let mesh = mesh.expect("a mesh");
+        let options = MeshOptions::without_workloads(folder.path()).expect("options");
+        let mesh = Mesh::prepare(options).expect("a mesh");
         Arc::new(Metrics::new(&mesh.compiled(), mesh.addresses()).expect("metrics"))
     }
 

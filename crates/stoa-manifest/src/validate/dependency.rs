@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{Scope, fault};
+use super::fault_at::fault;
+use super::scope::Scope;
 use crate::app::{Dependency, DependencySource};
 use crate::capability::Capability;
 use crate::name;
@@ -27,7 +28,7 @@ impl Scope<'_> {
             fault(
                 self.faults,
                 &raw.interface,
-                "is no interface; expected namespace:package/interface@version",
+                "is not an interface; expected namespace:package/interface@version",
             );
         }
         if let Some(export) = raw
@@ -38,7 +39,7 @@ impl Scope<'_> {
             fault(
                 self.faults,
                 export,
-                format!("{:?} is no interface", export.value),
+                format!("{:?} is not an interface", export.value),
             );
         }
         let source = match &raw.source {
@@ -63,7 +64,7 @@ impl Scope<'_> {
             return fault(self.faults, &user.id, "depends on itself");
         }
         let Some(component) = self.components.iter().find(|c| c.id.value == id.value) else {
-            let message = format!("{:?} is no component of this file", id.value);
+            let message = format!("{:?} is not a component of this file", id.value);
             return fault(self.faults, id, message);
         };
         let own: Vec<_> = [

@@ -1,49 +1,5 @@
-//! What the families of the page mean. Envoy's own page has no HELP; those of its families that are shown while they are 0 have one
+//! What the families that are passed on mean. Envoy's own page has no HELP; those of its families that are shown while they are 0 have one
 //! here, the others are in its reference.
-
-/// By the whole name.
-const OURS: [(&str, &str); 10] = [
-    (
-        "istio_requests_total",
-        "Requests, counted at both ends: Istio's standard metric, made of the access logs.",
-    ),
-    (
-        "istio_request_duration_milliseconds",
-        "Time from a request's first byte to its response's last, exact: a bucket has what took its bound or less.",
-    ),
-    (
-        "istio_request_bytes",
-        "Bytes of requests on the wire, exact.",
-    ),
-    (
-        "istio_response_bytes",
-        "Bytes of responses on the wire, exact.",
-    ),
-    (
-        "stoa_access_log_malformed_total",
-        "Lines of the access logs that could not be read, and so are missing in istio_*.",
-    ),
-    (
-        super::UP,
-        "Whether the Envoy answered this scrape in time; if not, its other families are missing from the page.",
-    ),
-    (
-        super::RESTARTS,
-        "How often the Envoy ended and was started again since `stoa up` started.",
-    ),
-    (
-        super::REJECTED,
-        "Updates of configuration that the Envoy refused, by kind; it keeps what it had. From 0 again when it starts again.",
-    ),
-    (
-        super::EXPIRY,
-        "When the certificate that the Envoy presents expires, in seconds since 1970.",
-    ),
-    (
-        "envoy_server_days_until_first_cert_expiring",
-        "Whole days, so 0 for certificates of hours: see stoa_certificate_expiry_timestamp_seconds.",
-    ),
-];
 
 /// Of Envoy's, by how the name ends.
 const ENVOYS: [(&str, &str); 21] = [
@@ -121,10 +77,18 @@ const ENVOYS: [(&str, &str); 21] = [
     ),
 ];
 
+/// The whole name of a family, and what it means.
+const DAYS: (&str, &str) = (
+    "envoy_server_days_until_first_cert_expiring",
+    "Whole days, so 0 for certificates of hours: see stoa_certificate_expiry_timestamp_seconds.",
+);
+
 /// What follows `# HELP NAME`.
 pub(super) fn help(name: &str) -> Option<&'static str> {
-    let ours = OURS.iter().find(|(known, _)| *known == name);
+    if name == DAYS.0 {
+        return Some(DAYS.1);
+    }
     let ends = |end: &str| name.starts_with("envoy_") && name.ends_with(end);
-    let envoys = || ENVOYS.iter().find(|(end, _)| ends(&format!("_{end}")));
-    ours.or_else(envoys).map(|(_, help)| *help)
+    let found = ENVOYS.iter().find(|(end, _)| ends(&format!("_{end}")));
+    found.map(|(_, help)| *help)
 }

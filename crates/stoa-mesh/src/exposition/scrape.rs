@@ -105,7 +105,7 @@ impl Scraped {
         rejected
     }
 
-    /// When each of its certificates expires, in seconds since 1970, by whose it is. While a new one comes in, the old one is there too.
+    /// When each of its certificates expires, in seconds since 1970, by the name in it. While a new one is loaded, the old one is there too.
     pub(super) fn expiries(&self) -> BTreeMap<String, u64> {
         let mut expiries = BTreeMap::new();
         let chains = items(&self.certificates, "/certificates");

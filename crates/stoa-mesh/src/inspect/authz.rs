@@ -4,11 +4,13 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::routes::{header, string_match};
+use super::condition::Conditions;
+use super::envoy::Envoy;
+use super::error::InspectError;
 use super::table::{Table, or_dash};
-use super::{Envoy, InspectError, items, json, text};
+use super::value::{items, pretty, text};
 
-/// What counts requests that policies were asked about.
+/// Counters of the requests that policies decided about.
 const STATS: &str = "/stats?filter=rbac.(allowed|denied)$";
 
 /// The policies that an Envoy enforces, rule by rule: who may, or may not, do what.
@@ -47,7 +49,7 @@ pub async fn authz(envoy: &Envoy, as_json: bool) -> Result<String, InspectError>
         "WHEN",
     ]);
     for row in rows {
-        let [from, methods, paths, when] = row.said;
+        let [from, methods, paths, when] = row.columns;
         let action = format!(
             "{}{}",
             row.action,
@@ -65,14 +67,14 @@ pub async fn authz(envoy: &Envoy, as_json: bool) -> Result<String, InspectError>
     let (allowed, denied) = (count("rbac.allowed"), count("rbac.denied"));
     if as_json {
         let rules = table.objects();
-        return Ok(json(
+        return Ok(pretty(
             &serde_json::json!({"rules": rules, "allowed": allowed, "denied": denied}),
         ));
     }
     Ok(table.or("") + &format!("\nsince it started: {allowed} allowed, {denied} denied\n"))
 }
 
-/// In the order in which Istio asks: what is denied first.
+/// In the order in which Istio applies them: what is denied first.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     order: usize,
@@ -81,7 +83,7 @@ struct Row {
     policy: String,
     rule: String,
     /// From whom, methods, paths, other conditions.
-    said: [String; 4],
+    columns: [String; 4],
 }
 
 fn rows_of(config: &Value) -> Vec<Row> {
@@ -105,15 +107,15 @@ fn rows_of(config: &Value) -> Vec<Row> {
                 .iter()
                 .position(|a| *a == action);
             let (policy_name, rule) = named(name);
-            for said in said(policy) {
+            for columns in alternatives(policy) {
                 rows.push(Row {
                     order: order.unwrap_or(usize::MAX),
                     action: action.to_owned(),
-                    // How Istio asks somebody else is no dry run.
+                    // Istio writes the call of an external service as shadow rules: that is not a dry run.
                     dry_run: dry_run && !custom,
                     policy: policy_name.clone(),
                     rule: rule.clone(),
-                    said,
+                    columns,
                 });
             }
         }
@@ -124,14 +126,14 @@ fn rows_of(config: &Value) -> Vec<Row> {
                 dry_run,
                 policy: "-".to_owned(),
                 rule: "-".to_owned(),
-                said: ["nobody", "-", "-", ""].map(str::to_owned),
+                columns: ["nobody", "-", "-", ""].map(str::to_owned),
             });
         }
     }
     rows
 }
 
-/// `ns[shop]-policy[cart]-rule[0]` is rule 0 of `cart.shop`.
+/// `ns[bookinfo]-policy[reviews]-rule[0]` is rule 0 of `reviews.bookinfo`.
 fn named(name: &str) -> (String, String) {
     let part = |before: &str| {
         let (_, rest) = name.split_once(before)?;
@@ -146,156 +148,17 @@ fn named(name: &str) -> (String, String) {
 }
 
 /// Each way in which a policy applies.
-fn said(policy: &Value) -> Vec<[String; 4]> {
+fn alternatives(policy: &Value) -> Vec<[String; 4]> {
     let mut all = Vec::new();
     for principal in items(policy, "/principals") {
         for permission in items(policy, "/permissions") {
             let mut conditions = Conditions::default();
             conditions.add(principal);
             conditions.add(permission);
-            all.push(conditions.said());
+            all.push(conditions.columns());
         }
     }
     all
-}
-
-/// What a condition is about.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum About {
-    Who,
-    Method,
-    Path,
-    Else,
-    Anything,
-    Nothing,
-}
-
-#[derive(Default)]
-struct Conditions {
-    who: Vec<String>,
-    methods: Vec<String>,
-    paths: Vec<String>,
-    others: Vec<String>,
-    never: bool,
-}
-
-impl Conditions {
-    /// All parts of a condition have to hold.
-    fn add(&mut self, condition: &Value) {
-        let parts = items(condition, "/and_rules/rules").chain(items(condition, "/and_ids/ids"));
-        let parts: Vec<_> = parts.collect();
-        if !parts.is_empty() {
-            parts.into_iter().for_each(|part| self.add(part));
-            return;
-        }
-        let (about, text) = described(condition);
-        match about {
-            About::Who => self.who.push(text),
-            About::Method => self.methods.push(text),
-            About::Path => self.paths.push(text),
-            About::Else => self.others.push(text),
-            About::Anything => {}
-            About::Nothing => self.never = true,
-        }
-    }
-
-    fn said(self) -> [String; 4] {
-        if self.never {
-            return ["nobody", "-", "-", ""].map(str::to_owned);
-        }
-        let or_any = |texts: Vec<String>, any: &str| match texts.as_slice() {
-            [] => any.to_owned(),
-            texts => texts.join(" and "),
-        };
-        [
-            or_any(self.who, "anybody"),
-            or_any(self.methods, "*"),
-            or_any(self.paths, "*"),
-            self.others.join(" and "),
-        ]
-    }
-}
-
-/// What a condition is about, and what it says.
-fn described(condition: &Value) -> (About, String) {
-    let Some((kind, value)) = condition.as_object().and_then(|c| c.iter().next()) else {
-        return (About::Else, "?".to_owned());
-    };
-    match kind.as_str() {
-        "any" => (About::Anything, "*".to_owned()),
-        "not_rule" | "not_id" => match described(value) {
-            (About::Anything, _) => (About::Nothing, String::new()),
-            (About::Nothing, _) => (About::Anything, "*".to_owned()),
-            (about, text) => (about, format!("not {text}")),
-        },
-        "or_rules" => alternatives(items(value, "/rules")),
-        "or_ids" => alternatives(items(value, "/ids")),
-        "and_rules" => all_of(items(value, "/rules")),
-        "and_ids" => all_of(items(value, "/ids")),
-        "authenticated" => match value.get("principal_name").map(string_match) {
-            Some(name) => (About::Who, name),
-            None => (About::Who, "anybody with a certificate".to_owned()),
-        },
-        "url_path" => (
-            About::Path,
-            value.get("path").map(string_match).unwrap_or_default(),
-        ),
-        "uri_template" => (
-            About::Path,
-            text(value, "/typed_config/path_template").to_owned(),
-        ),
-        "header" if text(value, "/name") == ":method" => {
-            let method = value.get("string_match").map(string_match);
-            (About::Method, method.unwrap_or_default())
-        }
-        "header" => (About::Else, header(value)),
-        "direct_remote_ip" | "remote_ip" | "source_ip" | "destination_ip" => {
-            let length = value.get("prefix_len").and_then(Value::as_u64);
-            let address = text(value, "/address_prefix");
-            (
-                About::Else,
-                format!("{kind} {address}/{}", length.unwrap_or(0)),
-            )
-        }
-        "requested_server_name" => (About::Else, format!("{kind} {}", string_match(value))),
-        "metadata" | "sourced_metadata" => (About::Else, metadata(value)),
-        _ => (About::Else, format!("{kind} {value}")),
-    }
-}
-
-/// What a token claims.
-fn metadata(value: &Value) -> String {
-    let value = value.get("metadata_matcher").unwrap_or(value);
-    let path = items(value, "/path").map(|part| text(part, "/key"));
-    let path = path.collect::<Vec<_>>().join(".");
-    let is = value.pointer("/value/string_match");
-    let is = is.or_else(|| value.pointer("/value/list_match/one_of/string_match"));
-    let is = is.map(string_match).unwrap_or_else(|| "?".to_owned());
-    let not = if value.get("invert") == Some(&Value::Bool(true)) {
-        "!"
-    } else {
-        ""
-    };
-    format!("{not}{path}={is}")
-}
-
-fn alternatives<'a>(parts: impl Iterator<Item = &'a Value>) -> (About, String) {
-    joined(parts, ", ", " or ")
-}
-
-fn all_of<'a>(parts: impl Iterator<Item = &'a Value>) -> (About, String) {
-    joined(parts, " and ", " and ")
-}
-
-fn joined<'a>(parts: impl Iterator<Item = &'a Value>, alike: &str, mixed: &str) -> (About, String) {
-    let parts: Vec<_> = parts.map(described).collect();
-    let about = match parts.split_first() {
-        Some(((first, _), rest)) if rest.iter().all(|(other, _)| other == first) => *first,
-        _ => About::Else,
-    };
-    let between = if about == About::Else { mixed } else { alike };
-    let texts: Vec<_> = parts.into_iter().map(|(_, text)| text).collect();
-    (about, texts.join(between))
 }
 
 #[cfg(test)]
@@ -338,7 +201,7 @@ mod tests {
             ("ALLOW", "cart.shop", "1")
         );
         assert_eq!(
-            rows[0].said,
+            rows[0].columns,
             ["spiffe://a, spiffe://b", "GET, HEAD", "/cart, /cart/*", ""]
         );
     }
@@ -350,7 +213,7 @@ mod tests {
                 "permissions": [{"not_rule": {"any": true}}], "principals": [{"not_id": {"any": true}}],
             }}}),
         );
-        assert_eq!(rows[0].said[0], "nobody");
+        assert_eq!(rows[0].columns[0], "nobody");
     }
 
     #[test]
@@ -367,7 +230,7 @@ mod tests {
         rows.sort();
         assert_eq!(rows[0].action, "DENY");
         assert_eq!(
-            rows[0].said,
+            rows[0].columns,
             [
                 "anybody",
                 "not GET",
@@ -375,6 +238,6 @@ mod tests {
                 "not iss=x and direct_remote_ip 10.0.0.0/8 and destination_port 80"
             ]
         );
-        assert_eq!(rows[1].said, ["anybody", "*", "*", ""]);
+        assert_eq!(rows[1].columns, ["anybody", "*", "*", ""]);
     }
 }

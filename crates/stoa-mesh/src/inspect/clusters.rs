@@ -2,8 +2,11 @@
 
 use serde_json::Value;
 
+use super::envoy::Envoy;
+use super::error::InspectError;
 use super::table::{Table, or_dash};
-use super::{Envoy, InspectError, View, json, manifest, text};
+use super::value::{manifest, pretty, text};
+use super::view::View;
 
 /// Where an Envoy may send requests to.
 ///
@@ -23,7 +26,7 @@ pub async fn clusters(envoy: &Envoy, view: &View) -> Result<String, InspectError
     clusters.sort_by(|(one, _), (other, _)| one.cmp(other));
     if view.json {
         let found: Vec<_> = clusters.into_iter().map(|(_, cluster)| cluster).collect();
-        return Ok(json(&found));
+        return Ok(pretty(&found));
     }
     let mut table = Table::new([
         "SERVICE FQDN",
@@ -57,7 +60,7 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// `outbound|80|v1|product.shop.svc.cluster.local`, or a name.
+    /// `outbound|80|v1|ratings.bookinfo.svc.cluster.local`, or a name.
     fn of(cluster: &Value) -> Self {
         let name = text(cluster, "/name");
         let parts: Vec<_> = name.split('|').collect();

@@ -5,10 +5,13 @@ use std::net::IpAddr;
 
 use serde_json::{Value, json};
 
+use super::envoy::Envoy;
+use super::error::InspectError;
 use super::table::{Table, or_dash};
-use super::{Envoy, InspectError, View, items, text};
+use super::value::{items, pretty, text};
+use super::view::View;
 
-/// Where the clusters of an Envoy lead, and which endpoints are healthy. `envoys` says whose addresses they are.
+/// Where the clusters of an Envoy lead, and which endpoints are healthy. `envoys` gives the workloads at the addresses.
 ///
 /// # Errors
 /// If it does not answer.
@@ -37,7 +40,7 @@ pub async fn endpoints(
         }
     }
     if view.json {
-        return Ok(super::json(&found));
+        return Ok(pretty(&found));
     }
     rows.sort();
     let mut table = Table::new(["ENDPOINT", "STATUS", "OUTLIER CHECK", "CLUSTER", "WORKLOAD"]);

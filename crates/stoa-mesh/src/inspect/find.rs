@@ -1,14 +1,15 @@
 //! Which Envoy is meant.
 
-use super::{Envoy, InspectError};
+use super::envoy::Envoy;
+use super::error::InspectError;
 
 /// How alike names are that may have been meant, from 0 to 1.
-const ALIKE: f64 = 0.75;
+const LEAST_SIMILARITY: f64 = 0.75;
 /// How many of those are named.
-const MOST: usize = 3;
+const SUGGESTIONS: usize = 3;
 
-/// The Envoy of this workload: `shop/payment-v1-0`, `payment-v1-0`, `payment-v1-0.shop`, or the beginning of its name where that is
-/// nobody else's, `payment-v1` and `payment`.
+/// The Envoy of this workload: `bookinfo/ratings-v1-0`, `ratings-v1-0`, `ratings-v1-0.bookinfo`, or the beginning of its name where no other
+/// name begins so, `ratings-v1` and `ratings`.
 ///
 /// # Errors
 /// If none has this name, or more than one.
@@ -63,9 +64,9 @@ pub(super) fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<
     };
     let mut names: Vec<_> = names
         .map(alike)
-        .filter(|(best, _)| *best >= ALIKE)
+        .filter(|(best, _)| *best >= LEAST_SIMILARITY)
         .collect();
     names.sort_by(|(one, a), (other, b)| other.total_cmp(one).then(a.cmp(b)));
-    let names = names.into_iter().take(MOST);
+    let names = names.into_iter().take(SUGGESTIONS);
     names.map(|(_, name)| name.to_owned()).collect()
 }

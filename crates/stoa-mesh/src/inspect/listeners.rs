@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 
-use super::routes::path_match;
+use super::envoy::Envoy;
+use super::error::InspectError;
+use super::matchers::path_match;
 use super::table::Table;
-use super::{Envoy, InspectError, View, items, json, text, texts};
+use super::value::{items, pretty, text, texts};
+use super::view::View;
 
 const HTTP: &str = "envoy.filters.network.http_connection_manager";
 const TCP: &str = "envoy.filters.network.tcp_proxy";
@@ -24,7 +27,7 @@ pub async fn listeners(envoy: &Envoy, view: &View) -> Result<String, InspectErro
         .filter(|l| view.has_port(port(l)))
         .collect();
     if view.json {
-        return Ok(json(&found));
+        return Ok(pretty(&found));
     }
     let mut rows = Vec::new();
     for listener in found {
@@ -44,18 +47,18 @@ pub async fn listeners(envoy: &Envoy, view: &View) -> Result<String, InspectErro
 }
 
 fn matches(chain: &Value) -> String {
-    let mut said = Vec::new();
+    let mut parts = Vec::new();
     let names = texts(chain, "/filter_chain_match/server_names");
     if !names.is_empty() {
-        said.push(format!("SNI: {}", names.join(",")));
+        parts.push(format!("SNI: {}", names.join(",")));
     }
     match text(chain, "/filter_chain_match/transport_protocol") {
         "" => {}
-        protocol => said.push(format!("Trans: {protocol}")),
+        protocol => parts.push(format!("Trans: {protocol}")),
     }
     let protocols = texts(chain, "/filter_chain_match/application_protocols");
     if !protocols.is_empty() {
-        said.push(format!("App: {}", protocols.join(",")));
+        parts.push(format!("App: {}", protocols.join(",")));
     }
     let port = chain.pointer("/filter_chain_match/destination_port");
     let port = port.and_then(Value::as_u64).map(|port| format!(":{port}"));
@@ -66,16 +69,16 @@ fn matches(chain: &Value) -> String {
     let ranges: Vec<_> = ranges.collect();
     match (ranges.is_empty(), port) {
         (true, None) => {}
-        (true, Some(port)) => said.push(format!("Addr: *{port}")),
-        (false, port) => said.push(format!(
+        (true, Some(port)) => parts.push(format!("Addr: *{port}")),
+        (false, port) => parts.push(format!(
             "Addr: {}{}",
             ranges.join(","),
             port.unwrap_or_default()
         )),
     }
-    match said.as_slice() {
+    match parts.as_slice() {
         [] => "ALL".to_owned(),
-        said => said.join("; "),
+        parts => parts.join("; "),
     }
 }
 

@@ -1,13 +1,11 @@
-//! What an Envoy writes to its log.
+//! How much an Envoy logs.
 
+use super::envoy::Envoy;
+use super::error::InspectError;
 use super::find::near;
-use super::{Envoy, InspectError};
+use super::levels::LEVELS;
 
-pub(super) const LEVELS: [&str; 7] = [
-    "trace", "debug", "info", "warning", "error", "critical", "off",
-];
-
-/// The levels of an Envoy's loggers, after they were set as `set` says: `debug` for all of them, `rbac:debug` for one, or several of
+/// The levels of an Envoy's loggers, after `set` was applied: `debug` for all of them, `rbac:debug` for one, or several of
 /// those with commas between.
 ///
 /// # Errors
@@ -39,12 +37,12 @@ pub async fn log_level(envoy: &Envoy, set: Option<&str>) -> Result<String, Inspe
             }
         }
     }
-    let mut said = now;
-    // All of them first: what is said of one is not to be undone.
+    let mut levels = now;
+    // All loggers first: a level for one of them must not be undone.
     let all = all.map(|level| format!("/logging?level={level}"));
     let some = (!some.is_empty()).then(|| format!("/logging?paths={}", some.join(",")));
     for path in all.into_iter().chain(some) {
-        said = envoy.answered(envoy.admin.post(&path).await)?;
+        levels = envoy.answered(envoy.admin.post(&path).await)?;
     }
-    Ok(said)
+    Ok(levels)
 }

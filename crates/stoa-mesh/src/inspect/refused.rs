@@ -1,16 +1,16 @@
-//! Why an Envoy did not take what it was given. Of configuration from files it keeps no record but its log.
+//! Why an Envoy rejected its configuration. Of configuration from files, its log is the only record.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-/// What Envoy writes before the reason.
+/// Envoy's words before the reason.
 const REFUSED: &str = "Filesystem config update rejected: ";
 /// What a filter writes about itself.
 const SAID: &str = "wasm log: ";
 /// How much of a log is read: an entry may hold a whole listener.
-const TAIL: u64 = 1 << 20;
+const TAIL_BYTES: u64 = 1 << 20;
 /// A longer reason is cut.
-const LONGEST: usize = 400;
+const LONGEST_REASON: usize = 400;
 
 /// The last reasons in a log, different ones, the newest last.
 pub(super) fn reasons(log: &Path, most: usize) -> Vec<String> {
@@ -35,13 +35,13 @@ pub(super) fn reasons(log: &Path, most: usize) -> Vec<String> {
 fn tail(log: &Path) -> std::io::Result<String> {
     let mut file = std::fs::File::open(log)?;
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
     let mut text = Vec::new();
-    file.take(TAIL).read_to_end(&mut text)?;
+    file.take(TAIL_BYTES).read_to_end(&mut text)?;
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// An entry begins with the time in brackets, and goes on until the next one does.
+/// An entry begins with the time in brackets, and ends where the next one begins.
 fn entries(log: &str) -> impl Iterator<Item = &str> {
     let mut rest = log;
     std::iter::from_fn(move || {
@@ -74,11 +74,11 @@ fn brief(reason: &str) -> String {
         lines => lines.join(" ").replace("goo.gle/debugonly", ""),
     };
     let whole = whole.split_whitespace().collect::<Vec<_>>().join(" ");
-    if whole.chars().count() <= LONGEST {
+    if whole.chars().count() <= LONGEST_REASON {
         return whole;
     }
     // What was wrong comes last.
-    let skip = whole.chars().count() - LONGEST;
+    let skip = whole.chars().count() - LONGEST_REASON;
     format!("...{}", whole.chars().skip(skip).collect::<String>())
 }
 
@@ -128,6 +128,6 @@ seconds: -1
             brief.starts_with("...x") && brief.ends_with("the end"),
             "{brief}"
         );
-        assert_eq!(brief.chars().count(), LONGEST + 3);
+        assert_eq!(brief.chars().count(), LONGEST_REASON + 3);
     }
 }

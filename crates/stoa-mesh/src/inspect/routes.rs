@@ -2,11 +2,15 @@
 
 use serde_json::Value;
 
+use super::envoy::Envoy;
+use super::error::InspectError;
+use super::matchers::{header, path_match};
 use super::table::Table;
-use super::{Envoy, InspectError, View, items, json, manifest, text, texts};
+use super::value::{items, manifest, pretty, text, texts};
+use super::view::View;
 
-/// How many names of a host are shown.
-const MOST: usize = 2;
+/// Names of a host that are shown.
+const NAMES_SHOWN: usize = 2;
 
 /// Which requests an Envoy sends where.
 ///
@@ -26,7 +30,7 @@ pub async fn routes(envoy: &Envoy, view: &View) -> Result<String, InspectError> 
     let wanted = view.name.as_deref();
     configs.retain(|config| wanted.is_none_or(|name| text(config, "/name") == name));
     if view.json {
-        return Ok(json(&configs));
+        return Ok(pretty(&configs));
     }
     let mut table = Table::new(["NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE", "DESTINATION"]);
     for (names, rows) in alike(configs) {
@@ -88,74 +92,21 @@ fn domains(domains: &[String]) -> String {
     let other = |name: &str| name.contains(':') || name.ends_with('.') || longer(name);
     let names = domains.iter().filter(|name| !other(name));
     let mut names: Vec<_> = names.map(String::as_str).collect();
-    let more = names.len().saturating_sub(MOST);
-    names.truncate(MOST);
+    let more = names.len().saturating_sub(NAMES_SHOWN);
+    names.truncate(NAMES_SHOWN);
     match more {
         0 => names.join(", "),
         more => format!("{} + {more} more...", names.join(", ")),
     }
 }
 
-/// What the path has to be.
-pub(super) fn path_match(condition: &Value) -> String {
-    let said = |pointer| Some(text(condition, pointer)).filter(|text| !text.is_empty());
-    let parts = [
-        said("/prefix").map(|prefix| format!("{prefix}*")),
-        said("/path_separated_prefix").map(|prefix| format!("PathPrefix:{prefix}")),
-        said("/path").map(str::to_owned),
-        said("/safe_regex/regex").map(|regex| format!("regex {regex}")),
-        said("/path_match_policy/typed_config/path_template").map(str::to_owned),
-    ];
-    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
-}
-
-/// All that a request has to be. istioctl leaves the headers out; here they tell routes apart.
+/// All that a request has to match. istioctl leaves the headers out; here they tell routes apart.
 fn condition(condition: &Value) -> String {
     let mut parts = vec![path_match(condition)];
     parts.extend(items(condition, "/headers").map(header));
     parts.extend(items(condition, "/query_parameters").map(header));
     parts.retain(|part| !part.is_empty());
     parts.join(" ")
-}
-
-pub(super) fn header(header: &Value) -> String {
-    let name = text(header, "/name");
-    let not = if is_true(header, "/invert_match") {
-        "!"
-    } else {
-        ""
-    };
-    let value = header.get("string_match").map(string_match);
-    match value.or_else(|| exact(header)) {
-        Some(value) => format!("{not}{name}={value}"),
-        None => {
-            // Whether it is there.
-            let absent = header.get("present_match") == Some(&Value::Bool(false));
-            let not = if absent { "!" } else { not };
-            format!("{not}{name}")
-        }
-    }
-}
-
-fn exact(header: &Value) -> Option<String> {
-    Some(header.get("exact_match")?.as_str()?.to_owned())
-}
-
-/// `a`, `a*`, `*a`, `*a*`, or `regex a`.
-pub(super) fn string_match(value: &Value) -> String {
-    let said = |pointer| Some(text(value, pointer)).filter(|text| !text.is_empty());
-    let shape = [
-        said("/exact").map(str::to_owned),
-        said("/prefix").map(|prefix| format!("{prefix}*")),
-        said("/suffix").map(|suffix| format!("*{suffix}")),
-        said("/contains").map(|part| format!("*{part}*")),
-        said("/safe_regex/regex").map(|regex| format!("regex {regex}")),
-    ];
-    let shape = shape.into_iter().flatten().next().unwrap_or_default();
-    match is_true(value, "/ignore_case") {
-        true => format!("{shape} (any case)"),
-        false => shape,
-    }
 }
 
 fn destination(route: &Value) -> String {
@@ -186,14 +137,14 @@ fn destination(route: &Value) -> String {
     }
 }
 
-/// `outbound|80|v1|product.shop.svc.cluster.local 90%, v2 10%`: of clusters that differ in the subset alone, the subset is enough.
+/// `outbound|80|v1|ratings.bookinfo.svc.cluster.local 90%, v2 10%`: of clusters that differ in the subset alone, the subset is enough.
 fn shares(weighted: &[(&str, u64)]) -> String {
     let parts = |name: &str| {
         let parts: Vec<_> = name.split('|').map(str::to_owned).collect();
         <[String; 4]>::try_from(parts).ok()
     };
     let first = weighted.first().and_then(|(name, _)| parts(name));
-    let mut said = Vec::new();
+    let mut shares = Vec::new();
     for (place, (name, weight)) in weighted.iter().enumerate() {
         let short = match (&first, parts(name)) {
             (Some([a, b, _, c]), Some([x, y, subset, z]))
@@ -203,13 +154,9 @@ fn shares(weighted: &[(&str, u64)]) -> String {
             }
             _ => (*name).to_owned(),
         };
-        said.push(format!("{short} {weight}%"));
+        shares.push(format!("{short} {weight}%"));
     }
-    said.join(", ")
-}
-
-fn is_true(of: &Value, pointer: &str) -> bool {
-    of.pointer(pointer) == Some(&Value::Bool(true))
+    shares.join(", ")
 }
 
 #[cfg(test)]

@@ -62,7 +62,7 @@ impl Table {
     }
 }
 
-/// What a cell says where there is nothing.
+/// The text of an empty cell.
 pub(super) fn or_dash(text: impl Into<String>) -> String {
     let text = text.into();
     if text.is_empty() {

@@ -238,7 +238,7 @@ fn what_istio_made_is_changed_in_the_documented_ways_only() {
         pairs.extend(with_endpoints.zip(clusters));
         for (folder, resources) in [("rds", &istio.routes), ("ecds", &istio.extensions)] {
             for resource in resources {
-                let mut own = taken(file(folder, name(resource)));
+                let mut own = taken(of_resource(folder, name(resource)));
                 assert_eq!(own.len(), 1);
                 pairs.extend(own.next().map(|own| (resource.clone(), own)));
             }
@@ -386,12 +386,12 @@ fn the_certificates_that_are_asked_for_are_named() {
 
 #[test]
 fn a_name_becomes_a_file_name_of_its_own() {
-    assert_eq!(file("rds", "80"), Path::new("rds/80.json"));
+    assert_eq!(of_resource("rds", "80"), Path::new("rds/80.json"));
     assert_eq!(
-        file("ecds", "a/b~c|d"),
+        of_resource("ecds", "a/b~c|d"),
         Path::new("ecds/a%2fb%7ec%7cd.json")
     );
-    assert_ne!(file("rds", "a/b"), file("rds", "a%2fb"));
+    assert_ne!(of_resource("rds", "a/b"), of_resource("rds", "a%2fb"));
 }
 
 #[test]

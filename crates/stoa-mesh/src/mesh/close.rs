@@ -1,44 +1,43 @@
-//! The gateway is closed before anything behind it is: an order on its way still has connections to open.
+//! The gateway is closed before anything behind it: a request in flight may still open connections there.
 
 use std::time::Duration;
 
-use super::{ASK, Mesh};
 use crate::admin::Admin;
-use crate::compiled::Proxy;
+use crate::compiled::{Proxy, Workload};
 
-/// What counts the requests that an Envoy is at.
+/// Poll interval while requests are in flight.
+const ADMIN_POLL_INTERVAL: Duration = Duration::from_millis(25);
+/// The counters of requests in flight.
 const ACTIVE: &str = "/stats?filter=downstream_rq_active$";
 
-impl Mesh {
-    /// Closes the gateways to new connections, and waits until what is under way there is answered, but no longer than `limit`.
-    pub async fn close_gateways(&self, limit: Duration) {
-        let gateways = self.proxies().into_iter();
-        let gateways: Vec<_> = gateways
-            .filter(|(workload, _)| workload.proxy == Proxy::Gateway)
-            .collect();
-        let closed = async {
-            for (_, admin) in &gateways {
-                let _ = admin.post("/drain_listeners").await;
-            }
-            for (_, admin) in &gateways {
-                while under_way(admin).await > 0 {
-                    tokio::time::sleep(ASK).await;
-                }
-            }
-        };
-        if tokio::time::timeout(limit, closed).await.is_err() {
-            tracing::warn!("requests at the gateway are cut off: the grace period is over");
+/// Closes the gateways to new connections, and waits for the responses to requests in flight there, but no longer than `limit`.
+pub(super) async fn close_gateways(proxies: Vec<(Workload, Admin)>, limit: Duration) {
+    let gateways = proxies.into_iter();
+    let gateways: Vec<_> = gateways
+        .filter(|(workload, _)| workload.proxy == Proxy::Gateway)
+        .collect();
+    let closed = async {
+        for (_, admin) in &gateways {
+            let _ = admin.post("/drain_listeners").await;
         }
+        for (_, admin) in &gateways {
+            while in_flight(admin).await > 0 {
+                tokio::time::sleep(ADMIN_POLL_INTERVAL).await;
+            }
+        }
+    };
+    if tokio::time::timeout(limit, closed).await.is_err() {
+        tracing::warn!("requests at the gateway are cut off: the grace period is over");
     }
 }
 
-/// How many requests an Envoy is at. One that does not answer is at none.
-async fn under_way(admin: &Admin) -> u64 {
+/// The requests in flight at an Envoy; none at one that does not answer.
+async fn in_flight(admin: &Admin) -> u64 {
     let stats = admin.get(ACTIVE).await;
     stats.map_or(0, |stats| active(&stats))
 }
 
-/// The requests that were counted, without the one that asks.
+/// The requests in the counters, without the one that reads them.
 fn active(stats: &str) -> u64 {
     let counts = stats.lines().filter_map(|line| line.rsplit_once(": "));
     let counts = counts.filter(|(name, _)| !name.starts_with("http.admin."));
@@ -52,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_question_itself_is_no_request_under_way() {
+    fn the_request_that_reads_the_counters_is_not_counted() {
         let stats = "http.admin.downstream_rq_active: 1\nhttp.outbound_0.0.0.0_8080;.downstream_rq_active: 2\n\
             http.outbound_0.0.0.0_8443;.downstream_rq_active: 1\n";
         assert_eq!(active(stats), 3);

@@ -37,7 +37,7 @@ pub enum MeshError {
         envoy: String,
         /// The program that should be an Envoy.
         program: PathBuf,
-        /// How it ended, and the last that it said.
+        /// How it ended, and the last line of its log.
         how: String,
         /// Its log.
         log: PathBuf,
@@ -52,4 +52,12 @@ pub enum MeshError {
         /// Its log.
         log: PathBuf,
     },
+}
+
+/// The error for a file or a program, named `what`.
+pub(super) fn failed(what: impl ToString) -> impl FnOnce(io::Error) -> MeshError {
+    move |error| MeshError::Io {
+        what: what.to_string(),
+        error,
+    }
 }

@@ -6,15 +6,15 @@ use std::time::Duration;
 
 use tokio::task::JoinSet;
 
-use super::Shared;
+use super::shared::Shared;
 use crate::admin::AdminError;
 
 /// Poll interval: a hung Envoy is in the log a few seconds later, and thirteen requests each time cost next to nothing.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// Limit for an answer. Envoy's administration answers this within a millisecond; the rest is for a busy machine.
-const LIMIT: Duration = Duration::from_secs(2);
+/// Timeout of a poll. Envoy's administration answers this within a millisecond; the rest is for a busy machine.
+const POLL_TIMEOUT: Duration = Duration::from_secs(2);
 /// Polls in a row without an answer before it is logged: one that is starting, or starting again, may miss some.
-const MISSED: u32 = 3;
+const MISSED_POLLS: u32 = 3;
 
 /// Polls every Envoy, and logs once that one does not answer any more, and once that it does again.
 pub(super) async fn watch(shared: Arc<Shared>) {
@@ -24,7 +24,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         let mut polls = JoinSet::new();
         for (workload, admin) in shared.proxies() {
             polls.spawn(async move {
-                let answer = admin.get_within("/ready", LIMIT).await;
+                let answer = admin.get_within("/ready", POLL_TIMEOUT).await;
                 // One that is not ready answers as well.
                 let silent = matches!(answer, Err(AdminError::Silent { .. }));
                 (workload.name(), silent)
@@ -36,11 +36,11 @@ pub(super) async fn watch(shared: Arc<Shared>) {
             let count = missed.entry(envoy.clone()).or_default();
             if silent {
                 *count += 1;
-                if *count == MISSED {
+                if *count == MISSED_POLLS {
                     tracing::warn!(envoy, %log, "this Envoy does not answer: it hangs, or is being started");
                 }
             } else {
-                if *count >= MISSED {
+                if *count >= MISSED_POLLS {
                     tracing::info!(envoy, "this Envoy answers again");
                 }
                 *count = 0;

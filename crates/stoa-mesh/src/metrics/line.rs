@@ -1,4 +1,4 @@
-//! A line of the access log, read in place: thousands come in a second, and most of what they say is not counted.
+//! A line of the access log, read in place: thousands come in a second, and most of their fields are not counted.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::net::SocketAddrV4;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-/// What is read of a line (`meshConfig.accessLogFormat`). What the format lacks is missing here too, and is not guessed.
+/// What is read of a line (`meshConfig.accessLogFormat`). A field that the format lacks is missing here too, and is not guessed.
 #[derive(Deserialize)]
 pub(super) struct Line<'a> {
     /// `HTTP/1.1`; empty for a connection that is not HTTP.
@@ -19,23 +19,23 @@ pub(super) struct Line<'a> {
     /// In milliseconds.
     #[serde(default)]
     pub(super) duration: Number,
-    /// `inbound|80||`, or `outbound|80|v1|product.shop.svc.cluster.local`.
+    /// `inbound|80||`, or `outbound|80|v1|ratings.bookinfo.svc.cluster.local`.
     #[serde(borrow, default)]
     pub(super) upstream_cluster: Text<'a>,
     #[serde(borrow, default)]
     pub(super) upstream_host: Text<'a>,
     #[serde(borrow, default)]
     pub(super) downstream_local_address: Text<'a>,
-    /// The client's; behind a gateway it is what `x-forwarded-for` says.
+    /// The client's; behind a gateway it comes from `x-forwarded-for`.
     #[serde(borrow, default)]
     pub(super) downstream_remote_address: Text<'a>,
-    /// The other end of the connection, whatever a header says.
+    /// The other end of the connection, regardless of headers.
     #[serde(borrow, default)]
     pub(super) downstream_direct_remote_address: Text<'a>,
     /// Of the certificate that the caller showed.
     #[serde(borrow, default)]
     pub(super) downstream_principal: Text<'a>,
-    /// Of the certificate that the called one showed.
+    /// Of the certificate that the callee showed.
     #[serde(borrow, default)]
     pub(super) upstream_principal: Text<'a>,
     /// With headers, and as they are on the wire.
@@ -57,23 +57,23 @@ pub(super) struct Text<'a>(Option<Cow<'a, str>>);
 pub(super) struct Number(pub(super) Option<u64>);
 
 impl Text<'_> {
-    /// Nothing if the format lacks it; empty if there was nothing to say.
+    /// Nothing if the format lacks it; empty if the field has no value.
     pub(super) fn get(&self) -> Option<&str> {
         match self.0.as_deref() {
-            // What Envoy writes for nothing in a text of more than one part.
+            // Envoy writes this for an empty part of a longer text.
             Some("-") => Some(""),
             text => text,
         }
     }
 
-    /// It, if there is anything.
-    pub(super) fn said(&self) -> Option<&str> {
+    /// The text, unless it is missing or empty.
+    pub(super) fn text(&self) -> Option<&str> {
         self.get().filter(|text| !text.is_empty())
     }
 
     /// It as an address and a port.
     pub(super) fn address(&self) -> Option<SocketAddrV4> {
-        self.said()?.parse().ok()
+        self.text()?.parse().ok()
     }
 }
 

@@ -1,4 +1,4 @@
-//! Who is at which end of a request: a workload by its address, by its certificate, or nobody who is known.
+//! The two ends of a request: a workload, known by its address or its certificate, or an unknown peer.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -8,20 +8,20 @@ use serde_json::Value;
 use crate::addresses::Addresses;
 use crate::compiled::{Compiled, CompiledError, Proxy, Workload};
 
-/// What Istio says of what it does not know.
+/// Istio's value for what is not known.
 pub(super) const UNKNOWN: &str = "unknown";
 /// Istio's name for the only cluster there is.
 const CLUSTER: &str = "Kubernetes";
-/// Istio's name for a revision that nobody named.
+/// Istio's name for a revision without a name.
 const LATEST: &str = "latest";
 
 /// Which of [`Peers::all`].
 pub(super) type PeerId = u16;
 
-/// Nobody who is known.
-pub(super) const NOBODY: PeerId = 0;
+/// The unknown peer.
+pub(super) const UNKNOWN_PEER: PeerId = 0;
 
-/// One end of a request, as its labels say it.
+/// One end of a request, as in its labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Peer {
     pub(super) workload: String,
@@ -40,13 +40,13 @@ pub(super) struct Peer {
 /// A Service that is called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Called {
-    /// `product.shop.svc.cluster.local`
+    /// `ratings.bookinfo.svc.cluster.local`
     pub(super) host: String,
     pub(super) name: String,
     pub(super) namespace: String,
 }
 
-/// Everybody who is known.
+/// All workloads.
 pub(super) struct Peers {
     pub(super) all: Vec<Peer>,
     /// By the address on the cluster.
@@ -54,9 +54,9 @@ pub(super) struct Peers {
     /// By the address on this machine.
     local: HashMap<Ipv4Addr, PeerId>,
     identities: HashMap<String, PeerId>,
-    /// Where a sidecar takes what is for its workload.
+    /// The addresses where sidecars accept requests for their workloads.
     inbound: HashSet<SocketAddrV4>,
-    /// By the workload whose proxy has it, and the cluster's name.
+    /// By the workload of the proxy, and the cluster's name.
     called: HashMap<PeerId, HashMap<String, Called>>,
     by_host: HashMap<String, Called>,
 }
@@ -64,7 +64,7 @@ pub(super) struct Peers {
 impl Peers {
     pub(super) fn new(compiled: &Compiled, addresses: &Addresses) -> Result<Self, CompiledError> {
         let mut peers = Self {
-            all: vec![Peer::nobody()],
+            all: vec![Peer::unknown()],
             workloads: HashMap::new(),
             local: HashMap::new(),
             identities: HashMap::new(),
@@ -98,7 +98,7 @@ impl Peers {
             };
             for endpoint in service.ports.iter().flat_map(|port| &port.endpoints) {
                 if let Some(id) = peers.workloads.get(&endpoint.ip) {
-                    // A proxy's own side says no Service: it is the one that its Pod is behind.
+                    // A proxy's own side does not name a Service: it is the one in front of its Pod.
                     let inbound = format!("inbound|{}||", endpoint.port);
                     let own = peers.called.entry(*id).or_default();
                     own.entry(inbound).or_insert_with(|| called.clone());
@@ -115,7 +115,7 @@ impl Peers {
     }
 
     fn add(&mut self, peer: Peer) -> PeerId {
-        let id = PeerId::try_from(self.all.len()).unwrap_or(NOBODY);
+        let id = PeerId::try_from(self.all.len()).unwrap_or(UNKNOWN_PEER);
         self.all.push(peer);
         id
     }
@@ -124,7 +124,7 @@ impl Peers {
     fn shared(&mut self, ids: &[PeerId]) -> PeerId {
         let peers: Vec<_> = ids.iter().map(|id| self.peer(*id).clone()).collect();
         let Some((first, others)) = peers.split_first() else {
-            return NOBODY;
+            return UNKNOWN_PEER;
         };
         let same = |of: fn(&Peer) -> &str| {
             let all = others.iter().all(|other| of(other) == of(first));
@@ -142,13 +142,14 @@ impl Peers {
     }
 
     pub(super) fn peer(&self, id: PeerId) -> &Peer {
-        static NOBODY_KNOWN: std::sync::LazyLock<Peer> = std::sync::LazyLock::new(Peer::nobody);
-        self.all.get(usize::from(id)).unwrap_or(&NOBODY_KNOWN)
+        static UNKNOWN_PEER_DATA: std::sync::LazyLock<Peer> =
+            std::sync::LazyLock::new(Peer::unknown);
+        self.all.get(usize::from(id)).unwrap_or(&UNKNOWN_PEER_DATA)
     }
 
     /// The workload that has this address on the cluster.
     pub(super) fn workload(&self, ip: Ipv4Addr) -> PeerId {
-        self.workloads.get(&ip).copied().unwrap_or(NOBODY)
+        self.workloads.get(&ip).copied().unwrap_or(UNKNOWN_PEER)
     }
 
     /// The workload at this address on this machine.
@@ -156,7 +157,7 @@ impl Peers {
         self.local.get(address?.ip()).copied()
     }
 
-    /// Whoever shows a certificate for this.
+    /// The workload that shows a certificate for this.
     pub(super) fn identified(&self, uri: &str) -> Option<PeerId> {
         self.identities.get(uri).copied()
     }
@@ -173,7 +174,7 @@ impl Peers {
         let unknown = || UNKNOWN.to_owned();
         let host = cluster.split('|').nth(3).unwrap_or_default();
         match host {
-            // `BlackHoleCluster`, as Istio says it.
+            // `BlackHoleCluster`, as Istio labels it.
             "" if !cluster.is_empty() && !cluster.contains('|') => Called {
                 host: unknown(),
                 name: cluster.to_owned(),
@@ -195,7 +196,7 @@ impl Peers {
 }
 
 impl Peer {
-    fn nobody() -> Self {
+    fn unknown() -> Self {
         let unknown = || UNKNOWN.to_owned();
         Self {
             workload: unknown(),

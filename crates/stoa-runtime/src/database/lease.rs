@@ -6,8 +6,9 @@ use rusqlite::ErrorCode;
 use rusqlite::types::Value;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::error::DatabaseError;
+use super::file::Database;
 use super::session::{BUSY_TIMEOUT, Session, Watch};
-use super::{Database, DatabaseError};
 
 /// The most that one statement may return, in bytes: it is held in this process's memory before the guest sees it.
 const LARGEST_RESULT: usize = 64 << 20;
@@ -46,14 +47,16 @@ enum Kind {
 }
 
 impl Lease {
-    pub(super) fn new(database: Arc<Database>, session: Session) -> Self {
-        Self {
+    /// A connection to `database` without a past.
+    pub(crate) fn connect(database: Arc<Database>) -> Result<Self, DatabaseError> {
+        let session = database.take()?;
+        Ok(Self {
             database,
             session: Some(session),
             away: None,
             writing: None,
             changes: 0,
-        }
+        })
     }
 
     /// Rows that the last INSERT, UPDATE or DELETE of this lease changed.
@@ -67,7 +70,7 @@ impl Lease {
         session.map_or(0, |session| session.sql.last_insert_rowid())
     }
 
-    /// Runs one statement. Where another writer is at work, waits up to five seconds.
+    /// Runs one statement. While another writes, it waits up to five seconds.
     pub(crate) async fn execute(
         &mut self,
         sql: String,

@@ -13,11 +13,11 @@ use rusqlite::limits::Limit;
 /// How long a statement waits for another writer, as in Spin.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A statement that ran this long on a thread that runs guests moves elsewhere.
-const INLINE: Duration = Duration::from_millis(2);
+const INLINE_TIME: Duration = Duration::from_millis(2);
 /// A statement that runs longer than any request should is cut off.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST_TIME: Duration = Duration::from_secs(60);
 /// SQLite's steps between two looks at the clock: some tens of microseconds.
-const STEPS: i32 = 2_000;
+const STEPS_PER_CHECK: i32 = 2_000;
 /// The longest string or blob, in bytes.
 const LONGEST_VALUE: i32 = 64 << 20;
 const STATEMENTS_KEPT: usize = 64;
@@ -68,7 +68,7 @@ impl Session {
         }))?;
         let seen = Arc::clone(&watch);
         sql.progress_handler(
-            STEPS,
+            STEPS_PER_CHECK,
             Some(move || micros(seen.epoch.elapsed()) > seen.until.load(Ordering::Relaxed)),
         )?;
         count_for_this_guest(&sql, &watch)?;
@@ -77,12 +77,12 @@ impl Session {
 
     /// Interrupts the next statement once it has run too long for a thread that runs guests.
     pub(super) fn hurry(&self) {
-        self.cut_after(INLINE);
+        self.cut_after(INLINE_TIME);
     }
 
     /// Lets the next statement take its time.
     pub(super) fn take_time(&self) {
-        self.cut_after(LONGEST);
+        self.cut_after(LONGEST_TIME);
     }
 
     /// Lets another thread interrupt the running statement.

@@ -6,7 +6,7 @@ use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
 use wasmtime::component::{Component, Linker, ResourceType, Val};
 use wasmtime::{Result, StoreContextMut, bail};
 
-use super::HostState;
+use super::state::HostState;
 
 const PREFIX: &str = "denied-";
 
@@ -64,7 +64,7 @@ pub(crate) fn linker<'l>(
     Ok(linker)
 }
 
-/// A resource of which there is no value.
+/// A resource without values.
 enum Never {}
 
 async fn refuse(
@@ -92,9 +92,11 @@ async fn refuse(
             Type::List(_) => Val::List(Vec::new()),
             Type::Option(_) => Val::Option(None),
             Type::Result(ty) => {
-                let component = &store.data().component().id;
+                let component = store.data().component();
                 tracing::warn!(
-                    %component, interface, function,
+                    component,
+                    interface,
+                    function,
                     "refused to a dependency: its user does not share it (inherit_configuration)"
                 );
                 let error = ty.err().and_then(|ty| refusal(&ty, interface, named));

@@ -2,31 +2,41 @@
 use std::sync::Arc;
 
 use http::uri::{Authority, Scheme};
-use http::{HeaderName, Request, Response, header};
-use wasmtime::component::{Linker, Resource};
-use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, IoError};
+use http::{HeaderName, Request, Uri, header};
+use stoa_manifest::{AllowedHost, Component};
 use wasmtime_wasi_http::{Error, RequestOptions, WasiBody, WasiHttpHooks};
 
-use super::HostState;
+use super::backends::Backends;
+use crate::local_service::{LocalCallError, LocalService, Remainder, Sending, component_name};
+use crate::outbound::Client;
 
-use crate::app::LoadedApp;
-use crate::load::LoadedComponent;
-
-/// Names under this are components of the app.
-const INTERNAL: &str = ".spin.internal";
-
-/// The sending side of one instance.
-pub(crate) struct Outbound {
-    pub(crate) app: Arc<LoadedApp>,
-    pub(crate) component: Arc<LoadedComponent>,
-    /// How many in-process calls led to this instance.
-    pub(crate) depth: u32,
+/// What a component's requests need: the hosts that it may call, and connections to them.
+pub(crate) struct OutboundHttp {
+    component: Arc<str>,
+    allowed_hosts: Vec<AllowedHost>,
+    client: Arc<Client>,
 }
 
-type Rest = Box<dyn Future<Output = Result<(), Error>> + Send>;
-type Sent = Box<dyn Future<Output = Result<(Response<WasiBody>, Rest), Error>> + Send>;
+impl OutboundHttp {
+    /// `id` is the component's, for the log.
+    pub(super) fn new(id: &Arc<str>, component: &Component, backends: &Backends) -> Self {
+        Self {
+            component: Arc::clone(id),
+            allowed_hosts: component.allowed_outbound_hosts.clone(),
+            client: Arc::clone(&backends.http),
+        }
+    }
+}
 
-impl WasiHttpHooks for Outbound {
+/// The sending side of one instance.
+pub(super) struct Sender {
+    outbound: Arc<OutboundHttp>,
+    local: Arc<dyn LocalService>,
+    /// The number of in-process calls that led to this instance.
+    depth: u32,
+}
+
+impl WasiHttpHooks for Sender {
     fn is_forbidden_header(&mut self, name: &HeaderName) -> bool {
         is_forbidden(name)
     }
@@ -45,42 +55,73 @@ impl WasiHttpHooks for Outbound {
         &mut self,
         request: Request<WasiBody>,
         options: Option<RequestOptions>,
-        _received: Box<dyn Future<Output = Result<(), Error>> + Send>,
-    ) -> Sent {
-        let target = self.route(&request);
-        let app = Arc::clone(&self.app);
-        let depth = self.depth + 1;
-        Box::new(async move {
-            let response = match target? {
-                Target::Component(component) => {
-                    let timeouts = options.unwrap_or_default();
-                    app.call_nested(component, request, depth, timeouts).await?
-                }
-                Target::Network => {
-                    app.outbound()
-                        .send(request, options.unwrap_or_default())
-                        .await?
-                }
-            };
-            let nothing_left: Rest = Box::new(std::future::ready(Ok(())));
+        _received: Remainder,
+    ) -> Sending {
+        let sending = self.send(request, options.unwrap_or_default());
+        sending.unwrap_or_else(|error| Box::new(std::future::ready(Err(error))))
+    }
+}
+
+impl Sender {
+    pub(super) fn new(
+        outbound: Arc<OutboundHttp>,
+        local: Arc<dyn LocalService>,
+        depth: u32,
+    ) -> Self {
+        Self {
+            outbound,
+            local,
+            depth,
+        }
+    }
+
+    fn send(&self, request: Request<WasiBody>, options: RequestOptions) -> Result<Sending, Error> {
+        self.outbound.check(request.uri())?;
+        if component_name(request.uri()).is_some() {
+            return self.call_local(request, options);
+        }
+        let client = Arc::clone(&self.outbound.client);
+        Ok(Box::new(async move {
+            let response = client.send(request, options).await?;
+            let nothing_left: Remainder = Box::new(std::future::ready(Ok(())));
             Ok((response, nothing_left))
+        }))
+    }
+
+    fn call_local(
+        &self,
+        request: Request<WasiBody>,
+        options: RequestOptions,
+    ) -> Result<Sending, Error> {
+        let local = Arc::clone(&self.local);
+        let called = local.call(request, self.depth + 1, options);
+        called.map_err(|error| {
+            let component = &self.outbound.component;
+            match error {
+                LocalCallError::NoSuchComponent(called) => {
+                    tracing::warn!(%component, called, "there is no such component");
+                    Error::DestinationNotFound
+                }
+                LocalCallError::TooDeep(called) => {
+                    tracing::error!(
+                        %component, called, depth = self.depth,
+                        "in-process call refused: calls are nested too deep"
+                    );
+                    Error::LoopDetected
+                }
+            }
         })
     }
 }
 
-enum Target {
-    Component(Arc<LoadedComponent>),
-    Network,
-}
-
-impl Outbound {
-    fn route(&self, request: &Request<WasiBody>) -> Result<Target, Error> {
-        let uri = request.uri();
+impl OutboundHttp {
+    /// Whether the component may call this URL.
+    fn check(&self, uri: &Uri) -> Result<(), Error> {
         let host = uri.host().ok_or(Error::HttpRequestUriInvalid)?;
         if uri.authority().is_some_and(names_a_user) {
             // They would be sent in the Host header. Neither is logged.
             tracing::warn!(
-                component = %self.component.id, host,
+                component = %self.component, host,
                 "outbound request refused: its URL has a user name or a password"
             );
             let why =
@@ -90,65 +131,20 @@ impl Outbound {
         let scheme = uri.scheme().unwrap_or(&Scheme::HTTP);
         let usual = if *scheme == Scheme::HTTPS { 443 } else { 80 };
         let port = uri.port_u16().unwrap_or(usual);
-        let allowed = &self.component.allowed_outbound_hosts;
-        if !allowed
-            .iter()
-            .any(|a| a.allows(scheme.as_str(), host, port))
-        {
+        let mut allowed = self.allowed_hosts.iter();
+        if !allowed.any(|a| a.allows(scheme.as_str(), host, port)) {
             tracing::warn!(
-                component = %self.component.id, %scheme, host, port,
+                component = %self.component, %scheme, host, port,
                 "outbound request refused: not among allowed_outbound_hosts"
             );
             return Err(Error::HttpRequestDenied);
         }
-        let Some(name) = host.strip_suffix(INTERNAL) else {
-            return Ok(Target::Network);
-        };
-        let component = self.app.component(name).ok_or_else(|| {
-            tracing::warn!(component = %self.component.id, host, "there is no such component");
-            Error::DestinationNotFound
-        })?;
-        if self.depth >= self.app.shared().limits.max_call_depth {
-            tracing::error!(
-                component = %self.component.id, host, depth = self.depth,
-                "in-process call refused: calls are nested too deep"
-            );
-            return Err(Error::LoopDetected);
-        }
-        Ok(Target::Component(component))
+        Ok(())
     }
 }
 
 fn names_a_user(authority: &Authority) -> bool {
     authority.as_str().contains('@')
-}
-
-/// `http-error-code`, which tells a guest why a body broke off. wasmtime-wasi-http's own finds only errors that it made itself, none of
-/// those that [`Error`] stands for.
-pub(super) fn add_error_code(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
-    linker.allow_shadowing(true);
-    let mut types = linker.instance("wasi:http/types@0.2.12")?;
-    types.func_wrap(
-        "http-error-code",
-        |store: wasmtime::StoreContextMut<'_, HostState>, (error,): (Resource<IoError>,)| {
-            let error = store.data().table.get(&error)?;
-            let code = error.downcast_ref::<ErrorCode>().cloned();
-            Ok((code.or_else(|| error.downcast_ref().map(error_code)),))
-        },
-    )?;
-    linker.allow_shadowing(false);
-    Ok(())
-}
-
-/// Only what a body fails with: errors of whole requests take another way.
-fn error_code(error: &Error) -> ErrorCode {
-    match error {
-        Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,
-        Error::HttpRequestBodySize(size) => ErrorCode::HttpRequestBodySize(*size),
-        Error::HttpResponseBodySize(size) => ErrorCode::HttpResponseBodySize(*size),
-        Error::HttpResponseIncomplete => ErrorCode::HttpResponseIncomplete,
-        _ => ErrorCode::HttpProtocolError,
-    }
 }
 
 /// Headers that belong to a connection and not to a message; no guest sees or sets them.

@@ -1,11 +1,40 @@
 //! `fermyon:spin/key-value@2.0.0` over [`crate::database`]: one file for all stores of an app.
+use std::sync::Arc;
+
 use rusqlite::types::Value;
+use stoa_manifest::Component;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-use super::HostState;
-use super::bindings::fermyon::spin::key_value::{Error, Host, HostStore};
-use crate::database::{Lease, Rows};
+use super::backends::Backends;
+use super::view::View;
+use crate::bindings::fermyon::spin::key_value::{Error, Host, HostStore};
+use crate::database::{Databases, Lease, Rows};
+
+/// The stores that a component may open.
+pub(crate) struct KeyValue {
+    labels: Vec<String>,
+    databases: Arc<Databases>,
+}
+
+impl KeyValue {
+    pub(super) fn new(_: &Arc<str>, component: &Component, backends: &Backends) -> Self {
+        Self {
+            labels: component.key_value_stores.clone(),
+            databases: Arc::clone(&backends.databases),
+        }
+    }
+
+    fn open(&self, label: String) -> Result<Store, Error> {
+        if !self.labels.contains(&label) {
+            // As in Spin, also where no component has such a store.
+            return Err(Error::AccessDenied);
+        }
+        let lease = self.databases.key_value().and_then(Lease::connect);
+        let lease = lease.map_err(|error| Error::Other(error.to_string()))?;
+        Ok(Store { label, lease })
+    }
+}
 
 /// A guest's open store.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -23,25 +52,11 @@ impl Store {
     }
 }
 
-impl HostState {
-    fn open_store(&self, label: String) -> Result<Store, Error> {
-        let granted = |labels: &[String]| labels.contains(&label);
-        if !granted(&self.component().key_value_stores) {
-            // As in Spin, also where no component has such a store.
-            return Err(Error::AccessDenied);
-        }
-        let lease = self.app().databases().key_value();
-        let lease = lease.and_then(|database| database.connect());
-        let lease = lease.map_err(|error| Error::Other(error.to_string()))?;
-        Ok(Store { label, lease })
-    }
-}
+impl Host for View<'_, KeyValue> {}
 
-impl Host for HostState {}
-
-impl HostStore for HostState {
+impl HostStore for View<'_, KeyValue> {
     fn open(&mut self, label: String) -> Result<Result<Resource<Store>, Error>> {
-        match self.open_store(label) {
+        match self.state.open(label) {
             Ok(store) => Ok(Ok(self.table.push(store)?)),
             Err(error) => Ok(Err(error)),
         }

@@ -3,16 +3,27 @@
     clippy::result_large_err,
     reason = "the interface's own error, seldom made"
 )]
+use std::sync::Arc;
+
+use stoa_manifest::{AllowedHost, Component};
 use tokio_postgres::Config;
 use tokio_postgres::config::Host as Server;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-use super::HostState;
-use super::bindings::spin::postgres::postgres::{
+use super::backends::Backends;
+use super::view::View;
+use crate::bindings::spin::postgres::postgres::{
     Error, Host, HostConnection, ParameterValue, RowSet,
 };
-use crate::postgres::{Lease, values};
+use crate::postgres::{Lease, Servers, values};
+
+/// The servers that a component may reach.
+pub(crate) struct Postgres {
+    component: Arc<str>,
+    allowed_hosts: Vec<AllowedHost>,
+    servers: Arc<Servers>,
+}
 
 /// A guest's connection.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
@@ -21,9 +32,18 @@ pub struct Connection(Lease);
 /// PostgreSQL's usual port.
 const PORT: u16 = 5432;
 
-impl HostState {
+impl Postgres {
+    /// `id` is the component's, for the log.
+    pub(super) fn new(id: &Arc<str>, component: &Component, backends: &Backends) -> Self {
+        Self {
+            component: Arc::clone(id),
+            allowed_hosts: component.allowed_outbound_hosts.clone(),
+            servers: Arc::clone(&backends.postgres),
+        }
+    }
+
     /// The address, if the component may reach every server that it names.
-    fn postgres_address(&self, address: &str) -> Result<Config, Error> {
+    fn check(&self, address: &str) -> Result<Config, Error> {
         let config: Config = address
             .parse()
             .map_err(|error| Error::ConnectionFailed(format!("the address: {error}")))?;
@@ -36,9 +56,9 @@ impl HostState {
             };
             // One port stands for all hosts.
             let port = ports.get(index).or(ports.first()).copied().unwrap_or(PORT);
-            let allowed = &self.component().allowed_outbound_hosts;
-            if !allowed.iter().any(|a| a.allows("postgres", host, port)) {
-                let component = &self.component().id;
+            let mut allowed = self.allowed_hosts.iter();
+            if !allowed.any(|a| a.allows("postgres", host, port)) {
+                let component = &self.component;
                 tracing::warn!(%component, host, port, "PostgreSQL refused: not among allowed_outbound_hosts");
                 return Err(Error::ConnectionFailed(format!(
                     "postgres://{host}:{port} is not among allowed_outbound_hosts"
@@ -55,16 +75,15 @@ impl HostState {
     }
 }
 
-impl Host for HostState {}
+impl Host for View<'_, Postgres> {}
 
-impl HostConnection for HostState {
+impl HostConnection for View<'_, Postgres> {
     async fn open(&mut self, address: String) -> Result<Result<Resource<Connection>, Error>> {
-        let config = match self.postgres_address(&address) {
+        let config = match self.state.check(&address) {
             Ok(config) => config,
             Err(error) => return Ok(Err(error)),
         };
-        let servers = &self.app().shared().servers;
-        match servers.connect(&address, &config).await {
+        match self.state.servers.connect(&address, &config).await {
             Ok(lease) => Ok(Ok(self.table.push(Connection(lease))?)),
             Err(error) => Ok(Err(error)),
         }

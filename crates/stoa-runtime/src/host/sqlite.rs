@@ -1,34 +1,52 @@
 //! `fermyon:spin/sqlite@2.0.0` and `spin:sqlite/sqlite@3.0.0` over [`crate::database`].
+use std::sync::Arc;
+
 use rusqlite::types::Value;
+use stoa_manifest::Component;
 use wasmtime::Result;
 use wasmtime::component::Resource;
 
-use super::HostState;
-use super::bindings::{fermyon::spin::sqlite as v2, spin::sqlite::sqlite as v3};
-use crate::database::{Lease, Rows};
+use super::backends::Backends;
+use super::view::View;
+use crate::bindings::{fermyon::spin::sqlite as v2, spin::sqlite::sqlite as v3};
+use crate::database::{Databases, Lease, Rows};
+
+/// The databases that a component may open.
+pub(crate) struct Sqlite {
+    labels: Vec<String>,
+    databases: Arc<Databases>,
+}
+
+impl Sqlite {
+    pub(super) fn new(_: &Arc<str>, component: &Component, backends: &Backends) -> Self {
+        Self {
+            labels: component.sqlite_databases.clone(),
+            databases: Arc::clone(&backends.databases),
+        }
+    }
+}
 
 /// A guest's connection.
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Connection(Lease);
 
-/// What `open` may refuse with.
+/// Why `open` refuses.
 enum OpenError {
     AccessDenied,
     Io(String),
 }
 
-impl HostState {
+impl View<'_, Sqlite> {
     async fn open_database(
         &mut self,
         label: &str,
     ) -> Result<Result<Resource<Connection>, OpenError>> {
-        let granted = |labels: &[String]| labels.iter().any(|granted| granted == label);
-        if !granted(&self.component().sqlite_databases) {
+        if !self.state.labels.iter().any(|granted| granted == label) {
             // As in Spin, also where no component has such a database.
             return Ok(Err(OpenError::AccessDenied));
         }
-        let database = self.app().databases().sqlite(label);
-        let lease = match database.and_then(|database| database.connect()) {
+        let database = self.state.databases.sqlite(label);
+        let lease = match database.and_then(Lease::connect) {
             Ok(lease) => lease,
             Err(error) => return Ok(Err(OpenError::Io(error.to_string()))),
         };
@@ -98,9 +116,9 @@ macro_rules! version {
                 }
             }
 
-            impl Host for HostState {}
+            impl Host for View<'_, Sqlite> {}
 
-            impl HostConnection for HostState {
+            impl HostConnection for View<'_, Sqlite> {
                 async fn open(
                     &mut self,
                     database: String,

@@ -1,12 +1,26 @@
 //! `fermyon:spin/variables`: a component's variables, resolved when the app was loaded.
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use stoa_manifest::Component;
 use wasmtime::Result;
 
-use super::HostState;
-use super::bindings::fermyon::spin::variables::{Error, Host};
+use super::backends::Backends;
+use super::view::View;
+use crate::bindings::fermyon::spin::variables::{Error, Host};
 
-impl Host for HostState {
+/// A component's variables, by name.
+pub(crate) struct Variables(BTreeMap<String, String>);
+
+impl Variables {
+    pub(super) fn new(_: &Arc<str>, component: &Component, _: &Backends) -> Self {
+        Self(component.variables.clone())
+    }
+}
+
+impl Host for View<'_, Variables> {
     fn get(&mut self, name: String) -> Result<Result<String, Error>> {
-        Ok(match self.component().variables.get(&name) {
+        Ok(match self.state.0.get(&name) {
             Some(value) => Ok(value.clone()),
             None if is_name(&name) => Err(Error::Undefined(name)),
             None => Err(Error::InvalidName(name)),
@@ -31,7 +45,7 @@ mod tests {
     use super::is_name;
 
     #[test]
-    fn tells_names_from_what_is_none() {
+    fn only_names_of_variables_are_names() {
         for name in ["a", "inventory_url", "a1_b2", "a_1"] {
             assert!(is_name(name), "{name}");
         }

@@ -13,7 +13,7 @@ use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Row, Statement};
 use uuid::Uuid;
 
-use crate::host::bindings::spin::postgres::postgres::{
+use crate::bindings::spin::postgres::postgres::{
     Column, DbDataType, DbError, DbValue, Error, ParameterValue, RowSet,
 };
 
@@ -63,7 +63,7 @@ pub(super) fn parameters(
 }
 
 fn parameter(value: ParameterValue, ty: &Type) -> Result<Parameter, String> {
-    fn fits<T: ToSql + Sync + Send + 'static>(value: T, ty: &Type) -> Result<Parameter, String> {
+    fn convert<T: ToSql + Sync + Send + 'static>(value: T, ty: &Type) -> Result<Parameter, String> {
         if T::accepts(ty) {
             Ok(Parameter::Value(Box::new(value)))
         } else {
@@ -73,33 +73,33 @@ fn parameter(value: ParameterValue, ty: &Type) -> Result<Parameter, String> {
     use ParameterValue as P;
     match value {
         P::DbNull => Ok(Parameter::Null),
-        P::Boolean(v) => fits(v, ty),
-        P::Int8(v) => fits(v, ty),
-        P::Int16(v) => fits(v, ty),
-        P::Int32(v) => fits(v, ty),
-        P::Int64(v) | P::Timestamp(v) => fits(v, ty),
-        P::Floating32(v) => fits(v, ty),
-        P::Floating64(v) => fits(v, ty),
-        P::Str(v) => fits(v, ty),
-        P::Binary(v) => fits(v, ty),
-        P::Date(v) => fits(date(v)?, ty),
-        P::Time(v) => fits(time(v)?, ty),
+        P::Boolean(v) => convert(v, ty),
+        P::Int8(v) => convert(v, ty),
+        P::Int16(v) => convert(v, ty),
+        P::Int32(v) => convert(v, ty),
+        P::Int64(v) | P::Timestamp(v) => convert(v, ty),
+        P::Floating32(v) => convert(v, ty),
+        P::Floating64(v) => convert(v, ty),
+        P::Str(v) => convert(v, ty),
+        P::Binary(v) => convert(v, ty),
+        P::Date(v) => convert(date(v)?, ty),
+        P::Time(v) => convert(time(v)?, ty),
         P::Datetime((y, m, d, h, min, s, nanos)) => {
             let at = DateTime::from_parts(date((y, m, d))?, time((h, min, s, nanos))?);
             if *ty == Type::TIMESTAMPTZ {
                 let at = at.to_zoned(jiff::tz::TimeZone::UTC);
-                return fits(at.map_err(|e| e.to_string())?.timestamp(), ty);
+                return convert(at.map_err(|e| e.to_string())?.timestamp(), ty);
             }
-            fits(at, ty)
+            convert(at, ty)
         }
-        P::Uuid(v) => fits(Uuid::parse_str(&v).map_err(|e| format!("{v}: {e}"))?, ty),
+        P::Uuid(v) => convert(Uuid::parse_str(&v).map_err(|e| format!("{v}: {e}"))?, ty),
         P::Jsonb(v) => {
             let json: serde_json::Value = serde_json::from_slice(&v).map_err(|e| e.to_string())?;
-            fits(json, ty)
+            convert(json, ty)
         }
-        P::ArrayInt32(v) => fits(v, ty),
-        P::ArrayInt64(v) => fits(v, ty),
-        P::ArrayStr(v) => fits(v, ty),
+        P::ArrayInt32(v) => convert(v, ty),
+        P::ArrayInt64(v) => convert(v, ty),
+        P::ArrayStr(v) => convert(v, ty),
         P::Decimal(_)
         | P::RangeInt32(_)
         | P::RangeInt64(_)
@@ -244,7 +244,7 @@ impl<'a> FromSql<'a> for Raw {
     }
 }
 
-/// The server's error, with all that it says.
+/// The server's error, with all its fields.
 pub(super) fn db_error(error: &tokio_postgres::error::DbError, as_text: String) -> DbError {
     let more = [
         ("hint", error.hint()),

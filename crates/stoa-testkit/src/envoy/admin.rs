@@ -1,4 +1,4 @@
-//! What Envoy says of itself.
+//! An Envoy's statistics.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -8,7 +8,7 @@ use crate::client::Answer;
 use crate::wait::wait_for;
 
 /// Workers report within milliseconds; a busy machine may take longer.
-const SOON: Duration = Duration::from_secs(20);
+const STAT_DEADLINE: Duration = Duration::from_secs(20);
 
 impl Envoy {
     /// An answer of its admin interface.
@@ -30,7 +30,7 @@ impl Envoy {
         let lines = text.lines().filter(|line| line.starts_with(prefix));
         let numbers = lines.filter_map(|line| {
             let (name, value) = line.rsplit_once(": ")?;
-            Some((name.to_owned(), value.parse().ok()?)) // a histogram is no number
+            Some((name.to_owned(), value.parse().ok()?)) // a histogram is not a number
         });
         numbers.collect()
     }
@@ -39,9 +39,9 @@ impl Envoy {
     #[track_caller]
     pub fn wait_for_stat(&self, name: &str, fits: impl Fn(u64) -> bool) -> u64 {
         let begun = Instant::now();
-        let found = wait_for(SOON * 2, name, || match self.stat(name) {
+        let found = wait_for(STAT_DEADLINE * 2, name, || match self.stat(name) {
             Some(value) if fits(value) => Some(Ok(value)),
-            last if begun.elapsed() > SOON => Some(Err(last)),
+            last if begun.elapsed() > STAT_DEADLINE => Some(Err(last)),
             _ => None,
         });
         match found {

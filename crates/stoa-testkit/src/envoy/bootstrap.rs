@@ -1,16 +1,13 @@
-//! What Envoy is told of a [`Setup`].
+//! Envoy's configuration for a [`Setup`].
 
 use std::path::Path;
 
 use serde_json::{Value, json};
 
+use super::address::address;
+use super::filter::{Filter, Kind, OnFailure};
 use super::route::Route;
-use super::setup::{Filter, Kind, OnFailure, Setup};
-
-/// An address in Envoy's words.
-pub(super) fn address(ip: &str, port: u16) -> Value {
-    json!({"socket_address": {"address": ip, "port_value": port}})
-}
+use super::setup::Setup;
 
 /// The bootstrap; the configurations of wasm filters lie under `folder`.
 pub(super) fn bootstrap(setup: &Setup, folder: &Path) -> Value {

@@ -11,7 +11,7 @@ use super::message::{self, Content, Empty, Message, Unframed};
 use super::tls::{Caller, Identity};
 
 /// Longer than anything a test waits for.
-const LIMIT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A request being put together.
 #[derive(Debug, Clone)]
@@ -63,7 +63,7 @@ impl Stream for StreamOwned<ClientConnection, TcpStream> {
 }
 
 impl Call {
-    /// Any method. `host` is `shop.test` unless a header says otherwise.
+    /// Any method. `host` is `shop.test` by default; a header overrides it.
     pub fn new(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
@@ -168,7 +168,7 @@ impl Connection {
     /// A connection by mutual TLS as `caller`, to an Envoy that has to show the SPIFFE identity `callee`.
     ///
     /// # Errors
-    /// As the system says, or rustls.
+    /// The system's, or rustls's.
     pub fn open_as(to: SocketAddr, caller: &Identity, callee: &str) -> Result<Self> {
         let caller = Caller::expecting(caller, callee).map_err(std::io::Error::other)?;
         Self::open(to, Some(caller))
@@ -177,7 +177,7 @@ impl Connection {
     /// A connection by TLS as anyone's, to a server of this machine whose certificate is of `authority`, PEM.
     ///
     /// # Errors
-    /// As the system says, or rustls.
+    /// The system's, or rustls's.
     pub fn secure(to: SocketAddr, authority: &str) -> Result<Self> {
         let caller = Caller::nobody(authority).map_err(std::io::Error::other)?;
         Self::open(to, Some(caller))
@@ -191,7 +191,7 @@ impl Connection {
     /// A connection without TLS.
     ///
     /// # Errors
-    /// As the system says.
+    /// The system's.
     pub fn plain(to: SocketAddr) -> Result<Self> {
         Self::open(to, None)
     }
@@ -199,11 +199,11 @@ impl Connection {
     /// Connects, by mutual TLS where a caller is named.
     ///
     /// # Errors
-    /// As the system says.
+    /// The system's.
     pub(super) fn open(to: SocketAddr, caller: Option<Caller>) -> Result<Self> {
         let socket = TcpStream::connect(to)?;
         socket.set_nodelay(true)?;
-        socket.set_read_timeout(Some(LIMIT))?;
+        socket.set_read_timeout(Some(TIMEOUT))?;
         let stream: Box<dyn Stream> = match &caller {
             Some(caller) => Box::new(caller.over(socket)?),
             None => Box::new(socket),
@@ -219,7 +219,7 @@ impl Connection {
     /// Sends a request and reads the whole answer.
     ///
     /// # Errors
-    /// If the connection broke, or what came is no HTTP.
+    /// If the connection broke, or what came is not HTTP.
     pub fn send(&mut self, call: &Call) -> Result<Reply> {
         if self.closed {
             *self = Self::open(self.to, self.caller.clone())?;

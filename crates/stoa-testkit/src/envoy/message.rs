@@ -11,12 +11,12 @@ pub(super) struct Message {
     pub(super) trailers: Vec<(String, String)>,
 }
 
-/// How the end of a body is known where no header says it.
+/// How the end of a body is known without a header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unframed {
     /// There is none: a request, or an answer that has none by its nature.
     Empty,
-    /// It goes on until the connection closes: an answer.
+    /// It continues until the connection closes: an answer.
     UntilClosed,
 }
 
@@ -184,7 +184,7 @@ fn fields(reader: &mut impl BufRead) -> Result<Vec<(String, String)>> {
     }
 }
 
-/// A line without its end; `None` where there is no more. Bytes that are no UTF-8 are shown as such.
+/// A line without its end; `None` where there is no more. Bytes that are not UTF-8 are shown as such.
 fn line(reader: &mut impl BufRead) -> Result<Option<String>> {
     let mut line = Vec::new();
     if reader.read_until(b'\n', &mut line)? == 0 {

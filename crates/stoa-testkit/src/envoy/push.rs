@@ -5,31 +5,18 @@ use std::sync::PoisonError;
 use std::time::Duration;
 
 use super::bootstrap::{config_file, discovery};
+use super::filter::{Filter, IntoConfig, Kind};
 use super::process::Envoy;
-use super::setup::{Filter, IntoConfig, Kind};
 use crate::wait::wait_for;
 
 /// Compiling a filter anew takes V8 a second or two at most.
-const LIVE: Duration = Duration::from_secs(30);
+const APPLY_DEADLINE: Duration = Duration::from_secs(30);
 
-/// What a filter was last given.
-#[derive(Debug)]
-pub(super) struct Pushed {
-    filter: Filter,
-    version: u64,
-}
-
-/// Envoy did not take a configuration, and goes on with the one before.
+/// Envoy rejected a configuration, and keeps the one before.
 #[derive(Debug, Clone)]
 pub struct Rejected {
     /// What it logged meanwhile.
     pub log: String,
-}
-
-impl Pushed {
-    pub(super) fn first(filter: Filter) -> Self {
-        Self { filter, version: 1 }
-    }
 }
 
 impl Envoy {
@@ -55,7 +42,7 @@ impl Envoy {
         if let Err(error) = replace(self.folder.path(), &pushed.filter, pushed.version) {
             panic!("configuration of {filter}: {error}");
         }
-        let live = wait_for(LIVE, "Envoy to take a configuration", || {
+        let live = wait_for(APPLY_DEADLINE, "Envoy to take a configuration", || {
             if self.updates(filter, "rejected") > refused {
                 return Some(false);
             }

@@ -51,7 +51,7 @@ impl Route {
         self.then(json!({"direct_response": {"status": status, "body": body}}))
     }
 
-    /// To what Envoy's own JSON says: the fields beside `match`.
+    /// To a destination in Envoy's own JSON: the fields beside `match`.
     #[must_use]
     pub fn then(mut self, beside: Value) -> Self {
         self.then = fields(beside);
@@ -72,6 +72,6 @@ impl Route {
 fn fields(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
-        _ => Map::new(), // Envoy then says what is missing
+        _ => Map::new(), // Envoy then reports what is missing
     }
 }

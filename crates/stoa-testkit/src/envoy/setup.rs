@@ -1,45 +1,13 @@
-//! What a test wants of an Envoy.
+//! What a test needs of an Envoy.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use serde_json::{Value, json};
 
+use super::address::address;
+use super::filter::Filter;
 use super::route::Route;
 use super::tls::Identity;
-use crate::built;
-
-/// What becomes of a request when a filter of wasm cannot be run (`failStrategy` of a WasmPlugin).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum OnFailure {
-    /// It is answered 503.
-    #[default]
-    Close,
-    /// It goes on without the filter.
-    Open,
-    /// The filter is started anew for the next one.
-    Reload,
-}
-
-/// An HTTP filter.
-#[derive(Debug, Clone)]
-pub struct Filter {
-    pub(super) name: String,
-    pub(super) kind: Kind,
-}
-
-#[derive(Debug, Clone)]
-pub(super) enum Kind {
-    /// Its configuration comes over ECDS, as Istio sends it.
-    Wasm {
-        file: PathBuf,
-        config: String,
-        on_failure: OnFailure,
-        stops_headers_alone: bool,
-    },
-    /// Configured at the start, for good.
-    Native(Value),
-}
 
 /// What is done to the bootstrap last.
 type Edit = Box<dyn Fn(&mut Value) + Send + Sync>;
@@ -54,88 +22,6 @@ pub struct Setup {
     pub(super) edits: Vec<Edit>,
 }
 
-impl Filter {
-    /// One of this workspace, by its folder's name, as `make wasm` built it; a stale one fails the test.
-    #[track_caller]
-    pub fn built(name: &str, config: impl IntoConfig) -> Self {
-        Self::wasm(name, built::filter(name), config)
-    }
-
-    /// Any .wasm file.
-    pub fn wasm(name: &str, file: impl Into<PathBuf>, config: impl IntoConfig) -> Self {
-        Self {
-            name: name.to_owned(),
-            kind: Kind::Wasm {
-                file: file.into(),
-                config: config.into_config(),
-                on_failure: OnFailure::default(),
-                stops_headers_alone: false,
-            },
-        }
-    }
-
-    /// One that is part of Envoy; `typed_config` with its `@type`.
-    pub fn native(name: &str, typed_config: Value) -> Self {
-        Self {
-            name: name.to_owned(),
-            kind: Kind::Native(typed_config),
-        }
-    }
-
-    /// Under another name, where a .wasm is there twice.
-    #[must_use]
-    pub fn named(mut self, name: &str) -> Self {
-        name.clone_into(&mut self.name);
-        self
-    }
-
-    /// With another failure strategy; of wasm only.
-    #[must_use]
-    pub fn on_failure(mut self, strategy: OnFailure) -> Self {
-        if let Kind::Wasm { on_failure, .. } = &mut self.kind {
-            *on_failure = strategy;
-        }
-        self
-    }
-
-    /// With the plugin's `allow_on_headers_stop_iteration`; of wasm only.
-    #[must_use]
-    pub fn allow_on_headers_stop_iteration(mut self) -> Self {
-        if let Kind::Wasm {
-            stops_headers_alone,
-            ..
-        } = &mut self.kind
-        {
-            *stops_headers_alone = true;
-        }
-        self
-    }
-}
-
-/// A filter's configuration: JSON, or a text that may be none.
-pub trait IntoConfig {
-    /// The text that the filter is given.
-    fn into_config(self) -> String;
-}
-
-impl IntoConfig for Value {
-    fn into_config(self) -> String {
-        self.to_string()
-    }
-}
-
-impl IntoConfig for &Value {
-    fn into_config(self) -> String {
-        self.to_string()
-    }
-}
-
-impl IntoConfig for &str {
-    fn into_config(self) -> String {
-        self.to_owned()
-    }
-}
-
 impl Default for Setup {
     fn default() -> Self {
         Self::new()
@@ -143,7 +29,7 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// No filter, one worker. Until told otherwise it sends everything to its first cluster, and without a cluster it
+    /// No filter, one worker. Without routes it sends everything to its first cluster, and without a cluster it
     /// answers 200 itself.
     pub fn new() -> Self {
         Self {
@@ -173,7 +59,7 @@ impl Setup {
     /// With a cluster of one endpoint.
     #[must_use]
     pub fn cluster(self, name: &str, endpoint: SocketAddr) -> Self {
-        let address = super::bootstrap::address(&endpoint.ip().to_string(), endpoint.port());
+        let address = address(&endpoint.ip().to_string(), endpoint.port());
         self.raw_cluster(json!({
             "name": name,
             "connect_timeout": "1s",
@@ -211,7 +97,7 @@ impl Setup {
         self
     }
 
-    /// With a change of the whole bootstrap, for what has no word here.
+    /// With a change of the whole bootstrap, for what has no method here.
     #[must_use]
     pub fn edit(mut self, edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
         self.edits.push(Box::new(edit));

@@ -130,7 +130,7 @@ impl Caller {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
         let mut config = builder.with_client_auth_cert(chain, key)?;
-        // As a sidecar says it: the other one tells it from others by this.
+        // As a sidecar offers it: the other one recognises it by this.
         config.alpn_protocols = vec![b"istio".to_vec()];
         Ok(Self(Arc::new(config)))
     }
@@ -187,7 +187,7 @@ fn roots(authority: &str) -> Result<RootCertStore, Box<dyn std::error::Error + S
     Ok(roots)
 }
 
-/// The server's side of TLS, which asks nobody for a certificate.
+/// The server's side of TLS, which does not request a certificate.
 #[track_caller]
 pub(crate) fn server(identity: &Identity) -> Arc<ServerConfig> {
     let made = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {

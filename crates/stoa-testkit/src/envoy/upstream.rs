@@ -1,4 +1,4 @@
-//! What stands behind an Envoy: it keeps what reaches it and answers as the test says.
+//! What stands behind an Envoy: it keeps what reaches it and answers as the test states.
 
 use std::io::{BufReader, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -26,7 +26,7 @@ pub struct Received {
     pub trailers: Vec<(String, String)>,
 }
 
-/// What an [`Upstream`] answers; 200 with an empty body unless said otherwise.
+/// What an [`Upstream`] answers; 200 with an empty body by default.
 #[derive(Debug, Clone)]
 pub struct Response {
     status: u16,
@@ -183,7 +183,7 @@ impl Upstream {
         Self { address, shared }
     }
 
-    /// One that answers 200 with `body`, which tells it from others.
+    /// One that answers 200 with `body`, to recognise it by.
     #[track_caller]
     pub fn named(body: &'static str) -> Self {
         Self::start(move |_| Response::default().body(body))

@@ -1,0 +1,111 @@
+//! Reads the components of a file.
+
+use super::shape::{RawComponent, RawDependency, RawDependencySource, RawInherits};
+use crate::reader::{Entry, Reader, Text};
+
+/// Every component, in the order of the file.
+pub(super) fn components(table: Reader<'_>) -> Vec<RawComponent> {
+    let component = |entry: Entry<'_>| {
+        let id = entry.name_text();
+        Some(component(id, entry.table()?))
+    };
+    table.entries().into_iter().filter_map(component).collect()
+}
+
+fn component(id: Text, mut table: Reader<'_>) -> RawComponent {
+    table.string("description");
+    let source = table.required("source").and_then(|entry| {
+        if entry.is_table() {
+            entry.fault(
+                "only a file is supported by the embedded runtime: expected the path of a .wasm",
+            );
+            return None;
+        }
+        entry.string()
+    });
+    let build = match table.entry("build").and_then(Entry::table) {
+        Some(mut build) => {
+            let command = build.entry("command").map(Entry::one_or_more);
+            let workdir = build.string("workdir");
+            build.strings("watch");
+            build.finish();
+            (command.unwrap_or_default(), workdir)
+        }
+        None => Default::default(),
+    };
+    let raw = RawComponent {
+        id,
+        source,
+        variables: table.string_map("variables"),
+        environment: table.string_map("environment"),
+        allowed_outbound_hosts: table.strings("allowed_outbound_hosts"),
+        sqlite_databases: table.strings("sqlite_databases"),
+        key_value_stores: table.strings("key_value_stores"),
+        build,
+        dependencies: table
+            .entry("dependencies")
+            .and_then(Entry::table)
+            .map(dependencies)
+            .unwrap_or_default(),
+        dependencies_inherit: table
+            .entry("dependencies_inherit_configuration")
+            .and_then(|entry| Some((entry.name_text(), entry.bool()?))),
+    };
+    table.ignored("tool");
+    table.unsupported("files", ": a component sees no files");
+    table.unsupported("exclude_files", ": a component sees no files");
+    table.unsupported("ai_models", "");
+    table.unsupported("profile", "; it builds one profile");
+    table.unsupported("targets", "");
+    table.unsupported("allowed_http_hosts", "; write allowed_outbound_hosts");
+    table.finish();
+    raw
+}
+
+fn dependencies(table: Reader<'_>) -> Vec<RawDependency> {
+    let dependency = |entry: Entry<'_>| {
+        let interface = entry.name_text();
+        if !entry.is_table() {
+            entry.fault("a registry is not supported by the embedded runtime; expected { component } or { path }");
+            return None;
+        }
+        let mut table = entry.table()?;
+        let (component, path) = (table.string("component"), table.string("path"));
+        let export = table.string("export");
+        let inherits = table.entry("inherit_configuration").and_then(inherits);
+        let mut elsewhere = false;
+        for name in ["version", "registry", "package", "url", "digest"] {
+            elsewhere |= table.entry(name).is_some();
+            table.unsupported(name, "; expected { component } or { path }");
+        }
+        let faults = table.faults();
+        table.finish();
+        let source = match (component, path) {
+            (Some(id), None) => RawDependencySource::Component(id),
+            (None, Some(path)) => RawDependencySource::Path(path),
+            (None, None) if elsewhere => return None,
+            _ => {
+                faults.push(
+                    Some(interface.offset),
+                    &interface.key,
+                    "expected one of `component` and `path`",
+                );
+                return None;
+            }
+        };
+        Some(RawDependency {
+            interface,
+            source,
+            export,
+            inherits,
+        })
+    };
+    table.entries().into_iter().filter_map(dependency).collect()
+}
+
+fn inherits(entry: Entry<'_>) -> Option<RawInherits> {
+    if entry.is_array() {
+        return Some(RawInherits::Some(entry.strings()));
+    }
+    entry.bool().map(RawInherits::All)
+}

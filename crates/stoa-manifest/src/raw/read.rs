@@ -1,0 +1,161 @@
+//! Reads a file key by key.
+
+use toml::de::DeTable;
+
+use super::component::components;
+use super::shape::{RawManifest, RawRoute, RawTrigger, RawVariable};
+use crate::fault::Faults;
+use crate::reader::{Entry, Reader, Text};
+
+/// Reads a file; `None` if it is not TOML, or does not have a name.
+pub(crate) fn read(text: &str, faults: &Faults<'_>) -> Option<RawManifest> {
+    let (document, errors) = DeTable::parse_recoverable(text);
+    for error in &errors {
+        faults.push(
+            Some(error.span().map_or(0, |span| span.start)),
+            "",
+            error.message(),
+        );
+    }
+    if !errors.is_empty() {
+        // What a half-understood file seems to lack would only mislead.
+        return None;
+    }
+    let mut root = Reader::new(document.get_ref(), String::new(), 0, faults);
+    if let Some(entry) = root.required("spin_manifest_version") {
+        let (key, offset) = (entry.key.clone(), entry.offset);
+        if entry.integer() != Some(2) {
+            faults.push(
+                Some(offset),
+                &key,
+                "expected 2, the only version this runtime reads",
+            );
+        }
+    }
+    let (name, version) = root
+        .required("application")
+        .and_then(Entry::table)
+        .map(application)
+        .unwrap_or_default();
+    let variables = root
+        .entry("variables")
+        .and_then(Entry::table)
+        .map(variables)
+        .unwrap_or_default();
+    let triggers = root
+        .required("trigger")
+        .and_then(Entry::table)
+        .map(triggers)
+        .unwrap_or_default();
+    let components = root
+        .entry("component")
+        .and_then(Entry::table)
+        .map(components)
+        .unwrap_or_default();
+    root.finish();
+    Some(RawManifest {
+        name: name?,
+        version,
+        variables,
+        triggers,
+        components,
+    })
+}
+
+fn application(mut table: Reader<'_>) -> (Option<Text>, Option<Text>) {
+    let name = table.required("name").and_then(Entry::string);
+    let version = table.string("version");
+    table.string("description");
+    table.strings("authors");
+    table.unsupported("trigger", "; it has no settings for all triggers");
+    // For other tools: environments to check against, settings of plugins.
+    table.ignored("targets");
+    table.ignored("tool");
+    table.finish();
+    (name, version)
+}
+
+fn variables(table: Reader<'_>) -> Vec<RawVariable> {
+    let variable = |entry: Entry<'_>| {
+        let name = entry.name_text();
+        let mut table = entry.table()?;
+        table.string("description");
+        let default = table.entry("default");
+        let (has_default, default) = (default.is_some(), default.and_then(Entry::string));
+        let (required, secret) = (table.bool("required"), table.bool("secret"));
+        table.finish();
+        Some(RawVariable {
+            name,
+            has_default,
+            default,
+            required,
+            secret,
+        })
+    };
+    table.entries().into_iter().filter_map(variable).collect()
+}
+
+fn triggers(mut table: Reader<'_>) -> Vec<RawTrigger> {
+    let http = table.entry("http").map(Entry::items).unwrap_or_default();
+    for entry in table.entries().iter().filter(|entry| entry.name != "http") {
+        entry.fault("is not supported by the embedded runtime: it has HTTP triggers only");
+    }
+    http.into_iter()
+        .filter_map(|entry| trigger(entry.table()?))
+        .collect()
+}
+
+fn trigger(mut table: Reader<'_>) -> Option<RawTrigger> {
+    table.string("id");
+    let route = table.required("route").and_then(route);
+    let component = table.required("component").and_then(|entry| {
+        if entry.is_table() {
+            entry.fault("is not supported by the embedded runtime when written inline; write it as [component.NAME]");
+            return None;
+        }
+        entry.string()
+    });
+    if let Some(mut executor) = table.entry("executor").and_then(Entry::table) {
+        if let Some(entry) = executor.required("type") {
+            let (key, offset) = (entry.key.clone(), entry.offset);
+            if let Some(kind) = entry
+                .string()
+                .filter(|kind| !["http", "spin"].contains(&kind.value.as_str()))
+            {
+                let message = format!(
+                    "{:?} is not supported by the embedded runtime; expected \"http\"",
+                    kind.value
+                );
+                executor.faults().push(Some(offset), &key, message);
+            }
+        }
+        executor.finish();
+    }
+    table.unsupported("static_response", "; write a component that answers");
+    table.unsupported("components", "");
+    table.finish();
+    Some(RawTrigger {
+        route: route?,
+        component: component?,
+    })
+}
+
+fn route(entry: Entry<'_>) -> Option<RawRoute> {
+    if !entry.is_table() {
+        return entry.string().map(RawRoute::Public);
+    }
+    let at = entry.name_text();
+    let mut table = entry.table()?;
+    let private = table.bool("private");
+    let faults = table.faults();
+    table.finish();
+    if !private {
+        faults.push(
+            Some(at.offset),
+            &at.key,
+            "expected a path, or { private = true }",
+        );
+        return None;
+    }
+    Some(RawRoute::Private)
+}

@@ -1,0 +1,22 @@
+//! The end of an Envoy's log.
+
+use std::path::Path;
+
+/// How far back in a log its last words are looked for; an abort has a trace of calls behind them.
+const LOG_TAIL_BYTES: u64 = 64 << 10;
+
+/// The last line of a log, from a place on, that is not part of a stack trace.
+pub(super) fn last_words(log: &Path, from: u64) -> Option<String> {
+    use std::io::{Read as _, Seek as _, SeekFrom};
+    let mut file = std::fs::File::open(log).ok()?;
+    let from = from.max(file.metadata().ok()?.len().saturating_sub(LOG_TAIL_BYTES));
+    let mut text = Vec::new();
+    file.seek(SeekFrom::Start(from)).ok()?;
+    file.take(LOG_TAIL_BYTES).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let trace = |line: &str| line.contains("][backtrace] ") || line.contains("][envoy_bug] ");
+    let mut lines = text.lines().map(str::trim).rev();
+    lines
+        .find(|line| !line.is_empty() && !trace(line))
+        .map(str::to_owned)
+}

@@ -1,0 +1,5 @@
+//! Envoy's levels of logging.
+
+pub(super) const LEVELS: [&str; 7] = [
+    "trace", "debug", "info", "warning", "error", "critical", "off",
+];

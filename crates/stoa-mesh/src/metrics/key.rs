@@ -1,0 +1,57 @@
+//! The key of a series of requests, small enough to be made for every line.
+
+use std::collections::HashMap;
+
+use super::peers::{PeerId, UNKNOWN};
+
+/// Every text once, so that a key is small and nothing is copied for a request like one before.
+#[derive(Default)]
+pub(super) struct Texts {
+    ids: HashMap<Box<str>, u32>,
+    texts: Vec<Box<str>>,
+}
+
+/// What the labels of a request are made of.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Key {
+    pub(super) reporter: PeerId,
+    pub(super) side: Side,
+    pub(super) peer: PeerId,
+    pub(super) cluster: u32,
+    pub(super) code: u16,
+    pub(super) flags: u32,
+    /// The principal that the peer showed; nothing if the log does not have it.
+    pub(super) principal: Option<u32>,
+    pub(super) security: Security,
+    pub(super) grpc: Option<u32>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Side {
+    Source,
+    Destination,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) enum Security {
+    MutualTls,
+    None,
+    Unknown,
+}
+
+impl Texts {
+    pub(super) fn id(&mut self, text: &str) -> u32 {
+        if let Some(id) = self.ids.get(text) {
+            return *id;
+        }
+        let id = u32::try_from(self.texts.len()).unwrap_or(u32::MAX);
+        self.ids.insert(text.into(), id);
+        self.texts.push(text.into());
+        id
+    }
+
+    pub(super) fn text(&self, id: u32) -> &str {
+        let text = usize::try_from(id).ok().and_then(|id| self.texts.get(id));
+        text.map_or(UNKNOWN, |text| text)
+    }
+}

@@ -1,0 +1,14 @@
+//! The names of the certificates that Envoys need.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The names of the certificates that each proxy needs, by the name of its workload.
+pub(crate) type Secrets = BTreeMap<String, BTreeSet<String>>;
+
+/// Istio's name for the authorities of the system.
+pub(crate) const SYSTEM_ROOTS: &str = "file-root:system";
+
+/// Whether a certificate stays the same as long as the mesh runs: those of authorities do.
+pub(crate) fn is_static(secret: &str) -> bool {
+    matches!(secret, "ROOTCA" | SYSTEM_ROOTS)
+}

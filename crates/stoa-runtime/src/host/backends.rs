@@ -1,0 +1,16 @@
+//! What stands behind the interfaces and is shared by the components of an app. Each interface takes from it what it needs.
+use std::sync::Arc;
+
+use crate::database::Databases;
+use crate::outbound::Client;
+use crate::postgres::Servers;
+
+/// Databases and connections of one app.
+pub(crate) struct Backends {
+    /// SQLite files.
+    pub(crate) databases: Arc<Databases>,
+    /// Pools of connections to PostgreSQL, shared by all apps of the process.
+    pub(crate) postgres: Arc<Servers>,
+    /// Connections to other HTTP servers.
+    pub(crate) http: Arc<Client>,
+}

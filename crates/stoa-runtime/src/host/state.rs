@@ -1,0 +1,107 @@
+//! What one instance can see of the host: built anew for each request and dropped with it.
+use std::any::Any;
+use std::sync::Arc;
+
+use wasmtime::component::ResourceTable;
+use wasmtime_wasi::{WasiCtx, WasiCtxView, WasiView};
+use wasmtime_wasi_http::p2::body::{HostOutgoingBody, StreamContext};
+use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
+
+use super::grants::Grants;
+use super::http::Sender;
+use super::interfaces::{HasInterfaces, Interfaces};
+use super::memory::MemoryMeter;
+use crate::local_service::LocalService;
+use crate::output::{GuestOutput, Output, Stream};
+
+/// The state of one instance.
+pub(crate) struct HostState {
+    table: ResourceTable,
+    wasi: WasiCtx,
+    http: WasiHttpCtx,
+    sender: Sender,
+    grants: Arc<Grants>,
+    pub(crate) memory: MemoryMeter,
+    /// Set once the guest has returned from its call, and was not cut off.
+    pub(crate) returned: bool,
+}
+
+impl HostState {
+    /// `depth` is the number of in-process calls that led here, `memory_limit` is in bytes.
+    pub(crate) fn new(
+        grants: Arc<Grants>,
+        local: Arc<dyn LocalService>,
+        depth: u32,
+        memory_limit: usize,
+        sink: &Arc<dyn Output>,
+    ) -> Self {
+        let output =
+            |stream| GuestOutput::new(Arc::clone(&grants.component), stream, Arc::clone(sink));
+        let mut wasi = WasiCtx::builder();
+        wasi.stdout(output(Stream::Stdout))
+            .stderr(output(Stream::Stderr))
+            .envs(&grants.environment)
+            .allow_tcp(false)
+            .allow_udp(false);
+        Self {
+            table: ResourceTable::new(),
+            wasi: wasi.build(),
+            http: WasiHttpCtx::new(),
+            sender: Sender::new(Arc::clone(&grants.http), local, depth),
+            grants,
+            memory: MemoryMeter::new(memory_limit),
+            returned: false,
+        }
+    }
+
+    /// The component's id.
+    pub(crate) fn component(&self) -> &str {
+        &self.grants.component
+    }
+
+    pub(super) fn table(&self) -> &ResourceTable {
+        &self.table
+    }
+}
+
+impl Drop for HostState {
+    /// wasmtime-wasi-http ends a body as if it were complete where its guest is dropped in the middle of it. The bodies that a failed guest
+    /// has begun, of its response and of its own requests, end with an error instead: they are the ones still in the table.
+    fn drop(&mut self) {
+        if self.returned {
+            return;
+        }
+        for entry in self.table.iter_mut() {
+            let entry: &mut dyn Any = entry;
+            if let Some(body) = entry.downcast_mut::<HostOutgoingBody>() {
+                let (nothing, _) = HostOutgoingBody::new(StreamContext::Response, None, 1, 1);
+                std::mem::replace(body, nothing).abort();
+            }
+        }
+    }
+}
+
+impl HasInterfaces for HostState {
+    fn interfaces(&mut self) -> (&Interfaces, &mut ResourceTable) {
+        (&self.grants.interfaces, &mut self.table)
+    }
+}
+
+impl WasiView for HostState {
+    fn ctx(&mut self) -> WasiCtxView<'_> {
+        WasiCtxView {
+            ctx: &mut self.wasi,
+            table: &mut self.table,
+        }
+    }
+}
+
+impl WasiHttpView for HostState {
+    fn http(&mut self) -> WasiHttpCtxView<'_> {
+        WasiHttpCtxView {
+            ctx: &mut self.http,
+            table: &mut self.table,
+            hooks: &mut self.sender,
+        }
+    }
+}
