@@ -36,7 +36,7 @@ pub use invariant::Invariant;
 pub use invariants::INVARIANTS;
 pub use judgement::{Breach, Judgement};
 pub use metrics::{CONTENT_TYPE, Tally};
-pub use options::{Options, ThirdParties};
+pub use options::{BadVariable, Options, ThirdParties};
 pub use page::{Page, serve};
 pub use report::{report, summary};
 pub use verdict::Verdict;

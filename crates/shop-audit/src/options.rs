@@ -3,9 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use order::config::{Config, DEFAULT_LEASE_SECONDS, DEFAULT_MAX_PENDING_SECONDS};
-use stoa_service::settings::Faults;
-
 /// Whether third parties' books are read: the card processor's ledger and the carrier's book, as `components/partners` has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThirdParties {
@@ -13,6 +10,19 @@ pub enum ThirdParties {
     IfPresent,
     /// Not at all.
     Never,
+}
+
+/// Order's default of `max_pending_seconds`.
+const MAX_PENDING_SECONDS: u64 = 900;
+/// Order's default of `order_lease_seconds`.
+const LEASE_SECONDS: u64 = 60;
+
+/// A variable of the component `order` from which no bound follows.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("variable {name}: `{value}` is not a number of seconds")]
+pub struct BadVariable {
+    name: &'static str,
+    value: String,
 }
 
 /// How to audit.
@@ -31,10 +41,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// For a shop whose order service has its default settings: `max_pending_seconds`, after which an undecided order is cancelled,
-    /// and one `order_lease_seconds`, for which a driver that died still holds it.
-    pub const STUCK_AFTER: Duration =
-        Duration::from_secs((DEFAULT_MAX_PENDING_SECONDS + DEFAULT_LEASE_SECONDS) as u64);
+    /// For a shop whose order service has its default settings: `max_pending_seconds` (900), after which an undecided order is
+    /// cancelled, and one `order_lease_seconds` (60), for which a driver that died still holds it. A test compares it with order's own
+    /// configuration.
+    pub const STUCK_AFTER: Duration = Duration::from_secs(MAX_PENDING_SECONDS + LEASE_SECONDS);
     /// Longer than notification tries to send a message: twelve attempts of 5 s at most, and between them 1, 2, ... 256, 300 and
     /// 300 s, which is 1,111 s.
     pub const UNDELIVERED_AFTER: Duration = Duration::from_secs(25 * 60);
@@ -52,17 +62,27 @@ impl Options {
         }
     }
 
-    /// With the bounds that follow from the variables of the component `order`, templates filled in.
+    /// With the bounds that follow from the variables of the component `order`, templates filled in. An empty one is its default.
     ///
     /// # Errors
-    /// All variables that order itself rejects.
+    /// A variable that is not a number.
     pub fn with_order_variables(
         mut self,
         variables: &BTreeMap<String, String>,
-    ) -> Result<Self, Faults> {
-        let config = Config::read(&|name| variables.get(name).cloned())?;
+    ) -> Result<Self, BadVariable> {
+        let seconds = |name: &'static str, default| {
+            let value = variables.get(name).filter(|value| !value.is_empty());
+            value.map_or(Ok(default), |value| {
+                value.parse().map_err(|_| BadVariable {
+                    name,
+                    value: value.clone(),
+                })
+            })
+        };
+        let pending: u64 = seconds("max_pending_seconds", MAX_PENDING_SECONDS)?;
+        let lease = seconds("order_lease_seconds", LEASE_SECONDS)?;
         // Order holds stock for as long as it may still charge for it.
-        self.stuck_after = Duration::from_secs(config.hold_seconds().into());
+        self.stuck_after = Duration::from_secs(pending.saturating_add(lease));
         Ok(self)
     }
 }
@@ -71,46 +91,46 @@ impl Options {
 mod tests {
     use super::*;
 
-    fn stuck_after(settings: &[(&str, &str)]) -> Result<Duration, Faults> {
-        let urls = [
-            "product",
-            "cart",
-            "payment",
-            "user",
-            "inventory",
-            "shipping",
-            "notification",
-        ];
-        let urls = urls.map(|name| {
-            (
-                format!("{name}_url"),
-                format!("http://{name}.spin.internal"),
-            )
-        });
+    fn stuck_after(settings: &[(&str, &str)]) -> Result<Duration, BadVariable> {
         let settings = settings
             .iter()
             .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        let variables = urls.into_iter().chain(settings).collect();
-        let options = Options::new("http://shop").with_order_variables(&variables)?;
+        let options = Options::new("http://shop").with_order_variables(&settings.collect())?;
         Ok(options.stuck_after)
     }
 
-    #[test]
-    fn an_order_is_stuck_after_the_bounds_that_order_is_set_to() {
-        assert_eq!(stuck_after(&[]), Ok(Options::STUCK_AFTER));
-        let settings = [
-            ("max_pending_seconds", "120"),
-            ("order_lease_seconds", "31"),
-        ];
-        assert_eq!(stuck_after(&settings), Ok(Duration::from_secs(151)));
+    /// The bound by order's own configuration.
+    fn hold(settings: &[(&str, &str)]) -> Duration {
+        let config = order::config::Config::read(&|name| {
+            let given = settings.iter().find(|(given, _)| *given == name);
+            let value = given.map(|(_, value)| (*value).to_owned());
+            value.or_else(|| name.ends_with("_url").then(|| format!("http://{name}")))
+        });
+        Duration::from_secs(config.unwrap().hold_seconds().into())
     }
 
     #[test]
-    fn settings_that_order_rejects_give_no_bounds() {
-        let faults = stuck_after(&[("max_pending_seconds", "soon")]).unwrap_err();
+    fn an_order_is_stuck_after_the_bounds_that_order_itself_has() {
+        assert_eq!(hold(&[]), Options::STUCK_AFTER);
+        for settings in [
+            &[][..],
+            &[("max_pending_seconds", ""), ("order_lease_seconds", "")],
+            &[
+                ("max_pending_seconds", "120"),
+                ("order_lease_seconds", "31"),
+            ],
+            &[("order_lease_seconds", "300")],
+        ] {
+            assert_eq!(stuck_after(settings), Ok(hold(settings)), "{settings:?}");
+        }
+    }
+
+    #[test]
+    fn a_variable_that_is_not_a_number_gives_no_bounds() {
+        let error = stuck_after(&[("max_pending_seconds", "soon")]).unwrap_err();
         assert!(
-            faults.to_string().contains("max_pending_seconds: `soon`"),
-            "{faults}"
+            error.to_string().contains("max_pending_seconds: `soon`"),
+            "{error}"
         );
     }
 }
