@@ -40,7 +40,7 @@ fn every_route_is_an_operation_and_every_operation_a_route() {
         described::<user::http::App>(),
     ]);
     assert_eq!(documented(&Contract::shop().unwrap()), shop);
-    let partners = BTreeMap::from([described::<partners::http::App>()]);
+    let partners = BTreeMap::from([described::<partners::app::App>()]);
     assert_eq!(documented(&Contract::partners().unwrap()), partners);
 }
 

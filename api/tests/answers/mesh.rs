@@ -148,7 +148,7 @@ impl Mesh {
                 response
             }
             "partners" => {
-                let app = partners::http::App {
+                let app = partners::app::App {
                     config: partners::config::Config::read(&variable).unwrap(),
                     db: self.db(&partners::store::SCHEMA),
                     outbound,

@@ -7,7 +7,7 @@ use stoa_service::settings::{Faults, Settings};
 pub struct Config {
     /// `webhook_url`: where the carrier reports what happens to a parcel.
     pub webhook_url: String,
-    /// `carrier_secret`: what its reports are signed with. Never shown.
+    /// `carrier_secret`: the key that signs its reports. Never shown.
     pub carrier_secret: String,
 }
 

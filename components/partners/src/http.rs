@@ -1,57 +1,87 @@
-//! The routes of all third parties.
+//! The routes of all third parties, and the one match from error to status and code.
+//!
+//! A third party has a file; `playback` makes it fail as its script says, and `requests` reads what several have in common.
 
-use http::Method;
-use stoa_service::Service;
-use stoa_service::outbound::Outbound;
+mod carrier;
+mod messages;
+mod pim;
+mod playback;
+mod processor;
+mod requests;
+mod script;
+
+use http::{Method, StatusCode};
 use stoa_service::route::Route;
-use stoa_service::sql::Database;
+use stoa_service::{Problem, Service};
 
-use crate::config::Config;
-use crate::{carrier, messages, pim, processor, script};
-
-/// The name in logs.
-pub const SERVICE: &str = "partners";
-
-/// What the handlers work with.
-pub struct App {
-    /// The settings.
-    pub config: Config,
-    /// The database.
-    pub db: Box<dyn Database>,
-    /// The way back to the shop, for the carrier's reports.
-    pub outbound: Box<dyn Outbound>,
-}
-
-/// Every route. Those that read the books, move a parcel or write a script are never scripted themselves.
-pub const ROUTES: &[Route<App>] = &[
-    Route::new(Method::GET, "/pim/products/{sku}", pim::show),
-    Route::new(Method::POST, "/processor/charges", processor::charge),
-    Route::new(Method::GET, "/processor/charges", processor::charges),
-    Route::new(Method::POST, "/processor/refunds", processor::refund),
-    Route::new(Method::GET, "/processor/ledger", processor::ledger),
-    Route::new(Method::POST, "/carrier/shipments", carrier::create),
-    Route::new(Method::GET, "/carrier/shipments", carrier::list),
-    Route::new(Method::GET, "/carrier/book", carrier::book),
-    Route::new(
-        Method::POST,
-        "/carrier/shipments/{tracking_number}/cancel",
-        carrier::cancel,
-    ),
-    Route::new(
-        Method::POST,
-        "/carrier/shipments/{tracking_number}/advance",
-        carrier::advance,
-    ),
-    Route::new(Method::POST, "/courier/messages", messages::send_mail),
-    Route::new(Method::GET, "/courier/messages", messages::mails),
-    Route::new(Method::POST, "/sms/messages", messages::send_sms),
-    Route::new(Method::GET, "/sms/messages", messages::texts),
-    Route::new(Method::GET, "/script", script::list),
-    Route::new(Method::PUT, "/script/{partner}", script::put),
-    Route::new(Method::DELETE, "/script/{partner}", script::delete),
-];
+use crate::app::App;
+use crate::error::Error;
 
 impl Service for App {
-    const NAME: &'static str = SERVICE;
-    const ROUTES: &'static [Route<Self>] = ROUTES;
+    const NAME: &'static str = "partners";
+    /// Those that read the books, move a parcel or write a script are never scripted themselves.
+    const ROUTES: &'static [Route<Self>] = &[
+        Route::new(Method::GET, "/pim/products/{sku}", pim::show),
+        Route::new(Method::POST, "/processor/charges", processor::charge),
+        Route::new(Method::GET, "/processor/charges", processor::charges),
+        Route::new(Method::POST, "/processor/refunds", processor::refund),
+        Route::new(Method::GET, "/processor/ledger", processor::ledger),
+        Route::new(Method::POST, "/carrier/shipments", carrier::create),
+        Route::new(Method::GET, "/carrier/shipments", carrier::list),
+        Route::new(Method::GET, "/carrier/book", carrier::book),
+        Route::new(
+            Method::POST,
+            "/carrier/shipments/{tracking_number}/cancel",
+            carrier::cancel,
+        ),
+        Route::new(
+            Method::POST,
+            "/carrier/shipments/{tracking_number}/advance",
+            carrier::advance,
+        ),
+        Route::new(Method::POST, "/courier/messages", messages::send_mail),
+        Route::new(Method::GET, "/courier/messages", messages::mails),
+        Route::new(Method::POST, "/sms/messages", messages::send_sms),
+        Route::new(Method::GET, "/sms/messages", messages::texts),
+        Route::new(Method::GET, "/script", script::list),
+        Route::new(Method::PUT, "/script/{partner}", script::put),
+        Route::new(Method::DELETE, "/script/{partner}", script::delete),
+    ];
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        use StatusCode as S;
+        let detail = error.to_string();
+        match error {
+            Error::Invalid(error) => error.into(),
+            Error::KeyReused => {
+                Self::new(S::UNPROCESSABLE_ENTITY, "idempotency_key_reused", detail)
+            }
+            Error::Scripted { status, .. } => {
+                let status = S::from_u16(status).unwrap_or(S::SERVICE_UNAVAILABLE);
+                Self::new(status, "scripted", detail)
+            }
+            Error::NotDescribed(_) | Error::NoParcel(_) => Self::not_found(detail),
+            Error::PimData(cause) => Self::unavailable(detail).caused_by(cause.to_string()),
+            Error::ProcessorFailed => {
+                Self::new(S::INTERNAL_SERVER_ERROR, "processing_error", detail)
+            }
+            Error::CardDeclined(code) => {
+                Self::new(S::PAYMENT_REQUIRED, "card_declined", detail).with("decline_code", code)
+            }
+            Error::ChargeDeclined(code) => {
+                Self::conflict("charge_declined", detail).with("decline_code", code)
+            }
+            Error::ReferenceVoided(_) => Self::conflict("reference_voided", detail),
+            Error::ReferenceDiffers(_) => Self::conflict("reference_differs", detail),
+            Error::AddressRefused(_) => {
+                Self::new(S::UNPROCESSABLE_ENTITY, "address_refused", detail)
+            }
+            Error::HandedOver { .. } => Self::conflict("handed_over", detail),
+            Error::ParcelCancelled(_) => Self::conflict("parcel_cancelled", detail),
+            Error::Shop(error) => error.into(),
+            Error::Database(error) => error.into(),
+        }
+    }
 }

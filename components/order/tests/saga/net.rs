@@ -87,7 +87,7 @@ impl Net {
                 app.answer(request("payment"))
             }
             "partners" => {
-                let app = partners::http::App {
+                let app = partners::app::App {
                     config: partners::config::Config::read(&|name| {
                         Some(match name {
                             "carrier_secret" => "secret".into(),

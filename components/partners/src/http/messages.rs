@@ -1,0 +1,68 @@
+//! The courier (e-mail) and the SMS gateway.
+
+use http::StatusCode;
+use serde_json::json;
+use stoa_service::Request;
+use stoa_service::page::Page;
+use stoa_service::route::{Answer, json};
+
+use super::playback::play;
+use super::requests::{Window, key};
+use crate::app::App;
+use crate::domain::messages::{Mail, TextMessage};
+use crate::domain::script::Partner;
+use crate::store::messages::{self, NewMessage};
+
+pub(super) fn send_mail(app: &App, request: &Request) -> Answer {
+    play(app, Partner::Courier, || {
+        request.query([])?;
+        request.idempotency_key()?;
+        let mail: Mail = request.json()?;
+        mail.check()?;
+        let new = NewMessage {
+            to: &mail.to,
+            subject: Some(&mail.subject),
+            body: &mail.body,
+        };
+        keep(app, request, Partner::Courier, new)
+    })
+}
+
+pub(super) fn send_sms(app: &App, request: &Request) -> Answer {
+    play(app, Partner::Sms, || {
+        request.query([])?;
+        let sms: TextMessage = request.json()?;
+        sms.check()?;
+        let new = NewMessage {
+            to: &sms.to,
+            subject: None,
+            body: &sms.body,
+        };
+        keep(app, request, Partner::Sms, new)
+    })
+}
+
+fn keep(app: &App, request: &Request, channel: Partner, new: NewMessage<'_>) -> Answer {
+    let key = match request.header("idempotency-key") {
+        Some(_) => Some(key(channel, request)?),
+        None => None,
+    };
+    let message_id = messages::keep(&*app.db, channel, key.as_ref(), new)?;
+    json(StatusCode::ACCEPTED, &json!({"message_id": message_id}))
+}
+
+pub(super) fn mails(app: &App, request: &Request) -> Answer {
+    list(app, request, Partner::Courier)
+}
+
+pub(super) fn texts(app: &App, request: &Request) -> Answer {
+    list(app, request, Partner::Sms)
+}
+
+/// The messages that were taken, oldest first; with `to`, those of one recipient. An oracle of the tests: never scripted.
+fn list(app: &App, request: &Request, channel: Partner) -> Answer {
+    let [to, limit, token] = request.query(["to", "limit", "page_token"])?;
+    let Window { after, limit } = Window::read(limit, token)?;
+    let found = messages::list(&*app.db, channel, to.as_deref(), &after, limit + 1)?;
+    json(StatusCode::OK, &Page::new(found, limit, |m| m.message_id))
+}

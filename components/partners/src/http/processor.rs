@@ -1,0 +1,62 @@
+//! The card processor.
+
+use http::StatusCode;
+use serde::Deserialize;
+use serde_json::json;
+use stoa_service::Request;
+use stoa_service::page::Page;
+use stoa_service::route::{Answer, json};
+
+use super::playback::play;
+use super::requests::{Window, key, list_of_reference};
+use crate::app::App;
+use crate::domain::fields::check_reference;
+use crate::domain::processor::NewCharge;
+use crate::domain::script::Partner;
+use crate::store::processor;
+
+pub(super) fn charge(app: &App, request: &Request) -> Answer {
+    play(app, Partner::Processor, || {
+        request.query([])?;
+        let key = key(Partner::Processor, request)?;
+        let new: NewCharge = request.json()?;
+        new.check()?;
+        let charge = processor::charge(&*app.db, &key, &new)?;
+        json(StatusCode::CREATED, &charge.charged(new.amount)?)
+    })
+}
+
+pub(super) fn charges(app: &App, request: &Request) -> Answer {
+    play(app, Partner::Processor, || {
+        list_of_reference(request, |reference| processor::find(&*app.db, reference))
+    })
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct NewRefund {
+    reference: String,
+}
+
+pub(super) fn refund(app: &App, request: &Request) -> Answer {
+    play(app, Partner::Processor, || {
+        request.query([])?;
+        let key = key(Partner::Processor, request)?;
+        let NewRefund { reference } = request.json()?;
+        check_reference(&reference)?;
+        let charge = processor::refund(&*app.db, &key, &reference)?.refunded()?;
+        let refund = json!({"reference": charge.reference, "status": charge.status});
+        json(StatusCode::OK, &refund)
+    })
+}
+
+/// The oracle of the tests: never scripted.
+pub(super) fn ledger(app: &App, request: &Request) -> Answer {
+    let [reference, limit, token] = request.query(["reference", "limit", "page_token"])?;
+    let Window { after, limit } = Window::read(limit, token)?;
+    let entries = processor::ledger(&*app.db, reference.as_deref(), &after, limit + 1)?;
+    json(
+        StatusCode::OK,
+        &Page::new(entries, limit, |entry| entry.entry_id),
+    )
+}

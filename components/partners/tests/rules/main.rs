@@ -1,0 +1,12 @@
+//! The third parties' routes over a real SQLite: what the shop sees, and what the books record afterwards.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "what a test cannot read fails it"
+)]
+
+mod carrier;
+mod messages;
+mod processor;
+mod scripts;
+mod street;
