@@ -33,7 +33,7 @@ fn every_route_is_an_operation_and_every_operation_a_route() {
         described::<inventory::app::App>(),
         described::<notification::app::App>(),
         described::<order::http::App>(),
-        described::<payment::http::App>(),
+        described::<payment::app::App>(),
         described::<product::app::App>(),
         described::<shipping::http::App>(),
         described::<storefront::http::App>(),

@@ -157,7 +157,7 @@ impl Mesh {
                 app.answer(request)
             }
             "payment" => {
-                let app = payment::http::App {
+                let app = payment::app::App {
                     config: payment::config::Config::read(&variable).unwrap(),
                     db: self.db(&payment::store::SCHEMA),
                     outbound,

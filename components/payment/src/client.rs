@@ -5,19 +5,18 @@ use std::time::Duration;
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use stoa_service::money::Money;
-use stoa_service::outbound::{Caller, Outbound, Peer, Reply};
-use stoa_service::{Context, Problem};
+use stoa_service::outbound::{Caller, Peer, PeerError, Reply};
 use uuid::Uuid;
 
-use crate::domain::{CardToken, Finding, Payment};
+use crate::domain::{CardToken, ChargeState, Payment};
 
-/// How long one call may take: a look-up and a charge together stay well below the request limit.
-pub const TIMEOUT: Duration = Duration::from_secs(5);
+/// Timeout of one call: a look-up and a charge together stay well below the request limit.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The card processor, on behalf of one request.
 ///
-/// Every method answers what the processor is known to have done. Any doubt (no answer, a 5xx, an answer that does not
-/// fit) is 503: the payment stays as it is.
+/// Every method returns what the processor is known to have done. Any doubt (no response, a 5xx, a response of another shape or about
+/// another payment) is an error: the payment stays as it is.
 pub struct Processor<'a> {
     peer: Peer<'a>,
 }
@@ -29,7 +28,7 @@ struct ChargeRequest<'a> {
     card_token: &'a str,
 }
 
-// Third parties add members as they like, so unknown ones are not refused.
+// Third parties add members as they like, so unknown ones are accepted.
 #[derive(Deserialize)]
 struct Charge {
     reference: Uuid,
@@ -56,13 +55,13 @@ struct Decline {
 
 impl<'a> Processor<'a> {
     /// The processor at `url`.
-    pub fn new(outbound: &'a dyn Outbound, context: &'a Context, url: &'a str) -> Self {
-        let peer = Caller { outbound, context }.peer("the card processor", url, TIMEOUT);
+    pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
+        let peer = caller.peer("the card processor", url, TIMEOUT);
         Self { peer }
     }
 
-    /// Charges `payment`. The processor charges a reference once, however often it is asked.
-    pub fn charge(&self, payment: &Payment, token: &CardToken) -> Result<Finding, Problem> {
+    /// Charges `payment`. The processor charges a reference once, however often the request is repeated.
+    pub fn charge(&self, payment: &Payment, token: &CardToken) -> Result<ChargeState, PeerError> {
         let reply = self.peer.send(
             self.peer
                 .call(Method::POST, "/processor/charges")
@@ -74,34 +73,34 @@ impl<'a> Processor<'a> {
                 }),
         )?;
         match (reply.status, reply.code().as_str()) {
-            (StatusCode::CREATED, _) => self.finding(payment, self.peer.read(&reply)?, &reply),
-            // Only the processor's own word is a decline: a 402 of whoever stands between is not.
-            (StatusCode::PAYMENT_REQUIRED, "card_declined") => Ok(Finding::Declined(
+            (StatusCode::CREATED, _) => self.state(payment, self.peer.read(&reply)?, &reply),
+            // Only the processor's own code is a decline: a 402 of a proxy in between is not.
+            (StatusCode::PAYMENT_REQUIRED, "card_declined") => Ok(ChargeState::Declined(
                 self.peer.read::<Decline>(&reply)?.decline_code,
             )),
-            (StatusCode::CONFLICT, "reference_voided") => Ok(Finding::Voided),
-            _ => Err(self.peer.unexpected(&reply).into()),
+            (StatusCode::CONFLICT, "reference_voided") => Ok(ChargeState::Voided),
+            _ => Err(self.peer.unexpected(&reply)),
         }
     }
 
     /// What became of `payment`. Changes nothing.
-    pub fn look_up(&self, payment: &Payment) -> Result<Finding, Problem> {
+    pub fn look_up(&self, payment: &Payment) -> Result<ChargeState, PeerError> {
         let path = format!("/processor/charges?reference={}", payment.payment_id);
         let reply = self.peer.send(self.peer.call(Method::GET, &path))?;
         if reply.status != StatusCode::OK {
-            return Err(self.peer.unexpected(&reply).into());
+            return Err(self.peer.unexpected(&reply));
         }
         let mut found = self.peer.read::<Charges>(&reply)?.items.into_iter();
         match (found.next(), found.next()) {
-            (None, _) => Ok(Finding::Nothing),
-            (Some(charge), None) => self.finding(payment, charge, &reply),
-            // Two charges of one reference: nobody here can say which counts.
-            (Some(_), Some(_)) => Err(self.peer.unexpected(&reply).into()),
+            (None, _) => Ok(ChargeState::Unknown),
+            (Some(charge), None) => self.state(payment, charge, &reply),
+            // Two charges of one reference: which one counts cannot be known here.
+            (Some(_), Some(_)) => Err(self.peer.unexpected(&reply)),
         }
     }
 
-    /// Gives the money back, or sees to it that it is never taken.
-    pub fn refund(&self, payment: &Payment) -> Result<Finding, Problem> {
+    /// Gives the money back, or makes sure that it is never taken.
+    pub fn refund(&self, payment: &Payment) -> Result<ChargeState, PeerError> {
         let reply = self.peer.send(
             self.peer
                 .call(Method::POST, "/processor/refunds")
@@ -112,33 +111,35 @@ impl<'a> Processor<'a> {
             (StatusCode::OK, _) => {
                 let refund: Refund = self.peer.read(&reply)?;
                 match refund.status.as_str() {
-                    "refunded" if refund.reference == payment.payment_id => Ok(Finding::Refunded),
-                    "voided" if refund.reference == payment.payment_id => Ok(Finding::Voided),
-                    _ => Err(self.peer.unexpected(&reply).into()),
+                    "refunded" if refund.reference == payment.payment_id => {
+                        Ok(ChargeState::Refunded)
+                    }
+                    "voided" if refund.reference == payment.payment_id => Ok(ChargeState::Voided),
+                    _ => Err(self.peer.unexpected(&reply)),
                 }
             }
-            (StatusCode::CONFLICT, "charge_declined") => Ok(Finding::Declined(
+            (StatusCode::CONFLICT, "charge_declined") => Ok(ChargeState::Declined(
                 self.peer.read::<Decline>(&reply)?.decline_code,
             )),
-            _ => Err(self.peer.unexpected(&reply).into()),
+            _ => Err(self.peer.unexpected(&reply)),
         }
     }
 
-    fn finding(
+    fn state(
         &self,
         payment: &Payment,
         charge: Charge,
         reply: &Reply,
-    ) -> Result<Finding, Problem> {
+    ) -> Result<ChargeState, PeerError> {
         let same = charge.reference == payment.payment_id;
-        // What was voided before it was charged has no amount.
-        let fits = same && charge.amount.is_none_or(|a| a == payment.amount);
+        // A charge that was voided before it was made has no amount.
+        let matches = same && charge.amount.is_none_or(|a| a == payment.amount);
         match (charge.status.as_str(), charge.decline_code) {
-            ("captured", _) if fits && charge.amount.is_some() => Ok(Finding::Captured),
-            ("refunded", _) if fits => Ok(Finding::Refunded),
-            ("declined", Some(code)) if fits => Ok(Finding::Declined(code)),
-            ("voided", _) if fits => Ok(Finding::Voided),
-            _ => Err(self.peer.unexpected(reply).into()),
+            ("captured", _) if matches && charge.amount.is_some() => Ok(ChargeState::Captured),
+            ("refunded", _) if matches => Ok(ChargeState::Refunded),
+            ("declined", Some(code)) if matches => Ok(ChargeState::Declined(code)),
+            ("voided", _) if matches => Ok(ChargeState::Voided),
+            _ => Err(self.peer.unexpected(reply)),
         }
     }
 }

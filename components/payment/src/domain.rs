@@ -3,24 +3,28 @@
 //! ```text
 //! pending -> captured -> refunded
 //!    |   \-> declined
-//!    |-----> voided      (called off before the processor had seen it)
-//!    \-----> refunded    (captured and refunded before this service knew of either)
+//!    |-----> voided      (cancelled before the processor saw it)
+//!    \-----> refunded    (captured and refunded before this service learned of either)
 //! ```
 
 use serde::Serialize;
-use stoa_service::money::Money;
-use stoa_service::time::{Millis, rfc3339};
+use stoa_service::Invalid;
+use stoa_service::money::{MAX_AMOUNT, Money};
+use strum::{EnumString, IntoStaticStr, VariantArray};
 use uuid::Uuid;
 
-/// Where a payment stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+use crate::error::Error;
+
+/// The status of a payment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr, VariantArray)]
 #[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
 pub enum Status {
     /// The processor may or may not have captured it.
     Pending,
     /// The money is taken.
     Captured,
-    /// The processor said no. Final.
+    /// The processor refused the charge. Final.
     Declined,
     /// Taken and given back. Final.
     Refunded,
@@ -29,31 +33,7 @@ pub enum Status {
 }
 
 impl Status {
-    const ALL: [Self; 5] = [
-        Self::Pending,
-        Self::Captured,
-        Self::Declined,
-        Self::Refunded,
-        Self::Voided,
-    ];
-
-    /// The word in the database and in JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Captured => "captured",
-            Self::Declined => "declined",
-            Self::Refunded => "refunded",
-            Self::Voided => "voided",
-        }
-    }
-
-    /// Reads [`Status::word`].
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.word() == word)
-    }
-
-    /// Whether a payment may go from here to `to`.
+    /// Whether a payment may change from this status to `to`.
     pub fn may_become(self, to: Self) -> bool {
         match self {
             Self::Pending => to != Self::Pending,
@@ -61,83 +41,114 @@ impl Status {
             Self::Declined | Self::Refunded | Self::Voided => false,
         }
     }
+
+    /// The statuses from which a payment may change to this one.
+    pub fn predecessors(self) -> impl Iterator<Item = Self> {
+        let all = Self::VARIANTS.iter().copied();
+        all.filter(move |from| from.may_become(self))
+    }
 }
 
-/// The payment of an order.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The payment of an order, serialized as responses show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Payment {
-    /// Its identity here, and the reference by which the processor knows it.
+    /// Its identity here, and its reference at the processor.
     pub payment_id: Uuid,
     /// The order that is paid.
     pub order_id: Uuid,
     /// What is charged.
     pub amount: Money,
-    /// Where it stands.
+    /// The status.
     pub status: Status,
-    /// Why the processor said no, in its words.
+    /// Why the processor declined it, in the processor's words.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub decline_code: Option<String>,
-    /// Somebody wants the money back: from here on it is refunded or voided, never charged.
-    pub refund_asked: bool,
-    /// When it was begun.
-    pub created_at: Millis,
+    /// A refund was requested: from here on it is refunded or voided, never charged.
+    #[serde(skip)]
+    pub refund_requested: bool,
+    /// RFC 3339.
+    pub created_at: String,
 }
 
 impl Payment {
-    /// Whether the processor has something to tell that this service does not know.
+    /// Whether the processor may know more about it than this service.
     pub fn is_open(&self) -> bool {
         match self.status {
             Status::Pending => true,
-            Status::Captured => self.refund_asked,
+            Status::Captured => self.refund_requested,
             Status::Declined | Status::Refunded | Status::Voided => false,
         }
     }
-}
 
-/// A payment as it is answered.
-#[derive(Debug, Serialize)]
-pub struct View {
-    payment_id: Uuid,
-    order_id: Uuid,
-    amount: Money,
-    status: Status,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    decline_code: Option<String>,
-    created_at: String,
-}
+    /// Paying again: an order is paid with one amount.
+    pub fn check_repeat(&self, amount: Money) -> Result<(), Error> {
+        if self.amount == amount {
+            return Ok(());
+        }
+        Err(Error::PaymentDiffers {
+            order_id: self.order_id,
+            given: amount,
+            existing: self.amount,
+        })
+    }
 
-impl From<Payment> for View {
-    fn from(payment: Payment) -> Self {
-        Self {
-            payment_id: payment.payment_id,
-            order_id: payment.order_id,
-            amount: payment.amount,
-            status: payment.status,
-            decline_code: payment.decline_code,
-            created_at: rfc3339(payment.created_at),
+    /// What a request to charge gets: the captured payment, or why there is none.
+    pub fn charged(self) -> Result<Self, Error> {
+        match self.status {
+            Status::Captured => Ok(self),
+            Status::Declined => Err(Error::ChargeDeclined {
+                payment_id: self.payment_id,
+                decline_code: self.decline_code.unwrap_or_default(),
+            }),
+            Status::Pending => Err(self.unsettled()),
+            Status::Refunded | Status::Voided => Err(Error::PaymentClosed {
+                order_id: self.order_id,
+                payment_id: self.payment_id,
+                status: self.status.into(),
+            }),
+        }
+    }
+
+    /// What a request to refund gets: the refunded or voided payment, or why it is neither.
+    pub fn refunded(self) -> Result<Self, Error> {
+        match self.status {
+            Status::Refunded | Status::Voided => Ok(self),
+            Status::Declined => Err(Error::NothingToRefund {
+                payment_id: self.payment_id,
+                decline_code: self.decline_code.unwrap_or_default(),
+            }),
+            Status::Pending | Status::Captured => Err(self.unsettled()),
+        }
+    }
+
+    fn unsettled(&self) -> Error {
+        Error::Unsettled {
+            payment_id: self.payment_id,
+            status: self.status.into(),
         }
     }
 }
 
-/// What the processor knows of a reference.
+/// What the processor did with a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Finding {
-    /// Nothing: it was not charged so far.
-    Nothing,
+pub enum ChargeState {
+    /// It has not seen the reference so far.
+    Unknown,
     /// Charged.
     Captured,
-    /// Refused, and why.
+    /// Declined, and why.
     Declined(String),
     /// Charged and given back.
     Refunded,
-    /// Called off before it was charged.
+    /// Cancelled before it was charged.
     Voided,
 }
 
-impl Finding {
-    /// The state that follows, and the decline code.
-    pub fn status(&self) -> (Status, Option<&str>) {
+impl ChargeState {
+    /// The payment's status that follows, and the decline code.
+    pub fn payment_status(&self) -> (Status, Option<&str>) {
         match self {
-            Self::Nothing => (Status::Pending, None),
+            Self::Unknown => (Status::Pending, None),
             Self::Captured => (Status::Captured, None),
             Self::Declined(code) => (Status::Declined, Some(code)),
             Self::Refunded => (Status::Refunded, None),
@@ -146,24 +157,32 @@ impl Finding {
     }
 }
 
-/// What stands for a card: the processor's token. Its value is never logged and never quoted, since a caller may have
-/// put a card number there.
+/// A charge takes one minor unit at least.
+pub fn check_amount(amount: Money) -> Result<(), Invalid> {
+    if amount.amount >= 1 {
+        return Ok(());
+    }
+    Err(Invalid::new(format!(
+        "amount.amount: {} is not between 1 and {MAX_AMOUNT} minor units",
+        amount.amount
+    )))
+}
+
+/// The processor's token for a card. Its value is never logged and never quoted, since a caller may have put a card number there.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CardToken(String);
 
 impl CardToken {
-    /// Takes `tok_` and 1 to 60 letters, digits, `_` or `-`.
-    pub fn parse(text: &str) -> Result<Self, String> {
+    /// Reads `tok_` and 1 to 60 letters, digits, `_` or `-`.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
         let name = text.strip_prefix("tok_").unwrap_or_default();
-        let fits = (1..=60).contains(&name.len())
-            && name
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b));
-        if fits {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err("card_token: the value given is not `tok_` and 1 to 60 letters, digits, `_` or `-`; card numbers are not taken".to_owned())
+        let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
+        if (1..=60).contains(&name.len()) && name.bytes().all(allowed) {
+            return Ok(Self(text.to_owned()));
         }
+        Err(Invalid::new(
+            "card_token: the value given is not `tok_` and 1 to 60 letters, digits, `_` or `-`; card numbers are not accepted",
+        ))
     }
 
     /// For the processor only.
@@ -184,10 +203,11 @@ mod tests {
 
     #[test]
     fn nothing_leaves_a_final_state_and_nothing_returns_to_pending() {
-        for from in Status::ALL {
-            assert_eq!(Status::from_word(from.word()), Some(from));
+        for from in Status::VARIANTS {
+            let word: &str = from.into();
+            assert_eq!(word.parse::<Status>().unwrap(), *from);
             assert!(!from.may_become(Status::Pending));
-            let ways = Status::ALL
+            let ways = Status::VARIANTS
                 .iter()
                 .filter(|to| from.may_become(**to))
                 .count();
@@ -203,7 +223,7 @@ mod tests {
     #[test]
     fn a_card_number_is_no_token_and_is_not_repeated() {
         for bad in ["4111111111111111", "tok_", "", "tok_a b", "TOK_VISA"] {
-            let error = CardToken::parse(bad).unwrap_err();
+            let error = CardToken::parse(bad).unwrap_err().to_string();
             assert!(bad.len() < 5 || !error.contains(bad), "{error}");
         }
         let token = CardToken::parse("tok_visa").unwrap();

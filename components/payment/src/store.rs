@@ -1,12 +1,12 @@
-//! Payments over SQL. A state changes by compare-and-set only.
+//! Payments over SQL. A status changes by compare-and-set only.
 
 use stoa_service::money::Money;
-use stoa_service::problem::Problem;
 use stoa_service::sql::{Database, Row, Schema, SqlError, Step};
 use stoa_service::{id, idempotency_table, params, time};
 use uuid::Uuid;
 
 use crate::domain::{Payment, Status};
+use crate::error::Error;
 
 /// The tables of this service.
 pub const SCHEMA: Schema = Schema {
@@ -31,9 +31,9 @@ macro_rules! select {
     };
 }
 
-/// The payment of an order, begun if there is none, and whether this call began it. An order that is being paid with
-/// another amount is 409 `payment_differs`.
-pub fn begin(db: &dyn Database, order_id: Uuid, amount: Money) -> Result<(Payment, bool), Problem> {
+/// The payment of an order, begun if there is none, and whether this call began it. Another amount than the order's payment has is
+/// [`Error::PaymentDiffers`].
+pub fn begin(db: &dyn Database, order_id: Uuid, amount: Money) -> Result<(Payment, bool), Error> {
     let now = time::now();
     let begun = db.execute(
         "INSERT INTO payment_payments (payment_id, order_id, amount, currency, status, refund_asked, created_at,
@@ -47,25 +47,14 @@ pub fn begin(db: &dyn Database, order_id: Uuid, amount: Money) -> Result<(Paymen
             now
         ],
     )?;
-    let payment = of_order(db, order_id)?.ok_or_else(|| {
-        Problem::unavailable("the database does not answer")
-            .caused_by(format!("payment of order {order_id} is gone"))
-    })?;
-    if payment.amount == amount {
-        Ok((payment, !begun.is_empty()))
-    } else {
-        Err(Problem::conflict(
-            "payment_differs",
-            format!(
-                "amount: {} {} given, but order {order_id} has a payment of {} {}",
-                amount.amount, amount.currency, payment.amount.amount, payment.amount.currency
-            ),
-        ))
-    }
+    let payment = of_order(db, order_id)?
+        .ok_or_else(|| SqlError::Other(format!("payment of order {order_id} is gone")))?;
+    payment.check_repeat(amount)?;
+    Ok((payment, !begun.is_empty()))
 }
 
-/// Writes down that the money shall be given back, unless the payment is final. Gives the payment as it is then.
-pub fn ask_refund(db: &dyn Database, payment: &Payment) -> Result<Payment, Problem> {
+/// Writes down that a refund is requested, unless the payment is final. Returns the payment as it is then.
+pub fn request_refund(db: &dyn Database, payment: &Payment) -> Result<Payment, Error> {
     db.execute(
         "UPDATE payment_payments SET refund_asked = 1, updated_at = $1
          WHERE payment_id = $2 AND refund_asked = 0 AND status IN ('pending', 'captured')",
@@ -74,36 +63,30 @@ pub fn ask_refund(db: &dyn Database, payment: &Payment) -> Result<Payment, Probl
     find(db, payment.payment_id)
 }
 
-/// Moves a payment to `status` if it is still where it may go there from. Gives the payment as it is then.
+/// Moves a payment to `status` if its current status allows that. Returns the payment as it is then.
 pub fn record(
     db: &dyn Database,
     payment: &Payment,
     status: Status,
     decline_code: Option<&str>,
-) -> Result<Payment, Problem> {
-    for from in [Status::Pending, Status::Captured] {
-        if from.may_become(status) {
-            db.execute(
-                "UPDATE payment_payments SET status = $1, decline_code = $2, updated_at = $3
-                 WHERE payment_id = $4 AND status = $5",
-                params![
-                    status.word(),
-                    decline_code,
-                    time::now(),
-                    payment.payment_id,
-                    from.word()
-                ],
-            )?;
-        }
+) -> Result<Payment, Error> {
+    let word: &str = status.into();
+    for from in status.predecessors() {
+        let from: &str = from.into();
+        db.execute(
+            "UPDATE payment_payments SET status = $1, decline_code = $2, updated_at = $3
+             WHERE payment_id = $4 AND status = $5",
+            params![word, decline_code, time::now(), payment.payment_id, from],
+        )?;
     }
     find(db, payment.payment_id)
 }
 
-/// The payment, or 404.
-pub fn find(db: &dyn Database, payment_id: Uuid) -> Result<Payment, Problem> {
+/// The payment.
+pub fn find(db: &dyn Database, payment_id: Uuid) -> Result<Payment, Error> {
     db.execute(select!("WHERE payment_id = $1"), params![payment_id])?
         .one(payment)?
-        .ok_or_else(|| Problem::not_found(format!("payment_id: there is no payment {payment_id}")))
+        .ok_or(Error::NoPayment(payment_id))
 }
 
 /// The payment of an order.
@@ -122,20 +105,16 @@ pub fn list(db: &dyn Database, after: &str, count: u32) -> Result<Vec<Payment>, 
 }
 
 fn payment(row: Row<'_>) -> Result<Payment, SqlError> {
-    let wrong = |column: &str, value: &str| {
-        SqlError::Other(format!("payment_payments.{column} holds `{value}`"))
-    };
-    let (currency, status): (String, String) = (row.get(3)?, row.get(4)?);
     Ok(Payment {
         payment_id: row.get(0)?,
         order_id: row.get(1)?,
         amount: Money {
             amount: row.get(2)?,
-            currency: currency.parse().map_err(|_| wrong("currency", &currency))?,
+            currency: row.word(3)?,
         },
-        status: Status::from_word(&status).ok_or_else(|| wrong("status", &status))?,
+        status: row.word(4)?,
         decline_code: row.get(5)?,
-        refund_asked: row.get(6)?,
-        created_at: row.get(7)?,
+        refund_requested: row.get(6)?,
+        created_at: time::rfc3339(row.get(7)?),
     })
 }

@@ -78,7 +78,7 @@ impl Net {
                 app.answer(request("inventory"))
             }
             "payment" => {
-                let app = payment::http::App {
+                let app = payment::app::App {
                     config: payment::config::Config::read(&|_| Some("http://partners".into()))
                         .unwrap(),
                     db: Box::new(world.payment.connect()),

@@ -107,7 +107,7 @@ impl Case<'_> {
                 assert!(has("decline"));
             }
             (Some((200, _)), Refund) => assert!(has("refund") || has("void")),
-            (Some((200, body)), Look) => assert_eq!(body["status"], stored.word()),
+            (Some((200, body)), Look) => assert_eq!(body["status"], <&str>::from(stored)),
             (Some((409, body)), Refund) => {
                 assert_eq!(body["code"], "payment_declined");
                 assert!(has("decline"));

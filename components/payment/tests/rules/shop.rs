@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use http::Method;
 use partners::testing::{Books, Fate, Stage, URL};
+use payment::app::App;
 use payment::config::Config;
 use payment::domain::Payment;
-use payment::http::App;
 use payment::store::{self, SCHEMA};
 use serde_json::{Value, json};
 use stoa_service::Service;

@@ -1,0 +1,33 @@
+//! The application's parts.
+
+use stoa_service::Context;
+use stoa_service::outbound::{Caller, Outbound};
+use stoa_service::sql::Database;
+
+use crate::client::Processor;
+use crate::config::Config;
+
+/// What the handlers work with.
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// The database.
+    pub db: Box<dyn Database>,
+    /// Sends calls to the card processor.
+    pub outbound: Box<dyn Outbound>,
+}
+
+impl App {
+    /// The way out of the request of `context`.
+    pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
+        Caller {
+            outbound: &*self.outbound,
+            context,
+        }
+    }
+
+    /// The card processor, on behalf of the request of `context`.
+    pub fn processor<'a>(&'a self, context: &'a Context) -> Processor<'a> {
+        Processor::new(self.caller(context), &self.config.processor_url)
+    }
+}
