@@ -35,7 +35,7 @@ fn every_route_is_an_operation_and_every_operation_a_route() {
         described::<order::http::App>(),
         described::<payment::app::App>(),
         described::<product::app::App>(),
-        described::<shipping::http::App>(),
+        described::<shipping::app::App>(),
         described::<storefront::http::App>(),
         described::<user::http::App>(),
     ]);

@@ -175,11 +175,11 @@ impl Mesh {
                 app.answer(Request::new("product", request))
             }
             "shipping" => {
-                let app = shipping::http::App {
+                let app = shipping::app::App {
                     config: shipping::config::Config::read(&variable).unwrap(),
                     db: self.db(&shipping::store::SCHEMA),
                     outbound,
-                    news: Cell::new(false),
+                    outbox_dirty: Cell::new(false),
                 };
                 let request = Request::new("shipping", request);
                 let context = request.context().clone();

@@ -7,8 +7,8 @@ use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 use stoa_service::component::{WasiHttp, open_database, serve, variable};
 
+use crate::app::App;
 use crate::config::Config;
-use crate::http::App;
 use crate::store::SCHEMA;
 
 #[http_component]
@@ -18,7 +18,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
             config: Config::read(&variable)?,
             db: open_database(&SCHEMA)?,
             outbound: Box::new(WasiHttp),
-            news: Cell::new(false),
+            outbox_dirty: Cell::new(false),
         })
     };
     serve(request, out, open).await;

@@ -11,7 +11,7 @@ pub struct Config {
     pub carrier_url: String,
     /// `notification_url`: where events go.
     pub notification_url: String,
-    /// `carrier_secret`: what the carrier signs its reports with.
+    /// `carrier_secret`: the key with which the carrier signs its reports.
     pub carrier_secret: Secret,
 }
 

@@ -1,17 +1,20 @@
 //! Shipments of orders, through a carrier, and the tracking of parcels. One order, one shipment; one shipment, one parcel.
 //!
 //! It knows where a parcel goes and what is in it, no prices and no customers beyond the address. The carrier reports
-//! by signed webhooks, which may come twice and in any order; what it reports leaves as events through the outbox.
+//! by signed webhooks, which may come twice and in any order. Its reports leave as events through the outbox.
 //!
-//! Read [`domain`] for the states, then [`settle`] for lost answers of the carrier, [`signature`] and [`store`] for its
-//! reports, then [`http`].
+//! Read [`domain`] for the statuses, then [`resolution`] for lost responses of the carrier and [`call_offs`] for parcels that it is
+//! still to cancel, then [`signature`] and [`store`] for its reports, then [`http`]. [`client`] calls the carrier.
 
+pub mod app;
+pub mod call_offs;
+pub mod client;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod config;
 pub mod domain;
+pub mod error;
 pub mod http;
-pub mod ports;
-pub mod settle;
+pub mod resolution;
 pub mod signature;
 pub mod store;

@@ -101,7 +101,7 @@ impl Net {
                 app.answer(request("partners"))
             }
             "shipping" => {
-                let app = shipping::http::App {
+                let app = shipping::app::App {
                     config: shipping::config::Config::read(&|name| {
                         Some(match name {
                             "carrier_secret" => "secret".into(),
@@ -112,7 +112,7 @@ impl Net {
                     .unwrap(),
                     db: Box::new(world.shipping.connect()),
                     outbound: inner(),
-                    news: Cell::new(false),
+                    outbox_dirty: Cell::new(false),
                 };
                 let request = request("shipping");
                 let context = request.context().clone();

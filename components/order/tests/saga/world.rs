@@ -351,10 +351,10 @@ impl World {
 
     /// The carrier moves every parcel that stands at `from`, and reports it to shipping.
     pub(crate) fn parcels_become(self: &Arc<Self>, from: &str, to: &str) {
-        for parcel in shipping::store::list(&self.shipping.connect(), "", 100).unwrap() {
+        for parcel in shipping::store::shipments::list(&self.shipping.connect(), "", 100).unwrap() {
             let Some(number) = parcel
                 .tracking_number
-                .filter(|_| parcel.status.word() == from)
+                .filter(|_| <&str>::from(parcel.status) == from)
             else {
                 continue;
             };
@@ -471,8 +471,9 @@ impl World {
         );
         for order in orders {
             let order_id = order["order_id"].as_str().unwrap().parse().unwrap();
-            let parcel = shipping::store::of_order(&self.shipping.connect(), order_id).unwrap();
-            let status = parcel.map(|p| p.status.word());
+            let parcel =
+                shipping::store::shipments::of_order(&self.shipping.connect(), order_id).unwrap();
+            let status = parcel.map(|p| <&str>::from(p.status));
             let fits = match order["status"].as_str().unwrap() {
                 "confirmed" => matches!(status, Some("created" | "picked_up")),
                 _ => matches!(status, None | Some("cancelled" | "refused" | "returned")),

@@ -9,12 +9,13 @@ use hmac::{Hmac, Mac};
 use http::Method;
 use partners::testing::{Books, Fate, SECRET, Stage, dispatch};
 use serde_json::{Value, json};
+use shipping::app::App;
 use shipping::config::Config;
 use shipping::domain::Shipment;
-use shipping::http::App;
-use shipping::store::{self, SCHEMA};
+use shipping::store::{SCHEMA, shipments};
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
-use stoa_service::testing::{reply, request};
+use stoa_service::sql::Database;
+use stoa_service::testing::{Counted, reply, request};
 use stoa_service::{Context, Service};
 use uuid::Uuid;
 
@@ -68,6 +69,10 @@ impl Drop for Shop {
 pub(crate) type Outcome = Option<(u16, Value)>;
 
 fn app(books: &Books, world: &World) -> App {
+    app_over(Box::new(books.open()), world)
+}
+
+fn app_over(db: Box<dyn Database>, world: &World) -> App {
     let source = |name: &str| {
         Some(match name {
             "carrier_secret" => SECRET.to_owned(),
@@ -77,9 +82,9 @@ fn app(books: &Books, world: &World) -> App {
     };
     App {
         config: Config::read(&source).unwrap(),
-        db: Box::new(books.open()),
+        db,
         outbound: Box::new(world.clone()),
-        news: Cell::new(false),
+        outbox_dirty: Cell::new(false),
     }
 }
 
@@ -140,6 +145,17 @@ impl Shop {
         self.call(Method::GET, uri, "", &Value::Null)
     }
 
+    /// How many statements a list of `entries` entries takes.
+    pub(crate) fn statements(&self, uri: &str, entries: usize) -> usize {
+        let db = Counted::new(self.books.open());
+        let count = db.count();
+        let app = app_over(Box::new(db), &self.world);
+        let response = app.answer(request(App::NAME, Method::GET, uri, &[], ""));
+        let page: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(page["items"].as_array().unwrap().len(), entries, "{uri}");
+        count.get()
+    }
+
     pub(crate) fn ship(&self, order: Uuid, key: &str, country: &str) -> Outcome {
         let headers = [("idempotency-key", key)];
         let body = submission(order, country).to_string();
@@ -186,7 +202,7 @@ impl Shop {
 
     /// Puts a shipment back to where it was, as if no report had come.
     pub(crate) fn forget_reports(&self, before: &Shipment) {
-        let (word, rank) = (before.status.word(), before.status.rank());
+        let (word, rank): (&str, u32) = (before.status.into(), before.status.rank());
         self.books.run(&format!(
             "UPDATE shipping_shipments SET status = '{word}', rank = {rank} WHERE shipment_id = '{}'",
             before.shipment_id
@@ -217,7 +233,9 @@ impl Shop {
     }
 
     pub(crate) fn stored(&self, order: Uuid) -> Shipment {
-        store::of_order(&self.books.open(), order).unwrap().unwrap()
+        shipments::of_order(&self.books.open(), order)
+            .unwrap()
+            .unwrap()
     }
 
     /// Tracking number and status of the parcel at the carrier's, if there is one.

@@ -1,0 +1,77 @@
+//! Where a parcel goes and what is in it.
+
+use serde::{Deserialize, Serialize};
+use stoa_service::text::shorten;
+use stoa_service::{Invalid, Sku};
+
+/// The most lines of a shipment.
+pub const MAX_LINES: usize = 100;
+/// The most units of a line.
+pub const MAX_QUANTITY: u32 = 1_000_000;
+/// The longest part of an address, in characters.
+pub const MAX_ADDRESS: usize = 200;
+
+/// Where a parcel goes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Address {
+    /// Of the person.
+    pub name: String,
+    /// With the number.
+    pub street: String,
+    /// City.
+    pub city: String,
+    /// As the country writes it.
+    pub postal_code: String,
+    /// ISO 3166-1 alpha-2.
+    pub country: String,
+}
+
+/// What is in a parcel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Line {
+    /// The stock keeping unit.
+    pub sku: Sku,
+    /// Units, 1 to [`MAX_QUANTITY`].
+    #[serde(deserialize_with = "stoa_service::json::whole::<1, MAX_QUANTITY, _>")]
+    pub quantity: u32,
+}
+
+impl Address {
+    /// Checks every field; the error names the field.
+    pub fn check(&self) -> Result<(), Invalid> {
+        for (field, text) in [
+            ("name", &self.name),
+            ("street", &self.street),
+            ("city", &self.city),
+            ("postal_code", &self.postal_code),
+        ] {
+            let length = text.trim().chars().count();
+            if !(1..=MAX_ADDRESS).contains(&length) || text.chars().any(char::is_control) {
+                return Err(Invalid::new(format!(
+                    "address.{field}: {length} characters given, expected 1 to {MAX_ADDRESS}, none of them a control character"
+                )));
+            }
+        }
+        let country = &self.country;
+        if country.len() == 2 && country.bytes().all(|b| b.is_ascii_uppercase()) {
+            return Ok(());
+        }
+        Err(Invalid::new(format!(
+            "address.country: `{}` is not two upper-case letters (ISO 3166-1 alpha-2)",
+            shorten(country)
+        )))
+    }
+}
+
+/// Checks the number of lines.
+pub fn check_lines(lines: &[Line]) -> Result<(), Invalid> {
+    if (1..=MAX_LINES).contains(&lines.len()) {
+        return Ok(());
+    }
+    Err(Invalid::new(format!(
+        "lines: {} given, expected 1 to {MAX_LINES}",
+        lines.len()
+    )))
+}

@@ -1,0 +1,79 @@
+//! How a shipment's status moves, and what happened to it.
+
+use stoa_service::sql::{Database, SqlError, Value, places};
+use stoa_service::time::{self, rfc3339};
+use stoa_service::{id, params};
+use uuid::Uuid;
+
+use crate::domain::report::{HistoryEntry, Report};
+use crate::domain::status::Status;
+
+/// Changes a shipment's status to `status` where that follows from the current one. Returns whether it changed.
+pub fn advance(db: &dyn Database, shipment_id: Uuid, status: Status) -> Result<bool, SqlError> {
+    let word: &str = status.into();
+    // Statements compare the words. The rank is for a release before this one, which compares ranks and may run beside it.
+    let mut values = params![word, status.rank(), time::now(), shipment_id].to_vec();
+    values.extend(
+        status
+            .predecessors()
+            .map(|from| Value::from(<&str>::from(from))),
+    );
+    let statement = format!(
+        "UPDATE shipping_shipments SET status = $1, rank = $2, updated_at = $3 WHERE shipment_id = $4 AND status IN ({})
+         RETURNING shipment_id",
+        places(5, values.len() - 4)
+    );
+    Ok(!db.execute(&statement, &values)?.is_empty())
+}
+
+/// Adds a report to the history. Returns whether it is new.
+pub fn add(db: &dyn Database, shipment_id: Uuid, report: &Report) -> Result<bool, SqlError> {
+    let word: &str = report.status.into();
+    let added = db.execute(
+        "INSERT INTO shipping_events (event_id, shipment_id, status, at, note) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (event_id) DO NOTHING RETURNING event_id",
+        params![
+            &report.event_id,
+            shipment_id,
+            word,
+            report.at,
+            report.note.as_deref()
+        ],
+    )?;
+    Ok(!added.is_empty())
+}
+
+/// Adds what this service did itself to the history.
+pub fn add_own(db: &dyn Database, shipment_id: Uuid, status: Status) -> Result<(), SqlError> {
+    let report = Report {
+        event_id: id::new().to_string(),
+        status,
+        at: time::now(),
+        note: None,
+    };
+    add(db, shipment_id, &report).map(drop)
+}
+
+/// The shipment that a report was added to; `None` where the history does not have it.
+pub fn owner(db: &dyn Database, event_id: &str) -> Result<Option<Uuid>, SqlError> {
+    db.execute(
+        "SELECT shipment_id FROM shipping_events WHERE event_id = $1",
+        params![event_id],
+    )?
+    .one(|row| row.get(0))
+}
+
+/// What happened to a shipment, in the order in which it happened.
+pub fn of_shipment(db: &dyn Database, shipment_id: Uuid) -> Result<Vec<HistoryEntry>, SqlError> {
+    db.execute(
+        "SELECT status, at, note FROM shipping_events WHERE shipment_id = $1 ORDER BY at, event_id",
+        params![shipment_id],
+    )?
+    .map(|row| {
+        Ok(HistoryEntry {
+            status: row.get(0)?,
+            at: rfc3339(row.get(1)?),
+            note: row.get(2)?,
+        })
+    })
+}

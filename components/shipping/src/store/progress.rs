@@ -1,0 +1,79 @@
+//! What the carrier answers and reports, written to its shipment.
+
+use serde_json::json;
+use stoa_service::outbox::{self, Event};
+use stoa_service::sql::{Database, transaction};
+use stoa_service::{params, time};
+use uuid::Uuid;
+
+use super::history;
+use super::schema::SCHEMA;
+use super::shipments::find;
+use crate::domain::report::Report;
+use crate::domain::status::Status;
+use crate::domain::{ParcelState, Shipment};
+use crate::error::Error;
+
+/// Writes down what the carrier did with a shipment. Returns the shipment as it is then.
+pub fn record(
+    db: &dyn Database,
+    shipment: &Shipment,
+    state: &ParcelState,
+) -> Result<Shipment, Error> {
+    let shipment_id = shipment.shipment_id;
+    transaction(db, shipment_id, || {
+        match state {
+            ParcelState::Unknown => {}
+            ParcelState::Refused => {
+                history::advance(db, shipment_id, Status::Refused)?;
+            }
+            ParcelState::Made(number) => {
+                let first = db.execute(
+                    "UPDATE shipping_shipments SET tracking_number = $1, updated_at = $2
+                     WHERE shipment_id = $3 AND tracking_number IS NULL RETURNING shipment_id",
+                    params![number, time::now(), shipment_id],
+                )?;
+                // A report may have come before the carrier's response: then it is further already.
+                history::advance(db, shipment_id, Status::Created)?;
+                let known = find(db, shipment_id)?;
+                // A parcel that was cancelled meanwhile was never announced to its customer.
+                if !first.is_empty() && known.status != Status::Cancelled {
+                    history::add_own(db, shipment_id, Status::Created)?;
+                }
+            }
+        }
+        find(db, shipment_id)
+    })
+}
+
+/// Takes a report of the carrier. Returns the shipment as it is then, and whether an event is to be sent: only for a report that is
+/// new and further than all before.
+pub fn take_report(
+    db: &dyn Database,
+    shipment_id: Uuid,
+    report: &Report,
+) -> Result<(Shipment, bool), Error> {
+    transaction(db, shipment_id, || {
+        find(db, shipment_id)?;
+        if !history::add(db, shipment_id, report)? {
+            // A signature covers no path: a report that was signed for one parcel must not move another.
+            if history::owner(db, &report.event_id)? != Some(shipment_id) {
+                return Err(Error::EventOfAnotherShipment);
+            }
+            return Ok((find(db, shipment_id)?, false));
+        }
+        let is_further = history::advance(db, shipment_id, report.status)?;
+        let shipment = find(db, shipment_id)?;
+        let Some(kind) = report.status.event().filter(|_| is_further) else {
+            return Ok((shipment, false));
+        };
+        let event = Event {
+            kind,
+            subject: shipment.order_id.to_string(),
+            data: json!({"order_id": shipment.order_id, "shipment_id": shipment_id,
+                "tracking_number": &shipment.tracking_number, "status": shipment.status}),
+        };
+        outbox::enqueue(db, SCHEMA.service, &event)?;
+        Ok((shipment, true))
+    })
+}

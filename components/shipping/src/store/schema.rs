@@ -1,0 +1,32 @@
+//! The tables.
+
+use stoa_service::sql::{Schema, Step};
+use stoa_service::{idempotency_table, outbox_index, outbox_table};
+
+/// The tables of this service.
+pub const SCHEMA: Schema = Schema {
+    service: "shipping",
+    migrations: &[&[
+        Step::Sql(
+            "CREATE TABLE shipping_shipments (shipment_id TEXT PRIMARY KEY, order_id TEXT NOT NULL UNIQUE,
+             address TEXT NOT NULL, lines TEXT NOT NULL, tracking_number TEXT UNIQUE, status TEXT NOT NULL,
+             rank BIGINT NOT NULL, cancel_asked BIGINT NOT NULL, created_at BIGINT NOT NULL,
+             updated_at BIGINT NOT NULL)",
+        ),
+        Step::Sql(
+            "CREATE TABLE shipping_events (event_id TEXT PRIMARY KEY, shipment_id TEXT NOT NULL, status TEXT NOT NULL,
+             at BIGINT NOT NULL, note TEXT)",
+        ),
+        Step::Sql("CREATE INDEX shipping_events_shipment ON shipping_events (shipment_id, at, event_id)"),
+        Step::Sql(idempotency_table!("shipping")),
+        Step::Sql(outbox_table!("shipping")),
+        Step::Sql(outbox_index!("shipping")),
+    ], &[
+        // Shipments that were cancelled before the carrier had confirmed them; the carrier is still to be informed.
+        Step::Sql("CREATE TABLE shipping_call_offs (shipment_id TEXT PRIMARY KEY, due_at BIGINT NOT NULL)"),
+        Step::Sql("CREATE INDEX shipping_call_offs_due ON shipping_call_offs (due_at, shipment_id)"),
+    ], &[
+        // With a default: the release before this one does not know the column and may run beside this one.
+        Step::Sql("ALTER TABLE shipping_call_offs ADD COLUMN attempts BIGINT NOT NULL DEFAULT 0"),
+    ]],
+};

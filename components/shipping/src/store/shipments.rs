@@ -1,0 +1,107 @@
+//! Shipments: begun once for each order, found by id, order, tracking number or page.
+
+use stoa_service::sql::{Database, Row, SqlError, Value, places};
+use stoa_service::{Invalid, id, params, time};
+use uuid::Uuid;
+
+use crate::domain::Shipment;
+use crate::domain::consignment::{Address, Line};
+use crate::error::Error;
+
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "SELECT shipment_id, order_id, address, lines, tracking_number, status, cancel_asked, created_at
+             FROM shipping_shipments ",
+            $rest
+        )
+    };
+}
+
+/// The shipment of an order, begun if there is none, and whether this call began it. Another address or other lines than the order's
+/// shipment has are [`Error::ShipmentDiffers`].
+pub fn begin(
+    db: &dyn Database,
+    order_id: Uuid,
+    address: &Address,
+    lines: &[Line],
+) -> Result<(Shipment, bool), Error> {
+    let text = |json: Result<String, serde_json::Error>| {
+        json.map_err(|error| Invalid::new(format!("body: {error}")))
+    };
+    let begun = db.execute(
+        "INSERT INTO shipping_shipments (shipment_id, order_id, address, lines, status, rank, cancel_asked, created_at,
+         updated_at) VALUES ($1, $2, $3, $4, 'pending', 0, 0, $5, $5) ON CONFLICT (order_id) DO NOTHING
+         RETURNING shipment_id",
+        params![
+            id::new(),
+            order_id,
+            text(serde_json::to_string(address))?,
+            text(serde_json::to_string(lines))?,
+            time::now()
+        ],
+    )?;
+    let shipment = of_order(db, order_id)?
+        .ok_or_else(|| SqlError::Other(format!("shipment of order {order_id} is gone")))?;
+    shipment.check_repeat(address, lines)?;
+    Ok((shipment, !begun.is_empty()))
+}
+
+/// The shipment.
+pub fn find(db: &dyn Database, shipment_id: Uuid) -> Result<Shipment, Error> {
+    db.execute(select!("WHERE shipment_id = $1"), params![shipment_id])?
+        .one(shipment)?
+        .ok_or(Error::NoShipment(shipment_id))
+}
+
+/// The shipment of an order.
+pub fn of_order(db: &dyn Database, order_id: Uuid) -> Result<Option<Shipment>, SqlError> {
+    db.execute(select!("WHERE order_id = $1"), params![order_id])?
+        .one(shipment)
+}
+
+/// The shipments of these orders, by order; those without one are left out.
+pub fn of_orders(db: &dyn Database, order_ids: &[Uuid]) -> Result<Vec<Shipment>, SqlError> {
+    let statement = format!(
+        "{} WHERE order_id IN ({}) ORDER BY order_id",
+        select!(""),
+        places(1, order_ids.len())
+    );
+    let values: Vec<Value> = order_ids.iter().map(Value::from).collect();
+    db.execute(&statement, &values)?.map(shipment)
+}
+
+/// The shipment of the parcel with this tracking number.
+pub fn of_parcel(db: &dyn Database, tracking_number: &str) -> Result<Shipment, Error> {
+    db.execute(
+        select!("WHERE tracking_number = $1"),
+        params![tracking_number],
+    )?
+    .one(shipment)?
+    .ok_or_else(|| Error::NoParcel(tracking_number.to_owned()))
+}
+
+/// The shipments after `after` by id, oldest first, at most `count`.
+pub fn list(db: &dyn Database, after: &str, count: u32) -> Result<Vec<Shipment>, SqlError> {
+    db.execute(
+        select!("WHERE shipment_id > $1 ORDER BY shipment_id LIMIT $2"),
+        params![after, count],
+    )?
+    .map(shipment)
+}
+
+fn shipment(row: Row<'_>) -> Result<Shipment, SqlError> {
+    let unreadable =
+        |column: &str| SqlError::Other(format!("shipping_shipments.{column} cannot be read"));
+    let (address, lines): (String, String) = (row.get(2)?, row.get(3)?);
+    Ok(Shipment {
+        shipment_id: row.get(0)?,
+        order_id: row.get(1)?,
+        address: serde_json::from_str(&address).map_err(|_| unreadable("address"))?,
+        lines: serde_json::from_str(&lines).map_err(|_| unreadable("lines"))?,
+        tracking_number: row.get(4)?,
+        status: row.word(5)?,
+        cancel_requested: row.get(6)?,
+        created_at: time::rfc3339(row.get(7)?),
+    })
+}
