@@ -32,7 +32,7 @@ fn every_route_is_an_operation_and_every_operation_a_route() {
         described::<cart::http::App>(),
         described::<inventory::app::App>(),
         described::<notification::app::App>(),
-        described::<order::http::App>(),
+        described::<order::app::App>(),
         described::<payment::app::App>(),
         described::<product::app::App>(),
         described::<shipping::app::App>(),

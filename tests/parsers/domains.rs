@@ -2,7 +2,7 @@
 
 use hmac::{Hmac, Mac};
 use http::Method;
-use order::draft;
+use order::http::body;
 use proptest::prelude::*;
 use serde_json::json;
 use shipping::signature::{Secret, TOLERANCE_SECONDS, verify};
@@ -62,7 +62,7 @@ proptest! {
     #[test]
     fn fuzz_a_mutated_order(text in nearly(&an_order(), "[\\[\\]{}\":,a-zA-Z0-9.\\\\ -]{0,6}")) {
         let request = request("order", Method::POST, "/order", &[], &text);
-        match draft::read(&request) {
+        match body::read(&request) {
             Ok(draft) => {
                 for line in draft.lines.iter().flatten() {
                     prop_assert!((1..=99).contains(&line.quantity), "{:?}", line);
@@ -79,7 +79,7 @@ proptest! {
         let pointers = ["/payment/card_token", "/payment/method", "/payment", "/items/0/sku", "/items/0/quantity", "/shipping_address/country"];
         *body.pointer_mut(pointers[place]).unwrap() = json!(number);
         let request = request("order", Method::POST, "/order", &[], &body.to_string());
-        let problem = draft::read(&request).unwrap_err();
+        let problem = body::read(&request).unwrap_err();
         prop_assert!(!format!("{problem:?}").contains(&number), "{problem:?}");
     }
 

@@ -132,14 +132,14 @@ impl Mesh {
                 response
             }
             "order" => {
-                let app = order::http::App {
+                let app = order::app::App {
                     config: order::config::Config::read(&variable).unwrap(),
                     db: self.db(&order::store::SCHEMA),
                     outbound,
                     prices: Box::new(Rules),
                     clock: Box::new(time::now),
-                    fail: Box::new(|_, _| {}),
-                    news: Cell::new(false),
+                    fail: Box::new(|_| {}),
+                    outbox_dirty: Cell::new(false),
                 };
                 let request = Request::new("order", request);
                 let context = request.context().clone();

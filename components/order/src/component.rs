@@ -9,28 +9,30 @@ use spin_sdk::http_component;
 use stoa_service::component::{WasiHttp, open_database, serve, variable};
 use stoa_service::time;
 
+use crate::app::App;
 use crate::config::Config;
-use crate::http::App;
+use crate::saga::steps;
 use crate::store::SCHEMA;
 
 #[http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {
     let open = || {
         let config = Config::read(&variable)?;
-        let fail_at = config.fail_at;
+        let fail_at = config.fail_at.clone();
+        steps::check_fail_point(fail_at.as_ref())?;
         Ok(App {
             config,
             db: open_database(&SCHEMA)?,
             outbound: Box::new(WasiHttp),
             prices: Box::new(Composed),
             clock: Box::new(time::now),
-            fail: Box::new(move |step, side| {
-                if fail_at == Some((step, side)) {
+            fail: Box::new(move |point| {
+                if fail_at.as_ref() == Some(point) {
                     // As the host would end it: nothing unwinds, nothing is written.
                     std::process::abort();
                 }
             }),
-            news: Cell::new(false),
+            outbox_dirty: Cell::new(false),
         })
     };
     serve(request, out, open).await;

@@ -3,11 +3,10 @@
 use stoa_service::settings::{Faults, Settings};
 use stoa_service::time::Millis;
 
-use crate::domain::Step;
-use crate::saga::Side;
+use crate::domain::FailPoint;
 
-/// How long a driver has an order to itself: longer than a request may last (30 s), so that whoever takes the order over
-/// finds no live driver, and no call of one still on its way.
+/// How long a driver has an order to itself: longer than a request may last (30 s), so that the next driver finds no live one, and
+/// no call of one that is still in flight.
 pub const DEFAULT_LEASE_SECONDS: u32 = 60;
 /// After this long an order whose charge is undecided is resolved towards cancellation.
 pub const DEFAULT_MAX_PENDING_SECONDS: u32 = 900;
@@ -34,21 +33,19 @@ pub struct Config {
     /// `max_pending_seconds`, 60 to 82,800.
     pub max_pending_seconds: u32,
     /// `fail_at`, such as `charging:after`: there the component dies. For tests of recovery only; empty in a shop.
-    pub fail_at: Option<(Step, Side)>,
+    pub fail_at: Option<FailPoint>,
 }
 
 impl Config {
-    /// Reads the settings from a source of variables.
+    /// Reads the settings from a source of variables. Whether the saga has the step of `fail_at` is checked by
+    /// [`crate::saga::steps::check_fail_point`].
     pub fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut settings = Settings::new(source);
         let fail_at = settings.optional("fail_at").and_then(|text| {
-            let point = fail_point(&text);
-            if point.is_none() {
-                settings.fault(format!(
-                    "variable fail_at: `{text}` is not a step and `before` or `after`, such as `charging:after`"
-                ));
-            }
+            let point = text.parse::<FailPoint>();
             point
+                .map_err(|error| settings.fault(format!("variable fail_at: `{text}` is {error}")))
+                .ok()
         });
         let config = Self {
             product_url: settings.url("product_url"),
@@ -78,20 +75,15 @@ impl Config {
         Millis::from(self.lease_seconds) * 1000
     }
 
+    /// The longest that an order may be pending, in milliseconds.
+    pub fn max_pending(&self) -> Millis {
+        Millis::from(self.max_pending_seconds) * 1000
+    }
+
     /// How long a reservation has to hold, in seconds: past the last moment at which this order may still be charged.
     pub fn hold_seconds(&self) -> u32 {
         self.max_pending_seconds + self.lease_seconds
     }
-}
-
-fn fail_point(text: &str) -> Option<(Step, Side)> {
-    let (step, side) = text.split_once(':')?;
-    let side = match side {
-        "before" => Side::Before,
-        "after" => Side::After,
-        _ => return None,
-    };
-    Some((Step::from_word(step)?, side))
 }
 
 #[cfg(test)]
@@ -109,15 +101,18 @@ mod tests {
     }
 
     #[test]
-    fn a_fail_point_is_a_step_and_a_side() {
+    fn a_fail_point_is_a_step_and_a_moment() {
+        use crate::domain::{Moment, StepName};
         assert_eq!(read(&[]).unwrap().fail_at, None);
         assert_eq!(
             read(&[("fail_at", "charging:after")]).unwrap().fail_at,
-            Some((Step::Charging, Side::After))
+            Some(FailPoint {
+                step: StepName::new("charging"),
+                moment: Moment::After
+            })
         );
         for bad in [
             &[("fail_at", "charging")],
-            &[("fail_at", "x:after")],
             &[("fail_at", "charging:during")],
         ] {
             assert!(read(bad).unwrap_err().to_string().contains("fail_at"));

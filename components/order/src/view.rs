@@ -1,15 +1,12 @@
-//! An order as it is answered and told.
+//! An order as responses and events show it.
 
-use http::StatusCode;
 use serde::Serialize;
 use serde_json::{Value, json};
-use stoa_service::Problem;
 use stoa_service::money::Money;
-use stoa_service::route::{self, Answer};
 use stoa_service::time::rfc3339;
 use uuid::Uuid;
 
-use crate::domain::{Direction, Failure, Item, Order, Reason, Shipment, Status};
+use crate::domain::{Direction, EntryStatus, Item, Order, Reason, Shipment, Status, StepName};
 
 /// An order as its customer sees it.
 #[derive(Debug, Serialize)]
@@ -36,8 +33,8 @@ struct PaymentView {
 
 #[derive(Debug, Serialize)]
 struct EntryView {
-    step: &'static str,
-    status: &'static str,
+    step: StepName,
+    status: EntryStatus,
     at: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     detail: Option<String>,
@@ -77,7 +74,7 @@ pub struct InsideView {
     pub view: View,
     user_id: Uuid,
     direction: Direction,
-    step: &'static str,
+    step: StepName,
     lease_until: String,
 }
 
@@ -86,14 +83,14 @@ impl From<Order> for InsideView {
         Self {
             user_id: order.customer.user_id,
             direction: order.direction,
-            step: order.step.word(),
+            step: order.step.clone(),
             lease_until: rfc3339(order.lease.until),
             view: order.into(),
         }
     }
 }
 
-/// What the events of an order say.
+/// The payload of an order's events.
 pub fn event_data(order: &Order) -> Value {
     json!({
         "order_id": order.order_id,
@@ -106,51 +103,4 @@ pub fn event_data(order: &Order) -> Value {
         "tracking_number": order.shipment.as_ref().and_then(|s| s.tracking_number.as_ref()),
         "reason": order.failure.as_ref().map(|f| f.reason),
     })
-}
-
-/// What a submission is answered, wherever its order stands: the same to the first request and to a late repeat.
-pub fn answer(order: Order) -> Answer {
-    match (order.status, &order.failure) {
-        (Status::Confirmed, _) => route::json(StatusCode::CREATED, &View::from(order)),
-        (_, Some(failure)) => Err(refusal(&order, failure)),
-        _ => Err(Problem::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "order_pending",
-            "it is not known yet whether the card was charged; repeat the request with the same Idempotency-Key",
-        )
-        .retry_after(2)
-        .with("order_id", order.order_id.to_string())),
-    }
-}
-
-/// A cancelled order, or one on its way there. A no stays a no even where the clearing up still goes on.
-fn refusal(order: &Order, failure: &Failure) -> Problem {
-    let order_id = order.order_id.to_string();
-    let cancelled = if order.status == Status::Cancelled {
-        "the order is cancelled and nothing is charged"
-    } else {
-        "the order is being cancelled; what was charged is refunded"
-    };
-    let detail = match failure.reason {
-        Reason::Unavailable | Reason::Unresolved => format!("{}; {cancelled}", failure.detail),
-        _ => failure.detail.clone(),
-    };
-    let (status, code) = match failure.reason {
-        Reason::PaymentDeclined => (StatusCode::PAYMENT_REQUIRED, "payment_declined"),
-        Reason::PaymentRefused => (StatusCode::UNPROCESSABLE_ENTITY, "payment_refused"),
-        Reason::InsufficientStock => (StatusCode::CONFLICT, "insufficient_stock"),
-        Reason::AddressRefused => (StatusCode::UNPROCESSABLE_ENTITY, "address_refused"),
-        Reason::Customer | Reason::Operator => (StatusCode::CONFLICT, "order_cancelled"),
-        Reason::Unavailable | Reason::Unresolved => {
-            (StatusCode::SERVICE_UNAVAILABLE, "unavailable")
-        }
-    };
-    let mut problem = Problem::new(status, code, detail);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
-        problem = problem.retry_after(1);
-    }
-    for (name, value) in &failure.members {
-        problem = problem.with(name, value.clone());
-    }
-    problem.with("order_id", order_id)
 }

@@ -38,8 +38,8 @@ impl Neighbours {
                 return play;
             }
             let payment = json!({"payment_id": payment_id, "status": "captured"});
-            let shipment = json!({"shipment_id": shipment_id, "tracking_number": TRACKING, "status": "created"});
-            let path = seen.path.split('?').next().unwrap();
+            let (path, query) = seen.path.split_once('?').unwrap_or((&seen.path, ""));
+            let shipment = |order_id: Value| json!({"order_id": order_id, "shipment_id": shipment_id, "tracking_number": TRACKING, "status": "created"});
             match (seen.method.as_str(), path) {
                 ("GET", "/user/jwks") => Play::json(200, jwks.clone()),
                 ("GET", "/user/me") => Play::json(
@@ -53,8 +53,12 @@ impl Neighbours {
                 ),
                 ("GET", "/payments") => Play::json(200, json!({"items": [payment]})),
                 ("POST", "/payments") => Play::json(201, payment),
-                ("GET", "/shipments") => Play::json(200, json!({"items": [shipment]})),
-                ("POST", "/shipments") => Play::json(201, shipment),
+                ("GET", "/shipments") => {
+                    let order_ids = query.strip_prefix("order_id=").unwrap().split(',');
+                    let items: Vec<_> = order_ids.map(|id| shipment(json!(id))).collect();
+                    Play::json(200, json!({"items": items}))
+                }
+                ("POST", "/shipments") => Play::json(201, shipment(seen.json["order_id"].clone())),
                 ("POST", "/events") => Play::json(202, json!({"status": "accepted"})),
                 ("POST", "/reservations") => Play::json(201, json!({})),
                 ("POST" | "DELETE", path) if path.starts_with("/reservations/") => {

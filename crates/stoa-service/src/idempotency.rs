@@ -16,7 +16,7 @@ use crate::problem::Problem;
 use crate::request::Request;
 use crate::route::{Answer, Response};
 use crate::sql::{Database, SqlError};
-use crate::time;
+use crate::time::{self, Millis};
 
 /// The table for `$service`, as the text of one statement.
 #[macro_export]
@@ -98,13 +98,7 @@ pub fn once(
         match take(db, service, key, &claim, policy).map_err(unavailable)? {
             Taken::Mine => break,
             Taken::Answered(response) => return Ok(response),
-            Taken::OtherBody => {
-                return Err(Problem::new(
-                    StatusCode::UNPROCESSABLE_ENTITY,
-                    "idempotency_key_reused",
-                    "Idempotency-Key: was used for another request; use a new key for a new request",
-                ));
-            }
+            Taken::OtherBody => return Err(reused()),
             Taken::InProgress if time::now() >= give_up => {
                 return Err(Problem::conflict(
                     "request_in_progress",
@@ -122,6 +116,56 @@ pub fn once(
         work().unwrap_or_else(|problem| problem.into_response(request.context(), request.path()));
     store(db, service, key, &claim, &response).map_err(unavailable)?;
     Ok(response)
+}
+
+/// The stored answer of `key`, for a service whose own tables keep repeats apart: it claims no key, and keeps only the answers that
+/// these tables cannot give again ([`keep`]).
+///
+/// Errors: 422 `idempotency_key_reused`, 503.
+pub fn kept(db: &dyn Database, service: &str, key: &Key<'_>) -> Result<Option<Response>, Problem> {
+    match stored(db, service, key)? {
+        None | Some(Stored::Claimed(_)) => Ok(None),
+        Some(Stored::Answer(response)) => Ok(Some(response)),
+        Some(Stored::OtherBody) => Err(reused()),
+    }
+}
+
+/// Stores `answer` as that of `key`, unless it decides nothing or the key has one. One statement, so it may be part of a transaction.
+pub fn keep(
+    db: &dyn Database,
+    service: &str,
+    key: &Key<'_>,
+    answer: &Response,
+) -> Result<(), SqlError> {
+    let Some((status, kind, body)) = decision(answer) else {
+        return Ok(());
+    };
+    let statement = format!(
+        "INSERT INTO {service}_idempotency (owner, key, fingerprint, claim, claimed_until, status, content_type, body, created_at)
+         VALUES ($1, $2, $3, '', 0, $4, $5, $6, $7)
+         ON CONFLICT (owner, key) DO UPDATE SET fingerprint = excluded.fingerprint, claim = excluded.claim,
+         claimed_until = excluded.claimed_until, status = excluded.status, content_type = excluded.content_type,
+         body = excluded.body WHERE {service}_idempotency.status IS NULL"
+    );
+    let (owner, key, fingerprint) = (key.owner, key.key, &key.fingerprint);
+    db.execute(
+        &statement,
+        params![owner, key, fingerprint, status, kind, body, time::now()],
+    )
+    .map(drop)
+}
+
+/// Whether the key has an answer, whatever its body.
+pub fn is_answered(
+    db: &dyn Database,
+    service: &str,
+    owner: &str,
+    key: &str,
+) -> Result<bool, SqlError> {
+    let statement = format!(
+        "SELECT owner FROM {service}_idempotency WHERE owner = $1 AND key = $2 AND status IS NOT NULL"
+    );
+    Ok(!db.execute(&statement, params![owner, key])?.is_empty())
 }
 
 enum Taken {
@@ -151,24 +195,14 @@ fn take(
     if !mine.is_empty() {
         return Ok(Taken::Mine);
     }
-    let select = format!(
-        "SELECT fingerprint, claimed_until, status, content_type, body FROM {service}_idempotency
-         WHERE owner = $1 AND key = $2"
-    );
-    let rows = db.execute(&select, params![key.owner, key.key])?;
-    let Some(row) = rows.first() else {
-        return Ok(Taken::InProgress); // Given free between the two statements: the next turn claims it.
+    let expired = match stored(db, service, key)? {
+        // Given free between the two statements: the next turn claims it.
+        None => return Ok(Taken::InProgress),
+        Some(Stored::OtherBody) => return Ok(Taken::OtherBody),
+        Some(Stored::Answer(response)) => return Ok(Taken::Answered(response)),
+        Some(Stored::Claimed(until)) if until >= now => return Ok(Taken::InProgress),
+        Some(Stored::Claimed(until)) => until,
     };
-    if row.get::<String>(0)? != key.fingerprint {
-        return Ok(Taken::OtherBody);
-    }
-    if let Some(status) = row.get::<Option<i64>>(2)? {
-        return Ok(Taken::Answered(replay(status, row.get(3)?, row.get(4)?)));
-    }
-    let expired: i64 = row.get(1)?;
-    if expired >= now {
-        return Ok(Taken::InProgress);
-    }
     let update = format!(
         "UPDATE {service}_idempotency SET claim = $1, claimed_until = $2
          WHERE owner = $3 AND key = $4 AND claimed_until = $5 AND status IS NULL RETURNING claim"
@@ -181,6 +215,37 @@ fn take(
     })
 }
 
+enum Stored {
+    OtherBody,
+    Answer(Response),
+    Claimed(Millis),
+}
+
+fn stored(db: &dyn Database, service: &str, key: &Key<'_>) -> Result<Option<Stored>, SqlError> {
+    let select = format!(
+        "SELECT fingerprint, claimed_until, status, content_type, body FROM {service}_idempotency
+         WHERE owner = $1 AND key = $2"
+    );
+    let rows = db.execute(&select, params![key.owner, key.key])?;
+    rows.one(|row| {
+        if row.get::<String>(0)? != key.fingerprint {
+            return Ok(Stored::OtherBody);
+        }
+        Ok(match row.get::<Option<i64>>(2)? {
+            Some(status) => Stored::Answer(replay(status, row.get(3)?, row.get(4)?)),
+            None => Stored::Claimed(row.get(1)?),
+        })
+    })
+}
+
+fn reused() -> Problem {
+    Problem::new(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        "idempotency_key_reused",
+        "Idempotency-Key: was used for another request; use a new key for a new request",
+    )
+}
+
 fn store(
     db: &dyn Database,
     service: &str,
@@ -188,42 +253,35 @@ fn store(
     claim: &str,
     response: &Response,
 ) -> Result<(), SqlError> {
-    let status = response.status();
-    let text = std::str::from_utf8(response.body());
-    match text {
-        Ok(body) if is_decision(response) => {
-            let kind = response
-                .headers()
-                .get(header::CONTENT_TYPE)
-                .and_then(|v| v.to_str().ok());
-            db.execute(
-                &format!(
-                    "UPDATE {service}_idempotency SET status = $1, content_type = $2, body = $3
-                     WHERE owner = $4 AND key = $5 AND claim = $6"
-                ),
-                params![
-                    i64::from(status.as_u16()),
-                    kind,
-                    body,
-                    key.owner,
-                    key.key,
-                    claim
-                ],
-            )?;
+    let (owner, key) = (key.owner, key.key);
+    match decision(response) {
+        Some((status, kind, body)) => {
+            let statement = format!(
+                "UPDATE {service}_idempotency SET status = $1, content_type = $2, body = $3
+                 WHERE owner = $4 AND key = $5 AND claim = $6"
+            );
+            db.execute(&statement, params![status, kind, body, owner, key, claim])?;
         }
-        _ => {
-            db.execute(
-                &format!(
-                    "DELETE FROM {service}_idempotency WHERE owner = $1 AND key = $2 AND claim = $3"
-                ),
-                params![key.owner, key.key, claim],
-            )?;
+        None => {
+            let statement = format!(
+                "DELETE FROM {service}_idempotency WHERE owner = $1 AND key = $2 AND claim = $3"
+            );
+            db.execute(&statement, params![owner, key, claim])?;
         }
     }
     Ok(())
 }
 
-fn is_decision(response: &Response) -> bool {
+/// Status, content type and body of an answer that is stored.
+fn decision(response: &Response) -> Option<(i64, Option<&str>, &str)> {
+    let body = std::str::from_utf8(response.body()).ok()?;
+    let kind = response.headers().get(header::CONTENT_TYPE);
+    let kind = kind.and_then(|value| value.to_str().ok());
+    is_decision(response).then(|| (i64::from(response.status().as_u16()), kind, body))
+}
+
+/// Whether an answer is stored: a 5xx, a 429, and any answer with `Retry-After` decides nothing.
+pub fn is_decision(response: &Response) -> bool {
     let status = response.status();
     !status.is_server_error()
         && status != StatusCode::TOO_MANY_REQUESTS
@@ -255,153 +313,4 @@ fn millis(duration: Duration) -> i64 {
     clippy::unwrap_used,
     reason = "a fixture that fails is to fail the test that uses it"
 )]
-mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
-
-    use super::*;
-    use crate::route;
-    use crate::sql::{Schema, Step};
-    use crate::testing::{self, TestDatabase};
-
-    const SCHEMA: Schema = Schema {
-        service: "test",
-        migrations: &[&[Step::Sql(crate::idempotency_table!("test"))]],
-    };
-
-    fn shop() -> TestDatabase {
-        let database = TestDatabase::new();
-        SCHEMA.ensure(&database.connect()).unwrap();
-        database
-    }
-
-    fn submit(
-        database: &TestDatabase,
-        body: &str,
-        policy: Policy,
-        work: impl FnOnce() -> Answer,
-    ) -> Response {
-        let request = testing::post("/order", body);
-        let key = Key {
-            owner: "ann",
-            key: "k1",
-            fingerprint: fingerprint(&request),
-        };
-        once(&database.connect(), &request, &key, policy, work)
-            .unwrap_or_else(|p| p.into_response(request.context(), "/order"))
-    }
-
-    #[test]
-    fn twenty_repeats_at_once_work_once_and_answer_alike() {
-        let (database, worked) = (shop(), AtomicUsize::new(0));
-        let answers: Vec<_> = std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..20)
-                .map(|_| {
-                    scope.spawn(|| {
-                        submit(&database, r#"{"a":1}"#, Policy::default(), || {
-                            std::thread::sleep(Duration::from_millis(30));
-                            let turn = worked.fetch_add(1, Ordering::SeqCst);
-                            route::json(StatusCode::CREATED, &turn)
-                        })
-                    })
-                })
-                .collect();
-            threads.into_iter().map(|t| t.join().unwrap()).collect()
-        });
-        assert_eq!(worked.load(Ordering::SeqCst), 1);
-        assert!(
-            answers
-                .iter()
-                .all(|a| a.status() == 201 && a.body() == b"0\n")
-        );
-    }
-
-    #[test]
-    fn refuses_the_key_for_another_body_but_not_for_other_white_space() {
-        let database = shop();
-        submit(
-            &database,
-            r#"{"a":1,"b":2}"#,
-            Policy::default(),
-            route::no_content,
-        );
-        let again = submit(
-            &database,
-            r#"{ "b": 2, "a": 1 }"#,
-            Policy::default(),
-            || unreachable!(),
-        );
-        assert_eq!(again.status(), 204);
-        let other = submit(
-            &database,
-            r#"{"a":2}"#,
-            Policy::default(),
-            || unreachable!(),
-        );
-        assert_eq!(other.status(), 422);
-    }
-
-    #[test]
-    fn a_declined_answer_is_kept_and_a_failed_one_is_tried_again() {
-        let database = shop();
-        let down = submit(&database, "{}", Policy::default(), || {
-            Err(Problem::unavailable("down"))
-        });
-        assert_eq!(down.status(), 503);
-        let declined = submit(&database, "{}", Policy::default(), || {
-            Err(Problem::new(
-                StatusCode::PAYMENT_REQUIRED,
-                "payment_declined",
-                "no",
-            ))
-        });
-        let again = submit(&database, "{}", Policy::default(), || unreachable!());
-        assert_eq!(
-            (declined.status(), again.status()),
-            (StatusCode::PAYMENT_REQUIRED, StatusCode::PAYMENT_REQUIRED)
-        );
-        assert_eq!(declined.body(), again.body());
-        assert_eq!(again.headers()["content-type"], "application/problem+json");
-    }
-
-    #[test]
-    fn an_answer_that_names_a_time_to_come_back_frees_the_key() {
-        let database = shop();
-        let later = || Err(Problem::conflict("cart_in_order", "not yet").retry_after(2));
-        let first = submit(&database, "{}", Policy::default(), later);
-        assert_eq!(first.status(), StatusCode::CONFLICT);
-        let again = submit(&database, "{}", Policy::default(), route::no_content);
-        assert_eq!(again.status(), 204);
-    }
-
-    #[test]
-    fn waits_no_longer_than_the_bound_and_takes_over_a_dead_claim() {
-        let database = shop();
-        // Longer than a busy machine takes to come to the next line.
-        let dead = Policy {
-            lease: Duration::from_secs(3),
-            wait: Duration::ZERO,
-        };
-        // A request that dies: it claims and never stores.
-        let request = testing::post("/order", "{}");
-        let key = Key {
-            owner: "ann",
-            key: "k1",
-            fingerprint: fingerprint(&request),
-        };
-        assert!(matches!(
-            take(&database.connect(), "test", &key, "dead", dead).unwrap(),
-            Taken::Mine
-        ));
-        let early = submit(&database, "{}", dead, || unreachable!());
-        assert_eq!(early.status(), 409);
-        assert_eq!(early.headers()["retry-after"], "1");
-        let patient = Policy {
-            wait: Duration::from_secs(20),
-            ..dead
-        };
-        assert_eq!(
-            submit(&database, "{}", patient, route::no_content).status(),
-            204
-        );
-    }
-}
+mod tests;

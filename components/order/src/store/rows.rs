@@ -1,14 +1,14 @@
-//! Orders read back. Every list is read by an index.
+//! Orders read back. Every list is read by an index, in as many statements for many orders as for one.
 
-use stoa_service::money::Money;
+use std::collections::BTreeMap;
+
 use stoa_service::params;
-use stoa_service::sql::{Database, Row, SqlError};
+use stoa_service::sql::{Database, Row, Rows, SqlError, Value, places};
 use stoa_service::time::Millis;
 use uuid::Uuid;
 
-use crate::domain::{
-    Customer, Direction, Entry, Item, Lease, Order, Payment, Shipment, Status, Step,
-};
+use super::row::{entry, head, item};
+use crate::domain::{Order, Status};
 
 macro_rules! select {
     ($rest:literal) => {
@@ -25,8 +25,10 @@ macro_rules! select {
 
 /// The order of that id.
 pub fn find(db: &dyn Database, order_id: Uuid) -> Result<Option<Order>, SqlError> {
-    let rows = db.execute(select!("WHERE order_id = $1"), params![order_id])?;
-    rows.one(head)?.map(|order| whole(db, order)).transpose()
+    one(
+        db,
+        &db.execute(select!("WHERE order_id = $1"), params![order_id])?,
+    )
 }
 
 /// The order that `user_id` submitted with `key`.
@@ -35,7 +37,16 @@ pub fn by_key(db: &dyn Database, user_id: Uuid, key: &str) -> Result<Option<Orde
         select!("WHERE user_id = $1 AND idempotency_key = $2"),
         params![user_id, key],
     )?;
-    rows.one(head)?.map(|order| whole(db, order)).transpose()
+    one(db, &rows)
+}
+
+/// Whether `user_id` submitted an order with `key`.
+pub(super) fn has_key(db: &dyn Database, user_id: Uuid, key: &str) -> Result<bool, SqlError> {
+    let rows = db.execute(
+        "SELECT order_id FROM order_orders WHERE user_id = $1 AND idempotency_key = $2",
+        params![user_id, key],
+    )?;
+    Ok(!rows.is_empty())
 }
 
 /// The orders of `user_id` before `before`, newest first, at most `count`.
@@ -49,10 +60,10 @@ pub fn of_user(
         select!("WHERE user_id = $1 AND order_id < $2 ORDER BY order_id DESC LIMIT $3"),
         params![user_id, before, count],
     )?;
-    all(db, rows.map(head)?)
+    whole(db, &rows)
 }
 
-/// The orders of everybody before `before`, newest first, at most `count`; of one status if one is asked for.
+/// The orders of all users before `before`, newest first, at most `count`; only those of `status` if there is one.
 pub fn list(
     db: &dyn Database,
     status: Option<Status>,
@@ -62,14 +73,14 @@ pub fn list(
     let rows = match status {
         Some(status) => db.execute(
             select!("WHERE status = $1 AND order_id < $2 ORDER BY order_id DESC LIMIT $3"),
-            params![status.word(), before, count],
+            params![<&str>::from(status), before, count],
         )?,
         None => db.execute(
             select!("WHERE order_id < $1 ORDER BY order_id DESC LIMIT $2"),
             params![before, count],
         )?,
     };
-    all(db, rows.map(head)?)
+    whole(db, &rows)
 }
 
 /// The pending orders that nobody drives at `now`, the longest neglected first, at most `count`.
@@ -82,122 +93,55 @@ pub fn due(db: &dyn Database, now: Millis, count: u32) -> Result<Vec<Uuid>, SqlE
     .map(|row| row.get(0))
 }
 
-fn all(db: &dyn Database, heads: Vec<Order>) -> Result<Vec<Order>, SqlError> {
-    heads.into_iter().map(|order| whole(db, order)).collect()
+fn one(db: &dyn Database, rows: &Rows<'_>) -> Result<Option<Order>, SqlError> {
+    Ok(whole(db, rows)?.pop())
 }
 
-fn head(row: Row<'_>) -> Result<Order, SqlError> {
-    let wrong = |column: &str| SqlError::Other(format!("order_orders.{column} holds nonsense"));
-    let word = |index: usize| row.get::<String>(index);
-    let currency = word(11)?.parse().map_err(|_| wrong("currency"))?;
-    let payment = match row.get::<Option<Uuid>>(14)? {
-        Some(payment_id) => Some(Payment {
-            payment_id,
-            status: row.get(15)?,
-        }),
-        None => None,
-    };
-    let shipment = match row.get::<Option<Uuid>>(16)? {
-        Some(shipment_id) => Some(Shipment {
-            shipment_id,
-            tracking_number: row.get(17)?,
-            status: row.get(18)?,
-        }),
-        None => None,
-    };
-    Ok(Order {
-        order_id: row.get(0)?,
-        customer: Customer {
-            user_id: row.get(1)?,
-            email: row.get(2)?,
-            name: row.get(3)?,
-            phone: row.get(4)?,
-        },
-        idempotency_key: row.get(5)?,
-        fingerprint: row.get(6)?,
-        status: Status::from_word(&word(7)?).ok_or_else(|| wrong("status"))?,
-        direction: Direction::from_word(&word(8)?).ok_or_else(|| wrong("direction"))?,
-        step: Step::from_word(&word(9)?).ok_or_else(|| wrong("step"))?,
-        items: Vec::new(),
-        total: Money {
-            amount: row.get(10)?,
-            currency,
-        },
-        address: serde_json::from_str(&word(12)?).map_err(|_| wrong("address"))?,
-        card_token: row.get(13)?,
-        payment,
-        shipment,
-        failure: row
-            .get::<Option<String>>(19)?
-            .map(|text| serde_json::from_str(&text).map_err(|_| wrong("failure")))
-            .transpose()?,
-        clear_cart: row.get(20)?,
-        doubt_until: row.get(21)?,
-        created_at: row.get(22)?,
-        confirmed_at: row.get(23)?,
-        lease: Lease {
-            owner: row.get(24)?,
-            until: row.get(25)?,
-        },
-        version: row.get(26)?,
-        freed_key: row.get(27)?,
-        cart_version: row.get(28)?,
-        timeline: Vec::new(),
-    })
+/// The orders of these rows, with their items and timelines.
+fn whole(db: &dyn Database, rows: &Rows<'_>) -> Result<Vec<Order>, SqlError> {
+    let mut orders = rows.map(head)?;
+    let ids: Vec<Value> = orders.iter().map(|order| order.order_id.into()).collect();
+    let mut items = by_order(
+        db,
+        "SELECT order_id, sku, name, quantity, unit_amount, line_amount FROM order_items",
+        &ids,
+        item,
+    )?;
+    let mut timelines = by_order(
+        db,
+        "SELECT order_id, step, status, at, detail FROM order_timeline",
+        &ids,
+        entry,
+    )?;
+    for order in &mut orders {
+        let currency = order.total.currency;
+        let items = items.remove(&order.order_id).unwrap_or_default();
+        order.items = items
+            .into_iter()
+            .map(|item| item.priced_in(currency))
+            .collect();
+        order.timeline = timelines.remove(&order.order_id).unwrap_or_default();
+    }
+    Ok(orders)
 }
 
-fn whole(db: &dyn Database, mut order: Order) -> Result<Order, SqlError> {
-    let currency = order.total.currency;
-    order.items = db
-        .execute(
-            "SELECT sku, name, quantity, unit_amount, line_amount FROM order_items WHERE order_id = $1 ORDER BY seq",
-            params![order.order_id],
-        )?
-        .map(|row| {
-            Ok(Item {
-                sku: row.get(0)?,
-                name: row.get(1)?,
-                quantity: row.get(2)?,
-                unit_price: Money {
-                    amount: row.get(3)?,
-                    currency,
-                },
-                line_total: Money {
-                    amount: row.get(4)?,
-                    currency,
-                },
-            })
-        })?;
-    order.timeline = db
-        .execute(
-            "SELECT step, status, at, detail FROM order_timeline WHERE order_id = $1 ORDER BY seq",
-            params![order.order_id],
-        )?
-        .map(|row| {
-            Ok(Entry {
-                step: known(&row.get::<String>(0)?)?,
-                status: known(&row.get::<String>(1)?)?,
-                at: row.get(2)?,
-                detail: row.get(3)?,
-            })
-        })?;
-    Ok(order)
-}
-
-/// The timeline's words.
-fn known(word: &str) -> Result<&'static str, SqlError> {
-    let steps = Step::ALL.iter().map(|step| step.word());
-    steps
-        .chain([
-            "confirmed",
-            "cancelled",
-            "started",
-            "waiting",
-            "done",
-            "failed",
-        ])
-        .find(|known| *known == word)
-        .ok_or_else(|| SqlError::Other(format!("order_timeline holds `{word}`")))
+/// What `select` finds of these orders, each order's in sequence.
+fn by_order<T>(
+    db: &dyn Database,
+    select: &str,
+    ids: &[Value],
+    read: fn(Row<'_>) -> Result<T, SqlError>,
+) -> Result<BTreeMap<Uuid, Vec<T>>, SqlError> {
+    let mut found = BTreeMap::<Uuid, Vec<T>>::new();
+    if ids.is_empty() {
+        return Ok(found);
+    }
+    let places = places(1, ids.len());
+    let statement = format!("{select} WHERE order_id IN ({places}) ORDER BY order_id, seq");
+    for row in db.execute(&statement, ids)?.iter() {
+        found.entry(row.get(0)?).or_default().push(read(row)?);
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -8,10 +8,12 @@
 
 mod carts;
 mod charges;
+mod costs;
 mod crashes;
 mod ends;
 mod net;
 mod races;
+mod releases;
 mod requests;
 mod ways_back;
 mod world;

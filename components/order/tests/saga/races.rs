@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::net::Fault;
-use crate::world::{World, body};
+use crate::world::{World, ann, body};
 
 #[test]
 fn twenty_submits_with_one_key_are_one_order_one_charge_and_twenty_equal_answers() {
@@ -24,6 +24,25 @@ fn twenty_submits_with_one_key_are_one_order_one_charge_and_twenty_equal_answers
     assert_eq!(world.ledger()["capture"], 1);
     assert_eq!(world.orders().as_array().unwrap().len(), 1);
     world.check(2);
+}
+
+#[test]
+fn a_cart_ordered_several_times_at_once_with_one_key_is_one_order_and_equal_answers() {
+    let mut from_cart = body("A", 1);
+    from_cart.as_object_mut().unwrap().remove("items");
+    for _ in 0..10 {
+        let world = World::new();
+        world.put_into_cart(ann(), "A", 2);
+        let answers: Vec<_> = std::thread::scope(|scope| {
+            let submit = || world.submit(&from_cart);
+            let threads: Vec<_> = (0..6).map(|_| scope.spawn(submit)).collect();
+            threads.into_iter().map(|t| t.join().unwrap()).collect()
+        });
+        assert_eq!(answers[0].0, 201, "{}", answers[0].1);
+        assert!(answers.iter().all(|answer| *answer == answers[0]));
+        assert_eq!(world.orders().as_array().unwrap().len(), 1);
+        world.check(2);
+    }
 }
 
 #[test]

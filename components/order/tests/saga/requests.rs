@@ -135,6 +135,40 @@ fn a_key_is_for_one_body_even_while_its_order_is_pending() {
 }
 
 #[test]
+fn a_rejected_submission_is_the_answer_of_its_key_even_once_it_would_be_accepted() {
+    let world = World::new();
+    let mut from_cart = body("A", 1);
+    from_cart.as_object_mut().unwrap().remove("items");
+    let first = world.submit(&from_cart);
+    assert_eq!((first.0, &first.1["code"]), (422, &json!("empty_cart")));
+    world.put_into_cart(ann(), "A", 2);
+    assert_eq!(world.submit(&from_cart), first);
+    let (status, problem) = world.submit(&body("A", 1));
+    assert_eq!(
+        (status, &problem["code"]),
+        (422, &json!("idempotency_key_reused"))
+    );
+    assert_eq!(world.orders(), json!([]));
+}
+
+#[test]
+fn a_confirmed_order_that_is_cancelled_answers_its_key_as_before() {
+    let world = World::new();
+    let first = world.submit(&body("A", 2));
+    assert_eq!(first.0, 201);
+    world.later(5);
+    assert_eq!(world.submit(&body("A", 2)), first);
+    let id = first.1["order_id"].as_str().unwrap();
+    for uri in ["/order", "/internal/orders"] {
+        let (status, _) = world.call(Method::POST, &format!("{uri}/{id}/cancel"));
+        assert_eq!(status, 200);
+        assert_eq!(world.submit(&body("A", 2)), first);
+        assert_eq!(world.submit(&body("A", 3)).0, 422);
+    }
+    world.check(2);
+}
+
+#[test]
 fn orders_are_seen_by_their_owner_only_newest_first_page_by_page() {
     let world = World::new();
     let bob = Uuid::from_u128(2);

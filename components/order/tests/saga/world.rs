@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicI64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use http::Method;
+use order::app::App;
 use order::config::Config;
-use order::http::App;
 use order::store::SCHEMA;
 use serde_json::{Value, json};
 use shop_pricing::testing::Rules;
@@ -40,6 +40,9 @@ pub(crate) struct World {
     pub(crate) calls: Mutex<Vec<String>>,
     /// Order dies before this statement of its own; counted down.
     pub(crate) statements_left: AtomicUsize,
+    /// Statements of order, and its transactions that write: each costs a flush to the disk.
+    pub(crate) statements: AtomicUsize,
+    pub(crate) writes: AtomicUsize,
 }
 
 /// A cart as the service cart keeps it, as far as order can tell.
@@ -89,11 +92,13 @@ impl Cart {
 struct Dying {
     world: Arc<World>,
     db: Connection,
+    in_transaction: Cell<bool>,
 }
 
 impl Dying {
     /// One statement more, if it is not the last.
     fn live(&self) {
+        self.world.statements.fetch_add(1, Ordering::SeqCst);
         let left = &self.world.statements_left;
         let alive = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| match left {
             usize::MAX => Some(left),
@@ -113,11 +118,18 @@ impl Database for Dying {
         params: &[stoa_service::sql::Value],
     ) -> Result<Rows<'s>, SqlError> {
         self.live();
+        if matches!(statement, "COMMIT" | "ROLLBACK") {
+            self.in_transaction.set(false);
+        } else if !self.in_transaction.get() && !statement.starts_with("SELECT") {
+            self.world.writes.fetch_add(1, Ordering::SeqCst);
+        }
         self.db.execute(statement, params)
     }
 
     fn begin(&self, subject: &str) -> Result<(), SqlError> {
         self.live();
+        self.world.writes.fetch_add(1, Ordering::SeqCst);
+        self.in_transaction.set(true);
         self.db.begin(subject)
     }
 }
@@ -172,6 +184,8 @@ impl World {
             faults: Mutex::new(Arc::new(|_, _| Fault::None)),
             calls: Mutex::default(),
             statements_left: AtomicUsize::new(usize::MAX),
+            statements: AtomicUsize::new(0),
+            writes: AtomicUsize::new(0),
         });
         SCHEMA.ensure(&world.order.connect()).unwrap();
         inventory::store::SCHEMA
@@ -227,6 +241,15 @@ impl World {
         self.statements_left.load(Ordering::SeqCst) == usize::MAX
     }
 
+    /// How many statements, and how many transactions that write, order runs in `work`.
+    pub(crate) fn costs(&self, work: impl FnOnce()) -> (usize, usize) {
+        self.statements.store(0, Ordering::SeqCst);
+        self.writes.store(0, Ordering::SeqCst);
+        work();
+        let read = |count: &AtomicUsize| count.load(Ordering::SeqCst);
+        (read(&self.statements), read(&self.writes))
+    }
+
     /// What order called, as `METHOD path` without ids, tokens' keys left out.
     pub(crate) fn calls(&self) -> Vec<String> {
         self.calls.lock().unwrap().clone()
@@ -257,6 +280,7 @@ impl World {
                 db: Box::new(Dying {
                     world: self.clone(),
                     db: self.order.connect(),
+                    in_transaction: Cell::new(false),
                 }),
                 outbound: Box::new(Net {
                     world: self.clone(),
@@ -264,8 +288,8 @@ impl World {
                 }),
                 prices: Box::new(Rules),
                 clock: Box::new(move || time::now() + skew.skew.load(Ordering::SeqCst)),
-                fail: Box::new(|_, _| {}),
-                news: Cell::new(false),
+                fail: Box::new(|_| {}),
+                outbox_dirty: Cell::new(false),
             };
             let bearer = format!("Bearer {}", token(user));
             let headers = [("authorization", bearer.as_str()), ("idempotency-key", key)];

@@ -1,0 +1,86 @@
+//! Money: the payment of an order.
+
+use std::time::Duration;
+
+use http::Method;
+use serde::Deserialize;
+use serde_json::json;
+use stoa_service::outbound::{Caller, Peer};
+use uuid::Uuid;
+
+use super::outcome::{CallFailure, read, send};
+use crate::domain::{Order, Payment};
+
+/// The longest part of an order's way forward, which stays below the time limit of a request (30 s).
+const CHARGE_TIMEOUT: Duration = Duration::from_secs(8);
+/// A way back may exceed that limit: recovery finishes it.
+const UNDO_TIMEOUT: Duration = Duration::from_secs(4);
+
+/// The service payment.
+pub struct PaymentClient<'a>(Peer<'a>);
+
+#[derive(Deserialize)]
+struct PaymentView {
+    payment_id: Uuid,
+    status: String,
+}
+
+impl From<PaymentView> for Payment {
+    fn from(view: PaymentView) -> Self {
+        Self {
+            payment_id: view.payment_id,
+            status: view.status,
+        }
+    }
+}
+
+impl<'a> PaymentClient<'a> {
+    /// The payments at `url`.
+    pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
+        Self(caller.peer("payment", url, UNDO_TIMEOUT))
+    }
+
+    /// Charges the card.
+    pub fn charge(&self, order: &Order) -> Result<Payment, CallFailure> {
+        let body = json!({"order_id": order.order_id, "amount": order.total, "method": "card",
+            "card_token": order.card_token});
+        let call = self
+            .0
+            .call(Method::POST, "/payments")
+            .idempotency_key(&order.call_key("charge"))
+            .json(&body)
+            .timeout(CHARGE_TIMEOUT);
+        let payment: PaymentView = read(&send(&self.0, call)?)?;
+        if payment.status == "captured" {
+            Ok(payment.into())
+        } else {
+            Err(CallFailure::Unknown {
+                cause: format!("payment {} is {}", payment.payment_id, payment.status),
+                in_flight: false,
+            })
+        }
+    }
+
+    /// The payment of an order, if payment has one.
+    pub fn of_order(&self, order_id: Uuid) -> Result<Option<Payment>, CallFailure> {
+        #[derive(Deserialize)]
+        struct Page {
+            items: Vec<PaymentView>,
+        }
+        let path = format!("/payments?order_id={order_id}");
+        let page: Page = read(&send(&self.0, self.0.call(Method::GET, &path))?)?;
+        Ok(page.items.into_iter().next().map(Payment::from))
+    }
+
+    /// Gives the money back, or makes sure that it is never taken.
+    pub fn refund(&self, order: &Order, payment_id: Uuid) -> Result<Payment, CallFailure> {
+        let path = format!("/payments/{payment_id}/refund");
+        let call = self
+            .0
+            .call(Method::POST, &path)
+            .idempotency_key(&order.call_key("refund"))
+            .json(&json!({}));
+        let payment: PaymentView = read(&send(&self.0, call)?)?;
+        Ok(payment.into())
+    }
+}

@@ -1,0 +1,44 @@
+//! The catalogue.
+
+use std::time::Duration;
+
+use http::Method;
+use serde::Deserialize;
+use stoa_service::Sku;
+use stoa_service::money::Money;
+use stoa_service::outbound::{Caller, Peer, PeerError};
+
+/// The customer waits for it, and nothing has been written yet.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The service product.
+pub struct ProductClient<'a>(Peer<'a>);
+
+/// A product, as far as an order needs it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Product {
+    /// The stock keeping unit.
+    pub sku: Sku,
+    /// What it is called.
+    pub name: String,
+    /// `None` where it has no price.
+    pub price: Option<Money>,
+}
+
+impl<'a> ProductClient<'a> {
+    /// The catalogue at `url`.
+    pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
+        Self(caller.peer("product", url, TIMEOUT))
+    }
+
+    /// The products of these SKUs, at most 100, in one call; SKUs that are not in the catalogue are left out.
+    pub fn of_skus(&self, skus: &[&str]) -> Result<Vec<Product>, PeerError> {
+        #[derive(Deserialize)]
+        struct Page {
+            items: Vec<Product>,
+        }
+        let path = format!("/product?sku={}", skus.join(","));
+        let page: Page = self.0.fetch(self.0.call(Method::GET, &path))?;
+        Ok(page.items)
+    }
+}

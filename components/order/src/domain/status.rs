@@ -1,0 +1,28 @@
+//! Where an order stands.
+
+use serde::Serialize;
+use strum::{EnumString, IntoStaticStr};
+
+/// Where an order stands for its customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Status {
+    /// In progress.
+    Pending,
+    /// Paid and handed to shipping.
+    Confirmed,
+    /// Nothing is charged and nothing is reserved. Final.
+    Cancelled,
+}
+
+/// Which way a pending order is driven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
+#[serde(rename_all = "snake_case")]
+#[strum(serialize_all = "snake_case")]
+pub enum Direction {
+    /// Towards `confirmed`.
+    Forward,
+    /// Towards `cancelled`.
+    Compensating,
+}

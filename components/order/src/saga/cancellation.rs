@@ -1,0 +1,63 @@
+//! Turns an order around, wherever it stands, for its customer or an operator.
+
+use stoa_service::Context;
+use stoa_service::sql::SqlError;
+
+use super::steps::STEPS;
+use super::{driver, lease, transition};
+use crate::app::App;
+use crate::domain::{Order, Reason, Status};
+use crate::error::Error;
+use crate::store::{self, Guard};
+
+/// Cancels `order`; `by` is who does. A cancelled order stays as it is.
+///
+/// Errors: [`Error::InProgress`] while another driver has it, [`Error::HandedOver`], and [`Error::CancellationPending`] where not
+/// everything could be undone yet.
+pub fn cancel(app: &App, context: &Context, order: Order, by: Reason) -> Result<Order, Error> {
+    if order.status == Status::Cancelled {
+        return confirm(app, order, by);
+    }
+    let order = call_off(app, order, by)?;
+    let order = driver::drive(app, context, order, false)?;
+    match order.status {
+        Status::Cancelled => Ok(order),
+        Status::Confirmed => Err(Error::HandedOver(order.order_id)),
+        Status::Pending => Err(Error::CancellationPending(order.order_id)),
+    }
+}
+
+/// Turns the order around under a lease of our own. An order whose lease is held, or was written since it was read, is in progress.
+fn call_off(app: &App, mut order: Order, by: Reason) -> Result<Order, Error> {
+    let now = app.now();
+    let line = order.last_line();
+    let position = driver::position(&order)?;
+    let transition = transition::cancel(&STEPS, &mut order, position, by, now);
+    let event = driver::event(&order, transition);
+    if order.status == Status::Pending {
+        order.begin(order.step.clone(), now);
+        order.lease = lease::new(app);
+    }
+    let guard = Guard::Free(now);
+    if !store::save(&*app.db, &mut order, guard, line, event.as_ref())? {
+        return Err(Error::InProgress(order.order_id));
+    }
+    Ok(order)
+}
+
+/// A cancelled order whose key was freed gets it back: no order is wanted any more, so the key must not make another one. Where it
+/// has made one already, that is an order of its own.
+fn confirm(app: &App, order: Order, by: Reason) -> Result<Order, Error> {
+    let mut confirmed = order.clone();
+    transition::confirm_cancellation(&mut confirmed, by);
+    if confirmed.idempotency_key == order.idempotency_key {
+        return Ok(order);
+    }
+    let (guard, lines) = (Guard::Free(app.now()), confirmed.timeline.len());
+    match store::save(&*app.db, &mut confirmed, guard, lines, None) {
+        Ok(true) => Ok(confirmed),
+        Ok(false) => Err(Error::Changed),
+        Err(SqlError::Duplicate(_)) => Ok(order),
+        Err(error) => Err(error.into()),
+    }
+}
