@@ -29,15 +29,15 @@ fn documented(contract: &Contract) -> BTreeMap<String, BTreeSet<String>> {
 #[test]
 fn every_route_is_an_operation_and_every_operation_a_route() {
     let shop = BTreeMap::from([
-        described::<cart::http::App>(),
+        described::<cart::app::App>(),
         described::<inventory::app::App>(),
         described::<notification::app::App>(),
         described::<order::app::App>(),
         described::<payment::app::App>(),
         described::<product::app::App>(),
         described::<shipping::app::App>(),
-        described::<storefront::http::App>(),
-        described::<user::http::App>(),
+        described::<storefront::app::App>(),
+        described::<user::app::App>(),
     ]);
     assert_eq!(documented(&Contract::shop().unwrap()), shop);
     let partners = BTreeMap::from([described::<partners::app::App>()]);

@@ -85,10 +85,12 @@ proptest! {
 
     #[test]
     fn a_cart_adds_up_what_has_a_price(items in vec(("[A-Z]{2}", 1..=99_u32, proptest::option::weighted(0.8, price())), 0..50)) {
-        let kept: Vec<_> = items.iter().map(|(sku, quantity, price)| cart::domain::Kept {
-            sku: sku.clone(), name: sku.clone(), quantity: *quantity, price: *price, seen_at: 0,
-        }).collect();
-        let cart = cart::domain::price(&kept, &Rules).unwrap();
+        let kept = items.iter().map(|(sku, quantity, price)| cart::domain::Item {
+            sku: sku.parse().unwrap(), name: sku.clone(), quantity: *quantity, price: *price, seen_at: 0,
+        });
+        let cart = cart::domain::Cart { version: 0, items: kept.collect() };
+        let totals = cart::app::pricing::totals(&cart.items, &Rules).unwrap();
+        let cart = cart.priced(&totals, None);
         let priced: Vec<_> = items.iter().filter_map(|(_, quantity, price)| Some((i128::from(*quantity), (*price)?))).collect();
         let sum: i128 = priced.iter().map(|(quantity, price)| quantity * i128::from(price.amount)).sum();
         let one = priced.iter().all(|(_, price)| price.currency == priced[0].1.currency);

@@ -102,7 +102,7 @@ impl Mesh {
         let outbound = self.outbound();
         match service {
             "cart" => {
-                let app = cart::http::App {
+                let app = cart::app::App {
                     config: cart::config::Config::read(&variable).unwrap(),
                     db: self.db(&cart::store::SCHEMA),
                     outbound,
@@ -188,7 +188,7 @@ impl Mesh {
                 response
             }
             "storefront" => {
-                let app = storefront::http::App {
+                let app = storefront::app::App {
                     config: storefront::config::Config::read(&variable).unwrap(),
                     outbound,
                 };
@@ -196,7 +196,7 @@ impl Mesh {
                 app.answer(request)
             }
             "user" => {
-                let app = user::http::App {
+                let app = user::app::App {
                     config: user::config::Config::read(&variable).unwrap(),
                     db: self.db(&user::store::SCHEMA),
                     passwords: Box::new(user::password::Argon2id),

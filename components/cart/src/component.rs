@@ -6,8 +6,8 @@ use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 use stoa_service::component::{WasiHttp, open_database, serve, variable};
 
+use crate::app::App;
 use crate::config::Config;
-use crate::http::App;
 use crate::store::SCHEMA;
 
 #[http_component]

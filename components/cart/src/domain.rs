@@ -1,150 +1,220 @@
-//! What a cart is and how it is priced, pure.
+//! Types and rules, pure.
 
-use serde::Serialize;
-use shop_pricing::{PriceError, Prices, Quote, QuoteLine};
+use serde::{Deserialize, Serialize};
+use stoa_service::Sku;
 use stoa_service::money::Money;
 use stoa_service::time::{Millis, rfc3339};
 
-use crate::ports::Product;
+use crate::error::Error;
 
+/// The most items of one cart. At most 100: product names that many in one call.
+pub const MAX_ITEMS: usize = 50;
 /// The most units of one item.
 pub const MAX_QUANTITY: u32 = 99;
-/// The most items of one cart.
-pub const MAX_ITEMS: usize = 50;
 
-/// An item as it is kept.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Kept {
+/// A product as the catalogue has it.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Product {
     /// The stock keeping unit.
-    pub sku: String,
+    pub sku: Sku,
+    /// The product's name.
+    pub name: String,
+    /// `None` where it has no price.
+    pub price: Option<Money>,
+}
+
+/// An item as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// The stock keeping unit.
+    pub sku: Sku,
     /// Units, 1 to [`MAX_QUANTITY`].
     pub quantity: u32,
-    /// What product called it at `seen_at`.
+    /// The product's name at `seen_at`.
     pub name: String,
-    /// What it cost at `seen_at`; `None` where it had no price.
+    /// The product's price at `seen_at`; `None` where it had no price.
     pub price: Option<Money>,
-    /// When product was asked, in milliseconds.
+    /// When product returned name and price, in milliseconds.
     pub seen_at: Millis,
+}
+
+impl Item {
+    /// `quantity` units of a product as it is now. There have to be as many.
+    pub fn new(
+        product: Product,
+        quantity: u32,
+        available: i64,
+        now: Millis,
+    ) -> Result<Self, Error> {
+        if i64::from(quantity) > available {
+            return Err(Error::InsufficientStock {
+                sku: product.sku,
+                quantity,
+                available,
+            });
+        }
+        Ok(Self {
+            sku: product.sku,
+            quantity,
+            name: product.name,
+            price: product.price,
+            seen_at: now,
+        })
+    }
+
+    /// The item as it is shown.
+    pub fn priced(&self, line_total: Option<Money>) -> PricedItem {
+        PricedItem {
+            sku: self.sku.clone(),
+            name: self.name.clone(),
+            quantity: self.quantity,
+            unit_price: self.price,
+            line_total,
+        }
+    }
+}
+
+/// A cart as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cart {
+    /// Grows with every change, from 0 for a cart that was never used. An order claims the version that it was made from.
+    pub version: i64,
+    /// The items, oldest first.
+    pub items: Vec<Item>,
+}
+
+impl Cart {
+    /// Sets names and prices to those of `products`. An item that is gone from the catalogue keeps its name and has no price.
+    pub fn refresh(&mut self, products: &[Product]) {
+        for item in &mut self.items {
+            let product = products.iter().find(|product| product.sku == item.sku);
+            item.price = product.and_then(|product| product.price);
+            if let Some(product) = product {
+                item.name.clone_from(&product.name);
+            }
+        }
+    }
+
+    /// When the oldest price was seen, RFC 3339; `None` for an empty cart.
+    pub fn prices_as_of(&self) -> Option<String> {
+        let oldest = self.items.iter().map(|item| item.seen_at).min();
+        oldest.map(rfc3339)
+    }
+
+    /// The cart as it is shown. `totals` are those of its items.
+    pub fn priced(&self, totals: &Totals, prices_as_of: Option<String>) -> PricedCart {
+        let unpriced = self.items.iter().filter(|item| item.price.is_none());
+        PricedCart {
+            version: self.version,
+            items: self
+                .items
+                .iter()
+                .zip(&totals.lines)
+                .map(|(item, line_total)| item.priced(*line_total))
+                .collect(),
+            total: totals.whole,
+            unpriced: unpriced.map(|item| item.sku.clone()).collect(),
+            prices_as_of,
+        }
+    }
+}
+
+/// A cart with `others` items takes one more.
+pub fn check_room(others: usize) -> Result<(), Error> {
+    if others >= MAX_ITEMS {
+        return Err(Error::CartFull(MAX_ITEMS));
+    }
+    Ok(())
+}
+
+/// What items cost.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Totals {
+    /// Of each item, in their order; `None` where it has no price, or no amount is large enough.
+    pub lines: Vec<Option<Money>>,
+    /// Of those that have a price. `None` where there are none, and where there is no such sum: items in two currencies, or more
+    /// than an amount may be.
+    pub whole: Option<Money>,
 }
 
 /// An item as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Item {
+pub struct PricedItem {
     /// The stock keeping unit.
-    pub sku: String,
+    pub sku: Sku,
     /// The product's name.
     pub name: String,
     /// Units.
     pub quantity: u32,
     /// Null where the product has no price.
     pub unit_price: Option<Money>,
-    /// `quantity` units; null where there is no price, or no amount large enough.
+    /// `quantity` units; null as in [`Totals::lines`].
     pub line_total: Option<Money>,
-}
-
-/// A line of an order: so many units of this cart were ordered.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Ordered {
-    /// The stock keeping unit.
-    pub sku: String,
-    /// Units, 1 or more.
-    pub quantity: u32,
 }
 
 /// A cart as it is shown.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Cart {
-    /// Grows with every change, from 0 for a cart that was never used. An order claims the version that it was made from.
+pub struct PricedCart {
+    /// [`Cart::version`].
     pub version: i64,
     /// The items, oldest first.
-    pub items: Vec<Item>,
-    /// Of the items that have a price. Null where there are none, and where there is no such sum: items in two
-    /// currencies, or more than an amount may be.
+    pub items: Vec<PricedItem>,
+    /// [`Totals::whole`].
     pub total: Option<Money>,
-    /// The SKUs of items without a price; an order would refuse them.
-    pub unpriced: Vec<String>,
-    /// Only while product is down: the prices are those of this time (the oldest of them), RFC 3339.
+    /// The SKUs of items without a price; an order rejects them.
+    pub unpriced: Vec<Sku>,
+    /// Only while product is down: when the oldest of the prices was seen, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prices_as_of: Option<String>,
 }
 
-/// Puts in names and prices as product tells them now. An item that is gone from the catalogue keeps its name and has
-/// no price.
-pub fn refresh(kept: &mut [Kept], products: &[Product]) {
-    for item in kept {
-        let product = products.iter().find(|p| p.sku == item.sku);
-        item.price = product.and_then(|p| p.price);
-        if let Some(product) = product {
-            item.name.clone_from(&product.name);
-        }
+/// A line of an order: so many units of a cart were ordered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OrderedLine {
+    /// The stock keeping unit.
+    pub sku: Sku,
+    /// Units, 1 or more.
+    pub quantity: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn product(sku: &str) -> Product {
+        let sku: Sku = sku.parse().unwrap();
+        let name = format!("Thing {sku}");
+        let price = None;
+        Product { sku, name, price }
     }
-}
 
-/// The time of the oldest price, where there is one.
-pub fn oldest(kept: &[Kept]) -> Option<String> {
-    kept.iter().map(|item| item.seen_at).min().map(rfc3339)
-}
-
-/// Prices what is kept, as version 0. Errors: [`PriceError::Broken`] only.
-pub fn price(kept: &[Kept], prices: &dyn Prices) -> Result<Cart, PriceError> {
-    let lines: Vec<_> = kept.iter().filter_map(line).collect();
-    let whole = quote(prices, &lines)?;
-    let mut line_totals = match &whole {
-        Some(quote) => quote.line_totals.iter().copied().map(Some).collect(),
-        // No sum of all: each line alone may still have one.
-        None => lines
-            .iter()
-            .map(|line| Ok(quote(prices, std::slice::from_ref(line))?.map(|q| q.total)))
-            .collect::<Result<Vec<_>, PriceError>>()?,
+    #[test]
+    fn a_cart_takes_items_until_it_is_full() {
+        assert!(check_room(MAX_ITEMS - 1).is_ok());
+        let error = check_room(MAX_ITEMS).unwrap_err();
+        assert!(matches!(error, Error::CartFull(MAX_ITEMS)), "{error}");
     }
-    .into_iter();
-    let items = kept
-        .iter()
-        .map(|item| Item {
-            sku: item.sku.clone(),
-            name: item.name.clone(),
-            quantity: item.quantity,
-            unit_price: item.price,
-            line_total: item.price.and_then(|_| line_totals.next().flatten()),
-        })
-        .collect();
-    Ok(Cart {
-        version: 0,
-        items,
-        total: whole.map(|quote| quote.total),
-        unpriced: kept
-            .iter()
-            .filter(|item| item.price.is_none())
-            .map(|item| item.sku.clone())
-            .collect(),
-        prices_as_of: None,
-    })
-}
 
-fn line(item: &Kept) -> Option<QuoteLine<'_>> {
-    Some(QuoteLine {
-        sku: &item.sku,
-        quantity: item.quantity,
-        unit_price: Some(item.price?),
-    })
-}
-
-/// `None` where there are no lines, or no sum of them.
-fn quote(prices: &dyn Prices, lines: &[QuoteLine<'_>]) -> Result<Option<Quote>, PriceError> {
-    if lines.is_empty() {
-        return Ok(None);
+    #[test]
+    fn an_item_holds_at_most_what_is_available() {
+        assert_eq!(Item::new(product("A"), 3, 3, 0).unwrap().quantity, 3);
+        let error = Item::new(product("A"), 4, 3, 0).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "quantity: 4 of `A` requested, 3 available"
+        );
     }
-    match prices.quote(lines) {
-        Ok(quote) => Ok(Some(quote)),
-        Err(PriceError::MixedCurrencies | PriceError::Overflow) => Ok(None),
-        Err(error) => Err(error),
-    }
-}
 
-/// A SKU is 1 to 64 of `A-Z a-z 0-9 - _ .`; nothing else names a product.
-pub fn is_sku(text: &str) -> bool {
-    (1..=64).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    #[test]
+    fn prices_are_as_old_as_the_oldest_of_them() {
+        let item = |sku: &str, now| Item::new(product(sku), 1, 1, now).unwrap();
+        let mut cart = Cart {
+            version: 1,
+            items: vec![item("A", 2_000), item("B", 1_000)],
+        };
+        let oldest = cart.prices_as_of();
+        assert_eq!(oldest.as_deref(), Some("1970-01-01T00:00:01Z"));
+        cart.items.clear();
+        assert_eq!(cart.prices_as_of(), None);
+    }
 }

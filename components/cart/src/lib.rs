@@ -1,14 +1,17 @@
-//! Carts: what a user means to buy, one cart a user, priced when it is looked at.
+//! Carts: what a user means to buy, one cart a user, priced when it is read.
 //!
-//! It computes no money (the component `pricing` does, behind [`shop_pricing::Prices`]) and reserves no stock (order does): a
-//! cart promises nothing. What product said about name and price is kept beside each item, for when product is down.
+//! It computes no money (the component `pricing` does) and reserves no stock (order does): a cart promises nothing. The name and
+//! the price that product returned are kept beside each item, for when product is down.
 //!
-//! Read [`domain`] for what a cart looks like, then [`http`] for who is asked what, then [`store`].
+//! Read [`domain`] for what a cart is, then [`http`] for which service answers which question, then [`store`]. [`app`] has the
+//! way to the component `pricing`, [`clients`] those to product and inventory.
 
+pub mod app;
+pub mod clients;
 #[cfg(target_family = "wasm")]
 mod component;
 pub mod config;
 pub mod domain;
+pub mod error;
 pub mod http;
-pub mod ports;
 pub mod store;

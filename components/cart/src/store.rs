@@ -1,13 +1,13 @@
-//! The carts over SQL: a row an item, so that writers of one cart meet in a row and not in a document.
+//! The rules over SQL. A row holds an item, not a cart: concurrent writers of different items do not overwrite each other.
 
 use stoa_service::money::Money;
-use stoa_service::problem::Problem;
 use stoa_service::sql::{Database, Row, Schema, SqlError, Step, transaction};
 use stoa_service::time::Millis;
 use stoa_service::{jwks_table, params};
 use uuid::Uuid;
 
-use crate::domain::{Kept, MAX_ITEMS, Ordered};
+use crate::domain::{Cart, Item, OrderedLine, check_room};
+use crate::error::Error;
 
 /// The tables of this service.
 pub const SCHEMA: Schema = Schema {
@@ -40,7 +40,7 @@ fn version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
     Ok(rows.one(|row| row.get(0))?.unwrap_or(0))
 }
 
-/// A change: the cart's next version. Within the transaction that makes the change.
+/// The cart's next version. Runs inside the transaction that makes the change.
 fn next_version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
     let rows = db.execute(
         "INSERT INTO cart_carts (user_id, version) VALUES ($1, 1)
@@ -48,37 +48,36 @@ fn next_version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
         params![user_id],
     )?;
     rows.one(|row| row.get(0))?
-        .ok_or_else(|| SqlError::Other("cart_carts gives no version".to_owned()))
+        .ok_or_else(|| SqlError::Other("cart_carts returned no version".to_owned()))
 }
 
-/// What [`cart`] runs: one statement, so that the version is that of the items.
+/// The statement of [`find`]: a single one, so that the version is that of the items.
 pub const ITEMS: &str =
     "SELECT sku, quantity, name, amount, currency, seen_at, version FROM cart_items
      LEFT JOIN cart_carts ON cart_carts.user_id = cart_items.user_id WHERE cart_items.user_id = $1
      ORDER BY added_at, sku";
 
-/// The version of a user's cart, and its items, oldest first.
-pub fn cart(db: &dyn Database, user_id: Uuid) -> Result<(i64, Vec<Kept>), SqlError> {
+/// A user's cart.
+pub fn find(db: &dyn Database, user_id: Uuid) -> Result<Cart, SqlError> {
     let rows = db.execute(ITEMS, params![user_id])?;
     let version = match rows.one(|row| row.get::<Option<i64>>(6))? {
-        // Items that an earlier release put in.
+        // An earlier release stored items without a version.
         Some(version) => version.unwrap_or(0),
         None => version(db, user_id)?,
     };
-    Ok((version, rows.map(kept)?))
+    let items = rows.map(item)?;
+    Ok(Cart { version, items })
 }
 
-fn kept(row: Row<'_>) -> Result<Kept, SqlError> {
-    let price = match (row.get::<Option<i64>>(3)?, row.get::<Option<String>>(4)?) {
-        (Some(amount), Some(currency)) => Some(Money {
+fn item(row: Row<'_>) -> Result<Item, SqlError> {
+    let price = match row.get::<Option<i64>>(3)? {
+        Some(amount) => Some(Money {
             amount,
-            currency: currency
-                .parse()
-                .map_err(|e| SqlError::Other(format!("cart_items: {e}")))?,
+            currency: row.word(4)?,
         }),
-        _ => None,
+        None => None,
     };
-    Ok(Kept {
+    Ok(Item {
         sku: row.get(0)?,
         quantity: row.get(1)?,
         name: row.get(2)?,
@@ -87,22 +86,17 @@ fn kept(row: Row<'_>) -> Result<Kept, SqlError> {
     })
 }
 
-/// Puts an item in, or changes the one that is there. 409 `cart_full` where it would be one too many.
-pub fn put(db: &dyn Database, user_id: Uuid, item: &Kept, now: Millis) -> Result<(), Problem> {
+/// Puts an item in, or replaces the one of its SKU. Errors: [`Error::CartFull`] where it would be one too many.
+pub fn put(db: &dyn Database, user_id: Uuid, item: &Item, now: Millis) -> Result<(), Error> {
     transaction(db, user_id, || {
-        let others: i64 = db
+        let others: u32 = db
             .execute(
                 "SELECT COUNT(*) FROM cart_items WHERE user_id = $1 AND sku <> $2",
                 params![user_id, &item.sku],
             )?
             .one(|row| row.get(0))?
             .unwrap_or(0);
-        if usize::try_from(others).is_ok_and(|others| others >= MAX_ITEMS) {
-            return Err(Problem::conflict(
-                "cart_full",
-                format!("sku: the cart holds {MAX_ITEMS} items, which is the most"),
-            ));
-        }
+        check_room(usize::try_from(others).unwrap_or(usize::MAX))?;
         let version = next_version(db, user_id)?;
         db.execute(
             "INSERT INTO cart_items (user_id, sku, quantity, name, amount, currency, seen_at, added_at, added_in)
@@ -125,7 +119,7 @@ pub fn put(db: &dyn Database, user_id: Uuid, item: &Kept, now: Millis) -> Result
     })
 }
 
-/// Takes an item out; nothing happens where it is not in.
+/// Takes an item out. An item that is not in the cart is not an error.
 pub fn remove(db: &dyn Database, user_id: Uuid, sku: &str) -> Result<(), SqlError> {
     transaction(db, user_id, || {
         db.execute(
@@ -147,14 +141,14 @@ pub fn clear(db: &dyn Database, user_id: Uuid) -> Result<(), SqlError> {
     })
 }
 
-/// Takes out what an order has ordered of the cart's `version`, once however often it is called: units that were added since stay, and
-/// so do items that came in since. Gives the cart's version afterwards.
+/// Takes out what an order has ordered of the cart's `version`, and returns the cart's version afterwards. Units and items that
+/// came in since stay. A repeat for the same order changes nothing.
 pub fn take_ordered(
     db: &dyn Database,
     user_id: Uuid,
     order_id: Uuid,
     version: i64,
-    ordered: &[Ordered],
+    ordered: &[OrderedLine],
 ) -> Result<i64, SqlError> {
     transaction(db, user_id, || {
         let taken = db.execute(

@@ -1,4 +1,4 @@
-//! Validated settings.
+//! Validated settings. Each default is stated here and only here: `spin.toml` leaves the variables empty.
 
 use stoa_service::settings::{Faults, Settings};
 

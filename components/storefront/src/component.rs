@@ -5,8 +5,8 @@ use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 use stoa_service::component::{WasiHttp, serve, variable};
 
+use crate::app::App;
 use crate::config::Config;
-use crate::http::App;
 
 #[http_component]
 async fn handle(request: IncomingRequest, out: ResponseOutparam) {

@@ -1,20 +1,20 @@
-//! The pages as text. Whatever comes from outside goes through [`Text`] or [`Value`].
+//! The pages as text. Everything that comes from outside goes through [`Text`] or [`Value`].
 
+use crate::domain::{Product, ProductPage, Search};
 use crate::html::{Text, Value};
-use crate::ports::{Product, Products, Wanted};
 
-/// The one style sheet, inside each page; the Content-Security-Policy allows it by its digest.
+/// The one style sheet, inside each page. The Content-Security-Policy allows it by its digest.
 pub const STYLE: &str = include_str!("page.css");
 
-/// The products, and where the rest of the shop is.
-pub fn products(wanted: &Wanted, products: &Products) -> String {
-    let title = match (&wanted.q, &wanted.category) {
+/// The products, and how to reach the rest of the shop.
+pub fn products(search: &Search, products: &ProductPage) -> String {
+    let title = match (&search.q, &search.category) {
         (Some(q), _) => format!("{} - stoa", Text(q)),
         (None, Some(category)) => format!("{} - stoa", Text(category)),
         (None, None) => "stoa".to_owned(),
     };
     let mut body = String::new();
-    if let Some(category) = &wanted.category {
+    if let Some(category) = &search.category {
         body.push_str(&format!(
             "<p>Category: {} (<a href=\"/shop/\">all products</a>)</p>\n",
             Text(category)
@@ -30,7 +30,7 @@ pub fn products(wanted: &Wanted, products: &Products) -> String {
     body.push_str("</ul>\n");
     if let Some(token) = &products.next_page_token {
         let mut query = format!("page_token={}", Value(token));
-        for (name, value) in [("q", &wanted.q), ("category", &wanted.category)] {
+        for (name, value) in [("q", &search.q), ("category", &search.category)] {
             if let Some(value) = value {
                 query.push_str(&format!("&amp;{name}={}", Value(value)));
             }
@@ -39,15 +39,14 @@ pub fn products(wanted: &Wanted, products: &Products) -> String {
             "<p><a href=\"/shop/?{query}\" rel=\"next\">More products</a></p>\n"
         ));
     }
-    body.push_str(THE_REST);
-    let version = products.version.as_ref().and_then(|v| v.to_str().ok());
-    if let Some(version) = version {
+    body.push_str(REST_OF_SHOP);
+    if let Some(version) = &products.version {
         body.push_str(&format!(
             "<footer><p>Listed by product {}.</p></footer>\n",
             Text(version)
         ));
     }
-    whole(&title, wanted.q.as_deref(), &body)
+    document(&title, search.q.as_deref(), &body)
 }
 
 fn card(product: &Product) -> String {
@@ -79,23 +78,23 @@ fn card(product: &Product) -> String {
     )
 }
 
-/// A path on this host: a page shows nothing from elsewhere.
+/// Whether `image` is a path on this host: a page shows no pictures from elsewhere.
 fn is_own(image: &str) -> bool {
     image.starts_with('/') && !image.starts_with("//") && !image.contains('\\')
 }
 
-/// A page that says one thing.
+/// A page with one message.
 pub fn message(title: &str, text: &str) -> String {
     let body = format!(
         "<section><h2>{}</h2><p>{}</p><p><a href=\"/shop/\">All products</a></p></section>\n",
         Text(title),
         Text(text)
     );
-    whole(&format!("{} - stoa", Text(title)), None, &body)
+    document(&format!("{} - stoa", Text(title)), None, &body)
 }
 
 /// `title` and `body` are HTML.
-fn whole(title: &str, q: Option<&str>, body: &str) -> String {
+fn document(title: &str, q: Option<&str>, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
@@ -106,7 +105,7 @@ fn whole(title: &str, q: Option<&str>, body: &str) -> String {
     )
 }
 
-const THE_REST: &str = r#"<section>
+const REST_OF_SHOP: &str = r#"<section>
 <h2>The rest of the shop</h2>
 <p>Everything else is an interface over HTTP, for programs and for curl: <a href="/product">/product</a>,
 <a href="/user">/user</a>, and with a token /cart, /order and /notification.</p>

@@ -1,19 +1,17 @@
 //! The catalogue's pictures: drawn from the SKU alone, so the same SKU always looks the same.
 
+use stoa_service::Sku;
+
 use crate::html::Text;
 
-/// The SKU in a file name `<sku>.svg`, if it is one.
-pub fn sku(file: &str) -> Option<&str> {
-    let sku = file.strip_suffix(".svg")?;
-    let fits = (1..=64).contains(&sku.len())
-        && sku
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
-    fits.then_some(sku)
+/// The SKU in a file name `<sku>.svg`.
+pub fn sku(file: &str) -> Option<Sku> {
+    file.strip_suffix(".svg")?.parse().ok()
 }
 
-/// An SVG, 400 by 300: shapes and colours by the SKU's digest, with the SKU written on it.
-pub fn svg(sku: &str) -> String {
+/// An SVG, 400 by 300. The SKU's digest chooses shapes and colours, and the SKU is written on it.
+pub fn svg(sku: &Sku) -> String {
+    let sku = sku.as_str();
     // The letters before the first dash are a family: they choose the hue, the whole SKU the rest.
     let family = sku.split('-').next().unwrap_or(sku);
     let hue = digest(family) % 360;
@@ -51,7 +49,7 @@ mod tests {
 
     #[test]
     fn takes_skus_only() {
-        assert_eq!(sku("cof-001.svg"), Some("cof-001"));
+        assert_eq!(sku("cof-001.svg").unwrap().as_str(), "cof-001");
         for bad in ["cof-001", ".svg", "a b.svg", "<x>.svg", "../x.svg"] {
             assert_eq!(sku(bad), None, "{bad}");
         }
@@ -60,7 +58,11 @@ mod tests {
 
     #[test]
     fn draws_the_same_for_one_sku_and_not_the_same_for_another() {
-        assert_eq!(svg("cof-001"), svg("COF-001"));
-        assert_ne!(svg("COF-001"), svg("COF-002").replace("COF-002", "COF-001"));
+        let drawn = |sku: &str| svg(&sku.parse().unwrap());
+        assert_eq!(drawn("cof-001"), drawn("COF-001"));
+        assert_ne!(
+            drawn("COF-001"),
+            drawn("COF-002").replace("COF-002", "COF-001")
+        );
     }
 }

@@ -12,8 +12,8 @@ use stoa_service::Service;
 use stoa_service::outbound::{Call, CallError, Reply};
 use stoa_service::route::Response;
 use stoa_service::testing::{FakeOutbound, reply, request};
+use storefront::app::App;
 use storefront::config::Config;
-use storefront::http::App;
 
 struct Shop(Arc<FakeOutbound>);
 

@@ -5,8 +5,8 @@ use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
 use stoa_service::component::{open_database, serve, variable};
 
+use crate::app::App;
 use crate::config::Config;
-use crate::http::App;
 use crate::password::Argon2id;
 use crate::store::SCHEMA;
 

@@ -1,4 +1,4 @@
-//! Validated settings.
+//! Validated settings. Each default is stated here and only here: `spin.toml` leaves the variables empty.
 
 use stoa_service::settings::{Faults, Settings};
 use stoa_service::time::Millis;
@@ -6,18 +6,21 @@ use stoa_service::time::Millis;
 use crate::keys::SigningKey;
 use crate::throttle::{Limit, Limits};
 
-/// How long a token is good where nothing else is said: no service can take one back before.
+/// The lifetime of an access token, in seconds: no service can withdraw one earlier.
 pub const DEFAULT_TOKEN_TTL_SECONDS: u32 = 3600;
 
-/// Wrong passwords for one account from one address: enough for a forgetful owner, who tries again every six minutes then.
+/// How many proxies in front of this service append to `x-forwarded-for`: none, so that no header decides who the client is.
+pub const DEFAULT_TRUSTED_HOPS: u32 = 0;
+
+/// Failed log-ins of one account from one address: enough for a forgetful owner, who then gets one more every six minutes.
 pub const DEFAULT_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS: u32 = 10;
-/// Wrong passwords for one account from wherever it was never logged in from. Half of what NIST SP 800-63B-3 allows in all
+/// Failed log-ins of one account from all addresses without an earlier log-in. Half of what NIST SP 800-63B-3 allows in all
 /// (section 5.2.2), since these come back as time passes.
 pub const DEFAULT_ATTEMPTS_PER_ACCOUNT: u32 = 50;
-/// Wrong passwords from one address, which a whole office may share. Those that are being checked count too: so many log-ins
-/// may come from one address at once.
+/// Failed log-ins from one address, which a whole office may share. Those in flight count too: no more log-ins may come from one
+/// address at once.
 pub const DEFAULT_ATTEMPTS_PER_ADDRESS: u32 = 300;
-/// How long all of these take to be forgotten. Of one account from one address, 240 a day can be tried.
+/// How long all of these take to be forgotten, in seconds. Of one account from one address, 240 a day can be tried.
 pub const DEFAULT_ATTEMPTS_WINDOW_SECONDS: u32 = 3600;
 
 /// The settings of this service.
@@ -27,7 +30,7 @@ pub struct Config {
     pub key: Option<SigningKey>,
     /// `token_ttl_seconds`, 60 to 86,400.
     pub token_ttl_seconds: u32,
-    /// `trusted_hops`, 0 to 10: how many proxies stand before this service that append to x-forwarded-for.
+    /// `trusted_hops`, 0 to 10: how many proxies in front of this service append to `x-forwarded-for`.
     pub trusted_hops: u32,
     /// `login_attempts_per_account_and_address`, `login_attempts_per_account`, `login_attempts_per_address`, each 1 to 100,000,
     /// in `login_attempts_window_seconds`, 60 to 86,400.
@@ -40,7 +43,7 @@ impl Config {
         let mut settings = Settings::new(source);
         let key = settings.optional("jwt_private_key").and_then(|pem| {
             SigningKey::from_pem(&pem)
-                .map_err(|fault| settings.fault(format!("variable jwt_private_key: {fault}")))
+                .map_err(|error| settings.fault(format!("variable jwt_private_key: {error}")))
                 .ok()
         });
         let window = settings.number(
@@ -53,7 +56,7 @@ impl Config {
             window: Millis::from(window) * 1000,
         };
         let login_attempts = Limits {
-            both: limit(
+            account_and_address: limit(
                 "login_attempts_per_account_and_address",
                 DEFAULT_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS,
             ),
@@ -67,7 +70,7 @@ impl Config {
                 DEFAULT_TOKEN_TTL_SECONDS,
                 60..=86_400,
             ),
-            trusted_hops: settings.number("trusted_hops", 0, 0..=10),
+            trusted_hops: settings.number("trusted_hops", DEFAULT_TRUSTED_HOPS, 0..=10),
             login_attempts,
         };
         settings.finish(config)

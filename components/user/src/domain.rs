@@ -1,9 +1,8 @@
-//! What an account may hold, pure. Every fault names the field; that of a password never shows it.
+//! Types and rules, pure. Every error names the field; that of a password does not show the password.
 
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::Serialize;
+use stoa_service::{Invalid, text};
 use uuid::Uuid;
-
-use crate::password::Password;
 
 /// The longest e-mail address, in characters (RFC 5321, a path of 256 with its brackets).
 pub const MAX_EMAIL: usize = 254;
@@ -27,50 +26,9 @@ pub struct User {
     pub created_at: String,
 }
 
-/// `POST /user/register`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Register {
-    /// As typed.
-    pub email: String,
-    /// As typed.
-    pub password: Password,
-    /// As typed.
-    pub name: String,
-}
-
-/// `POST /user/login`.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Login {
-    /// As typed.
-    pub email: String,
-    /// As typed.
-    pub password: Password,
-}
-
-/// `PATCH /user/me`: absent leaves a field as it is, `"phone": null` removes the number.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Change {
-    /// The new name.
-    #[serde(deserialize_with = "present")]
-    pub name: Option<String>,
-    /// The new number, or none.
-    #[serde(deserialize_with = "present")]
-    pub phone: Option<Option<String>>,
-}
-
-/// Called only for a field that is there, null included.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
-    input: D,
-) -> Result<Option<T>, D::Error> {
-    T::deserialize(input).map(Some)
-}
-
-/// The address in lower case and without the blanks around it, the form in which addresses are compared: one `@` with something on both
+/// The address in lower case and without the blanks around it, the form in which addresses are compared: one `@` with text on both
 /// sides, 3 to [`MAX_EMAIL`] characters, no white space within and no control characters.
-pub fn email(text: &str) -> Result<String, String> {
+pub fn parse_email(text: &str) -> Result<String, Invalid> {
     let email = text.trim_matches(' ').to_lowercase();
     let mut parts = email.split('@');
     let halves = parts.next().is_some_and(|p| !p.is_empty())
@@ -80,42 +38,42 @@ pub fn email(text: &str) -> Result<String, String> {
         || email.chars().count() > MAX_EMAIL
         || email.chars().any(|c| c.is_whitespace() || c.is_control())
     {
-        return Err(format!(
+        return Err(Invalid::new(format!(
             "email: `{}` is not an address of 3 to {MAX_EMAIL} characters with one @ and no spaces",
             quote(text)
-        ));
+        )));
     }
     Ok(email)
 }
 
 /// Checks a new password: [`PASSWORD_LENGTH`] characters, so 512 bytes at most.
-pub fn new_password(password: &Password) -> Result<(), String> {
-    let length = password.expose().chars().count();
+pub fn check_password(password: &str) -> Result<(), Invalid> {
+    let length = password.chars().count();
     if PASSWORD_LENGTH.contains(&length) {
         return Ok(());
     }
-    Err(format!(
+    Err(Invalid::new(format!(
         "password: has {length} characters, expected {} to {}",
         PASSWORD_LENGTH.start(),
         PASSWORD_LENGTH.end()
-    ))
+    )))
 }
 
 /// The name without the spaces around it: 1 to [`MAX_NAME`] characters, no control characters anywhere.
-pub fn name(text: &str) -> Result<String, String> {
+pub fn parse_name(text: &str) -> Result<String, Invalid> {
     let name = text.trim();
     let length = name.chars().count();
     if !(1..=MAX_NAME).contains(&length) || text.chars().any(char::is_control) {
-        return Err(format!(
+        return Err(Invalid::new(format!(
             "name: `{}` is not 1 to {MAX_NAME} characters without control characters",
             quote(text)
-        ));
+        )));
     }
     Ok(name.to_owned())
 }
 
-/// Checks a number in the form of E.164: `+`, then 7 to 15 digits of which the first is not 0.
-pub fn phone(text: &str) -> Result<String, String> {
+/// A number in the form of E.164: `+`, then 7 to 15 digits of which the first is not 0.
+pub fn parse_phone(text: &str) -> Result<String, Invalid> {
     let digits = text.strip_prefix('+').unwrap_or_default();
     if (7..=15).contains(&digits.len())
         && digits.bytes().all(|b| b.is_ascii_digit())
@@ -123,14 +81,14 @@ pub fn phone(text: &str) -> Result<String, String> {
     {
         return Ok(text.to_owned());
     }
-    Err(format!(
+    Err(Invalid::new(format!(
         "phone: `{}` is not in the form of E.164, such as +4915112345678",
         quote(text)
-    ))
+    )))
 }
 
 fn quote(text: &str) -> String {
-    stoa_service::text::shorten(&text.escape_debug().to_string())
+    text::shorten(&text.escape_debug().to_string())
 }
 
 #[cfg(test)]
@@ -139,14 +97,20 @@ mod tests {
 
     #[test]
     fn addresses_are_compared_in_lower_case() {
-        assert_eq!(email("Ann.Lee@Example.COM").unwrap(), "ann.lee@example.com");
-        assert_eq!(email("a@b").unwrap(), "a@b");
-        assert_eq!(email("  ann@example.com ").unwrap(), "ann@example.com");
-        assert!(email(&format!("{}@b", "a".repeat(252))).is_ok());
+        assert_eq!(
+            parse_email("Ann.Lee@Example.COM").unwrap(),
+            "ann.lee@example.com"
+        );
+        assert_eq!(parse_email("a@b").unwrap(), "a@b");
+        assert_eq!(
+            parse_email("  ann@example.com ").unwrap(),
+            "ann@example.com"
+        );
+        assert!(parse_email(&format!("{}@b", "a".repeat(252))).is_ok());
     }
 
     #[test]
-    fn refuses_what_is_no_address() {
+    fn rejects_text_that_is_not_an_address() {
         let long = format!("{}@b", "a".repeat(253));
         for bad in [
             "",
@@ -161,32 +125,33 @@ mod tests {
             "a@b\u{a0}",
             &long,
         ] {
-            assert!(email(bad).unwrap_err().starts_with("email: "), "{bad:?}");
+            let error = parse_email(bad).unwrap_err().to_string();
+            assert!(error.starts_with("email: "), "{bad:?}");
         }
     }
 
     #[test]
     fn counts_characters_not_bytes() {
-        let password = |text: String| new_password(&serde_json::from_value(text.into()).unwrap());
+        let password = |text: String| check_password(&text);
         assert!(password("ä".repeat(8)).is_ok());
         assert!(password("😀".repeat(128)).is_ok());
-        let fault = password("secret7".to_owned()).unwrap_err();
-        assert!(fault.contains("7 characters") && !fault.contains("secret"));
+        let error = password("secret7".to_owned()).unwrap_err().to_string();
+        assert!(error.contains("7 characters") && !error.contains("secret"));
         assert!(password("a".repeat(129)).is_err());
-        assert!(name(&"ä".repeat(100)).is_ok());
+        assert!(parse_name(&"ä".repeat(100)).is_ok());
     }
 
     #[test]
-    fn trims_a_name_and_refuses_an_empty_one() {
-        assert_eq!(name("  Ann Lee ").unwrap(), "Ann Lee");
+    fn trims_a_name_and_rejects_an_empty_one() {
+        assert_eq!(parse_name("  Ann Lee ").unwrap(), "Ann Lee");
         for bad in ["", "  ", "a\nb", "a\n", &"a".repeat(101)] {
-            assert!(name(bad).is_err(), "{bad:?}");
+            assert!(parse_name(bad).is_err(), "{bad:?}");
         }
     }
 
     #[test]
     fn takes_a_number_as_e164_writes_it() {
-        assert!(phone("+4915112345678").is_ok());
+        assert!(parse_phone("+4915112345678").is_ok());
         for bad in [
             "",
             "+",
@@ -197,22 +162,7 @@ mod tests {
             "+1234567890123456",
             "+४९१५११२३",
         ] {
-            assert!(phone(bad).is_err(), "{bad:?}");
-        }
-    }
-
-    #[test]
-    fn tells_an_absent_field_from_null() {
-        let change = |json: &str| serde_json::from_str::<Change>(json);
-        assert_eq!(change("{}").unwrap().phone, None);
-        assert_eq!(change(r#"{"phone":null}"#).unwrap().phone, Some(None));
-        assert!(change(r#"{"phone":"+1"}"#).unwrap().phone.is_some());
-        for bad in [
-            r#"{"name":null}"#,
-            r#"{"email":"a@b"}"#,
-            r#"{"name":"a","name":"b"}"#,
-        ] {
-            assert!(change(bad).is_err(), "{bad}");
+            assert!(parse_phone(bad).is_err(), "{bad:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The key that signs tokens, and the key set that others check them with.
+//! The key that signs tokens, and the key set that other services verify them with.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub struct SigningKey {
     jwk: Jwk,
 }
 
-/// A public key as RFC 7517 writes it.
+/// A public key in the form of RFC 7517.
 #[derive(Debug, Clone, Serialize)]
 pub struct Jwk {
     kty: &'static str,
@@ -31,10 +31,35 @@ pub struct Jwk {
     y: String,
 }
 
-/// What is at `GET /user/jwks`.
+/// The body of `GET /user/jwks`.
 #[derive(Debug, Serialize)]
 pub struct KeySet<'a> {
     keys: [&'a Jwk; 1],
+}
+
+/// Why there is no key, or why it cannot be used. Never shows the key.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    /// The host has no randomness.
+    #[error("no randomness: {0}")]
+    Randomness(getrandom::Error),
+    /// The host's randomness is not random.
+    #[error("the source of randomness repeats a number that is not a key")]
+    NotRandom,
+    /// A text is not the PKCS#8 PEM of a P-256 key.
+    #[error("expected the PKCS#8 PEM of an EC key on P-256 (prime256v1); {hint} ({cause})")]
+    NotPem {
+        /// What the text is instead.
+        hint: &'static str,
+        /// Why it cannot be read.
+        cause: p256::pkcs8::Error,
+    },
+    /// The key cannot be written as PKCS#8.
+    #[error("the key cannot be encoded: {0}")]
+    Encoding(p256::pkcs8::Error),
+    /// The public half cannot be used to verify.
+    #[error("the public key cannot be used: {0}")]
+    PublicKey(#[source] jsonwebtoken::errors::Error),
 }
 
 /// Never shows the secret.
@@ -46,26 +71,26 @@ impl fmt::Debug for SigningKey {
 
 impl SigningKey {
     /// A new random key.
-    pub fn generate() -> Result<Self, String> {
+    pub fn generate() -> Result<Self, KeyError> {
         let mut scalar = [0_u8; 32];
-        // Nearly every 256-bit number is a valid key; a second draw makes up for the one in 2^32 that is not.
+        // Nearly every 256-bit number is a valid key; a second draw replaces the one in 2^32 that is not.
         for _ in 0..4 {
-            getrandom::fill(&mut scalar).map_err(|e| format!("no randomness: {e}"))?;
+            getrandom::fill(&mut scalar).map_err(KeyError::Randomness)?;
             if let Ok(secret) = SecretKey::from_slice(&scalar) {
                 return Ok(Self::new(secret));
             }
         }
-        Err("the source of randomness repeats a number that is no key".to_owned())
+        Err(KeyError::NotRandom)
     }
 
-    /// Reads PKCS#8 PEM. The error says what was expected and never shows what was given.
-    pub fn from_pem(pem: &str) -> Result<Self, String> {
-        // A variable that came through one line of a file or a shell has its line ends written as `\n`.
+    /// Reads PKCS#8 PEM. Errors: [`KeyError::NotPem`].
+    pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
+        // A variable that passed through one line of a file or a shell has its line ends written as `\n`.
         let pem = pem.trim().replace("\\n", "\n");
         SecretKey::from_pkcs8_pem(&pem)
             .map(Self::new)
-            .map_err(|error| {
-                let hint = match pem.lines().next().unwrap_or_default() {
+            .map_err(|cause| KeyError::NotPem {
+                hint: match pem.lines().next().unwrap_or_default() {
                     "-----BEGIN PRIVATE KEY-----" => "it is PKCS#8, but holds no P-256 key",
                     "-----BEGIN EC PRIVATE KEY-----" => {
                         "it is SEC1 (convert it: openssl pkcs8 -topk8 -nocrypt)"
@@ -74,10 +99,8 @@ impl SigningKey {
                         "it is encrypted (decrypt it: openssl pkcs8)"
                     }
                     _ => "it does not begin with -----BEGIN PRIVATE KEY-----",
-                };
-                format!(
-                    "expected the PKCS#8 PEM of an EC key on P-256 (prime256v1); {hint} ({error})"
-                )
+                },
+                cause,
             })
     }
 
@@ -105,12 +128,12 @@ impl SigningKey {
         &self.jwk.kid
     }
 
-    /// The key as PKCS#8 PEM, to keep it.
-    pub fn to_pem(&self) -> Result<String, String> {
+    /// The key as PKCS#8 PEM, to store it.
+    pub fn to_pem(&self) -> Result<String, KeyError> {
         self.secret
             .to_pkcs8_pem(LineEnding::LF)
             .map(|pem| pem.to_string())
-            .map_err(|e| e.to_string())
+            .map_err(KeyError::Encoding)
     }
 
     /// The public half.
@@ -119,14 +142,14 @@ impl SigningKey {
     }
 
     /// For signing.
-    pub fn encoding_key(&self) -> Result<EncodingKey, String> {
-        let der = self.secret.to_pkcs8_der().map_err(|e| e.to_string())?;
+    pub fn encoding_key(&self) -> Result<EncodingKey, KeyError> {
+        let der = self.secret.to_pkcs8_der().map_err(KeyError::Encoding)?;
         Ok(EncodingKey::from_ec_der(der.as_bytes()))
     }
 
-    /// For checking.
-    pub fn decoding_key(&self) -> Result<DecodingKey, String> {
-        DecodingKey::from_ec_components(&self.jwk.x, &self.jwk.y).map_err(|e| e.to_string())
+    /// For verifying.
+    pub fn decoding_key(&self) -> Result<DecodingKey, KeyError> {
+        DecodingKey::from_ec_components(&self.jwk.x, &self.jwk.y).map_err(KeyError::PublicKey)
     }
 }
 
@@ -146,7 +169,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_survives_being_written_and_read() {
+    fn a_key_that_is_written_and_read_is_the_same() {
         let key = SigningKey::generate().unwrap();
         let pem = key.to_pem().unwrap();
         assert_eq!(SigningKey::from_pem(&pem).unwrap().kid(), key.kid());
@@ -156,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn says_what_a_wrong_key_is_and_never_shows_it() {
+    fn an_error_names_what_a_wrong_key_is_and_does_not_show_it() {
         // A key of this curve whose algorithm names another one: OID 1.2.840.10045.3.1.6 in place of ...7.
         let der = SigningKey::generate()
             .unwrap()
@@ -177,7 +200,7 @@ mod tests {
             ),
             (other.as_str(), "holds no P-256 key"),
         ] {
-            let fault = SigningKey::from_pem(pem).unwrap_err();
+            let fault = SigningKey::from_pem(pem).unwrap_err().to_string();
             assert!(
                 fault.contains(word) && !fault.contains("nonsense"),
                 "{fault}"

@@ -1,4 +1,4 @@
-//! Passwords: argon2id, kept in the PHC string format, which names its own parameters.
+//! Passwords: argon2id, stored in the PHC string format, which names its own parameters.
 
 use std::fmt;
 
@@ -14,11 +14,11 @@ pub const PASSES: u32 = 2;
 /// Lanes; a component has one thread.
 pub const LANES: u32 = 1;
 
-/// The hash of a password that nobody knows, of the same cost as every other: what a log-in with an unknown address is
-/// checked against, so that it takes as long as one with a wrong password.
-const NOBODY: &str = "$argon2id$v=19$m=19456,t=2,p=1$4lBLRzUDRizK4FKA4K/v2g$AwRjUtCC12q1QEW3hAUr3VDfgTk40EWWNEpbsUpg/eM";
+/// The hash of a password that no one knows, of the same cost as every other. A log-in with an unknown address is checked against
+/// it, so that it takes as long as one with a wrong password.
+const DECOY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$4lBLRzUDRizK4FKA4K/v2g$AwRjUtCC12q1QEW3hAUr3VDfgTk40EWWNEpbsUpg/eM";
 
-/// A password as it came, of any length. Cannot be shown or written.
+/// A password as typed, of any length. It cannot be printed or serialized.
 #[derive(PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Password(String);
@@ -30,24 +30,41 @@ impl fmt::Debug for Password {
 }
 
 impl Password {
-    /// The characters, for [`Passwords`] alone.
+    /// The characters, to check or hash them.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The same for every way in which a keyboard composes a letter: NFKC, as NIST SP 800-63B asks before hashing.
+    /// The same for every way in which a keyboard composes a letter: NFKC, which NIST SP 800-63B requires before hashing.
     pub fn normalized(&self) -> Self {
         Self(self.0.nfkc().collect())
     }
 }
 
+/// Why a password cannot be hashed or checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PasswordError {
+    /// The host has no randomness for a salt.
+    #[error("no randomness: {0}")]
+    Randomness(getrandom::Error),
+    /// The stored hash cannot be read, or argon2 cannot run.
+    #[error("argon2: {0}")]
+    Hash(argon2::password_hash::Error),
+}
+
+impl From<argon2::password_hash::Error> for PasswordError {
+    fn from(error: argon2::password_hash::Error) -> Self {
+        Self::Hash(error)
+    }
+}
+
 /// Hashes and checks passwords.
 pub trait Passwords {
-    /// The PHC string to keep.
-    fn hash(&self, password: &Password) -> Result<String, String>;
+    /// The PHC string to store.
+    fn hash(&self, password: &Password) -> Result<String, PasswordError>;
 
-    /// Whether `password` is the one of `hash`; `Err` where `hash` cannot be read.
-    fn verify(&self, password: &Password, hash: &str) -> Result<bool, String>;
+    /// Whether `password` is the one of `hash`.
+    fn verify(&self, password: &Password, hash: &str) -> Result<bool, PasswordError>;
 }
 
 /// Checks `password` against the hash of an account, if there is one: the same work either way.
@@ -55,43 +72,41 @@ pub fn check(
     passwords: &dyn Passwords,
     password: &Password,
     hash: Option<&str>,
-) -> Result<bool, String> {
-    let kept = hash.unwrap_or(NOBODY);
+) -> Result<bool, PasswordError> {
+    let stored = hash.unwrap_or(DECOY_HASH);
     let normalized = password.normalized();
-    let mut fits = passwords.verify(&normalized, kept)?;
+    let mut is_right = passwords.verify(&normalized, stored)?;
     // Earlier releases hashed a password as it was typed.
-    if !fits && normalized != *password {
-        fits = passwords.verify(password, kept)?;
+    if !is_right && normalized != *password {
+        is_right = passwords.verify(password, stored)?;
     }
-    Ok(fits && hash.is_some())
+    Ok(is_right && hash.is_some())
 }
 
 /// argon2id with the parameters of this module.
 pub struct Argon2id;
 
-fn argon2id() -> Result<Argon2<'static>, String> {
-    let params = Params::new(MEMORY_KIB, PASSES, LANES, None).map_err(|e| e.to_string())?;
+fn argon2id() -> Result<Argon2<'static>, argon2::password_hash::Error> {
+    let params = Params::new(MEMORY_KIB, PASSES, LANES, None)?;
     Ok(Argon2::new(Algorithm::Argon2id, Version::V0x13, params))
 }
 
 impl Passwords for Argon2id {
-    fn hash(&self, password: &Password) -> Result<String, String> {
+    fn hash(&self, password: &Password) -> Result<String, PasswordError> {
         let mut bytes = [0_u8; Salt::RECOMMENDED_LENGTH];
-        getrandom::fill(&mut bytes).map_err(|e| format!("no randomness: {e}"))?;
-        let salt = SaltString::encode_b64(&bytes).map_err(|e| e.to_string())?;
-        argon2id()?
-            .hash_password(password.0.as_bytes(), &salt)
-            .map(|hash| hash.to_string())
-            .map_err(|e| e.to_string())
+        getrandom::fill(&mut bytes).map_err(PasswordError::Randomness)?;
+        let salt = SaltString::encode_b64(&bytes)?;
+        let hash = argon2id()?.hash_password(password.0.as_bytes(), &salt)?;
+        Ok(hash.to_string())
     }
 
-    fn verify(&self, password: &Password, hash: &str) -> Result<bool, String> {
+    fn verify(&self, password: &Password, hash: &str) -> Result<bool, PasswordError> {
         use argon2::password_hash::Error;
-        let hash = PasswordHash::new(hash).map_err(|e| e.to_string())?;
+        let hash = PasswordHash::new(hash)?;
         match argon2id()?.verify_password(password.0.as_bytes(), &hash) {
             Ok(()) => Ok(true),
             Err(Error::Password) => Ok(false),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(error.into()),
         }
     }
 }
@@ -105,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_names_its_cost_and_fits_its_own_password_only() {
+    fn a_hash_names_its_cost_and_matches_its_own_password_only() {
         let hash = Argon2id.hash(&password("correct horse")).unwrap();
         assert!(
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
@@ -134,17 +149,17 @@ mod tests {
             check(&Argon2id, &password("grun-cafe"), Some(&hash)),
             Ok(false)
         );
-        // An account of before.
+        // An account of an earlier release.
         let hash = Argon2id.hash(&decomposed).unwrap();
         assert_eq!(check(&Argon2id, &decomposed, Some(&hash)), Ok(true));
     }
 
     #[test]
-    fn the_hash_of_nobody_costs_what_others_cost_and_lets_nobody_in() {
+    fn the_decoy_hash_costs_what_others_cost_and_matches_no_password() {
         let cost = |hash: &str| hash.split('$').take(4).collect::<Vec<_>>().join("$");
         let hash = Argon2id.hash(&password("correct horse")).unwrap();
-        assert_eq!(cost(NOBODY), cost(&hash));
-        assert_eq!(NOBODY.len(), hash.len());
+        assert_eq!(cost(DECOY_HASH), cost(&hash));
+        assert_eq!(DECOY_HASH.len(), hash.len());
         assert_eq!(
             check(&Argon2id, &password("correct horse"), None),
             Ok(false)
@@ -152,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn is_never_shown() {
+    fn a_password_is_never_printed() {
         assert_eq!(format!("{:?}", password("correct horse")), "Password");
     }
 }

@@ -1,30 +1,25 @@
-//! How many wrong passwords may be tried: buckets that fill with every failed log-in and leak with time, for an account
+//! How many wrong passwords may be tried, pure: buckets that fill with every failed log-in and leak with time, for an account
 //! from one address, for an account, and for an address.
 //!
-//! An attempt is counted before its password is hashed, and given back if the password fits: however many come at once,
-//! no more are hashed than fit in. What is refused is not counted. So nobody is locked out for good, and where an account
-//! was logged in to before, the strangers who fill its bucket from elsewhere lock out nobody.
+//! An attempt counts before its password is hashed, and is given back if the password is right: of concurrent attempts, no more
+//! are hashed than the buckets have room for. A rejected attempt does not count. So no account is locked for good, and strangers
+//! who fill an account's bucket do not lock out its owner where the owner logged in before.
 //!
-//! `rows.rs` has the statements.
-
-mod rows;
+//! `store/login_attempts.rs` counts, `store/known_addresses.rs` remembers where an account was logged in from.
 
 use std::net::IpAddr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
-use stoa_service::sql::{Database, SqlError, transaction};
 use stoa_service::time::Millis;
 
-pub use rows::TABLES;
-
-/// How long an account remembers an address that it was logged in from.
-pub const PLACE_KEPT: Millis = 30 * DAY;
+/// A day, in milliseconds.
+pub const DAY: Millis = 24 * 60 * 60 * 1000;
+/// How long an account remembers an address after the last log-in from it, in milliseconds.
+pub const KNOWN_ADDRESS_LIFETIME: Millis = 30 * DAY;
 /// How many addresses an account remembers: those of its last log-ins.
-pub const PLACES: u32 = 20;
-
-const DAY: Millis = 24 * 60 * 60 * 1000;
+pub const MAX_KNOWN_ADDRESSES: u32 = 20;
 
 /// The size of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,134 +30,90 @@ pub struct Limit {
     pub window: Millis,
 }
 
-/// The sizes of all.
+/// The sizes of all buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Of one account from one address.
-    pub both: Limit,
-    /// Of one account, from all addresses but those it was logged in from before.
+    pub account_and_address: Limit,
+    /// Of one account, from all addresses but the known ones.
     pub account: Limit,
-    /// Of one address, whatever the account.
+    /// Of one address, for all accounts.
     pub address: Limit,
 }
 
 impl Limit {
-    /// How long one attempt takes to leak out. Rounded up: a window never takes more attempts than it should.
-    fn drip(self) -> Millis {
+    /// How long one attempt takes to leak out, in milliseconds. Rounded up: a window never takes more attempts than it should.
+    pub fn leak_time(self) -> Millis {
         let attempts = Millis::from(self.attempts.max(1));
         (self.window + attempts - 1) / attempts
     }
 
-    /// A bucket that is empty by then takes one more now.
-    fn has_room_until(self, now: Millis) -> Millis {
-        now + self.drip() * (Millis::from(self.attempts.max(1)) - 1)
+    /// The latest instant at which a bucket may run empty to take one more attempt now.
+    pub fn latest_empty_at(self, now: Millis) -> Millis {
+        now + self.leak_time() * (Millis::from(self.attempts.max(1)) - 1)
+    }
+
+    /// How long a bucket that runs empty at `empty_at` takes no attempt, in milliseconds; 0 or less where it has room.
+    pub fn wait(self, empty_at: Millis, now: Millis) -> Millis {
+        empty_at - self.latest_empty_at(now)
     }
 }
 
-/// What an attempt to log in counts as.
-pub struct Attempt {
-    account: String,
-    address: String,
-    both: String,
-    /// Whether there is an address to remember. What has none is one place for all the world.
-    has_place: bool,
+/// A bucket.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Bucket<'a> {
+    /// What it counts for, in words for the log.
+    pub name: &'static str,
+    /// A digest.
+    pub key: &'a str,
+    /// Its size.
+    pub limit: Limit,
 }
 
-/// A bucket by its key, with its size.
-struct Bucket<'a> {
-    of: &'static str,
-    key: &'a str,
-    limit: Limit,
-}
-
-/// What an attempt that may go on holds.
-pub struct Admitted<'a> {
-    attempt: &'a Attempt,
-    buckets: Vec<Bucket<'a>>,
-}
-
-/// Why an attempt may not go on.
+/// An attempt to log in. It holds digests: what people type as an address is at times a password, and is stored nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Refused {
-    /// A bucket is full; all have room in so many seconds.
-    Full {
-        /// At least 1.
-        seconds: u32,
-        /// Whose bucket it is that is full for so long.
-        of: &'static str,
-    },
-    /// The database does not answer.
-    Sql(SqlError),
+pub struct LoginAttempt {
+    /// Of the account.
+    pub account: String,
+    /// Of the address.
+    pub address: String,
+    /// Of the two.
+    pub account_and_address: String,
+    /// Whether the address can become a known one. All clients without an address share one, which cannot.
+    pub has_address: bool,
 }
 
-impl From<SqlError> for Refused {
-    fn from(error: SqlError) -> Self {
-        Self::Sql(error)
-    }
-}
-
-impl Attempt {
-    /// An attempt to log in to the account of `email` (in lower case), whether there is one or not, from `address`.
+impl LoginAttempt {
+    /// An attempt to log in to the account of `email` (in lower case), existing or not, from `address`.
     pub fn new(email: &str, address: Option<IpAddr>) -> Self {
         let place = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
         Self {
             account: key("account", email),
             address: key("address", &place),
-            // A client's address holds no white space, so the last one is between the two.
-            both: key("both", &format!("{email} {place}")),
-            has_place: address.is_some(),
+            // An IP address holds no white space, so the last blank is the one between the two.
+            account_and_address: key("both", &format!("{email} {place}")),
+            has_address: address.is_some(),
         }
     }
 
-    /// Counts the attempt, unless one of its buckets is full.
-    pub fn admit(
-        &self,
-        db: &dyn Database,
-        limits: &Limits,
-        now: Millis,
-    ) -> Result<Admitted<'_>, Refused> {
-        let known = self.has_place && rows::is_known(db, &self.both, now - PLACE_KEPT)?;
-        let buckets = self.buckets(limits, known);
-        // Looked at first, so that what is refused costs others no turn to write.
-        wait(db, &buckets, now)?;
-        let counted = transaction(db, &self.account, || {
-            for bucket in &buckets {
-                if !rows::count(db, bucket, now)? {
-                    let (seconds, of) = (1, bucket.of);
-                    return Err(Refused::Full { seconds, of });
-                }
-            }
-            Ok(())
-        });
-        if matches!(counted, Err(Refused::Full { .. })) {
-            // Others were faster; what they left says for how long.
-            wait(db, &buckets, now)?;
-        }
-        counted?;
-        rows::sweep(db, now)?;
-        Ok(Admitted {
-            attempt: self,
-            buckets,
-        })
-    }
-
-    /// In the order of their keys, in which every writer takes them.
-    fn buckets(&self, limits: &Limits, known: bool) -> Vec<Bucket<'_>> {
+    /// The buckets that the attempt counts in, in the order of their keys, in which every writer locks them. `is_known` is
+    /// whether the account was logged in to from this address before.
+    pub fn buckets(&self, limits: &Limits, is_known: bool) -> Vec<Bucket<'_>> {
         let mut buckets = vec![
             Bucket {
-                of: "address",
+                name: "address",
                 key: &self.address,
                 limit: limits.address,
             },
             Bucket {
-                of: "account and address",
-                key: &self.both,
-                limit: limits.both,
+                name: "account and address",
+                key: &self.account_and_address,
+                limit: limits.account_and_address,
             },
         ];
-        if !known {
+        if !is_known {
             buckets.push(Bucket {
-                of: "account",
+                name: "account",
                 key: &self.account,
                 limit: limits.account,
             });
@@ -172,44 +123,7 @@ impl Attempt {
     }
 }
 
-impl Admitted<'_> {
-    /// The password fits: nothing failed, and the account knows this address from now on.
-    pub fn succeeded(&self, db: &dyn Database, now: Millis) -> Result<(), SqlError> {
-        transaction(db, &self.attempt.account, || {
-            for bucket in &self.buckets {
-                if bucket.key == self.attempt.both {
-                    rows::empty(db, bucket)?;
-                } else {
-                    rows::give_back(db, bucket)?;
-                }
-            }
-            Ok::<_, SqlError>(())
-        })?;
-        if self.attempt.has_place {
-            rows::remember(db, &self.attempt.both, &self.attempt.account, now)?;
-        }
-        Ok(())
-    }
-}
-
-/// `Err` for as long as one of the buckets is full.
-fn wait(db: &dyn Database, buckets: &[Bucket<'_>], now: Millis) -> Result<(), Refused> {
-    let mut longest = (0, "");
-    for bucket in buckets {
-        if let Some(empty_at) = rows::empty_at(db, bucket)? {
-            longest = longest.max((empty_at - bucket.limit.has_room_until(now), bucket.of));
-        }
-    }
-    let (millis, of) = longest;
-    if millis == 0 {
-        return Ok(());
-    }
-    let seconds = u32::try_from((millis + 999) / 1000).unwrap_or(u32::MAX);
-    Err(Refused::Full { seconds, of })
-}
-
-/// Digests: what people type where an address belongs, at times a password, is kept nowhere.
-fn key(kind: &str, of: &str) -> String {
-    let digest = Sha256::digest(format!("{kind} {of}"));
+fn key(kind: &str, text: &str) -> String {
+    let digest = Sha256::digest(format!("{kind} {text}"));
     URL_SAFE_NO_PAD.encode(digest)
 }

@@ -132,7 +132,10 @@ fn too_many_wrong_passwords_have_to_wait_and_no_header_of_the_callers_helps() {
     let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=1200).contains(&seconds), "{seconds}");
     let line = shop.wait_for_line("why", |line| line["code"] == "too_many_attempts");
-    assert_eq!(line["cause"], "no more for this account and address");
+    assert_eq!(
+        line["cause"],
+        "no attempts are left for this account and address"
+    );
     assert!(!shop.log().contains("ann@example.com"), "{}", shop.log());
 }
 

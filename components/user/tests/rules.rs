@@ -15,14 +15,14 @@ use serde_json::{Value, json};
 use stoa_service::outbound::Caller;
 use stoa_service::testing::{FakeOutbound, Issuer, TestDatabase, reply, request};
 use stoa_service::{Service, time, token};
-use user::config::Config;
-use user::http::App;
+use user::app::App;
+use user::config::{Config, DEFAULT_TOKEN_TTL_SECONDS};
 use user::keys::SigningKey;
-use user::password::{Argon2id, Password, Passwords};
+use user::password::{Argon2id, Password, PasswordError, Passwords};
 use user::store::SCHEMA;
 use uuid::Uuid;
 
-/// Counts what it is asked, and answers at no cost.
+/// Counts its calls, and hashes at no cost.
 #[derive(Default)]
 struct Counting {
     hashed: AtomicUsize,
@@ -32,12 +32,12 @@ struct Counting {
 struct Counted(Arc<Counting>);
 
 impl Passwords for Counted {
-    fn hash(&self, password: &Password) -> Result<String, String> {
+    fn hash(&self, password: &Password) -> Result<String, PasswordError> {
         self.0.hashed.fetch_add(1, Ordering::SeqCst);
         Ok(format!("hash of {}", password.expose()))
     }
 
-    fn verify(&self, password: &Password, hash: &str) -> Result<bool, String> {
+    fn verify(&self, password: &Password, hash: &str) -> Result<bool, PasswordError> {
         self.0.verified.fetch_add(1, Ordering::SeqCst);
         Ok(hash == format!("hash of {}", password.expose()))
     }
@@ -142,7 +142,7 @@ fn a_customer_registers_logs_in_and_is_known_to_other_services() {
         (login.status, &login.body["token_type"]),
         (200, &json!("Bearer"))
     );
-    assert_eq!(login.body["expires_in"], 3600);
+    assert_eq!(login.body["expires_in"], DEFAULT_TOKEN_TTL_SECONDS);
     assert_eq!(login.headers["cache-control"], "no-store");
     let token = login.body["access_token"].as_str().unwrap();
 
@@ -273,7 +273,7 @@ fn changes_what_is_given_and_leaves_the_rest() {
     }
     // The next token carries them.
     let login = shop.login("ann@example.com", "correct horse");
-    let key = user::store::generated_key(&shop.database.connect(), time::now()).unwrap();
+    let key = user::store::signing_key::generated(&shop.database.connect(), time::now()).unwrap();
     let access_token = login.body["access_token"].as_str().unwrap();
     let claims = token::decode(access_token, &key.decoding_key().unwrap()).unwrap();
     assert_eq!(claims.phone.as_deref(), Some(number));

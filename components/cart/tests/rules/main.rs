@@ -9,6 +9,7 @@ mod shop;
 
 use std::sync::atomic::Ordering;
 
+use cart::domain::MAX_ITEMS;
 use http::Method;
 use serde_json::{Value, json};
 use shop::Shop;
@@ -245,8 +246,8 @@ fn a_version_is_that_of_the_items_beside_it_while_others_write() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     let quantity = |version: i64| u32::try_from(version % 2).unwrap() + 1;
     let put = |version: i64| {
-        let item = cart::domain::Kept {
-            sku: "A".to_owned(),
+        let item = cart::domain::Item {
+            sku: "A".parse().unwrap(),
             quantity: quantity(version),
             name: "Thing A".to_owned(),
             price: None,
@@ -263,8 +264,8 @@ fn a_version_is_that_of_the_items_beside_it_while_others_write() {
         });
         let db = shop.database.connect();
         while !done.load(Ordering::SeqCst) {
-            let (version, items) = cart::store::cart(&db, ann).unwrap();
-            assert_eq!(items[0].quantity, quantity(version), "version {version}");
+            let cart = cart::store::find(&db, ann).unwrap();
+            assert_eq!(cart.items[0].quantity, quantity(cart.version), "{cart:?}");
         }
     });
     assert_eq!(shop.cart(ann)["version"], 399);
@@ -416,10 +417,10 @@ fn where_there_is_no_sum_each_line_keeps_its_own() {
 }
 
 #[test]
-fn holds_fifty_items_and_not_one_more_whoever_comes_first() {
+fn a_cart_takes_no_item_too_many_from_concurrent_writers() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     let statuses: Vec<(u16, Value)> = std::thread::scope(|scope| {
-        let (shop, threads) = (&shop, 0..6);
+        let (shop, threads) = (&shop, 0..10);
         let threads: Vec<_> = threads
             .map(|t| {
                 scope.spawn(move || {
@@ -436,10 +437,10 @@ fn holds_fifty_items_and_not_one_more_whoever_comes_first() {
     });
     let full = statuses.iter().filter(|(status, _)| *status == 409);
     assert!(full.clone().all(|(_, p)| p["code"] == "cart_full"));
-    assert_eq!(full.count(), 10);
+    assert_eq!(full.count(), 100 - MAX_ITEMS);
     let cart = shop.cart(ann);
-    assert_eq!(cart["items"].as_array().unwrap().len(), 50);
-    assert_eq!(cart["total"], eur(5000));
+    assert_eq!(cart["items"].as_array().unwrap().len(), MAX_ITEMS);
+    assert_eq!(cart["total"], eur(100 * MAX_ITEMS as u64));
     // A full cart still changes.
     let sku = cart["items"][7]["sku"].as_str().unwrap();
     assert_eq!(shop.put(ann, sku, 2).0, 200);
@@ -474,5 +475,18 @@ fn a_cart_is_read_by_index() {
         plan.iter().any(|step| step.starts_with("SEARCH"))
             && !plan.iter().any(|s| s.starts_with("SCAN")),
         "{plan:?}"
+    );
+}
+
+#[test]
+fn a_cart_takes_as_many_statements_for_many_items_as_for_one() {
+    let (shop, ann, bob) = (Shop::new(), Uuid::now_v7(), Uuid::now_v7());
+    for n in 0..MAX_ITEMS {
+        shop.put(ann, &format!("I{n}"), 1);
+    }
+    shop.put(bob, "A", 1);
+    assert_eq!(
+        shop.statements_of_a_read(ann),
+        shop.statements_of_a_read(bob)
     );
 }

@@ -4,15 +4,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use cart::app::App;
 use cart::config::Config;
-use cart::http::App;
 use cart::store::SCHEMA;
 use http::Method;
 use serde_json::{Value, json};
 use shop_pricing::testing::Rules;
 use stoa_service::Service;
 use stoa_service::outbound::{CallError, Reply};
-use stoa_service::testing::{FakeOutbound, Issuer, TestDatabase, reply, request};
+use stoa_service::sql::Database;
+use stoa_service::testing::{Counted, FakeOutbound, Issuer, TestDatabase, reply, request};
 use uuid::Uuid;
 
 /// A: 250 cents, 10 in stock. B: 1000 cents, 5. C: no price, 5. D: in US dollars, 5. E: the highest price, 5.
@@ -61,6 +62,27 @@ impl Shop {
         }
     }
 
+    fn app(&self, db: impl Database + 'static) -> App {
+        App {
+            config: Config::read(&|name| Some(format!("http://{}", name.trim_end_matches("_url"))))
+                .unwrap(),
+            db: Box::new(db),
+            outbound: Box::new(Arc::clone(&self.outbound)),
+            prices: Box::new(Rules),
+        }
+    }
+
+    /// How many statements `GET /cart` takes.
+    pub(crate) fn statements_of_a_read(&self, user: Uuid) -> usize {
+        let db = Counted::new(self.database.connect());
+        let count = db.count();
+        let header = format!("Bearer {}", self.issuer.token(user, 60));
+        let headers = [("authorization", header.as_str())];
+        let request = request(App::NAME, Method::GET, "/cart", &headers, "");
+        assert_eq!(self.app(db).answer(request).status(), 200);
+        count.get()
+    }
+
     pub(crate) fn call_with(
         &self,
         token: &str,
@@ -68,13 +90,7 @@ impl Shop {
         uri: &str,
         body: &str,
     ) -> (u16, Value) {
-        let app = App {
-            config: Config::read(&|name| Some(format!("http://{}", name.trim_end_matches("_url"))))
-                .unwrap(),
-            db: Box::new(self.database.connect()),
-            outbound: Box::new(Arc::clone(&self.outbound)),
-            prices: Box::new(Rules),
-        };
+        let app = self.app(self.database.connect());
         let header = format!("Bearer {token}");
         let headers = [
             ("authorization", header.as_str()),

@@ -5,7 +5,9 @@ use proptest::test_runner::{Config, TestRunner};
 use stoa_service::sql::Database;
 use stoa_service::testing::TestDatabase;
 use stoa_service::time::Millis;
-use user::throttle::{Attempt, Limit, Limits, Refused};
+use user::error::Error;
+use user::store::login_attempts::admit;
+use user::throttle::{Limit, Limits, LoginAttempt};
 
 use crate::FROM_HERE;
 use crate::shop::{ANN, HERE, RIGHT, Shop, WRONG};
@@ -119,7 +121,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
 /// What the steps lead to: the instants at which a password was looked at.
 fn guesses(
     db: &dyn Database,
-    attempt: &Attempt,
+    attempt: &LoginAttempt,
     limits: &Limits,
     steps: Vec<Step>,
 ) -> Result<Vec<Millis>, TestCaseError> {
@@ -135,18 +137,18 @@ fn guesses(
             Step::WaitAsTold => now += told * 1000,
             Step::Guess => {}
         }
-        match attempt.admit(db, limits, now) {
+        match admit(db, attempt, limits, now) {
             Ok(_) => {
                 guesses.push(now);
                 told = 0;
             }
-            Err(Refused::Full { seconds, .. }) => {
+            Err(Error::TooManyAttempts { seconds, .. }) => {
                 prop_assert!(!matches!(step, Step::WaitAsTold), "told too little");
                 told = Millis::from(seconds);
-                let early = attempt.admit(db, limits, now + (told - 1) * 1000);
+                let early = admit(db, attempt, limits, now + (told - 1) * 1000);
                 prop_assert!(early.is_err(), "told too much");
             }
-            Err(Refused::Sql(error)) => return Err(TestCaseError::fail(error.to_string())),
+            Err(error) => return Err(TestCaseError::fail(error.to_string())),
         }
     }
     Ok(guesses)
@@ -169,13 +171,13 @@ fn in_no_time_span_is_an_account_tried_from_one_address_more_often_than_it_may_b
             window: 60_000,
         };
         let limits = Limits {
-            both: Limit { attempts, window },
+            account_and_address: Limit { attempts, window },
             account: wide,
             address: wide,
         };
         // An account of this case's own.
         let email = format!("{account}@example.com");
-        let attempt = Attempt::new(&email, Some(HERE.parse().unwrap()));
+        let attempt = LoginAttempt::new(&email, Some(HERE.parse().unwrap()));
         let guesses = guesses(&db, &attempt, &limits, steps)?;
         for (first, begin) in guesses.iter().enumerate() {
             for (last, end) in guesses.iter().enumerate().skip(first) {

@@ -6,9 +6,10 @@ mod places;
 mod shop;
 
 use shop::{ANN, HERE, RIGHT, Shop, WRONG};
+use user::config::DEFAULT_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS;
 
-/// The default of `login_attempts_per_account_and_address`, and after how many seconds one of them is forgotten.
-const FROM_HERE: usize = 10;
+/// Attempts of one account from one address, and after how many seconds one of them is forgotten.
+const FROM_HERE: usize = DEFAULT_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS as usize;
 const DRIP: i64 = 360;
 
 #[test]

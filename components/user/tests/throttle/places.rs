@@ -1,13 +1,15 @@
-//! Where attempts come from: the places an owner is known at, and what may be believed about an address.
+//! Where attempts come from: the known addresses of an account, and which source of an address is trusted.
+
+use user::config::DEFAULT_ATTEMPTS_PER_ACCOUNT;
 
 use crate::shop::{ANN, HERE, RIGHT, Shop, WRONG};
 use crate::{DRIP, FROM_HERE};
 
 const DAY: i64 = 24 * 60 * 60;
-/// The default of `login_attempts_per_account`.
-const PER_ACCOUNT: usize = 50;
+/// Attempts of one account from unknown addresses.
+const PER_ACCOUNT: usize = DEFAULT_ATTEMPTS_PER_ACCOUNT as usize;
 
-/// Strangers fill the account's bucket, each from an address of his own.
+/// Strangers fill the account's bucket, each from an address of their own.
 fn besiege(shop: &Shop, email: &str, strangers: usize) {
     for n in 0..strangers {
         shop.fail(1, &format!("198.51.100.{n}"), email);
@@ -15,7 +17,7 @@ fn besiege(shop: &Shop, email: &str, strangers: usize) {
 }
 
 #[test]
-fn strangers_who_fill_the_bucket_of_an_account_do_not_lock_its_owner_out_of_his_usual_place() {
+fn strangers_who_fill_the_bucket_of_an_account_do_not_lock_its_owner_out_of_the_usual_place() {
     let shop = Shop::new(&[]);
     shop.welcome(HERE, ANN);
     besiege(&shop, ANN, PER_ACCOUNT);
@@ -96,7 +98,7 @@ fn places_that_are_long_gone_are_removed() {
 }
 
 #[test]
-fn behind_a_gateway_no_header_of_the_callers_gives_him_another_address() {
+fn behind_a_gateway_a_caller_cannot_choose_its_address_by_header() {
     let shop = Shop::new(&[("trusted_hops", 1)]);
     let from = |forwarded: &str, n: usize| {
         let connection = format!("127.0.0.6:{n}");
@@ -143,7 +145,7 @@ fn all_addresses_of_one_ipv6_network_are_one() {
 }
 
 #[test]
-fn who_has_no_address_shares_one_and_it_is_nobodys_usual_place() {
+fn clients_without_an_address_share_one_that_is_never_a_usual_place() {
     let shop = Shop::new(&[("trusted_hops", 1)]);
     let from =
         |headers: &[(&str, &str)], password: &str| shop.log_in_with(headers, ANN, password).status;

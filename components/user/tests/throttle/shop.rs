@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 use stoa_service::Service;
 use stoa_service::sql::Database as _;
 use stoa_service::testing::{TestDatabase, request};
+use user::app::App;
 use user::config::Config;
-use user::http::App;
-use user::password::{Password, Passwords};
+use user::password::{Password, PasswordError, Passwords};
 use user::store::SCHEMA;
 
 pub(crate) const ANN: &str = "ann@example.com";
@@ -39,11 +39,11 @@ pub(crate) struct Seen {
 struct Counted(Arc<AtomicUsize>);
 
 impl Passwords for Counted {
-    fn hash(&self, password: &Password) -> Result<String, String> {
+    fn hash(&self, password: &Password) -> Result<String, PasswordError> {
         Ok(format!("hash of {}", password.expose()))
     }
 
-    fn verify(&self, password: &Password, hash: &str) -> Result<bool, String> {
+    fn verify(&self, password: &Password, hash: &str) -> Result<bool, PasswordError> {
         self.0.fetch_add(1, Ordering::SeqCst);
         Ok(hash == format!("hash of {}", password.expose()))
     }

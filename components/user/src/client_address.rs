@@ -1,34 +1,34 @@
-//! Who asks, as far as it can be known: the client's address, from whoever may be believed.
+//! Where a request comes from: the client's address, from a source that can be trusted.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
 
-/// What the runtime says of the connection, as `address:port`. It takes the place of what a client wrote there.
+/// The runtime's header with the connection's `address:port`. It replaces what a client sends in it.
 const CONNECTION: &str = "spin-client-addr";
-/// What proxies say: each appends the address that it was called from.
+/// The proxies' header: each appends the address that it was called from.
 const FORWARDED: &str = "x-forwarded-for";
 
-/// The address of the client behind `trusted_hops` proxies, or `None` where nobody who may be believed says it.
+/// The address of the client behind `trusted_hops` proxies, or `None` where no trusted source has it.
 ///
-/// With none it is that of the connection. Else it is the entry that the outermost of them wrote: the last of one proxy,
-/// the last but one of two. What stands left of it the client wrote himself. Of an IPv6 address the first 64 bits count:
-/// a customer is given that many at least, and has all that begin so.
-pub fn address(headers: &HeaderMap, trusted_hops: u32) -> Option<IpAddr> {
-    let (name, place) = match trusted_hops.checked_sub(1) {
+/// Without proxies it is the address of the connection. Else it is the entry that the outermost of them wrote: the last of one
+/// proxy, the second to last of two. The entries left of it come from the client. Of an IPv6 address the first 64 bits count: a
+/// customer gets that many at least, and owns every address that begins with them.
+pub fn find(headers: &HeaderMap, trusted_hops: u32) -> Option<IpAddr> {
+    let (name, index_from_end) = match trusted_hops.checked_sub(1) {
         None => (CONNECTION, 0),
-        Some(before_last) => (FORWARDED, usize::try_from(before_last).ok()?),
+        Some(hops_behind) => (FORWARDED, usize::try_from(hops_behind).ok()?),
     };
-    // Bytes, not text: one odd byte of the client's must not hide what a proxy wrote behind it.
+    // Bytes, not text: an odd byte of the client's must not hide what a proxy wrote behind it.
     let lines: Vec<_> = headers.get_all(name).iter().collect();
     let entry = lines
         .iter()
         .rev()
         .flat_map(|line| line.as_bytes().rsplit(|byte| *byte == b','))
-        .nth(place)?;
-    let address = read(std::str::from_utf8(entry).ok()?.trim())?.to_canonical();
+        .nth(index_from_end)?;
+    let address = parse(std::str::from_utf8(entry).ok()?.trim())?.to_canonical();
     match address {
-        // What Spin says of a call from another component.
+        // Spin's value for a call from another component.
         unspecified if unspecified.is_unspecified() => None,
         IpAddr::V6(v6) => Some(IpAddr::V6(Ipv6Addr::from_bits(
             v6.to_bits() & (u128::MAX << 64),
@@ -38,7 +38,7 @@ pub fn address(headers: &HeaderMap, trusted_hops: u32) -> Option<IpAddr> {
 }
 
 /// `192.0.2.1`, `192.0.2.1:80`, `2001:db8::1`, `[2001:db8::1]` or `[2001:db8::1]:80`.
-fn read(text: &str) -> Option<IpAddr> {
+fn parse(text: &str) -> Option<IpAddr> {
     if let Ok(address) = text.parse::<SocketAddr>() {
         return Some(address.ip());
     }
@@ -60,11 +60,11 @@ mod tests {
     }
 
     fn seen(lines: &[(&'static str, &[u8])], trusted_hops: u32) -> Option<String> {
-        address(&headers(lines), trusted_hops).map(|address| address.to_string())
+        find(&headers(lines), trusted_hops).map(|address| address.to_string())
     }
 
     #[test]
-    fn without_proxies_the_connection_counts_and_no_header_of_the_clients() {
+    fn without_proxies_the_connection_counts_and_not_the_clients_headers() {
         let lines: [(_, &[u8]); 2] = [
             (CONNECTION, b"192.0.2.1:50123"),
             (FORWARDED, b"198.51.100.9"),
@@ -81,7 +81,7 @@ mod tests {
         ];
         assert_eq!(seen(&line, 1).unwrap(), "10.0.0.7");
         assert_eq!(seen(&line, 2).unwrap(), "192.0.2.1");
-        // The same in lines of its own.
+        // The same in several header lines.
         let lines: [(_, &[u8]); 3] = [
             (FORWARDED, b"6.6.6.6, 7.7.7.7"),
             (FORWARDED, b"192.0.2.1"),
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_of_that_entry_changes_nothing() {
+    fn entries_left_of_it_change_nothing() {
         for spoofed in [
             &b""[..],
             b",",
@@ -128,7 +128,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_address_is_nobodys() {
+    fn text_that_is_not_an_address_gives_none() {
         for text in [
             "",
             "unknown",

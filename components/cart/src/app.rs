@@ -1,0 +1,51 @@
+//! The application's parts.
+
+use shop_pricing::Prices;
+use stoa_service::Context;
+use stoa_service::outbound::{Caller, Outbound};
+use stoa_service::sql::Database;
+
+use crate::clients::inventory::InventoryClient;
+use crate::clients::product::ProductClient;
+use crate::config::Config;
+use crate::domain::{Item, Totals};
+use crate::error::Error;
+
+pub mod pricing;
+
+/// What the handlers work with.
+pub struct App {
+    /// The settings.
+    pub config: Config,
+    /// The database.
+    pub db: Box<dyn Database>,
+    /// Sends the calls to product, inventory and user.
+    pub outbound: Box<dyn Outbound>,
+    /// Computes money.
+    pub prices: Box<dyn Prices>,
+}
+
+impl App {
+    /// The way out of the request of `context`.
+    pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
+        Caller {
+            outbound: &*self.outbound,
+            context,
+        }
+    }
+
+    /// Names and prices.
+    pub fn product<'a>(&'a self, context: &'a Context) -> ProductClient<'a> {
+        ProductClient::new(self.caller(context), &self.config.product_url)
+    }
+
+    /// What is available.
+    pub fn inventory<'a>(&'a self, context: &'a Context) -> InventoryClient<'a> {
+        InventoryClient::new(self.caller(context), &self.config.inventory_url)
+    }
+
+    /// What `items` cost. Errors: [`Error::Pricing`].
+    pub fn totals(&self, items: &[Item]) -> Result<Totals, Error> {
+        pricing::totals(items, &*self.prices)
+    }
+}

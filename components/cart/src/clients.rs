@@ -1,0 +1,4 @@
+//! One typed client for each service that a cart calls.
+
+pub mod inventory;
+pub mod product;

@@ -1,0 +1,36 @@
+//! Inventory: what is available.
+
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use serde::Deserialize;
+use stoa_service::Sku;
+use stoa_service::outbound::{Caller, Peer, PeerError};
+
+/// How long a call may take: a person waits, and the call to product came before.
+const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Inventory, on behalf of one request.
+pub struct InventoryClient<'a>(Peer<'a>);
+
+impl<'a> InventoryClient<'a> {
+    /// A client of the service at `url`.
+    pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
+        Self(caller.peer("inventory", url, TIMEOUT))
+    }
+
+    /// How many units of `sku` may be sold, 0 where inventory does not stock it.
+    pub fn available(&self, sku: &Sku) -> Result<i64, PeerError> {
+        #[derive(Deserialize)]
+        struct Item {
+            available: i64,
+        }
+        let call = self.0.call(Method::GET, &format!("/items/{sku}"));
+        let reply = self.0.send(call)?;
+        match reply.status {
+            StatusCode::OK => Ok(self.0.read::<Item>(&reply)?.available),
+            StatusCode::NOT_FOUND if reply.code() == "not_found" => Ok(0),
+            _ => Err(self.0.unexpected(&reply)),
+        }
+    }
+}

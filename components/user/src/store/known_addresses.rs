@@ -1,0 +1,75 @@
+//! The addresses that accounts were logged in from, as digests.
+
+use stoa_service::params;
+use stoa_service::sql::{Database, SqlError, transaction};
+use stoa_service::time::Millis;
+
+use crate::throttle::{DAY, KNOWN_ADDRESS_LIFETIME, LoginAttempt, MAX_KNOWN_ADDRESSES};
+
+/// How many old rows are removed at once: more than a log-in adds, so there are never many.
+const SWEEP_BATCH: u32 = 20;
+
+/// Whether the account was logged in to from the attempt's address within [`KNOWN_ADDRESS_LIFETIME`].
+pub fn contains(db: &dyn Database, attempt: &LoginAttempt, now: Millis) -> Result<bool, SqlError> {
+    if !attempt.has_address {
+        return Ok(false);
+    }
+    let found = db.execute(
+        "SELECT 1 FROM user_places WHERE place = $1 AND seen_at > $2",
+        params![&attempt.account_and_address, now - KNOWN_ADDRESS_LIFETIME],
+    )?;
+    Ok(!found.is_empty())
+}
+
+/// Remembers the attempt's address for its account, and forgets all but the last [`MAX_KNOWN_ADDRESSES`]. An address that was
+/// seen within the last day costs no write.
+pub fn remember(db: &dyn Database, attempt: &LoginAttempt, now: Millis) -> Result<(), SqlError> {
+    if !attempt.has_address {
+        return Ok(());
+    }
+    let written = db.execute(
+        "INSERT INTO user_places (place, account, seen_at) VALUES ($1, $2, $3)
+         ON CONFLICT (place) DO UPDATE SET seen_at = excluded.seen_at WHERE user_places.seen_at < $4
+         RETURNING place",
+        params![
+            &attempt.account_and_address,
+            &attempt.account,
+            now,
+            now - DAY
+        ],
+    )?;
+    if written.is_empty() {
+        return Ok(());
+    }
+    let surplus = db.execute(
+        "SELECT place FROM user_places WHERE account = $1 ORDER BY seen_at DESC, place LIMIT $2 OFFSET $3",
+        params![&attempt.account, SWEEP_BATCH, MAX_KNOWN_ADDRESSES],
+    )?;
+    forget(db, surplus.map(|row| row.get(0))?, now)?;
+    let expired_at = now - KNOWN_ADDRESS_LIFETIME;
+    let expired = db.execute(
+        "SELECT place FROM user_places WHERE seen_at <= $1 ORDER BY seen_at LIMIT $2",
+        params![expired_at, SWEEP_BATCH],
+    )?;
+    if u32::try_from(expired.len()) == Ok(SWEEP_BATCH) {
+        forget(db, expired.map(|row| row.get(0))?, expired_at)?;
+    }
+    Ok(())
+}
+
+/// Forgets those of `places` that were not seen after `until`.
+fn forget(db: &dyn Database, mut places: Vec<String>, until: Millis) -> Result<(), SqlError> {
+    if places.is_empty() {
+        return Ok(());
+    }
+    places.sort_unstable();
+    transaction(db, "user_places", || {
+        for place in places {
+            db.execute(
+                "DELETE FROM user_places WHERE place = $1 AND seen_at <= $2",
+                params![place, until],
+            )?;
+        }
+        Ok(())
+    })
+}
