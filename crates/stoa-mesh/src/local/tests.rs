@@ -1,3 +1,5 @@
+//! Above 400 lines: one list of permitted differences, and every file of every proxy held against it.
+
 use super::*;
 use crate::compiled::Compiled;
 

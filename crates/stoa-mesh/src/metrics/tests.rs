@@ -1,3 +1,5 @@
+//! Above 400 lines: each test reads an access log line and the whole page that follows from it.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Instant;
