@@ -4,7 +4,7 @@ use stoa_service::Context;
 use stoa_service::outbound::{Caller, Outbound};
 use stoa_service::sql::Database;
 
-use crate::clients::{Inventory, Order, Pim};
+use crate::clients::{InventoryClient, OrderClient, Pim};
 use crate::config::Config;
 use crate::domain::Release;
 
@@ -35,12 +35,12 @@ impl App {
     }
 
     /// The service inventory.
-    pub fn inventory<'a>(&'a self, context: &'a Context) -> Inventory<'a> {
-        Inventory::new(self.caller(context), &self.config.inventory_url)
+    pub fn inventory<'a>(&'a self, context: &'a Context) -> InventoryClient<'a> {
+        InventoryClient::new(self.caller(context), &self.config.inventory_url)
     }
 
     /// The service order.
-    pub fn order<'a>(&'a self, context: &'a Context) -> Order<'a> {
-        Order::new(self.caller(context), &self.config.order_url)
+    pub fn order<'a>(&'a self, context: &'a Context) -> OrderClient<'a> {
+        OrderClient::new(self.caller(context), &self.config.order_url)
     }
 }

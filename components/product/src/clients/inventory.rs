@@ -12,7 +12,7 @@ use stoa_service::outbound::{Caller, Peer, PeerError};
 pub const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Inventory, on behalf of one request.
-pub struct Inventory<'a> {
+pub struct InventoryClient<'a> {
     peer: Peer<'a>,
 }
 
@@ -27,7 +27,7 @@ struct Item {
     available: i64,
 }
 
-impl<'a> Inventory<'a> {
+impl<'a> InventoryClient<'a> {
     /// Inventory at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
         Self {

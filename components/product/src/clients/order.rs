@@ -12,7 +12,7 @@ use stoa_service::outbound::{Caller, Peer, PeerError, Reply};
 pub const TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Order, on behalf of one request.
-pub struct Order<'a> {
+pub struct OrderClient<'a> {
     peer: Peer<'a>,
 }
 
@@ -36,7 +36,7 @@ pub struct Line<'a> {
     pub quantity: u32,
 }
 
-impl<'a> Order<'a> {
+impl<'a> OrderClient<'a> {
     /// Order at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
         Self {
