@@ -5,7 +5,7 @@
 //! PIM's richer texts are fetched when a product is read; without the PIM the catalogue's own hold.
 //!
 //! Every list costs the same at 60 and at 100,000 products. Read [`domain`] for what a product is, [`text`] for what a
-//! word is, [`search`] for how the index keeps that promise, [`listing`] for pages, [`enrichment`] for the PIM, then [`http`].
+//! word is and how much of a text counts, [`search`] for how the index keeps that promise, [`listing`] for pages, [`enrichment`] for when the PIM is called, then [`http`].
 
 pub mod app;
 pub mod clients;

@@ -7,7 +7,8 @@
 //! moves it. A suspect is read again after a while ([`Options::look_again_after`]), and is a breach only if it is wrong both times.
 //!
 //! Read in this order:
-//! - `invariants.rs`: what is checked; `judge/`: how, in `money.rs`, `reservations.rs`, `stock.rs`, `parcels.rs` and `lateness.rs`.
+//! - `invariants.rs`: what is checked; `judge/`: how, in `money.rs`, `reservations.rs`, `stock.rs`, `parcels.rs` and `lateness.rs`
+//!   (the other files there group the records that these compare).
 //! - `snapshot.rs`: what is read, and in which order; `record/`: the part of each answer that is kept.
 //! - `auditor.rs`: takes snapshots until every suspect is confirmed or cleared; `options.rs`: the bounds.
 //! - `verdict.rs` and `judgement.rs`: the result; `report.rs` renders it for people, `metrics.rs` for Prometheus.

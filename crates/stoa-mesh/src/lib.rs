@@ -10,7 +10,7 @@
 //! - `envoy.rs`: one process, kept alive; `admin.rs`: its administration.
 //! - `mesh.rs` and `mesh/`: all of them: started, given new certificates and configuration, watched, stopped.
 //! - `metrics.rs`: Istio's standard metrics, made of the access logs; `stats.rs`: how Envoy names its own; `exposition.rs`: both on a page.
-//! - `inspect.rs`: what istioctl shows of a proxy.
+//! - `inspect.rs`: what istioctl shows of a proxy, a file for each table of `stoa mesh`.
 
 mod access;
 mod addresses;
