@@ -51,7 +51,7 @@ fn fill_a_new_shop(db: &dyn Database) -> Result<(), SqlError> {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
-    /// The name as [`sort_key`] has it.
+    /// The name as [`crate::text::sort_key`] has it.
     pub name_key: String,
     /// The product, which tells equal names apart.
     pub product_id: String,

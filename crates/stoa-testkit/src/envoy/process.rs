@@ -53,7 +53,7 @@ impl Envoy {
         self.connection(None)
     }
 
-    /// A keep-alive connection by mutual TLS, as this caller; for a [`Setup::mtls`].
+    /// A keep-alive connection by mutual TLS, as this caller; for a `Setup` with mutual TLS.
     #[track_caller]
     pub fn connect_as(&self, identity: &Identity) -> Connection {
         self.connection(Some(Caller::new(identity)))
