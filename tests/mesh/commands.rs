@@ -116,16 +116,16 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
     assert!((0..20).all(|_| version() == "v1"));
     said(&shop, &["canary", "set", "product", "reset"]);
     for (what, words) in [
-        ("v3=5%", "there is v1, v2"),
+        ("v3=5%", "expected one of v1, v2"),
         ("v2=101%", "from 0% to 100%"),
-        ("v2", "expected NAME=SHARE"),
+        ("v2", "expected VERSION=SHARE"),
     ] {
         refused(&shop, &["canary", "set", "product", what], words);
     }
     refused(
         &shop,
         &["canary", "set", "cart", "v2=5%"],
-        "it knows product",
+        "expected one of product",
     );
 
     // A scenario, in the state folder alone.
@@ -168,7 +168,7 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
     refused(
         &shop,
         &["fault", "set", "payment", "explode=3%"],
-        "there is decline, abort, lost_response",
+        "expected one of decline, abort, lost_response",
     );
     refused(
         &shop,
