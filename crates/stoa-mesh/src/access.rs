@@ -1,4 +1,4 @@
-//! The Envoys' access logs, a file for each workload.
+//! The Envoys' access logs: one file per workload.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::compiled::Workload;
 
-/// A file that is longer makes room for a new one; the last one is kept beside it.
+/// Size in bytes at which a log file is rotated. One rotated file is kept beside the current one.
 const ROTATION_SIZE: u64 = 64 << 20;
 
 /// Writes access logs: `NAMESPACE-POD.access.log` below a folder.
@@ -19,7 +19,7 @@ pub struct AccessLogs {
 }
 
 impl AccessLogs {
-    /// Access logs in this folder, which is made when it is needed.
+    /// Access logs in this folder. The folder is created with the first log file.
     pub fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -30,7 +30,7 @@ impl AccessLogs {
     /// Adds a line.
     ///
     /// # Errors
-    /// The system's.
+    /// I/O errors.
     pub fn write(&self, of: &Workload, line: &str) -> std::io::Result<()> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         let name = of.name();
@@ -44,7 +44,7 @@ impl AccessLogs {
             None => self.file(&path)?,
         };
         let (mut file, mut length) = (file, length);
-        // Written at once, so that every reader sees whole lines.
+        // One write per line, so that every reader sees whole lines.
         let line = [line, "\n"].concat();
         file.write_all(line.as_bytes())?;
         length += u64::try_from(line.len()).unwrap_or(0);

@@ -1,23 +1,22 @@
-//! Addresses on this machine: all of 127.0.0.0/8 is loopback, so every Pod gets an address of its own there, and two meshes at
-//! once a network each.
+//! Addresses on this machine. All of 127.0.0.0/8 is loopback: every Pod gets its own address there, and every mesh its own network.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener};
 
 use crate::compiled::{Compiled, Proxy};
 
-/// Ports below 1024 need root. Added to one, this makes a port that every user may open: 80 is 10080.
+/// Offset for ports below 1024, which need root: port 80 becomes 10080.
 const PRIVILEGED_OFFSET: u16 = 10_000;
-/// Where a sidecar takes what its workload sends to port 80: 127.0.0.1 in a Pod's own network is no address of its own here.
+/// Offset of the sidecar's egress listeners: port 80 becomes 11080. In a Pod they listen on 127.0.0.1, which here is shared.
 const EGRESS_OFFSET: u16 = 11_000;
-/// The workload's own listener: behind the sidecar's inbound port 80 it is port 80 in a Pod.
+/// Offset of the workload's own listener: port 80 becomes 12080. In a Pod both it and the sidecar's inbound listener use port 80.
 const APP_OFFSET: u16 = 12_000;
-/// As on a cluster.
+/// Envoy's administration port, as on a cluster.
 const ADMIN_PORT: u16 = 15_000;
-/// Networks to try.
+/// Loopback networks to try.
 const ATTEMPTS: usize = 64;
 
-/// The addresses on this machine that take the place of Pods'.
+/// The addresses on this machine that replace the Pods' addresses.
 #[derive(Debug, Clone)]
 pub struct Addresses {
     pods: BTreeMap<Ipv4Addr, Pod>,
@@ -26,7 +25,7 @@ pub struct Addresses {
 /// A Pod's addresses on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Pod {
-    /// Its own.
+    /// The Pod's own loopback address.
     pub ip: Ipv4Addr,
     proxy: Proxy,
 }
@@ -40,7 +39,7 @@ pub struct NoAddresses {
 }
 
 impl Pod {
-    /// What takes the place of a port of the Pod.
+    /// The address on this machine for a port of the Pod.
     pub fn port(&self, port: u16) -> SocketAddr {
         self.at(if port < 1024 {
             port + PRIVILEGED_OFFSET
@@ -49,17 +48,17 @@ impl Pod {
         })
     }
 
-    /// Where the workload listens for its sidecar; in the Pod it is 127.0.0.1 and this port.
+    /// Where the workload listens for its sidecar. In the Pod this is 127.0.0.1 and the same port.
     pub fn app(&self, port: u16) -> SocketAddr {
         self.at(port.wrapping_add(APP_OFFSET))
     }
 
-    /// Where the sidecar listens for its workload; in the Pod it is 127.0.0.1 and this port.
+    /// Where the sidecar listens for its workload. In the Pod this is 127.0.0.1 and the same port.
     pub fn egress(&self, port: u16) -> SocketAddr {
         self.at(port.wrapping_add(EGRESS_OFFSET))
     }
 
-    /// The administration of its Envoy.
+    /// The administration address of the Pod's Envoy.
     pub fn admin(&self) -> SocketAddr {
         self.at(ADMIN_PORT)
     }
@@ -70,14 +69,14 @@ impl Pod {
 }
 
 impl Addresses {
-    /// An address for every workload, in a network where the ports are free.
+    /// Chooses an address for every workload, in a network where the ports are free.
     ///
     /// # Errors
-    /// If there is none.
+    /// If no network has all the ports free.
     pub fn choose(compiled: &Compiled) -> Result<Self, NoAddresses> {
         let mut attempt = 0;
         loop {
-            // 127.0 is everybody's.
+            // Not 127.0.x.x, which other programs use.
             let network = [fastrand::u8(1..=254), fastrand::u8(0..=254)];
             let chosen = Self::within(network, compiled);
             match chosen.taken() {
@@ -94,7 +93,7 @@ impl Addresses {
         let hosts = (1..=254).cycle();
         let pods = compiled.workloads.iter().zip(hosts).enumerate();
         let pods = pods.map(|(index, (workload, host))| {
-            // More than 254 Pods go on in the next network.
+            // More than 254 Pods continue in the next network.
             let third = third.wrapping_add(u8::try_from(index / 254).unwrap_or(0));
             let pod = Pod {
                 ip: Ipv4Addr::new(127, second, third, host),
@@ -107,7 +106,7 @@ impl Addresses {
         }
     }
 
-    /// The first address on which somebody listens.
+    /// The first address that is in use, and the error.
     fn taken(&self) -> Option<(SocketAddr, std::io::Error)> {
         let needed = self.pods.values().flat_map(|pod| {
             let own: &[SocketAddr] = match pod.proxy {
@@ -122,12 +121,12 @@ impl Addresses {
             .find_map(|address| TcpListener::bind(address).err().map(|e| (address, e)))
     }
 
-    /// The Pod that has this address on the cluster.
+    /// The Pod with this cluster address.
     pub fn pod(&self, ip: Ipv4Addr) -> Option<&Pod> {
         self.pods.get(&ip)
     }
 
-    /// Where a connection to this Pod and port goes.
+    /// The address on this machine for this Pod and port.
     pub fn endpoint(&self, ip: Ipv4Addr, port: u16) -> Option<SocketAddr> {
         let pod = self.pod(ip)?;
         Some(match pod.proxy {
@@ -170,7 +169,7 @@ mod tests {
 
     #[test]
     fn every_pod_has_a_loopback_address_of_its_own() {
-        // More than one network of 254.
+        // More Pods than one network of 254 holds.
         let addresses = Addresses::within([7, 255], &compiled(600, Proxy::Sidecar));
         let own: BTreeSet<_> = addresses.pods.values().map(|pod| pod.ip).collect();
         assert_eq!(own.len(), 600);
@@ -190,7 +189,7 @@ mod tests {
         let ports = [pod.port(80), pod.port(1023), pod.port(1024), pod.port(8080)];
         let ports = ports.map(|address| address.port());
         assert_eq!(ports, [10_080, 11_023, 1024, 8080]);
-        // What stands for port 80 in three places is never one and the same.
+        // The four addresses for port 80 all differ.
         let at_80 = [pod.port(80), pod.app(80), pod.egress(80), pod.admin()];
         assert_eq!(BTreeSet::from(at_80).len(), 4);
     }

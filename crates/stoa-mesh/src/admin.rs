@@ -11,38 +11,37 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// Limit for an answer unless the caller has another. Envoy answers from memory, but a busy machine may take seconds for all of its
-/// configuration.
+/// Default timeout of a request. Envoy answers from memory, but a busy machine may take seconds for a whole configuration.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The administration of one Envoy.
+/// The administration interface of one Envoy.
 #[derive(Debug, Clone)]
 pub struct Admin {
     address: SocketAddr,
     client: Client<HttpConnector, Empty<Bytes>>,
 }
 
-/// Why it did not answer.
+/// Why a request to the administration interface failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// Nothing listens there, or it takes too long.
+    /// The Envoy does not listen, or does not answer in time.
     #[error("Envoy's administration at {address} does not answer: {reason}")]
     Silent {
-        /// Where.
+        /// The administration address.
         address: SocketAddr,
-        /// Why.
+        /// The cause.
         reason: String,
     },
-    /// It answered with an error.
+    /// The Envoy answered with an error.
     #[error("Envoy's administration at {address}: {path}: {status}: {text}")]
     Refused {
-        /// Where.
+        /// The administration address.
         address: SocketAddr,
         /// The request's path.
         path: String,
-        /// The answer's status.
+        /// The response's status.
         status: http::StatusCode,
-        /// The answer.
+        /// The response's body.
         text: String,
     },
 }
@@ -54,53 +53,53 @@ impl Admin {
         Self { address, client }
     }
 
-    /// Where it is.
+    /// The administration address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Reads `/stats?format=json` and the like.
+    /// Reads a path such as `/stats?format=json`.
     ///
     /// # Errors
-    /// If it does not answer with 200.
+    /// If the Envoy does not answer with 200.
     pub async fn get(&self, path: &str) -> Result<String, AdminError> {
         self.get_within(path, DEFAULT_TIMEOUT).await
     }
 
-    /// As [`Admin::get`], with a limit of its own.
+    /// As [`Admin::get`], with its own timeout.
     ///
     /// # Errors
-    /// If it does not answer with 200 within that time.
+    /// If the Envoy does not answer with 200 within that time.
     pub async fn get_within(&self, path: &str, limit: Duration) -> Result<String, AdminError> {
         self.send(Method::GET, path, limit).await
     }
 
-    /// Triggers an action, as `/drain_listeners`.
+    /// Triggers an action such as `/drain_listeners`.
     ///
     /// # Errors
-    /// If it does not answer with 200.
+    /// If the Envoy does not answer with 200.
     pub async fn post(&self, path: &str) -> Result<String, AdminError> {
         self.send(Method::POST, path, DEFAULT_TIMEOUT).await
     }
 
-    /// As [`Admin::get`], read as JSON.
+    /// As [`Admin::get`], parsed as JSON.
     ///
     /// # Errors
-    /// If it does not answer with 200 and JSON.
+    /// If the Envoy does not answer with 200 and JSON.
     pub async fn json(&self, path: &str) -> Result<Value, AdminError> {
         self.json_within(path, DEFAULT_TIMEOUT).await
     }
 
-    /// As [`Admin::json`], with a limit of its own.
+    /// As [`Admin::json`], with its own timeout.
     ///
     /// # Errors
-    /// If it does not answer with 200 and JSON within that time.
+    /// If the Envoy does not answer with 200 and JSON within that time.
     pub async fn json_within(&self, path: &str, limit: Duration) -> Result<Value, AdminError> {
         let text = self.get_within(path, limit).await?;
         serde_json::from_str(&text).map_err(|error| self.silent(&error))
     }
 
-    /// Whether it has all its configuration and listens.
+    /// Whether the Envoy has all its configuration and listens.
     pub async fn is_ready(&self) -> bool {
         self.get("/ready").await.is_ok()
     }

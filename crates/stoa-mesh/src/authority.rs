@@ -1,4 +1,4 @@
-//! The mesh's certificate authority. It lives as long as the mesh, and its key is nowhere but in memory.
+//! The mesh's certificate authority. It lives as long as the mesh; its key exists only in memory.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,12 +7,12 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 
-/// Clocks differ; here it is one clock, but a certificate may be used in the second in which it was made.
+/// How long before its creation a certificate is valid. Here there is one clock, but a certificate may be used in the second it is made.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
-/// Of the authority itself.
+/// Lifetime of the authority's own certificate.
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
 
-/// What signs certificates.
+/// Signs the mesh's certificates.
 pub(crate) struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
@@ -46,7 +46,7 @@ impl Authority {
         &self.certificate
     }
 
-    /// A certificate for a SPIFFE identity. It has no other name, as Istio's has none.
+    /// A certificate for a SPIFFE identity. Like Istio's, it has no other name.
     pub(crate) fn identity(
         &self,
         uri: &str,
@@ -68,7 +68,7 @@ impl Authority {
     fn sign(&self, names: Vec<SanType>, lifetime: Duration) -> Result<Certified, rcgen::Error> {
         let key = KeyPair::generate()?;
         let mut params = valid(CertificateParams::new([])?, lifetime);
-        // None, as in a mesh; the authority's own would make it look self-signed.
+        // No distinguished name, as in a mesh: the authority's own would make the certificate look self-signed.
         params.distinguished_name = DistinguishedName::new();
         params.subject_alt_names = names;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];

@@ -1,6 +1,6 @@
-//! The filters' code. An Envoy reads a .wasm once, when its configuration names it, and takes only another name for another
-//! file. So each is given to it as a copy with a name of its content's own: what is built again is another file, and a build
-//! that is under way writes to none that an Envoy may read.
+//! The filters' code. An Envoy reads a .wasm file once, when its configuration names it; it reads changed code only under a new name.
+//! So each Envoy gets a copy whose name contains a digest of the content. A rebuilt filter is then a new file, and a build in progress
+//! never writes to a file that an Envoy may read.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,23 +9,23 @@ use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
-/// Of a digest, what a name has of it.
+/// Bytes of the digest that a file name contains.
 const DIGEST_BYTES: usize = 8;
 
-/// Which file has the code of which filter.
+/// The .wasm file of each filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Code {
-    /// Where they were built.
+    /// The folder of the built files.
     built: PathBuf,
-    /// By the name of the built file, `rate_limit.wasm`.
+    /// The copies, by the name of the built file (`rate_limit.wasm`).
     copies: BTreeMap<String, PathBuf>,
 }
 
-/// When each file was written, and which one it is.
+/// Modification time and inode of each file.
 pub(crate) type Stamps = BTreeMap<PathBuf, (SystemTime, u64)>;
 
 impl Code {
-    /// What lies in a folder, without copies.
+    /// The files of a folder, without copies.
     pub(crate) fn built(folder: &Path) -> Self {
         Self {
             built: folder.to_owned(),
@@ -33,7 +33,7 @@ impl Code {
         }
     }
 
-    /// Copies what lies in the one folder to the other, unless it is there already. What is gone there keeps the copy that it had before.
+    /// Copies the built files to another folder, unless they are there already. A file that is gone keeps its previous copy.
     pub(crate) fn copied(built: &Path, to: &Path, before: &Self) -> io::Result<Self> {
         let mut code = Self {
             copies: before.copies.clone(),
@@ -63,13 +63,13 @@ impl Code {
         Ok(code)
     }
 
-    /// The file to give to an Envoy. One that was not built keeps its name, for the Envoy to complain of.
+    /// The file for an Envoy's configuration. A filter that was not built keeps its name, and the Envoy reports the missing file.
     pub(crate) fn of(&self, file: &str) -> PathBuf {
         let copy = self.copies.get(file).cloned();
         copy.unwrap_or_else(|| self.built.join(file))
     }
 
-    /// Those that this has and another one has not, by name.
+    /// The names of the files whose copies differ from those in `other`.
     pub(crate) fn new_since(&self, other: &Self) -> Vec<String> {
         let copies = self.copies.iter();
         let new = copies.filter(|(name, copy)| other.copies.get(*name) != Some(*copy));
@@ -77,12 +77,12 @@ impl Code {
     }
 }
 
-/// The filters that are there now, to be compared with later.
+/// The stamps of the built filters.
 pub(crate) fn stamps(built: &Path) -> Stamps {
     stamped(wasm(built).unwrap_or_default())
 }
 
-/// Those of these files that are there.
+/// The stamps of the files that exist.
 pub(crate) fn stamped(files: Vec<PathBuf>) -> Stamps {
     use std::os::unix::fs::MetadataExt as _;
     let of = |path: PathBuf| {
@@ -131,7 +131,7 @@ mod tests {
         assert_eq!(second.new_since(&first), ["a.wasm"]);
         assert_eq!([read(&first), read(&second)], ["one", "two"]);
 
-        // The same again is not new, and neither is one that is gone.
+        // An unchanged file is not new; neither is a removed one.
         write("two");
         assert_eq!(copied(&second), second);
         std::fs::remove_dir_all(&built).expect("removed");

@@ -1,4 +1,4 @@
-//! What `istio-compile` wrote: which workloads there are, and what Istio sends to each proxy.
+//! The output of `istio-compile`: the workloads, and what Istio sends to each proxy.
 
 mod error;
 mod service;
@@ -14,7 +14,7 @@ pub use error::CompiledError;
 pub use service::{Endpoint, Service, ServicePort};
 pub use workload::{Proxy, Workload};
 
-/// The file in a folder of `istio-compile` that lists what there is.
+/// The list of workloads and Services in a folder of `istio-compile`.
 pub(crate) const LIST: &str = "workloads.json";
 
 /// A folder that `istio-compile` wrote.
@@ -22,7 +22,7 @@ pub(crate) const LIST: &str = "workloads.json";
 pub struct Compiled {
     /// The folder.
     pub folder: PathBuf,
-    /// Every Pod, with a proxy or without, sorted by namespace and name.
+    /// Every Pod, with or without a proxy, sorted by namespace and name.
     pub workloads: Vec<Workload>,
     /// Every Service.
     pub services: Vec<Service>,
@@ -44,7 +44,7 @@ impl Compiled {
     /// Reads `workloads.json` of a folder.
     ///
     /// # Errors
-    /// If it is not there, or is not as expected.
+    /// If the file is missing or malformed.
     pub fn read(folder: &Path) -> Result<Self, CompiledError> {
         #[derive(Deserialize)]
         struct List {
@@ -68,11 +68,11 @@ impl Compiled {
         self.workloads.iter().filter(|w| w.proxy != Proxy::None)
     }
 
-    /// The configuration that the manifests give to each plugin, by its name (`rate-limit`), and the workloads whose proxies
+    /// The configuration that the manifests give to each plugin, by the plugin's name (`rate-limit`), with the workloads whose proxies
     /// have it.
     ///
     /// # Errors
-    /// If what was compiled cannot be read.
+    /// If the compiled files cannot be read.
     pub fn plugins(&self) -> Result<BTreeMap<String, (Value, Vec<String>)>, CompiledError> {
         let mut found: BTreeMap<String, (Value, Vec<String>)> = BTreeMap::new();
         for workload in self.proxies() {
@@ -110,7 +110,7 @@ impl Compiled {
     }
 }
 
-/// The WasmPlugin that Istio made an extension of: `bookinfo.rate-limit~istio-translated-wasmplugin` is of `rate-limit`.
+/// The WasmPlugin of an extension: `bookinfo.rate-limit~istio-translated-wasmplugin` belongs to `rate-limit`.
 pub(crate) fn plugin_name(extension: &str) -> &str {
     let name = extension.split('~').next().unwrap_or(extension);
     name.split_once('.').map_or(name, |(_, name)| name)

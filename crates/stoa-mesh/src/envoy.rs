@@ -1,6 +1,6 @@
-//! One Envoy, kept alive: started, started again when it ends, stopped.
+//! One supervised Envoy: started, restarted when it ends, stopped.
 //!
-//! - this file: its lives; `envoy/process.rs`: the process; `envoy/last_words.rs`: why it ended.
+//! - this file: the supervisor; `envoy/process.rs`: the process; `envoy/last_words.rs`: why it ended.
 //! - `envoy/find.rs`: the program to run.
 
 use std::path::PathBuf;
@@ -22,27 +22,27 @@ use last_words::last_words;
 pub(crate) use process::{OnLine, Start};
 use process::{end, spawn};
 
-/// One that lived this long is started again at once; one that ends sooner waits, longer each time.
+/// An Envoy that ran this long is restarted at once. One that ends sooner is restarted after a wait, which grows each time.
 const STEADY_LIFE: Duration = Duration::from_secs(10);
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// One that ended sooner so many times in a row will not come up. A first time may have been bad luck: another mesh that was just
-/// about to give its file watches back.
+/// Short runs in a row after which an Envoy counts as failed to start. The first short run may be bad luck: another mesh may be
+/// about to release its file watches.
 const SHORT_LIVES: u32 = 3;
 
-/// An Envoy that is kept alive. Dropping it ends it.
+/// A supervised Envoy. Dropping it stops the process.
 pub(crate) struct Supervised {
     pid: Arc<AtomicU32>,
     restarts: Arc<AtomicU32>,
     short: Arc<Mutex<Short>>,
     log: PathBuf,
-    /// Where this mesh's part of the log begins.
+    /// Byte offset in the log where this mesh's part begins.
     log_from: u64,
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
 }
 
-/// How many lives in a row were short, and how the last one ended.
+/// The number of short runs in a row, and how the last one ended.
 #[derive(Debug, Default)]
 struct Short {
     in_a_row: u32,
@@ -50,7 +50,7 @@ struct Short {
 }
 
 impl Supervised {
-    /// Starts it.
+    /// Starts the Envoy.
     ///
     /// # Errors
     /// If the program or the log cannot be opened.
@@ -82,17 +82,17 @@ impl Supervised {
         })
     }
 
-    /// The process; 0 while there is none.
+    /// The process id; 0 while no process runs.
     pub(crate) fn pid(&self) -> u32 {
         self.pid.load(Ordering::Relaxed)
     }
 
-    /// How often it was started again.
+    /// The number of restarts.
     pub(crate) fn restarts(&self) -> &Arc<AtomicU32> {
         &self.restarts
     }
 
-    /// How it ended and the last line of its log, if it ends again and again as soon as it is started.
+    /// How the last run ended and the last line of the log, if the Envoy ends repeatedly right after its start.
     pub(crate) fn short_lives(&self) -> Option<String> {
         let short = self.short.lock().unwrap_or_else(PoisonError::into_inner);
         (short.in_a_row >= SHORT_LIVES).then(|| match last_words(&self.log, self.log_from) {
@@ -101,7 +101,7 @@ impl Supervised {
         })
     }
 
-    /// Ends it, and waits for its end.
+    /// Stops the Envoy, and waits for its end.
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(true);
         let _ = self.task.await;
@@ -165,7 +165,7 @@ impl Life {
     }
 }
 
-/// Completes once it is to stop, or its owner is gone.
+/// Completes once a stop is requested, or the owner is gone.
 async fn stop_requested(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }

@@ -1,9 +1,9 @@
-//! One page with what all Envoys count and Istio's standard metrics, in Prometheus' text format (0.0.4).
+//! One page with the statistics of all Envoys and Istio's standard metrics, in Prometheus' text format (0.0.4).
 //!
 //! - this file: the page.
-//! - `metrics/families.rs` and `exposition/envoys.rs`: what this program counts itself; Prometheus' client renders it.
-//! - `exposition/scrape.rs`: what an Envoy is read for; `exposition/passed_on.rs`, `exposition/sample.rs`: its own families, passed on with
-//!   more labels; `exposition/help.rs`: what those mean.
+//! - `metrics/families.rs` and `exposition/envoys.rs`: this program's own metrics, rendered by Prometheus' client.
+//! - `exposition/scrape.rs`: what is read from an Envoy; `exposition/passed_on.rs`, `exposition/sample.rs`: its own families, passed on
+//!   with more labels; `exposition/help.rs`: the meaning of these families.
 
 mod envoys;
 mod help;
@@ -24,11 +24,11 @@ use envoys::{Answered, EnvoyLabels, EnvoyReport, EnvoyReports};
 use passed_on::PassedOn;
 pub use scrape::ScrapeTarget;
 
-/// The page's media type. Not OpenMetrics: there a counter has to end with `_total`, and Envoy's do not.
+/// The page's media type. Not OpenMetrics: it requires counters to end with `_total`, and Envoy's do not.
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
-/// Reads every Envoy's statistics, and writes the page. An Envoy that does not answer within `limit` is reported as down, which is not an
-/// error: the page has all others.
+/// Reads every Envoy's statistics, and writes the page. An Envoy that does not answer within `limit` is reported as down. This is not
+/// an error: the page has all the others.
 pub async fn exposition(metrics: &Metrics, targets: &[ScrapeTarget], limit: Duration) -> String {
     let mut scraping = JoinSet::new();
     for target in targets.iter().cloned() {
@@ -64,14 +64,14 @@ pub async fn exposition(metrics: &Metrics, targets: &[ScrapeTarget], limit: Dura
     own + &passed_on
 }
 
-/// The page of what this program counts itself.
+/// The page of this program's own metrics.
 pub(crate) fn render(collectors: Vec<Box<dyn Collector>>) -> String {
     let mut registry = Registry::default();
     for collector in collectors {
         registry.register_collector(collector);
     }
     let mut page = String::new();
-    // A String takes everything, and the collectors have no errors of their own.
+    // Writing to a String does not fail, and the collectors do not return errors of their own.
     let written = prometheus_text::encode(&mut page, &registry);
     debug_assert!(written.is_ok(), "{written:?}");
     page
@@ -85,7 +85,7 @@ fn labels(workload: &Workload) -> EnvoyLabels {
     ]
 }
 
-/// `workload="reviews-v1",namespace="bookinfo"`: names of Kubernetes, in which nothing has to be escaped.
+/// `workload="reviews-v1",namespace="bookinfo"`: Kubernetes names need no escaping.
 fn label_text(labels: &EnvoyLabels) -> String {
     let each = labels
         .iter()

@@ -1,5 +1,5 @@
-//! The Envoys' files. Everything is written aside and renamed, so that an Envoy never reads half of it, and only
-//! what is not there already, so that a rename is a change.
+//! The Envoys' files. Each is written aside and renamed, so that an Envoy never reads half a file. A file with the same content is
+//! not written, so every rename is a change.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::authority::Certified;
 
-/// The folder of a workload's Envoy; `workload` is its name, `bookinfo/reviews-v1-0`.
+/// The folder of a workload's Envoy. `workload` is the workload's name, `bookinfo/reviews-v1-0`.
 pub(crate) fn of_proxy(state_dir: &Path, workload: &str) -> PathBuf {
     state_dir.join("xds").join(workload)
 }
 
-/// The file of a resource, below the folder of its proxy. A folder for each kind: Envoy reads all files of a folder in which one is
-/// renamed.
+/// The file of a resource, below its proxy's folder. Each kind has its own folder: after a rename, Envoy reads all files of the
+/// folder.
 pub(crate) fn of_resource(kind: &str, name: &str) -> PathBuf {
     let mut safe = String::new();
     for byte in name.bytes() {
@@ -37,12 +37,12 @@ pub(crate) fn access_log(logs: &Path, workload: &str) -> PathBuf {
     logs.join(format!("{}.access.log", workload.replace('/', "-")))
 }
 
-/// The answer of a discovery service, in a file.
+/// A discovery service's response, as a file.
 pub(crate) fn discovery(resources: &[Value]) -> Value {
     json!({"resources": resources})
 }
 
-/// A certificate with its key, both in one file: they change together.
+/// A certificate with its key. Both are in one file: they change together.
 pub(crate) fn certificate(name: &str, of: &Certified) -> Value {
     json!({
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
@@ -54,7 +54,7 @@ pub(crate) fn certificate(name: &str, of: &Certified) -> Value {
     })
 }
 
-/// The authority that others' certificates have to come from.
+/// The authority that must have signed the peers' certificates.
 pub(crate) fn authority(name: &str, trusted: Value) -> Value {
     json!({
         "name": name,
@@ -62,7 +62,7 @@ pub(crate) fn authority(name: &str, trusted: Value) -> Value {
     })
 }
 
-/// Writes a file unless it has this content already; whether it did.
+/// Writes a file unless it already has this content; returns whether it was written.
 pub(crate) fn put(path: &Path, content: &Value) -> io::Result<bool> {
     let text = serde_json::to_vec(content)?;
     if std::fs::read(path).is_ok_and(|old| old == text) {
@@ -78,7 +78,7 @@ pub(crate) fn put(path: &Path, content: &Value) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Keys are among what is written: for the owner's eyes only.
+/// Writes a file that only the owner can read: some files contain keys.
 fn private(path: &Path, text: &[u8]) -> io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
@@ -100,7 +100,7 @@ mod tests {
         assert!(put(&path, &json!({"a": 1})).expect("written"));
         let before = std::fs::metadata(&path).expect("a file");
         assert_eq!(before.mode() & 0o777, 0o600);
-        // A program that has the old one open still reads the old one.
+        // A program that has the old file open still reads the old content.
         let old = std::fs::File::open(&path).expect("a file");
         assert!(put(&path, &json!({"a": 2})).expect("written"));
         assert_eq!(std::io::read_to_string(old).expect("a text"), r#"{"a":1}"#);

@@ -1,4 +1,4 @@
-//! What istioctl shows of a proxy on a cluster, read from an Envoy here: tables with istioctl's columns.
+//! istioctl's views of a proxy, read from a local Envoy: tables with istioctl's columns.
 //!
 //! | here | on a cluster |
 //! |---|---|
@@ -44,10 +44,10 @@ pub(crate) use certificate::{certificate_names, expiry};
 pub(crate) use subscriptions::{State, state};
 pub(crate) use value::items;
 
-/// All of what an Envoy has, as JSON. Keys are not in it: Envoy leaves them out.
+/// An Envoy's whole configuration, as JSON. Envoy leaves keys out.
 ///
 /// # Errors
-/// If it does not answer.
+/// If the Envoy does not answer.
 pub async fn config(envoy: &Envoy) -> Result<String, InspectError> {
     envoy.get("/config_dump?include_eds").await
 }

@@ -1,16 +1,16 @@
-//! A mesh of real Envoys on one machine: a gateway and a sidecar for every workload, with the configuration that Istio itself
-//! makes of its manifests (`tools/istio-compile`), and nothing changed but what a cluster does otherwise.
+//! A mesh of real Envoys on one machine: a gateway, and a sidecar for every workload. They run the configuration that Istio itself makes
+//! of its manifests (`tools/istio-compile`). Only what differs on a cluster is changed.
 //!
 //! Read in this order:
-//! - `compiled.rs`: what was compiled: the workloads, and a folder of resources for each proxy; `scenario.rs`: what this machine has in its place.
-//! - `addresses.rs`: the loopback addresses that take the place of Pods'.
-//! - `local.rs`: every change to what Istio made, all in one place; `code.rs`: the filters' .wasm.
-//! - `authority.rs`: what signs the certificates; `secrets.rs`: their names; `files.rs`: the Envoys' files.
-//! - `access.rs`: their access logs, in files.
-//! - `envoy.rs`: one process, kept alive; `admin.rs`: its administration.
-//! - `mesh.rs` and `mesh/`: all of them: started, given new certificates and configuration, watched, stopped.
-//! - `metrics.rs`: Istio's standard metrics, made of the access logs; `stats.rs`: how Envoy names its own; `exposition.rs`: both on a page.
-//! - `inspect.rs`: what istioctl shows of a proxy, a file for each table of `stoa mesh`.
+//! - `compiled.rs`: the compiled workloads, and a folder of resources for each proxy; `scenario.rs`: a local replacement for them.
+//! - `addresses.rs`: the loopback addresses that replace the Pods' addresses.
+//! - `local.rs`: every change to Istio's configuration, all in one place; `code.rs`: the filters' .wasm.
+//! - `authority.rs`: signs the certificates; `secrets.rs`: their names; `files.rs`: the Envoys' files.
+//! - `access.rs`: their access logs.
+//! - `envoy.rs`: one supervised process; `admin.rs`: its administration.
+//! - `mesh.rs` and `mesh/`: all Envoys: started, given new certificates and configuration, watched, stopped.
+//! - `metrics.rs`: Istio's standard metrics, from the access logs; `stats.rs`: the names of Envoy's own; `exposition.rs`: both on one page.
+//! - `inspect.rs`: istioctl's views of a proxy, one file for each table of `stoa mesh`.
 
 mod access;
 mod addresses;

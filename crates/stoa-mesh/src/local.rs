@@ -1,15 +1,15 @@
-//! Every change to what Istio made: only what a cluster does otherwise.
+//! Every change to Istio's configuration. Only what differs on a cluster is changed.
 //!
-//! 1. Addresses: a Pod's address and port become those of this machine (`addresses.rs`); the gateway's port becomes the one that
-//!    was chosen. Connections to Pods leave from the caller's own address, as they do where every Pod has one.
-//! 2. `ads` and the certificate service of istio-agent become files, which Envoy watches. Each watch is an inotify instance, and a user
-//!    may have 128 of them as a rule, for all programs together; so what changes with nothing but the manifests is not watched on its
-//!    own: endpoints stand in their cluster, and the authority is given to Envoy at its start.
-//! 3. The image of a filter becomes the path of its .wasm (`code.rs`), as istio-agent does after it has fetched one.
+//! 1. Addresses: a Pod's address and port become those on this machine (`addresses.rs`); the gateway's port becomes the
+//!    chosen one. Connections to Pods leave from the caller's own address, as on a cluster.
+//! 2. `ads` and istio-agent's certificate service become files, which Envoy watches. Each watch is an inotify instance, and a user
+//!    usually has 128 of them for all programs. So resources that change only with the manifests do not get their own watch:
+//!    endpoints are part of their cluster, and Envoy gets the authority at its start.
+//! 3. A filter's image becomes the path of its .wasm (`code.rs`), as in istio-agent after it has fetched the image.
 //!
-//! A filter's configuration is that of the manifests unless it was set on this machine ([`Overrides`]).
+//! A filter's configuration is that of the manifests, unless this machine has an override ([`Overrides`]).
 //!
-//! - this file: the resources of one proxy; `local/socket.rs`: addresses and ports in them; `local/overrides.rs`: what was set here.
+//! - this file: one proxy's resources; `local/socket.rs`: addresses and ports in them; `local/overrides.rs`: the overrides.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -29,14 +29,14 @@ mod socket;
 
 pub use overrides::Overrides;
 
-/// What the changes to one proxy's resources depend on.
+/// The input of the changes to one proxy's resources.
 pub(crate) struct Local<'a> {
     pub(crate) workload: &'a Workload,
     pub(crate) pod: Pod,
     pub(crate) addresses: &'a Addresses,
-    /// What a gateway listens on, by the port of its Pod.
+    /// The gateway's addresses, by the port of its Pod.
     pub(crate) gateway: &'a BTreeMap<u16, SocketAddr>,
-    /// Where the files of this proxy are.
+    /// The folder of this proxy's files.
     pub(crate) folder: &'a Path,
     /// The filters' .wasm.
     pub(crate) code: &'a Code,
@@ -119,7 +119,7 @@ impl Local<'_> {
                     true => inbound.then(|| self.pod.app(port)),
                     false => self.addresses.endpoint(ip, port),
                 };
-                // Nothing beyond this machine can be reached from a loopback address.
+                // Addresses beyond this machine cannot be reached from a loopback address.
                 discovered &= here.is_some() || ip.is_loopback();
                 here
             });
@@ -151,7 +151,7 @@ impl Local<'_> {
         }
     }
 
-    /// Replaces the sources that resources come from.
+    /// Replaces the config sources of resources.
     fn sources(&mut self, value: &mut Value) {
         match value {
             Value::Array(items) => items.iter_mut().for_each(|item| self.sources(item)),

@@ -1,10 +1,10 @@
 //! All Envoys of a mesh: started, watched, stopped.
 //!
-//! - this file: a mesh; `mesh/options.rs`: how it is set up; `mesh/shared.rs`: what its tasks share; `mesh/error.rs`: why it does not start.
-//! - `mesh/bootstrap.rs`: what an Envoy is started with; `mesh/write.rs`: its other files; `mesh/ready.rs`: when it has taken them.
-//! - `mesh/follow.rs`: new configuration and code while the mesh runs; `mesh/applied.rs`: whether the Envoys took them; `mesh/rotate.rs`:
-//!   new certificates; `mesh/health.rs`: Envoys that hang.
-//! - `mesh/close.rs`: the gateways are closed before anything stops.
+//! - this file: a mesh; `mesh/options.rs`: its options; `mesh/shared.rs`: the state its tasks share; `mesh/error.rs`: why it does not start.
+//! - `mesh/bootstrap.rs`: an Envoy's bootstrap; `mesh/write.rs`: its other files; `mesh/ready.rs`: waits until it has applied them.
+//! - `mesh/follow.rs`: new configuration and code while the mesh runs; `mesh/applied.rs`: whether the Envoys applied them;
+//!   `mesh/rotate.rs`: new certificates; `mesh/health.rs`: Envoys that hang.
+//! - `mesh/close.rs`: closes the gateways before anything stops.
 
 mod applied;
 mod bootstrap;
@@ -41,7 +41,7 @@ use error::failed;
 use shared::Shared;
 use write::FILTERS;
 
-/// Gets every line of the access logs, and the workload of the Envoy that wrote it.
+/// Called with every line of the access logs, and the workload of the Envoy that wrote it.
 pub type OnAccess = Arc<dyn Fn(&Workload, &str) + Send + Sync>;
 
 /// A mesh.
@@ -52,10 +52,10 @@ pub struct Mesh {
 }
 
 impl Mesh {
-    /// Reads what was compiled, and picks addresses. Nothing is started.
+    /// Reads the compiled configuration, and chooses addresses. Nothing is started yet.
     ///
     /// # Errors
-    /// If it cannot be read, or there are no addresses.
+    /// If the configuration cannot be read, or no addresses are free.
     pub fn prepare(options: MeshOptions) -> Result<Self, MeshError> {
         let shared = Shared::prepare(options)?;
         Ok(Self {
@@ -65,12 +65,12 @@ impl Mesh {
         })
     }
 
-    /// What was compiled.
+    /// The compiled configuration.
     pub fn compiled(&self) -> Arc<Compiled> {
         self.shared.compiled()
     }
 
-    /// The folder of what was compiled.
+    /// The folder of the compiled configuration.
     pub fn folder(&self) -> &Path {
         &self.shared.options.compiled
     }
@@ -91,12 +91,12 @@ impl Mesh {
         self.shared.gateway_of(pod).get(&port).copied()
     }
 
-    /// Writes the Envoys' files and starts them. `on_line` gets the workload and a line of its access log.
+    /// Writes the Envoys' files and starts them. `on_line` is called with the workload and a line of its access log.
     ///
-    /// Call it from a thread that lives as long as the mesh is to: an Envoy ends with the thread that started it.
+    /// Call it from a thread that lives as long as the mesh: an Envoy ends with the thread that started it.
     ///
     /// # Errors
-    /// If files cannot be written, or the program does not start.
+    /// If files cannot be written, or an Envoy does not start.
     pub fn start(&mut self, on_line: &OnAccess) -> Result<(), MeshError> {
         for old in ["xds", FILTERS] {
             let old = self.shared.options.state_dir.join(old);
@@ -128,20 +128,20 @@ impl Mesh {
         Ok(())
     }
 
-    /// Waits until every Envoy has its configuration and listens, and has refused nothing.
+    /// Waits until every Envoy has its configuration and listens, and has rejected nothing.
     ///
     /// # Errors
-    /// If one is not ready in time, ends as soon as it is started, or has refused something.
+    /// If an Envoy is not ready in time, ends right after its start, or has rejected a resource.
     pub async fn ready(&self, limit: Duration) -> Result<(), MeshError> {
         ready::wait(&self.shared, &self.envoys, limit).await
     }
 
-    /// Closes the gateways to new connections, and waits for the responses to requests in flight there, but no longer than `limit`.
+    /// Closes the gateways to new connections. Waits for the responses to requests in flight there, up to `limit`.
     pub async fn close_gateways(&self, limit: Duration) {
         close::close_gateways(self.proxies(), limit).await;
     }
 
-    /// The process and the number of its restarts, by the name of the workload.
+    /// Process id and number of restarts, by the workload's name.
     pub fn processes(&self) -> BTreeMap<String, (u32, u32)> {
         let of = |(name, envoy): (&String, &Supervised)| {
             let restarts = envoy.restarts().load(Ordering::Relaxed);
@@ -150,12 +150,12 @@ impl Mesh {
         self.envoys.iter().map(of).collect()
     }
 
-    /// Every workload with an Envoy, and its administration.
+    /// Every workload with an Envoy, and that Envoy's administration.
     pub fn proxies(&self) -> Vec<(Workload, Admin)> {
         self.shared.proxies()
     }
 
-    /// Every Envoy that was started, for the page of metrics ([`crate::exposition()`]).
+    /// Every started Envoy, for the metrics page ([`crate::exposition()`]).
     pub fn scrape_targets(&self) -> Vec<ScrapeTarget> {
         let of = |(workload, admin): (Workload, Admin)| {
             let restarts = Arc::clone(self.envoys.get(&workload.name())?.restarts());
@@ -168,12 +168,12 @@ impl Mesh {
         self.proxies().into_iter().filter_map(of).collect()
     }
 
-    /// Every Envoy, to read its state from ([`crate::inspect`]).
+    /// Every Envoy, for [`crate::inspect`].
     pub fn envoys(&self) -> Vec<Envoy> {
         self.shared.envoys()
     }
 
-    /// Ends every Envoy.
+    /// Stops every Envoy.
     pub async fn stop(self) {
         for task in &self.tasks {
             task.abort();

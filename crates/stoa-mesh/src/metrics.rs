@@ -1,9 +1,9 @@
-//! Istio's standard metrics. On a cluster a filter of Istio's own Envoy counts them, and upstream Envoy does not have it; here they are
-//! made from the access logs, under the same names and with the same labels, so that a query for one works for the other.
+//! Istio's standard metrics. On a cluster, a filter in Istio's own Envoy counts them; upstream Envoy lacks that filter. Here they are
+//! made from the access logs, with the same names and labels, so the same queries work in both places.
 //!
-//! - this file: a line is read and counted.
-//! - `metrics/line.rs`: what is read of a line; `metrics/peers.rs`: who is who.
-//! - `metrics/key.rs`: the key of a series; `metrics/series.rs`: the counts of one.
+//! - this file: reads and counts a line.
+//! - `metrics/line.rs`: the fields of a line; `metrics/peers.rs`: the workloads and Services in it.
+//! - `metrics/key.rs`: the key of a series; `metrics/series.rs`: the counts of a series.
 //! - `metrics/labels.rs`: Istio's labels; `metrics/families.rs`: the families on a page.
 
 mod families;
@@ -26,7 +26,7 @@ use line::Line;
 use peers::{Peers, UNKNOWN_PEER};
 use series::Series;
 
-/// What was counted.
+/// The counts of all requests.
 pub struct Metrics {
     peers: Peers,
     counts: Mutex<Counts>,
@@ -40,10 +40,10 @@ struct Counts {
 }
 
 impl Metrics {
-    /// Nothing counted yet.
+    /// Empty counts.
     ///
     /// # Errors
-    /// If what was compiled cannot be read.
+    /// If the compiled configuration cannot be read.
     pub fn new(compiled: &Compiled, addresses: &Addresses) -> Result<Self, CompiledError> {
         Ok(Self {
             peers: Peers::new(compiled, addresses)?,
@@ -52,7 +52,7 @@ impl Metrics {
         })
     }
 
-    /// Counts a line of the access log of the Envoy beside this workload. One that cannot be read is counted as such.
+    /// Counts a line of the access log of this workload's Envoy. A line that cannot be read is counted as malformed.
     pub fn record(&self, workload: &Workload, line: &str) {
         match serde_json::from_str::<Line<'_>>(line) {
             Ok(line) => self.count(workload, &line),
@@ -63,7 +63,7 @@ impl Metrics {
         }
     }
 
-    /// How many lines could not be read.
+    /// The number of lines that could not be read.
     pub fn malformed(&self) -> u64 {
         self.malformed.load(Ordering::Relaxed)
     }
@@ -98,7 +98,7 @@ impl Metrics {
             let shown = &line.upstream_principal;
             (Side::Source, called, shown, Security::Unknown)
         };
-        // Without a cluster in the log, the request was for the workload all the same.
+        // Without a cluster in the log, the request was still for the workload.
         let cluster = match (destination, cluster) {
             (true, "") => "inbound|80||",
             (_, cluster) => cluster,
@@ -121,14 +121,14 @@ impl Metrics {
         counts.by_key.entry(key).or_default().add(line);
     }
 
-    /// A snapshot, as Prometheus' client renders it.
+    /// A snapshot that Prometheus' client can render.
     pub(crate) fn families(&self) -> Families {
         let mut merged: BTreeMap<Labels, Series> = BTreeMap::new();
         {
             let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             for (key, series) in &counts.by_key {
-                // Different keys may give the same labels. Of a series that is on the page twice, Prometheus drops the second
-                // sample, so that count would be lost.
+                // Different keys may give the same labels, so they are merged. If a series is on a page twice, Prometheus drops the second
+                // sample, and that count would be lost.
                 let labels = labels::labels(&self.peers, key, &counts.texts);
                 merged.entry(labels).or_default().merge(series);
             }

@@ -1,20 +1,20 @@
-//! Scenarios: what Istio makes of the manifests with one component more on top, for this machine alone. It lies in the state folder, and a
-//! mesh takes it in the place of what was compiled, as long as it is there.
+//! Scenarios. A scenario is Istio's configuration for the manifests plus one more component, only for this machine. It is kept in the
+//! state folder. While it is there, a mesh uses it instead of the compiled configuration.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::compiled::LIST;
 
-/// The folder in the mesh's state folder; in it there is one folder of istio-compile, which bears the scenario's name.
+/// The scenario's folder in the mesh's state folder. It contains one folder of istio-compile, named after the scenario.
 const FOLDER: &str = "scenario";
 
-/// A scenario that is in force.
+/// The active scenario.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scenario {
     /// Its name, `fault-ratings-slow`.
     pub name: String,
-    /// What was compiled.
+    /// The compiled configuration.
     pub folder: PathBuf,
 }
 
@@ -29,10 +29,10 @@ impl Scenario {
         Some(Self { name, folder })
     }
 
-    /// Takes the scenario of a mesh's state folder away. A mesh that runs goes back within a second.
+    /// Removes the scenario from a mesh's state folder. A running mesh returns to the compiled configuration within a second.
     ///
     /// # Errors
-    /// The system's.
+    /// I/O errors.
     pub fn remove(state_dir: &Path) -> io::Result<()> {
         match std::fs::remove_dir_all(state_dir.join(FOLDER)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -41,7 +41,7 @@ impl Scenario {
     }
 }
 
-/// The folder of istio-compile that a mesh runs with: its scenario's, else `compiled`.
+/// The folder of istio-compile that a mesh uses: the scenario's, else `compiled`.
 pub fn in_force(compiled: &Path, state_dir: &Path) -> PathBuf {
     Scenario::of(state_dir).map_or_else(|| compiled.to_owned(), |scenario| scenario.folder)
 }
@@ -58,7 +58,7 @@ mod tests {
         assert_eq!(in_force(compiled, state), compiled);
         let own = state.join("scenario/fault-a");
         std::fs::create_dir_all(&own).unwrap();
-        // Not before it is whole.
+        // Not active until it is complete.
         assert_eq!(in_force(compiled, state), compiled);
         std::fs::write(own.join(LIST), "{}").unwrap();
         assert_eq!(in_force(compiled, state), own);

@@ -1,9 +1,9 @@
-//! How Envoy names its statistics: as under Istio, by the rules of Istio's bootstrap. Envoy's own rules end a cluster's name at its
-//! first dot, and make names of the rest.
+//! The names of Envoy's statistics, as under Istio: by the rules of Istio's bootstrap. Envoy's own rules cut a cluster's name at its
+//! first dot, and put the rest into the metric's name.
 
 use serde_json::{Value, json};
 
-/// A label, and what it is taken from (istio/istio, `tools/packaging/common/envoy_bootstrap.json`).
+/// A label, and the pattern that extracts it (istio/istio, `tools/packaging/common/envoy_bootstrap.json`).
 const TAGS: [(&str, &str); 15] = [
     ("cluster_name", r"^cluster(\.(.+);)"),
     (

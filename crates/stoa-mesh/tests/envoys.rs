@@ -1,4 +1,4 @@
-//! Meshes of one or two workloads: Envoys that do not come up, and filters that are built again.
+//! Meshes of one or two workloads: Envoys that do not start, and rebuilt filters.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
-/// A busy machine.
+/// Deadline for a condition, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A folder for a mesh of some of the shop's workloads.
@@ -67,7 +67,7 @@ impl Place {
         Mesh::prepare(options).expect("a mesh")
     }
 
-    /// A program of this text.
+    /// A program with this text.
     fn program(&self, text: &str) -> PathBuf {
         let path = self.at("program");
         std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -91,14 +91,14 @@ fn pod(mesh: &Mesh, name: &str) -> Pod {
     *mesh.addresses().pod(workload.ip).unwrap()
 }
 
-/// Starts it, and says how that went.
+/// Starts the mesh, and returns the result.
 async fn start(mesh: &mut Mesh) -> Result<(), MeshError> {
     let on_access: OnAccess = Arc::new(|_, _| {});
     mesh.start(&on_access)?;
     mesh.ready(PATIENCE).await
 }
 
-/// Why an Envoy did not start, without waiting for as long as one that only takes its time.
+/// Why an Envoy did not start. The error comes before the deadline for a slow start.
 #[track_caller]
 fn ended(place: &Place, mut mesh: Mesh) -> (String, PathBuf) {
     let runtime = Runtime::new().unwrap();
@@ -120,7 +120,7 @@ fn ended(place: &Place, mut mesh: Mesh) -> (String, PathBuf) {
 #[test]
 fn an_envoy_that_aborts_at_its_start_is_told_with_its_last_words() {
     let place = Place::new(&["user-v1-0"]);
-    // As a real one writes it, with a trace of its calls behind the cause.
+    // As a real Envoy writes it: the cause, then a stack trace.
     let program = place.program(
         "echo '[1][critical][assert] [inotify.cc:25] assert failure: inotify_fd_ >= 0.' >&2
          echo '[1][error][envoy_bug] [assert.h:66] #0 UNKNOWN' >&2
@@ -175,7 +175,7 @@ fn an_envoy_that_ends_twice_and_then_lives_is_waited_for() {
     runtime.block_on(mesh.stop());
 }
 
-/// Asks as order does, and gives the status and the body.
+/// Sends a request as order does, and returns the status and the body.
 async fn charge(order: SocketAddr) -> (u16, Value) {
     let mut stream = TcpStream::connect(order).await.expect("a sidecar");
     let body = r#"{"order_id": "x"}"#;
@@ -195,7 +195,7 @@ async fn charge(order: SocketAddr) -> (u16, Value) {
     )
 }
 
-/// The same filter, but for one word of the same length that it answers with.
+/// The same filter with one word of its responses replaced by another of the same length.
 fn with_another_word(wasm: &[u8], word: &str, other: &str) -> Vec<u8> {
     assert_eq!(word.len(), other.len());
     let found = wasm
@@ -229,7 +229,7 @@ fn a_filter_that_is_built_again_is_used_without_a_restart_if_it_is_one() {
             let begin = Instant::now();
             loop {
                 let (status, body) = charge(order).await;
-                // Whatever filter is in use, it answers: there is nothing behind it.
+                // Either filter answers the request itself: there is no upstream behind it.
                 assert_eq!(status, 402, "{body}");
                 if body["code"] == code {
                     return begin.elapsed();
@@ -239,19 +239,19 @@ fn a_filter_that_is_built_again_is_used_without_a_restart_if_it_is_one() {
             }
         };
         answers("payment_declined").await;
-        // As a linker does it, piece by piece, and as `cp` does.
+        // Written in pieces, as by a linker, and in place, as by `cp`.
         let other = with_another_word(&built, "payment_declined", "payment_rejected");
         let half = other.len() / 2;
         std::fs::write(&filter, &other[..half]).unwrap();
         std::fs::write(&filter, &other).unwrap();
         println!("in use after {:?}", answers("payment_rejected").await);
-        // It is gone for a moment, and is the old one again.
+        // The file is missing for a moment, then it is the old one again.
         std::fs::remove_file(&filter).unwrap();
         std::fs::write(&filter, &built).unwrap();
         println!("and back after {:?}", answers("payment_declined").await);
         assert_eq!(mesh.processes(), processes, "an Envoy was started again");
         mesh.ready(PATIENCE).await.expect("nothing was refused");
-        // What is no filter is refused, and the one that is there goes on.
+        // A file that is not a filter is rejected, and the current filter continues.
         std::fs::write(&filter, &other[..half]).unwrap();
         let begin = Instant::now();
         let error = loop {

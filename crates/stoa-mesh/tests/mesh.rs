@@ -1,5 +1,5 @@
-//! A small mesh of real Envoys, and what they say of themselves. One for all tests of this file; each test leaves the Envoys of the
-//! others alone.
+//! A small mesh of real Envoys, and its reports. All tests of this file share it; each test leaves the Envoys of the others
+//! alone.
 
 #![expect(
     clippy::expect_used,
@@ -24,7 +24,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::Runtime;
 
-/// Of the shop, what the tests need.
+/// The shop's Pods that the tests need.
 const PODS: [&str; 6] = [
     "istio-ingressgateway-0",
     "operator-0",
@@ -33,7 +33,7 @@ const PODS: [&str; 6] = [
     "product-v1-0",
     "user-v1-0",
 ];
-/// A busy machine.
+/// Deadline for a condition, on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 struct Small {
@@ -68,7 +68,7 @@ impl Small {
         let metrics = Arc::new(metrics);
         let counting = Arc::clone(&metrics);
         let on_access: OnAccess = Arc::new(move |workload, line| counting.record(workload, line));
-        // Not in the thread of the test that comes first: Envoys end with the thread that started them.
+        // Not in the thread of the first test: Envoys end with the thread that started them.
         let starting = runtime.spawn(async move {
             let payment = pod(&mesh, "payment-v1-0").app(80);
             tokio::spawn(answer(
@@ -132,7 +132,7 @@ fn copy_some(from: &Path, to: &Path) {
     std::fs::write(to.join("workloads.json"), list.to_string()).expect("written");
 }
 
-/// What a workload answers: yes, to everything.
+/// A workload that answers every request with success.
 async fn answer(listener: TcpListener) {
     while let Ok((mut stream, _)) = listener.accept().await {
         tokio::spawn(async move {
@@ -152,7 +152,7 @@ async fn answer(listener: TcpListener) {
     }
 }
 
-/// The status of the answer.
+/// Sends a request, and returns the response's status.
 async fn request(to: SocketAddr, method: &str, host: &str, path: &str) -> u16 {
     let mut stream = TcpStream::connect(to).await.expect("somebody listens");
     let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
@@ -166,7 +166,7 @@ async fn request(to: SocketAddr, method: &str, host: &str, path: &str) -> u16 {
     status.unwrap_or_else(|| panic!("no answer: {answer}"))
 }
 
-/// Waits until it is so.
+/// Waits until the condition holds.
 async fn until<F: Future<Output = Option<T>>, T>(what: &str, so: impl Fn() -> F) -> T {
     let begin = Instant::now();
     loop {
@@ -181,7 +181,7 @@ async fn until<F: Future<Output = Option<T>>, T>(what: &str, so: impl Fn() -> F)
     }
 }
 
-/// The cells of the line that begins with this.
+/// The cells of the line with this beginning.
 #[track_caller]
 fn line<'a>(table: &'a str, begin: &str) -> Vec<&'a str> {
     let found = table.lines().find(|line| line.starts_with(begin));
@@ -234,7 +234,7 @@ fn requests_are_counted_with_istios_labels_at_both_ends() {
                     format!(r#"response_code="{code}""#),
                 ];
                 let mut labels: Vec<_> = own.iter().map(String::as_str).collect();
-                // Who was refused at the door has called nobody further.
+                // A caller that was rejected makes no further calls.
                 labels.extend(both);
                 count(&page, &labels)
             });
@@ -263,8 +263,8 @@ fn requests_are_counted_with_istios_labels_at_both_ends() {
     });
 }
 
-/// What `promtool check metrics` accepts. Prometheus 3.16 itself is less strict: it accepts a second `# TYPE` line, and of
-/// a series that is there twice it drops the second sample.
+/// Checks what `promtool check metrics` accepts. Prometheus 3.16 itself is less strict: it accepts a second `# TYPE` line, and it
+/// drops the second sample of a series that is there twice.
 #[track_caller]
 fn assert_exposition(page: &str) -> HashMap<String, String> {
     let mut kinds: HashMap<String, String> = HashMap::new();
@@ -309,7 +309,7 @@ fn assert_exposition(page: &str) -> HashMap<String, String> {
     kinds
 }
 
-/// The labels of a sample; none is there twice.
+/// The labels of a sample; each occurs once.
 #[track_caller]
 fn sorted(labels: &str) -> BTreeMap<&str, &str> {
     let mut all = BTreeMap::new();
@@ -343,13 +343,13 @@ fn the_page_of_all_envoys_is_one_that_prometheus_takes() {
         );
         small.page().await
     });
-    // Left there for other parsers, `promtool check metrics` for one.
+    // Kept for other parsers, for example `promtool check metrics`.
     let left = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stoa-mesh/metrics.txt");
     std::fs::write(left, &page).expect("written");
     let kinds = assert_exposition(&page);
     assert_eq!(kinds["envoy_cluster_upstream_rq_total"], "counter");
     assert_eq!(kinds["envoy_cluster_upstream_cx_active"], "gauge");
-    // As under Istio: the whole name of a cluster is a label, and nothing of it in a name.
+    // As under Istio: a cluster's whole name is a label, and no part of it is in a metric's name.
     let sample = r#"envoy_cluster_upstream_rq_total{workload="operator",namespace="shop",pod="operator-0",cluster_name="outbound|80||payment.shop.svc.cluster.local"} "#;
     assert!(page.contains(sample), "{page}");
     let broken: Vec<_> = kinds
@@ -370,7 +370,7 @@ fn the_page_of_all_envoys_is_one_that_prometheus_takes() {
         let up = page
             .lines()
             .any(|line| line.starts_with("stoa_envoy_up{") && line.ends_with(&up));
-        // Another test ends the gateway's Envoy.
+        // Another test stops the gateway's Envoy.
         assert!(
             up || name == "istio-ingressgateway-0",
             "{name} is not up:\n{page}"
@@ -396,7 +396,7 @@ fn an_envoy_that_does_not_answer_is_down_on_the_page() {
     );
 }
 
-/// The value of the series with this name and all of these labels.
+/// The value of the series with this name and all these labels.
 fn value(page: &str, name: &str, labels: &[&str]) -> Option<f64> {
     let begin = format!("{name}{{");
     let mut samples = page.lines().filter(|line| line.starts_with(&begin));
@@ -410,7 +410,7 @@ fn what_an_operator_alerts_on_is_there_before_it_happens_and_is_explained() {
     let page = small.run(small.page());
     let operator = r#"pod="operator-0""#;
     let to_payment = r#"cluster_name="outbound|80||payment.shop.svc.cluster.local""#;
-    // From 0 on, so that the first burst is an increase.
+    // They start at 0, so that the first burst is an increase.
     for name in [
         "envoy_cluster_upstream_rq_pending_overflow",
         "envoy_cluster_upstream_cx_overflow",
@@ -457,7 +457,7 @@ fn what_an_operator_alerts_on_is_there_before_it_happens_and_is_explained() {
     }
 }
 
-/// Where nobody listens.
+/// An address where no program listens.
 fn nobody() -> Admin {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     Admin::new(listener.local_addr().expect("its address"))
@@ -533,7 +533,7 @@ fn routes_say_what_goes_where() {
             "{route}"
         );
     }
-    // To the gateway's own, the weights of the canary.
+    // product's sidecar also has the route to its own workload.
     let gateway = small
         .run(inspect::routes(
             &small.envoy("product-v1-0"),
@@ -911,7 +911,7 @@ fn what_an_envoy_refuses_is_told_with_the_reason() {
     });
 }
 
-/// As an Envoy is given files: whole.
+/// Replaces a file as the mesh does for an Envoy: as a whole.
 fn replace(file: &Path, text: &[u8]) {
     let new: PathBuf = file.with_extension("new");
     std::fs::write(&new, text).expect("written");
@@ -942,7 +942,7 @@ fn an_envoy_that_is_killed_comes_back() {
         let labels = [r#"pod="istio-ingressgateway-0""#];
         let counted = value(&page, "stoa_envoy_restarts_total", &labels);
         assert_eq!(counted, Some(f64::from(restarts + 1)));
-        // It has its configuration too: it knows the host, and there is nothing behind it.
+        // The new Envoy has its configuration too: the host is there, and has no such route.
         let status = request(gateway, "GET", "localhost", "/no/such/thing").await;
         assert_eq!(status, 404);
     });
@@ -958,7 +958,7 @@ fn what_is_compiled_anew_is_taken_without_a_restart() {
         let text = std::fs::read(path).expect("a file");
         serde_json::from_slice(&text).expect("JSON")
     };
-    // A filter and a certificate that it did not have: what a listener names has to be there before the listener is.
+    // A new filter and a new certificate: what a listener names must exist before the listener does.
     let filter = json!({
         "name": "limit",
         "config_discovery": {

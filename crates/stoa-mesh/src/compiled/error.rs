@@ -5,15 +5,15 @@ use std::path::PathBuf;
 /// Why a folder cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum CompiledError {
-    /// A file is not there, or cannot be read.
+    /// A file is missing, or cannot be read.
     #[error("{}: {error}", path.display())]
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         error: std::io::Error,
     },
-    /// A file has other content than expected.
+    /// A file has unexpected content.
     #[error("{}: {error}: `make mesh` writes it anew", path.display())]
     Malformed {
         /// The file.

@@ -23,7 +23,7 @@ pub struct ServicePort {
     pub name: String,
     /// Its number.
     pub port: u16,
-    /// The Pods that answer.
+    /// The Pods behind the port.
     #[serde(default)]
     pub endpoints: Vec<Endpoint>,
 }

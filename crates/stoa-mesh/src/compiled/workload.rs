@@ -1,4 +1,4 @@
-//! Workloads: the Pods that the manifests make.
+//! Workloads: the Pods of the manifests.
 
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
@@ -12,31 +12,31 @@ pub struct Workload {
     pub namespace: String,
     /// Its name, `reviews-v1-0`.
     pub pod: String,
-    /// The Deployment or SpinApp that it is one of, `reviews-v1`.
+    /// The Deployment or SpinApp that the Pod belongs to, `reviews-v1`.
     pub owner: String,
     /// `SpinApp`, `Deployment` and so on.
     pub kind: String,
-    /// Its identity.
+    /// The ServiceAccount, which is the Pod's identity.
     pub service_account: String,
-    /// The address that the manifests' cluster would give it.
+    /// The Pod's address on the cluster.
     pub ip: Ipv4Addr,
     /// Its labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
-    /// The proxy beside it.
+    /// The Pod's proxy.
     #[serde(default)]
     pub proxy: Proxy,
 }
 
-/// What proxy a Pod has.
+/// The kind of proxy of a Pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proxy {
-    /// One beside the workload.
+    /// A proxy beside the workload.
     Sidecar,
-    /// It is one.
+    /// The Pod itself is a gateway.
     Gateway,
-    /// None.
+    /// No proxy.
     #[default]
     #[serde(rename = "")]
     None,

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-/// How far back in a log its last words are looked for; an abort has a trace of calls behind them.
+/// Bytes read from the end of a log: after an abort, a stack trace follows the cause.
 const LOG_TAIL_BYTES: u64 = 64 << 10;
 
-/// The last line of a log, from a place on, that is not part of a stack trace.
+/// The last line of a log after offset `from` that is not part of a stack trace.
 pub(super) fn last_words(log: &Path, from: u64) -> Option<String> {
     use std::io::{Read as _, Seek as _, SeekFrom};
     let mut file = std::fs::File::open(log).ok()?;

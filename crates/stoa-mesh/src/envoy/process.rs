@@ -1,4 +1,4 @@
-//! The process: started so that it ends with this program.
+//! The Envoy process. It ends with this program.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -10,24 +10,24 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-/// The time for one to end after SIGTERM.
+/// Time for a process to end after SIGTERM.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// What an Envoy is started with.
+/// How an Envoy is started.
 #[derive(Debug, Clone)]
 pub(crate) struct Start {
-    /// `bookinfo/reviews-v1-0`, for the log.
+    /// `bookinfo/reviews-v1-0`, for log lines.
     pub(crate) name: String,
     pub(crate) program: PathBuf,
     pub(crate) bootstrap: PathBuf,
-    /// Its own log.
+    /// The Envoy's own log.
     pub(crate) log: PathBuf,
 }
 
-/// What is done with each line of the access log.
+/// Called with each line of the access log.
 pub(crate) type OnLine = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Ends it: by SIGTERM, and by SIGKILL after [`STOP_DEADLINE`].
+/// Ends the process with SIGTERM, and with SIGKILL after [`STOP_DEADLINE`].
 pub(super) async fn end(child: &mut Child) {
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
@@ -41,7 +41,7 @@ pub(super) async fn end(child: &mut Child) {
     }
 }
 
-/// Starts it.
+/// Starts the process.
 pub(super) fn spawn(start: &Start, on_line: &OnLine) -> std::io::Result<Child> {
     if let Some(folder) = start.log.parent() {
         std::fs::create_dir_all(folder)?;
@@ -57,15 +57,15 @@ pub(super) fn spawn(start: &Start, on_line: &OnLine) -> std::io::Result<Child> {
         .arg(&start.bootstrap)
         .args(option("--concurrency", "1"))
         .args(option("--log-level", "warning"))
-        // Warnings about deprecated fields that Istio still sends help nobody here.
+        // Hide warnings about deprecated fields that Istio still sends: they help no reader here.
         .args(option("--component-log-level", "misc:error"))
-        // The access log is what metrics are made of: ten seconds, as by default, is late.
+        // The metrics come from the access log. Envoy's default of ten seconds would delay them.
         .args(option("--file-flush-interval-msec", "250"))
         .arg("--disable-hot-restart")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
-        // Ctrl-C is for the program that started it: it stops the mesh in order.
+        // Ctrl-C must reach only the program that started Envoy: it stops the mesh in order.
         .process_group(0);
     die_with_parent(&mut command);
     let mut child = Command::from(command).kill_on_drop(true).spawn()?;
@@ -81,13 +81,13 @@ pub(super) fn spawn(start: &Start, on_line: &OnLine) -> std::io::Result<Child> {
     Ok(child)
 }
 
-/// An Envoy must not outlive the program that holds its certificates, not even where that one is killed.
+/// An Envoy must not outlive the program that holds its certificates, even if that program is killed.
 fn die_with_parent(command: &mut std::process::Command) {
     #[expect(
         unsafe_code,
         reason = "the parent's death can be asked for only between fork and exec"
     )]
-    // SAFETY: one system call, which is async-signal-safe, and which allocates nothing.
+    // SAFETY: one system call, which is async-signal-safe and does not allocate.
     unsafe {
         command.pre_exec(|| {
             let signal = Some(rustix::process::Signal::KILL);

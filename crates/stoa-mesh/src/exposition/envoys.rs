@@ -17,16 +17,16 @@ pub(super) type EnvoyLabels = Vec<(&'static str, String)>;
 pub(super) struct EnvoyReport {
     pub(super) labels: EnvoyLabels,
     pub(super) restarts: u32,
-    /// Nothing if it did not answer in time.
+    /// `None` if the Envoy did not answer in time.
     pub(super) answered: Option<Answered>,
 }
 
-/// What the page has of an Envoy that answered, beside its own families.
+/// The page's data about an Envoy that answered, beside its own families.
 #[derive(Debug)]
 pub(super) struct Answered {
-    /// Refused updates by kind of configuration.
+    /// Rejected updates, by kind of configuration.
     pub(super) rejected: BTreeMap<&'static str, u64>,
-    /// Expiry in seconds since 1970, by the name in the certificate.
+    /// Expiry in seconds since 1970, by the certificate's name.
     pub(super) expiries: BTreeMap<String, u64>,
 }
 

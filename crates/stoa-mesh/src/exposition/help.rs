@@ -1,7 +1,7 @@
-//! What the families that are passed on mean. Envoy's own page has no HELP; those of its families that are shown while they are 0 have one
-//! here, the others are in its reference.
+//! HELP texts for the families that are passed on. Envoy's own page has no HELP. The families that are shown while they are 0 have a
+//! text here; the others are in Envoy's reference.
 
-/// Of Envoy's, by how the name ends.
+/// HELP of Envoy's families, by the end of the name.
 const ENVOYS: [(&str, &str); 21] = [
     (
         "upstream_cx_overflow",
@@ -77,7 +77,7 @@ const ENVOYS: [(&str, &str); 21] = [
     ),
 ];
 
-/// The whole name of a family, and what it means.
+/// The full name of a family, and its HELP.
 const DAYS: (&str, &str) = (
     "envoy_server_days_until_first_cert_expiring",
     "Whole days, so 0 for certificates of hours: see stoa_certificate_expiry_timestamp_seconds.",

@@ -1,18 +1,18 @@
-//! Families that Envoys report and the page passes on: text in, text out. Prometheus' client renders what this program counts itself; it
-//! has no way to take over what another program rendered, and Envoy's counters do not end with `_total`, which it would add.
+//! Envoys' families, passed on to the page as text. Prometheus' client renders this program's own metrics, but it cannot include text
+//! that another program rendered. It would also add `_total` to Envoy's counters, which do not have it.
 
 use std::collections::BTreeMap;
 
 use super::help::help;
 use super::sample::write_sample;
 
-/// By name: what follows `# TYPE`, and the samples. Prometheus 3.16 accepts a second `# TYPE` line for a name;
+/// By family name: the type from `# TYPE`, and the samples. Prometheus 3.16 accepts a second `# TYPE` line for a name;
 /// `promtool check metrics` and other strict parsers reject it.
 #[derive(Default)]
 pub(super) struct PassedOn(BTreeMap<String, (String, String)>);
 
 impl PassedOn {
-    /// Adds a page of an Envoy, every sample with these labels too.
+    /// Adds an Envoy's page; every sample gets these labels too.
     pub(super) fn read(&mut self, page: &str, labels: &str) {
         let (mut name, mut kind, mut samples) = ("", "", String::new());
         for line in page.lines() {
@@ -32,14 +32,14 @@ impl PassedOn {
         }
         let new = || (kind.to_owned(), String::new());
         let family = self.0.entry(name.to_owned()).or_insert_with(new);
-        // A name has one type: the one that came first.
+        // A name has one type: the first one wins.
         if family.0 == kind {
             family.1.push_str(samples);
         }
         samples.clear();
     }
 
-    /// The families, sorted by name, without those that the page `own` has already.
+    /// The families, sorted by name, without those that the page `own` already has.
     pub(super) fn text(&self, own: &str) -> String {
         let types = own.lines().filter_map(|line| line.strip_prefix("# TYPE "));
         let taken: Vec<_> = types.filter_map(|line| line.split(' ').next()).collect();

@@ -1,6 +1,6 @@
-//! One sample of an Envoy's page, with more labels than it has there.
+//! One sample of an Envoy's page, with additional labels.
 
-/// `name{a="b"} 1`, `name{} 1` or `name 1`, with more labels.
+/// Writes `name{a="b"} 1`, `name{} 1` or `name 1`, with additional labels.
 pub(super) fn write_sample(line: &str, labels: &str, to: &mut String) {
     let (name, rest) = match line.find(['{', ' ']) {
         Some(at) => line.split_at(at),
@@ -10,7 +10,7 @@ pub(super) fn write_sample(line: &str, labels: &str, to: &mut String) {
     to.push('{');
     to.push_str(labels);
     match rest.strip_prefix('{') {
-        // What is quoted stays as it is: a value may hold anything.
+        // Quoted values stay unchanged: they may contain anything.
         Some(own) => {
             if !own.starts_with('}') {
                 to.push(',');
@@ -25,7 +25,8 @@ pub(super) fn write_sample(line: &str, labels: &str, to: &mut String) {
     to.push('\n');
 }
 
-/// What stands behind the opening brace. A label that is called like one of ours becomes `exported_`, as Prometheus does it.
+/// Writes the sample's own labels, from behind the opening brace. A label with one of our names gets the prefix `exported_`,
+/// as in Prometheus.
 fn write_own(own: &str, to: &mut String) {
     let mut rest = own;
     while let Some(equals) = rest.find(['=', '}']) {
@@ -52,7 +53,7 @@ fn write_own(own: &str, to: &mut String) {
     to.push_str(rest);
 }
 
-/// The length of a quoted value, its closing quote included.
+/// The length of a quoted value, including its closing quote.
 fn quoted(value: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in value.bytes().enumerate() {

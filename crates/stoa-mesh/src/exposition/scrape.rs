@@ -1,4 +1,4 @@
-//! What one Envoy is read for the page: its statistics, and when its certificates expire.
+//! What the page reads from one Envoy: its statistics, and when its certificates expire.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -11,10 +11,10 @@ use crate::admin::Admin;
 use crate::compiled::Workload;
 use crate::inspect::{certificate_names, expiry, items};
 
-/// Statistics that something was used at all: an Envoy has thousands that stay 0.
+/// Statistics that were used at least once: an Envoy has thousands that stay 0.
 const USED: &str = "/stats/prometheus?usedonly";
-/// Counters of what an operator alerts on, with those that are 0. A counter that appears with its first burst has no earlier value,
-/// so `increase()` misses that burst: overflows, ejections, retries, TLS errors, failed connections, refused configuration.
+/// Counters that operators alert on, including those that are 0: overflows, ejections, retries, TLS errors, failed connections,
+/// rejected configuration. A counter that appears with its first burst has no earlier value, so `increase()` misses that burst.
 const ALERTED: &str = concat!(
     r"/stats/prometheus?filter=\.(upstream_cx_(overflow|pool_overflow|connect_fail|connect_timeout|none_healthy)",
     r"|upstream_rq_(pending_overflow|retry|retry_[a-z_]%2B|timeout|per_try_timeout)",
@@ -25,15 +25,15 @@ const ALERTED: &str = concat!(
 /// An Envoy whose statistics are on the page.
 #[derive(Debug, Clone)]
 pub struct ScrapeTarget {
-    /// The workload that it is beside.
+    /// The Envoy's workload.
     pub workload: Workload,
-    /// Its administration.
+    /// The Envoy's administration.
     pub admin: Admin,
-    /// How often it was started again.
+    /// The number of restarts.
     pub restarts: Arc<AtomicU32>,
 }
 
-/// What an Envoy answered.
+/// An Envoy's responses.
 pub(super) struct Scraped {
     pub(super) used: String,
     alerted: String,
@@ -41,7 +41,7 @@ pub(super) struct Scraped {
 }
 
 impl ScrapeTarget {
-    /// Nothing if it does not answer all of it in time.
+    /// `None` if the Envoy does not answer everything in time.
     pub(super) async fn scrape(&self, limit: Duration) -> Option<Scraped> {
         let all = async {
             let (used, alerted, certificates) = tokio::join!(
@@ -64,7 +64,7 @@ impl ScrapeTarget {
 }
 
 impl Scraped {
-    /// The counters of what an operator alerts on that [`Scraped::used`] does not have, as Envoy wrote them.
+    /// The alerted counters that [`Scraped::used`] does not have, as Envoy wrote them.
     pub(super) fn unused(&self) -> String {
         let series = |line: &str| line.rsplit_once(' ').map(|(series, _)| series.to_owned());
         let used: HashSet<_> = self.used.lines().filter_map(series).collect();
@@ -78,7 +78,7 @@ impl Scraped {
         page
     }
 
-    /// How often it refused configuration, by the kind of that.
+    /// Rejected updates, by kind of configuration.
     pub(super) fn rejected(&self) -> BTreeMap<&'static str, u64> {
         let kinds = ["cds", "lds", "rds", "ecds", "sds"];
         let mut rejected = BTreeMap::from(kinds.map(|kind| (kind, 0)));
@@ -105,7 +105,7 @@ impl Scraped {
         rejected
     }
 
-    /// When each of its certificates expires, in seconds since 1970, by the name in it. While a new one is loaded, the old one is there too.
+    /// Each certificate's expiry in seconds since 1970, by the name in it. During a renewal, both the old and the new one are there.
     pub(super) fn expiries(&self) -> BTreeMap<String, u64> {
         let mut expiries = BTreeMap::new();
         let chains = items(&self.certificates, "/certificates");
@@ -161,7 +161,7 @@ mod tests {
         let certificates = json!({"certificates": [
             chain(cart(), "1970-01-01T00:01:00Z"), chain(cart(), "1970-01-01T00:02:00Z"),
             chain(json!({"dns": "shop.example.com"}), "1970-01-01T01:00:00Z"),
-            // An authority.
+            // An authority's certificate.
             {"ca_cert": [{"expiration_time": "2999-01-01T00:00:00Z"}], "cert_chain": []},
         ]});
         let scraped = Scraped {

@@ -1,4 +1,4 @@
-//! Which AuthorizationPolicies an Envoy enforces, as Istio compiled them into its RBAC filters.
+//! The AuthorizationPolicies that an Envoy enforces, as Istio compiled them into its RBAC filters.
 
 use std::collections::BTreeSet;
 
@@ -10,13 +10,13 @@ use super::error::InspectError;
 use super::table::{Table, or_dash};
 use super::value::{items, pretty, text};
 
-/// Counters of the requests that policies decided about.
+/// The counters of allowed and denied requests.
 const STATS: &str = "/stats?filter=rbac.(allowed|denied)$";
 
 /// The policies that an Envoy enforces, rule by rule: who may, or may not, do what.
 ///
 /// # Errors
-/// If it does not answer.
+/// If the Envoy does not answer.
 pub async fn authz(envoy: &Envoy, as_json: bool) -> Result<String, InspectError> {
     let dump = envoy.dump().await?;
     let mut rows = BTreeSet::new();
@@ -74,7 +74,7 @@ pub async fn authz(envoy: &Envoy, as_json: bool) -> Result<String, InspectError>
     Ok(table.or("") + &format!("\nsince it started: {allowed} allowed, {denied} denied\n"))
 }
 
-/// In the order in which Istio applies them: what is denied first.
+/// One rule. Rows are sorted in the order in which Istio applies rules: CUSTOM, DENY, ALLOW, LOG.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
     order: usize,
@@ -82,7 +82,7 @@ struct Row {
     dry_run: bool,
     policy: String,
     rule: String,
-    /// From whom, methods, paths, other conditions.
+    /// Callers, methods, paths, other conditions.
     columns: [String; 4],
 }
 
@@ -111,7 +111,7 @@ fn rows_of(config: &Value) -> Vec<Row> {
                 rows.push(Row {
                     order: order.unwrap_or(usize::MAX),
                     action: action.to_owned(),
-                    // Istio writes the call of an external service as shadow rules: that is not a dry run.
+                    // Istio writes a CUSTOM policy (a call to an external service) as shadow rules: that is not a dry run.
                     dry_run: dry_run && !custom,
                     policy: policy_name.clone(),
                     rule: rule.clone(),
@@ -147,7 +147,7 @@ fn named(name: &str) -> (String, String) {
     }
 }
 
-/// Each way in which a policy applies.
+/// One row for each way in which a policy applies.
 fn alternatives(policy: &Value) -> Vec<[String; 4]> {
     let mut all = Vec::new();
     for principal in items(policy, "/principals") {

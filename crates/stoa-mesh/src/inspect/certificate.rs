@@ -1,4 +1,4 @@
-//! What `/certs` has of a certificate.
+//! Certificates in a response of `/certs`.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,22 +6,23 @@ use serde_json::Value;
 
 use super::value::{items, text};
 
-/// Digits of a serial number that are shown.
+/// Number of digits of a serial number to show.
 const SERIAL_SHOWN: usize = 12;
 
-/// When a certificate of `/certs` expires.
+/// The expiry of a certificate of `/certs`.
 pub(crate) fn expiry(certificate: &Value) -> Option<SystemTime> {
     humantime::parse_rfc3339(text(certificate, "/expiration_time")).ok()
 }
 
-/// The names that a certificate of `/certs` is for.
+/// The names in a certificate of `/certs`.
 pub(crate) fn certificate_names(certificate: &Value) -> Vec<String> {
     let names = items(certificate, "/subject_alt_names");
     let names = names.flat_map(|name| ["/uri", "/dns"].map(|kind| text(name, kind).to_owned()));
     names.filter(|name| !name.is_empty()).collect()
 }
 
-/// The serial number of an Envoy's identity, and how long it is valid yet. While a new one comes in, the old one is there too.
+/// The serial number of an Envoy's identity certificate, and its remaining validity. During a renewal, both the old and the new
+/// certificate are there.
 pub(super) fn certificate(certificates: &Value) -> Option<(String, String)> {
     let chains = items(certificates, "/certificates");
     let all = chains.flat_map(|certificate| items(certificate, "/cert_chain"));

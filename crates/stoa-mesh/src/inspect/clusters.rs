@@ -1,4 +1,4 @@
-//! The clusters that an Envoy has.
+//! An Envoy's clusters.
 
 use serde_json::Value;
 
@@ -8,10 +8,10 @@ use super::table::{Table, or_dash};
 use super::value::{manifest, pretty, text};
 use super::view::View;
 
-/// Where an Envoy may send requests to.
+/// The clusters to which an Envoy may send requests.
 ///
 /// # Errors
-/// If it does not answer.
+/// If the Envoy does not answer.
 pub async fn clusters(envoy: &Envoy, view: &View) -> Result<String, InspectError> {
     let dump = envoy.dump().await?;
     let active = dump.list("ClustersConfigDump", "dynamic_active_clusters");
@@ -68,7 +68,7 @@ impl Cluster {
             [direction, port, subset, host] => [*direction, *port, *subset, *host],
             _ => ["", "", "", name],
         };
-        // What proto3 does not write is the first of an enumeration.
+        // proto3 omits the first value of an enumeration.
         let kind = match (text(cluster, "/type"), text(cluster, "/cluster_type/name")) {
             ("", "") => "STATIC",
             ("", other) => other,

@@ -1,11 +1,11 @@
-//! The conditions of an RBAC rule, in words.
+//! The conditions of an RBAC rule, as text.
 
 use serde_json::Value;
 
 use super::matchers::{header, string_match};
 use super::value::{items, text};
 
-/// What a condition is about.
+/// The subject of a condition.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum About {
     Who,
@@ -16,7 +16,7 @@ enum About {
     Nothing,
 }
 
-/// What a rule requires, by what it is about.
+/// A rule's conditions, by subject.
 #[derive(Default)]
 pub(super) struct Conditions {
     who: Vec<String>,
@@ -27,7 +27,7 @@ pub(super) struct Conditions {
 }
 
 impl Conditions {
-    /// All parts of a condition have to hold.
+    /// Adds a condition. All parts of a condition must match.
     pub(super) fn add(&mut self, condition: &Value) {
         let parts = items(condition, "/and_rules/rules").chain(items(condition, "/and_ids/ids"));
         let parts: Vec<_> = parts.collect();
@@ -46,7 +46,7 @@ impl Conditions {
         }
     }
 
-    /// From whom, methods, paths, other conditions.
+    /// Callers, methods, paths, other conditions.
     pub(super) fn columns(self) -> [String; 4] {
         if self.never {
             return ["nobody", "-", "-", ""].map(str::to_owned);
@@ -64,7 +64,7 @@ impl Conditions {
     }
 }
 
-/// What a condition is about, and its text.
+/// A condition's subject, and its text.
 fn described(condition: &Value) -> (About, String) {
     let Some((kind, value)) = condition.as_object().and_then(|c| c.iter().next()) else {
         return (About::Else, "?".to_owned());
@@ -111,7 +111,7 @@ fn described(condition: &Value) -> (About, String) {
     }
 }
 
-/// What a token claims.
+/// A condition on the claims of a token.
 fn metadata(value: &Value) -> String {
     let value = value.get("metadata_matcher").unwrap_or(value);
     let path = items(value, "/path").map(|part| text(part, "/key"));

@@ -1,14 +1,14 @@
-//! All of an Envoy's configuration.
+//! An Envoy's whole configuration.
 
 use serde_json::Value;
 
 use super::value::{items, text};
 
-/// What `/config_dump` answers.
+/// The response of `/config_dump`.
 pub(super) struct Dump(pub(super) Value);
 
 impl Dump {
-    /// A list of a kind, `ListenersConfigDump` and `dynamic_listeners`.
+    /// A list of one dump, such as `ListenersConfigDump` and `dynamic_listeners`.
     pub(super) fn list(&self, kind: &str, list: &str) -> impl Iterator<Item = &Value> {
         let configs = items(&self.0, "/configs");
         let of_kind = configs.filter(move |config| text(config, "/@type").ends_with(kind));

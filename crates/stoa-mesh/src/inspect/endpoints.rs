@@ -11,10 +11,10 @@ use super::table::{Table, or_dash};
 use super::value::{items, pretty, text};
 use super::view::View;
 
-/// Where the clusters of an Envoy lead, and which endpoints are healthy. `envoys` gives the workloads at the addresses.
+/// The endpoints of an Envoy's clusters, and their health. `envoys` maps addresses to workloads.
 ///
 /// # Errors
-/// If it does not answer.
+/// If the Envoy does not answer.
 pub async fn endpoints(
     envoy: &Envoy,
     envoys: &[Envoy],

@@ -1,4 +1,4 @@
-//! An Envoy of a mesh, and what it answers.
+//! One Envoy of a mesh, and how it is read.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,7 +9,7 @@ use super::dump::Dump;
 use super::error::InspectError;
 use crate::admin::{Admin, AdminError};
 
-/// Limit for an Envoy's answer where all Envoys are shown together. It answers from memory, within milliseconds.
+/// Timeout of a request where all Envoys are shown together. An Envoy answers from memory, within milliseconds.
 const OVERVIEW_TIMEOUT: Duration = Duration::from_millis(1500);
 
 /// An Envoy whose administration can be read.
@@ -17,18 +17,18 @@ const OVERVIEW_TIMEOUT: Duration = Duration::from_millis(1500);
 pub struct Envoy {
     /// Its workload's name, `bookinfo/ratings-v1-0`.
     pub name: String,
-    /// Its administration.
+    /// The Envoy's administration.
     pub admin: Admin,
     /// The folder of its configuration files.
     pub files: PathBuf,
-    /// Its own log.
+    /// The Envoy's own log.
     pub log: PathBuf,
-    /// Its access log.
+    /// The Envoy's access log.
     pub access_log: PathBuf,
 }
 
 impl Envoy {
-    /// The Envoy of a workload, by the folders of the mesh ([`crate::MeshOptions`]).
+    /// The Envoy of a workload, with the mesh's folders ([`crate::MeshOptions`]).
     pub fn new(workload: &str, admin: Admin, state_dir: &Path, logs: &Path) -> Self {
         Self {
             name: workload.to_owned(),
@@ -43,7 +43,7 @@ impl Envoy {
         self.answered(self.admin.get(path).await)
     }
 
-    /// As `get`, for what is shown of all Envoys together: one that hangs must not hold up the others.
+    /// As `get`, with a short timeout: in a view of all Envoys, one that hangs must not delay the others.
     pub(super) async fn get_soon(&self, path: &str) -> Result<String, InspectError> {
         self.answered(self.admin.get_within(path, OVERVIEW_TIMEOUT).await)
     }

@@ -1,17 +1,17 @@
-//! Why there is nothing to show.
+//! Why a view of an Envoy failed.
 
 use super::levels::LEVELS;
 use crate::admin::AdminError;
 
-/// Why there is nothing to show.
+/// Why a view of an Envoy failed.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
-    /// The Envoy does not answer, or refuses.
+    /// The Envoy does not answer, or answers with an error.
     #[error("{envoy}: {error}")]
     Admin {
-        /// Which.
+        /// The Envoy.
         envoy: String,
-        /// Why.
+        /// The cause.
         #[source]
         error: AdminError,
     },
@@ -21,33 +21,33 @@ pub enum InspectError {
         did_you_mean_of(near, all)
     )]
     Unknown {
-        /// What was given.
+        /// The requested name.
         name: String,
-        /// What may have been meant.
+        /// Similar names.
         near: Vec<String>,
-        /// Those that have an Envoy.
+        /// The workloads that have an Envoy.
         all: Vec<String>,
     },
-    /// Several have it.
+    /// Several workloads have this name.
     #[error("{name} may be {}: say which", of.join(" or "))]
     Ambiguous {
-        /// What was given.
+        /// The requested name.
         name: String,
         /// The workloads with that name.
         of: Vec<String>,
     },
-    /// Not a level of logging.
+    /// Not a log level.
     #[error("{level} is not a level: there are {}", LEVELS.join(", "))]
     Level {
-        /// What was given.
+        /// The requested level.
         level: String,
     },
-    /// Not a logger of Envoy's.
+    /// Not a logger of Envoy.
     #[error("Envoy has no logger {name}{}", did_you_mean(near))]
     Logger {
-        /// What was given.
+        /// The requested name.
         name: String,
-        /// What may have been meant.
+        /// Similar names.
         near: Vec<String>,
     },
 }
@@ -59,7 +59,7 @@ fn did_you_mean(near: &[String]) -> String {
     }
 }
 
-/// What may have been meant, or else all there is.
+/// The similar names, or all names if none is similar.
 fn did_you_mean_of(near: &[String], all: &[String]) -> String {
     match (near, all) {
         ([], []) => "; none has one".to_owned(),

@@ -1,18 +1,18 @@
-//! Which Envoy is meant.
+//! Finds the Envoy that a name means.
 
 use super::envoy::Envoy;
 use super::error::InspectError;
 
-/// How alike names are that may have been meant, from 0 to 1.
+/// Similarity, from 0 to 1, at which a name becomes a suggestion.
 const LEAST_SIMILARITY: f64 = 0.75;
-/// How many of those are named.
+/// Maximum number of suggestions.
 const SUGGESTIONS: usize = 3;
 
-/// The Envoy of this workload: `bookinfo/ratings-v1-0`, `ratings-v1-0`, `ratings-v1-0.bookinfo`, or the beginning of its name where no other
-/// name begins so, `ratings-v1` and `ratings`.
+/// The Envoy of this workload: `bookinfo/ratings-v1-0`, `ratings-v1-0`, `ratings-v1-0.bookinfo`, or an unambiguous beginning of its
+/// name, such as `ratings-v1` or `ratings`.
 ///
 /// # Errors
-/// If none has this name, or more than one.
+/// If no workload has this name, or more than one.
 pub fn find<'a>(envoys: &'a [Envoy], name: &str) -> Result<&'a Envoy, InspectError> {
     let full = |envoy: &Envoy| {
         let (namespace, pod) = split(&envoy.name);
@@ -45,13 +45,13 @@ fn split(name: &str) -> (&str, &str) {
     name.split_once('/').unwrap_or(("", name))
 }
 
-/// The names that are most like one.
+/// The most similar names.
 pub(super) fn near<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let asked = split(name).1;
     let alike = |known: &'a str| {
         let pod = split(known).1;
         let mut best = strsim::jaro_winkler(asked, pod);
-        // Without its release and its number a name is as good.
+        // A name matches equally well without its release and number.
         let mut short = pod;
         while let Some((shorter, _)) = short.rsplit_once('-') {
             best = best.max(strsim::jaro_winkler(asked, shorter));

@@ -1,4 +1,4 @@
-//! Where an Envoy listens, and what becomes of a connection.
+//! Where an Envoy listens, and how it handles a connection.
 
 use serde_json::Value;
 
@@ -12,10 +12,10 @@ use super::view::View;
 const HTTP: &str = "envoy.filters.network.http_connection_manager";
 const TCP: &str = "envoy.filters.network.tcp_proxy";
 
-/// Where an Envoy listens.
+/// An Envoy's listeners.
 ///
 /// # Errors
-/// If it does not answer.
+/// If the Envoy does not answer.
 pub async fn listeners(envoy: &Envoy, view: &View) -> Result<String, InspectError> {
     let dump = envoy.dump().await?;
     let port = |listener: &Value| {

@@ -1,15 +1,15 @@
-//! How much an Envoy logs.
+//! Reads and sets the log levels of an Envoy.
 
 use super::envoy::Envoy;
 use super::error::InspectError;
 use super::find::near;
 use super::levels::LEVELS;
 
-/// The levels of an Envoy's loggers, after `set` was applied: `debug` for all of them, `rbac:debug` for one, or several of
-/// those with commas between.
+/// Applies `set`, and returns the levels of an Envoy's loggers. `set` is `debug` for all loggers, `rbac:debug` for one, or a list
+/// separated by commas.
 ///
 /// # Errors
-/// If there is no such level or logger, or it does not answer.
+/// If there is no such level or logger, or the Envoy does not answer.
 pub async fn log_level(envoy: &Envoy, set: Option<&str>) -> Result<String, InspectError> {
     let now = envoy.answered(envoy.admin.post("/logging").await)?;
     let Some(set) = set else { return Ok(now) };
@@ -38,7 +38,7 @@ pub async fn log_level(envoy: &Envoy, set: Option<&str>) -> Result<String, Inspe
         }
     }
     let mut levels = now;
-    // All loggers first: a level for one of them must not be undone.
+    // All loggers first: this must not undo a level for one logger.
     let all = all.map(|level| format!("/logging?level={level}"));
     let some = (!some.is_empty()).then(|| format!("/logging?paths={}", some.join(",")));
     for path in all.into_iter().chain(some) {

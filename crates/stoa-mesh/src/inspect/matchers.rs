@@ -1,10 +1,10 @@
-//! Envoy's matchers in a few characters.
+//! Envoy's matchers as short texts.
 
 use serde_json::Value;
 
 use super::value::text;
 
-/// What the path has to be.
+/// The condition on the path.
 pub(super) fn path_match(condition: &Value) -> String {
     let said = |pointer| Some(text(condition, pointer)).filter(|text| !text.is_empty());
     let parts = [
@@ -17,7 +17,7 @@ pub(super) fn path_match(condition: &Value) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// `name=value`, `!name=value`, or `name` where its presence is enough.
+/// `name=value`, `!name=value`, or `name` where the header need only be present.
 pub(super) fn header(header: &Value) -> String {
     let name = text(header, "/name");
     let not = if is_true(header, "/invert_match") {
@@ -29,7 +29,7 @@ pub(super) fn header(header: &Value) -> String {
     match value.or_else(|| exact(header)) {
         Some(value) => format!("{not}{name}={value}"),
         None => {
-            // Whether it is there.
+            // Matches presence or absence.
             let absent = header.get("present_match") == Some(&Value::Bool(false));
             let not = if absent { "!" } else { not };
             format!("{not}{name}")

@@ -1,18 +1,18 @@
-//! Why an Envoy rejected its configuration. Of configuration from files, its log is the only record.
+//! Why an Envoy rejected its configuration. For configuration from files, the Envoy's log is the only record.
 
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::Path;
 
-/// Envoy's words before the reason.
+/// Envoy's text before the reason.
 const REFUSED: &str = "Filesystem config update rejected: ";
-/// What a filter writes about itself.
+/// Envoy's prefix for a filter's own log lines.
 const SAID: &str = "wasm log: ";
-/// How much of a log is read: an entry may hold a whole listener.
+/// Bytes read from the end of a log: an entry may contain a whole listener.
 const TAIL_BYTES: u64 = 1 << 20;
-/// A longer reason is cut.
+/// Maximum length of a reason, in characters; a longer one is shortened.
 const LONGEST_REASON: usize = 400;
 
-/// The last reasons in a log, different ones, the newest last.
+/// The last distinct reasons in a log, the newest last.
 pub(super) fn reasons(log: &Path, most: usize) -> Vec<String> {
     let text = tail(log).unwrap_or_default();
     let mut reasons: Vec<String> = Vec::new();
@@ -56,13 +56,13 @@ fn entries(log: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// `[2026-11-22 00:19:41.283][...`: what is refused has lines of its own that begin with a bracket.
+/// An entry begins with `[2026-11-22 00:19:41.283][...`. A rejected configuration has lines of its own that begin with a bracket.
 fn begins(text: Option<&str>) -> bool {
     let year = text.and_then(|text| text.get(1..6)).unwrap_or_default();
     year.ends_with('-') && year.bytes().take(4).all(|byte| byte.is_ascii_digit())
 }
 
-/// Envoy prints all of what it refuses, and the reason behind it.
+/// Only the reason: Envoy prints the whole rejected configuration before it.
 fn brief(reason: &str) -> String {
     let lines = reason
         .lines()
@@ -77,7 +77,7 @@ fn brief(reason: &str) -> String {
     if whole.chars().count() <= LONGEST_REASON {
         return whole;
     }
-    // What was wrong comes last.
+    // The cause is at the end.
     let skip = whole.chars().count() - LONGEST_REASON;
     format!("...{}", whole.chars().skip(skip).collect::<String>())
 }

@@ -1,4 +1,4 @@
-//! The routes of an Envoy.
+//! An Envoy's routes.
 
 use serde_json::Value;
 
@@ -9,13 +9,13 @@ use super::table::Table;
 use super::value::{items, manifest, pretty, text, texts};
 use super::view::View;
 
-/// Names of a host that are shown.
+/// Maximum number of names shown for a host.
 const NAMES_SHOWN: usize = 2;
 
-/// Which requests an Envoy sends where.
+/// An Envoy's routes: which requests go to which cluster.
 ///
 /// # Errors
-/// If it does not answer.
+/// If the Envoy does not answer.
 pub async fn routes(envoy: &Envoy, view: &View) -> Result<String, InspectError> {
     let dump = envoy.dump().await?;
     let dynamic = dump.list("RoutesConfigDump", "dynamic_route_configs");
@@ -44,7 +44,7 @@ pub async fn routes(envoy: &Envoy, view: &View) -> Result<String, InspectError> 
 /// The rows of a route configuration: domains, match, manifest, destination.
 type Rows = Vec<[String; 4]>;
 
-/// The names of route configurations, those that say the same together: a gateway has one for HTTP and one for HTTPS.
+/// The names of route configurations, grouped by equal rows: a gateway has one for HTTP and one for HTTPS.
 fn alike(configs: Vec<&Value>) -> Vec<(Vec<&str>, Rows)> {
     let mut all: Vec<(Vec<&str>, Rows)> = Vec::new();
     for config in configs {
@@ -77,7 +77,7 @@ fn rows(config: &Value) -> Rows {
     rows
 }
 
-/// The shortest of a host's names.
+/// The short names of a host.
 fn domains(domains: &[String]) -> String {
     if let [only] = domains {
         return only.clone();
@@ -100,7 +100,7 @@ fn domains(domains: &[String]) -> String {
     }
 }
 
-/// All that a request has to match. istioctl leaves the headers out; here they tell routes apart.
+/// All conditions on a request. istioctl omits the headers; here routes differ by them.
 fn condition(condition: &Value) -> String {
     let mut parts = vec![path_match(condition)];
     parts.extend(items(condition, "/headers").map(header));
@@ -137,7 +137,7 @@ fn destination(route: &Value) -> String {
     }
 }
 
-/// `outbound|80|v1|ratings.bookinfo.svc.cluster.local 90%, v2 10%`: of clusters that differ in the subset alone, the subset is enough.
+/// `outbound|80|v1|ratings.bookinfo.svc.cluster.local 90%, v2 10%`: only the subset, where clusters differ only in the subset.
 fn shares(weighted: &[(&str, u64)]) -> String {
     let parts = |name: &str| {
         let parts: Vec<_> = name.split('|').map(str::to_owned).collect();

@@ -12,10 +12,10 @@ use super::subscriptions::{Kind, STATS, State, kinds};
 use super::table::{Table, or_dash};
 use super::value::{pretty, text};
 
-/// A line for each Envoy, and below the table why one did not take its configuration. One that does not answer is in the table as such.
+/// One line per Envoy, and the reasons for rejected configuration below the table. An Envoy that does not answer is shown as such.
 ///
 /// # Errors
-/// If one answers something else than Envoys do.
+/// If an Envoy's response is not in Envoy's format.
 pub async fn status(envoys: &[Envoy], as_json: bool) -> Result<String, InspectError> {
     let mut reading = JoinSet::new();
     for (place, envoy) in envoys.iter().enumerate() {
@@ -100,14 +100,14 @@ pub async fn status(envoys: &[Envoy], as_json: bool) -> Result<String, InspectEr
     Ok(table.or("there are no Envoys") + &all_notes.concat())
 }
 
-/// What one Envoy reports.
+/// The report of one Envoy.
 struct Report {
     state: String,
     version: String,
     kinds: BTreeMap<&'static str, Kind>,
     serial: String,
     remaining: String,
-    /// Since its last start.
+    /// Time since the last start.
     age: String,
 }
 

@@ -1,4 +1,4 @@
-//! Which configuration an Envoy has taken, by the kind of that: from its counters and the times of its files.
+//! Which configuration an Envoy has applied, by kind: from its counters and the times of its files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use super::envoy::Envoy;
 use super::error::InspectError;
 use crate::files::of_resource;
 
-/// The counters that this is read from.
+/// The counters from which the state is computed.
 pub(super) const STATS: &str = "/stats?filter=(update_rejected|update_time|config_fail|membership_total|total_listeners_active|active_clusters)$";
 
 /// The worst state of an Envoy's configuration.
@@ -28,19 +28,19 @@ pub(super) struct Kind {
     pub(super) state: State,
     /// How many there are.
     pub(super) count: u64,
-    /// Which were refused.
+    /// The names of the rejected ones.
     pub(super) rejected: Vec<String>,
 }
 
-/// As istioctl calls them; the worst is the greatest.
+/// The state, with istioctl's names; the worst is the greatest.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum State {
-    /// It has taken all of it.
+    /// The Envoy has applied everything.
     #[default]
     Synced,
-    /// It has not taken it yet.
+    /// The Envoy has not applied it yet.
     Stale,
-    /// It keeps what it had before.
+    /// The Envoy rejected it, and keeps the previous configuration.
     Rejected,
 }
 
@@ -56,11 +56,11 @@ impl Kind {
     }
 }
 
-/// What Envoy counts of each of its subscriptions.
+/// Envoy's counters of one subscription.
 #[derive(Default)]
 struct Subscription {
     rejected: bool,
-    /// In milliseconds since 1970.
+    /// Time of the last applied update, in milliseconds since 1970.
     updated: u64,
 }
 
@@ -112,7 +112,7 @@ pub(super) fn kinds(stats: &str, files: &Path) -> BTreeMap<&'static str, Kind> {
         }
         kind_of.state = kind_of.state.max(state);
     }
-    // Endpoints are part of their clusters.
+    // Endpoints are part of their clusters here.
     if let Some(clusters) = kinds.get("CDS").map(|kind| kind.state) {
         kinds.insert(
             "EDS",
@@ -184,7 +184,7 @@ mod tests {
         let lds = folder.path().join("lds");
         std::fs::create_dir_all(&lds).expect("a folder");
         std::fs::write(lds.join("listeners.json"), "{}").expect("a file");
-        // The file is younger than the last update that was taken, or older.
+        // The file is newer, or older, than the last applied update.
         for (rejected, updated, expected, state) in [
             (0, NOW, "SYNCED (2)", State::Synced),
             (1, NOW, "SYNCED (2)", State::Synced),
@@ -197,7 +197,7 @@ mod tests {
                 expected,
                 "rejected {rejected}, updated {updated}"
             );
-            // One kind that is not taken is enough.
+            // The worst kind decides.
             assert_eq!(worst(&kinds), state);
             assert_eq!(described(&kinds, "CDS"), "SYNCED (5)");
             assert_eq!(described(&kinds, "EDS"), "SYNCED (3)");

@@ -1,9 +1,9 @@
-//! A table as istioctl prints it: columns, and no lines.
+//! A table as istioctl prints it: columns without lines.
 
 use comfy_table::presets::NOTHING;
 use serde_json::{Map, Value};
 
-/// Between two columns.
+/// Spaces between two columns.
 const GAP: u16 = 3;
 
 pub(super) struct Table {
@@ -35,7 +35,7 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// It, or what there is to say where it is empty.
+    /// The table, or the text `nothing` if it is empty.
     pub(super) fn or(self, nothing: &str) -> String {
         if self.is_empty() {
             return format!("{nothing}\n");
@@ -45,7 +45,7 @@ impl Table {
 }
 
 impl Table {
-    /// A JSON object a row, with the columns' names in lower case.
+    /// One JSON object per row, with the columns' names in lower case.
     pub(super) fn objects(&self) -> Vec<Map<String, Value>> {
         let object = |row: &Vec<String>| {
             let members = self.columns.iter().zip(row);

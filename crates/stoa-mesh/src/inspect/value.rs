@@ -1,10 +1,10 @@
-//! Reading JSON that Envoy writes: what is missing is empty.
+//! Reads Envoy's JSON: a missing value is empty.
 
 use serde_json::Value;
 
 /// JSON for people and programs.
 pub(super) fn pretty(of: &impl serde::Serialize) -> String {
-    // A JSON value can always be written.
+    // Serializing a JSON value does not fail.
     serde_json::to_string_pretty(of).unwrap_or_default()
 }
 
@@ -26,7 +26,7 @@ pub(super) fn texts(of: &Value, pointer: &str) -> Vec<String> {
     texts.map(str::to_owned).collect()
 }
 
-/// The manifest that this comes from: `/apis/networking.istio.io/v1/namespaces/bookinfo/virtual-service/ratings` is `ratings.bookinfo`.
+/// The manifest of a resource: `/apis/networking.istio.io/v1/namespaces/bookinfo/virtual-service/ratings` is `ratings.bookinfo`.
 pub(super) fn manifest(of: &Value) -> String {
     let config = text(of, "/metadata/filter_metadata/istio/config");
     let parts: Vec<_> = config.split('/').collect();

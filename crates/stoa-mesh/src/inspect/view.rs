@@ -1,20 +1,20 @@
-//! What is shown of an Envoy's configuration.
+//! Which part of an Envoy's configuration is shown.
 
-/// What is shown, and how: by default all of it, as a table.
+/// What is shown, and how. The default is everything, as a table.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    /// The configuration itself, as JSON, as Envoy has it.
+    /// Envoy's own JSON instead of a table.
     pub json: bool,
     /// Only the routes of this name.
     pub name: Option<String>,
-    /// Only what has this port.
+    /// Only items with this port.
     pub port: Option<u16>,
-    /// Only clusters whose service has this in its name.
+    /// Only clusters whose service name contains this text.
     pub fqdn: Option<String>,
 }
 
 impl View {
-    /// Whether something at this port is shown.
+    /// Whether an item with this port is shown.
     pub(super) fn has_port(&self, port: u64) -> bool {
         self.port.is_none_or(|wanted| u64::from(wanted) == port)
     }

@@ -1,4 +1,4 @@
-//! Endpoints that are no Pods: those of a ServiceEntry.
+//! Endpoints that are not Pods: those of a ServiceEntry.
 
 use super::*;
 use crate::code::Code;

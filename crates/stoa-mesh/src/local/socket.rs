@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::{Value, json};
 
-/// A socket address with an IPv4 address.
+/// The address and port of an IPv4 socket address.
 pub(super) fn read(address: &Value) -> Option<(Ipv4Addr, u16)> {
     let ip = address.get("address")?.as_str()?.parse().ok()?;
     Some((
@@ -13,13 +13,13 @@ pub(super) fn read(address: &Value) -> Option<(Ipv4Addr, u16)> {
     ))
 }
 
-/// Makes a socket address this one.
+/// Sets a socket address.
 pub(super) fn write(address: &mut Value, here: SocketAddr) {
     insert(address, "address", here.ip().to_string().into());
     insert(address, "port_value", here.port().into());
 }
 
-/// Replaces the port in everything that a connection's destination is matched by.
+/// Replaces the port in every match on a connection's destination.
 pub(super) fn each_port(value: &mut Value, port: u16, here: u16) {
     match value {
         Value::Array(items) => items
@@ -41,7 +41,7 @@ pub(super) fn each_port(value: &mut Value, port: u16, here: u16) {
     }
 }
 
-/// Replaces every socket address for which there is another.
+/// Replaces every socket address that has a replacement.
 pub(super) fn each_address(
     value: &mut Value,
     other: &mut impl FnMut(Ipv4Addr, u16) -> Option<SocketAddr>,

@@ -1,9 +1,9 @@
-//! Above 400 lines: one list of permitted differences, and every file of every proxy held against it.
+//! Above 400 lines: one list of permitted differences, and a comparison of every file of every proxy with it.
 
 use super::*;
 use crate::compiled::Compiled;
 
-/// Every way in which the files may differ from what Istio made, and nothing else (`local.rs` says why).
+/// The only ways in which the files may differ from Istio's (`local.rs` has the reasons).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Kind {
     ListenerAddress,
@@ -33,7 +33,7 @@ const KINDS: [Kind; 11] = [
     Kind::FilterFromFile,
 ];
 
-/// What stands in one place, and in the other.
+/// The values at one path: Istio's, and the local one.
 #[derive(Debug)]
 struct Difference<'a> {
     /// `/filter_chains/0/filter_chain_match/destination_port`
@@ -42,7 +42,7 @@ struct Difference<'a> {
     local: Option<&'a Value>,
 }
 
-/// Every difference. What is replaced as a whole is one.
+/// All differences. A value that is replaced as a whole is one difference.
 fn differences<'a>(istio: &'a Value, local: &'a Value) -> Vec<Difference<'a>> {
     let mut found = Vec::new();
     compare(String::new(), Some(istio), Some(local), &mut found);
@@ -116,7 +116,7 @@ impl Shop {
         }
     }
 
-    /// What kind of difference this is, in a listener, a cluster, an extension.
+    /// The kind of a difference in a listener, a cluster or an extension.
     fn kind(&self, workload: &Workload, difference: &Difference<'_>, of: &Value) -> Option<Kind> {
         let pod = self.addresses.pod(workload.ip)?;
         let path = difference.path.as_str();
@@ -172,7 +172,7 @@ impl Shop {
             "address" | "port_value" if path.contains("/endpoint/address/socket_address/") => {
                 let inbound = name(of).starts_with("inbound|");
                 let as_it_is = match istio?.as_str() {
-                    // Its own workload, or the Pod that has this address on a cluster.
+                    // The Pod's own workload, or the Pod with this cluster address.
                     Some(_) if inbound => local? == &json!(pod.ip.to_string()),
                     Some(ip) => {
                         let other = self.addresses.pod(ip.parse().ok()?)?;
@@ -362,7 +362,7 @@ fn a_filter_has_the_configuration_that_was_set_here() {
     };
     assert_eq!(value("payment-v1-0", &overrides), own);
     assert_ne!(value("payment-v1-0", &Overrides::default()), own);
-    // Another filter's is its own.
+    // Another filter keeps its own configuration.
     let gateway = "istio-ingressgateway-0";
     assert_eq!(
         value(gateway, &overrides),

@@ -1,4 +1,4 @@
-//! Whether the Envoys took new configuration.
+//! Whether the Envoys applied new configuration.
 
 use std::time::{Duration, Instant};
 
@@ -6,12 +6,12 @@ use super::shared::Shared;
 use crate::inspect::{State, state};
 use crate::scenario::Scenario;
 
-/// The time for the Envoys to take something before it is logged that one has not.
+/// Time for the Envoys to apply a change before the log reports those that have not.
 const APPLY_DEADLINE: Duration = Duration::from_secs(2);
-/// Poll interval meanwhile.
+/// Poll interval while Envoys apply a change.
 const ADMIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Logs whether the Envoys took what they were given. `configured`: there was configuration among it.
+/// Logs whether the Envoys applied a change. `configured`: the change includes configuration.
 pub(super) async fn report_applied(shared: &Shared, configured: bool) {
     let begin = Instant::now();
     let mut left: Vec<_> = shared
@@ -21,7 +21,7 @@ pub(super) async fn report_applied(shared: &Shared, configured: bool) {
         .collect();
     loop {
         for (envoy, seen) in &mut left {
-            // One that does not answer reads its files when it starts.
+            // An Envoy that does not answer reads its files when it starts.
             *seen = state(envoy).await.unwrap_or(State::Stale);
         }
         left.retain(|(_, seen)| *seen != State::Synced);

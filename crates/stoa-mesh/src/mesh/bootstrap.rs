@@ -1,4 +1,4 @@
-//! What an Envoy is started with.
+//! An Envoy's bootstrap.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -14,7 +14,7 @@ use crate::files;
 use crate::secrets::{SYSTEM_ROOTS, is_static};
 
 impl Shared {
-    /// Writes the bootstrap of a workload's Envoy, which needs these certificates.
+    /// Writes the bootstrap of a workload's Envoy, with the authorities among these certificates.
     pub(super) fn bootstrap(
         &self,
         workload: &Workload,
@@ -64,7 +64,7 @@ impl Shared {
     }
 }
 
-/// The name that istio-agent gives: `ratings.bookinfo`.
+/// The cluster name of the node, as istio-agent sets it: `ratings.bookinfo`.
 fn node_cluster(workload: &Workload) -> String {
     let app = workload.labels.get("app").unwrap_or(&workload.owner);
     format!("{app}.{}", workload.namespace)

@@ -1,4 +1,4 @@
-//! The gateway is closed before anything behind it: a request in flight may still open connections there.
+//! Closes the gateway before anything behind it: a request in flight may still open connections there.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const ADMIN_POLL_INTERVAL: Duration = Duration::from_millis(25);
 /// The counters of requests in flight.
 const ACTIVE: &str = "/stats?filter=downstream_rq_active$";
 
-/// Closes the gateways to new connections, and waits for the responses to requests in flight there, but no longer than `limit`.
+/// Closes the gateways to new connections. Waits for the responses to requests in flight there, up to `limit`.
 pub(super) async fn close_gateways(proxies: Vec<(Workload, Admin)>, limit: Duration) {
     let gateways = proxies.into_iter();
     let gateways: Vec<_> = gateways
@@ -31,13 +31,13 @@ pub(super) async fn close_gateways(proxies: Vec<(Workload, Admin)>, limit: Durat
     }
 }
 
-/// The requests in flight at an Envoy; none at one that does not answer.
+/// The requests in flight at an Envoy; 0 if it does not answer.
 async fn in_flight(admin: &Admin) -> u64 {
     let stats = admin.get(ACTIVE).await;
     stats.map_or(0, |stats| active(&stats))
 }
 
-/// The requests in the counters, without the one that reads them.
+/// The sum of the counters, without the request that reads them.
 fn active(stats: &str) -> u64 {
     let counts = stats.lines().filter_map(|line| line.rsplit_once(": "));
     let counts = counts.filter(|(name, _)| !name.starts_with("http.admin."));

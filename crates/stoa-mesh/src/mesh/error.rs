@@ -10,46 +10,46 @@ use crate::compiled::CompiledError;
 /// Why a mesh did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum MeshError {
-    /// What was compiled cannot be read.
+    /// The compiled configuration cannot be read.
     #[error(transparent)]
     Compiled(#[from] CompiledError),
-    /// No addresses.
+    /// No free addresses.
     #[error(transparent)]
     Addresses(#[from] NoAddresses),
-    /// No certificates.
+    /// Certificates cannot be made.
     #[error("certificates: {0}")]
     Certificates(#[from] rcgen::Error),
-    /// Files for the Envoys cannot be written, or one cannot be started.
+    /// Files for the Envoys cannot be written, or an Envoy cannot be started.
     #[error("{what}: {error}")]
     Io {
-        /// What was tried.
+        /// The file or program.
         what: String,
-        /// Why not.
+        /// The cause.
         error: io::Error,
     },
     /// Some Envoys were not ready in time.
     #[error("not ready after {0:?}: {1}")]
     Late(Duration, String),
-    /// An Envoy ends again and again, as soon as it is started.
+    /// An Envoy ends repeatedly, right after its start.
     #[error("{envoy}: {} ends as soon as it is started, {how}; its log: {}", program.display(), log.display())]
     Ends {
-        /// Which.
+        /// The Envoy.
         envoy: String,
-        /// The program that should be an Envoy.
+        /// The program that was started as Envoy.
         program: PathBuf,
-        /// How it ended, and the last line of its log.
+        /// How the process ended, and the last line of its log.
         how: String,
-        /// Its log.
+        /// The Envoy's log.
         log: PathBuf,
     },
-    /// An Envoy refused what it was given.
+    /// An Envoy rejected its configuration.
     #[error("{envoy} does not take its configuration ({stat}); its log says why: {}", log.display())]
     Rejected {
-        /// Which.
+        /// The Envoy.
         envoy: String,
-        /// What it counted.
+        /// The counter of rejections.
         stat: String,
-        /// Its log.
+        /// The Envoy's log.
         log: PathBuf,
     },
 }

@@ -1,4 +1,4 @@
-//! Configuration and the filters' code, changed while a mesh runs.
+//! Applies changes of configuration and filter code while a mesh runs.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError};
@@ -16,13 +16,13 @@ use crate::secrets::{Secrets, is_static};
 
 /// Poll interval for new configuration, overrides and filter builds.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
-/// Wait before files that could not be written are written again.
+/// Wait before a failed write is retried.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The stamps of everything that the Envoys' files are made of.
+/// The stamps of all sources of the Envoys' files.
 #[derive(Clone, PartialEq, Eq)]
 struct FileStamps {
-    /// What was compiled or set.
+    /// The compiled configuration and the overrides.
     configuration: Stamps,
     filters: Stamps,
 }
@@ -37,7 +37,7 @@ impl FileStamps {
         }
     }
 
-    /// A folder that is being replaced is not there for a moment.
+    /// Whether the compiled folder exists: while it is being replaced, it is missing for a moment.
     fn is_there(&self, options: &MeshOptions) -> bool {
         let list = in_force(&options.compiled, &options.state_dir).join(LIST);
         self.configuration.contains_key(&list)
@@ -60,7 +60,7 @@ fn json(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// Writes the Envoys' files anew when something was compiled or built, or set on this machine.
+/// Writes the Envoys' files again after a change: new configuration, filter builds or overrides.
 pub(super) async fn follow(shared: Arc<Shared>) {
     let stamps = || FileStamps::now(&shared.options);
     let mut taken = stamps();
@@ -70,7 +70,7 @@ pub(super) async fn follow(shared: Arc<Shared>) {
         tokio::time::sleep(wait).await;
         wait = POLL_INTERVAL;
         let now = stamps();
-        // Files are written over a while: they are taken once they stay the same.
+        // Writing files takes a while: apply them once two polls see the same stamps.
         let settled = now == std::mem::replace(&mut last, now.clone());
         if !settled || now == taken || !now.is_there(&shared.options) {
             continue;
@@ -84,7 +84,7 @@ pub(super) async fn follow(shared: Arc<Shared>) {
                 (taken, failed) = (now, None);
             }
             Err(error) => {
-                // It may pass by itself: it is tried again, and logged once.
+                // The error may be transient: retry it, but log it once.
                 if failed.as_ref() != Some(&now) {
                     tracing::error!(%error, "the Envoys keep their configuration");
                 }
@@ -94,7 +94,7 @@ pub(super) async fn follow(shared: Arc<Shared>) {
     }
 }
 
-/// Writes everything anew, and returns the filters that are new.
+/// Writes all files again, and returns the names of the filters that are new.
 fn renew(shared: &Shared) -> Result<Vec<String>, MeshError> {
     let options = &shared.options;
     let new = Compiled::read(&in_force(&options.compiled, &options.state_dir))?;
@@ -120,7 +120,7 @@ fn renew(shared: &Shared) -> Result<Vec<String>, MeshError> {
     Ok(shared.code().new_since(&code))
 }
 
-/// The authorities that a workload's Envoy needs and its bootstrap does not have. One that was not needed for a while is still there.
+/// The authorities that a workload's Envoy needs and its bootstrap lacks. The bootstrap keeps an authority that is not needed for a while.
 fn new_authorities<'a>(secrets: &'a Secrets, bootstrapped: &Secrets) -> Vec<(&'a str, &'a str)> {
     let mut new = Vec::new();
     for (workload, names) in secrets {
@@ -167,7 +167,7 @@ mod tests {
         std::fs::write(&routes, "{}").expect("written");
         let after = FileStamps::now(&options);
         assert!(before.configuration != after.configuration);
-        // What an editor leaves beside it is nothing.
+        // An editor's backup file is ignored.
         std::fs::write(routes.with_extension("json~"), "{}").expect("written");
         assert!(after == FileStamps::now(&options));
         Overrides::default()
@@ -185,13 +185,13 @@ mod tests {
             Secrets::from([("shop/inventory-v1-0".to_owned(), names)])
         };
         let started = secrets(&["default", "ROOTCA"]);
-        // Without mutual TLS for a while, and then with it again.
+        // Mutual TLS is off for a while, then on again.
         assert_eq!(new_authorities(&secrets(&[]), &started), []);
         assert_eq!(
             new_authorities(&secrets(&["default", "ROOTCA"]), &started),
             []
         );
-        // A certificate is a file, and can come at any time.
+        // A certificate is a file, and can be added at any time.
         assert_eq!(new_authorities(&secrets(&["other"]), &started), []);
         let third_party = secrets(&["ROOTCA", "file-root:system"]);
         let expected = [("shop/inventory-v1-0", "file-root:system")];
@@ -203,11 +203,11 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let options = options(folder.path());
         let shared = Arc::new(Shared::prepare(options.clone()).expect("a mesh"));
-        // A file where copies are to go: no filter can be given to anybody.
+        // A file takes the place of the copies' folder: filters cannot be copied.
         let copies = options.state_dir.join(FILTERS);
         std::fs::write(&copies, "").expect("written");
         let following = tokio::spawn(follow(Arc::clone(&shared)));
-        // It takes the first stamps.
+        // The task reads the first stamps.
         tokio::task::yield_now().await;
         let before = shared.compiled();
         std::fs::write(options.filters.join("a.wasm"), "one").expect("written");

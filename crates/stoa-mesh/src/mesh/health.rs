@@ -1,4 +1,4 @@
-//! Reports Envoys that hang: one that ends is started again and logged by its supervisor, one that hangs is only silent.
+//! Reports Envoys that hang. The supervisor restarts and logs an Envoy that ends; a hung Envoy only stops answering.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,14 +9,14 @@ use tokio::task::JoinSet;
 use super::shared::Shared;
 use crate::admin::AdminError;
 
-/// Poll interval: a hung Envoy is in the log a few seconds later, and thirteen requests each time cost next to nothing.
+/// Poll interval: the log reports a hung Envoy a few seconds later, and thirteen requests per poll cost almost nothing.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// Timeout of a poll. Envoy's administration answers this within a millisecond; the rest is for a busy machine.
+/// Timeout of a poll. Envoy's administration answers within a millisecond; the rest is for a busy machine.
 const POLL_TIMEOUT: Duration = Duration::from_secs(2);
-/// Polls in a row without an answer before it is logged: one that is starting, or starting again, may miss some.
+/// Missed polls in a row before a log line: an Envoy that starts or restarts may miss some.
 const MISSED_POLLS: u32 = 3;
 
-/// Polls every Envoy, and logs once that one does not answer any more, and once that it does again.
+/// Polls every Envoy. Logs once when an Envoy stops answering, and once when it answers again.
 pub(super) async fn watch(shared: Arc<Shared>) {
     let mut missed: BTreeMap<String, u32> = BTreeMap::new();
     loop {
@@ -25,7 +25,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         for (workload, admin) in shared.proxies() {
             polls.spawn(async move {
                 let answer = admin.get_within("/ready", POLL_TIMEOUT).await;
-                // One that is not ready answers as well.
+                // An Envoy that is not ready answers as well.
                 let silent = matches!(answer, Err(AdminError::Silent { .. }));
                 (workload.name(), silent)
             });

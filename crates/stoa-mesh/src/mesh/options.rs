@@ -1,4 +1,4 @@
-//! How a mesh is set up.
+//! The options of a mesh.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -8,32 +8,32 @@ use std::time::Duration;
 
 use crate::compiled::LIST;
 
-/// How a mesh is set up.
+/// The options of a mesh.
 #[derive(Debug, Clone)]
 pub struct MeshOptions {
     /// The folder that `istio-compile` wrote.
     pub compiled: PathBuf,
     /// The folder for the Envoys' files.
     pub state_dir: PathBuf,
-    /// The folder for their logs.
+    /// The folder for the Envoys' logs.
     pub logs: PathBuf,
-    /// The program.
+    /// The Envoy program.
     pub envoy: PathBuf,
     /// The folder of the filters' .wasm.
     pub filters: PathBuf,
-    /// The certificates of the authorities that third parties' are from, PEM; the system's as a rule ([`crate::find_roots`]).
+    /// The file with the certificates of public authorities, PEM; usually the system's ([`crate::find_roots`]).
     pub roots: PathBuf,
-    /// Where the gateway listens, by the port of its Pod; by default at an address of its own.
+    /// The gateway's addresses, by the port of its Pod. By default the gateway has its own loopback address.
     pub gateway: BTreeMap<u16, SocketAddr>,
-    /// How long a certificate is valid. It is renewed after half of that.
+    /// The lifetime of a certificate. It is renewed after half of it.
     pub certificate_lifetime: Duration,
 }
 
 impl MeshOptions {
-    /// For tests: a mesh without workloads and without a program, all of it below `folder`. Makes the folders and the list of workloads.
+    /// For tests: a mesh without workloads and without an Envoy, all of it below `folder`. Creates the folders and the list of workloads.
     ///
     /// # Errors
-    /// If the folders cannot be made.
+    /// If the folders cannot be created.
     pub fn without_workloads(folder: &Path) -> io::Result<Self> {
         let options = Self {
             compiled: folder.join("compiled"),

@@ -8,7 +8,7 @@ use super::shared::Shared;
 use crate::admin::Admin;
 use crate::envoy::Supervised;
 
-/// Poll interval while Envoys start: they answer from memory.
+/// Poll interval while Envoys start. They answer from memory, so a poll is cheap.
 const ADMIN_POLL_INTERVAL: Duration = Duration::from_millis(25);
 /// The counters of resources that an Envoy rejected.
 const REJECTED: &str = "/stats?filter=(update_rejected|update_failure|config_fail)$";

@@ -8,11 +8,11 @@ use super::write::Certificates;
 
 /// The shortest time between two checks of the certificates.
 const SHORTEST_INTERVAL: Duration = Duration::from_millis(300);
-/// The longest time between two checks: as long may certificates be out of date after the machine was asleep.
+/// The longest time between two checks. After the machine was asleep, certificates may be expired for this long.
 const LONGEST_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Gives every proxy a new certificate when half of the old one's life is over. The wall clock decides: the clock that sleeps are
-/// measured by stands still while the machine sleeps.
+/// Gives every proxy a new certificate after half of the old one's lifetime. The wall clock decides: the monotonic clock behind
+/// timers stops while the machine sleeps.
 pub(super) async fn rotate(shared: Arc<Shared>) {
     let lifetime = shared.options.certificate_lifetime;
     let (mut issued, mut failing) = (SystemTime::now(), false);
@@ -28,7 +28,7 @@ pub(super) async fn rotate(shared: Arc<Shared>) {
                 tracing::debug!("the Envoys have new certificates");
                 (issued, failing) = (now, false);
             }
-            // It is tried again at the next check, and logged once.
+            // The next check retries it; it is logged once.
             Err(_) if failing => {}
             Err(error) => {
                 tracing::error!(%error, "the Envoys keep their certificates");
@@ -38,7 +38,7 @@ pub(super) async fn rotate(shared: Arc<Shared>) {
     }
 }
 
-/// Where the clock was set back, certificates may be valid only later: that is as good as old.
+/// Whether certificates must be renewed. If the clock was set back, they may not be valid yet: then they are renewed too.
 fn is_due(issued: SystemTime, now: SystemTime, lifetime: Duration) -> bool {
     let age = now.duration_since(issued).ok();
     age.is_none_or(|age| age >= lifetime / 2)

@@ -1,4 +1,4 @@
-//! What the tasks of a mesh share.
+//! The state that the tasks of a mesh share.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -23,9 +23,9 @@ pub(super) struct Shared {
     pub(super) options: MeshOptions,
     pub(super) addresses: Addresses,
     pub(super) compiled: Mutex<Arc<Compiled>>,
-    /// The workloads that the mesh was made for.
+    /// The workloads at the start of the mesh.
     pub(super) workloads: Vec<Identified>,
-    /// The authorities in the Envoys' bootstraps, once those are written.
+    /// The authorities in the Envoys' bootstraps, once these are written.
     pub(super) bootstrapped: OnceLock<Secrets>,
     pub(super) authority: Authority,
     /// The certificates in use.
@@ -37,14 +37,14 @@ pub(super) struct Shared {
 /// A workload's name, its address on a cluster, and the proxy beside it.
 pub(super) type Identified = (String, Ipv4Addr, Proxy);
 
-/// The workloads that need a start of the mesh to come or go.
+/// Identifies the workloads. If one is new or removed, the mesh must be restarted to apply it.
 pub(super) fn identified(compiled: &Compiled) -> Vec<Identified> {
     let workloads = compiled.workloads.iter();
     workloads.map(|w| (w.name(), w.ip, w.proxy)).collect()
 }
 
 impl Shared {
-    /// Reads what was compiled, and chooses addresses.
+    /// Reads the compiled configuration, and chooses addresses.
     pub(super) fn prepare(options: MeshOptions) -> Result<Self, MeshError> {
         let compiled = Compiled::read(&in_force(&options.compiled, &options.state_dir))?;
         let addresses = Addresses::choose(&compiled)?;

@@ -14,16 +14,16 @@ use crate::files;
 use crate::local::Local;
 use crate::secrets::{Secrets, is_static};
 
-/// Folders of a proxy's files, those that others refer to first: a listener names routes and extensions, and routes name clusters.
+/// Folders of a proxy's files in the order of writing, referenced kinds first: listeners name routes and extensions, routes name clusters.
 const KINDS: [&str; 4] = ["cds", "ecds", "rds", "lds"];
 /// Copies of the filters' code, below the state folder.
 pub(super) const FILTERS: &str = "filters";
 
-/// Certificates certificates are made.
+/// Which certificates to make.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Certificates {
     All,
-    /// Those without a file.
+    /// Only those without a file.
     Missing,
 }
 
@@ -53,7 +53,7 @@ impl Shared {
             secrets.insert(workload.name(), local.secrets);
             all.push((folder, files));
         }
-        // What others refer to comes first: Envoy refuses a listener that names a missing file.
+        // Referenced files come first: Envoy rejects a listener that names a missing file.
         self.certify(&secrets, Certificates::Missing)?;
         for (folder, files) in &all {
             for (path, resources) in in_order(files) {
@@ -66,7 +66,7 @@ impl Shared {
         Ok(secrets)
     }
 
-    /// Writes new certificates for every proxy. One that cannot be written does not hold up the others: the first error is returned at the end.
+    /// Writes new certificates for every proxy. A failed write does not stop the others: the first error is returned at the end.
     pub(super) fn certify(&self, secrets: &Secrets, which: Certificates) -> Result<(), MeshError> {
         let mut failed = None;
         for workload in self.compiled().proxies() {
@@ -101,7 +101,7 @@ impl Shared {
     }
 }
 
-/// Files, those that others refer to first.
+/// The files, referenced ones first.
 fn in_order(files: &BTreeMap<PathBuf, Vec<Value>>) -> Vec<(&PathBuf, &Vec<Value>)> {
     let rank = |path: &Path| KINDS.iter().position(|kind| path.starts_with(kind));
     let mut files: Vec<_> = files.iter().collect();
@@ -134,7 +134,7 @@ mod tests {
         };
         let secrets = Secrets::from(["a", "b"].map(needed));
         let certificate = |pod: &str| state.join("xds/shop").join(pod).join("sds/default.json");
-        // A folder in the place of the file.
+        // A folder takes the place of the file.
         std::fs::create_dir_all(certificate("a")).unwrap();
         let error = shared.certify(&secrets, Certificates::All).unwrap_err();
         assert!(

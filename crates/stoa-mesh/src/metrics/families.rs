@@ -1,4 +1,4 @@
-//! What was counted, as the families of Istio's standard metrics.
+//! The counts as the families of Istio's standard metrics.
 
 use std::fmt;
 
@@ -13,7 +13,7 @@ use super::series::{Histogram, Series};
 /// A snapshot for one page.
 #[derive(Debug)]
 pub(crate) struct Families {
-    /// Sorted by labels, each once.
+    /// Sorted by labels; each set of labels once.
     pub(super) series: Vec<(Labels, Series)>,
     pub(super) malformed: u64,
 }

@@ -1,17 +1,17 @@
-//! The key of a series of requests, small enough to be made for every line.
+//! The key of a series of requests, small enough to build for every line.
 
 use std::collections::HashMap;
 
 use super::peers::{PeerId, UNKNOWN};
 
-/// Every text once, so that a key is small and nothing is copied for a request like one before.
+/// Interned texts: a key stays small, and a request like an earlier one copies nothing.
 #[derive(Default)]
 pub(super) struct Texts {
     ids: HashMap<Box<str>, u32>,
     texts: Vec<Box<str>>,
 }
 
-/// What the labels of a request are made of.
+/// The values from which a request's labels are made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key {
     pub(super) reporter: PeerId,
@@ -20,7 +20,7 @@ pub(super) struct Key {
     pub(super) cluster: u32,
     pub(super) code: u16,
     pub(super) flags: u32,
-    /// The principal that the peer showed; nothing if the log does not have it.
+    /// The principal that the peer presented; `None` if the log does not have it.
     pub(super) principal: Option<u32>,
     pub(super) security: Security,
     pub(super) grpc: Option<u32>,

@@ -38,7 +38,7 @@ pub(super) fn labels(peers: &Peers, key: &Key, texts: &Texts) -> Labels {
     let own = peers.peer(key.reporter);
     let other = peers.peer(key.peer);
     let shown = key.principal.map(|id| texts.text(id));
-    // Mutual TLS has certificates on both ends: where one was shown, the other was too.
+    // With mutual TLS both ends present certificates: if one did, the other did too.
     let (own_principal, other_principal) = match shown {
         Some(uri) => (own.identity.as_str(), uri),
         None => (UNKNOWN, UNKNOWN),
@@ -71,7 +71,7 @@ pub(super) fn labels(peers: &Peers, key: &Key, texts: &Texts) -> Labels {
         ("grpc_response_status", grpc.to_owned().into()),
         ("response_flags", flags.into()),
         ("connection_security_policy", security.into()),
-        // What the scrape of a Pod adds on a cluster.
+        // The labels that the scrape of a Pod adds on a cluster.
         ("namespace", own.namespace.clone().into()),
         ("pod", own.pod.clone().into()),
     ]);

@@ -1,4 +1,4 @@
-//! A line of the access log, read in place: thousands come in a second, and most of their fields are not counted.
+//! A line of the access log, parsed without copies: there are thousands a second, and most of their fields are not counted.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::net::SocketAddrV4;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-/// What is read of a line (`meshConfig.accessLogFormat`). A field that the format lacks is missing here too, and is not guessed.
+/// The fields that are read (`meshConfig.accessLogFormat`). A field that the format lacks is missing here too; it is not guessed.
 #[derive(Deserialize)]
 pub(super) struct Line<'a> {
     /// `HTTP/1.1`; empty for a connection that is not HTTP.
@@ -26,19 +26,19 @@ pub(super) struct Line<'a> {
     pub(super) upstream_host: Text<'a>,
     #[serde(borrow, default)]
     pub(super) downstream_local_address: Text<'a>,
-    /// The client's; behind a gateway it comes from `x-forwarded-for`.
+    /// The client's address; behind a gateway it comes from `x-forwarded-for`.
     #[serde(borrow, default)]
     pub(super) downstream_remote_address: Text<'a>,
     /// The other end of the connection, regardless of headers.
     #[serde(borrow, default)]
     pub(super) downstream_direct_remote_address: Text<'a>,
-    /// Of the certificate that the caller showed.
+    /// The principal of the certificate that the caller presented.
     #[serde(borrow, default)]
     pub(super) downstream_principal: Text<'a>,
-    /// Of the certificate that the callee showed.
+    /// The principal of the certificate that the callee presented.
     #[serde(borrow, default)]
     pub(super) upstream_principal: Text<'a>,
-    /// With headers, and as they are on the wire.
+    /// Bytes on the wire, including headers.
     #[serde(default)]
     pub(super) downstream_wire_bytes_received: Number,
     #[serde(default)]
@@ -48,16 +48,16 @@ pub(super) struct Line<'a> {
     pub(super) grpc_status: Text<'a>,
 }
 
-/// A text, null, or nothing because the format has no such field.
+/// A text; null; or missing, because the format has no such field.
 #[derive(Default)]
 pub(super) struct Text<'a>(Option<Cow<'a, str>>);
 
-/// A number, or nothing.
+/// A number, or missing.
 #[derive(Default, Clone, Copy)]
 pub(super) struct Number(pub(super) Option<u64>);
 
 impl Text<'_> {
-    /// Nothing if the format lacks it; empty if the field has no value.
+    /// `None` if the format lacks it; empty if the field has no value.
     pub(super) fn get(&self) -> Option<&str> {
         match self.0.as_deref() {
             // Envoy writes this for an empty part of a longer text.
@@ -71,7 +71,7 @@ impl Text<'_> {
         self.get().filter(|text| !text.is_empty())
     }
 
-    /// It as an address and a port.
+    /// The text as an address and a port.
     pub(super) fn address(&self) -> Option<SocketAddrV4> {
         self.text()?.parse().ok()
     }
@@ -96,7 +96,7 @@ impl<'de> Visitor<'de> for Texts {
         Ok(Text(Some(Cow::Borrowed(text))))
     }
 
-    // With an escape in it.
+    // A text with an escape.
     fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
         Ok(Text(Some(Cow::Owned(text.to_owned()))))
     }

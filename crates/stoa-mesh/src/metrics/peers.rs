@@ -1,4 +1,4 @@
-//! The two ends of a request: a workload, known by its address or its certificate, or an unknown peer.
+//! The two ends of a request. Each is a workload, known by its address or certificate, or an unknown peer.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -8,14 +8,14 @@ use serde_json::Value;
 use crate::addresses::Addresses;
 use crate::compiled::{Compiled, CompiledError, Proxy, Workload};
 
-/// Istio's value for what is not known.
+/// Istio's value for an unknown label.
 pub(super) const UNKNOWN: &str = "unknown";
-/// Istio's name for the only cluster there is.
+/// Istio's default cluster name.
 const CLUSTER: &str = "Kubernetes";
-/// Istio's name for a revision without a name.
+/// Istio's value for a revision without a name.
 const LATEST: &str = "latest";
 
-/// Which of [`Peers::all`].
+/// Index into [`Peers::all`].
 pub(super) type PeerId = u16;
 
 /// The unknown peer.
@@ -31,7 +31,7 @@ pub(super) struct Peer {
     pub(super) canonical_service: String,
     pub(super) canonical_revision: String,
     pub(super) cluster: &'static str,
-    /// Of workloads only.
+    /// Set for workloads only.
     pub(super) pod: String,
     pub(super) identity: String,
     pub(super) is_gateway: bool,
@@ -49,14 +49,14 @@ pub(super) struct Called {
 /// All workloads.
 pub(super) struct Peers {
     pub(super) all: Vec<Peer>,
-    /// By the address on the cluster.
+    /// By cluster address.
     workloads: HashMap<Ipv4Addr, PeerId>,
-    /// By the address on this machine.
+    /// By address on this machine.
     local: HashMap<Ipv4Addr, PeerId>,
     identities: HashMap<String, PeerId>,
     /// The addresses where sidecars accept requests for their workloads.
     inbound: HashSet<SocketAddrV4>,
-    /// By the workload of the proxy, and the cluster's name.
+    /// By the proxy's workload, and the cluster's name.
     called: HashMap<PeerId, HashMap<String, Called>>,
     by_host: HashMap<String, Called>,
 }
@@ -98,7 +98,7 @@ impl Peers {
             };
             for endpoint in service.ports.iter().flat_map(|port| &port.endpoints) {
                 if let Some(id) = peers.workloads.get(&endpoint.ip) {
-                    // A proxy's own side does not name a Service: it is the one in front of its Pod.
+                    // An inbound cluster does not name a Service: it belongs to the Service in front of the Pod.
                     let inbound = format!("inbound|{}||", endpoint.port);
                     let own = peers.called.entry(*id).or_default();
                     own.entry(inbound).or_insert_with(|| called.clone());
@@ -120,7 +120,7 @@ impl Peers {
         id
     }
 
-    /// What all of these have in common: two releases of a service share an identity.
+    /// A peer with the fields that all of these share: two releases of a service have one identity.
     fn shared(&mut self, ids: &[PeerId]) -> PeerId {
         let peers: Vec<_> = ids.iter().map(|id| self.peer(*id).clone()).collect();
         let Some((first, others)) = peers.split_first() else {
@@ -147,17 +147,17 @@ impl Peers {
         self.all.get(usize::from(id)).unwrap_or(&UNKNOWN_PEER_DATA)
     }
 
-    /// The workload that has this address on the cluster.
+    /// The workload with this cluster address.
     pub(super) fn workload(&self, ip: Ipv4Addr) -> PeerId {
         self.workloads.get(&ip).copied().unwrap_or(UNKNOWN_PEER)
     }
 
-    /// The workload at this address on this machine.
+    /// The workload with this address on this machine.
     pub(super) fn at(&self, address: Option<SocketAddrV4>) -> Option<PeerId> {
         self.local.get(address?.ip()).copied()
     }
 
-    /// The workload that shows a certificate for this.
+    /// The workload with this identity in its certificate.
     pub(super) fn identified(&self, uri: &str) -> Option<PeerId> {
         self.identities.get(uri).copied()
     }
@@ -185,7 +185,7 @@ impl Peers {
                 name: unknown(),
                 namespace: unknown(),
             },
-            // It came with configuration that was compiled since.
+            // The host is from a configuration that was compiled later.
             host => self.by_host.get(host).cloned().unwrap_or_else(|| Called {
                 host: host.to_owned(),
                 name: host.to_owned(),
@@ -235,7 +235,7 @@ impl Peer {
     }
 }
 
-/// What Istio wrote beside a cluster of the Service that it is for.
+/// Istio's metadata of a cluster: the cluster's name, and its Service.
 fn called(cluster: &Value) -> Option<(String, Called)> {
     let service = cluster.pointer("/metadata/filter_metadata/istio/services/0")?;
     let text = |name: &str| Some(service.get(name)?.as_str()?.to_owned());

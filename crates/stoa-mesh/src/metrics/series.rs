@@ -2,8 +2,8 @@
 
 use super::line::Line;
 
-/// Upper bounds, as of every histogram of Envoy; Istio sets no others. Here a bucket has what took its bound or less, exactly; Envoy's own
-/// keep two digits of a value, so theirs may have up to 10 % more.
+/// Upper bounds: Envoy's defaults, which Istio does not change. Here a bucket counts values up to its bound exactly. Envoy's
+/// histograms keep two digits of a value, so its buckets may count up to 10 % more.
 pub(super) const BUCKETS: [f64; 19] = [
     0.5, 1., 5., 10., 25., 50., 100., 250., 500., 1_000., 2_500., 5_000., 10_000., 30_000.,
     60_000., 300_000., 600_000., 1_800_000., 3_600_000.,
@@ -18,7 +18,7 @@ pub(super) struct Series {
     pub(super) sent: Histogram,
 }
 
-/// Counts that are not cumulative; the last is above all bounds.
+/// Counts per bucket, not cumulative; the last bucket is above all bounds.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Histogram {
     counts: [u64; BUCKETS.len() + 1],
@@ -66,7 +66,7 @@ impl Histogram {
         self.sum = self.sum.saturating_add(other.sum);
     }
 
-    /// Nothing observed: the log does not have everything.
+    /// Whether nothing was observed: the log may lack the field.
     pub(super) fn is_empty(&self) -> bool {
         self.counts.iter().all(|count| *count == 0)
     }

@@ -1,4 +1,4 @@
-//! Above 400 lines: each test reads an access log line and the whole page that follows from it.
+//! Above 400 lines: each test reads an access log line and the whole page that results from it.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -36,7 +36,7 @@ impl Shop {
         found.unwrap_or_else(|| panic!("no workload {pod}"))
     }
 
-    /// A port of its Pod, on this machine.
+    /// The address on this machine of a Pod's port.
     fn at(&self, pod: &str, port: u16) -> String {
         let ip = self.workload(pod).ip;
         self.addresses
@@ -71,7 +71,7 @@ impl Shop {
         samples.remove(0).0
     }
 
-    /// operator's call of payment, as payment's sidecar logs it.
+    /// operator's call to payment, as payment's sidecar logs it.
     fn arrival(&self) -> Value {
         json!({
             "protocol": "HTTP/1.1", "method": "GET", "path": "/payments", "authority": "payment.shop.svc.cluster.local",
@@ -84,7 +84,7 @@ impl Shop {
         })
     }
 
-    /// The same, as operator's sidecar logs it.
+    /// The same call, as operator's sidecar logs it.
     fn departure(&self) -> Value {
         json!({
             "protocol": "HTTP/1.1", "response_code": 200, "response_flags": "-", "duration": 9,
@@ -98,7 +98,7 @@ impl Shop {
     }
 }
 
-/// `4`, or `4.0` of a sum.
+/// Parses `4`, or a sum's `4.0`.
 fn whole(value: &str) -> u64 {
     let value = value.strip_suffix(".0").unwrap_or(value);
     value.parse().expect("a whole number")
@@ -321,7 +321,7 @@ fn subsets_of_a_service_are_one_destination() {
         line["upstream_host"] = Value::Null;
         shop.record("istio-ingressgateway-0", &line);
     }
-    // Nothing else distinguishes them, so they are the same series. Of two samples Prometheus would drop the second.
+    // The requests have the same labels, so they are one series. Prometheus would drop the second of two samples.
     let samples = shop.samples("istio_requests_total");
     assert_eq!(samples.len(), 1, "{samples:?}");
     assert_eq!(samples[0].1, 2);
@@ -471,7 +471,7 @@ fn escapes_in_a_line_and_in_a_label_are_kept() {
     );
 }
 
-/// Prints what a line costs; `cargo test --release -- --nocapture a_line` has the figure that matters.
+/// Prints the cost of a line; `cargo test --release -- --nocapture a_line` prints the figure that matters.
 #[test]
 fn a_line_costs_little() {
     let shop = Shop::new();
