@@ -1,15 +1,15 @@
-//! Whether what a test runs was built, and from the sources as they are now.
+//! Checks that the programs and .wasm files of a test are built from the current sources.
 //!
-//! cargo writes beside each result a list of the files it was made from (`NAME.d`); a result older than one of them is
-//! stale, and so is one whose list is gone, speaks of another result (the folder was copied) or names a file that is no
-//! more. A test never skips for that: it fails, and names the command.
+//! Beside each result, cargo writes a list of the source files (`NAME.d`). A result older than one of them is stale. It is also
+//! stale if the list is missing, belongs to another result (the folder was copied), or names a file that no longer exists. Such
+//! a test never skips: it fails, and names the command.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use stoa_manifest::LoadOptions;
 
-/// What is wrong with a built file, and the command that makes it anew; `None` if nothing.
+/// The fault of a built file, with the command that rebuilds it; `None` if there is no fault.
 pub(crate) fn fault(file: &Path, command: &str) -> Option<String> {
     let Some(built) = modified(file) else {
         return Some(format!("{} is not built: run `{command}`", file.display()));
@@ -37,7 +37,7 @@ pub(crate) fn fault(file: &Path, command: &str) -> Option<String> {
     ))
 }
 
-/// As [`fault`], for every component of a manifest. A manifest at fault is for `stoa up` to report.
+/// As [`fault`], for every component of a manifest. An invalid manifest is left for `stoa up` to report.
 pub(crate) fn faults_of(manifest: &Path, options: &LoadOptions) -> Vec<String> {
     let Ok(app) = stoa_manifest::load(manifest, options) else {
         return Vec::new();

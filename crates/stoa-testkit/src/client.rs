@@ -1,17 +1,17 @@
-//! A blocking HTTP client for one address: any status is an answer, and only a broken connection a failure.
+//! A blocking HTTP client for one address. Every status is a response; only a broken connection is a failure.
 
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
-/// Longer than any limit of the server, so that the server's own answer to a slow request is seen.
+/// Longer than every timeout of the server, so that the server's own response to a slow request arrives.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// What is wrong with an answer to a method and a path with its query. See [`crate::contract()`].
+/// Checks a response to a method and a path with its query; the error states what is wrong. See [`crate::contract()`].
 pub type Check = fn(&str, &str, &Answer) -> Result<(), String>;
 
-/// Talks to one base address. Cheap to clone; clones share connections and may be used from many threads.
+/// A client for one base address. Cheap to clone; clones share connections and may be used from many threads.
 #[derive(Debug, Clone)]
 pub struct Client {
     base: String,
@@ -19,7 +19,7 @@ pub struct Client {
     check: Option<Check>,
 }
 
-/// A request being put together.
+/// A request under construction.
 #[derive(Debug, Clone)]
 pub struct Request {
     agent: ureq::Agent,
@@ -31,16 +31,16 @@ pub struct Request {
     body: Vec<u8>,
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Debug, Clone)]
 pub struct Answer {
     /// The status, 200.
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
-    /// The body as it came.
+    /// The body's bytes.
     pub body: Vec<u8>,
-    /// The body as JSON, `Null` if it is none.
+    /// The body as JSON, `Null` if it is not JSON.
     pub json: Value,
 }
 
@@ -61,7 +61,7 @@ impl Client {
         }
     }
 
-    /// With every answer checked: one that does not pass panics.
+    /// Checks every response; one that fails the check panics.
     #[must_use]
     pub fn checked_by(self, check: Check) -> Self {
         Self {
@@ -142,10 +142,10 @@ impl Request {
         self
     }
 
-    /// Sends it and reads the whole answer.
+    /// Sends the request and reads the whole response.
     ///
     /// # Errors
-    /// What went wrong, if no whole answer came.
+    /// If no complete response arrives.
     #[track_caller]
     pub fn try_send(self) -> Result<Answer, ureq::Error> {
         let method = Method::from_bytes(self.method.as_bytes()).map_err(http::Error::from)?;
@@ -181,7 +181,7 @@ impl Request {
         Ok(answer)
     }
 
-    /// Sends it and reads the whole answer; panics if none came.
+    /// Sends the request and reads the whole response; panics if no complete one arrives.
     #[track_caller]
     pub fn send(self) -> Answer {
         let what = format!("{} {}{}", self.method, self.base, self.path);
@@ -198,12 +198,12 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as text, whatever it is.
+    /// The body as text, whatever its type.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Panics with the whole answer unless it has this status; gives it back to go on with.
+    /// Panics with the whole response unless it has this status; returns the response.
     #[track_caller]
     #[must_use]
     pub fn expect(self, status: u16) -> Self {

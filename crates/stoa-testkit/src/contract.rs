@@ -1,4 +1,4 @@
-//! Holds answers against the OpenAPI documents of the shop and of the third parties it is tried with.
+//! Checks responses against the OpenAPI documents of the shop and of the third parties used in its tests.
 
 use std::sync::LazyLock;
 
@@ -9,12 +9,12 @@ use crate::client::Answer;
 static DOCUMENTS: LazyLock<Result<[Contract; 2], String>> =
     LazyLock::new(|| Ok([Contract::shop()?, Contract::partners()?]));
 
-/// For [`crate::Client::checked_by`]: what does not fit in the answer to `method` and `path` (with its query).
+/// For [`crate::Client::checked_by`]: checks the response to `method` and `path` (with its query).
 ///
-/// A request that is not an operation has to be refused with a problem document; `HEAD` is `GET` without a body.
+/// A request that is not an operation must get a problem document. `HEAD` is `GET` without a body.
 ///
 /// # Errors
-/// What does not fit.
+/// The mismatch.
 pub fn contract(method: &str, path: &str, answer: &Answer) -> Result<(), String> {
     let documents = DOCUMENTS.as_ref().map_err(String::clone)?;
     let path = path.split('?').next().unwrap_or_default();

@@ -1,11 +1,11 @@
-//! A real Envoy for a test of filters, with a configuration of the test's own.
+//! A real Envoy for tests of filters, with the test's own configuration.
 //!
-//! [`Setup`] states what it is to do (`setup.rs`; `filter.rs`: filters, `route.rs`: routes, `bootstrap.rs` and `address.rs`: Envoy's JSON for
-//! it), and starts it (`start.rs`). [`Envoy`] is the process (`process.rs`, with `log.rs` and `watch.rs`), with its statistics (`admin.rs`) and
-//! new configurations for its filters while it runs (`push.rs`, `pushed.rs`). [`Call`] goes through it (`call.rs`) to an [`Upstream`] that
-//! keeps what reaches it (`upstream.rs`); both see every header, in order (`message.rs`). [`Scenario`] runs named steps (`scenario.rs`).
-//! [`Authority`] gives identities where the listener requires mutual TLS (`tls.rs`).
-//! `scripts/envoy` chooses the Envoy; it fails, and names `make setup`, where there is none.
+//! [`Setup`] describes the Envoy (`setup.rs`; `filter.rs`: filters, `route.rs`: routes, `bootstrap.rs` and `address.rs`: Envoy's JSON),
+//! and starts it (`start.rs`). [`Envoy`] is the process (`process.rs`, with `log.rs` and `watch.rs`). It has statistics (`admin.rs`), and
+//! its filters can get a new configuration while it runs (`push.rs`, `pushed.rs`). A [`Call`] goes through it (`call.rs`) to an
+//! [`Upstream`], which records its requests (`upstream.rs`); both see every header, in order (`message.rs`). [`Scenario`] runs named
+//! steps (`scenario.rs`). [`Authority`] issues identities for listeners that require mutual TLS (`tls.rs`).
+//! `scripts/envoy` chooses the Envoy; if there is none, it fails and names `make setup`.
 //!
 //! ```no_run
 //! use stoa_testkit::envoy::{Call, Filter, Setup, Upstream};

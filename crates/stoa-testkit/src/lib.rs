@@ -1,10 +1,10 @@
-//! For tests of a whole application: starts `stoa up` as a process of its own, talks HTTP to it, stops or kills it,
-//! and starts it again on the same data.
+//! For tests of a whole application: starts `stoa up` as a separate process, calls it over HTTP, stops or kills it, and starts
+//! it again with the same data.
 //!
-//! [`Shop`] is the process (`shop.rs`), [`Client`] talks to it (`client.rs`) and holds its answers against the OpenAPI
-//! documents (`contract.rs`), [`Stub`] takes the place of a neighbour (`stub.rs`), [`envoy`] is a real Envoy for tests of filters, [`mesh`] what
-//! the shop's own Envoys have and do, `trace.rs` knows the headers that travel, [`wait_until`] waits for what happens
-//! later and [`at_once`] does things together (`wait.rs`). Nothing is built here: `built.rs` fails a test whose .wasm is missing or older than its sources.
+//! [`Shop`] is the process (`shop.rs`). [`Client`] calls it (`client.rs`) and checks its responses against the OpenAPI documents
+//! (`contract.rs`). [`Stub`] replaces a neighbour (`stub.rs`). [`envoy`] is a real Envoy for tests of filters; [`mesh`] covers the shop's
+//! own Envoys. `trace.rs` has the headers that are propagated. [`wait_until`] waits for a condition, and [`at_once`] runs work
+//! concurrently (`wait.rs`). This crate builds nothing: `built.rs` fails a test whose .wasm is missing or older than its sources.
 #![expect(
     clippy::panic,
     reason = "a fixture that fails is to fail the test that uses it"

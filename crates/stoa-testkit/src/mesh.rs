@@ -14,10 +14,10 @@ use crate::stub::Stub;
 use crate::wait::wait_until;
 use crate::{Shop, workspace};
 
-/// A file watch is quick.
+/// Deadline for a change that Envoy reads from a watched file. A file watch is fast.
 const DEADLINE: Duration = Duration::from_secs(20);
 
-/// The part of a cluster that names what is behind it.
+/// The part of a cluster that contains its endpoint's address.
 const BEHIND: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
 
 /// A running mesh, as `run.json` describes it.
@@ -35,22 +35,22 @@ pub struct MeshWorkload {
     pub name: String,
     /// `spiffe://cluster.local/ns/shop/sa/cart`.
     pub identity: String,
-    /// Its address.
+    /// The Pod's address.
     pub ip: Ipv4Addr,
-    /// The administration of its Envoy.
+    /// The administration address of its Envoy.
     pub admin: Option<SocketAddr>,
     /// Where its component listens, behind the Envoy.
     pub app: Option<SocketAddr>,
 }
 
-/// Where `stoa canary set` and `stoa fault set` keep what takes the place of the manifests' filter configurations.
+/// The file in which `stoa canary set` and `stoa fault set` keep overrides of the manifests' filter configurations.
 pub(crate) fn overrides(state_dir: &Path) -> PathBuf {
     state_dir.join("mesh/overrides.json")
 }
 
 impl Shop {
-    /// Sets configurations of filters in place of the manifests', by the filter's name, while the mesh runs; of filters that are not
-    /// named the manifests' hold again.
+    /// Overrides filter configurations of the manifests while the mesh runs, by the filter's name. Filters that are not named get the
+    /// manifests' configuration again.
     #[track_caller]
     pub fn override_filters(&self, filters: &Value) {
         let path = overrides(self.state_dir());
@@ -60,7 +60,7 @@ impl Shop {
         assert!(written.is_ok(), "{}: {written:?}", path.display());
     }
 
-    /// The mesh it runs in.
+    /// The shop's mesh.
     #[track_caller]
     pub fn mesh(&self) -> Mesh {
         let run = self.run();
@@ -85,7 +85,7 @@ fn read(workload: &Value) -> Option<MeshWorkload> {
 }
 
 impl Mesh {
-    /// The workload of this name, `shop/cart-v1-0`, or the first one of this Pod's beginning, `cart`.
+    /// The workload with this name, `shop/cart-v1-0`, or the first whose Pod name begins with it, `cart`.
     #[track_caller]
     pub fn workload(&self, name: &str) -> &MeshWorkload {
         let pod = |w: &&MeshWorkload| {
@@ -101,7 +101,7 @@ impl Mesh {
         }
     }
 
-    /// The certificate and key that this workload's Envoy uses now.
+    /// The current certificate and key of this workload's Envoy.
     #[track_caller]
     pub fn identity(&self, name: &str) -> Identity {
         let folder = self.folder(name);
@@ -129,7 +129,7 @@ impl Mesh {
         }
     }
 
-    /// The files of a workload's Envoy.
+    /// The folder of a workload's Envoy files.
     #[track_caller]
     pub fn folder(&self, name: &str) -> PathBuf {
         self.state_dir
@@ -137,7 +137,7 @@ impl Mesh {
             .join(&self.workload(name).name)
     }
 
-    /// A connection to a workload's sidecar with the certificate of another one.
+    /// A connection to a workload's sidecar with another workload's certificate.
     #[track_caller]
     pub fn connect(&self, caller: &str, callee: &str) -> Connection {
         let to = self.workload(callee);
@@ -147,7 +147,7 @@ impl Mesh {
         }
     }
 
-    /// A workload's Envoy's statistics whose names match, with their values.
+    /// Matching statistics of a workload's Envoy, with their values.
     #[track_caller]
     pub fn stats(&self, name: &str, matching: &str) -> BTreeMap<String, u64> {
         let admin = self.admin(name);
@@ -160,14 +160,14 @@ impl Mesh {
         text.lines().filter_map(line).collect()
     }
 
-    /// The sum of a workload's Envoy's statistics whose names match.
+    /// The sum of matching statistics of a workload's Envoy.
     #[track_caller]
     pub fn stat(&self, name: &str, matching: &str) -> u64 {
         self.stats(name, matching).values().sum()
     }
 
-    /// Puts a stub in the place of a workload's component, behind its sidecar, until what is returned is dropped. `name` may be the
-    /// beginning of several workloads' names: then the first one gets it.
+    /// Replaces a workload's component, behind its sidecar, with a stub until the result is dropped. `name` may be the beginning of
+    /// several workloads' names: then the first one gets the stub.
     #[track_caller]
     pub fn stand_in(&self, name: &str, stub: &Stub) -> StandIn {
         let address: SocketAddr = match stub.url().trim_start_matches("http://").parse() {
@@ -199,7 +199,7 @@ impl Mesh {
         stand_in
     }
 
-    /// The process of a workload's Envoy.
+    /// The process id of a workload's Envoy.
     #[track_caller]
     pub fn pid(&self, name: &str) -> u32 {
         let bootstrap = self.folder(name).join("bootstrap.json");
@@ -217,7 +217,7 @@ impl Mesh {
         pid.unwrap_or(0)
     }
 
-    /// Kills a workload's Envoy, without a word of warning.
+    /// Kills a workload's Envoy without warning.
     #[track_caller]
     pub fn kill(&self, name: &str) {
         let pid = i32::try_from(self.pid(name))
@@ -249,7 +249,7 @@ impl Mesh {
     }
 }
 
-/// A stub in the place of a component. Dropped, the component is back.
+/// A stub in the place of a component. Dropping it restores the component.
 #[derive(Debug)]
 pub struct StandIn {
     admin: Client,
@@ -258,7 +258,7 @@ pub struct StandIn {
 }
 
 impl StandIn {
-    /// Gives Envoy these clusters, and waits until it has them.
+    /// Writes these clusters for Envoy, and waits until it has applied them.
     fn put(&self, clusters: &str) {
         let updates = || {
             let stats = self
@@ -286,23 +286,23 @@ impl Drop for StandIn {
 }
 
 impl MeshWorkload {
-    /// Where its sidecar takes what others send.
+    /// The address where the sidecar accepts requests for the workload.
     pub fn inbound(&self) -> SocketAddr {
         (self.ip, 10_080).into()
     }
 
-    /// Where its sidecar takes what it sends itself.
+    /// The address where the sidecar accepts the workload's own requests.
     pub fn egress(&self) -> SocketAddr {
         self.egress_to(80)
     }
 
-    /// The same for another port than that of HTTP.
+    /// As `egress`, for another port than HTTP's.
     pub fn egress_to(&self, port: u16) -> SocketAddr {
         (self.ip, 11_000 + port).into()
     }
 }
 
-/// What Istio makes of the local manifests with these kustomize components over them (folders of the workspace), in `out`. Panics with
+/// Compiles the local manifests plus these kustomize components (folders of the workspace) with Istio, into `out`. Panics with
 /// Istio's message if it rejects them.
 #[track_caller]
 pub fn compile(components: &[&str], out: &Path) {
@@ -311,7 +311,7 @@ pub fn compile(components: &[&str], out: &Path) {
     istio_compile(&arguments, out);
 }
 
-/// What Istio makes of the manifests in these arguments of `istio-compile`, with the mesh configuration of `istio/install`.
+/// Compiles the manifests in these arguments of `istio-compile`, with the mesh configuration of `istio/install`.
 #[track_caller]
 pub fn istio_compile(arguments: &[&str], out: &Path) {
     let root = workspace();

@@ -1,6 +1,6 @@
-//! `stoa up` as a process of its own.
+//! `stoa up` as a separate process.
 //!
-//! - this file: the process; `shop/options.rs`: how it is started; `shop/launch.rs`: its start; `shop/log.rs`: its log.
+//! - this file: the process; `shop/options.rs`: its options; `shop/launch.rs`: its start; `shop/log.rs`: its log.
 //! - `shop/folder.rs`: its folders.
 
 mod folder;
@@ -25,19 +25,19 @@ use launch::{launch, program};
 use log::{log_file, tail};
 pub use options::{SERVICES, ShopOptions};
 
-/// Above the bound that `stoa up` sets itself.
+/// Longer than the shutdown deadline of `stoa up` itself.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
-/// A line is written before its answer, or soon after it.
+/// A log line is written before its response, or soon after it.
 const LINE_DEADLINE: Duration = Duration::from_secs(20);
 
-/// A running application. Dropping it kills the process and removes what is temporary; if the test failed, the end of
-/// the log is printed.
+/// A running application. Dropping it kills the process and removes temporary folders; if the test failed, the end of the log is
+/// printed.
 #[derive(Debug)]
 pub struct Shop {
     options: ShopOptions,
-    /// Held as long as a mesh runs: all Envoys of a user share one small number of file watches, so one mesh runs at a time.
+    /// Held while a mesh runs. All Envoys of a user share a small number of file watches, so only one mesh runs at a time.
     _turn: Option<File>,
-    /// Log and, unless given, data.
+    /// The folder for the log and, unless `state_dir` is set, the data.
     folder: TempDir,
     state_dir: PathBuf,
     child: Child,
@@ -46,8 +46,8 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Starts it and waits until it answers. Panics, with the end of the log, if it does not, and with the command to
-    /// run if something is not built or older than its sources.
+    /// Starts the application and waits until it responds. If it does not, panics with the end of the log. If something is not built
+    /// or is older than its sources, panics with the command to run.
     #[track_caller]
     pub fn start(mut options: ShopOptions) -> Self {
         let is_the_shop = options.manifest.parent() == Some(&workspace());
@@ -61,7 +61,7 @@ impl Shop {
             components: Some(options.components.clone()).filter(|ids| !ids.is_empty()),
             ..LoadOptions::default()
         };
-        // A program that was named is that of the test's own crate, which cargo has just built.
+        // A given program belongs to the test's own crate, which cargo has just built.
         let fault = if options.program.is_some() {
             None
         } else {
@@ -97,22 +97,22 @@ impl Shop {
         &self.gateway
     }
 
-    /// A client for the listener on which every public route answers.
+    /// A client for the operator's listener, which serves every public route.
     pub fn operator(&self) -> &Client {
         &self.operator
     }
 
-    /// The process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// The folder of its data.
+    /// The folder of the shop's data.
     pub fn state_dir(&self) -> &Path {
         &self.state_dir
     }
 
-    /// The content of its `run.json`.
+    /// The content of the shop's `run.json`.
     #[track_caller]
     pub fn run(&self) -> Value {
         let path = self.state_dir.join("run.json");
@@ -123,13 +123,13 @@ impl Shop {
         }
     }
 
-    /// Everything it and its components printed, over all its starts.
+    /// The whole output of the program and its components, over all starts.
     pub fn log(&self) -> String {
         let bytes = std::fs::read(log_file(self.folder.path())).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits for a line that `fits` among those that are JSON, and gives it; panics with `what` if none comes.
+    /// Waits for a JSON log line that matches, and returns it; panics with `what` if there is none in time.
     #[track_caller]
     pub fn wait_for_line(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
         wait_for(LINE_DEADLINE, what, || {
@@ -141,7 +141,7 @@ impl Shop {
         })
     }
 
-    /// Stops it (SIGTERM), and panics unless it ends in time, with code 0 and its `run.json` removed.
+    /// Stops the process with SIGTERM. Panics unless it ends in time, with exit code 0 and without its `run.json`.
     #[track_caller]
     pub fn stop(&mut self) {
         self.signal(rustix::process::Signal::TERM);
@@ -157,14 +157,14 @@ impl Shop {
         );
     }
 
-    /// Ends it without a warning (SIGKILL), as a crash does.
+    /// Kills the process without warning (SIGKILL), like a crash.
     #[track_caller]
     pub fn kill(&mut self) {
         self.signal(rustix::process::Signal::KILL);
         self.ended(STOP_DEADLINE);
     }
 
-    /// Starts it again on the same data; stops it first if it runs.
+    /// Starts it again with the same data; stops it first if it runs.
     #[track_caller]
     pub fn restart(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
@@ -206,7 +206,7 @@ impl Shop {
 }
 
 impl ShopOptions {
-    /// With the data of another shop.
+    /// Uses the data of another shop.
     #[must_use]
     pub fn over(mut self, shop: &Shop) -> Self {
         self.state_dir = Some(shop.state_dir.clone());
@@ -223,7 +223,7 @@ impl Drop for Shop {
         if std::thread::panicking() {
             eprintln!("{}", tail(self.folder.path()));
         }
-        // It may have ended already; either way it is waited for, so that nothing is left.
+        // It may have ended already. In both cases it is reaped, so that no process is left.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

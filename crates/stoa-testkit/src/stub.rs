@@ -1,4 +1,4 @@
-//! A neighbour that a test plays itself: an HTTP server that keeps the requests and answers as the test states.
+//! A neighbour that a test plays itself: an HTTP server that records its requests and responds as the test defines.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::envoy::{Identity, server};
 
-/// A request as it came.
+/// A request as received.
 #[derive(Debug, Clone)]
 pub struct Seen {
     /// The method.
@@ -22,25 +22,25 @@ pub struct Seen {
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
-    /// The body as JSON, `Null` if it is none.
+    /// The body as JSON, `Null` if it is not JSON.
     pub json: Value,
-    /// The server name of a caller by TLS.
+    /// The server name (SNI) of a TLS caller.
     pub server_name: Option<String>,
 }
 
-/// What a [`Stub`] does with a request.
+/// How a [`Stub`] handles a request.
 #[derive(Debug, Clone)]
 pub enum Play {
-    /// Answers with a status, headers and a JSON body.
+    /// Responds with a status, headers and a JSON body.
     Answer(u16, Vec<(&'static str, String)>, Value),
-    /// Keeps the connection and sends nothing until the other side gives up.
+    /// Keeps the connection open and sends nothing until the peer gives up.
     Silence,
-    /// Closes the connection without an answer.
+    /// Closes the connection without a response.
     Cut,
 }
 
 impl Play {
-    /// An answer with a JSON body; a problem document's content type where it is an error.
+    /// A response with a JSON body; an error gets a problem document's content type.
     pub fn json(status: u16, body: Value) -> Self {
         Self::Answer(status, Vec::new(), body)
     }
@@ -55,25 +55,25 @@ impl Play {
     }
 }
 
-/// The server. It answers until the test's process ends.
+/// The server. It runs until the test's process ends.
 #[derive(Debug, Clone)]
 pub struct Stub {
     url: String,
     seen: Arc<Mutex<Vec<Seen>>>,
-    /// What it shows, where it speaks TLS.
+    /// The TLS configuration with its certificate, if the stub uses TLS.
     shows: Option<Arc<Mutex<Arc<ServerConfig>>>>,
 }
 
 type Script = dyn Fn(&Seen) -> Play + Send + Sync;
 
 impl Stub {
-    /// Starts it on a port that is free.
+    /// Starts the stub on a free port.
     #[track_caller]
     pub fn start(script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> Self {
         Self::listen(None, script)
     }
 
-    /// The same by TLS, with this certificate.
+    /// Starts the stub with TLS and this certificate.
     #[track_caller]
     pub fn start_tls(
         identity: &Identity,
@@ -83,7 +83,7 @@ impl Stub {
         Self::listen(Some(config), script)
     }
 
-    /// Shows another certificate from the next connection on.
+    /// Presents another certificate from the next connection on.
     #[track_caller]
     pub fn show(&self, identity: &Identity) {
         match &self.shows {
@@ -117,7 +117,7 @@ impl Stub {
             for stream in listener.incoming().flatten() {
                 let (seen, script) = (seen.clone(), script.clone());
                 let config = shows.as_deref().map(|shows| lock(shows).clone());
-                // A connection that breaks is the caller's to notice.
+                // A broken connection is the caller's error to report.
                 thread::spawn(move || match config {
                     Some(config) => drop(secure(stream, config, &seen, &*script)),
                     None => drop(converse(stream, None, &seen, &*script)),
@@ -132,7 +132,7 @@ impl Stub {
         &self.url
     }
 
-    /// All requests so far whose path begins with `path`, in the order they came.
+    /// All requests so far whose path begins with `path`, in order of arrival.
     pub fn seen(&self, path: &str) -> Vec<Seen> {
         let seen = lock(&self.seen);
         seen.iter()
@@ -142,9 +142,9 @@ impl Stub {
     }
 }
 
-/// An address where nobody listens.
+/// An address where no program listens.
 pub fn nobody() -> String {
-    // tcpmux: no program serves it, and the system does not give it out as a free port.
+    // tcpmux: no program serves it, and the system does not assign it as a free port.
     "http://127.0.0.1:1".to_owned()
 }
 
@@ -159,7 +159,7 @@ fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As [`converse`], once the TLS handshake is done.
+/// As [`converse`], after the TLS handshake.
 fn secure(
     mut socket: TcpStream,
     config: Arc<ServerConfig>,
@@ -172,7 +172,7 @@ fn secure(
     converse(StreamOwned::new(tls, socket), name, seen, script)
 }
 
-/// One request, one answer: then the connection is closed, so that nothing has to be kept apart.
+/// One request and one response, then the connection closes: no framing between requests is needed.
 fn converse(
     stream: impl Read + Write,
     server_name: Option<String>,
@@ -211,13 +211,13 @@ fn converse(
             stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
             stream.flush()
         }
-        // Ends when the other side closes.
+        // Ends when the peer closes the connection.
         Play::Silence => reader.read_to_end(&mut Vec::new()).map(drop),
         Play::Cut => Ok(()),
     }
 }
 
-/// `None` where the other side only connected.
+/// Reads a request; `None` if the peer only connected.
 fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Seen>> {
     let first = line(reader)?;
     let mut words = first.split(' ');

@@ -1,11 +1,11 @@
-//! The headers that travel with a request through the whole shop.
+//! The headers that are propagated with a request through the whole shop.
 
 use crate::client::{Answer, Request};
 use crate::stub::Seen;
 
-/// `x-request-id` of a [`Request::traced`].
+/// The `x-request-id` of a [`Request::traced`].
 pub const REQUEST_ID: &str = "traced-by-a-test";
-/// The trace's id in `traceparent` of a [`Request::traced`].
+/// The trace id in the `traceparent` of a [`Request::traced`].
 pub const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
 
 const HEADERS: [(&str, &str); 6] = [
@@ -21,7 +21,7 @@ const HEADERS: [(&str, &str); 6] = [
 ];
 
 impl Request {
-    /// With every header that is to travel on with the calls made on behalf of this request.
+    /// Adds every header that must be propagated with the calls for this request.
     #[must_use]
     pub fn traced(self) -> Self {
         let add = |request: Self, (name, value): &(&str, &str)| request.header(name, value);
@@ -30,7 +30,7 @@ impl Request {
 }
 
 impl Seen {
-    /// Panics unless it was made on behalf of a [`Request::traced`], all of whose headers it bears.
+    /// Panics unless this request was made for a [`Request::traced`], with all its headers.
     #[track_caller]
     pub fn assert_traced(&self) {
         for (name, value) in HEADERS {
@@ -47,7 +47,7 @@ impl Seen {
 }
 
 impl Answer {
-    /// As [`Answer::expect`], of a problem document with this `code`; 503 has to say when to try again.
+    /// As [`Answer::expect`], for a problem document with this `code`; a 503 must have `retry-after`.
     #[track_caller]
     #[must_use]
     pub fn refused(self, status: u16, code: &str) -> Self {

@@ -1,17 +1,17 @@
-//! Waiting for a condition, never for a time; and doing things at the same time.
+//! Waits for a condition, never for a fixed time; runs work concurrently.
 
 use std::time::{Duration, Instant};
 
-/// How long between two looks. Short against anything waited for, long against what a look costs.
+/// Poll interval. Short compared with any wait, long compared with the cost of a poll.
 const PAUSE: Duration = Duration::from_millis(10);
 
-/// Waits until `holds` does, and panics with `what` if it does not within `limit`.
+/// Waits until `holds` returns true; panics with `what` if it does not within `limit`.
 #[track_caller]
 pub fn wait_until(limit: Duration, what: &str, mut holds: impl FnMut() -> bool) {
     wait_for(limit, what, || holds().then_some(()));
 }
 
-/// Waits until `look` finds something, and returns it; panics with `what` if it does not within `limit`.
+/// Waits until `look` returns a value, and returns it; panics with `what` if it does not within `limit`.
 #[track_caller]
 pub fn wait_for<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
@@ -27,7 +27,7 @@ pub fn wait_for<T>(limit: Duration, what: &str, mut look: impl FnMut() -> Option
     }
 }
 
-/// Does `work` so many times at once, with a number each, and gives the results in the order of the numbers.
+/// Runs `work` this many times at once, each with a number; returns the results in the order of the numbers.
 pub fn at_once<T: Send>(times: usize, work: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let work = &work;
     std::thread::scope(|scope| {

@@ -1,4 +1,4 @@
-//! The driver of a real Envoy, tried on Envoy's own filters and on one of this workspace.
+//! Tests of the Envoy driver, with Envoy's own filters and one of this workspace.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
@@ -16,7 +16,7 @@ use stoa_testkit::envoy::{
     Authority, Call, Filter, Identity, Response, Route, Scenario, Setup, Upstream,
 };
 
-/// Declines so many of a hundred payments.
+/// A configuration that declines this percentage of payments.
 fn decline(percent: u32) -> Value {
     json!({"rules": [{
         "name": "test",

@@ -7,11 +7,11 @@ use super::process::Envoy;
 use crate::client::Answer;
 use crate::wait::wait_for;
 
-/// Workers report within milliseconds; a busy machine may take longer.
+/// Workers update statistics within milliseconds; a busy machine may take longer.
 const STAT_DEADLINE: Duration = Duration::from_secs(20);
 
 impl Envoy {
-    /// An answer of its admin interface.
+    /// Reads a path of the administration interface.
     #[track_caller]
     pub fn admin(&self, path: &str) -> Answer {
         self.admin.get(path).send().expect(200)
@@ -23,7 +23,7 @@ impl Envoy {
         self.stats(name).remove(name)
     }
 
-    /// All counters and gauges whose names begin so.
+    /// All counters and gauges whose names begin with `prefix`.
     #[track_caller]
     pub fn stats(&self, prefix: &str) -> BTreeMap<String, u64> {
         let text = self.admin("/stats").text();
@@ -35,7 +35,7 @@ impl Envoy {
         numbers.collect()
     }
 
-    /// Waits until a counter or gauge fits, and gives it; panics with its last value if it does not in time.
+    /// Waits until a counter or gauge matches, and returns it. Panics with its last value if it does not match in time.
     #[track_caller]
     pub fn wait_for_stat(&self, name: &str, fits: impl Fn(u64) -> bool) -> u64 {
         let begun = Instant::now();

@@ -9,7 +9,7 @@ use super::filter::{Filter, Kind, OnFailure};
 use super::route::Route;
 use super::setup::Setup;
 
-/// The bootstrap; the configurations of wasm filters lie under `folder`.
+/// The bootstrap. The configurations of wasm filters are below `folder`.
 pub(super) fn bootstrap(setup: &Setup, folder: &Path) -> Value {
     let mut filters: Vec<_> = setup.filters.iter().map(|f| filter(f, folder)).collect();
     filters.push(json!({
@@ -64,7 +64,7 @@ fn routes(setup: &Setup) -> Vec<Value> {
 fn filter(filter: &Filter, folder: &Path) -> Value {
     match &filter.kind {
         Kind::Native(typed_config) => json!({"name": filter.name, "typed_config": typed_config}),
-        // A folder each: a rename wakes every file of its folder.
+        // Each filter has its own folder: after a rename, Envoy reads every file of the folder again.
         Kind::Wasm { .. } => json!({
             "name": filter.name,
             "config_discovery": {
@@ -91,7 +91,7 @@ pub(super) fn config_file(folder: &Path, name: &str) -> std::path::PathBuf {
     config_folder(folder, name).join("config.json")
 }
 
-/// The answer of a discovery service that brings a wasm filter's configuration.
+/// A discovery service's response with a wasm filter's configuration.
 pub(super) fn discovery(filter: &Filter, version: u64) -> Option<Value> {
     let Kind::Wasm {
         file,

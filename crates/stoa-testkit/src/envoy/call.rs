@@ -1,4 +1,4 @@
-//! Requests through an Envoy, and answers as they came.
+//! Requests through an Envoy, and the responses as received.
 
 use std::io::{BufReader, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -10,10 +10,10 @@ use serde_json::Value;
 use super::message::{self, Content, Empty, Message, Unframed};
 use super::tls::{Caller, Identity};
 
-/// Longer than anything a test waits for.
+/// Longer than any wait of a test.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// A request being put together.
+/// A request under construction.
 #[derive(Debug, Clone)]
 pub struct Call {
     method: String,
@@ -21,7 +21,7 @@ pub struct Call {
     content: Content,
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// The status, 200.
@@ -38,8 +38,8 @@ pub struct Reply {
     pub took: Duration,
 }
 
-/// A keep-alive connection: one request after the other. It is opened anew after an answer that said
-/// `connection: close`, as Envoy does when it answered before it had read the whole request.
+/// A keep-alive connection, with one request at a time. It is reopened after a response with `connection: close`. Envoy sends that
+/// when it responds before it has read the whole request.
 #[derive(Debug)]
 pub struct Connection {
     to: SocketAddr,
@@ -49,7 +49,7 @@ pub struct Connection {
 }
 
 trait Stream: Read + Write + Send + std::fmt::Debug {
-    /// The certificate that the other side has shown.
+    /// The certificate that the peer presented.
     fn shown(&self) -> Option<Vec<u8>> {
         None
     }
@@ -63,7 +63,7 @@ impl Stream for StreamOwned<ClientConnection, TcpStream> {
 }
 
 impl Call {
-    /// Any method. `host` is `shop.test` by default; a header overrides it.
+    /// A call with any method. `host` is `shop.test` by default; a header overrides it.
     pub fn new(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
@@ -82,7 +82,7 @@ impl Call {
         Self::new("POST", path)
     }
 
-    /// With a header; a second one of the same name is sent too.
+    /// With a header; headers with the same name are all sent.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.content.header(name, value);
@@ -103,7 +103,7 @@ impl Call {
             .body(body.to_string())
     }
 
-    /// With a body in chunks, each written on its own.
+    /// With a body in chunks, each sent with its own write.
     #[must_use]
     pub fn chunks<B: Into<Vec<u8>>>(mut self, chunks: impl IntoIterator<Item = B>) -> Self {
         let chunks = chunks.into_iter().map(Into::into).collect();
@@ -150,12 +150,12 @@ impl Reply {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON, `Null` if it is none.
+    /// The body as JSON, `Null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// Panics with the whole answer unless it has this status; gives it back to go on with.
+    /// Panics with the whole response unless it has this status; returns the response.
     #[track_caller]
     #[must_use]
     pub fn expect(self, status: u16) -> Self {
@@ -165,41 +165,41 @@ impl Reply {
 }
 
 impl Connection {
-    /// A connection by mutual TLS as `caller`, to an Envoy that has to show the SPIFFE identity `callee`.
+    /// Connects by mutual TLS as `caller`, to an Envoy that must present the SPIFFE identity `callee`.
     ///
     /// # Errors
-    /// The system's, or rustls's.
+    /// I/O and TLS errors.
     pub fn open_as(to: SocketAddr, caller: &Identity, callee: &str) -> Result<Self> {
         let caller = Caller::expecting(caller, callee).map_err(std::io::Error::other)?;
         Self::open(to, Some(caller))
     }
 
-    /// A connection by TLS as anyone's, to a server of this machine whose certificate is of `authority`, PEM.
+    /// Connects by TLS without a client certificate, to a server on this machine with a certificate from `authority` (PEM).
     ///
     /// # Errors
-    /// The system's, or rustls's.
+    /// I/O and TLS errors.
     pub fn secure(to: SocketAddr, authority: &str) -> Result<Self> {
         let caller = Caller::nobody(authority).map_err(std::io::Error::other)?;
         Self::open(to, Some(caller))
     }
 
-    /// The certificate that the other side has shown, DER, once something was sent.
+    /// The certificate that the peer presented, DER; available after the first request.
     pub fn shown(&self) -> Option<Vec<u8>> {
         self.reader.get_ref().shown()
     }
 
-    /// A connection without TLS.
+    /// Connects without TLS.
     ///
     /// # Errors
-    /// The system's.
+    /// I/O errors.
     pub fn plain(to: SocketAddr) -> Result<Self> {
         Self::open(to, None)
     }
 
-    /// Connects, by mutual TLS where a caller is named.
+    /// Connects, by mutual TLS if there is a caller.
     ///
     /// # Errors
-    /// The system's.
+    /// I/O errors.
     pub(super) fn open(to: SocketAddr, caller: Option<Caller>) -> Result<Self> {
         let socket = TcpStream::connect(to)?;
         socket.set_nodelay(true)?;
@@ -216,16 +216,16 @@ impl Connection {
         })
     }
 
-    /// Sends a request and reads the whole answer.
+    /// Sends a request and reads the whole response.
     ///
     /// # Errors
-    /// If the connection broke, or what came is not HTTP.
+    /// If the connection broke, or the response is not HTTP.
     pub fn send(&mut self, call: &Call) -> Result<Reply> {
         if self.closed {
             *self = Self::open(self.to, self.caller.clone())?;
         }
         let begun = Instant::now();
-        // An answer may come, and the connection close, before the request was read to its end.
+        // The peer may respond, and close the connection, before it has read the whole request.
         let written = call.write(self.reader.get_mut());
         let head = message::read_head(&mut self.reader).and_then(|head| match (head, written) {
             (Some(head), _) => Ok(head),

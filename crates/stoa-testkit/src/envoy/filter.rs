@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use crate::built;
 
-/// What becomes of a request when a filter of wasm cannot be run (`failStrategy` of a WasmPlugin).
+/// How a request is handled if a wasm filter cannot run (`failStrategy` of a WasmPlugin).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {
     /// The response is 503.
     #[default]
     Close,
-    /// It continues without the filter.
+    /// The request continues without the filter.
     Open,
-    /// The filter is started anew for the next one.
+    /// The filter is restarted for the next request.
     Reload,
 }
 
@@ -27,25 +27,25 @@ pub struct Filter {
 
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    /// Its configuration comes over ECDS, as Istio sends it.
+    /// Configured over ECDS, as by Istio.
     Wasm {
         file: PathBuf,
         config: String,
         on_failure: OnFailure,
         stops_headers_alone: bool,
     },
-    /// Configured at the start, for good.
+    /// Configured once, at the start.
     Native(Value),
 }
 
 impl Filter {
-    /// One of this workspace, by its folder's name, as `make wasm` built it; a stale one fails the test.
+    /// A filter of this workspace, by its folder's name, as built by `make wasm`; a stale one fails the test.
     #[track_caller]
     pub fn built(name: &str, config: impl IntoConfig) -> Self {
         Self::wasm(name, built::filter(name), config)
     }
 
-    /// Any .wasm file.
+    /// A filter from any .wasm file.
     pub fn wasm(name: &str, file: impl Into<PathBuf>, config: impl IntoConfig) -> Self {
         Self {
             name: name.to_owned(),
@@ -58,7 +58,7 @@ impl Filter {
         }
     }
 
-    /// One that is part of Envoy; `typed_config` with its `@type`.
+    /// A filter that is part of Envoy; `typed_config` includes its `@type`.
     pub fn native(name: &str, typed_config: Value) -> Self {
         Self {
             name: name.to_owned(),
@@ -66,14 +66,14 @@ impl Filter {
         }
     }
 
-    /// Under another name, where a .wasm is there twice.
+    /// With another name, for a .wasm that is used twice.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
     }
 
-    /// With another failure strategy; of wasm only.
+    /// With another failure strategy; only for wasm filters.
     #[must_use]
     pub fn on_failure(mut self, strategy: OnFailure) -> Self {
         if let Kind::Wasm { on_failure, .. } = &mut self.kind {
@@ -82,7 +82,7 @@ impl Filter {
         self
     }
 
-    /// With the plugin's `allow_on_headers_stop_iteration`; of wasm only.
+    /// With the plugin's `allow_on_headers_stop_iteration`; only for wasm filters.
     #[must_use]
     pub fn allow_on_headers_stop_iteration(mut self) -> Self {
         if let Kind::Wasm {

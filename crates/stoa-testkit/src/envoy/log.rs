@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Lines of the log that a failure shows.
+/// Number of log lines in a failure.
 const TAIL_LINES: usize = 40;
 
 /// The log in an Envoy's folder.
@@ -10,13 +10,13 @@ pub(super) fn log_file(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
-/// All of it.
+/// The whole log.
 pub(super) fn log(folder: &Path) -> String {
     let bytes = std::fs::read(log_file(folder)).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Its end.
+/// The end of the log.
 pub(super) fn tail(folder: &Path) -> String {
     let log = log(folder);
     let lines: Vec<_> = log.lines().collect();

@@ -1,8 +1,8 @@
-//! HTTP/1.1 as it is on the wire: headers as they came and in their order, chunks, trailers.
+//! HTTP/1.1 as it is on the wire: headers unchanged and in order, chunks, trailers.
 
 use std::io::{BufRead, Error, ErrorKind, Read, Result, Write};
 
-/// A request or an answer.
+/// A request or a response.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Message {
     pub(super) first: String,
@@ -11,12 +11,12 @@ pub(super) struct Message {
     pub(super) trailers: Vec<(String, String)>,
 }
 
-/// How the end of a body is known without a header.
+/// How a body ends if no header states its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unframed {
-    /// There is none: a request, or an answer that has none by its nature.
+    /// There is no body: a request, or a response that never has one.
     Empty,
-    /// It continues until the connection closes: an answer.
+    /// The body continues until the connection closes: a response.
     UntilClosed,
 }
 
@@ -36,7 +36,7 @@ pub(super) fn all<'a>(
     named.map(|(_, value)| value.as_str())
 }
 
-/// First line and headers; `None` where the other side closed instead.
+/// Reads the first line and the headers; `None` if the peer closed the connection instead.
 pub(super) fn read_head(reader: &mut impl BufRead) -> Result<Option<Message>> {
     let Some(first) = line(reader)? else {
         return Ok(None);
@@ -48,7 +48,7 @@ pub(super) fn read_head(reader: &mut impl BufRead) -> Result<Option<Message>> {
     }))
 }
 
-/// Body and trailers of a message whose head was read.
+/// Reads the body and trailers of a message after its head.
 pub(super) fn read_body(
     reader: &mut impl BufRead,
     message: &mut Message,
@@ -81,7 +81,7 @@ pub(super) fn read_body(
     }
 }
 
-/// What is sent after a first line, as a test put it together.
+/// The part of a message after the first line, as the test built it.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Content {
     pub(super) headers: Vec<(String, String)>,
@@ -90,7 +90,7 @@ pub(super) struct Content {
     chunked: bool,
 }
 
-/// Whether a message without a body says so by `content-length: 0`.
+/// Whether a message without a body has the header `content-length: 0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Empty {
     Said,
@@ -116,7 +116,7 @@ impl Content {
         self.chunked = true;
     }
 
-    /// Each chunk is written on its own.
+    /// Writes the message; each chunk has its own write.
     pub(super) fn write(&self, to: &mut impl Write, first: &str, empty: Empty) -> Result<()> {
         let mut head = format!("{first}\r\n");
         let framing = match (self.chunked, self.parts.as_slice()) {
@@ -137,7 +137,7 @@ impl Content {
         let mut head = head.into_bytes();
         if !self.chunked {
             head.extend(self.parts.concat());
-            return to.write_all(&head); // at once, so that no one answers before it is all there
+            return to.write_all(&head); // in one write, so that the peer cannot respond to a part of it
         }
         to.write_all(&head)?;
         for part in self.parts.iter().filter(|part| !part.is_empty()) {
@@ -184,7 +184,7 @@ fn fields(reader: &mut impl BufRead) -> Result<Vec<(String, String)>> {
     }
 }
 
-/// A line without its end; `None` where there is no more. Bytes that are not UTF-8 are shown as such.
+/// A line without its line ending; `None` at the end of the stream. Bytes that are not UTF-8 are replaced.
 fn line(reader: &mut impl BufRead) -> Result<Option<String>> {
     let mut line = Vec::new();
     if reader.read_until(b'\n', &mut line)? == 0 {

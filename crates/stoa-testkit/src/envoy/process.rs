@@ -32,17 +32,17 @@ impl Envoy {
         self.address
     }
 
-    /// The process.
+    /// The process id.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    /// Everything it has logged.
+    /// The whole log.
     pub fn log(&self) -> String {
         log(self.folder.path())
     }
 
-    /// The end of its log.
+    /// The end of the log.
     pub fn log_tail(&self) -> String {
         tail(self.folder.path())
     }
@@ -53,7 +53,7 @@ impl Envoy {
         self.connection(None)
     }
 
-    /// A keep-alive connection by mutual TLS, as this caller; for a `Setup` with mutual TLS.
+    /// A keep-alive connection by mutual TLS with this identity; for a `Setup` with mutual TLS.
     #[track_caller]
     pub fn connect_as(&self, identity: &Identity) -> Connection {
         self.connection(Some(Caller::new(identity)))
@@ -67,16 +67,16 @@ impl Envoy {
         )
     }
 
-    /// One request on a connection of its own; panics if no whole answer came.
+    /// Sends one request on its own connection; panics if no complete response arrives.
     #[track_caller]
     pub fn send(&self, call: Call) -> Reply {
         must("an answer from Envoy", self.try_send(call))
     }
 
-    /// One request on a connection of its own.
+    /// Sends one request on its own connection.
     ///
     /// # Errors
-    /// What broke, if no whole answer came.
+    /// If no complete response arrives.
     pub fn try_send(&self, call: Call) -> std::io::Result<Reply> {
         Connection::open(self.address, None)?.send(&call)
     }

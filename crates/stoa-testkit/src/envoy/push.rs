@@ -1,4 +1,4 @@
-//! New configurations for filters while Envoy runs, by the files that it watches.
+//! New configurations for filters while Envoy runs, through the files that it watches.
 
 use std::path::Path;
 use std::sync::PoisonError;
@@ -9,21 +9,21 @@ use super::filter::{Filter, IntoConfig, Kind};
 use super::process::Envoy;
 use crate::wait::wait_for;
 
-/// Compiling a filter anew takes V8 a second or two at most.
+/// V8 takes a second or two at most to compile a filter again.
 const APPLY_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Envoy rejected a configuration, and keeps the one before.
+/// Envoy rejected a configuration, and keeps the previous one.
 #[derive(Debug, Clone)]
 pub struct Rejected {
-    /// What it logged meanwhile.
+    /// Envoy's log lines meanwhile.
     pub log: String,
 }
 
 impl Envoy {
-    /// Gives a filter of wasm a new configuration, and waits until it is live on every worker.
+    /// Writes a new configuration for a wasm filter, and waits until it is live on every worker.
     ///
     /// # Errors
-    /// What Envoy logged, if it did not take it.
+    /// Envoy's log lines, if it rejected the configuration.
     #[track_caller]
     pub fn push_config(&self, filter: &str, config: impl IntoConfig) -> Result<(), Rejected> {
         let mut pushed = self.pushed.lock().unwrap_or_else(PoisonError::into_inner);
@@ -64,7 +64,7 @@ impl Envoy {
     }
 }
 
-/// By renaming from outside the folder that is watched, so that Envoy sees one change, and a whole file.
+/// Replaces the file by a rename from outside the watched folder, so that Envoy sees one change and a whole file.
 fn replace(folder: &Path, filter: &Filter, version: u64) -> std::io::Result<()> {
     let discovery = discovery(filter, version).unwrap_or_default();
     let new = folder.join(format!("{}.new", filter.name));

@@ -1,8 +1,8 @@
-//! The configuration that a filter has.
+//! The current configuration of a filter.
 
 use super::filter::Filter;
 
-/// The configuration that was written last.
+/// The last configuration that was written.
 #[derive(Debug)]
 pub(super) struct Pushed {
     pub(super) filter: Filter,
@@ -10,7 +10,7 @@ pub(super) struct Pushed {
 }
 
 impl Pushed {
-    /// The one that Envoy starts with.
+    /// The configuration at Envoy's start.
     pub(super) fn first(filter: Filter) -> Self {
         Self { filter, version: 1 }
     }

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-/// A route: what it matches, and where it leads.
+/// A route: a match and a destination.
 #[derive(Debug, Clone)]
 pub struct Route {
     matched: Map<String, Value>,
@@ -21,7 +21,7 @@ impl Route {
         }
     }
 
-    /// Only with this header.
+    /// Matches only requests with this header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let header = json!({"name": name, "string_match": {"exact": value}});
@@ -29,13 +29,13 @@ impl Route {
         self
     }
 
-    /// To a cluster.
+    /// Leads to a cluster.
     #[must_use]
     pub fn to(self, cluster: &str) -> Self {
         self.then(json!({"route": {"cluster": cluster}}))
     }
 
-    /// To clusters by their weights.
+    /// Leads to several clusters, by weight.
     #[must_use]
     pub fn weighted(self, clusters: &[(&str, u32)]) -> Self {
         let weights = clusters.iter();
@@ -44,14 +44,14 @@ impl Route {
         self.then(json!({"route": {"weighted_clusters": {"clusters": weights}}}))
     }
 
-    /// Answered by Envoy itself.
+    /// Envoy itself sends this response.
     #[must_use]
     pub fn answers(self, status: u16, body: &str) -> Self {
         let body = json!({"inline_string": body});
         self.then(json!({"direct_response": {"status": status, "body": body}}))
     }
 
-    /// To a destination in Envoy's own JSON: the fields beside `match`.
+    /// Sets the destination in Envoy's own JSON: the fields beside `match`.
     #[must_use]
     pub fn then(mut self, beside: Value) -> Self {
         self.then = fields(beside);
@@ -72,6 +72,6 @@ impl Route {
 fn fields(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
-        _ => Map::new(), // Envoy then reports what is missing
+        _ => Map::new(), // Envoy then reports the missing fields
     }
 }

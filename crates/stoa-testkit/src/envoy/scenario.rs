@@ -7,11 +7,11 @@ use std::sync::Arc;
 use super::process::Envoy;
 use super::setup::Setup;
 
-/// Runs steps as they are given, and in the end their clean-ups in reverse order, also where a step failed. A failure
-/// names its step and those before it, and shows the end of every Envoy's log.
+/// Runs the steps in order. At the end it runs their clean-ups in reverse order, even if a step failed. A failure names its step and
+/// the earlier ones, and prints the end of every Envoy's log.
 ///
-/// What a step gives back cleans up after itself where it is dropped ([`Envoy`], [`super::Upstream`]); a clean-up is
-/// for the rest.
+/// A step's result that cleans up when it is dropped ([`Envoy`], [`super::Upstream`]) needs no clean-up; clean-ups are for
+/// everything else.
 pub struct Scenario {
     name: String,
     done: Vec<String>,
@@ -30,7 +30,7 @@ impl Scenario {
         }
     }
 
-    /// Does a step, and gives what it gave.
+    /// Runs a step, and returns its result.
     #[track_caller]
     pub fn step<T>(&mut self, name: &str, work: impl FnOnce() -> T) -> T {
         match catch_unwind(AssertUnwindSafe(work)) {
@@ -42,7 +42,7 @@ impl Scenario {
         }
     }
 
-    /// Starts an Envoy as a step. It lives until the scenario ends, at least.
+    /// Starts an Envoy as a step. It lives at least until the scenario ends.
     #[track_caller]
     pub fn start(&mut self, name: &str, setup: Setup) -> Arc<Envoy> {
         let envoy = Arc::new(self.step(name, || setup.start()));
@@ -50,7 +50,7 @@ impl Scenario {
         envoy
     }
 
-    /// What is to be done in the end about the last step.
+    /// Adds a clean-up for the last step, to run at the end.
     pub fn clean_up(&mut self, work: impl FnOnce() + 'static) {
         let name = self.done.last().cloned().unwrap_or_default();
         self.undo.push((name, Box::new(work)));

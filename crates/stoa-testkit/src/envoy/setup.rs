@@ -1,4 +1,4 @@
-//! What a test needs of an Envoy.
+//! Describes an Envoy for a test.
 
 use std::net::SocketAddr;
 
@@ -9,10 +9,10 @@ use super::filter::Filter;
 use super::route::Route;
 use super::tls::Identity;
 
-/// What is done to the bootstrap last.
+/// A last change to the bootstrap.
 type Edit = Box<dyn Fn(&mut Value) + Send + Sync>;
 
-/// An Envoy to be started: one HTTP listener (HTTP/1.1 and HTTP/2), filters, routes, clusters.
+/// The description of an Envoy: one HTTP listener (HTTP/1.1 and HTTP/2), filters, routes, clusters.
 pub struct Setup {
     pub(super) filters: Vec<Filter>,
     pub(super) routes: Vec<Value>,
@@ -29,8 +29,8 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// No filter, one worker. Without routes it sends everything to its first cluster, and without a cluster it
-    /// answers 200 itself.
+    /// No filter, one worker. Without routes, every request goes to the first cluster; without a cluster, Envoy itself responds
+    /// with 200.
     pub fn new() -> Self {
         Self {
             filters: Vec::new(),
@@ -42,21 +42,21 @@ impl Setup {
         }
     }
 
-    /// With a filter, after those before.
+    /// Appends a filter.
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filters.push(filter);
         self
     }
 
-    /// With a route, after those before: the first that matches is taken.
+    /// Appends a route; the first match wins.
     #[must_use]
     pub fn route(mut self, route: Route) -> Self {
         self.routes.push(route.into_json());
         self
     }
 
-    /// With a cluster of one endpoint.
+    /// Adds a cluster with one endpoint.
     #[must_use]
     pub fn cluster(self, name: &str, endpoint: SocketAddr) -> Self {
         let address = address(&endpoint.ip().to_string(), endpoint.port());
@@ -76,48 +76,48 @@ impl Setup {
         }))
     }
 
-    /// With a cluster as Envoy's own JSON.
+    /// Adds a cluster in Envoy's own JSON.
     #[must_use]
     pub fn raw_cluster(mut self, cluster: Value) -> Self {
         self.clusters.push(cluster);
         self
     }
 
-    /// With so many workers.
+    /// Sets the number of workers.
     #[must_use]
     pub fn concurrency(mut self, workers: u32) -> Self {
         self.concurrency = workers;
         self
     }
 
-    /// With what filters of wasm log from this level on (`trace`, `debug`, `info`); the rest of Envoy logs warnings.
+    /// Sets the log level of wasm filters (`trace`, `debug`, `info`); the rest of Envoy logs warnings.
     #[must_use]
     pub fn wasm_log(mut self, level: &str) -> Self {
         level.clone_into(&mut self.wasm_log);
         self
     }
 
-    /// With a change of the whole bootstrap, for what has no method here.
+    /// Changes the whole bootstrap, for settings without their own method.
     #[must_use]
     pub fn edit(mut self, edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
         self.edits.push(Box::new(edit));
         self
     }
 
-    /// With more fields in the connection manager.
+    /// Adds fields to the connection manager.
     #[must_use]
     pub fn manager(self, fields: Value) -> Self {
         const AT: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
         self.merge(AT, fields)
     }
 
-    /// With more fields in the listener.
+    /// Adds fields to the listener.
     #[must_use]
     pub fn listener(self, fields: Value) -> Self {
         self.merge("/static_resources/listeners/0", fields)
     }
 
-    /// With mutual TLS on the listener: it shows this certificate, and wants one of the same authority.
+    /// Sets mutual TLS on the listener: it presents this certificate, and requires one from the same authority.
     #[must_use]
     pub fn mtls(self, identity: &Identity) -> Self {
         let inline = |text: &str| json!({"inline_string": text});

@@ -19,11 +19,11 @@ use crate::client::Client;
 use crate::wait::wait_for;
 use crate::workspace;
 
-/// V8 compiles filters at the start, on a machine that may be busy.
+/// Envoy compiles the filters with V8 at its start; the machine may be busy.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Setup {
-    /// Starts it and waits until it listens; panics, with its log, if it does not.
+    /// Starts Envoy and waits until it listens; panics with its log if it does not.
     #[track_caller]
     pub fn start(self) -> Envoy {
         match self.try_start() {
@@ -35,7 +35,7 @@ impl Setup {
     /// As [`Setup::start`].
     ///
     /// # Errors
-    /// Its log, where it rejects its configuration.
+    /// Envoy's log, if Envoy rejects its configuration.
     #[track_caller]
     pub fn try_start(self) -> Result<Envoy, String> {
         let folder = tempfile::Builder::new().prefix("stoa-envoy-").tempdir();
@@ -71,7 +71,7 @@ impl Setup {
             Some(Some((listening(&admin)?, admin)))
         });
         let Some((address, admin)) = found else {
-            return Err(log(folder.path())); // all of it: the cause may stand above a long configuration
+            return Err(log(folder.path())); // the whole log: the cause may be above a long configuration
         };
         let wasm = |kind: &Kind| matches!(kind, Kind::Wasm { .. });
         let filters = self.filters.into_iter().filter(|f| wasm(&f.kind));
@@ -91,7 +91,7 @@ impl Setup {
     }
 }
 
-/// Stopped if the start fails.
+/// A starting Envoy; stopped if the start fails.
 struct Starting(Option<(Child, Watch)>);
 
 impl Starting {
@@ -108,7 +108,7 @@ impl Drop for Starting {
     }
 }
 
-/// Where the listener is, once everything that it waits for is there.
+/// The listener's address, once Envoy is ready.
 fn listening(admin: &Client) -> Option<SocketAddr> {
     let ready = admin.get("/ready").try_send().ok()?;
     if ready.status != 200 {
@@ -123,7 +123,7 @@ fn listening(admin: &Client) -> Option<SocketAddr> {
     ))
 }
 
-/// The program that `scripts/envoy` names.
+/// The program that `scripts/envoy` prints.
 #[track_caller]
 fn program() -> PathBuf {
     let script = workspace().join("scripts/envoy");

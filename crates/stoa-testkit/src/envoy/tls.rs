@@ -1,4 +1,4 @@
-//! Identities as a mesh gives them, and connections that show one.
+//! Identities like those of a mesh, and connections that present one.
 
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::sync::Arc;
@@ -16,10 +16,10 @@ use rustls::{
     ServerConfig, SignatureScheme, StreamOwned,
 };
 
-/// Every Envoy of a test listens here, so its certificate names it.
+/// Every Envoy of a test listens at this address, so its certificate contains it.
 const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// What signs certificates; it lives as long as a test.
+/// Signs certificates; lives as long as a test.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
@@ -38,7 +38,7 @@ pub struct Identity {
 }
 
 impl Authority {
-    /// A new one.
+    /// A new authority.
     #[track_caller]
     pub fn new() -> Self {
         let made = KeyPair::generate().and_then(|key| {
@@ -60,14 +60,14 @@ impl Authority {
         }
     }
 
-    /// A certificate for `spiffe://cluster.local/ns/shop/sa/order` and the like.
+    /// A certificate for a SPIFFE identity such as `spiffe://cluster.local/ns/shop/sa/order`.
     #[track_caller]
     pub fn identity(&self, uri: &str) -> Identity {
         let name = uri.try_into().map(SanType::URI);
         self.sign(uri, name.map(|name| vec![name, SanType::IpAddress(HERE)]))
     }
 
-    /// A certificate for a host, `processor.example.com`.
+    /// A certificate for a host such as `processor.example.com`.
     #[track_caller]
     pub fn server(&self, host: &str) -> Identity {
         let name = host.try_into().map(SanType::DnsName);
@@ -78,7 +78,7 @@ impl Authority {
     fn sign(&self, whom: &str, names: Result<Vec<SanType>, rcgen::Error>) -> Identity {
         let made = KeyPair::generate().and_then(|key| {
             let mut params = CertificateParams::new([])?;
-            // None, as in a mesh; the authority's own would make it look self-signed.
+            // No distinguished name, as in a mesh: the authority's own would make the certificate look self-signed.
             params.distinguished_name = DistinguishedName::new();
             params.subject_alt_names = names?;
             let certificate = params.signed_by(&key, &self.issuer)?.pem();
@@ -114,7 +114,7 @@ impl Caller {
         }
     }
 
-    /// As [`Caller::new`], for a server that has no name but a SPIFFE identity.
+    /// As [`Caller::new`], for a server whose only name is a SPIFFE identity.
     pub(super) fn expecting(
         identity: &Identity,
         server: &str,
@@ -130,12 +130,12 @@ impl Caller {
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
         let mut config = builder.with_client_auth_cert(chain, key)?;
-        // As a sidecar offers it: the other one recognises it by this.
+        // As a sidecar offers it: the peer recognises a sidecar by this.
         config.alpn_protocols = vec![b"istio".to_vec()];
         Ok(Self(Arc::new(config)))
     }
 
-    /// Who shows no certificate, to a server of this machine that is known to this authority.
+    /// A caller without a certificate, for a server on this machine whose certificate is from this authority.
     pub(super) fn nobody(
         authority: &str,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
@@ -203,7 +203,7 @@ pub(crate) fn server(identity: &Identity) -> Arc<ServerConfig> {
     }
 }
 
-/// A server is known by its SPIFFE identity, and has no name of the DNS.
+/// Verifies a server by its SPIFFE identity: it has no DNS name.
 #[derive(Debug)]
 struct Spiffe {
     chain: Arc<WebPkiServerVerifier>,
@@ -223,7 +223,7 @@ impl ServerCertVerifier for Spiffe {
             .chain
             .verify_server_cert(end_entity, intermediates, name, ocsp, now);
         match verified {
-            // Only the name is wrong: the chain was verified before.
+            // Only the name is wrong: the chain has been verified.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => {}
@@ -231,7 +231,7 @@ impl ServerCertVerifier for Spiffe {
             Ok(_) => {}
         }
         let uri = self.uri.as_bytes();
-        // A URI stands in the certificate as it is, behind its tag and its length.
+        // A certificate contains a URI unchanged, after its tag and its length.
         let tagged = [&[0x86, u8::try_from(uri.len()).unwrap_or(0)], uri].concat();
         if end_entity.windows(tagged.len()).any(|part| part == tagged) {
             return Ok(ServerCertVerified::assertion());

@@ -1,4 +1,4 @@
-//! What stands behind an Envoy: it keeps what reaches it and answers as the test states.
+//! The server behind an Envoy: it records its requests, and responds as the test defines.
 
 use std::io::{BufReader, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use super::message::{self, Content, Empty, Message, Unframed};
 
-/// A request as it came out of an Envoy.
+/// A request as Envoy sent it.
 #[derive(Debug, Clone)]
 pub struct Received {
     /// The method.
@@ -26,7 +26,7 @@ pub struct Received {
     pub trailers: Vec<(String, String)>,
 }
 
-/// What an [`Upstream`] answers; 200 with an empty body by default.
+/// A response of an [`Upstream`]; by default 200 with an empty body.
 #[derive(Debug, Clone)]
 pub struct Response {
     status: u16,
@@ -37,7 +37,7 @@ pub struct Response {
 
 type Script = dyn Fn(&Received) -> Response + Send + Sync;
 
-/// The server, on a port of its own. Dropping it, or [`Upstream::stop`], closes the port and every connection.
+/// The server, on its own port. Dropping it, or [`Upstream::stop`], closes the port and every connection.
 pub struct Upstream {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -61,7 +61,7 @@ impl Received {
         message::all(&self.headers, name).collect()
     }
 
-    /// The body as JSON, `Null` if it is none.
+    /// The body as JSON, `Null` if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
@@ -74,7 +74,7 @@ impl Default for Response {
 }
 
 impl Response {
-    /// An empty answer with this status.
+    /// An empty response with this status.
     pub fn status(status: u16) -> Self {
         Self {
             status,
@@ -84,7 +84,7 @@ impl Response {
         }
     }
 
-    /// The connection is closed without an answer.
+    /// Closes the connection without a response.
     pub fn cut() -> Self {
         Self {
             cut: true,
@@ -113,7 +113,7 @@ impl Response {
             .body(body.to_string())
     }
 
-    /// With a body in chunks, each written on its own.
+    /// With a body in chunks, each sent with its own write.
     #[must_use]
     pub fn chunks<B: Into<Vec<u8>>>(mut self, chunks: impl IntoIterator<Item = B>) -> Self {
         let chunks = chunks.into_iter().map(Into::into).collect();
@@ -128,7 +128,7 @@ impl Response {
         self
     }
 
-    /// Only after so long.
+    /// Sent only after this time.
     #[must_use]
     pub fn after(mut self, pause: Duration) -> Self {
         self.after = pause;
@@ -149,7 +149,7 @@ impl Response {
 }
 
 impl Upstream {
-    /// Starts it on a port that is free.
+    /// Starts the server on a free port.
     #[track_caller]
     pub fn start(script: impl Fn(&Received) -> Response + Send + Sync + 'static) -> Self {
         let bound = TcpListener::bind("127.0.0.1:0").and_then(|l| Ok((l.local_addr()?, l)));
@@ -167,39 +167,39 @@ impl Upstream {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if serving.stopped.load(Ordering::Acquire) {
-                    return; // and the port is closed
+                    return; // this also closes the port
                 }
                 if let Ok(clone) = stream.try_clone() {
                     lock(&serving.open).push(clone);
                 }
                 let shared = serving.clone();
-                // A connection that breaks is the caller's to notice.
+                // A broken connection is the caller's error to report.
                 thread::spawn(move || {
                     drop(shared.converse(&stream));
-                    drop(stream.shutdown(Shutdown::Both)); // its clone is kept
+                    drop(stream.shutdown(Shutdown::Both)); // the clone in `open` still holds the socket
                 });
             }
         });
         Self { address, shared }
     }
 
-    /// One that answers 200 with `body`, to recognise it by.
+    /// An upstream that responds with 200 and `body`, to identify it.
     #[track_caller]
     pub fn named(body: &'static str) -> Self {
         Self::start(move |_| Response::default().body(body))
     }
 
-    /// Where it listens.
+    /// The server's address.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// All requests so far, in the order they came.
+    /// All requests so far, in order of arrival.
     pub fn seen(&self) -> Vec<Received> {
         lock(&self.shared.seen).clone()
     }
 
-    /// All requests since the last call of this.
+    /// All requests since the last call of `take`.
     pub fn take(&self) -> Vec<Received> {
         std::mem::take(&mut lock(&self.shared.seen))
     }
@@ -207,7 +207,7 @@ impl Upstream {
     /// Closes the port and every connection.
     pub fn stop(&self) {
         self.shared.stopped.store(true, Ordering::Release);
-        // Wakes the listener, which then sees that it is to stop.
+        // Wakes the listener, which then sees the stop flag.
         drop(TcpStream::connect(self.address));
         for stream in lock(&self.shared.open).drain(..) {
             let _ = stream.shutdown(Shutdown::Both);

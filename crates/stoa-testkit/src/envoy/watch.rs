@@ -1,4 +1,4 @@
-//! Ends a process that its test leaves behind.
+//! Kills a process that its test leaves behind.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -7,14 +7,14 @@ use rustix::process::{Pid, WaitId, WaitIdOptions};
 
 use super::must::must;
 
-/// Ends Envoy, and removes its folder, when this process ends without having done so: its pipe closes then, whatever
-/// it died of. (Linux's own signal for that comes when a *thread* ends, and tests are threads.)
+/// Kills Envoy, and removes its folder, if this process ends first: then its pipe closes, whatever the cause. (Linux's own signal
+/// for this comes when a *thread* ends, and tests are threads.)
 #[derive(Debug)]
 pub(super) struct Watch(Child);
 
 impl Watch {
     #[track_caller]
-    /// Over the process `pid` and its folder.
+    /// Watches the process `pid` and its folder.
     pub(super) fn over(pid: u32, folder: &Path) -> Self {
         let script = "trap '' INT TERM HUP; read _; kill -9 \"$1\"; rm -rf -- \"$2\"";
         let spawned = Command::new("sh")
@@ -27,21 +27,21 @@ impl Watch {
         Self(must("sh", spawned))
     }
 
-    /// The watch is over: the process is not touched.
+    /// Ends the watch without touching the process.
     pub(super) fn end(&mut self) {
         drop(self.0.stdin.take());
         let _ = self.0.wait();
     }
 }
 
-/// The watch ends first: while the process has not been waited for, its id cannot be another's.
+/// Stops the process. The watch ends before the process is reaped: until then no other process can have its id.
 pub(super) fn stop(child: &mut Child, watch: &mut Watch) {
     let _ = child.kill();
     watch.end();
     let _ = child.wait();
 }
 
-/// Whether it ended by itself. It is not waited for, so that its id stays its own.
+/// Whether the process ended by itself. It is not reaped, so its id stays reserved.
 pub(super) fn ended(pid: u32) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
@@ -60,7 +60,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new("sleep").arg("600").spawn().unwrap();
         let mut watch = Watch::over(child.id(), folder.path());
-        drop(watch.0.stdin.take()); // as the end of this process would do
+        drop(watch.0.stdin.take()); // as at the end of this process
         assert_eq!(child.wait().unwrap().signal(), Some(9));
         assert!(watch.0.wait().unwrap().success());
         assert!(!folder.path().exists());

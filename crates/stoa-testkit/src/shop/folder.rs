@@ -1,4 +1,4 @@
-//! Folders for a shop's data, and the turn of a mesh.
+//! Folders for a shop's data, and the lock for a mesh.
 
 use std::fs::File;
 use std::path::Path;
@@ -7,10 +7,10 @@ use tempfile::TempDir;
 
 use crate::workspace;
 
-/// What a folder in memory must have free, in bytes: several shops at once, with the logs of their Envoys. Containers often have 64 MiB.
+/// Free bytes that a folder in memory needs: several shops at once, with the logs of their Envoys. Containers often have 64 MiB.
 const MEMORY_NEEDED: u64 = 2 << 30;
 
-/// A temporary folder: in memory where there is room, since a shop waits for its disk at every commit, and no test cuts the power.
+/// A temporary folder, in memory if there is room: a shop waits for its disk at every commit, and no test cuts the power.
 pub(super) fn temporary(on_disk: bool) -> std::io::Result<TempDir> {
     let mut builder = tempfile::Builder::new();
     builder.prefix("stoa-test-");
@@ -24,7 +24,7 @@ pub(super) fn temporary(on_disk: bool) -> std::io::Result<TempDir> {
     }
 }
 
-/// Waits for the turn of a mesh, over all tests on this machine that use this workspace.
+/// Takes the lock for a mesh, which all tests of this workspace on this machine share.
 #[track_caller]
 pub(super) fn turn() -> File {
     let path = workspace().join("target/mesh.lock");

@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::wait::wait_until;
 use crate::workspace;
 
-/// Long enough to compile every component on a slow machine.
+/// Time to compile every component on a slow machine.
 const START_DEADLINE: Duration = Duration::from_secs(180);
 
 /// The program to run.
@@ -24,7 +24,7 @@ pub(super) fn program(options: &ShopOptions) -> PathBuf {
         .unwrap_or_else(|| workspace().join("target/native/stoa"))
 }
 
-/// Starts it and waits until it answers: the process, and clients for its two listeners.
+/// Starts the process and waits until it responds; returns it with clients for its two listeners.
 #[track_caller]
 pub(super) fn launch(
     program: &Path,
@@ -59,7 +59,7 @@ pub(super) fn launch(
         "--log",
         "json",
     ]);
-    // Shared by all tests: what one has compiled, the next one finds.
+    // All tests share this cache: components that one test compiled are ready for the next.
     command
         .arg("--cache-dir")
         .arg(workspace().join("target/stoa-cache"));
@@ -85,7 +85,7 @@ pub(super) fn launch(
         command.arg("--variable").arg(format!("{name}={value}"));
     }
     command.args(&options.arguments);
-    // Variables of the environment that the tests run in are not for the shop.
+    // The shop does not get the application variables in the tests' environment.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SPIN_VARIABLE_") {
             command.env_remove(name);
@@ -119,7 +119,7 @@ pub(super) fn launch(
     }
 }
 
-/// The two addresses in `run.json`, once this process has written it.
+/// The two addresses in `run.json`, once this process has written them.
 fn announced(state_dir: &Path, pid: u32) -> Option<(String, String)> {
     let run: Value =
         serde_json::from_slice(&std::fs::read(state_dir.join("run.json")).ok()?).ok()?;

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-/// Lines of the log that a failure shows.
+/// Number of log lines in a failure.
 const TAIL_LINES: usize = 60;
 
 /// The log in a shop's folder.
@@ -10,7 +10,7 @@ pub(super) fn log_file(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
-/// Its end.
+/// The end of the log.
 pub(super) fn tail(folder: &Path) -> String {
     let bytes = std::fs::read(log_file(folder)).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);

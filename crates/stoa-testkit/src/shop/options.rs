@@ -1,4 +1,4 @@
-//! How a shop is started.
+//! The options of a shop.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -23,32 +23,32 @@ pub const SERVICES: [&str; 9] = [
     "partners",
 ];
 
-/// What to start.
+/// The options of a shop.
 #[derive(Debug, Clone)]
 pub struct ShopOptions {
-    /// The manifest; the workspace's `spin.toml` unless set.
+    /// The manifest; by default the workspace's `spin.toml`.
     pub manifest: PathBuf,
     /// Whether the timers of the OpenAPI document run.
     pub timers: bool,
     /// Values of the application's variables.
     pub variables: BTreeMap<String, String>,
-    /// The folder for data; by default a temporary one, removed in the end.
+    /// The folder for data; by default a temporary one, removed at the end.
     pub state_dir: Option<PathBuf>,
-    /// Whether a temporary folder is on a disk, as a benchmark needs it. Tests keep it in memory where there is room.
+    /// Whether a temporary folder is on disk, as a benchmark needs it. Tests keep it in memory if there is room.
     pub on_disk: bool,
-    /// The components that run, by id; all if empty.
+    /// The ids of the components that run; empty means all.
     pub components: Vec<String>,
     /// The check of every response, if any.
     pub check: Option<Check>,
-    /// Whether it runs in a mesh of Envoys.
+    /// Whether the shop runs in a mesh of Envoys.
     pub mesh: bool,
-    /// Configurations of filters that take the place of the manifests', by the filter's name; for a mesh.
+    /// Filter configurations that override the manifests', by the filter's name; for a mesh.
     pub filters: BTreeMap<String, Value>,
-    /// Its environment beside the test's own.
+    /// Environment variables in addition to the test's own.
     pub environment: BTreeMap<String, OsString>,
-    /// More arguments of `stoa up`.
+    /// Additional arguments of `stoa up`.
     pub arguments: Vec<String>,
-    /// The program; `STOA_BIN` or the workspace's `target/native/stoa` unless set.
+    /// The program; by default `STOA_BIN` or the workspace's `target/native/stoa`.
     pub program: Option<PathBuf>,
 }
 
@@ -72,7 +72,7 @@ impl Default for ShopOptions {
 }
 
 impl ShopOptions {
-    /// The whole shop, its responses checked against the OpenAPI documents.
+    /// The whole shop; its responses are checked against the OpenAPI documents.
     pub fn checked() -> Self {
         Self {
             check: Some(contract),
@@ -80,7 +80,7 @@ impl ShopOptions {
         }
     }
 
-    /// These components of the shop alone, without timers, their answers held against the OpenAPI documents.
+    /// Only these components of the shop, without timers; responses are checked against the OpenAPI documents.
     pub fn only(components: &[&str]) -> Self {
         Self {
             components: components.iter().map(|&id| id.to_owned()).collect(),
@@ -98,7 +98,7 @@ impl ShopOptions {
         }
     }
 
-    /// The whole shop in a mesh of Envoys, its answers held against the OpenAPI documents, without injected faults.
+    /// The whole shop in a mesh of Envoys, without injected faults; responses are checked against the OpenAPI documents.
     pub fn mesh() -> Self {
         Self {
             mesh: true,
@@ -107,7 +107,7 @@ impl ShopOptions {
         .filter("payment-fault", json!({"enabled": false}))
     }
 
-    /// With what Istio made of other manifests than the workspace's own.
+    /// Uses Istio's output for other manifests than the workspace's own.
     #[must_use]
     pub fn compiled(mut self, folder: &Path) -> Self {
         let folder = folder.to_string_lossy().into_owned();
@@ -115,28 +115,28 @@ impl ShopOptions {
         self
     }
 
-    /// With another configuration of a filter than the manifests'.
+    /// Overrides the manifests' configuration of a filter.
     #[must_use]
     pub fn filter(mut self, name: &str, config: Value) -> Self {
         self.filters.insert(name.to_owned(), config);
         self
     }
 
-    /// With something in its environment.
+    /// Sets an environment variable.
     #[must_use]
     pub fn environment(mut self, name: &str, value: impl Into<OsString>) -> Self {
         self.environment.insert(name.to_owned(), value.into());
         self
     }
 
-    /// With a variable set.
+    /// Sets a variable of the application.
     #[must_use]
     pub fn variable(mut self, name: &str, value: impl Into<String>) -> Self {
         self.variables.insert(name.to_owned(), value.into());
         self
     }
 
-    /// With databases of its own in the PostgreSQL of this process.
+    /// Uses separate databases in the PostgreSQL of this process.
     #[must_use]
     pub fn postgres(self) -> Self {
         let server = stoa_postgres::Server::shared();
@@ -148,7 +148,7 @@ impl ShopOptions {
             .variable("database_host", format!("postgres://{}", server.host()))
     }
 
-    /// With the timers on or off.
+    /// Turns the timers on or off.
     #[must_use]
     pub fn timers(mut self, on: bool) -> Self {
         self.timers = on;
