@@ -23,7 +23,7 @@ impl Bar {
     pub fn new(terminal: bool) -> Self {
         let bar = terminal.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            // The template is constant; the plain bar serves if it is wrong.
+            // The template is constant; if it is invalid, the plain bar is used.
             if let Ok(style) = ProgressStyle::with_template("{bar:24} {msg}") {
                 bar.set_style(style);
             }

@@ -34,7 +34,7 @@ impl Longest {
     }
 }
 
-/// Whose journey it is.
+/// The kind of a journey.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum JourneyKind {
     Browser,

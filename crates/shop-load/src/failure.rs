@@ -1,4 +1,4 @@
-//! What a request comes to: an accepted or a refused one, or a failure.
+//! The result of a request: accepted, rejected as expected, or failed.
 
 use std::fmt;
 use std::time::Duration;
@@ -7,11 +7,11 @@ use uuid::Uuid;
 
 use crate::transport::NoAnswer;
 
-/// A right answer.
+/// A correct answer.
 #[derive(Debug)]
 pub(crate) enum Reply<T> {
     Accepted(T),
-    /// The shop refuses the request, as it may.
+    /// The shop rejects the request, as documented.
     Refused(Refusal),
 }
 
@@ -42,14 +42,14 @@ pub(crate) enum Failure {
         order_id: Option<Uuid>,
         retry_after: Option<Duration>,
     },
-    /// The status is right, and the answer is wrong.
+    /// The status is correct, but the answer is wrong.
     Wrong(String),
     /// The open loop ended before it had a place for this customer.
     NotBegun,
 }
 
 impl Failure {
-    /// Whether its latency counts in the closed loop: not that of a broken or refused connection. In the open loop all latencies count.
+    /// Whether its latency counts in the closed loop. Broken and refused connections do not count; in the open loop all latencies count.
     pub(crate) fn is_timed(&self) -> bool {
         !matches!(
             self,
@@ -69,7 +69,7 @@ impl From<NoAnswer> for Failure {
 }
 
 impl fmt::Display for Failure {
-    /// Its kind, under which it is counted.
+    /// The kind under which the failure is counted.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoAnswer(NoAnswer::Connect(_)) => "connect",

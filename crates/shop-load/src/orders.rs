@@ -18,7 +18,7 @@ pub enum Outcome {
     Declined,
     /// 409 `insufficient_stock`.
     OutOfStock,
-    /// A service did not answer until the buyer gave up, and the order is cancelled.
+    /// A service did not answer before the buyer gave up, and the order is cancelled.
     Cancelled,
     /// Another rejection: no order was created.
     Refused,

@@ -26,7 +26,7 @@ pub struct Plan {
     /// Mean pause of a customer between two steps; a pause is 0.5 to 1.5 times as long.
     #[serde(rename = "think_time_seconds", serialize_with = "seconds")]
     pub think_time: Duration,
-    /// Time for one answer.
+    /// Timeout of a request.
     #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
     pub timeout: Duration,
     /// Time for which a buyer repeats an order without a result. After a crash the shop resumes an order when its lease of a
@@ -60,7 +60,7 @@ pub enum Load {
 }
 
 impl Plan {
-    /// Ten customers for 30 seconds, 20 % of whom buy.
+    /// Ten customers for 30 seconds; 20 % of the journeys buy.
     pub fn new(target: Target) -> Self {
         Self {
             target,

@@ -80,7 +80,7 @@ async fn send(
         .method(method.clone())
         .uri(address)
         .header(header::CONTENT_TYPE, "application/json")
-        // Inventory requires the count that a new one is based on. A load starts from any count, so what is sold meanwhile does not matter.
+        // Inventory requires the count on which a new one is based. A load starts from any count, so sales in the meantime do not matter.
         .header(header::IF_MATCH, "*")
         .body(body)
         .map_err(|error| fault(&error.to_string()))?;

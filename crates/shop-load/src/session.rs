@@ -23,7 +23,7 @@ pub(crate) struct Session<T> {
     pub(crate) world: Arc<World<T>>,
     /// Source of the customer's choices.
     pub(crate) rng: Rng,
-    /// When the next request is due, if that is not the time at which it is sent.
+    /// When the next request is due; `None` if it is due when it is sent.
     due: Option<Instant>,
     pub(crate) cookies: BTreeMap<String, String>,
 }
@@ -60,7 +60,7 @@ impl<T: Transport> Session<T> {
         Ok(())
     }
 
-    /// Pauses even if the run ends meanwhile, for an order that has to be settled.
+    /// Pauses even if the run ends meanwhile, for an order that must be settled.
     pub(crate) async fn pause_regardless(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
         tokio::time::sleep_until(until).await;
@@ -113,7 +113,7 @@ impl<T: Transport> Session<T> {
             .await?
         {
             Reply::Accepted(value) => Ok(value),
-            // The closure above makes none.
+            // The closure above never returns a refusal.
             Reply::Refused(refusal) => Err(Failure::Wrong(refusal.code)),
         }
     }
@@ -130,7 +130,7 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Keeps names and values alone: there is one shop and one path, and journeys are shorter than the lifetime of a cookie.
+    /// Keeps only names and values: there is one shop and one path, and journeys are shorter than the lifetime of a cookie.
     fn keep_cookies(&mut self, answer: &Answer) {
         for cookie in answer.headers.get_all(header::SET_COOKIE) {
             let pair = cookie.to_str().ok().and_then(|text| text.split(';').next());

@@ -18,7 +18,7 @@ use crate::transport::Transport;
 use crate::wire::{Token, User};
 
 const PASSWORD: &str = "correct horse battery";
-/// Time of a journey up to its order. A token that does not outlast it, and the time in which the order may be repeated, is renewed
+/// Time of a journey up to its order. A token must outlast this time plus the time for repeats of the order; otherwise it is renewed
 /// first.
 const JOURNEY_TIME: Duration = Duration::from_secs(50);
 /// Attempts to register or log in that the gateway may reject with 429.
@@ -28,7 +28,7 @@ impl<T: Transport> Session<T> {
     /// A free account, logged in; a new one if none is free.
     pub(crate) async fn account(&mut self) -> Result<Account, Interrupted> {
         let plan = &self.world.plan;
-        // The last repeat is sent just before its buyer gives up, and then takes its time.
+        // The last repeat is sent just before the buyer gives up, and may then take until its timeout.
         let needed = JOURNEY_TIME
             .saturating_add(plan.give_up)
             .saturating_add(plan.timeout);

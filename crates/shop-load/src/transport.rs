@@ -69,7 +69,7 @@ impl Http {
         let connector = if target.is_https() {
             tls.with_provider_and_native_roots(ring)?
         } else {
-            // Without https no authority is needed, and they take a while to read.
+            // Without https, no authorities are needed; reading them takes a while.
             let none = rustls::ClientConfig::builder_with_provider(ring.into())
                 .with_safe_default_protocol_versions()
                 .map_err(io::Error::other)?

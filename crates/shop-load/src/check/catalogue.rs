@@ -6,7 +6,7 @@ use super::ensure::{Checked, ensure};
 use super::lines::price;
 use crate::wire::{Page, Product};
 
-/// A page of products: not more than the limit, none twice, none of the page before.
+/// A page of products: at most `limit`, without duplicates, and without products of the previous page.
 pub(crate) fn page(page: &Page<Product>, limit: usize, before: &[Product]) -> Checked {
     let count = page.items.len();
     ensure(count <= limit, || {

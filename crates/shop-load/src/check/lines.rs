@@ -16,7 +16,7 @@ pub(super) fn line(line: &Line, unit_price: Option<&Money>) -> Checked {
         format!("{sku} at {}, listed at {listed}", price(&line.unit_price))
     })?;
     let expected = unit_price.map(|unit| Money {
-        // Prices fit 64 bits by far; an amount that does not fit is not one.
+        // Real amounts fit 64 bits easily; one that overflows is wrong.
         amount: unit.amount.saturating_mul(line.quantity.into()),
         currency: unit.currency.clone(),
     });

@@ -1,4 +1,4 @@
-//! Answers that are right, and the same with one member changed.
+//! Correct answers, and the same answers with one member changed.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};

@@ -114,8 +114,8 @@ fn request(account: &Account, key: Uuid, card: &str) -> ShopRequest {
         }))
 }
 
-/// Gives up, and reads the order's status if an answer named it. That it is cancelled counts only if the last attempt named it: its key
-/// is free then, and a later attempt may have created another order.
+/// Gives up, and reads the order's status if an answer named it. A cancelled status counts only if the last attempt named the order:
+/// a cancellation frees the key, and a later attempt may have created another order.
 async fn give_up<T: Transport>(
     session: &mut Session<T>,
     account: &mut Account,

@@ -19,7 +19,7 @@ pub(super) enum PlacedResult {
 }
 
 impl Placed {
-    /// The parcel's number, if the order is confirmed and its carrier gave one.
+    /// The parcel's number, if the order is confirmed and the carrier assigned one.
     pub(super) fn tracking_number(&self) -> Option<&String> {
         match &self.result {
             PlacedResult::Confirmed(order) => order.shipment.as_ref()?.tracking_number.as_ref(),

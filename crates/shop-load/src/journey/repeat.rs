@@ -40,7 +40,7 @@ pub(super) async fn read_back<T: Transport>(
     log_out_on_401(account, read)
 }
 
-/// Sends the order again with the same key: the answer must be the first one's.
+/// Sends the order again with the same key: the answer must equal the first one.
 pub(super) async fn repeat<T: Transport>(
     session: &mut Session<T>,
     placed: &Placed,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::step::Step;
 
-/// Longest latency that the histograms can tell from longer ones.
+/// Longest latency that the histograms distinguish from longer ones.
 const LONGEST: Duration = Duration::from_secs(3_600);
 /// Significant digits of a latency.
 const DIGITS: u8 = 3;
@@ -20,7 +20,7 @@ pub struct WrongAnswer {
     pub step: Step,
     /// What is wrong with it.
     pub what: String,
-    /// The answer's `x-request-id`, under which the shop's logs have it.
+    /// The answer's `x-request-id`, to find it in the shop's logs.
     pub request_id: Option<String>,
 }
 
@@ -30,7 +30,7 @@ pub(crate) struct Tally {
     pub(crate) count: u64,
     pub(crate) refused: u64,
     pub(crate) failed: u64,
-    /// Microseconds.
+    /// Latencies in microseconds.
     pub(crate) took: Histogram<u64>,
 }
 

@@ -29,7 +29,7 @@ pub struct Measured {
     pub refused: u64,
     /// Requests without an answer, or with a wrong or unexpected one.
     pub failed: u64,
-    /// Latencies of requests that were answered or timed out, and in the open loop of all others as well, in microseconds.
+    /// Latencies in microseconds. The closed loop counts requests that were answered or timed out; the open loop counts all.
     pub latency_us: Latency,
 }
 

@@ -13,7 +13,7 @@ use crate::session::Session;
 use crate::transport::Transport;
 use crate::world::World;
 
-/// Pause after a failure, so that a shop that fails at once does not get more requests for it.
+/// Pause after a failure, so that a shop that fails fast does not get more requests.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
 /// A user of the closed loop, who begins at this time: one journey after the other until the run ends.

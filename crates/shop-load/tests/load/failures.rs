@@ -12,7 +12,7 @@ async fn twisted(
     new: Value,
 ) -> (shop_load::Report, Vec<(Step, String)>) {
     let twist = move |seen: &Seen, body: &mut Value| {
-        // The first three stay right, so that the load can begin.
+        // The first three answers stay correct, so that the load can begin.
         if seen.what == what
             && seen.nth >= 3
             && let Some(place) = body.pointer_mut(pointer)
@@ -132,7 +132,7 @@ async fn each_wrong_answer_is_reported_with_its_step() {
 #[tokio::test(start_paused = true)]
 async fn a_repeat_with_another_answer_is_wrong() {
     let twist = |seen: &Seen, body: &mut Value| {
-        // One order in ten is sent twice: every other answer names another payment.
+        // One order in ten is sent twice: every second answer names another payment.
         if seen.what == "POST /order" && seen.nth % 2 == 1 {
             body["payment"]["payment_id"] = json!("019b76da-a800-71f9-9f94-ae97655f93b2");
         }

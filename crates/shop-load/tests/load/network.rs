@@ -1,4 +1,4 @@
-//! Over real connections: a shop that does not run, that closes a connection, that never answers, and that does not speak HTTP.
+//! Over real connections: a shop that does not run, that closes a connection, that never answers, or that does not use HTTP.
 
 use std::convert::Infallible;
 use std::time::Duration;

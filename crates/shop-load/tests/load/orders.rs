@@ -164,7 +164,7 @@ async fn first_order(decide: impl Fn(&Seen) -> Fate + Send + Sync + 'static) -> 
 async fn after_giving_up_an_order_counts_as_cancelled_only_if_the_last_answer_named_it() {
     for (later, outcome) in [
         (Fate::Cancelled, Outcome::Cancelled),
-        // The key may stand for another order by then, which no answer named.
+        // By then the key may belong to another order, which no answer named.
         (Fate::Lost, Outcome::Unknown),
     ] {
         let decide = move |seen: &Seen| match (seen.what.as_str(), seen.nth) {
