@@ -15,7 +15,7 @@ use crate::record::{Instant, OrderStatus};
 use crate::snapshot::Snapshot;
 use crate::verdict::Verdict;
 
-/// Most snapshots that one audit takes. A suspect that is new in the last one is left to the next audit.
+/// Maximum number of snapshots in one audit. A suspect that is new in the last snapshot is left to the next audit.
 const MAX_SNAPSHOTS: u32 = 4;
 
 /// Audits the shop once.
@@ -26,7 +26,7 @@ pub async fn audit(options: &Options) -> Result<Verdict, AuditError> {
     Auditor::new(options.clone())?.audit().await
 }
 
-/// Audits a shop again and again, and remembers since when it sees each order pending.
+/// Audits a shop repeatedly, and remembers since when it sees each order pending.
 #[derive(Debug)]
 pub struct Auditor {
     options: Options,
@@ -38,10 +38,10 @@ pub struct Auditor {
 type Suspects = HashSet<(&'static str, String)>;
 
 impl Auditor {
-    /// Sends no request yet.
+    /// Creates an auditor; sends no request yet.
     ///
     /// # Errors
-    /// If the operator's address is not one.
+    /// If the operator's address is invalid.
     pub fn new(options: Options) -> Result<Self, AuditError> {
         Ok(Self {
             client: OperatorClient::new(&options.operator)?,
@@ -99,7 +99,7 @@ impl Auditor {
         Ok((snapshot, judgements))
     }
 
-    /// Dates pending orders back to when an earlier snapshot saw them pending. An order whose first step back is retried over and over
+    /// Dates pending orders back to the earliest snapshot that saw them pending. While an order's first step back is retried, the order
     /// states only the time of the last attempt.
     fn remember_pending(&mut self, snapshot: &mut Snapshot) {
         let pending = snapshot
@@ -126,7 +126,7 @@ fn suspects(judgements: &[Judgement]) -> Suspects {
     judgements.iter().flat_map(of_one).collect()
 }
 
-/// Whether there is a suspect that the snapshot before did not show.
+/// Whether there is a suspect that the previous snapshot did not have.
 fn has_new(judgement: &Judgement, known: &Suspects) -> bool {
     let name = judgement.invariant;
     let mut breaches = judgement.breaches.iter();

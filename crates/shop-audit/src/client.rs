@@ -48,7 +48,7 @@ struct Page<T> {
 }
 
 impl OperatorClient {
-    /// Sends no request yet.
+    /// Creates a client; sends no request yet.
     pub(crate) fn new(operator: &str) -> Result<Self, AuditError> {
         let wrong = || AuditError::Address(operator.to_owned());
         let base = operator.trim_end_matches('/');

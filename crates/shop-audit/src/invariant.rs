@@ -11,7 +11,7 @@ pub struct Invariant {
     pub name: &'static str,
     /// The condition in words.
     pub means: &'static str,
-    /// Adds to the judgement what a snapshot shows.
+    /// Checks a snapshot, and adds the result to the judgement.
     pub(crate) check: fn(&Snapshot, &Options, &mut Judgement),
 }
 

@@ -9,9 +9,9 @@ pub struct Judgement {
     pub invariant: &'static str,
     /// The invariant in words.
     pub means: &'static str,
-    /// Number of orders, SKUs and so on that the last snapshot checked. Those that moved meanwhile are not among them.
+    /// Number of orders, SKUs and so on that the last snapshot checked. Records that moved meanwhile are not counted.
     pub checked: u64,
-    /// Number of suspects that were right in the next snapshot, or came up too late for another one.
+    /// Number of suspects that were right in the next snapshot, or that appeared too late for another one.
     pub settled: u64,
     /// What is wrong.
     pub breaches: Vec<Breach>,

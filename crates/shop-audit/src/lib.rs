@@ -2,9 +2,10 @@
 //! orders, money, stock and parcels agree. It only reads; inventory itself releases expired reservations whenever a client reads the
 //! stock.
 //!
-//! A shop that moves during an audit is not in breach. A snapshot reads in an order that makes every check one-sided: orders first and
-//! last, and what they rest on in between, so that only orders that stood still are checked; and stock between two readings of what
-//! moves it. A suspect is read again after a while ([`Options::look_again_after`]), and is a breach only if it is wrong both times.
+//! A shop that moves during an audit is not in breach. A snapshot reads in an order that makes every check one-sided. Orders are read
+//! first and last, with the records they depend on in between, so only orders that did not change are checked. Stock is read between two
+//! reads of the records that move it. A suspect is read again after a while ([`Options::look_again_after`]); it is a breach only if it
+//! is wrong both times.
 //!
 //! Read in this order:
 //! - `invariants.rs`: what is checked; `judge/`: how, in `money.rs`, `reservations.rs`, `stock.rs`, `parcels.rs` and `lateness.rs`

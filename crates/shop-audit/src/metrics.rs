@@ -22,13 +22,13 @@ pub struct Tally {
     sound: u64,
     breached: u64,
     failed: u64,
-    /// Whether the last audit came to a verdict.
+    /// Whether the last audit reached a verdict.
     up: bool,
     last: Option<Verdict>,
 }
 
 impl Tally {
-    /// Counts an audit. An audit that failed leaves the figures of the one before.
+    /// Counts an audit. A failed audit keeps the figures of the previous one.
     pub fn add(&mut self, audit: &Result<Verdict, AuditError>) {
         self.up = audit.is_ok();
         match audit {

@@ -6,9 +6,9 @@ use std::time::Duration;
 /// Whether third parties' books are read: the card processor's ledger and the carrier's book, as `components/partners` has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ThirdParties {
-    /// Unless they answer 404.
+    /// Read them, unless they answer 404.
     IfPresent,
-    /// Not at all.
+    /// Never read them.
     Never,
 }
 
@@ -17,7 +17,7 @@ const MAX_PENDING_SECONDS: u64 = 900;
 /// Order's default of `order_lease_seconds`.
 const LEASE_SECONDS: u64 = 60;
 
-/// A variable of the component `order` from which no bound follows.
+/// A variable of the component `order` that is not a number of seconds.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("variable {name}: `{value}` is not a number of seconds")]
 pub struct BadVariable {
@@ -42,8 +42,8 @@ pub struct Options {
 
 impl Options {
     /// For a shop whose order service has its default settings: `max_pending_seconds` (900), after which an undecided order is
-    /// cancelled, and one `order_lease_seconds` (60), for which a driver that died still holds it. A test compares it with order's own
-    /// configuration.
+    /// cancelled, plus one `order_lease_seconds` (60), during which a dead driver still holds the order. A test compares the sum with
+    /// order's own configuration.
     pub const STUCK_AFTER: Duration = Duration::from_secs(MAX_PENDING_SECONDS + LEASE_SECONDS);
     /// Longer than notification tries to send a message: twelve attempts of 5 s at most, and between them 1, 2, ... 256, 300 and
     /// 300 s, which is 1,111 s.
@@ -51,7 +51,7 @@ impl Options {
     /// Longer than most requests.
     pub const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
-    /// With the bounds of a shop whose settings are the defaults.
+    /// The bounds for a shop with default settings.
     pub fn new(operator: impl Into<String>) -> Self {
         Self {
             operator: operator.into(),
@@ -62,7 +62,7 @@ impl Options {
         }
     }
 
-    /// With the bounds that follow from the variables of the component `order`, templates filled in. An empty one is its default.
+    /// The bounds for these variables of the component `order`, after template expansion. An empty variable means the default.
     ///
     /// # Errors
     /// A variable that is not a number.
@@ -99,7 +99,7 @@ mod tests {
         Ok(options.stuck_after)
     }
 
-    /// The bound by order's own configuration.
+    /// The bound that order's own configuration implies.
     fn hold(settings: &[(&str, &str)]) -> Duration {
         let config = order::config::Config::read(&|name| {
             let given = settings.iter().find(|(given, _)| *given == name);

@@ -46,7 +46,7 @@ pub async fn serve(listener: TcpListener, page: Page) {
         // Releases the connections that ended.
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = listener.accept().await else {
-            // Most likely too many open files, which takes a while to pass.
+            // The likely cause is too many open files, which lasts a while.
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
@@ -58,7 +58,7 @@ pub async fn serve(listener: TcpListener, page: Page) {
         connections.spawn(async move {
             let mut http = http1::Builder::new();
             http.timer(TokioTimer::new());
-            // A broken connection concerns its client alone.
+            // A broken connection affects only its client.
             let _ = http.serve_connection(TokioIo::new(stream), service).await;
         });
     }

@@ -5,10 +5,10 @@
 //!        > carrier's book > shipments > processor's ledger > payments > orders
 //! ```
 //!
-//! - The records that an order rests on are read between two reads of the orders: an order that was confirmed both times was confirmed
+//! - The records that an order depends on are read between two reads of the orders: an order that was confirmed both times was confirmed
 //!   throughout.
 //! - An effect is read before its cause: a charge before its payment, and the payment before its order.
-//! - A SKU's stock is read between two reads of what moves it, which bound how far it may have moved.
+//! - A SKU's stock is read between two reads of the records that move it; these limit how far it may have moved.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -134,7 +134,7 @@ async fn reservations(client: &OperatorClient) -> Result<BTreeMap<Uuid, Reservat
     Ok(all.into_iter().map(|r| (r.order_id, r)).collect())
 }
 
-/// Reads the ledgers of what is `stocked`, then the stock, then once more the ledgers that do not match it.
+/// Reads the ledgers of the `stocked` items, then the stock, then again the ledgers that do not match it.
 async fn stock(client: &OperatorClient, stocked: Vec<Item>) -> Result<Vec<Stock>, AuditError> {
     let mut ledgers = HashMap::new();
     for Item { sku, .. } in stocked {

@@ -15,9 +15,9 @@ pub struct Verdict {
     pub seconds: f64,
     /// Number of snapshots.
     pub looks: u32,
-    /// The third parties' books that were compared with the shop's. Without them the verdict rests on the shop's records alone.
+    /// The third parties' books that were compared with the shop's. Without them, the verdict depends only on the shop's own records.
     pub books: Vec<&'static str>,
-    /// Messages that notification gave up for good. They are not a breach, since an address may be wrong for ever.
+    /// Messages that notification gave up. They are not a breach: an address may be permanently wrong.
     pub given_up: u64,
     /// By invariant, in the order of [`INVARIANTS`](crate::INVARIANTS).
     pub judgements: Vec<Judgement>,

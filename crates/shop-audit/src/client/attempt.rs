@@ -11,7 +11,7 @@ use hyper_util::client::legacy::connect::HttpConnector;
 
 use crate::error::AuditError;
 
-/// Time for one response.
+/// Timeout for one response.
 const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Characters of a response that an error quotes.
 const QUOTED_CHARACTERS: usize = 300;
@@ -42,7 +42,7 @@ pub(super) async fn read(
         .map_err(|error| no_response(error.to_string(), false))?;
     let exchange = async {
         let response = http.request(request).await.map_err(|error| {
-            // A port without a listener stays so for longer than any retry.
+            // A port without a listener stays closed for longer than all retries take.
             no_response(chain(&error), !error.is_connect())
         })?;
         let (status, retry_after) = (response.status(), retry_after(&response));

@@ -71,7 +71,7 @@ pub(super) fn ledger(entries: &[&LedgerEntry]) -> String {
     list(entries.iter().map(word))
 }
 
-/// The amount, which a decline does not have.
+/// The amount; a decline does not have one.
 pub(super) fn written(amount: Option<&Money>) -> String {
     amount.map_or_else(|| "no amount".to_owned(), Money::to_string)
 }

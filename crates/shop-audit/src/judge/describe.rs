@@ -1,4 +1,4 @@
-//! Words for breaches.
+//! Texts for breaches.
 
 use uuid::Uuid;
 

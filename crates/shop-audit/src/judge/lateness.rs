@@ -50,7 +50,7 @@ pub(crate) fn event_arrives(snapshot: &Snapshot, options: &Options, judgement: &
     }
 }
 
-/// To the second, unless it is less than one.
+/// Rounded to seconds, unless it is less than one second.
 fn rounded(duration: Duration) -> humantime::FormattedDuration {
     let whole = Duration::from_secs(duration.as_secs());
     humantime::format_duration(if whole.is_zero() { duration } else { whole })

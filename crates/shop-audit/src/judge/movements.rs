@@ -121,7 +121,7 @@ mod tests {
         .unwrap()
     }
 
-    /// Least and most of held, sold and returned.
+    /// Minimum and maximum of held, sold and returned.
     fn moved(then: Option<Reservation>, now: Reservation) -> [(i128, i128); 3] {
         let map = |r: Option<Reservation>| r.map(|r| (r.order_id, r)).into_iter().collect();
         let both = Between {

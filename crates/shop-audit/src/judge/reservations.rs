@@ -18,10 +18,10 @@ pub(crate) fn reservation_has_order(snapshot: &Snapshot, _: &Options, judgement:
             continue;
         }
         let owned = match reservation.status {
-            // Its order will be known, or it expires.
+            // Its order appears later, or the reservation expires.
             ReservationStatus::Held => reservation.expires_at >= snapshot.began_at,
             ReservationStatus::Committed => false,
-            // It holds nothing any more.
+            // It no longer holds stock.
             _ => true,
         };
         if !owned {

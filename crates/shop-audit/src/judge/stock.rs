@@ -1,5 +1,5 @@
-//! Stock, compared with its ledger and with the reservations. While the shop sells, none of these stands still, so each is read twice
-//! around the others: its value meanwhile is a range, of one number where nothing moved.
+//! Stock, compared with its ledger and with the reservations. While the shop sells, all three change, so each is read twice around
+//! the others. Its value in between is a range, or one number if nothing moved.
 
 use std::collections::BTreeSet;
 

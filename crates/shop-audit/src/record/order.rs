@@ -16,7 +16,7 @@ pub(crate) struct Order {
     /// One line per SKU, by SKU.
     pub(crate) lines: Vec<Line>,
     pub(crate) total: Money,
-    /// Since when it has its status.
+    /// When it entered its status.
     pub(crate) since: Instant,
     /// `charging, forward`
     pub(crate) step: String,
@@ -61,8 +61,8 @@ impl From<RawOrder> for Order {
     }
 }
 
-/// A confirmed order that is being cancelled is pending since its first step back. While that step is retried, its time is that of the
-/// last attempt, and only an auditor that has seen it before knows better.
+/// A confirmed order that is being cancelled is pending since its first step back. While that step is retried, its entry has the time
+/// of the last attempt; only an auditor that has seen the order before knows the first time.
 fn pending_since(raw: &RawOrder) -> Instant {
     let confirmed = raw.timeline.iter().rposition(|e| e.step == "confirmed");
     let first_back = confirmed.and_then(|confirmed| raw.timeline.get(confirmed + 1));

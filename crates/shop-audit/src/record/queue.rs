@@ -12,7 +12,7 @@ pub(crate) struct Queue {
     pub(crate) waiting: u64,
     /// Set if anything waits.
     pub(crate) oldest: Option<Instant>,
-    /// Given up for good.
+    /// Number of deliveries that were given up.
     pub(crate) failed: u64,
 }
 
@@ -22,7 +22,7 @@ struct RawQueue {
     waiting: u64,
     #[serde(deserialize_with = "nullable")]
     oldest: Option<Instant>,
-    /// Absent in outboxes, which give nothing up.
+    /// Absent in outboxes, which never give up.
     #[serde(default)]
     failed: u64,
 }

@@ -65,7 +65,7 @@ pub(crate) enum ShipmentStatus {
 }
 
 impl ReservationStatus {
-    /// Whether the stock was sold, returned or not.
+    /// Whether the stock was sold, even if it was returned later.
     pub(crate) fn is_sold(self) -> bool {
         matches!(self, Self::Committed | Self::Returned)
     }

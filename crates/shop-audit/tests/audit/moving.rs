@@ -153,7 +153,7 @@ async fn a_suspect_that_the_second_snapshot_clears_is_not_a_breach() {
     let mut shop = Shop::sound();
     shop.book(1, "capture");
     let served = Served::with(shop, |shop, asked| {
-        // The last read of a snapshot but one.
+        // The second to last read of a snapshot.
         if asked.starts_with("/payments") && shop.entries.last().unwrap()["kind"] == "capture" {
             shop.book(1, "refund");
         }

@@ -230,7 +230,7 @@ impl Shop {
     }
 }
 
-/// A record's ids, with characters that have to be escaped in a URL.
+/// A record's ids, with characters that must be escaped in a URL.
 fn token(record: &Value) -> String {
     let names = [
         "order_id",

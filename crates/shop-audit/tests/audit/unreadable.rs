@@ -1,4 +1,4 @@
-//! An unreadable response is an error that names it, and never sound.
+//! An unreadable response is an error that names it, and never a sound verdict.
 
 use std::time::Duration;
 
