@@ -13,15 +13,15 @@ use crate::matching::{Matcher, principals};
 /// The rule name that is reported and counted for faults requested by header. Rules cannot have it.
 pub const HEADER_RULE: &str = "asked";
 
-/// Bytes of a body that are kept for body tests, unless configured: a payment has some 200.
+/// Default limit of the body bytes kept for body tests: a payment has about 200.
 const MAX_BODY_BYTES: usize = 16 << 10;
 /// The highest limit that can be configured: Envoy itself does not buffer more than 1 MiB.
 const LARGEST_BODY_BYTES: u64 = 1 << 20;
-/// Requests with a fault in progress at one time in a worker, unless configured.
+/// Default limit of concurrent requests with a fault in a worker.
 const MAX_ACTIVE_FAULTS: u64 = 1_000;
 /// The highest limit that can be configured: every tick reads each of them.
 const MOST_ACTIVE_FAULTS: u64 = 100_000;
-/// The share of injected faults that is logged, unless configured: 1 %.
+/// Default share of injected faults that is logged: 1 %.
 const LOGGED: u32 = MILLION / 100;
 /// The shortest secret that can be configured, in bytes.
 const SHORTEST_SECRET: usize = 16;
@@ -31,13 +31,13 @@ const SHORTEST_SECRET: usize = 16;
 pub struct Config {
     /// False: nothing is injected at all.
     pub enabled: bool,
-    /// The first whose matcher matches decides.
+    /// The first rule that matches decides.
     pub rules: Vec<Rule>,
     /// Faults that callers request by header; `None`: not allowed.
     pub header_faults: Option<HeaderFaults>,
-    /// With this many requests with a fault in progress in a worker, further ones pass.
+    /// Limit of concurrent requests with a fault in a worker; further requests pass.
     pub max_active_faults: u64,
-    /// A longer body passes no body test.
+    /// Limit of a body in bytes; a longer body fails every body test.
     pub max_body_bytes: usize,
     /// Whether responses report which rule acted.
     pub tell: bool,
@@ -45,21 +45,21 @@ pub struct Config {
     pub log: Fraction,
 }
 
-/// When something goes wrong, and what.
+/// Which requests get a fault, and which fault.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// For the header, the counters and the log.
     pub name: String,
-    /// Which requests.
+    /// The requests to which it applies.
     pub matcher: Matcher,
-    /// The share of them.
+    /// The share of these requests that gets the fault.
     pub share: Fraction,
-    /// Decides by this instead of at random.
+    /// Decides by a hash of this header instead of at random.
     pub by: Option<Key>,
-    /// Requests outside the share continue at the next rule that matches. Its share is of all requests too and never
-    /// overlaps this one: both take their parts of one draw.
+    /// Requests outside the share continue with the next rule that matches. Its share also counts against all requests.
+    /// The shares never overlap: both rules use the same random draw.
     pub fall_through: bool,
-    /// From then on the rule has no effect.
+    /// The rule has no effect from this time on.
     pub until: Option<SystemTime>,
     /// What happens; a rule may only delay.
     pub fault: Option<Fault>,
@@ -67,23 +67,23 @@ pub struct Rule {
     pub delay: Option<Delay>,
 }
 
-/// Requests with the same value of the header get the same outcome.
+/// Requests with the same value of this header get the same outcome.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Key {
-    /// The header; a request without it is decided at random.
+    /// The header. A request without it is decided at random.
     pub header: String,
-    /// With another seed other values are chosen.
+    /// Another seed selects other values.
     pub seed: String,
 }
 
-/// Who may request a fault by header: callers with one of these identities, and those that know the secret.
+/// Callers that may request a fault by header: those with one of these identities, and those that know the secret.
 #[derive(Debug, Clone, PartialEq)]
 pub struct HeaderFaults {
     /// SPIFFE identities.
     pub principals: Vec<String>,
     /// The shared secret.
     pub secret: Option<String>,
-    /// For which requests.
+    /// The requests for which they may request a fault.
     pub matcher: Matcher,
 }
 
@@ -222,7 +222,7 @@ impl HeaderFaults {
         let secret = object.get("secret").and_then(|node| {
             let text = node.text()?;
             if text.len() < SHORTEST_SECRET || !text.bytes().all(|b| b.is_ascii_alphanumeric()) {
-                // The secret is not repeated: this ends in a log.
+                // The message does not repeat the secret, because it is logged.
                 node.fault(&format!(
                     "expected at least {SHORTEST_SECRET} letters and digits"
                 ));

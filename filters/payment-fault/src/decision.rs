@@ -1,4 +1,4 @@
-//! What happens to a request: pure, so that a test can decide a million times.
+//! Decides what happens to a request. It is pure, so that a test can decide a million times.
 
 use std::time::SystemTime;
 
@@ -12,31 +12,31 @@ use crate::fault_request::{FAULT_HEADER, FaultRequest};
 use crate::matching::Matcher;
 use crate::request::{Body, Request};
 
-/// What happens.
+/// The decision for a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision<'c> {
-    /// Nothing.
+    /// Nothing happens.
     Pass,
     /// It depends on the body: decide again when it has arrived.
     AwaitBody,
-    /// Something goes wrong.
+    /// A fault, a delay or both are injected.
     Act(Act<'c>),
     /// A caller that may request faults sent a header that cannot be read: nothing is injected. The text states why.
     Misread(String),
 }
 
-/// What goes wrong: a fault, a delay before it, or a delay alone.
+/// A fault, with or without a delay before it, or a delay alone.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Act<'c> {
     /// The rule's name, or [`HEADER_RULE`].
     pub rule: &'c str,
-    /// The fault that the caller meets.
+    /// The fault that the caller gets.
     pub fault: Option<Fault>,
     /// The delay before it.
     pub delay: Option<Delay>,
 }
 
-/// Whether something happens to `request`, and what. `dice` gives 64 random bits, the same at every call for one request.
+/// Decides what happens to `request`. `dice` returns 64 random bits, the same at every call for one request.
 pub fn decide<'c>(
     config: &'c Config,
     request: &impl Request,
@@ -47,7 +47,7 @@ pub fn decide<'c>(
     if !config.enabled {
         return Decision::Pass;
     }
-    // Read once, and only where a test of it is reached.
+    // The body is parsed at most once, and only if a body test is reached.
     let mut document: Option<Option<RawJson<'_>>> = None;
     let mut matches = |matcher: &Matcher| -> Option<bool> {
         if !matcher.matches_head(request) {
@@ -79,7 +79,7 @@ pub fn decide<'c>(
             Some(false) => {}
         }
     }
-    // Rules that fall through share one draw: what those before have taken of it, and the draw itself.
+    // Rules that fall through share one draw. This holds the share that earlier rules used, and the draw.
     let mut drawn: Option<(Fraction, u64)> = None;
     for rule in &config.rules {
         if rule.until.is_some_and(|until| now() >= until) {

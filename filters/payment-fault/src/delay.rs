@@ -1,4 +1,4 @@
-//! How long a request takes longer than usual.
+//! Delays of requests.
 
 use stoa_filter::chance::unit;
 use stoa_filter::document::Node;
@@ -91,7 +91,7 @@ impl Delay {
         Ok(Self::Fixed(millis.into()))
     }
 
-    /// One sample, in whole milliseconds. `roll` gives 64 random bits a call.
+    /// One sample, in whole milliseconds. `roll` returns 64 random bits per call.
     pub fn sample(self, mut roll: impl FnMut() -> u64) -> u64 {
         let mut unit = || unit(roll());
         let (millis, max) = match self {
@@ -109,7 +109,7 @@ impl Delay {
 
 /// A number of the standard normal distribution (Marsaglia's polar method, 1964).
 fn normal(unit: &mut impl FnMut() -> f64) -> f64 {
-    // Each pair lies in the circle with a chance of pi/4. Without one in 64 the generator is broken, and 0 is the median.
+    // A pair lies in the circle with a probability of pi/4. If 64 pairs do not, the generator is broken; 0 is the median.
     for _ in 0..64 {
         let (x, y) = (2.0 * unit() - 1.0, 2.0 * unit() - 1.0);
         let square = x * x + y * y;

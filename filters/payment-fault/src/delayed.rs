@@ -1,7 +1,7 @@
 //! Requests and responses that are delayed, and the tick that releases them.
 //!
-//! They are kept for the whole VM, and not for one configuration: a tick of any configuration releases all that are due. A worker
-//! without any has no tick.
+//! They belong to the whole VM, not to one configuration: a tick of any configuration releases all that are due. A worker
+//! in which nothing is delayed has no tick.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use stoa_filter::envoy::Metric;
 use crate::reply::Reply;
 use crate::worker::send;
 
-/// The precision of a delay. A tick costs a few microseconds, and only while something is delayed.
+/// Tick period, and so the precision of a delay. A tick costs a few microseconds and runs only while something is delayed.
 const TICK: Duration = Duration::from_millis(5);
 
 /// What happens at the deadline.
@@ -26,7 +26,7 @@ pub(crate) enum Then {
 }
 
 thread_local! {
-    /// In no order: there are few, and most ticks find none that is due.
+    /// Unordered: there are few entries, and most ticks find none that is due.
     static DELAYED: RefCell<Vec<Delayed>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -37,14 +37,14 @@ struct Delayed {
     then: Then,
 }
 
-/// Stands for something that is delayed, which is forgotten when this is dropped.
+/// A delayed request or response. Dropping the ticket cancels its entry.
 pub(crate) struct Ticket {
     context: u32,
     is_request: bool,
 }
 
 impl Ticket {
-    /// Until `deadline`, in milliseconds.
+    /// Delays until `deadline`, in milliseconds.
     pub(crate) fn new(deadline: u64, context: u32, then: Then, ticking: &Cell<bool>) -> Self {
         let is_request = !matches!(then, Then::Release);
         let entry = Delayed {

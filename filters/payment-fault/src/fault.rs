@@ -1,4 +1,4 @@
-//! What can go wrong.
+//! The faults that can be injected.
 //!
 //! Each kind of fault has a file in `fault/` and an entry in [`KINDS`]. A kind is read from a configuration, from the header
 //! `x-stoa-fault` and from `stoa fault set`, and becomes one of the [`Effect`]s. Nothing outside this folder names a kind.
@@ -29,7 +29,7 @@ pub static KINDS: [Kind; 4] = [
 ];
 
 impl Default for Fault {
-    /// A card processor rejects a payment most often without giving a reason.
+    /// A decline without a reason: the most common decline of card processors.
     fn default() -> Self {
         decline(decline::DEFAULT_CODE)
     }

@@ -1,7 +1,7 @@
 //! `x-stoa-fault`: a fault that a caller requests, such as `delay=250, decline=insufficient_funds; percentage=20; secret=...`.
 //!
-//! The services pass this header on with every call. So it can be set at the shop's door and act in payment's sidecar, and the
-//! secret is part of its value instead of a header of its own.
+//! The services forward this header with every call. So it can be set at the shop's ingress and act in payment's sidecar, and
+//! the secret is part of its value instead of a header of its own.
 
 use stoa_filter::chance::{Fraction, MILLION};
 
@@ -14,7 +14,7 @@ pub const FAULT_HEADER: &str = "x-stoa-fault";
 /// What a caller requests: a fault, a delay, or both.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FaultRequest {
-    /// What goes wrong.
+    /// The fault.
     pub fault: Option<Fault>,
     /// The delay before it.
     pub delay: Option<Delay>,
@@ -40,7 +40,7 @@ impl FaultRequest {
     /// `percentage` is the share of such requests that get it.
     ///
     /// # Errors
-    /// What cannot be read, in words for a log.
+    /// The part that cannot be read, as text for a log.
     pub fn parse(faults: &str, percentage: Option<&str>) -> Result<Self, String> {
         let percentage = match percentage {
             Some(text) => text.parse().ok().filter(|number| *number <= 100),

@@ -7,7 +7,7 @@ use stoa_filter::number::whole;
 
 use crate::request::Request;
 
-/// All tests have to pass; a matcher without any matches every request.
+/// All tests must pass; a matcher without tests matches every request.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Matcher {
     /// One of these methods; empty: any.
@@ -27,11 +27,11 @@ pub struct Matcher {
 pub struct BodyTest {
     /// The tokens of an RFC 6901 pointer.
     pub pointer: Vec<String>,
-    /// What it has to be.
+    /// The test that it must pass.
     pub test: ValueTest,
 }
 
-/// What a value in a body has to be.
+/// A test of a value in a body.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ValueTest {
     /// A whole number within, both ends included.

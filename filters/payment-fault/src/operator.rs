@@ -12,11 +12,11 @@ use crate::fault::{self, KINDS, SettingSyntax};
 
 /// What a setting looks like, for error messages.
 const EXPECTED: &str = "KIND=SHARE or KIND=SHARE:VALUE with a share from 0% to 100% and at most two decimals, such as decline=30%";
-/// How the name of a rule begins that was set by an operator. The kind follows.
+/// Prefix of the names of rules that an operator set. The kind follows.
 const RULE_PREFIX: &str = "set-";
 
-/// A configuration whose rules are the faults of these settings, such as `decline=30%` or `delay=10%:200ms`, for POST requests to
-/// the path of the first rule of `config`. Everything else of `config` stays.
+/// Replaces the rules of `config` with the faults of these settings, such as `decline=30%` or `delay=10%:200ms`. They apply to
+/// POST requests to the path of the first rule. The rest of `config` does not change.
 ///
 /// # Errors
 /// If a setting is not valid, or the filter would reject the result.
@@ -27,7 +27,7 @@ pub fn set(config: Value, settings: &[String]) -> Result<Value, SettingError> {
         Some(path) => json!({"methods": ["POST"], "path": path}),
         None => json!({"methods": ["POST"]}),
     };
-    // All rules take their parts of one draw, so the seed of the first one decides for all.
+    // All rules share one draw, so they use the seed of the first one.
     let seed = settings.first().map_or("", |setting| setting.name);
     let rules: Result<Vec<_>, _> = settings
         .iter()
@@ -49,7 +49,7 @@ pub fn turn_off(config: Value) -> Result<Value, SettingError> {
     valid(fields)
 }
 
-/// What a configuration does, as settings where they can express it: `decline=30% delay=10%:200ms`, `off` or `no faults`.
+/// Describes a configuration, as settings where these can express it: `decline=30% delay=10%:200ms`, `off` or `no faults`.
 pub fn describe(config: &Value) -> String {
     match parse(config) {
         Err(faults) => format!("not valid ({faults})"),
@@ -90,7 +90,7 @@ Examples:
     )
 }
 
-/// All that can be set, by name.
+/// All settings, by name.
 fn settings() -> impl Iterator<Item = (&'static str, &'static SettingSyntax)> {
     let faults = KINDS.iter().map(|kind| (kind.name, &kind.setting));
     faults.chain([(Delay::NAME, &delay::SETTING)])

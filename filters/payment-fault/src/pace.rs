@@ -1,9 +1,9 @@
-//! How fast a response's body may arrive.
+//! The rate at which a response's body may arrive.
 
-/// The most bytes of a response that are held back: beyond the proxy's own limit (1 MiB) it would end the response.
+/// Most bytes of a response that are held back. The proxy ends a response of which it holds more than its own limit (1 MiB).
 pub const MOST_HELD_BYTES: u64 = 256 << 10;
 
-/// A response at a rate: the bytes released by any moment are no more than the rate allows since it began.
+/// A paced response: at any time, the released bytes are at most what the rate allows since the response began.
 #[derive(Debug, Clone)]
 pub struct Pace {
     bytes_per_second: u64,
@@ -14,7 +14,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    /// At this rate.
+    /// Paces a response at this rate.
     pub fn new(bytes_per_second: u64) -> Self {
         Self {
             bytes_per_second: bytes_per_second.max(1),
@@ -29,8 +29,8 @@ impl Pace {
         self.since = now;
     }
 
-    /// `size` bytes wait. Those held before were released meanwhile, if `went`, or are part of them. The time until which to hold
-    /// them; `None`: release them now.
+    /// Returns the time until which to hold the `size` bytes that wait; `None`: release them now. If `went`, the bytes held before
+    /// were released meanwhile; otherwise they are part of `size`.
     pub fn hold(&mut self, size: u64, went: bool, now: u64) -> Option<u64> {
         if went {
             self.released += self.held;
@@ -56,9 +56,9 @@ mod tests {
         let mut pace = Pace::new(1_000);
         pace.begin(5_000);
         assert_eq!(pace.hold(100, false, 5_000), Some(5_100));
-        // More comes before the first part may go: now all of it waits.
+        // More arrives before the first part is due: now all of it waits.
         assert_eq!(pace.hold(300, false, 5_050), Some(5_300));
-        // It went; the next part waits for the whole.
+        // That part was released. The next part is due when the rate allows both.
         assert_eq!(pace.hold(200, true, 5_310), Some(5_500));
         assert_eq!(pace.hold(0, true, 5_500), None);
     }

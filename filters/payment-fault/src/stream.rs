@@ -118,7 +118,7 @@ impl Stream {
     }
 
     /// Replies after `delay` milliseconds. A reply before the whole request has arrived would close a caller's HTTP/1.1
-    /// connection, which payment itself never does. So that one is sent at the next tick.
+    /// connection, which payment itself never does. Such a reply is sent at the next tick.
     fn reply(&mut self, reply: Reply, config: &Config, delay: u64, is_complete: bool) {
         let rule = self.reported_rule(config);
         if delay > 0 || !is_complete {
@@ -147,7 +147,7 @@ impl Stream {
         config.map_or(0, |config| config.max_body_bytes)
     }
 
-    /// All of the body has arrived, or more than tests may read.
+    /// Decides when all of the body has arrived, or more than tests may read.
     fn consider_body(&mut self, is_too_long: bool) -> Action {
         let State::AwaitsBody(head) = mem::replace(&mut self.state, State::Settled) else {
             return Action::Continue;
@@ -201,7 +201,7 @@ impl HttpContext for Stream {
             }
             State::AwaitsBody(_) if end_of_stream => self.consider_body(false),
             State::AwaitsBody(_) => Action::Pause,
-            // To continue would end the pause.
+            // Continuing would end the pause.
             _ if self.waits() => Action::Pause,
             _ => Action::Continue,
         }

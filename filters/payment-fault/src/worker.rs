@@ -10,7 +10,7 @@ use stoa_filter::envoy::{self, Metric};
 use crate::config::Config;
 use crate::reply::Reply;
 
-/// Reports which rule acted.
+/// Response header that reports which rule acted.
 pub(crate) const RULE_HEADER: &str = "x-stoa-fault-rule";
 
 thread_local! {
@@ -68,7 +68,7 @@ pub(crate) fn send(reply: &Reply, rule: Option<String>) {
     };
 }
 
-/// The SDK has names only.
+/// The SDK's type has names only.
 fn grpc_status(number: u32) -> GrpcStatusCode {
     use GrpcStatusCode::*;
     const ALL: [GrpcStatusCode; 17] = [

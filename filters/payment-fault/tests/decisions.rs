@@ -58,7 +58,7 @@ fn config(text: &str) -> Config {
     Config::parse(text.as_bytes()).unwrap()
 }
 
-/// One rule that aborts all that it matches.
+/// One rule that aborts all requests that match.
 fn matching(matcher: &str) -> Config {
     config(&format!(
         r#"{{"rules": [{{"name": "r", "match": {matcher}, "fault": {{"abort": {{"http_status": 503}}}}}}]}}"#
@@ -141,7 +141,7 @@ fn another_seed_chooses_others_and_a_missing_key_is_left_to_the_dice() {
     assert_eq!(with(u64::MAX), Decision::Pass);
 }
 
-/// Which rule acts, at each of a thousand rolls that lie equally far apart.
+/// The number of rolls, of 1,000 evenly spaced ones, at which `rule` acts.
 fn acting(config: &Config, request: &Fake, rule: &str) -> usize {
     let step = u64::MAX / 1_000;
     let rolls = (0..1_000).map(|n| n * step + step / 2);
@@ -224,7 +224,7 @@ fn percentages_are_exact_at_both_ends_and_at_the_finest_step() {
         assert!(!with(&none, roll) && with(&all, roll));
     }
     let finest = share(r#"{"numerator": 1, "denominator": 1000000}"#);
-    // A millionth of all rolls: the lowest.
+    // The lowest millionth of all rolls.
     assert!(with(&finest, u64::MAX / 1_000_000) && !with(&finest, u64::MAX / 1_000_000 + 2));
 }
 

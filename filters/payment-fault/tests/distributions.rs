@@ -1,4 +1,4 @@
-//! How long a request is held up. The generator is seeded, so nothing here can flake; bounds are 4 sigma all the same.
+//! Distributions of delays. The generator is seeded, so no test can flake; the bounds are 4 sigma all the same.
 
 use payment_fault::delay::Delay;
 
@@ -49,7 +49,7 @@ fn an_exponential_one_has_its_mean_and_its_bound() {
     let all = samples(Delay::Exponential { mean: mean_ms, max });
     let four_sigma = 4.0 * 200.0 / (SAMPLES as f64).sqrt();
     assert!((mean(&all) - 200.0).abs() < four_sigma, "{}", mean(&all));
-    // Half of all stay below ln 2 of the mean.
+    // Half of all samples are below ln 2 times the mean.
     assert!(
         (all[SAMPLES / 2] - 138.6).abs() < 4.0,
         "{}",
@@ -71,7 +71,7 @@ fn a_log_normal_one_has_its_median_and_its_spread() {
         "{}",
         all[SAMPLES / 2]
     );
-    // One sigma of the logarithm up: 84.13 % of all.
+    // 84.13 % of all samples are at most one sigma of the logarithm above the median.
     let one_sigma = all[SAMPLES * 8413 / 10_000];
     assert!((one_sigma - 164.9).abs() < 3.0, "{one_sigma}");
     let bounded = samples(Delay::LogNormal {

@@ -55,7 +55,7 @@ fn every_kind_becomes_a_rule_of_its_own_with_the_path_of_the_manifests() {
     for rule in rules {
         let matcher = json!({"methods": ["POST"], "path": {"exact": "/payments"}});
         assert_eq!(rule["match"], matcher);
-        // One draw decides for all, so they have one seed.
+        // One draw decides for all rules, so they share a seed.
         let by = json!({"header": "idempotency-key", "seed": "decline"});
         assert_eq!((&rule["by"], &rule["fall_through"]), (&by, &json!(true)));
     }
@@ -182,7 +182,7 @@ fn the_help_shows_every_kind_and_its_examples_can_be_set() {
     for kind in ["decline", "abort", "lost_response", "throttle", "delay"] {
         assert!(help.contains(&format!("  {kind}=SHARE")), "{help}");
     }
-    // Longer lines are wrapped by a terminal.
+    // A terminal wraps longer lines.
     for line in help.lines().filter(|line| line.starts_with(' ')) {
         assert!(line.chars().count() <= 80, "{line}");
     }

@@ -1,4 +1,4 @@
-//! Nothing that comes from outside makes the filter panic.
+//! No input from outside makes the filter panic.
 #![expect(
     clippy::unwrap_used,
     reason = "a configuration that cannot be read fails the test"
@@ -34,7 +34,7 @@ impl Request for Any {
     }
 }
 
-/// One that looks at everything.
+/// A configuration that reads every part of a request.
 fn curious() -> Config {
     let text = r#"{"header_faults": {"secret": "0123456789abcdef", "match": {}},
         "rules": [{"name": "r", "by": {"header": "a"}, "percentage": {"numerator": 50}, "fault": {"decline": {}},
@@ -44,7 +44,7 @@ fn curious() -> Config {
     Config::parse(text.as_bytes()).unwrap()
 }
 
-/// JSON of some depth, so that more than the first byte is looked at.
+/// Nested JSON, so that the filter reads more than its first byte.
 fn json() -> impl Strategy<Value = String> {
     let leaf = prop_oneof![
         Just("null".to_owned()),

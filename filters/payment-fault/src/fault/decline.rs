@@ -3,7 +3,7 @@
 use super::kind::{Effect, Fault, Kind};
 use crate::reply::Problem;
 
-/// What a card processor sends most often: it gives no reason.
+/// The most common code of card processors; it gives no reason.
 pub(super) const DEFAULT_CODE: &str = "card_declined";
 
 const NAME: &str = "decline";

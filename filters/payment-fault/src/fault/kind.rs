@@ -4,7 +4,7 @@ use stoa_filter::document::Object;
 
 use crate::reply::Problem;
 
-/// What a request meets instead of, or on top of, its response.
+/// What a request gets instead of its response, or in addition to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The name of its kind, for counters and logs.
@@ -52,9 +52,9 @@ pub struct Kind {
 pub struct SettingSyntax {
     /// What may follow the share, such as `[:CODE]`; empty, if nothing may.
     pub value: &'static str,
-    /// What callers meet, and the default value.
+    /// What callers get, and the default value.
     pub summary: &'static str,
-    /// What a value has to be, for error messages.
+    /// What a value must be, for error messages.
     pub expected: &'static str,
     /// The settings in a configuration, from the value behind the share. `None`: the value is not valid.
     pub configure: fn(Option<&str>) -> Option<serde_json::Value>,

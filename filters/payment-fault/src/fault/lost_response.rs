@@ -1,4 +1,4 @@
-//! `lost_response`: the service does its work, and the caller receives 503. They are charged, and do not know it.
+//! `lost_response`: the service does its work, and the caller receives 503. The card is charged without the caller knowing it.
 
 use super::kind::{Effect, Fault, Kind};
 use crate::reply::Problem;

@@ -39,7 +39,7 @@ pub(super) const KIND: Kind = Kind {
     },
 };
 
-/// A response of which no more than this arrives in a second.
+/// A response limited to this rate.
 pub fn throttle(bytes_per_second: u64) -> Fault {
     Fault {
         kind: NAME,
@@ -47,7 +47,7 @@ pub fn throttle(bytes_per_second: u64) -> Fault {
     }
 }
 
-/// `1KiB/s`: in the largest unit in which it is a whole number, so that nothing is rounded.
+/// Prints a rate such as `1KiB/s`, in the largest unit that gives a whole number, so that nothing is rounded.
 #[cfg(not(target_family = "wasm"))]
 fn rate(bytes_per_second: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];
