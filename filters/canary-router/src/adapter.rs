@@ -13,7 +13,7 @@ use stoa_filter::pairs::Pairs;
 use crate::config::Config;
 use crate::decision::{Choice, Decision, Reason, Request, decide};
 
-/// Interval at which choices are counted in Envoy: counting each by itself would cost every request a call.
+/// Interval at which choices are counted in Envoy: counting each one would cost every request a call.
 const COUNT_INTERVAL: Duration = Duration::from_secs(1);
 
 proxy_wasm::main! {{

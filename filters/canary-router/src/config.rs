@@ -7,9 +7,9 @@ use stoa_filter::matching::{HeaderTest, Presence, TextTest, header_name};
 use crate::cookie::{Cookie, SameSite, cookie_name};
 use crate::service::{HeaderChoice, Service, Version};
 
-/// How long a session is kept, unless configured: longer than a rollout takes.
+/// Default lifetime of a session: longer than a rollout takes.
 const MAX_AGE_SECONDS: u64 = 30 * 24 * 60 * 60;
-/// Beginnings of the `User-Agent` of common health checks.
+/// Prefixes of the `User-Agent` of common health checks.
 const HEALTH_CHECKERS: [&str; 5] = [
     "Envoy/HC",
     "kube-probe/",
@@ -25,11 +25,11 @@ pub struct Config {
     pub everyone_on_stable: bool,
     /// Every service has a header of its own.
     pub services: Vec<Service>,
-    /// Beginnings of the identities of callers inside the mesh; all others are outside.
+    /// Prefixes of the identities of callers inside the mesh; all others are outside.
     pub inside: Vec<String>,
     /// The key of `envoy.filters.http.jwt_authn` that holds the verified claims.
     pub payload: String,
-    /// The header that carries a token: without it the claims are not read. `None`: they are read at every request.
+    /// The header that carries a token: the claims of a request without it are not read. `None`: claims are always read.
     pub token_header: Option<String>,
     /// The claim that names the user.
     pub subject_claim: String,
@@ -37,20 +37,20 @@ pub struct Config {
     pub groups_claim: String,
     /// A header that names the session.
     pub session_header: Option<String>,
-    /// A cookie, not of this filter, that names the session.
+    /// A cookie that names the session and that this filter does not set.
     pub session_cookie: Option<String>,
     /// The cookie in which this filter keeps a session that it begins; `None`: it sets no cookie.
     pub cookie: Option<Cookie>,
-    /// Beginnings of `User-Agent` that belong to health checks.
+    /// Prefixes of the `User-Agent` of health checks.
     pub health_checkers: Vec<String>,
-    /// Paths that belong to health checks.
+    /// Paths of health checks.
     pub health_paths: Vec<String>,
     /// Whether responses report the version.
     pub tell: bool,
 }
 
 impl Default for Config {
-    /// The shop's: 10 % get product v2.
+    /// The shop's configuration: 10 % get product v2.
     fn default() -> Self {
         let version = |name: &str, weight| Version {
             name: name.to_owned(),

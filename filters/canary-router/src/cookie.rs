@@ -94,7 +94,7 @@ impl Cookie {
     }
 }
 
-/// How the id of a session is written.
+/// Formats the id of a session.
 pub fn session(id: u64) -> String {
     format!("{id:016x}")
 }

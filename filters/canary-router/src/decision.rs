@@ -1,4 +1,4 @@
-//! Who gets which version, and why: pure, so that a test can decide a million times.
+//! Decides who gets which version, and why. It is pure, so that a test can decide a million times.
 
 use stoa_filter::chance::lightest;
 
@@ -7,13 +7,13 @@ use crate::config::Config;
 use crate::cookie;
 use crate::service::Service;
 
-/// What is known of a request. Each call may cost a call to Envoy, so values are read only where they are needed.
+/// The values of a request. Each method may cost a call to Envoy, so values are read only where they are needed.
 pub trait Request {
     /// The first value of a header, or a pseudo header, by its name in lower case.
     fn header(&self, name: &str) -> Option<Vec<u8>>;
     /// All values of a header that may be sent more than once.
     fn headers(&self, name: &str) -> Vec<Vec<u8>>;
-    /// The caller's SPIFFE identity, from their certificate.
+    /// The caller's SPIFFE identity, from its certificate.
     fn principal(&self) -> Option<Vec<u8>>;
     /// A claim of the token that Envoy has verified.
     fn claim(&self, name: &str) -> Option<Vec<u8>>;
@@ -59,7 +59,7 @@ impl Reason {
         Self::Random,
     ];
 
-    /// For counters.
+    /// The name in counters.
     pub fn word(self) -> &'static str {
         match self {
             Self::KillSwitch => "kill-switch",
@@ -87,7 +87,7 @@ pub struct Choice {
     pub is_set: bool,
 }
 
-/// What is decided for a request.
+/// The decision for a request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decision {
     /// One for each of [`Config::services`], in their order.
@@ -96,7 +96,7 @@ pub struct Decision {
     pub session: Option<u64>,
 }
 
-/// Decides for every service. `dice` gives 64 random bits.
+/// Decides for every service. `dice` returns 64 random bits.
 pub fn decide(config: &Config, request: &impl Request, dice: impl Fn() -> u64) -> Decision {
     let mut caller = Caller {
         config,
@@ -196,7 +196,7 @@ impl<R: Request> Caller<'_, R> {
         Some((version, Reason::Group))
     }
 
-    /// Whether a header may choose: from inside always, from outside where it is allowed.
+    /// Whether a header may choose: always for a caller inside the mesh, and for one outside where it is allowed.
     fn may_choose(&self, service: &Service, header: &str) -> bool {
         service.from_outside.iter().any(|allowed| allowed == header) || self.is_inside()
     }

@@ -1,10 +1,10 @@
 //! `canary-router`: an Envoy filter that chooses the version of a service for every request, and writes it into a header
 //! on which the routes match.
 //!
-//! It routes nothing itself; where it is missing the routes' own weights hold. Read `decision.rs` next: it decides who gets
+//! It does not route; where it is missing, the routes' own weights apply. Read `decision.rs` next: it decides who gets
 //! which version and why. `config.rs` turns a `pluginConfig` into settings, `service.rs` into services and versions, `cookie.rs`
 //! reads and writes cookies. Native only: `operator.rs` changes a configuration as `stoa canary set` does. Wasm only: `adapter.rs`
-//! reads what is needed from Envoy and does what was decided.
+//! reads the needed values from Envoy and applies the decision.
 
 mod bytes;
 pub mod config;

@@ -6,7 +6,7 @@ use stoa_filter::setting::{self, Setting, SettingError, Share};
 
 use crate::config::Config;
 
-/// The help text of `stoa canary set`: what is left, and examples.
+/// The end of the help text of `stoa canary set`: the remaining share, and examples.
 pub const HELP: &str = "\
 Shares that no setting names go to the stable version.
 
@@ -19,8 +19,8 @@ Examples:
 const EXPECTED: &str =
     "VERSION=SHARE with a share from 0% to 100% and at most two decimals, such as v2=25%";
 
-/// A configuration in which these versions of a service have these shares, such as `v2=25%`. The stable version gets the rest.
-/// Everything else of `config` stays, but kill switches are turned off.
+/// Gives these versions of a service these shares, such as `v2=25%`. The stable version gets the rest. Kill switches are turned
+/// off. The rest of `config` does not change.
 ///
 /// # Errors
 /// If a setting is not valid, the configuration has no such service or version, or the filter would reject the result.
@@ -59,7 +59,7 @@ pub fn services(config: &Value) -> Vec<String> {
     services.into_iter().map(|service| service.name).collect()
 }
 
-/// What a configuration does for a service, as settings: `v1=75% v2=25%`, or `off`.
+/// Describes a configuration for a service, as settings: `v1=75% v2=25%`, or `off`.
 pub fn describe(config: &Value, service: &str) -> String {
     let config = match parse(config) {
         Err(faults) => return format!("not valid ({faults})"),

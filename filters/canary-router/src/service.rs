@@ -12,7 +12,7 @@ pub const WHOLE_WEIGHT: u64 = 10_000;
 /// One service and its versions.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Service {
-    /// For counters.
+    /// The name in counters.
     pub name: String,
     /// The header on which the routes match.
     pub header: String,
@@ -24,7 +24,7 @@ pub struct Service {
     pub everyone_on_stable: bool,
     /// Further headers that choose.
     pub headers: Vec<HeaderChoice>,
-    /// The headers that choose also when they come from outside.
+    /// The headers that may choose also for callers outside the mesh.
     pub from_outside: Vec<String>,
     /// A query parameter that chooses.
     pub query: Option<String>,
@@ -43,14 +43,14 @@ pub struct Version {
     pub name: String,
     /// Its share, of [`WHOLE_WEIGHT`].
     pub weight: u32,
-    /// Of the salt and the name.
+    /// The hash of the salt and the name.
     pub seed: u64,
 }
 
 /// A header that chooses a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderChoice {
-    /// What it has to be.
+    /// The test that the header must pass.
     pub test: HeaderTest,
     /// The version's index.
     pub version: usize,

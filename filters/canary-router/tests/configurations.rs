@@ -1,4 +1,4 @@
-//! What a `pluginConfig` may say, and what is said of one that is wrong.
+//! What a `pluginConfig` may contain, and what is reported about one that is wrong.
 #![expect(
     clippy::unwrap_used,
     reason = "a configuration that cannot be read fails the test"

@@ -59,7 +59,7 @@ fn config(text: &str) -> Config {
     Config::parse(text.as_bytes()).unwrap()
 }
 
-/// One service with these weights, and what `choose` says.
+/// One service with these weights, and with the members in `choose`.
 fn product(weights: [u32; 2], choose: &str) -> Config {
     let [v1, v2] = weights;
     config(&format!(
@@ -178,7 +178,7 @@ fn of_a_header_that_is_sent_twice_each_value_counts_by_itself() {
     );
     let asked = with("x-shop-version", ["v9", "v2"]);
     assert_eq!((asked.version, asked.reason), (1, Reason::Header));
-    // Left as it is, the second value would match the other version's route.
+    // Unchanged, the second value would match the other version's route.
     for values in [["v1", "v2"], ["v1", "v1"]] {
         assert!(!with("x-shop-version", values).is_set, "{values:?}");
     }

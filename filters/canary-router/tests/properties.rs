@@ -1,4 +1,4 @@
-//! Nothing that comes from outside makes the filter panic, and whatever comes, every service gets one of its versions.
+//! No input from outside makes the filter panic, and every service always gets one of its versions.
 #![expect(
     clippy::unwrap_used,
     reason = "a configuration that cannot be read fails the test"
@@ -30,7 +30,7 @@ impl Request for Any {
     }
 }
 
-/// One that looks at everything.
+/// A configuration that reads every part of a request.
 fn curious() -> Config {
     let text = r#"{"session": {"cookie": "sid"}, "health_checks": {"paths": ["/a"]},
         "services": [{"name": "p", "stable": "v1", "versions": [{"name": "v1", "weight": 5000}, {"name": "v2", "weight": 5000}],
