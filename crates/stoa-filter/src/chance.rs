@@ -1,4 +1,4 @@
-//! How often: a fraction of 100, 10,000 or 1,000,000 (Envoy's `FractionalPercent`), and where the dice come from.
+//! Fractions of 100, 10,000 or 1,000,000 (Envoy's `FractionalPercent`), and the random and stable rolls that they select.
 
 use std::ops::Add;
 
@@ -7,7 +7,7 @@ use xxhash_rust::xxh64::xxh64;
 use crate::document::Node;
 use crate::number::whole;
 
-/// The parts that a weight or a fraction is counted in.
+/// The number of parts in the whole, for weights and fractions.
 pub const MILLION: u32 = 1_000_000;
 
 /// A part of all requests, in millionths.
@@ -50,7 +50,7 @@ impl Fraction {
         f64::from(self.0) / 10_000.0
     }
 
-    /// Whether a roll of the dice, any 64 bits equally likely, falls into this part.
+    /// Whether a roll falls into this part. All values of the 64 bits must be equally likely.
     pub fn takes(self, roll: u64) -> bool {
         part(roll, MILLION) < self.0
     }
@@ -59,40 +59,40 @@ impl Fraction {
 impl Add for Fraction {
     type Output = Self;
 
-    /// Both together, at most all.
+    /// The sum, at most all.
     fn add(self, other: Self) -> Self {
         Self::new(self.0 + other.0)
     }
 }
 
-/// Maps 64 bits onto `0..parts`, each as likely as any other but for less than one in 2^40 (multiply and shift: Lemire,
-/// "Fast Random Integer Generation in an Interval", 2019, without its rejection step).
+/// Maps 64 bits onto `0..parts`. All results are equally likely, except for less than one roll in 2^40 (multiply and shift:
+/// Lemire, "Fast Random Integer Generation in an Interval", 2019, without its rejection step).
 fn part(roll: u64, parts: u32) -> u32 {
     let scaled = (u128::from(roll) * u128::from(parts)) >> 64;
     u32::try_from(scaled).unwrap_or(u32::MAX)
 }
 
-/// Maps 64 bits onto the numbers above 0 and up to 1, of which a logarithm can be taken: 53 bits are what such a number holds.
+/// Maps 64 bits onto the numbers above 0 and up to 1, so that the logarithm exists. It uses 53 bits, the precision of an `f64`.
 pub fn unit(roll: u64) -> f64 {
     ((roll >> 11) as f64 + 1.0) / (1_u64 << 53) as f64
 }
 
-/// A roll that depends on nothing but `seed` and `key`: the same everywhere and for ever (XXH64 of the key, with the
-/// XXH64 of the seed as its seed).
+/// A roll that depends only on `seed` and `key`, so it is the same on every machine and at any time (XXH64 of the key, with
+/// the XXH64 of the seed as its seed).
 pub fn stable_roll(seed: &str, key: &[u8]) -> u64 {
     xxh64(key, self::seed(seed))
 }
 
-/// What makes one stable choice independent of another.
+/// The seed of a stable choice. Choices with different seeds are independent.
 pub fn seed(text: &str) -> u64 {
     xxh64(text.as_bytes(), 0)
 }
 
-/// Chooses one of several, each given by its seed and its weight, for a key: `None` if no weight is above 0.
+/// Chooses one of several entries for a key. Each entry is a seed and a weight. `None` if no weight is above 0.
 ///
-/// Weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted Distributed Hash Tables", 2005): each draws an exponential
-/// time with its weight as rate from the hash of the key, and the first wins. So a key that moves when a weight grows moves
-/// to the one that grew, and nowhere else.
+/// Weighted rendezvous hashing (Schindelhauer and Schomaker, "Weighted Distributed Hash Tables", 2005): each entry draws an
+/// exponential time from the hash of the key, with its weight as the rate, and the first one wins. So when a weight grows, keys
+/// move only to the entry that grew.
 pub fn lightest(key: &[u8], of: impl Iterator<Item = (u64, u32)>) -> Option<usize> {
     let mut best: Option<(usize, f64)> = None;
     for (index, (seed, weight)) in of.enumerate().filter(|(_, (_, weight))| *weight > 0) {
@@ -151,7 +151,7 @@ mod tests {
         let hit = (0..keys)
             .filter(|n| tenth.takes(stable_roll("seed", format!("order-{n}").as_bytes())))
             .count();
-        // The keys are fixed, so this cannot flake; 4 sigma is 380.
+        // The keys are fixed, so this cannot flake; 4 sigma are 380.
         assert!((9_620..=10_380).contains(&hit), "{hit}");
     }
 
@@ -190,7 +190,7 @@ mod tests {
 
     #[test]
     fn a_stable_roll_is_the_same_for_ever() {
-        // By another implementation of XXH64 (python-xxhash 3).
+        // The expected values come from another implementation of XXH64 (python-xxhash 3).
         assert_eq!(stable_roll("", b""), 0xa258_d6ec_1fb5_d95c);
         assert_eq!(stable_roll("2026", b"order-1"), 0xdbfd_b092_e49d_f3b1);
     }

@@ -1,6 +1,6 @@
-//! A configuration, read member by member. Every fault is reported at once, each with its path.
+//! A configuration, read member by member. All faults are reported together, each with its path.
 //!
-//! serde stops at the first fault; people who write a `pluginConfig` by hand want all of them. A value that is wrong is noted and
+//! serde stops at the first fault; people who write a `pluginConfig` by hand want all of them. A wrong value is recorded and
 //! read as a placeholder, and [`read`] discards the result if there was any fault.
 
 use std::cell::RefCell;
@@ -55,7 +55,7 @@ pub fn read<T>(text: &[u8], build: impl FnOnce(&Object<'_>) -> T) -> Result<T, F
     }
 }
 
-/// A value and where it stands.
+/// A value and its path.
 #[derive(Debug, Clone)]
 pub struct Node<'d> {
     value: RawJsonValue<'d, 'd>,
@@ -64,7 +64,7 @@ pub struct Node<'d> {
 }
 
 impl<'d> Node<'d> {
-    /// Notes a fault of this value.
+    /// Records a fault of this value.
     pub fn fault(&self, expected: &str) {
         let path = match self.path.as_str() {
             "" => "the document",
@@ -74,7 +74,7 @@ impl<'d> Node<'d> {
         self.faults.borrow_mut().push(fault);
     }
 
-    /// As [`Self::fault`], with what was found.
+    /// As [`Self::fault`], and adds the value that was found.
     pub fn not(&self, expected: &str) {
         let raw = self.value.as_raw_str();
         let (found, more) = match raw.char_indices().nth(40) {
@@ -84,7 +84,7 @@ impl<'d> Node<'d> {
         self.fault(&[found, more, " is not ", expected].concat());
     }
 
-    /// The value as it is.
+    /// The raw value.
     pub fn value(&self) -> RawJsonValue<'d, 'd> {
         self.value
     }
@@ -132,7 +132,7 @@ impl<'d> Node<'d> {
         found
     }
 
-    /// A number, not below 0 and at most `most`.
+    /// A number from 0 to `most`.
     pub fn number(&self, most: u32) -> Option<f64> {
         let found = self.value.as_number_str().ok();
         let found = found.and_then(decimal);
@@ -181,7 +181,7 @@ impl<'d> Node<'d> {
     }
 }
 
-/// An object whose members are read by name. A member that nothing read is a fault, noted when this is dropped.
+/// An object whose members are read by name. A member that is never read is a fault, recorded when this is dropped.
 #[derive(Debug)]
 pub struct Object<'d> {
     members: Vec<(String, RawJsonValue<'d, 'd>)>,
@@ -197,7 +197,7 @@ impl<'d> Object<'d> {
         (value.kind() != JsonValueKind::Null).then(|| self.member(name, *value))
     }
 
-    /// The member `name`, which has to be there.
+    /// The member `name`, which is required.
     pub fn need(&self, name: &'static str) -> Option<Node<'d>> {
         let found = self.get(name);
         if found.is_none() {
@@ -206,13 +206,13 @@ impl<'d> Object<'d> {
         found
     }
 
-    /// The one member of `names` that is there: exactly one has to be.
+    /// The member of `names` that is there; there must be exactly one.
     pub fn one_of(&self, names: &[&'static str]) -> Option<(&'static str, Node<'d>)> {
         let mut found = names
             .iter()
             .filter_map(|name| Some((*name, self.get(name)?)));
         let (first, second) = (found.next(), found.next());
-        // The rest is known as well.
+        // The remaining names are known members too.
         found.for_each(drop);
         if first.is_none() || second.is_some() {
             let names = names.join(", ");
@@ -231,7 +231,7 @@ impl<'d> Object<'d> {
             .collect()
     }
 
-    /// Where this object stands, to note a fault of it as a whole.
+    /// The value of this object, to record a fault of it as a whole.
     pub fn node(&self) -> &Node<'d> {
         &self.node
     }

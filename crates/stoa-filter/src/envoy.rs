@@ -1,7 +1,7 @@
-//! The calls that filters make to Envoy. A call that fails gives nothing: a filter has to live with that in any case.
+//! The calls that filters make to Envoy. A failed call returns nothing: a filter must handle that in any case.
 //!
-//! The SDK's variants for text panic at bytes that are no UTF-8, and some of its calls panic at a status they do not know.
-//! A panic ends the VM, and with it every request of the worker, so nothing here uses them.
+//! The SDK's variants for text panic at bytes that are not UTF-8, and some of its calls panic at an unknown status.
+//! A panic ends the VM, and with it every request of the worker, so this module does not use them.
 
 use std::cell::RefCell;
 use std::ptr;
@@ -32,12 +32,12 @@ pub fn request_headers() -> Pairs {
     headers(MapType::HttpRequestHeaders)
 }
 
-/// All headers of the response at once. Of a header that came twice Envoy's call for one value gives the first only.
+/// All headers of the response at once. Envoy's call for one value returns only the first one of a repeated header.
 pub fn response_headers() -> Pairs {
     headers(MapType::HttpResponseHeaders)
 }
 
-/// A whole map: for each value that Envoy hands over it asks the VM for memory, so that one costs
+/// Reads a whole map. Envoy allocates memory in the VM for each value that it passes, so one value costs
 /// nearly as much as the whole map. The SDK's own call copies every name and value once more.
 fn headers(map: MapType) -> Pairs {
     let (mut data, mut size) = (ptr::null_mut(), 0);
@@ -45,8 +45,8 @@ fn headers(map: MapType) -> Pairs {
         unsafe_code,
         reason = "a call of the ABI that the SDK has no cheap form of"
     )]
-    // SAFETY: both pointers are to locals. On success Envoy leaves `size` bytes that it had from the SDK's
-    // `proxy_on_memory_allocate`, which gives boxed slices of that very size, and keeps nothing of them.
+    // SAFETY: both pointers are to locals. On success Envoy leaves `size` bytes that it allocated with the SDK's
+    // `proxy_on_memory_allocate`. That returns boxed slices of exactly this size, and no reference to them is kept.
     let bytes = unsafe {
         let status = proxy_get_header_map_pairs(map as u32, &mut data, &mut size);
         match status == 0 && !data.is_null() {
@@ -64,24 +64,24 @@ pub fn response_header(name: &str) -> Option<Vec<u8>> {
         .flatten()
 }
 
-/// What Envoy knows by this path.
+/// The property at this path.
 pub fn property(path: &[&str]) -> Option<Vec<u8>> {
     hostcalls::get_property(path.to_vec()).ok().flatten()
 }
 
-/// The SPIFFE identity of the caller, as his certificate says it; none without mTLS.
+/// The SPIFFE identity of the caller, from its certificate; none without mTLS.
 pub fn peer_identity() -> Option<Vec<u8>> {
     property(&["connection", "uri_san_peer_certificate"]).filter(|uri| !uri.is_empty())
 }
 
-/// At most `limit` bytes of the request's body, as far as it has come.
+/// At most `limit` bytes of the part of the request's body that has arrived.
 pub fn request_body(limit: usize) -> Option<Vec<u8>> {
     hostcalls::get_buffer(BufferType::HttpRequestBody, 0, limit)
         .ok()
         .flatten()
 }
 
-/// The configuration that Envoy hands to `on_configure`, as `parse` reads it. `None`: it has faults, and each is in the log.
+/// The configuration that Envoy passes to `on_configure`, parsed by `parse`. `None`: it has faults, and each one is logged.
 pub fn configuration<T>(
     filter: &str,
     size: usize,
@@ -102,27 +102,27 @@ pub fn configuration<T>(
     }
 }
 
-/// Random bits to begin with, from Envoy's own source. (`RandomState` hashes the same bits once more, by 5 KB of code.)
+/// Random bits for a seed, from Envoy's own source. (`RandomState` hashes the same bits once more, which costs 5 KB of code.)
 pub fn seed() -> u64 {
     let mut bits = [0; 8];
     #[expect(
         unsafe_code,
         reason = "std gives random bits to its own maps only, and a crate for this one call is more to trust"
     )]
-    // SAFETY: WASI writes at most `bits.len()` bytes to where `bits` is, and keeps nothing of it. If it fails, zeros stay.
+    // SAFETY: WASI writes at most `bits.len()` bytes to `bits` and keeps no pointer to it. If it fails, `bits` stays zero.
     unsafe {
         random_get(bits.as_mut_ptr(), bits.len());
     }
     u64::from_le_bytes(bits)
 }
 
-/// A line in Envoy's log, under the component `wasm`.
+/// Writes a line to Envoy's log, under the component `wasm`.
 pub fn log(level: LogLevel, line: &str) {
     let _ = hostcalls::log(level, line);
 }
 
-/// A counter or gauge that is defined when it is first needed, once for all configurations that this VM ever sees: Envoy
-/// keeps what was defined for as long as the VM lives.
+/// A counter or gauge. It is defined at its first use, once for all configurations of this VM: Envoy keeps a definition
+/// for as long as the VM lives.
 #[derive(Debug, Clone, Copy)]
 pub struct Metric(u32);
 
@@ -131,12 +131,12 @@ thread_local! {
 }
 
 impl Metric {
-    /// Counts up.
+    /// A counter, which only goes up.
     pub fn counter(name: &str) -> Option<Self> {
         Self::defined(name, MetricType::Counter)
     }
 
-    /// Goes up and down. All workers share it.
+    /// A gauge, which goes up and down. All workers share it.
     pub fn gauge(name: &str) -> Option<Self> {
         Self::defined(name, MetricType::Gauge)
     }

@@ -4,7 +4,7 @@
 
 use crate::document::{Node, Object};
 
-/// What a text has to be.
+/// What a text must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextTest {
     /// This text.
@@ -50,19 +50,19 @@ impl TextTest {
 pub struct HeaderTest {
     /// In lower case.
     pub name: String,
-    /// What it has to be.
+    /// What it must be.
     pub test: Presence,
 }
 
-/// What a header has to be.
+/// What a header must be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
     /// It is there, with any value.
     Present,
     /// It is not there.
     Absent,
-    /// It is there and its value passes. Of several headers of the name each is tested by itself, and one is enough, as in
-    /// Envoy's own routes.
+    /// It is there and its value passes. Several headers of the same name are tested one by one, and one that passes is
+    /// enough, as in Envoy's own routes.
     Value(TextTest),
 }
 

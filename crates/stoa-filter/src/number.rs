@@ -1,21 +1,22 @@
-//! Numbers of JSON.
+//! JSON numbers.
 
 use nojson::RawJsonValue;
 
-/// A whole number, also where it is written as `1e6` or `10.0`: a program that passes a configuration on may write it so.
+/// A whole number, also if it is written as `1e6` or `10.0`: a program that forwards a configuration may write it so.
 pub fn whole(value: RawJsonValue<'_, '_>) -> Option<i64> {
     let text = value.as_number_str().ok()?;
     if let Ok(number) = text.parse() {
         return Some(number);
     }
-    // Up to 2^53 every whole number is one of these.
+    // Every whole number up to 2^53 is exact in an `f64`.
     let number = decimal(text)?;
     let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
     exact.then_some(number as i64)
 }
 
-/// A number of JSON with at most 15 digits and a power of ten within +-22, which is exact but for the last division (Clinger,
-/// "How to Read Floating Point Numbers Accurately", 1990). `str::parse` reads all others too, with 22 KB of code and tables.
+/// Reads a JSON number with at most 15 digits and a power of ten within +-22. It is exact except for the last division
+/// (Clinger, "How to Read Floating Point Numbers Accurately", 1990). `str::parse` also reads all others, but costs 22 KB of code
+/// and tables.
 pub(crate) fn decimal(text: &str) -> Option<f64> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),

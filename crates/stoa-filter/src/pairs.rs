@@ -1,12 +1,12 @@
-//! A map of headers as Envoy hands it over: the number of pairs, the lengths of each key and value, then all of them, each
-//! with a NUL behind it (proxy-wasm ABI 0.2.1, "serialized maps"; integers are 32 bits, little-endian).
+//! A map of headers as Envoy passes it: the number of pairs, the lengths of each key and value, then all of them, each
+//! followed by a NUL (proxy-wasm ABI 0.2.1, "serialized maps"; integers are 32 bits, little-endian).
 
-/// Such a map, read where it lies. What does not fit the format is not there.
+/// Such a map, read in place. Pairs that do not fit the format are ignored.
 #[derive(Debug, Clone, Default)]
 pub struct Pairs(Vec<u8>);
 
 impl Pairs {
-    /// Of these bytes.
+    /// A map of these bytes.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
@@ -16,7 +16,7 @@ impl Pairs {
         self.all(name).next().map(<[u8]>::to_vec)
     }
 
-    /// Every value of `name`, each as it was sent: nothing is joined, as Envoy's own routes see them.
+    /// Every value of `name`, each as it was sent. They are not joined, as in Envoy's own routes.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let named = self.iter().filter(move |(key, _)| *key == name.as_bytes());
         named.map(|(_, value)| value)
@@ -29,7 +29,7 @@ impl Pairs {
 
     fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let count = self.number(0).unwrap_or_default();
-        // Of a count that is too large, the first missing length ends it.
+        // If the count is too large, the first missing length ends the iteration.
         let mut place = count.saturating_mul(8).saturating_add(4);
         (0..count).map_while(move |index| {
             let lengths = 4 + index * 8;

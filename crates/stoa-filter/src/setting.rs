@@ -15,7 +15,7 @@ pub struct Setting<'t> {
     pub name: &'t str,
     /// For this share.
     pub share: Share,
-    /// What stands behind the share and a colon.
+    /// The text after the share and a colon.
     pub value: Option<&'t str>,
 }
 
@@ -27,7 +27,7 @@ pub enum SettingError {
     Invalid {
         /// The setting as it was given.
         setting: String,
-        /// What it has to be.
+        /// What it must be.
         expected: String,
     },
     /// Two settings have the same name.
@@ -36,7 +36,7 @@ pub enum SettingError {
     /// The shares add up to more than 100 %.
     #[error("{0}: more than 100% together")]
     AboveAll(String),
-    /// There is nothing of this name to set.
+    /// The name does not exist.
     #[error("there is no {kind} {name}; expected one of {}", .known.join(", "))]
     Unknown {
         /// What is named, such as `service`.
