@@ -1,7 +1,7 @@
-//! Who pushes: what `docker login` left behind.
+//! The credentials for a push, as `docker login` saved them.
 //!
-//! The file is `config.json` in the folder that `DOCKER_CONFIG` names, or else `~/.docker/config.json`. In it, `auths`,
-//! `credHelpers` and `credsStore` are looked at, as docker does; the last two run a program `docker-credential-…`.
+//! The file is `config.json` in the folder that `DOCKER_CONFIG` names, or else `~/.docker/config.json`. Its members `auths`,
+//! `credHelpers` and `credsStore` are read, as docker does; the last two run a program `docker-credential-…`.
 
 use std::fs::File;
 use std::io;
@@ -10,20 +10,20 @@ use std::path::{Path, PathBuf};
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 use oci_client::secrets::RegistryAuth;
 
-/// How Azure's registries are told that the password is a token, which is what `az acr login` leaves behind.
+/// The user name that marks a password as a token for Azure's registries. `az acr login` saves such a token.
 const AZURE_TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
-/// What one registry is to be told, and where that was found.
+/// The credentials for one registry, and where they were found.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     pub(crate) auth: RegistryAuth,
     origin: String,
 }
 
-/// Why credentials that are there cannot be used.
+/// Why existing credentials cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
-    /// The file is there and cannot be read.
+    /// The file exists but cannot be read.
     #[error("{}", path.display())]
     Unreadable {
         /// The file.
@@ -31,10 +31,10 @@ pub enum CredentialsError {
         /// Why.
         source: io::Error,
     },
-    /// The file, or the program it names, says nothing that can be used.
+    /// The file, or the program that it names, gives no usable credentials.
     #[error("no credentials for {registry} out of {}: {reason}", path.display())]
     Unusable {
-        /// Whose credentials were looked for.
+        /// The registry whose credentials were looked up.
         registry: String,
         /// The file.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum CredentialsError {
 }
 
 impl Credentials {
-    /// What the docker configuration of whoever runs this says about a registry; nobody, if it says nothing.
+    /// The credentials for a registry in the docker configuration of the current user; without credentials if it has none.
     ///
     /// # Errors
     /// [`CredentialsError`].
@@ -59,7 +59,7 @@ impl Credentials {
         }
     }
 
-    /// What this `config.json` says about a registry; nobody, if it says nothing or is not there.
+    /// The credentials for a registry in this `config.json`; without credentials if it has none or does not exist.
     ///
     /// # Errors
     /// [`CredentialsError`].
@@ -76,7 +76,7 @@ impl Credentials {
                 });
             }
         };
-        // The name under which docker keeps those of its own registry.
+        // docker keeps the credentials for its own registry under this name.
         let server = match registry {
             "docker.io" | "index.docker.io" => "https://index.docker.io/v1/",
             other => other,
@@ -102,7 +102,7 @@ impl Credentials {
                 "it is an identity token, which only Azure's registries take; log in with a password".to_owned(),
             )),
             Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(Self::nobody(none())),
-            // What every helper says that has nothing.
+            // Every helper without credentials prints this.
             Err(CredentialRetrievalError::HelperFailure { stdout, stderr, .. })
                 if stdout.contains("credentials not found")
                     || stderr.contains("credentials not found") =>
@@ -116,7 +116,7 @@ impl Credentials {
         }
     }
 
-    /// Nobody: a registry that lets anyone push.
+    /// No credentials: for a registry that lets anyone push.
     pub fn none() -> Self {
         Self::nobody("none were looked for".to_owned())
     }
@@ -128,7 +128,7 @@ impl Credentials {
         }
     }
 
-    /// Whose they are and where they were found, never the secret: `as ada, out of /home/ada/.docker/config.json`.
+    /// The user, and where the credentials were found, never the secret: `as ada, out of /home/ada/.docker/config.json`.
     pub fn origin(&self) -> &str {
         &self.origin
     }

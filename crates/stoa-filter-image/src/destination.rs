@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use oci_client::{ParseError, Reference};
 
-/// A repository in a registry, and the tag an image gets there.
+/// A repository in a registry, and the tag that an image gets there.
 #[derive(Debug, Clone)]
 pub struct Destination {
     pub(crate) reference: Reference,
@@ -12,23 +12,23 @@ pub struct Destination {
     plain_http: bool,
 }
 
-/// What names no destination.
+/// Why a text is not a destination.
 #[derive(Debug, thiserror::Error)]
 pub enum WrongDestination {
-    /// Nothing a registry would understand.
+    /// It is not a reference to an image.
     #[error("{0:?} is no REGISTRY/REPOSITORY:TAG")]
     Reference(String, #[source] ParseError),
-    /// Without one, it would be `latest`, which Istio fetches again and again.
+    /// A reference without a tag means `latest`, which Istio fetches again and again.
     #[error("{0:?} has no tag: write it as {0}:TAG, such as {0}:0.1.0")]
     NoTag(String),
-    /// The digest is the outcome of packing.
+    /// It has a digest, but the digest is the result of packing.
     #[error("{0:?} names a digest: push to a tag")]
     Digest(String),
 }
 
 impl Destination {
-    /// Reads `REGISTRY/REPOSITORY:TAG`, with or without `oci://` before it. On this machine a registry speaks plain
-    /// HTTP, elsewhere only where `insecure` says so.
+    /// Reads `REGISTRY/REPOSITORY:TAG`, with or without `oci://` before it. A registry on this machine is called over plain
+    /// HTTP, another one only if `insecure` is true.
     ///
     /// # Errors
     /// [`WrongDestination`].
@@ -39,7 +39,7 @@ impl Destination {
         if reference.digest().is_some() {
             return Err(WrongDestination::Digest(text.to_owned()));
         }
-        // The parser gives what has no tag the tag `latest`.
+        // The parser adds the tag `latest` where there is none.
         let last = text.rsplit('/').next().unwrap_or_default();
         let tag = match (last.split_once(':'), reference.tag()) {
             (Some(_), Some(tag)) => tag.to_owned(),
@@ -58,7 +58,7 @@ impl Destination {
         self.reference.registry()
     }
 
-    /// Whether the registry is spoken to without TLS.
+    /// Whether the registry is called without TLS.
     pub fn plain_http(&self) -> bool {
         self.plain_http
     }
@@ -68,7 +68,7 @@ impl Destination {
         format!("oci://{}", self.reference)
     }
 
-    /// What an image for it is called in a layout: `payment-fault:0.1.0` for `…/shop/payment-fault:0.1.0`.
+    /// The name of its image in a layout: `payment-fault:0.1.0` for `…/shop/payment-fault:0.1.0`.
     pub fn image(&self) -> String {
         let repository = self.reference.repository();
         let name = repository.rsplit('/').next().unwrap_or(repository);

@@ -1,8 +1,8 @@
 //! A filter as an OCI image.
 //!
-//! Istio takes two shapes, and this is the one that every registry and tool takes too: an ordinary image, whose only
-//! layer is a tar+gzip with `plugin.wasm` at its root. (The other, an artifact of two layers with media types of its
-//! own, is refused by registries that list the types they know, and by whatever unpacks images.)
+//! Istio accepts two formats. This is the one that every registry and tool accepts too: an ordinary image, whose only
+//! layer is a tar+gzip with `plugin.wasm` at its root. (The other is an artifact of two layers with their own media types.
+//! Registries with a list of known types reject it, and so does every tool that unpacks images.)
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -20,10 +20,10 @@ use serde_json::json;
 use crate::digest;
 use crate::module::Module;
 
-/// Where Istio looks in the layer.
+/// The file that Istio reads from the layer.
 const FILE: &str = "plugin.wasm";
 
-/// What is written on an image.
+/// The labels of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
     name: String,
@@ -31,21 +31,21 @@ pub struct Labels {
     annotations: BTreeMap<String, String>,
 }
 
-/// What cannot be written on an image.
+/// Why labels are not valid.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum WrongLabel {
-    /// It is to be part of a reference.
+    /// It becomes part of a reference, so its characters are limited.
     #[error(
         "the {0} {1:?}: letters, digits, and single dots, dashes and underscores between them, at most 64"
     )]
     Word(&'static str, String),
-    /// Said twice, and only one can hold.
+    /// The annotation is given twice, but can have only one value.
     #[error("the annotation {0} is said twice")]
     Twice(String),
-    /// An annotation without a name.
+    /// An annotation without a key.
     #[error("an annotation without a key")]
     NoKey,
-    /// Beyond what a calendar has.
+    /// The time is outside the range of a calendar.
     #[error("SOURCE_DATE_EPOCH {0} is no time in seconds")]
     Time(i64),
 }
@@ -53,8 +53,7 @@ pub enum WrongLabel {
 impl Labels {
     /// The labels of a filter.
     ///
-    /// `created` is in seconds since 1970, and left out where it is `None`: the present time would give every build
-    /// another digest.
+    /// `created` is in seconds since 1970; `None` leaves it out. The current time would give every build another digest.
     ///
     /// # Errors
     /// [`WrongLabel`].
@@ -89,7 +88,7 @@ impl Labels {
         })
     }
 
-    /// What the image is called in a layout: `payment-fault:0.1.0`, or without a version `payment-fault`.
+    /// The image's name in a layout: `payment-fault:0.1.0`, or without a version `payment-fault`.
     pub fn reference(&self) -> String {
         match &self.version {
             Some(version) => format!("{}:{version}", self.name),
@@ -111,14 +110,14 @@ fn word(what: &'static str, text: &str) -> Result<String, WrongLabel> {
     }
 }
 
-/// Content that goes by its digest.
+/// Content that is addressed by its digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Blob {
     pub(crate) digest: String,
     pub(crate) bytes: Bytes,
 }
 
-/// An image: its manifest, and what the manifest names.
+/// An image: its manifest, and the blobs that the manifest names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     pub(crate) manifest: Blob,
@@ -126,11 +125,11 @@ pub struct Image {
 }
 
 impl Image {
-    /// Packs a filter. The same filter and labels give the same digest on every machine: no time, no owner, no order
-    /// of a hash table goes in. (Another release of the compressor may pack the same bytes otherwise.)
+    /// Packs a filter. The same filter and labels give the same digest on every machine: the image contains no time, no owner
+    /// and no hash table order. (Another release of the compressor may pack the same bytes differently.)
     ///
     /// # Errors
-    /// None that can be met: writing to memory does not fail.
+    /// None in practice: writing to memory does not fail.
     pub fn pack(module: &Module, labels: &Labels) -> std::io::Result<Self> {
         let tar = tar(module.bytes())?;
         let layer = ImageLayer::oci_v1_gzip(gzip(&tar)?, None);
@@ -155,12 +154,12 @@ impl Image {
         })
     }
 
-    /// The manifest's digest, `sha256:` and 64 hexadecimal digits: what pins this image and no other.
+    /// The manifest's digest, `sha256:` and 64 hexadecimal digits. It pins exactly this image.
     pub fn digest(&self) -> &str {
         &self.manifest.digest
     }
 
-    /// What a registry stores for it, in bytes.
+    /// The size of the image in a registry, in bytes.
     pub fn size(&self) -> usize {
         let blobs = self.blobs.iter().map(|blob| blob.bytes.len());
         self.manifest.bytes.len() + blobs.sum::<usize>()
@@ -218,11 +217,11 @@ pub(crate) mod tests {
         Image::pack(&filter(), &labels(name, version)).unwrap()
     }
 
-    /// Whoever changes what goes into an image, or takes another release of the compressor, changes every digest in
-    /// every WasmPlugin: this is where it is noticed.
+    /// A change of the image's content, or another release of the compressor, changes every digest in every WasmPlugin. This
+    /// test detects such a change.
     #[test]
     fn the_digest_of_a_filter_stays_what_it_is() {
-        // A section that means nothing, long and mixed enough that two compressors would not treat it alike.
+        // A section without meaning, long and mixed enough that two compressors would give different results.
         let noise = (0..60_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 26) as u8);
         let mut bytes = filter().bytes().to_vec();
         bytes.extend([0, 0xe1, 0xd4, 0x03, 0]); // 60,001 bytes: a name of no length, and these

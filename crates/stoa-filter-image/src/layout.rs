@@ -1,7 +1,7 @@
-//! Images in a folder, as the OCI image layout has it: `oci-layout`, `index.json`, and every content under its digest in
+//! Images in a folder, in the OCI image layout: `oci-layout`, `index.json`, and every blob under its digest in
 //! `blobs/sha256/`.
 //!
-//! Several images share a folder, each under its reference. Whatever else is in the folder stays as it is.
+//! Several images share a folder, each under its reference. Other files in the folder do not change.
 
 use std::fs::{self, File};
 use std::io;
@@ -19,15 +19,15 @@ const INDEX: &str = "index.json";
 /// Why a folder could not be read or written as a layout.
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
-    /// Of the file system.
+    /// A file system error.
     #[error("{}", path.display())]
     Io {
-        /// What was read or written.
+        /// The file or folder that was read or written.
         path: PathBuf,
         /// Why it failed.
         source: io::Error,
     },
-    /// It is something else, or a layout that this cannot read.
+    /// It is not a layout, or not one that this crate can read.
     #[error("{}: {reason}", path.display())]
     NotALayout {
         /// The file that is wrong.
@@ -35,15 +35,15 @@ pub enum LayoutError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A file does not have the content that its name says.
+    /// A file's content does not match the digest in its name.
     #[error("{} is damaged: its content has the digest {found}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// What it has instead.
+        /// The digest of its content.
         found: String,
     },
-    /// More than one could be meant, or none.
+    /// More than one image could be meant, or none.
     #[error(
         "{} holds {}, and none of them is {wanted}: name one of these as REPOSITORY:TAG, or keep each in a folder of its own",
         folder.display(),
@@ -54,23 +54,23 @@ pub enum LayoutError {
         folder: PathBuf,
         /// The references in it.
         there: Vec<String>,
-        /// What was looked for.
+        /// The reference that was looked up.
         wanted: String,
     },
 }
 
 type Result<T> = std::result::Result<T, LayoutError>;
 
-/// Adds an image to the layout in this folder, which is made if it is not there, under this reference. An image that had
-/// the reference before loses it; its content stays. The index is replaced as a whole, last: whoever reads meanwhile, or
-/// after this failed half-way, finds the layout as it was.
+/// Adds an image to the layout in this folder under this reference; the folder is created if it does not exist. An image
+/// that had the reference before loses it; its content stays. The index is replaced last and as a whole. So a concurrent
+/// reader, or a reader after a failed write, finds the layout as it was.
 ///
 /// # Errors
 /// [`LayoutError`].
 pub fn write(folder: &Path, image: &Image, reference: &str) -> Result<()> {
     let blobs = folder.join("blobs").join("sha256");
     fs::create_dir_all(&blobs).map_err(io_error(&blobs))?;
-    // Two that pack into the same folder at once must not lose each other's entry.
+    // Two processes that pack into the same folder at once must not lose each other's entry.
     let lock = File::open(&blobs)
         .and_then(|folder| folder.lock().map(|()| folder))
         .map_err(io_error(&blobs))?;
@@ -115,7 +115,7 @@ pub fn write(folder: &Path, image: &Image, reference: &str) -> Result<()> {
 /// Reads an image: the only one there is, or the one whose reference is `wanted`.
 ///
 /// # Errors
-/// [`LayoutError`]; every content is held against its digest.
+/// [`LayoutError`]; every blob is checked against its digest.
 pub fn read(folder: &Path, wanted: &str) -> Result<Image> {
     check_mark(&folder.join(MARK))?;
     let path = folder.join(INDEX);
@@ -195,7 +195,7 @@ fn read_blob(folder: &Path, digest: &str) -> Result<Blob> {
     })
 }
 
-/// A digest comes out of a file, so it must not lead out of the folder.
+/// A digest comes from a file, so it must not lead out of the folder.
 fn blob_path(folder: &Path, digest: &str) -> PathBuf {
     let hash: String = digest
         .trim_start_matches("sha256:")
@@ -205,7 +205,7 @@ fn blob_path(folder: &Path, digest: &str) -> PathBuf {
     folder.join("blobs").join("sha256").join(hash)
 }
 
-/// Writes a file so that it is there as a whole or not at all.
+/// Writes a file atomically: it is there as a whole or not at all.
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let new = path.with_extension("new");
     fs::write(&new, bytes)

@@ -1,9 +1,9 @@
 //! Packs an Envoy Wasm filter as an OCI image, the way Istio's WasmPlugin fetches it, and pushes it to a registry.
 //!
 //! Read [`Image::pack`] next (`image.rs`): what the image holds, and why its digest is the same everywhere. [`Module`]
-//! (`module.rs`) lets nothing through that Envoy would not load; [`layout`] (`layout.rs`) keeps images in a folder;
-//! [`push`] (`push.rs`) sends one to a [`Destination`] (`destination.rs`) as whoever [`Credentials`] (`credentials.rs`)
-//! says. It runs no filter: that is for stoa-filter-host.
+//! (`module.rs`) rejects files that Envoy would not load; [`layout`] (`layout.rs`) keeps images in a folder; [`push`]
+//! (`push.rs`) sends one to a [`Destination`] (`destination.rs`) with [`Credentials`] (`credentials.rs`). This crate does not
+//! run filters; stoa-filter-host does.
 #![forbid(unsafe_code)]
 
 mod credentials;

@@ -1,25 +1,25 @@
-//! Whether a file is a filter that Envoy would load.
+//! Checks whether a file is a filter that Envoy would load.
 
 use wasmparser::{BinaryReaderError, ExternalKind, Parser, Payload, Validator};
 
-/// What Envoy 1.40 knows.
+/// The ABIs that Envoy 1.40 supports.
 const ABIS: [&str; 3] = ["0_1_0", "0_2_0", "0_2_1"];
 const ABI_EXPORT: &str = "proxy_abi_version_";
 
-/// Istio's agent reads no more of a module than this.
+/// Most bytes that Istio's agent reads of a module.
 const LIMIT: usize = 256 << 20;
 
-/// The bytes of a proxy-wasm filter: a valid WebAssembly module that says which ABI it speaks.
+/// The bytes of a proxy-wasm filter: a valid WebAssembly module that declares its ABI.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Module {
     bytes: Vec<u8>,
     abi: &'static str,
 }
 
-/// Why something is no filter.
+/// Why a file is not a filter.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAFilter {
-    /// It is something else altogether.
+    /// It is not WebAssembly.
     #[error("is no WebAssembly: it does not begin with the bytes \\0asm")]
     NotWasm,
     /// It was built for a component runtime such as Spin.
@@ -30,25 +30,25 @@ pub enum NotAFilter {
     /// It is damaged.
     #[error("is no valid WebAssembly module")]
     Invalid(#[from] BinaryReaderError),
-    /// It is a module, and no filter.
+    /// It is a module, but not a filter.
     #[error(
         "is a WebAssembly module and no proxy-wasm filter: no exported function says which ABI it speaks, \
          such as {ABI_EXPORT}0_2_1"
     )]
     NoAbi,
-    /// It was built with an SDK that Envoy does not know.
+    /// It was built with an SDK that Envoy does not support.
     #[error("speaks proxy-wasm ABI {0}, and Envoy knows 0.1.0, 0.2.0 and 0.2.1")]
     UnknownAbi(String),
-    /// Istio would cut it off.
+    /// It is too long: Istio would truncate it.
     #[error("has {0} bytes, and Istio reads at most {LIMIT}")]
     TooLarge(usize),
 }
 
 impl Module {
-    /// Looks into a module.
+    /// Checks a module.
     ///
     /// # Errors
-    /// [`NotAFilter`]; its text goes on where the name of the file ended.
+    /// [`NotAFilter`]; its text continues a sentence that begins with the name of the file.
     pub fn new(bytes: Vec<u8>) -> Result<Self, NotAFilter> {
         if !bytes.starts_with(b"\0asm") {
             return Err(NotAFilter::NotWasm);
@@ -64,18 +64,18 @@ impl Module {
         Ok(Self { bytes, abi })
     }
 
-    /// The module as it was read.
+    /// The bytes of the module, unchanged.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The version of proxy-wasm it speaks, such as `0.2.1`.
+    /// Its version of proxy-wasm, such as `0.2.1`.
     pub fn abi(&self) -> String {
         self.abi.replace('_', ".")
     }
 }
 
-/// The ABI that Envoy would take: the newest it knows, where a module exports several.
+/// The ABI that Envoy would choose: the newest one it supports, if a module exports several.
 fn abi(bytes: &[u8]) -> Result<&'static str, NotAFilter> {
     let mut declared = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
@@ -106,7 +106,7 @@ fn abi(bytes: &[u8]) -> Result<&'static str, NotAFilter> {
 pub(crate) mod tests {
     use super::{Module, NotAFilter};
 
-    /// A module with one function of no effect, exported under these names.
+    /// A module with one empty function, exported under these names.
     pub(crate) fn exporting(names: &[&str]) -> Vec<u8> {
         let section = |id: u8, content: &[u8]| {
             let mut section = vec![id, u8::try_from(content.len()).unwrap()];

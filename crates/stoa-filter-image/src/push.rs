@@ -1,4 +1,4 @@
-//! Sending an image to a registry.
+//! Pushes an image to a registry.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,14 +15,14 @@ use crate::credentials::Credentials;
 use crate::destination::Destination;
 use crate::image::{Blob, Image};
 
-/// A registry that is there answers within this.
+/// Connect timeout: a reachable registry answers within this time.
 const CONNECT: Duration = Duration::from_secs(10);
-/// Covers sending a blob as well, so it is long: 256 MiB, the most Istio takes, at 1 MiB a second.
+/// Read timeout. It covers sending a blob as well, so it is long: 256 MiB, the most that Istio accepts, at 1 MiB/s.
 const ANSWER: Duration = Duration::from_secs(300);
-/// How much is sent between two reports of progress.
+/// Bytes sent between two progress reports.
 const PIECE: usize = 256 << 10;
 
-/// Told how many bytes of the image were sent, and how many there are to send.
+/// Called with the number of bytes that were sent, and the number of bytes to send.
 pub type Progress = Arc<dyn Fn(usize, usize) + Send + Sync>;
 
 /// An image that is in a registry.
@@ -32,56 +32,56 @@ pub struct Pushed {
     pub url: String,
     /// The `sha256` of a WasmPlugin: the manifest's digest, 64 hexadecimal digits.
     pub sha256: String,
-    /// Whether it was there before, under this tag, so that nothing was sent.
+    /// Whether this tag already had the image, so that nothing was sent.
     pub was_there: bool,
 }
 
 /// Why an image was not pushed.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    /// Nobody answers as a registry there.
+    /// No registry answers at this address.
     #[error("no registry answers at {registry} over {scheme}{hint}")]
     Unreachable {
-        /// Where.
+        /// Its address.
         registry: String,
         /// `http` or `https`.
         scheme: &'static str,
         /// What might help.
         hint: &'static str,
-        /// What happened.
+        /// The cause.
         source: OciDistributionError,
     },
-    /// It wants to be told who pushes, or it was told and lets him not.
+    /// The registry rejected the credentials, or needs some.
     #[error("{registry} does not let us push to {repository}; it was asked {origin}")]
     Unauthorized {
-        /// Which registry.
+        /// The registry.
         registry: String,
-        /// Which repository.
+        /// The repository.
         repository: String,
-        /// Whose credentials, and where they were looked for.
+        /// The user, and where the credentials were looked up.
         origin: String,
     },
-    /// Any other answer that is no yes.
+    /// Any other rejection.
     #[error("{registry} refused the image")]
     Refused {
-        /// Which registry.
+        /// The registry.
         registry: String,
-        /// What it said.
+        /// Its response.
         source: OciDistributionError,
     },
-    /// What it has under the tag is not what was sent.
+    /// The image under the tag is not the one that was sent.
     #[error("{registry} says the image has the digest {there}, and it was sent as {sent}")]
     Altered {
-        /// Which registry.
+        /// The registry.
         registry: String,
-        /// What it has.
+        /// The digest that the registry has.
         there: String,
-        /// What was sent.
+        /// The digest that was sent.
         sent: String,
     },
 }
 
-/// Pushes an image, or finds that it is there already. Contents that are there are not sent again; the tag is set last.
+/// Pushes an image, unless the registry has it already. Blobs that the registry has are not sent again; the tag is set last.
 ///
 /// # Errors
 /// [`PushError`].
@@ -99,7 +99,7 @@ pub async fn push(
     };
     let client = client(to).map_err(error)?;
     let (reference, auth) = (&to.reference, &credentials.auth);
-    // What fails in here later on, fails without a reason.
+    // Authentication comes first: where a later call fails to authenticate, it gives no reason.
     client
         .auth(reference, auth, RegistryOperation::Push)
         .await
@@ -149,7 +149,7 @@ pub async fn push(
 }
 
 fn client(to: &Destination) -> Result<Client, OciDistributionError> {
-    // Whoever else chose one in this process may keep it.
+    // If the process has already chosen a provider, that one stays.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::try_from(ClientConfig {
         protocol: if to.plain_http() {
@@ -157,7 +157,7 @@ fn client(to: &Destination) -> Result<Client, OciDistributionError> {
         } else {
             ClientProtocol::Https
         },
-        // One request a blob: what every registry knows, and a filter is small.
+        // One request per blob: every registry supports it, and a filter is small.
         use_monolithic_push: true,
         connect_timeout: Some(CONNECT),
         read_timeout: Some(ANSWER),
@@ -166,7 +166,7 @@ fn client(to: &Destination) -> Result<Client, OciDistributionError> {
     })
 }
 
-/// The digest of what the registry has under the tag.
+/// The digest that the registry has under the tag.
 async fn there(
     client: &Client,
     to: &Destination,
@@ -175,7 +175,7 @@ async fn there(
     client.fetch_manifest_digest(&to.reference, auth).await
 }
 
-/// A blob in pieces, each reported as it is asked for.
+/// A blob in pieces; each piece is reported when it is read.
 fn pieces(
     blob: &Blob,
     before: usize,

@@ -1,11 +1,11 @@
-//! Docker's registry as a process of its own, with all it keeps in a folder that goes with it.
+//! Docker's registry as a separate process. All its data are in a folder that is removed with it.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// `ada` with the password `s3cret`, as htpasswd writes it.
+/// `ada` with the password `s3cret`, in htpasswd format.
 const USERS: &str = "ada:$2y$04$pzru/NI9f1zfpqlhBW/l4ep6Rsy8SdIMObATDluScfCCAJDzdp7SW\n";
 
 /// A registry on a free port of this machine.
@@ -17,12 +17,12 @@ pub(crate) struct Registry {
 }
 
 impl Registry {
-    /// That lets everyone push.
+    /// A registry that lets everyone push.
     pub(crate) fn open() -> Self {
         Self::start("")
     }
 
-    /// That knows only `ada`.
+    /// A registry that accepts only `ada`.
     pub(crate) fn with_password() -> Self {
         Self::start("auth: {htpasswd: {realm: registry, path: users}}\n")
     }
@@ -43,7 +43,7 @@ impl Registry {
             .spawn()
             .unwrap();
 
-        // It says which port it got, and goes on writing lines that somebody has to read.
+        // The process logs its port. It continues to write lines, which must be read.
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
         let (found, address) = mpsc::channel();
         std::thread::spawn(move || {

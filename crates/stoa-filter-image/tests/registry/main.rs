@@ -1,5 +1,5 @@
-//! Pushing to Docker's own registry, over HTTP, with and without passwords. That Istio fetches what was pushed is for
-//! `tools/istio-plugins` to say.
+//! Pushes to Docker's own registry, over HTTP, with and without passwords. `tools/istio-plugins` tests that Istio fetches
+//! what was pushed.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -17,8 +17,8 @@ use stoa_filter_image::{
 
 use docker::Registry;
 
-/// A function of no effect, exported under the name by which Envoy knows a filter; and a section of a million bytes
-/// that means nothing, and that no compressor makes small, so that sending takes several pieces.
+/// A module with an empty function, exported under the name by which Envoy recognises a filter. It also has a section of
+/// 1,000,000 meaningless bytes that do not compress, so that sending takes several pieces.
 fn module() -> Module {
     let mut bytes = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x1b\x01\x17proxy_abi_version_0_2_1\0\0\
         \x0a\x04\x01\x02\0\x0b\0\xc1\x84\x3d\0"
@@ -38,7 +38,7 @@ fn image(version: &str) -> Image {
     Image::pack(&module(), &labels).unwrap()
 }
 
-/// Every report of progress.
+/// Collects every progress report.
 #[derive(Clone, Default)]
 struct Reports(Arc<Mutex<Vec<(usize, usize)>>>);
 
@@ -62,7 +62,7 @@ fn send(image: &Image, to: &str, by: &Credentials, reports: &Reports) -> Result<
         .block_on(push(image, &to, by, reports.progress()))
 }
 
-/// What `config.json` with this content gives for the registry.
+/// The credentials for the registry from a `config.json` with this content.
 fn login(registry: &Registry, auths: &str) -> Credentials {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
@@ -173,7 +173,7 @@ fn whoever_the_registry_knows_may_push_and_nobody_else() {
 
 #[test]
 fn where_no_registry_answers_the_error_says_where_that_is() {
-    // The port is taken at another address of this machine, so that nobody gets it meanwhile.
+    // The port is bound at another address of this machine, so that no other process gets it meanwhile.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let gone = format!("127.0.0.2:{}", taken.local_addr().unwrap().port());
     let to = format!("{gone}/payment-fault:1");
