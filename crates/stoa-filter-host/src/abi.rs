@@ -1,4 +1,4 @@
-//! The calls that a filter makes, one file an area. What each answers follows proxy-wasm-cpp-host and Envoy's context.
+//! The calls that a filter makes, one file per area. Their results follow proxy-wasm-cpp-host and Envoy's context.
 
 mod buffers;
 mod headers;

@@ -1,19 +1,19 @@
-//! HTTP calls that a filter makes on its own.
+//! HTTP calls that a filter makes itself.
 
 use std::time::Duration;
 
 use crate::message::{Request, Response};
 
-/// A call that awaits its answer.
+/// A call that waits for its response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
-    /// What to answer it by.
+    /// Identifies the call in [`Vm::answer_call`](crate::Vm::answer_call).
     pub token: u32,
-    /// The cluster that it names.
+    /// The cluster that it calls.
     pub cluster: String,
-    /// What it sends.
+    /// The request that it sends.
     pub request: Request,
-    /// `None`: it waits for ever.
+    /// `None`: it waits without a limit.
     pub timeout: Option<Duration>,
     pub(crate) root: u32,
     pub(crate) due: Option<Duration>,
@@ -24,13 +24,13 @@ pub(crate) struct Calls {
     pub(crate) waiting: Vec<Call>,
     /// Readable only in `on_http_call_response`.
     pub(crate) response: Option<Response>,
-    /// What `get_status` says.
+    /// The result of `get_status`.
     pub(crate) status: (u32, &'static str),
     made: u32,
 }
 
 impl Calls {
-    /// Numbered as in Envoy, where the two lowest bits say the kind of call.
+    /// Numbered as in Envoy, where the two lowest bits are the kind of call.
     pub(crate) fn token(&mut self) -> u32 {
         self.made = self.made.wrapping_add(4);
         self.made

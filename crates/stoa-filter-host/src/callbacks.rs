@@ -7,7 +7,7 @@ use crate::misuse::Side;
 
 pub(crate) type Callback<P, R> = Option<TypedFunc<P, R>>;
 
-/// The filter's functions; those that it does not have are left out, as in Envoy.
+/// The filter's functions; missing ones are skipped, as in Envoy.
 pub(crate) struct Callbacks {
     pub(crate) initialize: Callback<(), ()>,
     pub(crate) main: Callback<(u32, u32), u32>,
@@ -27,7 +27,7 @@ pub(crate) struct Callbacks {
 }
 
 impl Callbacks {
-    /// Finds them by their names.
+    /// Looks them up by name.
     pub(crate) fn find(instance: &Instance, store: &mut Store<Host>) -> Self {
         macro_rules! get {
             ($name:literal) => {
@@ -63,7 +63,7 @@ impl Callbacks {
     }
 }
 
-/// That of one direction.
+/// The callback of one direction.
 pub(crate) fn pick<P: WasmParams, R: WasmResults>(
     [request, response]: &[Callback<P, R>; 2],
     side: Side,

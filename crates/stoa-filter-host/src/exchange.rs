@@ -1,4 +1,4 @@
-//! One stream as Envoy's filter manager and its Wasm context keep it.
+//! The state of one stream in Envoy's filter manager and its Wasm context.
 
 use std::time::Duration;
 
@@ -8,14 +8,14 @@ use crate::message::{Reply, Request, Response, Verdict};
 use crate::misuse::Side;
 use crate::property::Properties;
 
-/// Whether a filter lets a message go on.
+/// Whether a filter lets a message continue.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Flow {
     #[default]
     On,
-    /// Paused at the body or the trailers: more of it still reaches the filter.
+    /// Paused at the body or the trailers: the rest still reaches the filter.
     Stopped,
-    /// Paused at the headers: what follows waits outside.
+    /// Paused at the headers: the rest waits outside the filter.
     StoppedAll,
 }
 
@@ -24,28 +24,28 @@ pub(crate) enum Flow {
 pub(crate) struct Half {
     pub(crate) headers: Option<Headers>,
     pub(crate) trailers: Option<Headers>,
-    /// Which of them the filter may read and change now.
+    /// Which parts the filter may read and change now.
     pub(crate) headers_open: bool,
     pub(crate) trailers_open: bool,
     pub(crate) body_open: bool,
-    /// The piece of body that passes.
+    /// The chunk of the body that passes through the filter.
     pub(crate) chunk: Vec<u8>,
-    /// What waits.
+    /// The part of the body that waits.
     pub(crate) buffer: Option<Vec<u8>>,
-    /// The filter asked for the whole body so far.
+    /// The filter paused at the body, so it sees the whole body so far.
     pub(crate) buffering: bool,
-    /// What passes is the buffer itself.
+    /// The buffer itself passes through the filter.
     pub(crate) replaying: bool,
     pub(crate) body_changed: bool,
     pub(crate) flow: Flow,
     pub(crate) headers_passed: bool,
-    /// Bytes of the body that have come.
+    /// Bytes of the body received.
     pub(crate) received: usize,
-    /// All of it has come.
+    /// The whole message has arrived.
     pub(crate) complete: bool,
-    /// The filter has seen its end.
+    /// The filter has seen the end of the message.
     pub(crate) ended: bool,
-    /// What has left.
+    /// The headers that were sent on.
     pub(crate) sent: Option<Headers>,
     pub(crate) sent_body: Vec<u8>,
     pub(crate) sent_trailers: Headers,
@@ -62,7 +62,7 @@ impl Half {
         }
     }
 
-    /// As above, to be changed; `None` when it cannot be.
+    /// The body that the filter may change; `None` if it may not.
     pub(crate) fn body_mut(&mut self) -> Option<&mut Vec<u8>> {
         match self.buffering || (self.replaying && self.body_open) {
             true => self.buffer.as_mut(),
@@ -75,27 +75,27 @@ impl Half {
 #[derive(Debug, Default)]
 pub(crate) struct Exchange {
     pub(crate) root: u32,
-    /// When the request's headers came.
+    /// When the request's headers arrived.
     pub(crate) begun: Duration,
     pub(crate) request: Half,
     pub(crate) response: Half,
-    /// The filter knows it. Not so after a crash that fails open.
+    /// The filter has a context for it. After a crash that fails open it has none.
     pub(crate) created: bool,
     pub(crate) deleted: bool,
     pub(crate) end_of_stream: bool,
-    /// As the caller asked, whatever the filter makes of it.
+    /// The caller sent HEAD, even if the filter changes the method.
     pub(crate) head: bool,
     pub(crate) grpc: bool,
     pub(crate) logging: bool,
     pub(crate) properties: Properties,
     pub(crate) filter_state: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) route_cache_clears: u32,
-    /// The callback that runs, as far as it decides about replies.
+    /// The side whose callback runs, where this affects replies.
     pub(crate) calling: Option<Side>,
     pub(crate) prepared: Option<LocalReply>,
     pub(crate) request_aborted: bool,
     pub(crate) response_aborted: bool,
-    /// Details and gRPC status of the local reply that is or was sent.
+    /// Details and gRPC status of the local reply that was or will be sent.
     pub(crate) replied: Option<(String, Option<u32>)>,
     pub(crate) reset: bool,
     /// The crash was answered.
@@ -111,7 +111,7 @@ impl Exchange {
         }
     }
 
-    /// Nothing more can come of it.
+    /// The stream has ended.
     pub(crate) fn over(&self) -> bool {
         self.reset || self.response.done
     }

@@ -18,34 +18,34 @@ pub struct Filter {
     pub(crate) hash: u64,
 }
 
-/// Why a file is no filter that can run here.
+/// Why a file is not a filter that can run here.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The file cannot be read.
     #[error("cannot read the filter {}", .0.display())]
     Read(PathBuf, #[source] std::io::Error),
-    /// It is no WebAssembly module, or one that needs what wasmtime does not have.
+    /// It is not a WebAssembly module, or it needs a feature that wasmtime does not have.
     #[error("cannot compile the filter")]
     Compile(#[source] wasmtime::Error),
-    /// It was built for another ABI, or is no filter of Envoy's.
+    /// It was built for another ABI, or is not an Envoy filter.
     #[error(
         "the filter exports no proxy_abi_version_0_2_0 or _0_2_1: it was built for another ABI"
     )]
     Abi,
-    /// It calls what neither Envoy nor this host has, so Envoy would refuse it too.
+    /// It calls functions that neither Envoy nor this host has, so Envoy would reject it too.
     #[error("the filter imports what the host does not have: {}", .0.join(", "))]
     Imports(Vec<String>),
-    /// It exports no function by which the host hands it memory.
+    /// It does not export a function with which the host allocates its memory.
     #[error("the filter exports neither malloc nor proxy_on_memory_allocate")]
     Allocate,
-    /// An import has the right name and another type.
+    /// An import has the right name but another type.
     #[error("the filter cannot be linked")]
     Link(#[source] wasmtime::Error),
 }
 
 impl Filter {
-    /// Reads and compiles a `.wasm`: some tenths of a second for an optimised filter, so keep it for all tests.
+    /// Reads and compiles a `.wasm`. This takes some tenths of a second for an optimised filter, so keep it for all tests.
     ///
     /// # Errors
     /// See [`LoadError`].

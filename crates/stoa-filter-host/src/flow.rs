@@ -1,9 +1,9 @@
-//! How a message passes the filter: Envoy's filter manager with one filter and the router behind it.
+//! How a message passes the filter: Envoy's filter manager with one filter followed by the router.
 //!
-//! The rules are those of Envoy 1.40. Pausing at the headers holds everything that follows outside the filter; resuming
-//! then hands the filter all body at once. Pausing at the body buffers it, and the next call sees the whole buffer.
-//! Here the filter sees headers, body and trailers; `flow/arriving.rs` is how each of them arrives,
-//! `flow/passing.rs` how it continues.
+//! The rules are those of Envoy 1.40. A pause at the headers holds all later parts outside the filter; on resume the filter
+//! gets the whole body at once. A pause at the body buffers it, and the next call sees the whole buffer.
+//! This file passes headers, body and trailers to the filter. `flow/arriving.rs` receives each of them, and `flow/passing.rs`
+//! sends them on.
 
 mod arriving;
 mod passing;
@@ -14,15 +14,15 @@ use crate::local_reply;
 use crate::machine::Machine;
 use crate::misuse::Side;
 
-/// What the filter's callback says, converted as Envoy does.
+/// The result of the filter's callback, converted as Envoy does.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Answer {
     Continue,
-    /// At the headers: everything. At the body: and buffer it. At the trailers: wait.
+    /// At the headers: holds all that follows. At the body: holds and buffers it. At the trailers: waits.
     Stop,
-    /// At the headers: what follows still reaches the filter (`allow_on_headers_stop_iteration`).
+    /// At the headers: the rest still reaches the filter (`allow_on_headers_stop_iteration`).
     StopHeaders,
-    /// At the body: and drop it. Only after a local reply, or when a filter returns an unknown number.
+    /// At the body: drops it. Only after a local reply, or when a filter returns an unknown number.
     StopAndDrop,
 }
 
@@ -31,7 +31,7 @@ impl Machine {
         self.host().streams.entry(id).or_default()
     }
 
-    /// The request is answered, or the response is through: nothing more goes this way.
+    /// The request is answered, or the response is complete: nothing more passes on this side.
     fn answered(&mut self, id: u32, side: Side) -> bool {
         let stream = self.stream(id);
         match side {
@@ -40,8 +40,8 @@ impl Machine {
         }
     }
 
-    /// What to do if the filter is dead, at the beginning and at the end of each of its callbacks. A stream that it knew
-    /// fails, whatever the failure policy, which is about those that come after.
+    /// Checks for a dead filter at the beginning and at the end of each callback. A stream with a context in the filter fails
+    /// under every failure policy: the policy applies only to later streams.
     fn failed(&mut self, id: u32, closed: Answer) -> Option<Answer> {
         self.trap.as_ref()?;
         if !self.stream(id).failed {
@@ -52,7 +52,7 @@ impl Machine {
         Some(closed)
     }
 
-    /// Whether the filter is left out.
+    /// Whether the filter is skipped.
     fn skipped(&mut self, id: u32, side: Side) -> bool {
         let stream = self.stream(id);
         !stream.created || (side == Side::Response && stream.failure_replied)
@@ -103,7 +103,7 @@ impl Machine {
         }
     }
 
-    /// Converts what the callback returned, then does what the filter asked for while it ran.
+    /// Converts the callback's result, then runs the actions that the filter requested in it.
     fn conclude(&mut self, id: u32, result: Option<u32>, closed: Answer) -> Answer {
         let answer = self.failed(id, closed).unwrap_or_else(|| {
             let stopped = self.host().stopped;
@@ -130,7 +130,7 @@ impl Machine {
         }
     }
 
-    /// Hands the chunk, or the buffer when that is replayed, to the filter.
+    /// Passes the chunk to the filter, or the buffer during a replay.
     fn run_body(&mut self, id: u32, side: Side, end: bool) {
         let half = self.stream(id).half(side);
         let had_trailers = half.trailers.is_some();
@@ -227,7 +227,7 @@ impl Machine {
         }
     }
 
-    /// A local reply was sent from this callback, so the message ends here; a prepared one is sent now.
+    /// Whether this callback sent a local reply, so that the message ends here. A prepared reply is sent now.
     fn aborted(&mut self, id: u32, side: Side) -> bool {
         match side {
             Side::Request if self.stream(id).request_aborted => {

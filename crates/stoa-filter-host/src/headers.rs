@@ -1,4 +1,4 @@
-//! A list of headers with Envoy's rules.
+//! A list of headers that follows Envoy's rules.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, Vec<u8>)>);
 
-/// What headers are of; the rules differ.
+/// The part of a message with the headers; the rules differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Request,
@@ -14,7 +14,7 @@ pub(crate) enum Kind {
     Trailers,
 }
 
-/// Of these Envoy keeps one entry: a value that is added is joined to it with a comma. (Seen in Envoy 1.40.)
+/// Envoy keeps one entry of each of these: an added value is joined to it with a comma. (Observed in Envoy 1.40.)
 const SINGLE: &str = " cache-control connection content-encoding content-length content-type keep-alive \
     proxy-connection proxy-status transfer-encoding upgrade via x-request-id x-envoy-attempt-count \
     x-envoy-decorator-operation ";
@@ -38,7 +38,7 @@ fn is_single(kind: Kind, name: &str) -> bool {
 }
 
 impl Headers {
-    /// None.
+    /// An empty list.
     pub fn new() -> Self {
         Self::default()
     }
@@ -63,7 +63,7 @@ impl Headers {
             .map(|(_, value)| value)
     }
 
-    /// Whether a header is there.
+    /// Whether a header exists.
     pub fn contains(&self, name: &str) -> bool {
         self.bytes(name).is_some()
     }
@@ -75,34 +75,34 @@ impl Headers {
             .map(|(name, value)| (name.as_str(), value.as_slice()))
     }
 
-    /// How many.
+    /// The number of entries.
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// Whether there is none.
+    /// Whether the list is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Adds a value as it is, beside what is there.
+    /// Adds an entry beside existing ones of this name.
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.insert(name.to_ascii_lowercase(), value.as_ref().to_vec());
     }
 
-    /// Sets the only value.
+    /// Sets the only value of a header.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.remove(name);
         self.add(name, value);
     }
 
-    /// Takes all values away.
+    /// Removes all values of a header.
     pub fn remove(&mut self, name: &str) {
         self.0
             .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
     }
 
-    /// As a filter adds one: some headers are kept as one entry.
+    /// Adds a value as a filter does: some headers are kept as one entry.
     pub(crate) fn append(&mut self, kind: Kind, name: &str, value: &[u8]) {
         let name = name.to_ascii_lowercase();
         let mut entries = self.0.iter_mut();
@@ -124,7 +124,7 @@ impl Headers {
             .sum()
     }
 
-    /// Pseudo headers stay in front.
+    /// Inserts an entry; pseudo headers stay in front.
     fn insert(&mut self, name: String, value: Vec<u8>) {
         let end = self.0.len();
         let at = match name.starts_with(':') {

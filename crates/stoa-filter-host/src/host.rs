@@ -12,19 +12,19 @@ use crate::metrics::Metrics;
 use crate::misuse::{Misuse, Side};
 use crate::options::{Options, Plugin};
 
-/// Kept lines of the log; older ones are dropped, so that a long run does not fill the memory.
+/// Log lines kept. Older ones are dropped, so that a long run does not fill the memory.
 const LINES: usize = 10_000;
 
 /// A line that the filter logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
-    /// How grave.
+    /// Its severity.
     pub level: Level,
-    /// What.
+    /// Its text.
     pub message: String,
 }
 
-/// How grave a line of the log is.
+/// The severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[expect(missing_docs, reason = "they say it themselves")]
 pub enum Level {
@@ -55,17 +55,17 @@ impl Level {
 pub(crate) struct Root {
     pub(crate) plugin: Plugin,
     pub(crate) configuration: Vec<u8>,
-    /// Streams that use it.
+    /// The number of streams that use it.
     pub(crate) streams: usize,
-    /// Another has taken its place.
+    /// Another one has replaced it.
     pub(crate) replaced: bool,
-    /// `on_done` asked for more time.
+    /// `on_done` requested more time.
     pub(crate) done_pending: bool,
     pub(crate) period: Duration,
     pub(crate) due: Option<Duration>,
 }
 
-/// What happens when the filter's code has returned, in this order.
+/// Actions that run when the filter's code has returned, in this order.
 #[derive(Debug)]
 pub(crate) enum Action {
     Continue(u32, Side),
@@ -76,7 +76,7 @@ pub(crate) enum Action {
 
 pub(crate) struct Host {
     pub(crate) options: Options,
-    /// Of this VM among those that share data.
+    /// The number of this VM among those that share data.
     pub(crate) vm: u64,
     pub(crate) memory: Option<Memory>,
     pub(crate) allocate: Option<TypedFunc<u32, u32>>,
@@ -87,12 +87,12 @@ pub(crate) struct Host {
     pub(crate) next_id: u32,
     pub(crate) roots: BTreeMap<u32, Root>,
     pub(crate) streams: HashMap<u32, Exchange>,
-    /// Those that have not ended.
+    /// Streams that have not ended.
     pub(crate) open: Vec<u32>,
     pub(crate) actions: VecDeque<Action>,
-    /// A local reply was sent in this callback: whatever it returns, nothing goes on.
+    /// This callback sent a local reply: the message does not continue, whatever the callback returns.
     pub(crate) stopped: bool,
-    /// The configuration is readable only while it is handed over.
+    /// The configuration is readable only while the filter receives it.
     pub(crate) configuring: bool,
     pub(crate) now: Duration,
     pub(crate) random: u64,
@@ -134,7 +134,7 @@ impl Host {
         id
     }
 
-    /// The context that a call is about.
+    /// The context that a call applies to.
     pub(crate) fn context(&self) -> u32 {
         match self.effective {
             0 => self.current,
@@ -149,7 +149,7 @@ impl Host {
             || self.streams.get(&id).is_some_and(|stream| !stream.deleted)
     }
 
-    /// The stream that a call is about.
+    /// The stream that a call applies to.
     pub(crate) fn stream(&mut self) -> Option<&mut Exchange> {
         let id = self.context();
         self.streams.get_mut(&id).filter(|stream| !stream.deleted)
@@ -162,7 +162,7 @@ impl Host {
         root.map(|root| root.plugin).unwrap_or_default()
     }
 
-    /// The root of the context that a call is about.
+    /// The root of the context that a call applies to.
     pub(crate) fn root(&self) -> u32 {
         let id = self.context();
         self.streams.get(&id).map_or(id, |stream| stream.root)
@@ -180,13 +180,13 @@ impl Host {
         self.logs.push_back(Log { level, message });
     }
 
-    /// Exchanges what stays after this VM: the log, and the values of metrics.
+    /// Exchanges the records that outlive this VM: the log, and the values of metrics.
     pub(crate) fn swap_records(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.logs, &mut other.logs);
         self.metrics.swap_values(&mut other.metrics);
     }
 
-    /// The next of a fixed sequence (splitmix64): tests are to be repeatable.
+    /// The next number of a fixed sequence (splitmix64), so that tests are repeatable.
     pub(crate) fn random(&mut self) -> u64 {
         self.random = self.random.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.random;
@@ -196,7 +196,7 @@ impl Host {
     }
 }
 
-/// A size as the ABI passes it; larger ones are cut, as Envoy does.
+/// A size in the ABI's type; larger ones are truncated, as in Envoy.
 #[expect(clippy::cast_possible_truncation, reason = "as Envoy does it")]
 pub(crate) fn number(size: usize) -> u32 {
     size as u32

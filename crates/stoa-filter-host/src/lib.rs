@@ -1,6 +1,5 @@
 //! Runs a [proxy-wasm](https://github.com/proxy-wasm/spec) filter (ABI 0.2.1, as the Rust SDK 0.2 builds it) without
-//! Envoy, so that its tests take microseconds a stream and hold the clock in their hands. The file that is tested is the
-//! one that ships.
+//! Envoy, so that its tests take microseconds per stream and control the clock. The tested file is the one that ships.
 //!
 //! ```
 //! use std::time::Duration;
@@ -25,26 +24,27 @@
 //! ```
 //!
 //! # What the filter gets
-//! All of what Envoy 1.40 gives an HTTP filter, by Envoy's rules: headers, bodies, trailers, properties, ticks, shared
-//! data and queues, HTTP calls, metrics, the log, foreign functions, local replies, pausing and resuming, the life of
-//! contexts and configurations. The rules were read from Envoy's sources, and `tests/against_envoy.rs` runs the same
-//! [`Script`]s here and in a real Envoy and compares what the upstream and the caller see.
+//! The filter gets everything that Envoy 1.40 gives an HTTP filter, by Envoy's rules: headers, bodies, trailers, properties,
+//! ticks, shared data and queues, HTTP calls, metrics, the log, foreign functions, local replies, pausing and resuming, the life
+//! of contexts and configurations. The rules were read from Envoy's sources. `tests/against_envoy.rs` runs the same [`Script`]s
+//! here and in a real Envoy and compares what the upstream and the caller see.
 //!
-//! Not there: gRPC calls answer `Unimplemented`, TCP filters and HTTP/2 metadata are never called, `FAIL_RELOAD` is not
-//! modelled, and of Envoy's foreign functions only `clear_route_cache` is built in ([`Options::foreign`] adds any).
-//! A filter that imports anything else is refused by name ([`LoadError::Imports`]). Properties of the request and the
-//! response follow from the messages, but for `response.backend_latency`; all others (`connection.*`, `source.*`,
-//! `metadata.*`, `upstream.*`, `xds.*`) are what the test sets. What Envoy itself adds to messages (`x-request-id`, `date`, `server`, …) is not added.
+//! Not supported: gRPC calls return `Unimplemented`, TCP filters and HTTP/2 metadata are never called, `FAIL_RELOAD` is not
+//! modelled, and of Envoy's foreign functions only `clear_route_cache` is built in ([`Options::foreign`] adds others).
+//! A filter with any other import is rejected, and the error names the import ([`LoadError::Imports`]). Properties of the request
+//! and the response follow from the messages, except for `response.backend_latency`. The test sets all others (`connection.*`,
+//! `source.*`, `metadata.*`, `upstream.*`, `xds.*`). The headers that Envoy itself adds (`x-request-id`, `date`, `server`, …) are
+//! not added.
 //!
 //! # Misuse
-//! Some mistakes no host call refuses: resuming what is not paused, replying twice, a body that no longer fits its
-//! `content-length`. In Envoy they crash, corrupt or hang. Here they **panic**, with a sentence that says so, in the
-//! call of the test's that let the filter run: see [`Misuse`], and [`Options::tolerate_misuse`] for a test that wants to
-//! go on. A crash of the filter is no panic: [`Vm::trap`] tells of it, and streams end as in Envoy.
+//! Host calls do not reject some mistakes: resuming a message that is not paused, replying twice, a body that no longer
+//! matches its `content-length`. In Envoy these crash, corrupt or hang. Here they **panic** with a message that names the
+//! mistake, in the test's call that let the filter run: see [`Misuse`]. [`Options::tolerate_misuse`] lets a test continue.
+//! A crash of the filter does not panic: [`Vm::trap`] reports it, and streams end as in Envoy.
 //!
 //! # Layout
-//! Read `flow.rs` first: how a message passes the filter. `local_reply.rs` has local replies and `reply.rs` their ways to the
-//! caller; `machine.rs` is the ways into the filter's code, `abi/` the calls out of it. Tests hold a `vm.rs` and a `stream.rs`.
+//! Read `flow.rs` first: how a message passes the filter. `local_reply.rs` has local replies, and `reply.rs` sends them to the
+//! caller. `machine.rs` has the calls into the filter's code, `abi/` the calls out of it. Tests use `vm.rs` and `stream.rs`.
 #![expect(
     clippy::panic,
     reason = "what a filter must not do is to fail the test that sees it"

@@ -1,9 +1,9 @@
-//! Local replies: those that Envoy makes itself, and what the caller gets of any.
+//! Local replies: those that Envoy makes itself, and the messages that callers get.
 
 use crate::headers::{Headers, Kind};
 use crate::misuse::Side;
 
-/// As handed to `send_local_response`.
+/// A reply as passed to `send_local_response`.
 #[derive(Clone, Debug)]
 pub(crate) struct LocalReply {
     pub(crate) status: u32,
@@ -13,7 +13,7 @@ pub(crate) struct LocalReply {
     pub(crate) details: String,
 }
 
-/// What a stream gets whose filter crashed.
+/// The reply to a stream whose filter crashed.
 pub(crate) fn failure() -> LocalReply {
     const UNAVAILABLE: u32 = 14;
     LocalReply {
@@ -22,7 +22,7 @@ pub(crate) fn failure() -> LocalReply {
     }
 }
 
-/// More body than may be buffered.
+/// The body exceeds the buffer limit.
 pub(crate) fn too_large(side: Side) -> LocalReply {
     match side {
         Side::Request => own(413, "Payload Too Large", "request_payload_too_large"),
@@ -30,12 +30,12 @@ pub(crate) fn too_large(side: Side) -> LocalReply {
     }
 }
 
-/// The filter took the path away, so no route matches.
+/// The filter removed the path, so no route matches.
 pub(crate) fn no_route() -> LocalReply {
     own(404, "", NO_ROUTE)
 }
 
-/// The filter took the method away.
+/// The filter removed the method.
 pub(crate) fn no_method() -> LocalReply {
     own(503, "missing required header: :method", NO_METHOD)
 }
@@ -52,7 +52,7 @@ pub(crate) fn flags(details: &str) -> i64 {
 const NO_ROUTE: &str = "route_not_found";
 const NO_METHOD: &str = "filter_removed_required_request_headers{missing_required_header:_:method}";
 
-/// The filter took the status away.
+/// The filter removed the status.
 pub(crate) fn no_status() -> LocalReply {
     let details = "filter_removed_required_response_headers{missing_required_header:_:status}";
     own(502, "missing required header: :status", details)
@@ -104,7 +104,7 @@ pub(crate) fn message(reply: &LocalReply, grpc: bool, head: bool) -> (Headers, V
     (headers, body)
 }
 
-/// The gRPC status that stands for an HTTP status.
+/// The gRPC status that corresponds to an HTTP status.
 pub(crate) fn grpc_status(status: u32) -> u32 {
     match status {
         400 => 13,

@@ -1,4 +1,4 @@
-//! One instance of a filter and the ways into its code.
+//! One instance of a filter, and the calls into its code.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ use crate::options::{Options, Plugin};
 /// The filter crashed, so its VM is dead.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trap {
-    /// Why, with the filter's functions that were at work.
+    /// The cause, with the stack of the filter's functions.
     pub message: String,
-    /// The function of the filter's that Envoy called.
+    /// The filter's function that Envoy called.
     pub callback: &'static str,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Instantiates and initialises.
+    /// Creates and initialises an instance.
     pub(crate) fn new(code: &InstancePre<Host>, options: Options) -> Result<Self, wasmtime::Error> {
         let mut store = Store::new(code.module().engine(), Host::new(options));
         let instance = code.instantiate(&mut store)?;
@@ -67,7 +67,7 @@ impl Machine {
         self.host().restricted = false;
     }
 
-    /// Calls into the code. `None` if that crashes, or did before.
+    /// Calls into the code. `None` if the code crashes or crashed before.
     fn enter<P: WasmParams, R: WasmResults>(
         &mut self,
         context: u32,
@@ -94,7 +94,7 @@ impl Machine {
             .ok()
     }
 
-    /// A new root context with its configuration. `Some(false)` if the filter refuses it, `None` if it crashes.
+    /// Creates a root context with its configuration. `Some(false)` if the filter rejects it, `None` if it crashes.
     pub(crate) fn add_root(&mut self, plugin: Plugin, configuration: &[u8]) -> (u32, Option<bool>) {
         let host = self.host();
         let id = host.new_id();
@@ -137,7 +137,7 @@ impl Machine {
         }
     }
 
-    /// The three callbacks of a message: what the filter returns, or `None` if it has no such callback or crashed.
+    /// The three callbacks of a message. They return the filter's result, or `None` if it has no such callback or crashed.
     pub(crate) fn on_headers(
         &mut self,
         id: u32,
@@ -211,7 +211,7 @@ impl Machine {
         }
     }
 
-    /// Does what the filter asked for while its code ran.
+    /// Runs the actions that the filter requested while its code ran.
     pub(crate) fn after(&mut self) {
         self.host().stopped = false;
         while let Some(action) = self.host().actions.pop_front() {
@@ -224,7 +224,7 @@ impl Machine {
         }
     }
 
-    /// A plugin's end: of its configuration, and of the last stream that used it.
+    /// Ends a root context that is replaced and has no streams left.
     pub(crate) fn end_root_if_unused(&mut self, id: u32) {
         let Some(root) = self.host().roots.get_mut(&id) else {
             return;

@@ -1,13 +1,13 @@
-//! Requests, responses and what became of them.
+//! Requests, responses and their outcome.
 
 use std::fmt;
 
 use crate::Headers;
 
-/// A request, pseudo headers (`:method`, `:path`, `:authority`, `:scheme`) included.
+/// A request, including its pseudo headers (`:method`, `:path`, `:authority`, `:scheme`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    /// In the order in which they came.
+    /// In the order of arrival.
     pub headers: Headers,
     /// Empty: the headers end the request, unless there are trailers.
     pub body: Vec<u8>,
@@ -39,7 +39,7 @@ impl Request {
         Self::new("POST", path).body(body)
     }
 
-    /// Adds a header; a pseudo header replaces the one that is there.
+    /// Adds a header; a pseudo header replaces the existing one.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         match name.starts_with(':') {
@@ -58,7 +58,7 @@ impl Request {
         self
     }
 
-    /// Adds a trailer. A message with trailers is sent in chunks, so `content-length` goes.
+    /// Adds a trailer. A message with trailers is sent in chunks, so `content-length` is removed.
     #[must_use]
     pub fn trailer(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.remove("content-length");
@@ -66,16 +66,16 @@ impl Request {
         self
     }
 
-    /// The body as text, as far as it is.
+    /// The body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-/// A response, `:status` included.
+/// A response, including `:status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
-    /// In the order in which they came.
+    /// In the order of arrival.
     pub headers: Headers,
     /// Empty: the headers end the response, unless there are trailers.
     pub body: Vec<u8>,
@@ -115,7 +115,7 @@ impl Response {
         self
     }
 
-    /// Adds a trailer. A message with trailers is sent in chunks, so `content-length` goes.
+    /// Adds a trailer. A message with trailers is sent in chunks, so `content-length` is removed.
     #[must_use]
     pub fn trailer(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         self.headers.remove("content-length");
@@ -123,7 +123,7 @@ impl Response {
         self
     }
 
-    /// `:status`, or 0 if it is missing or no number.
+    /// `:status`, or 0 if it is missing or not a number.
     pub fn status(&self) -> u16 {
         let status = self.headers.get(":status");
         status
@@ -131,20 +131,20 @@ impl Response {
             .unwrap_or_default()
     }
 
-    /// The body as text, as far as it is.
+    /// The body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-/// An answer that the filter, or Envoy in its place, gave instead of the upstream.
+/// A reply that the filter, or Envoy in its place, sent instead of the upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
     /// What the caller sees, after the filter's own response callbacks.
     pub response: Response,
-    /// As handed to `send_local_response`, white space replaced by `_`.
+    /// As passed to `send_local_response`, white space replaced by `_`.
     pub details: String,
-    /// As handed to `send_local_response`, if it is one.
+    /// As passed to `send_local_response`, if it is set.
     pub grpc_status: Option<u32>,
 }
 
@@ -159,29 +159,29 @@ impl Reply {
         self.response.headers.get(name)
     }
 
-    /// The body as text, as far as it is.
+    /// The body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         self.response.text()
     }
 }
 
-/// What became of a request or of a response so far.
+/// The state of a request or of a response so far.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict<M> {
-    /// It passed the filter, to its end: what the other side sees.
+    /// It passed the filter completely; holds the message that the other side sees.
     Forwarded(M),
     /// The caller got this instead.
     Replied(Reply),
-    /// The filter holds it; nothing moves before the filter resumes it or replies.
+    /// The filter holds it until the filter resumes it or replies.
     Paused,
-    /// The stream was reset: the caller gets no (whole) response.
+    /// The stream was reset: the caller gets no response, or an incomplete one.
     Reset,
-    /// It flows, and its end was not yet handed in.
+    /// It flows, and its end has not been sent yet.
     Flowing,
 }
 
 impl<M: fmt::Debug> Verdict<M> {
-    /// What the other side sees.
+    /// The message that the other side sees.
     ///
     /// # Panics
     /// Unless it is [`Verdict::Forwarded`].
@@ -193,7 +193,7 @@ impl<M: fmt::Debug> Verdict<M> {
         }
     }
 
-    /// What the caller got instead.
+    /// The reply that the caller got instead.
     ///
     /// # Panics
     /// Unless it is [`Verdict::Replied`].

@@ -2,7 +2,7 @@
 
 use crate::status::Status;
 
-/// Each definition has a number of its own; those with the same name and kind share a value.
+/// Each definition has its own number; definitions with the same name and kind share a value.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     metrics: Vec<Metric>,
@@ -23,12 +23,12 @@ pub(crate) const GAUGE: u32 = 1;
 pub(crate) const HISTOGRAM: u32 = 2;
 
 impl Metrics {
-    /// Exchanges the values with those of another VM, whose definitions stay its own.
+    /// Exchanges the values with those of another VM. Each VM keeps its definitions.
     pub(crate) fn swap_values(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.metrics, &mut other.metrics);
     }
 
-    /// 0 if there is none of this name.
+    /// The value; 0 if there is no metric with this name.
     pub(crate) fn read(&self, kind: u32, name: &str) -> u64 {
         self.find(kind, name).map_or(0, |metric| metric.value)
     }
@@ -45,7 +45,7 @@ impl Metrics {
         all
     }
 
-    /// The two lowest bits of a number say the kind, as in Envoy.
+    /// The two lowest bits of a number are the kind, as in Envoy.
     pub(crate) fn define(&mut self, kind: u32, name: &str) -> Result<u32, Status> {
         if kind > HISTOGRAM {
             return Err(Status::BadArgument);
@@ -68,7 +68,7 @@ impl Metrics {
         Ok((count << 2) | kind)
     }
 
-    /// The name of the gauge if it went below zero.
+    /// Returns the name of the gauge if it went below zero.
     pub(crate) fn increment(&mut self, id: u32, offset: i64) -> Result<Option<String>, Status> {
         if id & 3 > GAUGE {
             return Err(Status::BadArgument);

@@ -1,4 +1,4 @@
-//! What Envoy lets pass in silence, or what hangs a client.
+//! Mistakes that Envoy ignores silently, or that hang a client.
 
 use std::fmt;
 
@@ -20,31 +20,31 @@ impl fmt::Display for Side {
     }
 }
 
-/// Something a filter must not do, though no host call refuses it.
+/// A mistake of a filter that no host call rejects.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
-    /// Resumed what was not paused: Envoy sends the request twice, or crashes.
+    /// Resumed a message that was not paused: Envoy sends the request twice, or crashes.
     ResumedWhatFlows(Side),
-    /// Resumed a message from the callback that handles it, before that has returned: it is not paused yet.
+    /// Resumed a message from the callback that handles it, before it returned: the message is not paused yet.
     ResumedTooEarly(Side),
     /// Resumed a request that was already answered.
     ResumedAfterReply,
     /// Replied twice. Envoy drops the second reply, or the client hangs.
     SecondReply,
-    /// Replied when the response's headers had left: Envoy resets the stream.
+    /// Replied after the response's headers were sent: Envoy resets the stream.
     ReplyTooLate,
-    /// Replied, resumed or reset from a context that is no stream: nothing happens.
+    /// Replied, resumed or reset from a context that is not a stream: nothing happens.
     NoStream(&'static str),
-    /// A paused message was never resumed, and its stream is over: the client hangs.
+    /// A paused message was never resumed, and its stream has ended: the client hangs.
     NeverResumed(Side),
-    /// The body was changed and `content-length` was not: the receiver waits for the rest, or takes it for the next message.
+    /// The body was changed but not `content-length`: the receiver waits for the rest, or reads it as the next message.
     WrongLength {
-        /// Whose body.
+        /// The side of the body.
         side: Side,
-        /// What `content-length` says.
+        /// The value of `content-length`.
         header: String,
-        /// Bytes of the body as it leaves.
+        /// The length of the sent body in bytes.
         body: usize,
     },
     /// A header's value with a line break or a zero byte.

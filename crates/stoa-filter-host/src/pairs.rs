@@ -1,5 +1,5 @@
 //! The ABI's encoding of a list of pairs: their number, the length of each name and value, then names and values, each
-//! with a zero byte after it. All numbers are little-endian u32.
+//! followed by a zero byte. All numbers are little-endian u32.
 
 const MOST_BYTES: usize = 1024 * 1024;
 const MOST_PAIRS: usize = 1024;
@@ -28,7 +28,7 @@ pub(crate) fn encode<'a>(
     bytes
 }
 
-/// Like Envoy, takes what is malformed or beyond the bounds for an empty list.
+/// Like Envoy, reads malformed data, or data beyond the limits, as an empty list.
 pub(crate) fn decode(bytes: &[u8]) -> Vec<Pair> {
     if bytes.len() > MOST_BYTES {
         return Vec::new();

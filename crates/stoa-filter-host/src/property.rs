@@ -1,10 +1,10 @@
-//! Properties: what a filter asks for by path (`source.address`, `metadata.filter_metadata.…`).
+//! Properties: values that a filter reads by path (`source.address`, `metadata.filter_metadata.…`).
 
 use crate::pairs;
 use crate::status::Status;
 
-/// A value as Envoy knows it. A filter gets its bytes: text as it is, numbers and times as eight bytes little-endian
-/// (times and durations in nanoseconds), a bool as one byte, maps and lists in the encoding of pairs.
+/// A value in Envoy. A filter gets its bytes: text unchanged, numbers and times as eight bytes little-endian (times and
+/// durations in nanoseconds), a bool as one byte, maps and lists in the encoding of pairs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
@@ -20,9 +20,9 @@ pub enum Value {
     Double(f64),
     /// True or false (`connection.mtls`).
     Bool(bool),
-    /// A map; a path leads on into it by key.
+    /// A map; a path continues into it by key.
     Map(Vec<(String, Value)>),
-    /// A list; a path leads on into it by position.
+    /// A list; a path continues into it by position.
     List(Vec<Value>),
 }
 
@@ -113,8 +113,8 @@ impl Value {
     }
 }
 
-/// A path: `"source.address"`, split at the dots, or `["metadata", "filter_metadata", "envoy.lb"]`, where a segment
-/// has dots of its own.
+/// A path: `"source.address"`, split at the dots, or `["metadata", "filter_metadata", "envoy.lb"]`, where a segment itself
+/// contains dots.
 pub trait Path {
     /// The segments.
     fn segments(&self) -> Vec<&str>;
@@ -142,7 +142,7 @@ impl Path for &[&str] {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Properties(Vec<(String, Value)>);
 
-/// What older Envoys answered under these names, Envoy 1.40 answers below `xds` only.
+/// Older Envoys had these properties at the root; Envoy 1.40 has them only below `xds`.
 const MOVED: [&str; 8] = [
     "node",
     "listener_direction",
@@ -189,7 +189,7 @@ impl Properties {
     }
 }
 
-/// The segments of a path as a filter writes it. A zero byte at the end adds none.
+/// The segments of a path in a filter's encoding. A zero byte at the end adds none.
 pub(crate) fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let path = path.strip_suffix(&[0]).unwrap_or(path);
     path.split(|byte| *byte == 0)
@@ -205,7 +205,7 @@ fn entry<'a>(map: &'a mut Vec<(String, Value)>, name: &str) -> &'a mut Value {
     &mut map[at].1
 }
 
-/// What a foreign function answers: bytes, or a status other than `Ok`.
+/// The result of a foreign function: bytes, or a status other than `Ok`.
 pub type Answer = Result<Vec<u8>, Status>;
 
 #[cfg(test)]

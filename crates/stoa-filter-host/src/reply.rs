@@ -1,4 +1,4 @@
-//! The ways by which a local reply reaches the caller.
+//! The ways in which a local reply reaches the caller.
 
 use crate::headers::Headers;
 use crate::local_reply::{LocalReply, message};
@@ -6,8 +6,8 @@ use crate::machine::Machine;
 use crate::misuse::{Misuse, Side};
 
 impl Machine {
-    /// Replies: through the filter's own response callbacks if nothing of a response was there yet, past them if the
-    /// headers had not left, and by a reset if they had.
+    /// Sends a reply. It passes through the filter's response callbacks if no part of a response has arrived yet. It bypasses them
+    /// if the headers have not been sent. If they have, the stream is reset.
     pub(crate) fn reply(&mut self, id: u32, reply: LocalReply, by_filter: bool) {
         let stream = self.stream(id);
         let again = stream.replied.is_some() || stream.prepared.is_some();
@@ -39,7 +39,7 @@ impl Machine {
         }
     }
 
-    /// Through the filter's response callbacks.
+    /// Replies through the filter's response callbacks.
     pub(crate) fn start_reply(&mut self, id: u32, reply: LocalReply) {
         let stream = self.stream(id);
         stream.replied = Some((reply.details.clone(), reply.grpc_status));
@@ -53,7 +53,7 @@ impl Machine {
         }
     }
 
-    /// Past them.
+    /// Replies without the callbacks.
     fn reply_directly(&mut self, id: u32, reply: LocalReply) {
         let stream = self.stream(id);
         stream.replied = Some((reply.details.clone(), reply.grpc_status));

@@ -1,4 +1,4 @@
-//! An exchange that can be run here and in a real Envoy, and what came of it, to be compared.
+//! An exchange that runs here and in a real Envoy, and its outcome for a comparison.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use crate::message::{Request, Response, Verdict};
 use crate::vm::Vm;
 use crate::{Headers, Stream};
 
-/// A request, and how the upstream answers it.
+/// A request, and the upstream's response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Script {
-    /// What the caller sends, its body in one piece.
+    /// The request that the caller sends, its body in one piece.
     pub request: Request,
-    /// What the upstream answers, if the request reaches it.
+    /// The upstream's response, if the request reaches it.
     pub response: Response,
-    /// How long the caller waits while the filter holds something.
+    /// How long the caller waits while the filter holds the message.
     pub patience: Duration,
 }
 
-/// What came of a [`Script`].
+/// The outcome of a [`Script`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
-    /// What the upstream saw, if it saw a whole request.
+    /// The request that the upstream saw, if it was complete.
     pub upstream: Option<Request>,
     /// What the caller saw.
     pub caller: Seen,
@@ -29,16 +29,16 @@ pub struct Outcome {
 /// What a caller sees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
-    /// A whole response.
+    /// A complete response.
     Response(Response),
     /// The stream was reset.
     Reset,
-    /// Nothing, or no end of it.
+    /// Nothing, or an incomplete response.
     Nothing,
 }
 
 impl Script {
-    /// The upstream answers `200` with the body `hello`; the caller waits for a second.
+    /// The upstream answers `200` with the body `hello`; the caller waits for 1 second.
     pub fn new(request: Request) -> Self {
         Self {
             request,
@@ -47,14 +47,14 @@ impl Script {
         }
     }
 
-    /// With another answer of the upstream's.
+    /// Replaces the upstream's response.
     #[must_use]
     pub fn answered(mut self, response: Response) -> Self {
         self.response = response;
         self
     }
 
-    /// Runs it on a stream of its own.
+    /// Runs the script on a new stream.
     #[track_caller]
     pub fn run(&self, vm: &Vm) -> Outcome {
         let mut stream = vm.stream();
@@ -83,9 +83,8 @@ fn outcome(stream: &Stream) -> Outcome {
 }
 
 impl Outcome {
-    /// Without what a proxy or its connection adds of its own (`date`, `server`, `via`, `x-envoy-*`, `x-request-id`,
-    /// `x-forwarded-proto`, framing, the scheme) and with headers in the order of their names, so that outcomes of
-    /// different proxies compare.
+    /// Removes what a proxy or its connection adds itself (`date`, `server`, `via`, `x-envoy-*`, `x-request-id`,
+    /// `x-forwarded-proto`, framing, the scheme) and sorts headers by name, so that outcomes of different proxies can be compared.
     #[must_use]
     pub fn comparable(mut self) -> Self {
         if let Some(request) = &mut self.upstream {

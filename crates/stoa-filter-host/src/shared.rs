@@ -1,12 +1,12 @@
-//! What all filters of one Envoy share: data and queues.
+//! Data and queues that all filters of one Envoy share.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::status::Status;
 
-/// Shared data and queues. Every VM has one of its own unless several are started with the same
-/// ([`Options::shared`](crate::Options::shared)), as filters of one Envoy are.
+/// Shared data and queues. Every VM has its own unless several VMs start with the same
+/// ([`Options::shared`](crate::Options::shared)), as filters of one Envoy do.
 #[derive(Clone, Debug, Default)]
 pub struct Shared(Arc<Mutex<State>>);
 
@@ -23,28 +23,28 @@ struct Queue {
     vm_id: Vec<u8>,
     name: Vec<u8>,
     items: VecDeque<Vec<u8>>,
-    /// Who is told of a new item: the last who registered it.
+    /// The context that is notified of a new item: the last one that registered the queue.
     owner: (u64, u32),
     told: u32,
 }
 
 impl Shared {
-    /// Empty.
+    /// Without data or queues.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// A value, as the filters see it.
+    /// The current value of a key.
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.read(key.as_bytes()).map(|(value, _)| value)
     }
 
-    /// Sets a value, whatever is there.
+    /// Sets a value, whether or not the key exists.
     pub fn set(&self, key: &str, value: impl Into<Vec<u8>>) {
         let _written = self.write(key.as_bytes(), &value.into(), 0);
     }
 
-    /// The same for all clones.
+    /// An id that all clones share.
     pub(crate) fn id(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
@@ -67,7 +67,7 @@ impl Shared {
         {
             return Status::CasMismatch;
         }
-        // 0 stands for "whatever is there".
+        // The stamp 0 means "any version".
         state.stamp = state.stamp.checked_add(1).unwrap_or(1);
         let stamp = state.stamp;
         state.data.insert(key.to_vec(), (value.to_vec(), stamp));
@@ -112,7 +112,7 @@ impl Shared {
         queue.items.pop_front().ok_or(Status::Empty)
     }
 
-    /// The next call of `on_queue_ready` that a VM is due: context and token.
+    /// The next call of `on_queue_ready` that is due for a VM: context and token.
     pub(crate) fn due(&self, vm: u64) -> Option<(u32, u32)> {
         let mut state = self.lock();
         let mut queues = state.queues.iter_mut().enumerate();
@@ -138,7 +138,7 @@ impl State {
     }
 }
 
-/// 0 is no token.
+/// 0 is not a token.
 fn token(at: usize) -> u32 {
     u32::try_from(at + 1).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! What a host call answers.
+//! The results of host calls.
 
 /// The result of a host call, by its number in the ABI.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -8,17 +8,17 @@ pub enum Status {
     Ok = 0,
     /// No such header, property, key, queue, metric or function.
     NotFound = 1,
-    /// An argument is out of range, or what it names is not at hand in this callback.
+    /// An argument is out of range, or the object that it names is not available in this callback.
     BadArgument = 2,
     /// A value cannot be written as bytes.
     SerializationFailure = 3,
     /// Bytes cannot be read.
     ParseFailure = 4,
-    /// A pointer leads out of the filter's memory.
+    /// A pointer is outside the filter's memory.
     InvalidMemoryAccess = 6,
     /// The queue is empty.
     Empty = 7,
-    /// Someone else wrote the value meanwhile.
+    /// Another writer changed the value meanwhile.
     CasMismatch = 8,
     /// Something failed in the host.
     InternalFailure = 10,

@@ -12,10 +12,10 @@ use crate::message::{Request, Response, Verdict};
 use crate::misuse::Side;
 use crate::property::{Path, Value};
 
-/// One stream. Its context ends (`on_log`, `on_done`, `on_delete`) when the response is through, or else when this is
-/// dropped, which stands for a caller that went away.
+/// One stream. Its context ends (`on_log`, `on_done`, `on_delete`) when the response is complete, or else when this is
+/// dropped, which stands for a caller that disconnects.
 ///
-/// Every method that lets the filter run panics if the filter misuses the host, as those of [`Vm`](crate::Vm) do.
+/// Every method that lets the filter run panics if the filter misuses the host, like those of [`Vm`](crate::Vm).
 pub struct Stream {
     machine: Rc<RefCell<Machine>>,
     id: u32,
@@ -29,14 +29,14 @@ impl Stream {
     /// Sets a property of this stream: `stream.set_property("source.address", "10.0.0.7:4711")`.
     ///
     /// # Panics
-    /// If Envoy answers no such property (`node`, `route_name` and others that it answers below `xds`).
+    /// If Envoy does not have such a property (`node`, `route_name` and others that it has only below `xds`).
     #[track_caller]
     pub fn set_property(&mut self, path: impl Path, value: impl Into<Value>) {
         let mut machine = self.machine.borrow_mut();
         machine.stream(self.id).properties.set(&path, value.into());
     }
 
-    /// What the filter itself set as a property, by its path.
+    /// A property that the filter itself set, by its path.
     pub fn property(&self, path: impl Path) -> Option<Vec<u8>> {
         let path = path.segments().join("\0").into_bytes();
         self.read(|stream| {
@@ -45,8 +45,8 @@ impl Stream {
         })
     }
 
-    /// Sends a whole request: its headers, its body, its trailers. The filter sees the body as it comes over HTTP/1.1:
-    /// in one piece, then an empty piece that ends it.
+    /// Sends a complete request: headers, body, trailers. The filter sees the body as over HTTP/1.1: in one piece, then an empty
+    /// piece that ends it.
     #[track_caller]
     pub fn send(&mut self, request: Request) -> Verdict<Request> {
         let Request {
@@ -88,7 +88,7 @@ impl Stream {
         self.request()
     }
 
-    /// The upstream's whole response: its headers, its body, its trailers, in the same way.
+    /// Sends the upstream's complete response: headers, body, trailers, in the same way.
     ///
     /// # Panics
     /// If the upstream has not seen the request's headers.
@@ -112,7 +112,7 @@ impl Stream {
         verdict
     }
 
-    /// The headers of the upstream's response.
+    /// Sends the headers of the upstream's response.
     ///
     /// # Panics
     /// If the upstream has not seen the request's headers.
@@ -128,7 +128,7 @@ impl Stream {
         self.response()
     }
 
-    /// A piece of the body of the upstream's response.
+    /// Sends a piece of the body of the upstream's response.
     #[track_caller]
     pub fn response_body(&mut self, chunk: &[u8], end: bool) -> Verdict<Response> {
         self.run(|machine, id| {
@@ -139,7 +139,7 @@ impl Stream {
         self.response()
     }
 
-    /// The trailers of the upstream's response.
+    /// Sends the trailers of the upstream's response.
     #[track_caller]
     pub fn response_trailers(&mut self, trailers: Headers) -> Verdict<Response> {
         self.run(|machine, id| {
@@ -150,32 +150,32 @@ impl Stream {
         self.response()
     }
 
-    /// What became of the request so far.
+    /// The state of the request.
     pub fn request(&self) -> Verdict<Request> {
         self.read(Exchange::request_verdict)
     }
 
-    /// What became of the response so far.
+    /// The state of the response.
     pub fn response(&self) -> Verdict<Response> {
         self.read(Exchange::response_verdict)
     }
 
-    /// What the upstream has seen so far; `None`: nothing.
+    /// The request that the upstream has seen so far; `None`: nothing.
     pub fn upstream(&self) -> Option<Request> {
         self.read(Exchange::upstream)
     }
 
-    /// What the caller has seen so far; `None`: nothing.
+    /// The response that the caller has seen so far; `None`: nothing.
     pub fn caller(&self) -> Option<Response> {
         self.read(Exchange::caller)
     }
 
-    /// How often Envoy was made to look for the route anew: by a changed request header or `clear_route_cache`.
+    /// How often the filter made Envoy select the route again, by changing a request header or by `clear_route_cache`.
     pub fn route_cache_clears(&self) -> u32 {
         self.read(|stream| stream.route_cache_clears)
     }
 
-    /// Ends the stream now, as a caller that goes away.
+    /// Ends the stream now, like a caller that disconnects.
     #[track_caller]
     pub fn finish(self) {
         self.end();
@@ -204,7 +204,7 @@ impl Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        // While a test fails, the machine may be in use, and one panic is enough.
+        // While a test fails, the machine may be in use, and a second panic would abort the process.
         if std::thread::panicking() {
             return;
         }

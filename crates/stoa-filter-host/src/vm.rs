@@ -21,18 +21,18 @@ use crate::stream::Stream;
 
 use worker::VmKey;
 
-/// A filter in a VM, which is its own unless it is started with the [`Options::shared`] of another. It and its streams
-/// belong to one thread.
+/// A filter in a VM. The VM is the filter's own unless the filter starts with the [`Options::shared`] of another one. The
+/// filter and its streams belong to one thread.
 ///
-/// Every method that lets the filter run **panics if the filter misuses the host** (see [`Misuse`]), at the test's line
-/// that brought it about; [`Options::tolerate_misuse`] makes it record them only.
+/// Every method that lets the filter run **panics if the filter misuses the host** (see [`Misuse`]), at the line of the test
+/// that caused it. With [`Options::tolerate_misuse`] it only records the misuse.
 pub struct Vm {
     pub(crate) machine: Rc<RefCell<Machine>>,
     filter: Filter,
     plugin: Plugin,
-    /// The root context of the present configuration.
+    /// The root context of the current configuration.
     root: Cell<Option<u32>>,
-    /// Configurations that were tried, and whether they passed.
+    /// Configurations that were tried, and whether the filter accepted them.
     canaries: RefCell<HashMap<Vec<u8>, bool>>,
 }
 
@@ -40,7 +40,7 @@ pub struct Vm {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// No instance can be made (too much memory asked for, for instance).
+    /// The instance cannot be created (for example, it requests too much memory).
     #[error("cannot instantiate the filter")]
     Instantiate(#[source] wasmtime::Error),
     /// `_initialize` crashed.
@@ -49,8 +49,8 @@ pub enum StartError {
 }
 
 impl Filter {
-    /// Starts the filter in a VM, which is one instance of the code, as each worker thread of Envoy has one. Filters with
-    /// the same [`Options::shared`] may share a VM.
+    /// Starts the filter in a VM: one instance of the code, as in each worker thread of Envoy. Filters with the same
+    /// [`Options::shared`] may share a VM.
     ///
     /// # Errors
     /// If the code crashes while it initialises.
@@ -90,10 +90,10 @@ impl Vm {
         })
     }
 
-    /// A new stream, of the present configuration.
+    /// A new stream of the current configuration.
     ///
     /// # Panics
-    /// If there is none yet.
+    /// If there is no configuration yet.
     #[track_caller]
     pub fn stream(&self) -> Stream {
         let mut machine = self.machine.borrow_mut();
@@ -104,7 +104,7 @@ impl Vm {
         Stream::new(Rc::clone(&self.machine), id)
     }
 
-    /// Moves the clock. What falls due meanwhile, ticks and timeouts of calls, happens in its order and at its time.
+    /// Moves the clock. Ticks and call timeouts that become due happen in order, each at its time.
     #[track_caller]
     pub fn advance(&self, time: Duration) {
         let mut machine = self.machine.borrow_mut();
@@ -117,7 +117,7 @@ impl Vm {
         SystemTime::UNIX_EPOCH + self.machine.borrow().host_ref().now
     }
 
-    /// HTTP calls that await an answer, the oldest first.
+    /// HTTP calls that wait for a response, the oldest first.
     pub fn calls(&self) -> Vec<Call> {
         self.machine.borrow().host_ref().calls.waiting.clone()
     }
@@ -131,8 +131,8 @@ impl Vm {
         self.end_call(token, Some(response));
     }
 
-    /// Breaks an HTTP call off amid its answer: the filter sees one without headers. (A connection that cannot be made,
-    /// or ends before the answer, is answered by Envoy itself with 503 and a body.)
+    /// Breaks an HTTP call in the middle of its response: the filter gets a response without headers. (If the connection fails or
+    /// ends before the response, Envoy itself answers with 503 and a body.)
     ///
     /// # Panics
     /// If no call with this token waits.
@@ -152,7 +152,7 @@ impl Vm {
         machine.judge();
     }
 
-    /// A counter's value; 0 if the filter defined none of that name. Envoy shows it as `wasmcustom.NAME`.
+    /// A counter's value; 0 if the filter has not defined this counter. Envoy shows it as `wasmcustom.NAME`.
     pub fn counter(&self, name: &str) -> u64 {
         self.machine.borrow().host_ref().metrics.read(COUNTER, name)
     }
@@ -162,39 +162,39 @@ impl Vm {
         self.machine.borrow().host_ref().metrics.all(COUNTER)
     }
 
-    /// A gauge's value; 0 if the filter defined none of that name.
+    /// A gauge's value; 0 if the filter has not defined this gauge.
     pub fn gauge(&self, name: &str) -> u64 {
         self.machine.borrow().host_ref().metrics.read(GAUGE, name)
     }
 
-    /// What was recorded in a histogram.
+    /// The values recorded in a histogram.
     pub fn histogram(&self, name: &str) -> Vec<u64> {
         self.machine.borrow().host_ref().metrics.records(name)
     }
 
-    /// What the filter logged, the last 10,000 lines.
+    /// The lines that the filter logged, at most the last 10,000.
     pub fn logs(&self) -> Vec<Log> {
         let machine = self.machine.borrow();
         machine.host_ref().logs.iter().cloned().collect()
     }
 
-    /// As [`Vm::logs`], and forgets them.
+    /// As [`Vm::logs`], and removes the lines.
     pub fn take_logs(&self) -> Vec<Log> {
         let mut machine = self.machine.borrow_mut();
         machine.host().logs.drain(..).collect()
     }
 
-    /// Why the filter crashed, if it did. The VM is dead from then on: see [`Options::fail_open`].
+    /// Why the filter crashed, if it did. After a crash the VM is dead: see [`Options::fail_open`].
     pub fn trap(&self) -> Option<Trap> {
         self.machine.borrow().trap.clone()
     }
 
-    /// What the filter misused, where that is tolerated, and forgets it.
+    /// The filter's misuses, where they are tolerated. Removes them from the record.
     pub fn take_misuses(&self) -> Vec<Misuse> {
         std::mem::take(&mut self.machine.borrow_mut().host().misuses)
     }
 
-    /// How many contexts of streams the filter keeps: to see that none are left behind.
+    /// The number of stream contexts in the filter, to check that none are left.
     pub fn streams(&self) -> usize {
         let machine = self.machine.borrow();
         let streams = machine.host_ref().streams.values();
@@ -203,8 +203,8 @@ impl Vm {
             .count()
     }
 
-    /// Ends the plugin, as Envoy does when its listener goes: `on_done` and `on_delete` of the root context, once the
-    /// last stream is over.
+    /// Ends the plugin, as Envoy does when its listener is removed: `on_done` and `on_delete` of the root context, after the
+    /// last stream has ended.
     #[track_caller]
     pub fn shut_down(self) {
         let mut machine = self.machine.borrow_mut();
@@ -215,7 +215,7 @@ impl Vm {
 }
 
 impl Machine {
-    /// A configuration that another has replaced ends with its last stream.
+    /// A replaced configuration ends with its last stream.
     fn end_root(&mut self, old: Option<u32>) {
         let Some(old) = old else {
             return;

@@ -1,4 +1,4 @@
-//! The same scripts in this host and in a real Envoy: what the upstream and the caller see must be the same.
+//! Runs the same scripts in this host and in a real Envoy. The upstream and the caller must see the same in both.
 
 use std::sync::{Arc, Mutex};
 
@@ -12,7 +12,7 @@ use crate::support::{vm, vm_with};
 
 const CONFIGURATION: &str = "every 20";
 
-/// An Envoy with the probe, and behind it an upstream that answers as the script says.
+/// An Envoy with the probe, in front of an upstream that answers as the script defines.
 struct Real {
     envoy: Envoy,
     upstream: Upstream,
@@ -32,7 +32,7 @@ impl Real {
         let envoy = setup
             .cluster("shop", upstream.address())
             .raw_cluster(json!({"name": "empty", "load_assignment": {"cluster_name": "empty"}}))
-            // What hangs is answered after this.
+            // A hanging stream is answered after this timeout.
             .manager(json!({"stream_idle_timeout": "0.6s"}))
             .start();
         Self {
@@ -132,7 +132,7 @@ fn with_trailers(program: &str) -> Script {
     Script::new(request.header("x-do", program)).answered(response)
 }
 
-/// Properties, each said by a header of its own. Those whose values are Envoy's alone are left out.
+/// Reports each property in its own header. Properties whose values only Envoy knows are left out.
 fn tell(phase: &str, properties: &[&str]) -> String {
     let told = properties
         .iter()
@@ -156,7 +156,7 @@ const OF_RESPONSE: &[&str] = &[
     "response headers none",
     "response trailers x-end",
 ];
-/// What older Envoys knew by these names, and what none knows.
+/// Properties that older Envoys had under these names, and one that none has.
 const UNKNOWN: &[&str] = &[
     "node id",
     "node",
@@ -170,10 +170,10 @@ const UNKNOWN: &[&str] = &[
     "nothing",
 ];
 
-/// Scripts of properties: in each phase that can say what it found by a header or a trailer.
+/// Scripts of properties, in each phase that can report them in a header or a trailer.
 fn properties() -> Vec<Script> {
     let all = [OF_REQUEST, OF_RESPONSE].concat();
-    // Out of reach of headers, so nothing that Envoy adds to them is counted.
+    // No headers are available, so the headers that Envoy adds are not counted.
     let totals = ["request total_size", "response total_size"];
     let trailers = [all.as_slice(), &totals].concat();
     let xds = ["xds node id", "xds listener_direction"];
@@ -239,7 +239,7 @@ fn scripts() -> Vec<Script> {
         ),
         get("response-headers only :status 201"),
         get("response-headers remove :status"),
-        // A header that comes twice: a filter gets the first value, a map has both, a new value replaces both.
+        // A repeated header: a filter gets the first value, a map has both, a new value replaces both.
         twice("request-headers tell get x-two"),
         twice("request-headers set x-two c"),
         twice("request-headers add x-two c"),
@@ -262,7 +262,7 @@ fn scripts() -> Vec<Script> {
         get("request-headers remove :path; response-headers set x-seen 1"),
         get("request-headers pause; tick remove :method, resume-request"),
         get("request-headers pause; tick remove :path, resume-request"),
-        // Calls to elsewhere that fail at once.
+        // Calls to other services that fail at once.
         get(
             "request-headers tell call empty /check 100, pause; tick resume-request; call set x-called 1",
         ),
@@ -326,7 +326,7 @@ fn scripts() -> Vec<Script> {
                 .header("x-do", "request-headers reply-grpc unavailable"),
         ),
         get("request-headers reset, pause"),
-        // Properties and foreign functions that say by a header what they found.
+        // Properties and foreign functions whose results are reported in a header.
         get("request-headers foreign clear_route_cache x, set-property mine 1"),
     ]
 }
@@ -338,7 +338,7 @@ fn twice(program: &str) -> Script {
     Script::new(request.header("x-do", program))
 }
 
-/// What a real Envoy of the test kit knows that is the same for all.
+/// The properties of a real Envoy of the test kit that are the same for all streams.
 fn options() -> Options {
     Options::new()
         .property("xds.node.id", "test")
@@ -361,7 +361,7 @@ fn a_pause_that_holds_the_headers_alone_ends_here_as_it_does_in_a_real_envoy() {
         [post(&program), with_trailers(&program)]
     };
     let scripts = [
-        // What the filter learns from the body comes too late for nobody.
+        // The headers are still held when the filter has read the body.
         at_the_body("request-end log x"),
         at_the_body("response-headers set x-seen 1"),
         [
@@ -466,7 +466,7 @@ fn what_a_configuration_counts_and_logs_stays_here_as_it_does_in_a_real_envoy() 
         vm.configure(configuration).unwrap();
         same();
     }
-    // A canary that has run is not run again, whatever it said.
+    // A canary does not run twice for a configuration, whatever its result was.
     for configuration in [refused, second, refused] {
         let there = real.envoy.push_config("probe", configuration);
         let here = vm.configure(configuration);
@@ -475,7 +475,7 @@ fn what_a_configuration_counts_and_logs_stays_here_as_it_does_in_a_real_envoy() 
     }
 }
 
-/// Two filters of the probe in one Envoy, one after the other.
+/// Two filters of the probe in one Envoy, the first before the second.
 fn two(on_failure: envoy::OnFailure, [first, second]: [&str; 2]) -> (Real, [Vm; 2]) {
     let filter = |name, program| {
         let filter = Filter::wasm(name, stoa_testkit::filter("probe"), program);
@@ -491,7 +491,7 @@ fn two(on_failure: envoy::OnFailure, [first, second]: [&str; 2]) -> (Real, [Vm; 
     (real, vms)
 }
 
-/// A request through both: what the upstream sees, or the local reply's status.
+/// Sends a request through both; returns what the upstream sees, or the local reply's status.
 fn through(vms: &[Vm; 2]) -> Outcome {
     let mut request = Request::get("/path?query=1");
     for vm in vms {

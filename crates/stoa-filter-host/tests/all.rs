@@ -1,4 +1,4 @@
-//! The probe (`guests/probe`) in the host, one module an area: each program of its own would link wasmtime anew.
+//! The probe (`guests/probe`) in the host, one module per area: each further program would link wasmtime again.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

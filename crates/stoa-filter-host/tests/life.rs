@@ -1,4 +1,4 @@
-//! Contexts and configurations from their beginning to their end.
+//! The life of contexts and configurations, from beginning to end.
 
 use std::time::Duration;
 

@@ -29,7 +29,7 @@ pub(crate) fn forwarded(vm: &Vm) -> Stream {
     stream
 }
 
-/// What the filter logged, and forgets it.
+/// The lines that the filter logged; removes them.
 pub(crate) fn lines(vm: &Vm) -> Vec<String> {
     vm.take_logs().into_iter().map(|log| log.message).collect()
 }

@@ -15,7 +15,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// The bytes of a buffer by its number in the ABI; a body that is not there is empty.
+/// The bytes of a buffer by its number in the ABI. A missing body is empty.
 fn read(host: &mut Host, buffer: u32) -> Result<&[u8], Stop> {
     let none: &[u8] = &[];
     match buffer {
@@ -65,7 +65,7 @@ fn get(
     })
 }
 
-/// From the start it replaces (of length 0: prepends), from the end or beyond it appends, and nothing else.
+/// A start of 0 replaces `length` bytes (0: prepends). A start at the end or beyond appends. Any other start fails.
 fn set(
     caller: Caller<'_, Host>,
     buffer: u32,

@@ -17,7 +17,7 @@ use crate::status::Status;
 enum Map {
     Headers(Side),
     Trailers(Side),
-    /// Nothing here makes gRPC calls, so these are never there.
+    /// The host makes no gRPC calls, so these maps never exist.
     Grpc,
     CallHeaders,
     CallTrailers,
@@ -45,7 +45,7 @@ impl Map {
         }
     }
 
-    /// As read. In the log callback everything of both sides is there, but for the request's trailers.
+    /// The map for reading. In the log callback all maps of both sides exist, except for the request's trailers.
     fn read(self, host: &mut Host) -> Option<&Headers> {
         match self {
             Self::Headers(side) => {
@@ -72,7 +72,7 @@ impl Map {
         }
     }
 
-    /// As changed. Trailers come into being when they are touched at the end of a body.
+    /// The map for changes. At the end of a body, an access to missing trailers creates them.
     fn write(self, host: &mut Host) -> Result<&mut Headers, Stop> {
         let missing = Stop::Status(Status::BadArgument);
         let Some(stream) = host.stream() else {
@@ -151,7 +151,7 @@ fn remove(caller: Caller<'_, Host>, map: u32, name: u32, len: u32) -> Outcome {
     })
 }
 
-/// A map that is not there is empty.
+/// A missing map is empty.
 fn pairs(caller: Caller<'_, Host>, map: u32, at: u32, size: u32) -> Outcome {
     answer(caller, |guest| {
         let map = Map::from_number(map)?;
@@ -199,7 +199,7 @@ fn name_and_value(
     Ok((name, value))
 }
 
-/// In lower case; `host` is the old name of `:authority`.
+/// Converts to lower case; `host` is the old name of `:authority`.
 fn header_name(map: Map, name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
     match map {
@@ -214,7 +214,7 @@ fn check(guest: &mut Guest<'_>, name: &str, value: &[u8]) {
     }
 }
 
-/// With this ABI, Envoy looks for the route anew whenever a filter touches the request's headers.
+/// With this ABI, Envoy selects the route again whenever a filter changes the request's headers.
 fn changed(guest: &mut Guest<'_>, map: Map) {
     if map == Map::Headers(Side::Request)
         && let Some(stream) = guest.host().stream()

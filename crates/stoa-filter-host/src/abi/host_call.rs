@@ -1,4 +1,4 @@
-//! The frame of every call: who may make it, and how its result becomes a number.
+//! The frame of every call: who may make it, and the conversion of its result to a number.
 
 use wasmtime::Caller;
 
@@ -6,10 +6,10 @@ use super::memory::{Guest, Stop};
 use crate::host::Host;
 use crate::status::Status;
 
-/// A call's answer: a status, or the end of the filter.
+/// The result of a call: a status, or a trap.
 pub(super) type Outcome = wasmtime::Result<u32>;
 
-/// Turns the result of a call into its number. Only a few calls are allowed while a filter initialises or allocates.
+/// Converts the result of a call to its number. Only a few calls are allowed while a filter initialises or allocates.
 pub(super) fn answer(
     caller: Caller<'_, Host>,
     call: impl FnOnce(&mut Guest<'_>) -> Result<(), Stop>,
@@ -20,7 +20,7 @@ pub(super) fn answer(
     unrestricted(caller, call)
 }
 
-/// As [`answer`], at any time.
+/// As [`answer`], but allowed at any time.
 pub(super) fn unrestricted(
     caller: Caller<'_, Host>,
     call: impl FnOnce(&mut Guest<'_>) -> Result<(), Stop>,

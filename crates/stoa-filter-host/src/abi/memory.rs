@@ -5,7 +5,7 @@ use wasmtime::{AsContextMut, Caller};
 use crate::host::{Host, number};
 use crate::status::Status;
 
-/// A filter that is in a call.
+/// A filter during a call.
 pub(super) struct Guest<'a>(pub(super) Caller<'a, Host>);
 
 impl Guest<'_> {
@@ -18,13 +18,13 @@ impl Guest<'_> {
         Ok(memory.data_and_store_mut(&mut self.0))
     }
 
-    /// Bytes that the filter points to, and the host to use them with.
+    /// Bytes in the filter's memory, and the host for using them.
     pub(super) fn bytes(&mut self, at: u32, size: u32) -> Result<(&[u8], &mut Host), Stop> {
         let (memory, host) = self.memory()?;
         Ok((part(memory, at, size)?, host))
     }
 
-    /// A copy of bytes that the filter points to.
+    /// A copy of bytes in the filter's memory.
     pub(super) fn copy(&mut self, at: u32, size: u32) -> Result<Vec<u8>, Stop> {
         Ok(self.bytes(at, size)?.0.to_vec())
     }
@@ -50,7 +50,7 @@ impl Guest<'_> {
         self.write(at, &value.to_le_bytes())
     }
 
-    /// Gives the filter bytes in memory that it allocates itself. Nothing is a null pointer.
+    /// Copies bytes to memory that the filter allocates. Empty bytes become a null pointer.
     pub(super) fn give(&mut self, bytes: &[u8], at: u32, size_at: u32) -> Result<(), Stop> {
         let pointer = match bytes.is_empty() {
             true => 0,

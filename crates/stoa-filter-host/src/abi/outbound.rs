@@ -1,4 +1,4 @@
-//! Calls to elsewhere. HTTP calls wait for the test's answer; gRPC is not there.
+//! Calls to other services. An HTTP call waits for the test's answer; gRPC is not supported.
 
 use std::time::Duration;
 
@@ -66,7 +66,7 @@ fn call(
         let mut headers = map(guest.bytes(headers, headers_size)?.0);
         let trailers = map(guest.bytes(trailers, trailers_size)?.0);
         guest.write_u32(token_at, 0)?;
-        // Envoy reads it as signed.
+        // Envoy reads the timeout as signed.
         let timeout = i32::try_from(timeout).map_err(|_| Status::BadArgument)?;
         let host = guest.host();
         let clusters = host.options.clusters.as_ref();

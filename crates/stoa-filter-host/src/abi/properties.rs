@@ -18,8 +18,8 @@ pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// First what the test set, for this stream and then for all; then what follows from the messages; then what a filter
-/// of this stream set.
+/// The first match wins: properties that the test set for this stream; properties that follow from the messages; properties
+/// that the test set for all streams; properties that a filter of this stream set.
 fn get(caller: Caller<'_, Host>, path: u32, len: u32, at: u32, size: u32) -> Outcome {
     answer(caller, |guest| {
         let path = guest.copy(path, len)?;
@@ -42,7 +42,7 @@ fn get(caller: Caller<'_, Host>, path: u32, len: u32, at: u32, size: u32) -> Out
     })
 }
 
-/// Goes into the stream's filter state, whose keys are whole paths.
+/// Writes to the stream's filter state, whose keys are whole paths.
 fn set(caller: Caller<'_, Host>, path: u32, len: u32, at: u32, size: u32) -> Outcome {
     answer(caller, |guest| {
         let path = guest.copy(path, len)?;
@@ -54,7 +54,7 @@ fn set(caller: Caller<'_, Host>, path: u32, len: u32, at: u32, size: u32) -> Out
     })
 }
 
-/// A path of one segment only: Envoy looks for the first segment and goes on into the value, which is bytes.
+/// Only a path of one segment matches: Envoy looks up the first segment and continues inside the value, which is bytes.
 fn state(stream: &Exchange, path: &[u8]) -> Option<Vec<u8>> {
     let mut segments = segments(path);
     let key = segments.next().filter(|_| segments.next().is_none())?;
@@ -62,8 +62,8 @@ fn state(stream: &Exchange, path: &[u8]) -> Option<Vec<u8>> {
     state.map(|(_, value)| value.clone())
 }
 
-/// What Envoy answers of the exchange itself, seen in Envoy 1.40. Headers and trailers are within reach as for the calls
-/// that read them; numbers of bytes and states always.
+/// The properties of the exchange itself, as observed in Envoy 1.40. Headers and trailers are available when the calls that
+/// read them are allowed; byte counts and states always are.
 fn derived(stream: &Exchange, now: Duration, path: &[u8]) -> Option<Vec<u8>> {
     let path: Vec<_> = segments(path).map(String::from_utf8_lossy).collect();
     let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
@@ -106,7 +106,7 @@ fn request(stream: &Exchange, now: Duration, path: &[&str]) -> Option<Vec<u8>> {
             let lasted = now.checked_sub(stream.begun).filter(|_| stream.logging)?;
             Some(nanoseconds(lasted).to_le_bytes().to_vec())
         }
-        // What the header says, or else what has come.
+        // The value of the header, or else the bytes received.
         ["size"] => {
             let said = headers.and_then(|headers| headers.get("content-length"));
             number(said.map_or(Some(half.received), |said| said.parse().ok())?)
@@ -139,7 +139,7 @@ fn response(stream: &Exchange, path: &[&str]) -> Option<Vec<u8>> {
             let flags = replied.map_or(0, |(details, _)| local_reply::flags(details));
             Some(flags.to_le_bytes().to_vec())
         }
-        // Said by the response, or else what stands for its status.
+        // The status in the response, or else the one that corresponds to its HTTP status.
         ["grpc_status"] => {
             let status = status()?;
             let maps = trailers.iter().chain(&headers);
@@ -159,12 +159,12 @@ fn response(stream: &Exchange, path: &[&str]) -> Option<Vec<u8>> {
     }
 }
 
-/// A number of bytes, signed as all are in Envoy.
+/// A number of bytes, signed as all of Envoy's are.
 fn number(bytes: usize) -> Option<Vec<u8>> {
     Some(i64::try_from(bytes).ok()?.to_le_bytes().to_vec())
 }
 
-/// A map that is out of reach is empty.
+/// An unavailable map is empty.
 fn map(headers: Option<&Headers>) -> Vec<u8> {
     let entries = headers.into_iter().flat_map(Headers::iter);
     let entries: Vec<_> = entries.collect();

@@ -1,4 +1,4 @@
-//! What a filter does to a stream: resume it, reset it, answer it; and the life of contexts.
+//! Calls that resume, reset or answer a stream, and the life of contexts.
 
 use wasmtime::{Caller, Linker};
 
@@ -19,7 +19,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// The number of the stream that a call is about; from elsewhere it does nothing, in Envoy too.
+/// The number of the stream that a call applies to. Outside a stream the call does nothing, as in Envoy.
 fn stream_id(guest: &mut Guest<'_>, call: &'static str) -> Option<u32> {
     let host = guest.host();
     if host.stream().is_none() {
@@ -44,7 +44,7 @@ fn resume(caller: Caller<'_, Host>, kind: u32) -> Outcome {
         let host = guest.host();
         host.actions.push_back(Action::Continue(id, side));
         if let Some(stream) = host.stream() {
-            // The request's, whichever side is resumed.
+            // Always the request's, whichever side is resumed.
             stream.request.headers_open = false;
             stream.request.body_open = false;
             stream.request.trailers_open = false;

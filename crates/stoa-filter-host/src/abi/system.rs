@@ -26,7 +26,7 @@ fn log(caller: Caller<'_, Host>, level: u32, at: u32, size: u32) -> Outcome {
     })
 }
 
-/// Everything is kept, so the filter may say everything.
+/// The host keeps all lines, so the filter may log at every level.
 fn get_log_level(caller: Caller<'_, Host>, at: u32) -> Outcome {
     answer(caller, |guest| guest.write_u32(at, Level::Trace as u32))
 }

@@ -1,4 +1,5 @@
-//! As much of WASI as Envoy has: the log, the clock, the environment and random numbers. All else answers as there.
+//! The part of WASI that Envoy supports: the log, the clock, the environment and random numbers. Other calls return what
+//! Envoy's do.
 
 use wasmtime::{Caller, Linker};
 
@@ -38,7 +39,7 @@ fn link_as(linker: &mut Linker<Host>, module: &str) -> wasmtime::Result<()> {
     linker.func_wrap(module, "clock_res_get", clock_res_get)?;
     linker.func_wrap(module, "random_get", random_get)?;
     linker.func_wrap(module, "poll_oneoff", poll_oneoff)?;
-    // Envoy logs it and returns; what comes after it in the filter's code crashes.
+    // Envoy logs it and returns; the code after it in the filter crashes.
     linker.func_wrap(module, "proc_exit", |_: u32| {})?;
     says!(0 =>
         "args_get"(u32, u32), "sched_yield"(), "fd_close"(u32),

@@ -1,4 +1,4 @@
-//! How a message arrives, from the caller or the upstream.
+//! The arrival of a message from the caller or the upstream.
 
 use crate::Headers;
 use crate::exchange::Flow;
@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::misuse::Side;
 
 impl Machine {
-    /// Headers come in from the caller or the upstream.
+    /// Headers arrive from the caller or the upstream.
     pub(crate) fn take_headers(&mut self, id: u32, side: Side, headers: Headers, end: bool) {
         let stream = self.stream(id);
         let half = stream.half(side);
@@ -21,7 +21,7 @@ impl Machine {
         self.check_length(id, side);
     }
 
-    /// A piece of body comes in.
+    /// A piece of the body arrives.
     pub(crate) fn take_body(&mut self, id: u32, side: Side, chunk: &[u8], end: bool) {
         let half = self.stream(id).half(side);
         half.complete |= end;
@@ -31,7 +31,7 @@ impl Machine {
         self.check_length(id, side);
     }
 
-    /// Trailers come in, and with them the end.
+    /// Trailers arrive, and with them the end.
     pub(crate) fn take_trailers(&mut self, id: u32, side: Side, trailers: Headers) {
         let half = self.stream(id).half(side);
         half.complete = true;
@@ -42,7 +42,7 @@ impl Machine {
         self.check_length(id, side);
     }
 
-    /// The filter learns of the stream, unless it is dead.
+    /// Creates the stream's context in the filter, unless the filter is dead.
     fn begin(&mut self, id: u32) {
         let stream = self.stream(id);
         let root = stream.root;

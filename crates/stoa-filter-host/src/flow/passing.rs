@@ -1,4 +1,4 @@
-//! How a message continues: what a filter resumes, and what leaves.
+//! How a message continues: resuming and sending.
 
 use crate::exchange::Flow;
 use crate::local_reply;
@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::misuse::{Misuse, Side};
 
 impl Machine {
-    /// Moves the chunk to the buffer. Too much of it is answered, unless the sender can be made to wait.
+    /// Moves the chunk to the buffer. A buffer over the limit is answered with an error, unless the sender can be made to wait.
     pub(super) fn buffer_chunk(&mut self, id: u32, side: Side, sender_waits: bool) {
         let limit = self.host().options.buffer_limit;
         let half = self.stream(id).half(side);
@@ -21,7 +21,7 @@ impl Machine {
         }
     }
 
-    /// The filter resumes: first what was held at the headers, then the rest.
+    /// The filter resumes: first the parts held at the headers, then the rest.
     pub(crate) fn resume(&mut self, id: u32, side: Side) {
         let stream = self.stream(id);
         if side == Side::Request && stream.replied.is_some() {
@@ -47,7 +47,7 @@ impl Machine {
             return;
         }
         let half = self.stream(id).half(side);
-        // The filter has not seen what was held outside.
+        // The filter has not seen the parts held outside.
         let unseen = half.flow == Flow::StoppedAll;
         half.flow = Flow::On;
         let has_trailers = half.trailers.is_some();
@@ -79,7 +79,7 @@ impl Machine {
     pub(super) fn pass_headers(&mut self, id: u32, side: Side, end: bool) {
         let half = self.stream(id).half(side);
         let headers = half.headers.clone().unwrap_or_default();
-        // The route is looked for first, by the path.
+        // The route is selected first, by the path.
         let missing = |name: &str| !headers.contains(name);
         let refusal = match side {
             Side::Request if missing(":path") => Some(local_reply::no_route()),
@@ -111,14 +111,14 @@ impl Machine {
         half.done = true;
     }
 
-    /// A body that does not have the length that its header says.
+    /// Reports a body whose length does not match its header.
     pub(super) fn check_length(&mut self, id: u32, side: Side) {
         let head = self.stream(id).head;
         let half = self.stream(id).half(side);
         if !half.done || !half.body_changed || head {
             return;
         }
-        half.body_changed = false; // said once
+        half.body_changed = false; // reported once
         let header = half
             .sent
             .as_ref()

@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::misuse::{Misuse, Side};
 
 impl Machine {
-    /// `None`: the root context is no more.
+    /// Creates a stream. `None`: the root context no longer exists.
     pub(crate) fn new_stream(&mut self, root: u32) -> Option<u32> {
         let host = self.host();
         let id = host.new_id();
@@ -20,7 +20,7 @@ impl Machine {
         Some(id)
     }
 
-    /// Ends the streams that are over.
+    /// Ends the streams that are complete or reset.
     pub(crate) fn end_streams(&mut self) {
         let mut at = 0;
         while let Some(id) = self.host().open.get(at).copied() {

@@ -1,4 +1,4 @@
-//! Time, and what falls due: ticks, timeouts of calls, queues, the end of streams.
+//! Time, and the events that become due: ticks, call timeouts, queues, the end of streams.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use crate::call::Call;
 use crate::machine::Machine;
 use crate::message::Response;
 
-/// What `get_status` says of a call that broke.
+/// The status that `get_status` returns for a broken call.
 const BROKEN: u32 = 11;
 
 impl Machine {
@@ -64,7 +64,7 @@ impl Machine {
         calls.status.1 = "";
     }
 
-    /// What Envoy does between two events: queues that have something, and the end of streams that are over.
+    /// Envoy's work between two events: it notifies of queues that have items, and ends completed streams.
     pub(crate) fn settle(&mut self) {
         self.end_streams();
         while let Some((context, token)) = self.next_item() {

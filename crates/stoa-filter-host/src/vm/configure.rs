@@ -1,29 +1,29 @@
-//! How a VM takes a configuration.
+//! How a VM applies a configuration.
 
 use super::Vm;
 use crate::host::Log;
 use crate::machine::{Machine, Trap};
 use crate::options::Plugin;
 
-/// Why a configuration is not taken. The one before it stays.
+/// Why a configuration is not applied. The previous one stays.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigureError {
-    /// `on_vm_start` or `on_configure` said no.
+    /// `on_vm_start` or `on_configure` rejected it.
     #[error("the filter refused its configuration{}", lines(.logs))]
     Refused {
-        /// What it logged meanwhile.
+        /// The lines that it logged meanwhile.
         logs: Vec<Log>,
     },
-    /// It crashed.
+    /// The filter crashed.
     #[error("the filter crashed in {}: {}{}", .trap.callback, .trap.message, lines(.logs))]
     Crashed {
-        /// Where and why.
+        /// The function that crashed, and why.
         trap: Trap,
-        /// What it logged meanwhile.
+        /// The lines that it logged meanwhile.
         logs: Vec<Log>,
     },
-    /// No second instance can be made to try the configuration.
+    /// A second instance for the trial cannot be created.
     #[error("cannot instantiate the filter")]
     Instantiate(#[source] wasmtime::Error),
 }
@@ -35,13 +35,12 @@ fn lines(logs: &[Log]) -> String {
 }
 
 impl Vm {
-    /// Hands over a plugin configuration. As in Envoy it is tried first on a VM of its own, the canary, and then given to
-    /// one of the main thread as well as to this one; the log and the metrics of all three stay. Then it gets a root
-    /// context, and the one before it ends with its last stream. The configuration that is already there changes nothing,
-    /// and one that was tried before is not tried again.
+    /// Applies a plugin configuration. As in Envoy it is tried first on a separate VM, the canary. Then a VM of the main thread
+    /// and this VM get it; the log and the metrics of all three stay. It gets a root context here, and the previous one ends with
+    /// its last stream. The current configuration is not applied again, and the canary does not repeat a configuration.
     ///
     /// # Errors
-    /// If the filter refuses it or crashes, with what it logged in the canary.
+    /// If the filter rejects it or crashes, with the lines that it logged in the canary.
     #[track_caller]
     pub fn configure(&self, configuration: impl AsRef<[u8]>) -> Result<(), ConfigureError> {
         let configuration = configuration.as_ref();
@@ -75,7 +74,7 @@ impl Vm {
         tried
     }
 
-    /// On an instance of its own, which leaves its log and its metrics here. A crash there is none here.
+    /// Tries it on a separate instance, whose log and metrics stay here. A crash there does not crash this VM.
     fn try_elsewhere(
         &self,
         machine: &mut Machine,
@@ -98,7 +97,7 @@ impl Machine {
         root.is_some_and(|root| root.configuration == configuration)
     }
 
-    /// The new root context.
+    /// Creates the new root context.
     fn take_configuration(
         &mut self,
         plugin: Plugin,

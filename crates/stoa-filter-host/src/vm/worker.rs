@@ -19,7 +19,7 @@ thread_local! {
     static VMS: RefCell<Vec<(VmKey, Weak<RefCell<Machine>>)>> = const { RefCell::new(Vec::new()) };
 }
 
-/// The VM that runs already, unless it has crashed.
+/// The running VM with this key, unless it has crashed.
 pub(super) fn running(key: &VmKey) -> Option<Rc<RefCell<Machine>>> {
     VMS.with_borrow_mut(|vms| {
         vms.retain(|(_, machine)| machine.strong_count() > 0);
@@ -32,7 +32,7 @@ pub(super) fn running(key: &VmKey) -> Option<Rc<RefCell<Machine>>> {
     })
 }
 
-/// A VM that others may share from now on.
+/// Adds a VM that others may share from now on.
 pub(super) fn register(key: VmKey, machine: &Rc<RefCell<Machine>>) {
     VMS.with_borrow_mut(|vms| vms.push((key, Rc::downgrade(machine))));
 }

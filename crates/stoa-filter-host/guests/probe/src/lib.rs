@@ -1,10 +1,11 @@
-//! Does what a test asks of it, by a small program in its configuration or in the request header `x-do`:
+//! Runs a small program that a test gives in the configuration or in the request header `x-do`:
 //!
 //! ```text
 //! request-headers pause; tick set x-late 1, resume-request; response-headers add x-seen yes
 //! ```
 //!
-//! A phase and its operations, separated by commas; several phases by semicolons. `program.rs` reads it, `work.rs` does it.
+//! A program has phases separated by semicolons. A phase has operations separated by commas. `program.rs` reads it, `work.rs`
+//! runs it.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "the entry point must bear its name")]
 #![expect(
@@ -39,7 +40,7 @@ extern "C" fn _initialize() {
     unsafe extern "C" {
         fn __wasm_call_ctors();
     }
-    // SAFETY: this is the reactor's start, which is called once and before all else.
+    // SAFETY: this is the reactor's start function, which is called once and before anything else.
     unsafe { __wasm_call_ctors() };
     proxy_wasm::set_root_context(|_| Box::new(Root::default()));
 }
@@ -129,7 +130,7 @@ impl Stream {
 
 impl Context for Stream {
     fn on_http_call_response(&mut self, _: u32, headers: usize, _: usize, _: usize) {
-        // Without this check the SDK panics after a broken call, unless that is wanted.
+        // Without this check the SDK panics after a broken call. `BrokenCall` provokes that.
         let there = headers > 0 || self.program.has(Phase::BrokenCall);
         let status = there.then(|| self.get_http_call_response_header(":status"));
         let status = status.flatten();

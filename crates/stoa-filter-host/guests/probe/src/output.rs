@@ -1,4 +1,4 @@
-//! Where a test sees what an operation found: in the log, or in a header.
+//! The output of an operation: in the log, or in a header.
 
 use std::cell::Cell;
 
@@ -6,11 +6,11 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MapType, Status};
 
 thread_local! {
-    /// The headers to which `tell` adds what its operation says, so that scripts can compare it.
+    /// The headers to which `tell` adds the output of its operation, so that scripts can compare it.
     static HEADERS: Cell<Option<MapType>> = const { Cell::new(None) };
 }
 
-/// Runs an operation whose findings go into these headers.
+/// Runs an operation whose output goes into these headers.
 pub(crate) fn into_headers(map: MapType, run: impl FnOnce()) {
     HEADERS.set(Some(map));
     run();
@@ -21,7 +21,7 @@ pub(crate) fn log(line: &str) {
     let _logged = hostcalls::log(LogLevel::Warn, line);
 }
 
-/// Reports what an operation found: in the log, or in a header for `tell`.
+/// Reports the output of an operation: in the log, or in a header for `tell`.
 pub(crate) fn report(line: &str) -> Result<(), Status> {
     match HEADERS.get() {
         Some(map) => hostcalls::add_map_value(map, "x-told", line),

@@ -1,4 +1,4 @@
-//! When operations run.
+//! The phases in which operations run.
 
 use proxy_wasm::types::{BufferType, MapType};
 
@@ -8,7 +8,7 @@ pub(crate) enum Phase {
     Configure,
     RequestHeaders,
     RequestBody,
-    /// As the body, but at its end only.
+    /// Like the body, but only at its end.
     RequestEnd,
     RequestTrailers,
     ResponseHeaders,
@@ -23,7 +23,7 @@ pub(crate) enum Phase {
     RootTick,
     RootDone,
     Call,
-    /// Runs nothing; with it, the headers of a broken call are read as if they were there.
+    /// Runs no operations. It makes the probe read the headers of a broken call as if they existed.
     BrokenCall,
     Log,
 }
@@ -51,7 +51,7 @@ impl Phase {
         }
     }
 
-    /// The headers or trailers that `set`, `add`, `remove` and `get` are about.
+    /// The headers or trailers that `set`, `add`, `remove` and `get` use.
     pub(crate) fn map(self) -> MapType {
         match self {
             Self::RequestTrailers | Self::RequestEnd => MapType::HttpRequestTrailers,
@@ -61,7 +61,7 @@ impl Phase {
         }
     }
 
-    /// The body that `body` and others are about.
+    /// The body that `body` and others use.
     pub(crate) fn body(self) -> BufferType {
         match self {
             Self::ResponseHeaders | Self::ResponseBody | Self::ResponseEnd => {

@@ -1,4 +1,4 @@
-//! What a test asks for.
+//! The program of a test.
 
 use crate::output::log;
 use crate::phase::Phase;
@@ -7,9 +7,9 @@ use crate::phase::Phase;
 #[derive(Clone, Default)]
 pub(crate) struct Program {
     phases: Vec<(Phase, Vec<Vec<String>>)>,
-    /// Log every callback.
+    /// Logs every callback.
     traced: bool,
-    /// A pause at a body is for what comes before its end.
+    /// A pause at a body applies only until its end.
     pub(crate) only_until_end: bool,
     /// The period of the ticks in milliseconds.
     pub(crate) tick: Option<u64>,

@@ -1,4 +1,4 @@
-//! The operations, each of them one or two host calls.
+//! The operations; each makes one or two host calls.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -11,11 +11,11 @@ use crate::phase::Phase;
 use crate::program::Program;
 
 thread_local! {
-    /// How often `static` ran in this VM, whichever plugin ran it.
+    /// How often `static` ran in this VM, for all plugins together.
     static STATIC: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Continue, unless one operation says otherwise.
+/// Returns `Continue`, unless an operation pauses.
 pub(crate) fn perform(program: &Program, phase: Phase, size: usize) -> Action {
     let mut action = Action::Continue;
     for operation in program.operations(phase) {
