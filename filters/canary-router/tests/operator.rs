@@ -1,4 +1,4 @@
-//! What `stoa canary set` makes of a configuration, and how it is described.
+//! How `stoa canary set` changes a configuration, and how a configuration is described.
 #![expect(
     clippy::unwrap_used,
     reason = "a setting that cannot be read fails the test"

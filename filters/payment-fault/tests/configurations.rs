@@ -1,4 +1,4 @@
-//! What a `pluginConfig` may contain, and what is reported about one that is wrong.
+//! The valid contents of a `pluginConfig`, and the faults that are reported about a wrong one.
 #![expect(
     clippy::unwrap_used,
     reason = "a configuration that cannot be read fails the test"

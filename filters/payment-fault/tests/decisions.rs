@@ -1,4 +1,4 @@
-//! What happens to which request.
+//! Which request gets which fault.
 #![expect(
     clippy::unwrap_used,
     reason = "a configuration that cannot be read fails the test"

@@ -1,4 +1,4 @@
-//! What `stoa fault set` makes of a configuration, and how it is described.
+//! How `stoa fault set` changes a configuration, and how a configuration is described.
 #![expect(
     clippy::unwrap_used,
     reason = "a setting that cannot be read fails the test"
