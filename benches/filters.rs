@@ -1,9 +1,9 @@
-//! What the filters cost, in a real Envoy with one worker that answers by itself: CPU per request beside no filter and
-//! beside what Envoy itself has for the same (its fault filter, a route by header), memory, and whether memory grows over a
-//! million requests and a thousand new configurations.
+//! The cost of the filters, in real Envoys with one worker that answer by themselves: CPU per request, memory, and whether
+//! memory grows over a million requests and a thousand new configurations. The baselines are an Envoy without a filter and
+//! Envoy's own equivalents (its fault filter, a route by header).
 //!
-//! All Envoys stand at once, on a core of their own, and are loaded in turn from another, in short slices, so that all see the
-//! same noise; the tables show medians. An argument picks some by name: cost, growth; `short` measures a tenth as long.
+//! All Envoys run on one core. Another core loads them in turn, in short slices, so that all get the same noise. The tables
+//! show medians. Arguments select benchmarks by name: cost, growth. `short` cuts the measuring time to 10 %.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -21,26 +21,26 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stoa_testkit::envoy::{Envoy, Filter, Route, Setup};
 
-/// Connections that send at once.
+/// Connections that send at the same time.
 const CONNECTIONS: usize = 8;
-/// How long one Envoy is loaded before the next one is.
+/// Time that one Envoy is loaded before the next one.
 const SLICE: Duration = Duration::from_millis(500);
 const ROUNDS: usize = 24;
 const REQUESTS: usize = 1_000_000;
 const CONFIGURATIONS: usize = 1_000;
-/// The body of every answer; nothing in a head ends so.
+/// The body of every response; no head ends with this text.
 const BODY: &str = r#"{"answer":"of the bench"}"#;
-/// Takes the place of the part of an `Idempotency-Key` that differs from request to request.
+/// Placeholder for the part of an `Idempotency-Key` that differs from request to request.
 const NUMBER: &str = "################";
 
-/// What a browser sends, its user known by the session's cookie.
+/// A browser's request, whose session cookie identifies the user.
 const PRODUCTS: &str = "GET /product?category=coffee HTTP/1.1\r\nhost: shop.test\r\n\
     user-agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0\r\n\
     accept: text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8\r\naccept-language: en-US,en;q=0.5\r\n\
     accept-encoding: gzip, deflate, br, zstd\r\nreferer: http://shop.test/shop/\r\n\
     cookie: theme=dark; shop-session=0123456789abcdef; consent=yes\r\n\
     sec-fetch-dest: document\r\nsec-fetch-mode: navigate\r\nsec-fetch-site: same-origin\r\n\r\n";
-/// What order sends to payment.
+/// A request from order to payment.
 const LOOK_UP: &str = "GET /payments/0190b6f3-7a52-7cc3-98a1-b2d0c4e7f911 HTTP/1.1\r\nhost: payment.shop.svc.cluster.local\r\n\
     traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\naccept: application/json\r\n\r\n";
 
@@ -62,7 +62,7 @@ fn main() {
     }
 }
 
-/// Keeps a process, and what it starts from now on, on one core.
+/// Pins a process, and the processes that it starts afterwards, to one core.
 fn pin(pid: u32, core: u32) {
     let mut taskset = Command::new("taskset");
     let taskset = taskset.args(["-a", "-c", "-p", &core.to_string(), &pid.to_string()]);
@@ -79,7 +79,7 @@ fn start(setup: Setup) -> Envoy {
     envoy
 }
 
-/// Never declines: what is measured is the way of those who pass.
+/// Never declines: the benchmark measures requests that pass.
 fn declining(rule: &str) -> Value {
     json!({"rules": [{
         "name": rule,
@@ -90,7 +90,7 @@ fn declining(rule: &str) -> Value {
     }]})
 }
 
-/// Without a body: Envoy answers before it has read one, and would end the connection.
+/// Without a body: Envoy answers before it has read a body, and would then close the connection.
 fn payment() -> String {
     format!(
         "POST /payments HTTP/1.1\r\nhost: payment.shop.svc.cluster.local\r\ncontent-type: application/json\r\n\
@@ -104,7 +104,7 @@ fn plain() -> Setup {
     setup.route(Route::prefix("/").answers(200, BODY))
 }
 
-/// The routes that a canary needs, whoever chooses.
+/// The routes of a canary; the filter or the caller chooses the version.
 fn versions() -> Setup {
     let chosen = |version| {
         let route = Route::prefix("/").header("x-shop-version", version);
@@ -164,7 +164,7 @@ fn costs(rounds: usize) {
     for round in 0..rounds {
         for (kind, (_, request)) in requests.iter().enumerate() {
             for turn in 0..envoys.len() {
-                let place = (turn + round) % envoys.len(); // no one always follows the same one
+                let place = (turn + round) % envoys.len(); // no Envoy always follows the same one
                 let (_, envoy, load) = &mut envoys[place];
                 measured[place][kind].push(load.cost(envoy.pid(), request, SLICE));
             }
@@ -177,7 +177,7 @@ fn costs(rounds: usize) {
     for (kind, (request, _)) in requests.iter().enumerate() {
         for (place, (name, envoy, _)) in envoys.iter().enumerate() {
             let (own, none) = (&measured[place][kind], &measured[0][kind]);
-            // Of the same round, so that what slows all of them down is in neither.
+            // Both values are from the same round, so common noise cancels out.
             let over: Vec<f64> = own.iter().zip(none).map(|(own, none)| own - none).collect();
             println!(
                 "| {request} | {name} | {:.1} | {:.1} | {:+.1} | {:+.1} to {:+.1} | {} |",
@@ -192,7 +192,7 @@ fn costs(rounds: usize) {
     }
 }
 
-/// A quartile; the second is the median, and none of them the least.
+/// A quartile; 0 is the minimum, 2 the median.
 fn part(values: &[f64], quartile: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -209,7 +209,7 @@ fn growth(parts: usize) {
         }
     };
     let push = |times: usize| {
-        // Each differs from the one before it.
+        // Each configuration differs from the previous one.
         for time in 0..times {
             let (filter, config) = match time % 4 {
                 0 => ("canary-router", json!({"everyone_on_stable": true})),
@@ -245,7 +245,7 @@ fn growth(parts: usize) {
     ));
 }
 
-/// Keep-alive connections of one thread, as cheap as can be: the load runs on the cores that Envoy needs.
+/// Keep-alive connections of one thread, as cheap as possible: the load runs on the cores that Envoy needs.
 struct Load {
     sockets: Vec<TcpStream>,
     buffer: Vec<u8>,
@@ -275,7 +275,7 @@ impl Load {
         (cpu(pid) - before).as_secs_f64() * 1e6 / served as f64
     }
 
-    /// Sends until `enough`, and gives the number of requests.
+    /// Sends until `enough` returns true; returns the number of requests.
     fn run(&mut self, request: &str, enough: &mut dyn FnMut(usize) -> bool) -> usize {
         let mut bytes = request.as_bytes().to_vec();
         let number = request.find(NUMBER);
@@ -305,7 +305,7 @@ impl Load {
     }
 }
 
-/// What all threads have used, to the nanosecond: a slice is too short for the ticks of [`process`].
+/// CPU time of all threads, to the nanosecond: a slice is too short for the ticks of [`process`].
 fn cpu(pid: u32) -> Duration {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let nanos = threads.map(|thread| {

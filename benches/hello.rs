@@ -1,6 +1,6 @@
-//! What a request costs that does nothing: CPU per request, rate, memory, the price of a dependency composed in, and what
-//! a cheap request waits while others compute. The program as shipped runs it, in a process of its own, so that the load's
-//! CPU does not count; every figure is the median of several rounds.
+//! The cost of a request that does nothing: CPU per request, rate, memory, the price of a composed dependency, and the latency
+//! of a cheap request while others compute. It measures the shipped program in a process of its own, so that the load's CPU
+//! does not count. Every figure is the median of several rounds.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -24,7 +24,7 @@ use stoa_testkit::{Shop, ShopOptions};
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(3);
 
-/// The burning guest stands for log-ins: argon2id with 19 MiB and two passes takes about 50 ms.
+/// The burning guest simulates log-ins: argon2id with 19 MiB and two passes takes about 50 ms.
 const MANIFEST: &str = r#"
 spin_manifest_version = 2
 [application]
@@ -82,7 +82,7 @@ fn main() {
     for connections in [1, 8, 32] {
         let mut rounds = [const { Vec::new() }; 3];
         for _ in 0..ROUNDS {
-            // In turn, so that all see the same noise.
+            // In turn, so that all get the same noise.
             rounds[0].push(load(&server, "/hello", connections, ROUND));
             rounds[1].push(load(&server, "/greeted?you", connections, ROUND));
             rounds[2].push(load(&none.server, "/", connections, ROUND / 3));
@@ -143,7 +143,7 @@ fn median(mut values: Vec<u128>) -> u128 {
     values[values.len() / 2]
 }
 
-/// What the socket and HTTP alone cost on this machine, at this moment: prints its address, and runs until stdin closes.
+/// The baseline: sockets and HTTP alone on this machine. Prints its address, and runs until stdin closes.
 #[tokio::main]
 async fn no_guest() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -208,7 +208,7 @@ struct Load {
     rate: u128,
 }
 
-/// As many requests as `connections` clients can send within `time`, each after the answer to its last.
+/// The requests that `connections` clients send within `time`; each client waits for a response before its next request.
 fn load(server: &Server, path: &str, connections: usize, time: Duration) -> Load {
     let (done, stop) = (
         Arc::new(AtomicU64::new(0)),
@@ -242,7 +242,7 @@ fn load(server: &Server, path: &str, connections: usize, time: Duration) -> Load
 }
 
 impl Server {
-    /// Times of one request after the other, a pause between them, sorted.
+    /// Sorted latencies of sequential requests, with a pause between them.
     fn latency(&self, time: Duration) -> Vec<Duration> {
         let end = Instant::now() + time;
         let mut client = Client::connect(&self.address);
@@ -258,7 +258,7 @@ impl Server {
     }
 }
 
-/// One keep-alive connection, as cheap as can be: the load runs on the cores that the server needs.
+/// One keep-alive connection, as cheap as possible: the load runs on the cores that the server needs.
 struct Client {
     socket: TcpStream,
     buffer: Vec<u8>,

@@ -1,5 +1,5 @@
-//! The mesh's price: the same requests with and without it, the memory of all Envoys, and the time from the start to the first
-//! answer. Latencies are at a moderate load, a tenth of what the machine can do: a queue would hide what a hop costs.
+//! The cost of the mesh: the same requests with and without it, the memory of all Envoys, and the time from start to first
+//! response. Latencies are measured at a moderate load, 10 % of the machine's capacity: a queue would hide the cost of a hop.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -22,7 +22,7 @@ use serde_json::json;
 use stoa_testkit::{Shop, ShopOptions, wait_for};
 
 const RUNS: usize = 5;
-/// Between two requests of the one client.
+/// Pause between two requests of the one client.
 const PAUSE: Duration = Duration::from_millis(10);
 
 fn options(mesh: bool) -> ShopOptions {
@@ -54,7 +54,7 @@ fn cpu(processes: &[u32]) -> Duration {
     processes.iter().map(|pid| process::cpu(*pid)).sum()
 }
 
-/// Proportional set size, in MiB: shared pages are counted once over all that share them.
+/// Proportional set size, in MiB: shared pages are divided among the processes that share them.
 fn proportional(pid: u32) -> f64 {
     let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap();
     let kib = rollup.lines().find_map(|l| l.strip_prefix("Pss:")).unwrap();
@@ -128,7 +128,7 @@ fn main() {
                     }
                 };
                 let measured = measure(shop, count, &send);
-                // The first one only warms up.
+                // The first run only warms up.
                 if run > 0 {
                     all[which].push(measured);
                 }
@@ -160,7 +160,7 @@ fn main() {
     starts(runs);
 }
 
-/// From the start of the program to the first product through the gateway, with everything compiled before.
+/// Time from the start of the program to the first product through the gateway, with everything compiled before.
 fn starts(runs: usize) {
     let folder = tempfile::tempdir().unwrap();
     let mut took: Vec<_> = (0..=runs).map(|_| start_once(folder.path())).collect();

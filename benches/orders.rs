@@ -1,6 +1,6 @@
-//! What an order costs on SQLite and on PostgreSQL, and how that grows with what is stored: 1,000 orders and 1,000,000.
+//! The cost of an order on SQLite and on PostgreSQL, and how it grows with the stored orders: 1,000 and 1,000,000.
 //!
-//! The stored ones are copies of one real order, in every table of every service that has a row of it, each with ids of its own.
+//! The stored orders are copies of one real order: every row of it, in every table of every service, with ids of its own.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -45,7 +45,7 @@ fn main() {
         for run in 0..=runs {
             for (which, shop) in shops.iter().enumerate() {
                 let measured = shop.measure(&server);
-                // The first one only warms up.
+                // The first run only warms up.
                 if run > 0 {
                     all[which].push(measured);
                 }
@@ -74,7 +74,7 @@ struct Measured {
     latency: f64,
 }
 
-/// A shop with so many orders in it.
+/// A shop with that many stored orders.
 struct Grown {
     shop: Shop,
     customer: Customer,

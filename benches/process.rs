@@ -1,9 +1,9 @@
-//! What Linux counts for a process.
+//! Process statistics from Linux.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// The program that `make release` makes.
+/// The program that `make release` builds.
 pub(crate) fn shipped() -> PathBuf {
     let program = stoa_testkit::workspace().join("target/release/stoa");
     assert!(
@@ -17,7 +17,7 @@ pub(crate) fn shipped() -> PathBuf {
 /// User and system time so far, in steps of 10 ms: measure over seconds.
 pub(crate) fn cpu(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The second field is the program's name in parentheses, which may hold blanks.
+    // The second field is the program's name in parentheses, which may contain blanks.
     let (_, fields) = stat.rsplit_once(')').unwrap();
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let ticks = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();
@@ -29,7 +29,7 @@ pub(crate) fn resident(pid: u32) -> u64 {
     memory(pid, "VmRSS:")
 }
 
-/// The most there ever was of it, in MiB.
+/// Peak resident memory, in MiB.
 pub(crate) fn resident_at_its_peak(pid: u32) -> u64 {
     memory(pid, "VmHWM:")
 }

@@ -1,8 +1,7 @@
-//! What the whole shop costs, measured at a process of its own, the program as shipped, so that the load's own CPU does
-//! not count.
+//! The cost of the whole shop. It measures the shipped program in a process of its own, so that the load's CPU does not count.
 //!
-//! `make bench` runs it; docs/benchmarks.md keeps what came out and says how to read it. An argument picks some by name:
-//! size, start, request, catalogue.
+//! `make bench` runs it. docs/benchmarks.md has the results and explains them. Arguments select benchmarks by name: size,
+//! start, request, catalogue.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -23,7 +22,7 @@ use customer::{Customer, Operator, address, card, key};
 use serde_json::json;
 use stoa_testkit::{Shop, ShopOptions};
 
-/// Connections that send at once.
+/// Connections that send at the same time.
 const CLIENTS: usize = 8;
 /// Runs of each benchmark; the table shows the median.
 const RUNS: usize = 3;
@@ -64,7 +63,7 @@ struct Measured {
     p99_millis: f64,
 }
 
-/// Sends `count` requests from [`CLIENTS`] threads; each request is numbered and has to succeed.
+/// Sends `count` numbered requests from [`CLIENTS`] threads; each must succeed.
 fn measure(shop: &Shop, count: usize, send: &(dyn Fn(usize, usize) + Sync)) -> Measured {
     let next = AtomicUsize::new(0);
     let (before, start) = (process::cpu(shop.pid()), Instant::now());
@@ -135,7 +134,7 @@ fn sizes() {
     }
 }
 
-/// From the start of the process to the first answered `GET /product`.
+/// Time from the start of the process to the first answered `GET /product`.
 fn starts() {
     println!("\n| start of the whole shop | ms to the first answer |\n|---|---|");
     let cache = tempfile::tempdir().unwrap();

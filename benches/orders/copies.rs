@@ -1,10 +1,10 @@
-//! Copies of one order: every row, in every table, that bears one of its ids, with ids of its own.
+//! Copies of one order: every row, in every table, that contains one of its ids, with new ids.
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
 
-/// What makes the n-th copy of a value different, in the words of a database: ids are UUIDs whose first eight digits are replaced.
+/// SQL for the n-th copy of a value, per database. Ids are UUIDs; a copy replaces their first eight digits.
 struct Dialect {
     /// The number of the copy, as eight hexadecimal digits.
     digits: &'static str,
@@ -27,7 +27,7 @@ struct Table {
     columns: Vec<(String, bool)>,
 }
 
-/// The ids by which rows of an order are found.
+/// The ids that identify the rows of an order.
 fn marks(order: &Value) -> Vec<String> {
     let at = |pointer: &str| {
         order
@@ -56,7 +56,7 @@ fn of_the_order(table: &Table, marks: &[String]) -> String {
     conditions.collect::<Vec<_>>().join(" OR ")
 }
 
-/// The statement that makes `count` copies of the rows that it finds; `ids` are all ids in these rows.
+/// The statement that makes `count` copies of the matching rows; `ids` are all ids in these rows.
 fn copy(
     dialect: &Dialect,
     table: &Table,
@@ -178,7 +178,7 @@ pub(crate) fn postgres(address: &str, order: &Value, count: u32) {
     db.batch_execute("VACUUM ANALYZE").unwrap();
 }
 
-/// All texts of the order's rows.
+/// All text values in the order's rows.
 fn contents(
     table: &Table,
     marks: &[String],
