@@ -1,6 +1,6 @@
-//! `openapi.yaml` (the shop) and `partners.yaml` (the third parties it is tried with), for tests to hold services against.
+//! `openapi.yaml` (the shop) and `partners.yaml` (simulated third parties), for tests that check services against them.
 //!
-//! [`Contract::check_answer`] says what is wrong with an answer: a status that is not documented, a body that does not fit.
+//! [`Contract::check_answer`] reports violations in a response: an undocumented status, or a body that does not match.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 #[derive(Debug)]
 pub struct Contract {
     document: Value,
-    /// By the text of their schema. Building one takes in all components of the document, which is a thousand times the work of using it.
+    /// Keyed by the schema as text. Building a validator processes all components of the document, 1,000 times the work of using it.
     validators: Mutex<BTreeMap<String, Arc<Validator>>>,
 }
 
-/// One operation of it.
+/// One operation of a document.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation<'a> {
     /// In upper case.
@@ -39,7 +39,7 @@ impl Contract {
     /// The shop's interface.
     ///
     /// # Errors
-    /// What is wrong with the YAML.
+    /// The parse error, if the YAML is invalid.
     pub fn shop() -> Result<Self, String> {
         Self::parse(include_str!("../openapi.yaml"))
     }
@@ -47,7 +47,7 @@ impl Contract {
     /// The third parties' interface.
     ///
     /// # Errors
-    /// What is wrong with the YAML.
+    /// The parse error, if the YAML is invalid.
     pub fn partners() -> Result<Self, String> {
         Self::parse(include_str!("../partners.yaml"))
     }
@@ -76,8 +76,7 @@ impl Contract {
             .collect()
     }
 
-    /// The operation that a request asks for, `path` as it was sent, without its query. What is spelled out wins over
-    /// what stands for anything.
+    /// The operation that matches a request; `path` as it was sent, without its query. A literal path wins over one with parameters.
     pub fn find(&self, method: &str, path: &str) -> Option<Operation<'_>> {
         let fits =
             |operation: &Operation<'_>| operation.method == method && matches(operation.path, path);
@@ -87,10 +86,10 @@ impl Contract {
             .min_by_key(|operation| operation.path.matches('{').count())
     }
 
-    /// What `pointer` (such as `#/components/schemas/Money`) points to, and so on until it is no reference.
+    /// Follows `pointer` (such as `#/components/schemas/Money`) until the value is not a reference.
     pub fn resolve<'a>(&'a self, value: &'a Value) -> Option<&'a Value> {
         let mut value = value;
-        // A circle would be a mistake in the document: no chain is this long.
+        // A cycle would be a mistake in the document: no chain is this long.
         for _ in 0..8 {
             match value.get("$ref").and_then(Value::as_str) {
                 Some(pointer) => value = self.document.pointer(pointer.strip_prefix('#')?)?,
@@ -100,10 +99,10 @@ impl Contract {
         None
     }
 
-    /// Checks that `value` fits `schema`, which may refer to the document's components.
+    /// Checks `value` against `schema`, which may refer to the document's components.
     ///
     /// # Errors
-    /// Where it does not fit and why.
+    /// The place of each mismatch, with the reason.
     pub fn check(&self, schema: &Value, value: &Value) -> Result<(), String> {
         let validator = self.validator(schema)?;
         let faults: Vec<_> = validator
@@ -141,10 +140,10 @@ impl Contract {
         Ok(validator)
     }
 
-    /// Checks an answer against what is said of its operation: the status, the content type and the body.
+    /// Checks a response against its documented operation: status, content type and body.
     ///
     /// # Errors
-    /// What does not fit.
+    /// The mismatches.
     pub fn check_answer(
         &self,
         method: &str,
@@ -160,7 +159,7 @@ impl Contract {
         let answers = operation.object.get("responses");
         let answer = answers
             .and_then(|all| all.get(status.to_string()))
-            // The default is for errors: an undocumented success is a fault.
+            // `default` is for errors: an undocumented success is a mismatch.
             .or_else(|| answers.filter(|_| status >= 400)?.get("default"))
             .and_then(|answer| self.resolve(answer))
             .ok_or_else(|| format!("{place}: the status is not documented"))?;
@@ -220,7 +219,7 @@ impl<'a> Operation<'a> {
         self.object.pointer("/tags/0").and_then(Value::as_str)
     }
 
-    /// Whether it is for other services only.
+    /// Whether only other services may call it.
     pub fn is_internal(&self) -> bool {
         self.object.get("x-internal") == Some(&Value::Bool(true))
     }

@@ -44,7 +44,7 @@ fn every_route_is_an_operation_and_every_operation_a_route() {
     assert_eq!(documented(&Contract::partners().unwrap()), partners);
 }
 
-/// What may be called from outside; all else stays inside the mesh.
+/// Operations open to external callers; all others stay inside the mesh.
 const GATEWAY: &[&str] = &[
     "DELETE /cart",
     "DELETE /cart/items/{sku}",
@@ -114,7 +114,7 @@ fn walk<'a>(place: &str, value: &'a Value, found: &mut dyn FnMut(&str, &'a Value
         Value::Object(members) => {
             found(place, value);
             for (name, member) in members {
-                // What is quoted as an example is no schema.
+                // A quoted example is not a schema.
                 if !["example", "examples", "const", "enum"].contains(&name.as_str()) {
                     walk(&format!("{place}/{name}"), member, found);
                 }
@@ -149,7 +149,7 @@ fn every_object_is_closed_or_says_why_not() {
             } else if value.get("properties").is_some_and(Value::is_object)
                 && !place.ends_with("/properties")
             {
-                // Only what narrows a closed object may do without a type.
+                // Only a schema that narrows a closed object may omit its type.
                 assert!(place.contains("/allOf/"), "{name} {place}");
             }
             if let Some(required) = value.get("required").and_then(Value::as_array) {

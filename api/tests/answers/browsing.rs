@@ -1,4 +1,4 @@
-//! Before an order: accounts, the catalogue, carts, the stock, the pages.
+//! Before an order: accounts, the catalogue, carts, stock and pages.
 
 use http::Method;
 use product::domain::Release;

@@ -1,4 +1,4 @@
-//! The services answer, and ask each other, what the documents say: a journey through all of them, and many a mistake.
+//! The services call and answer as the documents say: a journey through all of them, and many mistakes.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -49,7 +49,7 @@ impl Client {
         self.mesh.call(service, method, path, &headers, &body)
     }
 
-    /// Sends and wants `status`.
+    /// Sends, and expects `status`.
     fn want(
         &mut self,
         status: u16,
@@ -67,7 +67,7 @@ impl Client {
         answer.body
     }
 
-    /// Puts where `If-Match` holds, and wants `status`.
+    /// Sends a PUT with `If-Match`, and expects `status`.
     fn want_if(&mut self, if_match: &str, status: u16, service: &str, path: &str, body: Value) {
         let headers = [JSON, ("if-match", if_match)];
         let body = body.to_string().into_bytes();
@@ -79,7 +79,7 @@ impl Client {
         self.want(200, service, Method::GET, path, Value::Null)
     }
 
-    /// Makes an account; gives its id.
+    /// Registers an account; returns its id.
     fn register(&mut self) -> String {
         let account = json!({"email": EMAIL, "password": PASSWORD, "name": "Ann Lee"});
         let user = self.want(201, "user", Method::POST, "/user/register", account.clone());
@@ -111,7 +111,7 @@ fn id(value: &Value, name: &str) -> String {
 }
 
 const SKU: &str = "COF-001";
-/// The one without a price.
+/// The product without a price.
 const UNPRICED: &str = "BOK-011";
 
 #[test]
@@ -120,7 +120,7 @@ fn every_answer_fits_the_document_and_every_operation_succeeds_once() {
     let ann = client.register();
     client.log_in();
     browsing::accounts(client);
-    // A token says what was known of its user when it was made.
+    // A token states what was known of its user when it was issued.
     client.log_in();
     browsing::catalogue(client);
     browsing::carts(client, &ann);

@@ -1,5 +1,5 @@
-//! All services over one SQLite, wired to each other without a network. Every request that goes through, from outside or
-//! from one service to another, is held against the contract.
+//! All services over one SQLite, connected without a network. Every request, from outside or between services, is checked
+//! against the contract.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -25,11 +25,11 @@ struct Shop {
     shop: Contract,
     partners: Contract,
     release: Cell<Release>,
-    /// `METHOD /path/{pattern} status` of what was answered.
+    /// `METHOD /path/{pattern} status` of each response.
     seen: RefCell<BTreeSet<String>>,
 }
 
-/// What one request got.
+/// The response to one request.
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
@@ -50,7 +50,7 @@ impl Mesh {
         self.0.release.set(release);
     }
 
-    /// The operations of both documents of which no answer below 400 was seen.
+    /// The operations of both documents without a response below 400 so far.
     pub(crate) fn never_succeeded(&self) -> Vec<String> {
         let seen = self.0.seen.borrow();
         let operations = self.0.shop.operations().into_iter();
@@ -247,14 +247,14 @@ impl Mesh {
         if service != "storefront" {
             assert_eq!(header("x-shop-version").is_some(), service == "product");
         }
-        // Nothing else tells a caller when to come back, or how to log in.
+        // Only these headers tell a caller when to retry, or how to log in.
         assert!(status != 503 || header("retry-after").is_some(), "{name}");
         assert!(
             status != 401 || header("www-authenticate").is_some(),
             "{name}"
         );
         if status < 400 && !call.body.is_empty() {
-            // What was taken must be what the document says may be sent.
+            // Every accepted body must be allowed by the document.
             let kind = call.headers["content-type"].to_str().unwrap();
             let kinds = operation.object.pointer("/requestBody/content");
             let body: Value = serde_json::from_slice(&call.body).unwrap();

@@ -1,4 +1,4 @@
-//! Orders, and what they set in motion.
+//! Orders and their effects.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -92,7 +92,7 @@ pub(crate) fn refused_orders(client: &mut Client) {
     );
 }
 
-/// A parcel from the shelf to the door, and what is told of it.
+/// A parcel from the shelf to the door, with the carrier's reports.
 pub(crate) fn parcels(client: &mut Client) {
     let one = Some(json!([{"sku": SKU, "quantity": 1}]));
     let placed = client.want(201, "order", Method::POST, "/order", order("tok_visa", one));
