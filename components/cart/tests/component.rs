@@ -1,4 +1,4 @@
-//! The component as it is built, with `pricing` composed into it, over HTTP, beside neighbours that the test plays.
+//! The built component, with `pricing` composed into it, over HTTP; the test plays its neighbours.
 #![expect(clippy::unwrap_used, reason = "what a test cannot read fails it")]
 
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 struct Neighbours {
     stub: Stub,
-    /// Whether product says nothing.
+    /// Whether product does not answer.
     silent: Arc<AtomicBool>,
     token: String,
 }

@@ -1,4 +1,4 @@
-//! The service's routes: what a caller sees, and what is in the cart afterwards.
+//! The service's routes: the responses that a caller gets, and the content of the cart afterwards.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -211,7 +211,7 @@ fn order_empties_the_cart_of_one_user() {
     assert_eq!(shop.cart(bob)["items"].as_array().unwrap().len(), 1);
 }
 
-/// What the cart holds, as SKU and quantity.
+/// Contents of the cart, as SKU and quantity.
 fn held(shop: &Shop, user: Uuid) -> Vec<(String, u64)> {
     let cart = shop.cart(user);
     let items = cart["items"].as_array().unwrap().iter();
@@ -278,7 +278,7 @@ fn an_order_takes_out_what_it_ordered_once_and_leaves_what_came_since() {
         shop.put(ann, sku, quantity);
     }
     let version = shop.cart(ann)["version"].clone();
-    // Since then: more of A, fewer of B, C taken out and put in anew, and D.
+    // Since then: more of A, fewer of B, C removed and added again, and D added.
     shop.put(ann, "A", 5);
     shop.put(ann, "B", 1);
     shop.delete(ann, "/cart/items/C");
@@ -291,7 +291,7 @@ fn an_order_takes_out_what_it_ordered_once_and_leaves_what_came_since() {
     let left = [("A", 3), ("C", 1), ("D", 2)].map(|(sku, quantity)| (sku.to_owned(), quantity));
     assert_eq!(held(&shop, ann), left);
     assert_eq!(shop.cart(ann)["version"], first["version"]);
-    // Its answer was lost: the same again.
+    // The response was lost: the caller sends the same request again.
     assert_eq!(
         shop.call_with("", Method::DELETE, &uri, ""),
         (200, first),
@@ -441,7 +441,7 @@ fn a_cart_takes_no_item_too_many_from_concurrent_writers() {
     let cart = shop.cart(ann);
     assert_eq!(cart["items"].as_array().unwrap().len(), MAX_ITEMS);
     assert_eq!(cart["total"], eur(100 * MAX_ITEMS as u64));
-    // A full cart still changes.
+    // A full cart can still change.
     let sku = cart["items"][7]["sku"].as_str().unwrap();
     assert_eq!(shop.put(ann, sku, 2).0, 200);
 }

@@ -1,5 +1,4 @@
-//! The service over a real SQLite, with product, inventory and user played by the test and money computed by pricing's own
-//! rules.
+//! The service over a real SQLite. The test plays product, inventory and user; pricing's own rules compute the money.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
