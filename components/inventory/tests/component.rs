@@ -1,4 +1,4 @@
-//! The component as it is built, over HTTP.
+//! The built component, over HTTP.
 
 use std::time::Duration;
 

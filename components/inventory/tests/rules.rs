@@ -1,4 +1,4 @@
-//! The service's routes over a real SQLite: what a caller sees, and what the stock says afterwards.
+//! The service's routes over a real SQLite: the responses that a caller gets, and the stock afterwards.
 
 #![expect(
     clippy::unwrap_used,
@@ -81,7 +81,7 @@ impl Shop {
         assert_eq!(status, 200);
     }
 
-    /// A new count of a SKU that is stocked.
+    /// Sets the count of a SKU in stock.
     fn count(&self, sku: &str, on_hand: u32, if_match: &str) -> (u16, Value) {
         let headers = [("if-match", if_match)];
         let body = json!({"on_hand": on_hand});
@@ -90,7 +90,7 @@ impl Shop {
         (status, body)
     }
 
-    /// on_hand, reserved, available; and the ledger has to agree.
+    /// on_hand, reserved, available; checks that the ledger agrees.
     fn item(&self, sku: &str) -> (i64, i64, i64) {
         let (_, item) = self.call(Method::GET, &format!("/items/{sku}"), "", &Value::Null);
         let (_, ledger) = self.call(
@@ -281,7 +281,7 @@ fn a_count_does_not_lose_what_was_sold_meanwhile() {
     shop.reserve(order, json!([{"sku": "A", "quantity": 3}]));
     assert_eq!(shop.commit(order).0, 200);
 
-    // Five came in and were added to the ten of an hour ago.
+    // Five arrived, and were added to the count of ten from an hour ago.
     for (if_match, status, code) in [
         (before.as_str(), 412, "stock_changed"),
         ("\"another's\"", 412, "stock_changed"),
