@@ -1,4 +1,4 @@
-//! The component as it is built, over HTTP, beside providers that the test plays.
+//! The built component, over HTTP; the test plays the providers.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -19,7 +19,7 @@ use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(20);
 
-/// User and the providers behind one address; `play` is what the courier does with its nth message.
+/// User and the providers at one address; `play` is the courier's reaction to its nth message.
 fn neighbours(issuer: &Issuer, play: impl Fn(u32) -> Play + Send + Sync + 'static) -> Stub {
     let (jwks, count) = (issuer.jwks(), Arc::new(AtomicU32::new(0)));
     Stub::start(move |seen| match seen.path.as_str() {

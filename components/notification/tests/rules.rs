@@ -1,6 +1,6 @@
-//! The service's routes over a real SQLite: what publishers, customers and providers see.
+//! The service's routes over a real SQLite, as publishers, customers and providers see them.
 //!
-//! Long, because every rule is shown once over the same small shop.
+//! The file is long because it shows every rule once over the same small shop.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -29,13 +29,13 @@ use uuid::Uuid;
 const ORDER: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001);
 const ANN: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_000a);
 const BOB: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_000b);
-/// The provider's status that stands for an answer that never came.
+/// Stands for a lost response of the provider.
 const LOST: u16 = 0;
 
 struct Shop {
     database: TestDatabase,
     outbound: Arc<FakeOutbound>,
-    /// What the providers answer.
+    /// The status that the providers answer with.
     providers: Arc<AtomicU16>,
     issuer: Issuer,
 }
@@ -75,7 +75,7 @@ impl Shop {
         }
     }
 
-    /// As the component does it: the answer, then what is left to do.
+    /// Works as the component does: first the response, then the remaining work.
     fn call(
         &self,
         method: Method,
@@ -143,7 +143,7 @@ impl Shop {
             .clone()
     }
 
-    /// What the providers were asked: url, Idempotency-Key, body.
+    /// Requests to the providers: URL, Idempotency-Key, body.
     fn messages(&self) -> Vec<(String, String, Value)> {
         let calls = self.outbound.calls();
         let messages = calls.iter().filter(|c| c.url.ends_with("/messages"));
@@ -417,7 +417,7 @@ fn what_a_provider_did_not_take_waits_and_is_sent_again_under_the_same_key() {
             (Some(1), Some(0))
         );
         assert_eq!(waiting["oldest"], shop.inbox(ANN)[0]["created_at"]);
-        // Half a second at least has to pass, and this test has not taken it: nothing is due.
+        // The next attempt is due after half a second at least. The test moves it further away, so nothing is due.
         shop.sql("UPDATE notification_deliveries SET next_attempt_at = next_attempt_at + 60000");
         assert_eq!((shop.pass(), shop.messages().len()), ((0, 0, 1), 1));
         shop.providers.store(202, Ordering::SeqCst);
@@ -467,10 +467,10 @@ fn a_sender_that_died_leaves_a_claim_that_runs_out() {
     shop.providers.store(LOST, Ordering::SeqCst);
     shop.accept(&confirmed("e1"));
     shop.providers.store(202, Ordering::SeqCst);
-    // As if the sender had claimed it and gone.
+    // As if the sender died after it claimed the delivery.
     shop.sql("UPDATE notification_deliveries SET attempts = 5, next_attempt_at = 1");
     assert_eq!((shop.pass(), shop.messages().len()), ((1, 0, 0), 2));
-    // As if it had gone during the last attempt of all.
+    // As if the sender died during the last attempt.
     shop.sql(
         "UPDATE notification_deliveries SET status = 'pending', attempts = 12, next_attempt_at = 1",
     );
@@ -540,7 +540,7 @@ fn an_inbox_is_its_owners_alone_and_pages_from_the_newest() {
         );
         match page["next_page_token"].as_str() {
             Some(token) => {
-                // Somebody else's token for the list opens nothing.
+                // Another user's token for the list gives no access.
                 assert!(
                     shop.inbox_page(BOB, &format!("?page_token={token}"))["items"]
                         .as_array()
