@@ -1,4 +1,4 @@
-//! The component as it is built, with `pricing` composed into it, over HTTP. Every neighbour is played by the test.
+//! The built component, with `pricing` composed into it, over HTTP. The test plays every neighbour.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -18,7 +18,7 @@ use uuid::Uuid;
 const SOON: Duration = Duration::from_secs(20);
 const TRACKING: &str = "TRK0001";
 
-/// All seven of them behind one address.
+/// All seven neighbours at one address.
 struct Neighbours {
     stub: Stub,
     token: String,
@@ -29,7 +29,7 @@ impl Neighbours {
         Self::but(|_| None)
     }
 
-    /// As they should be, but for what `play` does itself.
+    /// The neighbours work normally, except where `play` answers.
     fn but(play: impl Fn(&Seen) -> Option<Play> + Send + Sync + 'static) -> Self {
         let issuer = Issuer::new("k1", 1);
         let (jwks, payment_id, shipment_id) = (issuer.jwks(), Uuid::now_v7(), Uuid::now_v7());
@@ -100,7 +100,7 @@ impl Neighbours {
         list.expect(200).json["items"].as_array().unwrap().clone()
     }
 
-    /// The calls that change something, but for events.
+    /// The calls that change something, except events.
     fn changes(&self) -> Vec<Seen> {
         let changes = |seen: &Seen| seen.method != "GET" && seen.path != "/events";
         self.stub.seen("/").into_iter().filter(changes).collect()

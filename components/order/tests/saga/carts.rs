@@ -1,4 +1,4 @@
-//! Orders that are made from a cart: which order has it, what is left in it, and what the customer has seen.
+//! Orders from a cart: which order has it, what is left in it, and what the customer sees.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -32,16 +32,16 @@ fn lost_answer(path: &'static str) -> impl Fn(&stoa_service::outbound::Call, usi
 fn one_cart_is_ordered_once_whichever_tab_comes_when() {
     let world = World::new();
     world.put_into_cart(ann(), "A", 2);
-    // The first order stays pending: the answer to its charge is lost.
+    // The first order stays pending: the response to its charge is lost.
     world.faults(lost_answer("payment/payments"));
     assert_eq!(order_cart(&world, "tab-1"), (503, "order_pending".into()));
     assert_eq!(order_cart(&world, "tab-2"), (409, "cart_in_order".into()));
-    // Neither is it free once something else is put in.
+    // Another item in the cart does not free it.
     world.put_into_cart(ann(), "B", 1);
     assert_eq!(order_cart(&world, "tab-2"), (409, "cart_in_order".into()));
     world.calm();
     assert_eq!(order_cart(&world, "tab-1"), (201, "confirmed".into()));
-    // What was put in meanwhile is there still; the second tab's key is as good as new.
+    // The item that was added meanwhile is still there; the second tab's key can still be used.
     let (status, order) = world
         .try_call(ann(), Method::POST, "/order", "tab-2", &from_cart())
         .unwrap();
@@ -179,7 +179,7 @@ fn a_total_that_the_customer_did_not_see_is_not_charged() {
 
 #[test]
 fn a_retry_after_the_customers_cancel_makes_no_second_order() {
-    // The carrier refuses, or its answer is lost: cancelled, and the key free.
+    // The carrier rejects, or its response is lost: the order is cancelled and the key is free.
     for fault in [Fault::Status(503), Fault::NotSent] {
         let world = World::new();
         world.faults(move |call, _| match call.url.ends_with("/shipments") {
@@ -206,7 +206,7 @@ fn a_retry_after_the_customers_cancel_makes_no_second_order() {
         assert_eq!(world.orders().as_array().unwrap().len(), 1);
         world.check(2);
     }
-    // On its way back when the customer cancels.
+    // The order is already being compensated when the customer cancels.
     let world = World::new();
     world.faults(|call, _| {
         match call.url.contains("/shipments") || call.method == Method::DELETE {
@@ -221,7 +221,7 @@ fn a_retry_after_the_customers_cancel_makes_no_second_order() {
     world.recover_all();
     assert_eq!(world.submit(&body("A", 2)).1["code"], "order_cancelled");
     world.check(2);
-    // The retry came first: the order that it made is its own.
+    // The retry came first: it made an order of its own.
     let world = World::new();
     world.faults(|call, _| match call.url.ends_with("/shipments") {
         true => Fault::Status(503),

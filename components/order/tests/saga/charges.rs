@@ -1,4 +1,4 @@
-//! Payment as it looks through a network that loses answers, repeats calls and injects declines.
+//! Payment behind a network that loses responses, repeats calls and injects declines.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,7 +9,7 @@ use stoa_service::testing::is_postgres;
 use crate::net::Fault;
 use crate::world::{World, ann, body};
 
-/// What a call to payment may meet.
+/// Possible outcomes of a call to payment.
 const ANSWERS: [Fault; 6] = [
     Fault::None,
     Fault::AnswerLost,
@@ -19,8 +19,8 @@ const ANSWERS: [Fault; 6] = [
     Fault::Status(503),
 ];
 
-/// How many calls to payment meet one of [`ANSWERS`], before all others go through: charge, lookup, refund. On PostgreSQL a world is
-/// five schemas, so `make soak` has the long sequences of both.
+/// Number of calls to payment (charge, lookup, refund) that get one of [`ANSWERS`]; all later calls succeed. On PostgreSQL a
+/// world is five schemas, so only `make soak` runs the long sequences there and on SQLite.
 fn length() -> u32 {
     match (std::env::var_os("STOA_ALL_CRASHES"), is_postgres()) {
         (Some(_), _) => 4,
@@ -29,7 +29,7 @@ fn length() -> u32 {
     }
 }
 
-/// The sequence of that number, its first answer the number's last digit.
+/// Converts a number into a sequence; the first outcome is the number's last digit.
 fn sequence(number: usize) -> Vec<Fault> {
     let mut rest = number;
     (0..length())
@@ -41,7 +41,7 @@ fn sequence(number: usize) -> Vec<Fault> {
         .collect()
 }
 
-/// From now on the calls to payment meet `answers`, one each.
+/// From now on each call to payment gets the next of `answers`.
 fn payment_answers(world: &World, answers: Vec<Fault>) {
     let next = AtomicUsize::new(0);
     world.faults(
@@ -58,7 +58,7 @@ fn payment_answers(world: &World, answers: Vec<Fault>) {
 #[test]
 fn whatever_payment_seems_to_answer_a_cancelled_order_has_cost_nothing() {
     for number in 0..ANSWERS.len().pow(length()) {
-        // A cancelled order takes the same way back from wherever it is: the shorter sequences do for it.
+        // Compensation takes the same way from every step, so the shorter sequences are enough for cancelled orders.
         let cancels = [false, true]
             .into_iter()
             .filter(|cancel| !cancel || number < ANSWERS.len().pow(2));

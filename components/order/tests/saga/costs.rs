@@ -1,12 +1,12 @@
-//! What order costs its database.
+//! Database statements and writes of an order.
 
 use http::Method;
 use serde_json::Value;
 
 use crate::world::{World, ann, body};
 
-/// An intent and an outcome for each of five steps, of which each outcome is one transaction with the next intent; then the event is
-/// claimed and deleted. An order from the cart takes what it ordered out of it, too.
+/// An intent and an outcome for each of five steps; each outcome shares a transaction with the next intent. Then the event is
+/// claimed and deleted. An order from the cart also removes the ordered items from it.
 const WRITES: usize = 1 + 5 + 2;
 
 #[test]

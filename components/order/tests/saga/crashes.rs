@@ -1,4 +1,4 @@
-//! Order dies at every call and at every statement, and a recovery pass brings it to one of its two ends.
+//! Order dies at every call and at every statement. A recovery pass brings the order to one of its two ends.
 
 use std::sync::Arc;
 
@@ -9,7 +9,7 @@ use stoa_service::testing::is_postgres;
 use crate::net::Fault;
 use crate::world::{World, ann, body, body_with};
 
-/// What is submitted, and what is asked afterwards: a cancellation, or nothing.
+/// The submitted order, and the request after it: a cancellation, or none.
 struct Story {
     name: &'static str,
     body: Value,
@@ -18,7 +18,8 @@ struct Story {
     ends: &'static [&'static str],
 }
 
-/// On PostgreSQL a world is five databases, and all crashes take minutes: every third, unless STOA_ALL_CRASHES is set, as it is by `make soak`.
+/// On PostgreSQL a world is five databases, and all crashes take minutes. There every third crash is tested, unless
+/// STOA_ALL_CRASHES is set, as `make soak` does.
 fn stride() -> usize {
     match is_postgres() && std::env::var_os("STOA_ALL_CRASHES").is_none() {
         true => 3,
@@ -60,7 +61,7 @@ fn stories() -> Vec<Story> {
     ]
 }
 
-/// Plays the story as far as it gets; false where order died.
+/// Plays the story; returns false if order died.
 fn play(world: &Arc<World>, story: &Story) -> bool {
     let Some((_, answer)) = world.try_call(ann(), Method::POST, "/order", "k", &story.body) else {
         return false;
@@ -77,7 +78,7 @@ fn play(world: &Arc<World>, story: &Story) -> bool {
         .is_some()
 }
 
-/// Recovery comes when the lease is over, and then the customer, who never got an answer, tries again.
+/// Recovery runs after the lease expires. Then the customer, who got no response, retries.
 fn comes_to_an_end(world: &Arc<World>, story: &Story, at: &str) {
     world.calm();
     assert_eq!(

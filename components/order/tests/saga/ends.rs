@@ -1,4 +1,4 @@
-//! How an order ends, and what the customer is told.
+//! How an order ends, and what the customer gets.
 
 use std::sync::Arc;
 
@@ -88,7 +88,7 @@ fn each_no_cancels_the_order_and_is_remembered_for_its_key() {
         assert_eq!(world.events(), ["stoa.order.cancelled"]);
         assert_eq!(world.event()["data"]["reason"], code);
         world.check(2);
-        // A request whose claim was lost is answered the same out of the order's own log.
+        // A request whose claim was lost gets the same response from order's own log.
         world.expire_claims();
         assert_eq!(world.orders().as_array().unwrap().len(), 1);
         let id = first.1["order_id"].as_str().unwrap();
@@ -118,7 +118,7 @@ fn a_dependency_that_is_down_cancels_the_order_and_gives_the_key_free() {
         ("/shipments", Fault::Status(503)),
     ] {
         let world = World::new();
-        // Down for the step itself; what clears up gets through.
+        // The step itself fails; the compensating calls get through.
         world.faults(move |call, _| match call.method {
             Method::POST if call.url.ends_with(peer) => fault,
             _ => Fault::None,
@@ -243,7 +243,7 @@ fn a_pending_charge_whose_reservation_is_gone_is_given_back() {
         assert_eq!(world.submit(&body("A", 2)).0, 503);
         world.calm();
         world.expire_reservations();
-        // Somebody else takes it all before recovery comes.
+        // Another customer takes all of it before recovery runs.
         let other = body("A", 9);
         world
             .try_call(
@@ -278,7 +278,7 @@ fn stock_that_is_gone_at_the_commit_is_refunded() {
     let inner = Arc::downgrade(&world);
     world.faults(move |call, _| {
         if call.url.ends_with("/commit") {
-            // It ran out just now, and the shelf is empty.
+            // The reservation expired just now, and the shelf is empty.
             let world = inner.upgrade().unwrap();
             world.expire_reservations();
             world.empty_shelf("A");

@@ -1,4 +1,4 @@
-//! The saga against the services it calls: each way it can end, each way it can break, and what recovery makes of it.
+//! The saga against the services that it calls: each end, each failure, and the result of recovery.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

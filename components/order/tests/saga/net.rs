@@ -1,4 +1,4 @@
-//! The network between order and the others: it passes calls on to the real services, or fails as the test says.
+//! The network between order and the others: it passes calls to the real services, or fails as the test configures.
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
@@ -12,42 +12,42 @@ use uuid::Uuid;
 
 use crate::world::{World, ann};
 
-/// What the network does to a call of order.
+/// Effect of the network on a call of order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Passes it on.
+    /// Passes the call on.
     None,
     /// Refuses the connection.
     NotSent,
-    /// Passes it on and loses the answer.
+    /// Passes the call on and loses the response.
     AnswerLost,
-    /// Loses the call; order cannot tell.
+    /// Loses the call; order cannot distinguish this from a lost response.
     CallLost,
     /// A proxy answers instead of the service.
     Status(u16),
-    /// A fault filter declines instead of the service.
+    /// A fault filter declines the call instead of the service.
     Declined,
-    /// The service answers, after which a proxy answers with something else: it repeated the call, and the repeat was declined.
+    /// The service answers, but a proxy repeats the call, and order gets only the decline of the repeat.
     AnswerLostThenDeclined,
     /// Order dies before the call leaves.
     CrashBefore,
-    /// Order dies when the call was done.
+    /// Order dies after the call.
     CrashAfter,
 }
 
 pub(crate) type Faults = dyn Fn(&Call, usize) -> Fault + Send + Sync;
 
-/// What a dead process unwinds with.
+/// The panic payload of a dead process.
 pub(crate) struct Dead;
 
-/// One request's way through the network.
+/// The path of one request through the network.
 pub(crate) struct Net {
     pub(crate) world: Arc<World>,
     pub(crate) from_order: bool,
 }
 
 impl Net {
-    /// Passes the call on to whom it is for.
+    /// Passes the call to its service.
     pub(crate) fn deliver(world: &Arc<World>, call: &Call) -> Result<Reply, CallError> {
         let rest = call.url.strip_prefix("http://").unwrap();
         let slash = rest.find('/').unwrap();
@@ -176,7 +176,7 @@ impl Net {
     }
 }
 
-/// What payment-fault answers in place of payment.
+/// The response of payment-fault in place of payment.
 fn declined() -> Result<Reply, CallError> {
     reply(
         402,

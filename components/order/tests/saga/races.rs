@@ -1,4 +1,4 @@
-//! Many at once: repeats of one key, and recovery beside live orders.
+//! Concurrency: repeats of one key, and recovery beside live orders.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -86,7 +86,7 @@ fn more_buyers_than_stock_leave_nothing_reserved_and_nobody_charged_in_vain() {
     assert_eq!(world.stock_of("A"), (1, 0));
 }
 
-/// A door that a call waits at until the test opens it.
+/// A gate that holds calls until the test opens it.
 #[derive(Default)]
 struct Door {
     open: Mutex<bool>,
@@ -151,7 +151,7 @@ fn recovery_looping_beside_slow_live_orders_touches_none_of_them() {
             while door.waiting.load(Ordering::SeqCst) < 4 {
                 std::thread::yield_now();
             }
-            // All four are in the middle of a call now. The lease has all but run out.
+            // All four orders are in the middle of a call. Their leases are about to expire.
             world.later(50);
             for _ in 0..10 {
                 assert_eq!(world.recover()["examined"], 0, "{slow}");

@@ -1,4 +1,4 @@
-//! Two releases on one database: an order may stand at a step that this one does not have.
+//! Two releases on one database: an order may be at a step that this release does not have.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ fn set_step(world: &World, order_id: &str, step: &str) {
     stoa_service::sql::Database::execute(&db, statement, params![step, order_id]).unwrap();
 }
 
-/// As many pending orders, each of another user; their ids.
+/// Creates that many pending orders, each of another user; returns their ids.
 fn pending(world: &Arc<World>, orders: u128) -> Vec<String> {
     world.script("processor", &json!({"mode": "error", "status": 503}));
     let ids = (1..=orders).map(|user| {
@@ -39,13 +39,13 @@ fn an_order_at_an_unknown_step_is_reported_and_keeps_no_other_from_recovery() {
         world.recover(),
         json!({"examined": 3, "confirmed": 2, "cancelled": 0, "pending": 1})
     );
-    // It can be read all the same.
+    // The order can still be read.
     let (_, page) = world.call(Method::GET, "/internal/orders?status=pending");
     assert_eq!(page["items"][0]["step"], "screening");
     let show = format!("/order/{}", ids[0]);
     let (status, order) = world.call(Method::GET, &show);
     assert_eq!((status, &order["status"]), (200, &json!("pending")));
-    // This release neither continues it nor undoes it.
+    // This release neither continues nor compensates it.
     world.later(61);
     for uri in ["/order".to_owned(), format!("{show}/cancel")] {
         let answer = world.try_call(ann(), Method::POST, &uri, "k", &body("A", 1));
@@ -53,7 +53,7 @@ fn an_order_at_an_unknown_step_is_reported_and_keeps_no_other_from_recovery() {
         assert_eq!((status, &problem["code"]), (503, &json!("unavailable")));
         assert_eq!(problem["order_id"], ids[0].as_str());
     }
-    // The release that knows its step does.
+    // A release that has the step continues it.
     set_step(&world, &ids[0], "charging");
     world.recover_all();
     world.check(1);

@@ -1,4 +1,4 @@
-//! Who may ask what, and what is wrong with a request.
+//! Permissions, and rejected requests.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -34,7 +34,7 @@ fn an_order_takes_the_contact_of_its_moment_and_not_the_tokens() {
     );
     profile(Value::Null);
     assert_eq!(contact("k2"), (json!("Ann Lee"), Value::Null));
-    // Without the profile there is an order, and no SMS to a number that may have been removed.
+    // Without the profile the order succeeds, but no SMS goes to a number that may have been removed.
     profile(json!("+4915112345678"));
     world.faults(|call, _| match call.url.ends_with("/user/me") {
         true => Fault::CallLost,
@@ -127,7 +127,7 @@ fn a_key_is_for_one_body_even_while_its_order_is_pending() {
         (status, problem["code"].as_str()),
         (422, Some("idempotency_key_reused"))
     );
-    // The no was for that body only.
+    // The rejection was for that body only.
     world.script("processor", &json!({"mode": "ok"}));
     assert_eq!(world.submit(&body("A", 2)).0, 201);
     assert_eq!(world.submit(&body("A", 3)).0, 422);

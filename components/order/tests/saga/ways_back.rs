@@ -1,4 +1,4 @@
-//! Compensations: asked for by the customer, or finished later by recovery.
+//! Compensations: requested by the customer, or finished later by recovery.
 
 use std::sync::Arc;
 
@@ -104,7 +104,7 @@ fn the_order_of_a_parcel_that_came_back_is_cancelled_by_an_operator_alone() {
         assert_eq!(cancelled["payment"]["status"], "refunded");
         assert_eq!(cancelled["shipment"]["status"], "returned");
     }
-    // A second attempt of the carrier's changes nothing here: a person looks at what is where.
+    // A second delivery attempt changes nothing here: a person checks where the parcel and the money are.
     world.parcels_become("returned", "delivered");
     let seen = world.call(Method::GET, &format!("/order/{id}")).1;
     assert_eq!(seen["shipment"]["status"], "returned");
@@ -136,7 +136,7 @@ fn an_order_shows_where_its_parcel_is() {
     shown("picked_up");
     world.parcels_become("picked_up", "delivered");
     shown("delivered");
-    // Without shipping it is what order itself knows.
+    // Without shipping, order shows the last status in its own database.
     world.faults(|call, _| match call.url.contains("shipping") {
         true => Fault::NotSent,
         false => Fault::None,
@@ -229,7 +229,7 @@ fn a_compensation_that_fails_for_a_while_is_finished_by_recovery() {
     for down in ["/refund", "/reservations/", "/cancel"] {
         let world = World::new();
         world.faults(move |call, _| match call.url.as_str() {
-            // Shipping takes the parcel and does not say so.
+            // Shipping takes the parcel, but its response is lost.
             url if url.ends_with("/shipments") => Fault::AnswerLost,
             url if url.contains(down)
                 && (call.method == Method::DELETE || !url.contains("reservations")) =>
@@ -276,7 +276,7 @@ fn a_declined_customer_hears_so_even_while_the_stock_is_not_back() {
 
 #[test]
 fn a_refund_does_not_wait_for_a_carrier_that_is_down() {
-    // Whether the carrier made a parcel before it went down or not.
+    // The carrier goes down before it makes a parcel, or after.
     for mode in ["error", "lost_response"] {
         let world = World::new();
         world.script("carrier", &json!({"mode": mode, "status": 503}));

@@ -1,7 +1,7 @@
-//! A whole shop in one process: the real inventory, payment, shipping and third parties behind their routes, product, cart
-//! and an inbox in memory, and between order and all of them a network that fails as the test says.
+//! A whole shop in one process: the real inventory, payment, shipping and third parties behind their routes; product, cart
+//! and an inbox in memory. The network between order and all of them fails as the test configures.
 //!
-//! One file, since every part of it is a window on the same shop.
+//! It is one file, because every part of it is a view of the same shop.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -33,19 +33,19 @@ pub(crate) struct World {
     pub(crate) carts: Mutex<BTreeMap<String, Cart>>,
     pub(crate) events: Mutex<BTreeMap<String, Value>>,
     pub(crate) issuer: Issuer,
-    /// What `GET /user/me` answers.
+    /// Response body of `GET /user/me`.
     pub(crate) profile: Mutex<Value>,
     pub(crate) skew: AtomicI64,
     pub(crate) faults: Mutex<Arc<Faults>>,
     pub(crate) calls: Mutex<Vec<String>>,
-    /// Order dies before this statement of its own; counted down.
+    /// Statements of order until it dies.
     pub(crate) statements_left: AtomicUsize,
-    /// Statements of order, and its transactions that write: each costs a flush to the disk.
+    /// Statements of order, and its write transactions; each of these costs a flush to the disk.
     pub(crate) statements: AtomicUsize,
     pub(crate) writes: AtomicUsize,
 }
 
-/// A cart as the service cart keeps it, as far as order can tell.
+/// A cart, as order sees it in the service cart.
 #[derive(Default)]
 pub(crate) struct Cart {
     pub(crate) version: i64,
@@ -60,7 +60,7 @@ impl Cart {
         self.lines.push(json!({"sku": sku, "quantity": quantity, "name": sku, "unit_price": null, "line_total": null}));
     }
 
-    /// `DELETE /internal/carts/{user_id}` with a query; the version is not looked at, since no test takes an item out meanwhile.
+    /// `DELETE /internal/carts/{user_id}` with a query. It ignores the version, since no test removes an item meanwhile.
     pub(crate) fn take_ordered(&mut self, query: &str) {
         let parameter = |name: &str| {
             let of = |pair: &str| {
@@ -96,7 +96,7 @@ struct Dying {
 }
 
 impl Dying {
-    /// One statement more, if it is not the last.
+    /// Counts one statement; order dies if no statement is left.
     fn live(&self) {
         self.world.statements.fetch_add(1, Ordering::SeqCst);
         let left = &self.world.statements_left;
@@ -134,7 +134,7 @@ impl Database for Dying {
     }
 }
 
-/// Signing takes longer than a whole order; a token serves every world.
+/// Signing takes longer than a whole order, so all worlds share the tokens.
 fn token(user: Uuid) -> String {
     static KNOWN: Mutex<BTreeMap<Uuid, String>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().unwrap();
@@ -220,7 +220,7 @@ impl World {
         self.stock(sku, 0);
     }
 
-    /// From now on calls of order pass `faults`, which is given the call and how many there were before it.
+    /// From now on `faults` decides about each call of order, from the call and the number of calls before it.
     pub(crate) fn faults(&self, faults: impl Fn(&Call, usize) -> Fault + Send + Sync + 'static) {
         *self.faults.lock().unwrap() = Arc::new(faults);
         self.calls.lock().unwrap().clear();
@@ -236,12 +236,12 @@ impl World {
         self.statements_left.store(n, Ordering::SeqCst);
     }
 
-    /// Whether it has died of that.
+    /// Whether order has died at that statement.
     pub(crate) fn has_died(&self) -> bool {
         self.statements_left.load(Ordering::SeqCst) == usize::MAX
     }
 
-    /// How many statements, and how many transactions that write, order runs in `work`.
+    /// Number of statements, and of write transactions, that order runs in `work`.
     pub(crate) fn costs(&self, work: impl FnOnce()) -> (usize, usize) {
         self.statements.store(0, Ordering::SeqCst);
         self.writes.store(0, Ordering::SeqCst);
@@ -250,17 +250,17 @@ impl World {
         (read(&self.statements), read(&self.writes))
     }
 
-    /// What order called, as `METHOD path` without ids, tokens' keys left out.
+    /// Calls of order, as `METHOD path` without ids; requests for the tokens' keys are omitted.
     pub(crate) fn calls(&self) -> Vec<String> {
         self.calls.lock().unwrap().clone()
     }
 
-    /// Order's clock goes on by `seconds`.
+    /// Advances order's clock by `seconds`.
     pub(crate) fn later(&self, seconds: i64) {
         self.skew.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
-    /// One request to order, work after the answer included. `None`: order died of it.
+    /// One request to order, including the work after the response. `None`: order died.
     pub(crate) fn try_call(
         self: &Arc<Self>,
         user: Uuid,
@@ -323,12 +323,12 @@ impl World {
         body
     }
 
-    /// Recovery, as often as it takes, the clock going on.
+    /// Runs recovery until no order is pending, and advances the clock.
     pub(crate) fn recover_all(self: &Arc<Self>) {
         self.recover_within(5, "");
     }
 
-    /// As [`World::recover_all`], in so many passes; `context` is named where they are not enough.
+    /// As [`World::recover_all`], within `passes` passes; a failure prints `context`.
     pub(crate) fn recover_within(self: &Arc<Self>, passes: usize, context: &str) {
         for _ in 0..passes {
             self.later(61);
@@ -348,32 +348,32 @@ impl World {
         self.call(Method::GET, "/internal/orders").1["items"].clone()
     }
 
-    /// The claims of dead requests have run out.
+    /// Expires the claims of dead requests.
     pub(crate) fn expire_claims(&self) {
         let db = self.order.connect();
         db.execute("UPDATE order_idempotency SET claimed_until = 0", &[])
             .unwrap();
     }
 
-    /// Every reservation runs out.
+    /// Expires every reservation.
     pub(crate) fn expire_reservations(&self) {
         let db = self.inventory.connect();
         db.execute("UPDATE inventory_reservations SET expires_at = 0", &[])
             .unwrap();
     }
 
-    /// A partner's script, as `PUT /script/{partner}` takes it.
+    /// A partner's script, in the format of `PUT /script/{partner}`.
     pub(crate) fn script(self: &Arc<Self>, partner: &str, script: &Value) {
         let reply = self.ask(Method::PUT, &format!("/script/{partner}"), script);
         assert_eq!(reply.status, 200);
     }
 
-    /// The carrier fetches every parcel, and says so to shipping.
+    /// The carrier picks up every parcel, and reports it to shipping.
     pub(crate) fn pick_up(self: &Arc<Self>) {
         self.parcels_become("created", "picked_up");
     }
 
-    /// The carrier moves every parcel that stands at `from`, and reports it to shipping.
+    /// The carrier moves every parcel with status `from`, and reports it to shipping.
     pub(crate) fn parcels_become(self: &Arc<Self>, from: &str, to: &str) {
         for parcel in shipping::store::shipments::list(&self.shipping.connect(), "", 100).unwrap() {
             let Some(number) = parcel
@@ -388,7 +388,7 @@ impl World {
         }
     }
 
-    /// Shipping's operator tells the carrier of what was called off.
+    /// Runs shipping's outbox pass, which cancels parcels at the carrier.
     pub(crate) fn tell_the_carrier(self: &Arc<Self>) {
         self.shipping
             .connect()
@@ -399,14 +399,14 @@ impl World {
         assert_eq!(reply.status, 200);
     }
 
-    /// Where the carrier's parcels stand.
+    /// Status of each of the carrier's parcels.
     pub(crate) fn parcels(&self) -> Vec<String> {
         let db = self.partners.connect();
         let rows = db.execute("SELECT status FROM partners_parcels", &[]);
         rows.unwrap().map(|row| row.get(0)).unwrap()
     }
 
-    /// A request of the test's own to the third parties.
+    /// A direct request of the test to the third parties.
     fn ask(self: &Arc<Self>, method: Method, path: &str, body: &Value) -> Reply {
         self.call_to("partners", method, path, body)
     }
@@ -440,7 +440,7 @@ impl World {
         (item.on_hand, item.reserved)
     }
 
-    /// How many entries of each kind the processor's ledger has.
+    /// Number of entries of each kind in the processor's ledger.
     pub(crate) fn ledger(&self) -> BTreeMap<String, usize> {
         let db = self.partners.connect();
         let rows = db
@@ -453,7 +453,7 @@ impl World {
         count
     }
 
-    /// What the inbox got, repeats dropped by id.
+    /// Events in the inbox, deduplicated by id.
     pub(crate) fn events(&self) -> Vec<String> {
         let events = self.events.lock().unwrap();
         events
@@ -468,14 +468,14 @@ impl World {
         events.values().next().unwrap().clone()
     }
 
-    /// The one law: every order is at one of its two ends, and stock, money, parcels and events agree with it. `sold` is
-    /// what each confirmed order took of `A`, of which there were ten.
+    /// The invariant: every order is at one of its two ends, and stock, money, parcels and events agree with it. `each` is
+    /// the quantity of `A` in each confirmed order; the shop started with ten.
     pub(crate) fn check(self: &Arc<Self>, each: i64) {
         let db = self.order.connect();
         let rows = db.execute("SELECT event_id FROM order_outbox", &[]);
         let (_, waiting) = self.call(Method::GET, "/internal/orders/outbox");
         assert_eq!(waiting["waiting"], rows.unwrap().len());
-        // Whatever an ended order left in the outbox leaves with the operator's timer.
+        // The operator's timer sends the events that ended orders left in the outbox.
         db.execute("UPDATE order_outbox SET due_at = 0", &[])
             .unwrap();
         self.call(Method::POST, "/internal/orders/outbox");
