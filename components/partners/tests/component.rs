@@ -1,4 +1,4 @@
-//! The component as it is built, over HTTP, beside a shop that takes the carrier's reports and is played by the test.
+//! The built component, over HTTP; the test plays a shop that takes the carrier's reports.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

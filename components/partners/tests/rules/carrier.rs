@@ -138,7 +138,7 @@ fn reports_each_move_signed_and_the_same_move_as_the_same_event() {
     }
 }
 
-/// HMAC as RFC 2104 writes it down, out of nothing but the hash.
+/// HMAC as RFC 2104 defines it, built from the hash alone.
 fn hmac_by_hand(key: &[u8], message: &[u8]) -> String {
     use sha2::{Digest, Sha256};
     let mut block = [0_u8; 64];

@@ -1,4 +1,4 @@
-//! The third parties' routes over a real SQLite: what the shop sees, and what the books record afterwards.
+//! The third parties' routes over a real SQLite: the responses that the shop gets, and the records afterwards.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
