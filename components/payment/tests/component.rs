@@ -1,4 +1,4 @@
-//! The component as it is built, over HTTP, beside a card processor that the test plays.
+//! The built component, over HTTP; the test plays the card processor.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use stoa_testkit::{Answer, Play, REQUEST_ID, Shop, ShopOptions, Stub, TRACE_ID, at_once, nobody};
 use uuid::Uuid;
 
-/// A processor that charges; it loses its first answer if asked to.
+/// A processor that charges; with `loses_one` it loses its first response.
 fn processor(loses_one: bool) -> Stub {
     let charges = Mutex::new(BTreeMap::<String, Value>::new());
     Stub::start(move |seen| {

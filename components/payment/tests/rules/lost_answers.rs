@@ -1,4 +1,4 @@
-//! Whatever is lost on the way, a payment ends as the processor's ledger says.
+//! Whatever call or response is lost, a payment ends as the processor's ledger records.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -68,7 +68,7 @@ impl Case<'_> {
         self.shop.ledger(self.payment())
     }
 
-    /// Does it, and checks that what is said and stored is nothing the processor did not do.
+    /// Runs the deed, and checks that responses and stored state claim nothing that the processor did not do.
     fn does(&mut self, deed: Deed) -> Outcome {
         let untouched = self.refund_asked && self.ledger().is_empty();
         let outcome = match deed {
@@ -134,7 +134,7 @@ fn ends_as_the_ledger_says_whatever_is_lost_of_a_decline() {
     assert_eq!(tell_every_story("tok_declined"), ["", "decline", "void"]);
 }
 
-/// Every story with every fate of its first three calls. Gives the ledgers that they ended in.
+/// Runs every story with every fate of its first three calls. Returns the final ledgers.
 fn tell_every_story(token: &str) -> Vec<String> {
     let mut ends = BTreeSet::new();
     for story in STORIES {
@@ -157,14 +157,14 @@ fn tell_every_story(token: &str) -> Vec<String> {
                 ("tok_declined", Pay | PayAnew, true) => &[402, 409],
                 ("tok_declined", Pay | PayAnew, false) => &[402],
                 (_, Pay | PayAnew, false) => &[201],
-                // The first answer to the key, or the refusal of a payment that was called off.
+                // The first response to the key, or the rejection of a cancelled payment.
                 (_, Pay, true) => &[201, 409],
                 (_, PayAnew, true) => &[409],
                 (_, Look | Refund, _) => &[200],
             };
             let (status, _) = told.expect("nothing dies here");
             assert!(wanted.contains(&status), "{story:?}: {status}");
-            // Once nothing is in the way, what is stored and what the processor did are one.
+            // Once calls get through, the stored state matches what the processor did.
             case.does(Look);
             let stored = shop.stored(case.order).unwrap().status;
             assert_eq!(stored, expected(&settled), "{story:?}");
@@ -197,7 +197,7 @@ fn a_look_finds_the_charge_whose_answer_was_lost() {
     assert_eq!(case.does(Look).unwrap().1["status"], "captured");
 }
 
-/// Runs a payment whose first call stands at a gate, `meanwhile` beside it, then lets it go on.
+/// Holds the first call of a payment at a gate, runs `meanwhile`, then releases the call.
 fn beside<'a>(
     shop: &'a Shop,
     held: impl FnOnce(Arc<Gate>) -> Fate,
@@ -268,7 +268,7 @@ fn twenty_requests_at_once_for_one_order_capture_once() {
         let answers: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..20)
                 .map(|n| {
-                    // Half of them are repeats, half are requests of their own.
+                    // Half of them are repeats, half are separate requests.
                     let key = format!("key-{}", n % 10);
                     let shop = &shop;
                     scope.spawn(move || shop.pay(order, &key, token).unwrap())

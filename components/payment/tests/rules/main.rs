@@ -1,5 +1,5 @@
-//! The service's routes over a real SQLite, against the card processor of `partners`: what a caller sees, and what the
-//! processor's ledger says afterwards.
+//! The service's routes over a real SQLite, against the card processor of `partners`: the responses that a caller gets,
+//! and the processor's ledger afterwards.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,4 +1,4 @@
-//! The service over a real SQLite, its calls going to the third parties on their stage.
+//! The service over a real SQLite; its calls go to the simulated third parties.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -21,7 +21,7 @@ pub(crate) struct Shop {
     pub(crate) outbound: Arc<FakeOutbound>,
 }
 
-/// An answer; `None` where the service died.
+/// A response; `None` if the service died.
 pub(crate) type Outcome = Option<(u16, Value)>;
 
 impl Shop {
@@ -77,18 +77,18 @@ impl Shop {
         self.try_call(Method::GET, &uri, "", &Value::Null)
     }
 
-    /// The lease of a request that died is over.
+    /// Expires the lease of a request that died.
     pub(crate) fn expire_claims(&self) {
         self.books
             .run("UPDATE payment_idempotency SET claimed_until = 0 WHERE status IS NULL");
     }
 
-    /// The payment as it is stored.
+    /// The stored payment.
     pub(crate) fn stored(&self, order: Uuid) -> Option<Payment> {
         store::of_order(&self.books.open(), order).unwrap()
     }
 
-    /// What the processor's ledger says of a payment.
+    /// Entries in the processor's ledger for a payment.
     pub(crate) fn ledger(&self, payment: Uuid) -> Vec<String> {
         let path = format!("/processor/ledger?reference={payment}");
         let (_, entries) = self.stage.ask(Method::GET, &path, &Value::Null);
