@@ -1,4 +1,4 @@
-//! The component as it is built, inside of cart: what crosses the interface is what the rules say.
+//! The built component inside cart: values cross the interface as the rules compute them.
 #![cfg(not(target_family = "wasm"))]
 #![expect(clippy::unwrap_used, reason = "what a test cannot read fails it")]
 
@@ -11,7 +11,7 @@ use uuid::Uuid;
 /// SKU, price and units of each line.
 type Basket = &'static [(&'static str, Option<(u64, &'static str)>, u32)];
 
-/// The cart's answer where product asks these prices.
+/// Cart's response when product answers these prices.
 fn cart(basket: Basket) -> Value {
     let issuer = Issuer::new("k1", 1);
     let jwks = issuer.jwks();
@@ -50,7 +50,7 @@ fn cart(basket: Basket) -> Value {
         .json
 }
 
-/// What the rules say of the lines that have a price.
+/// The total that the rules compute for the lines with a price.
 fn total(basket: Basket) -> Option<Value> {
     let lines = basket.iter().filter_map(|(sku, price, quantity)| {
         let (amount, currency) = (*price)?;

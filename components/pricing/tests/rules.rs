@@ -1,4 +1,4 @@
-//! The rules against arithmetic that cannot overflow.
+//! Compares the rules with arithmetic that cannot overflow.
 
 use pricing::rules::{Line, MAX_AMOUNT, Money, QuoteError, quote};
 use proptest::collection::vec;
@@ -98,7 +98,7 @@ fn any_line() -> impl Strategy<Value = Line> {
     ("[A-Z]{1,3}", quantity, price).prop_map(|(sku, quantity, price)| line(&sku, quantity, price))
 }
 
-/// Lines that have a quote.
+/// Lines that can be priced.
 fn good_line() -> impl Strategy<Value = Line> {
     ("[A-Z]{1,3}", 1..1000_u32, 0..10_000_000_u64)
         .prop_map(|(sku, quantity, amount)| line(&sku, quantity, Some((amount, "EUR"))))
