@@ -1,4 +1,4 @@
-//! The component as it is built, over HTTP: both releases, beside neighbours that the test plays.
+//! The built component, over HTTP: both releases; the test plays the neighbours.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! What a list costs at 66 and at 100,000 products, in steps of SQLite's machine: not in time, which varies.
+//! The cost of a list at 66 and at 100,000 products, in steps of SQLite's virtual machine: time varies, steps do not.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -19,11 +19,11 @@ use stoa_service::page;
 use stoa_service::sql::{Database, Rows, SqlError, Value, transaction};
 use uuid::Uuid;
 
-/// What the statements of a request did.
+/// Cost of the statements of a request.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Cost {
     steps: i32,
-    /// Steps through a table or index from end to end, sorts, and indexes made on the fly.
+    /// Full scans of a table or index, sorts, and automatic indexes, in steps.
     unindexed: i32,
 }
 
@@ -34,7 +34,7 @@ impl AddAssign for Cost {
     }
 }
 
-/// A SQLite that counts.
+/// A SQLite that counts steps.
 struct Counting {
     connection: rusqlite::Connection,
     cost: Cell<Cost>,
@@ -94,7 +94,7 @@ impl Counting {
         db
     }
 
-    /// The new shop with 100,000 products more: a hundred that the service adds itself, and a thousand of each.
+    /// A new shop with 100,000 more products: the service adds one hundred, and SQL makes a thousand of each.
     fn huge() -> Self {
         let db = Self::new();
         let wares: Vec<Product> = (0..100).map(ware).collect();
@@ -125,7 +125,7 @@ impl Counting {
         )
     }
 
-    /// A full page after `token`, its cost, and the token of the next.
+    /// A full page after `token`: its cost, and the token of the next page.
     fn full(&self, listing: &Listing, token: Option<&str>) -> (Cost, Option<String>) {
         let (products, next, cost) = self.page(listing, token, FULL);
         assert_eq!(products.len(), 5, "{listing:?}");
@@ -134,7 +134,7 @@ impl Counting {
     }
 }
 
-/// Of the terms only those that are searched for below, to save the time of writing millions of rows.
+/// Copies only the terms that the tests search for; writing all of them would mean millions of rows.
 const MULTIPLY: &[&str] = &[
     "CREATE TABLE n AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
      SELECT printf('%08x', i) AS p, printf(' %08x', i) AS k FROM n",
@@ -147,8 +147,8 @@ const MULTIPLY: &[&str] = &[
     "INSERT INTO product_term_counts SELECT term, COUNT(*) FROM product_terms GROUP BY term",
 ];
 
-/// Each has `common` and `ware`, one of them in its name, and is crimson or azure; one in a hundred is rare and emerald; one in
-/// a hundred is crimson and azure, and all of those stand at the end of every list.
+/// Each ware has `common` and `ware`, one of them in its name, and is crimson or azure. One in a hundred is rare and emerald.
+/// One in a hundred is both crimson and azure; all of those are at the end of every list.
 fn ware(n: u32) -> Product {
     let (name, description) = match n {
         50 => ("ware rare emerald", "common crimson"),
@@ -172,10 +172,10 @@ fn ware(n: u32) -> Product {
     }
 }
 
-/// Products on a page: few enough for searches in the small shop to fill one and go on.
+/// Products on a page: few enough that searches in the small shop fill one page and continue.
 const FULL: u32 = 5;
 
-/// A little more is for deeper trees; a scan would be hundreds of times as much.
+/// Deeper trees may cost slightly more; a scan would cost hundreds of times as much.
 fn assert_as_cheap(what: &str, huge: Cost, small: Cost) {
     println!(
         "{what}: {} steps, {} in a small shop",
@@ -197,7 +197,7 @@ fn every_list_costs_the_same_at_100_000_products() {
 
     for release in [Release::V1, Release::V2] {
         let of = |q, category| Listing::new(q, category, release).unwrap();
-        // What is asked of the huge shop, and what fills a page in the same way in the small one.
+        // A query for the huge shop, and one that fills a page in the same way in the small shop.
         let alike = [
             ("everything", of(None, None), of(None, None)),
             ("a category", of(None, Some("wares")), of(None, Some("tea"))),
@@ -239,7 +239,7 @@ fn every_list_costs_the_same_at_100_000_products() {
             assert_as_cheap(what, first_huge, first_small);
             let (.., later_small) = small.page(&in_small, token_small.as_deref(), FULL);
             let (later_huge, _) = huge.full(&in_huge, token_huge.as_deref());
-            // The small shop's second page may be shorter; its first one never is.
+            // The small shop's second page may be shorter; its first page is always full.
             let most = if later_small.steps > first_small.steps {
                 later_small
             } else {
@@ -248,8 +248,8 @@ fn every_list_costs_the_same_at_100_000_products() {
             assert_as_cheap(what, later_huge, most);
         }
 
-        // 50,000 have either word and a thousand both, all of them at the end: no page reads more than its share, and
-        // following the pages finds them all.
+        // 50,000 products have either word and 1,000 have both, all of them at the end. No page may read more than its share, and
+        // the pages together must find them all.
         let both = of(Some("crimson azure"), None);
         let (mut found, mut pages, mut token) = (0, 0, None);
         loop {
@@ -298,7 +298,7 @@ fn every_statement_of_a_list_is_a_search_of_an_index() {
         for line in lines {
             let line: String = line.unwrap();
             let good = line.starts_with("SEARCH") && line.contains("USING")
-                // The lookups of a search's further words.
+                // Lookups of the other words of a search.
                 || line.starts_with("CORRELATED SCALAR SUBQUERY");
             assert!(good, "{line}\n{statement}");
         }
@@ -324,7 +324,7 @@ fn a_search_finds_what_reading_every_product_finds() {
             let has = |t: &BTreeMap<String, i64>| terms.iter().all(|term| t.contains_key(term));
             let hits: Vec<_> = all.iter().zip(&terms_of).filter(|(_, t)| has(t)).collect();
             let by_name: Vec<&str> = hits.iter().map(|(p, _)| p.sku.as_str()).collect();
-            // The term that the fewest products have leads.
+            // The rarest term leads.
             let products =
                 |term: &&String| terms_of.iter().filter(|t| t.contains_key(*term)).count();
             let lead = terms.iter().min_by_key(products).unwrap();

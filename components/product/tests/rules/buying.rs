@@ -1,4 +1,4 @@
-//! Buying one product at once.
+//! Buying one product directly.
 
 use http::Method;
 use product::domain::Release;

@@ -92,7 +92,7 @@ fn a_search_needs_every_word_and_takes_the_last_as_a_beginning() {
 fn v1_orders_a_search_by_name_and_v2_a_hit_in_the_name_over_one_in_the_text() {
     let (v1, v2) = (Shop::alone(Release::V1), Shop::alone(Release::V2));
     let found = |shop: &Shop, q: &str| shop.all(&format!("/product?q={q}&limit=1"), "sku");
-    // The word is in the text of all of them and in the name of the last two.
+    // All of them have the word in the text, the last two also in the name.
     assert_eq!(
         found(&v1, "espresso"),
         ["COF-008", "COF-004"],
@@ -135,7 +135,7 @@ fn a_page_token_serves_only_the_list_that_gave_it() {
                 assert_eq!(answer["code"], "bad_page_token");
             }
         }
-        // Browsing is in the same order in both releases, searching is not.
+        // Both releases browse in the same order, but they search in different orders.
         let (status, _) = v2.get(&format!("{from}&page_token={token}"));
         assert_eq!(
             status,

@@ -1,4 +1,4 @@
-//! The service's routes over a real SQLite: what a caller of either release sees.
+//! The service's routes over a real SQLite, as a caller of either release sees them.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,

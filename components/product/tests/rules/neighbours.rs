@@ -1,4 +1,4 @@
-//! What the PIM and inventory add, and what is left without them.
+//! Data from the PIM and inventory, and responses without them.
 
 use std::sync::Arc;
 
@@ -75,7 +75,7 @@ fn without_the_pim_products_are_shown_as_before_and_it_is_asked_once_in_a_while(
         shop.get("/product/COF-001");
         assert_eq!(shop.outbound.sent().len(), 2);
     }
-    // What it said before outlives it.
+    // A cached description is still served when the PIM is down.
     let shop = Shop::new(Release::V1, pim);
     shop.get("/product/COF-001");
     shop.sql(

@@ -1,4 +1,4 @@
-//! What the tests call.
+//! Helpers of the tests.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ impl Shop {
         }
     }
 
-    /// A shop all of whose neighbours are down.
+    /// A shop whose neighbours are all down.
     pub(crate) fn alone(release: Release) -> Self {
         Self::new(release, |_| Err(CallError::NotSent("down".into())))
     }
@@ -77,7 +77,7 @@ impl Shop {
         (status, serde_json::from_slice(response.body()).unwrap())
     }
 
-    /// The members `name` of a list, following its pages.
+    /// The `name` member of every item in a list, across its pages.
     pub(crate) fn all(&self, uri: &str, name: &str) -> Vec<String> {
         let (mut found, mut next) = (Vec::new(), String::new());
         loop {
