@@ -1,4 +1,4 @@
-//! The component as it is built, over HTTP, beside a carrier and a notification service that the test plays.
+//! The built component, over HTTP; the test plays the carrier and the notification service.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -17,7 +17,7 @@ use uuid::Uuid;
 const SECRET: &str = "a secret of this test";
 const SOON: Duration = Duration::from_secs(20);
 
-/// Both neighbours behind one address; `events` is what notification does.
+/// Both neighbours at one address; `events` is the reaction of notification.
 fn neighbours(events: Play) -> Stub {
     Stub::start(move |seen| match seen.path.as_str() {
         "/carrier/shipments" => {

@@ -34,7 +34,7 @@ fn calls_a_parcel_off_until_it_is_picked_up() {
 
 #[test]
 fn without_a_label_a_shipment_is_cancelled_at_once_and_the_carrier_hears_of_it_when_it_is_back() {
-    // Whether the carrier made a parcel of the lost request or not.
+    // With and without a parcel at the carrier for the lost request.
     for (lost, parcel) in [
         (Fate::LostAfter, Some("created".to_owned())),
         (Fate::LostBefore, None),
@@ -86,7 +86,7 @@ fn with_a_label_only_the_carrier_can_say_whether_it_is_too_late() {
 fn the_carrier_knows_of_a_pick_up_before_its_report_is_here() {
     let shop = Shop::new();
     let (shipment, number) = shop.shipped();
-    // The report is on its way: the parcel moves, and this service has not heard of it.
+    // The carrier has moved the parcel, but this service has not received the report yet.
     let before = shop.stored(shipment.order_id);
     shop.advance(&number, "picked_up");
     shop.forget_reports(&before);
@@ -106,7 +106,7 @@ fn a_pass_stops_at_the_first_call_off_that_fails_and_the_next_pass_sends_all() {
     let shop = Shop::new();
     for n in 0..3 {
         let order = Uuid::now_v7();
-        // The shipment is lost, and so is the first attempt to call it off, right after the cancellation.
+        // The shipment request is lost, and so is the first attempt to cancel it, right after the cancellation.
         shop.fates([Fate::LostBefore, Fate::NotSent]);
         assert_eq!(shop.ship(order, &n.to_string(), "AT").unwrap().0, 503);
         assert_eq!(shop.cancel(shop.stored(order).shipment_id).unwrap().0, 200);

@@ -1,4 +1,4 @@
-//! Whatever is lost on the way, a shipment ends as the carrier's books say.
+//! Whatever call or response is lost, a shipment ends as the carrier's records show.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -37,7 +37,7 @@ impl Case<'_> {
         self.shop.stored(self.order).shipment_id
     }
 
-    /// Does it, and checks that what is said and stored is nothing the carrier did not do.
+    /// Runs the deed, and checks that responses and stored state claim nothing that the carrier did not do.
     fn does(&self, deed: Deed) -> Outcome {
         let outcome = match deed {
             Ship => self
@@ -55,9 +55,9 @@ impl Case<'_> {
         let parcel = self.shop.parcel(stored.shipment_id);
         let carrier = parcel.as_ref().map(|(_, status)| status.as_str());
         match (stored.status, carrier) {
-            // Of what was called off before there was a label, the carrier is told later.
+            // A shipment cancelled before it has a label is reported to the carrier later.
             (Status::Pending | Status::Cancelled, _) => {}
-            // The carrier's answer to the cancellation was lost.
+            // The carrier's response to the cancellation was lost.
             (Status::Created, Some("created" | "cancelled")) => {
                 assert_eq!(stored.tracking_number, parcel.map(|(number, _)| number));
             }
@@ -113,7 +113,7 @@ fn ends_as_the_carriers_books_say_whatever_is_lost() {
                     (_, Cancel, _) => &[200][..],
                     ("AT", _, false) => &[201],
                     ("XX", _, false) => &[422],
-                    // The first answer to the key, or the refusal of a shipment that was called off.
+                    // The first response to the key, or the rejection of a cancelled shipment.
                     ("AT", Ship, true) => &[201, 409],
                     (_, Ship, true) => &[422, 409],
                     (_, _, true) => &[409],
@@ -146,7 +146,7 @@ fn ends_as_the_carriers_books_say_whatever_is_lost() {
     }
 }
 
-/// Ships with the first call standing at a gate, `meanwhile` beside it, then lets it go on.
+/// Holds the first call of a shipment at a gate, runs `meanwhile`, then releases the call.
 fn beside(
     shop: &Shop,
     held: impl FnOnce(Arc<Gate>) -> Fate,

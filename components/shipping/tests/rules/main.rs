@@ -1,4 +1,4 @@
-//! The service's routes over a real SQLite, against the carrier of `partners`, whose signed reports come back into the
+//! The service's routes over a real SQLite, against the carrier of `partners`, which sends its signed reports to the
 //! same routes.
 #![expect(
     clippy::unwrap_used,

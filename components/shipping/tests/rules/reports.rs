@@ -1,4 +1,4 @@
-//! The carrier's reports, and the events that leave for them.
+//! The carrier's reports, and the events that they cause.
 
 use http::Method;
 use partners::testing::Fate;

@@ -1,4 +1,4 @@
-//! The service over a real SQLite, its calls going to the carrier on its stage, whose reports come back signed.
+//! The service over a real SQLite. Its calls go to the simulated carrier, which sends back signed reports.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,11 +19,11 @@ use stoa_service::testing::{Counted, reply, request};
 use stoa_service::{Context, Service};
 use uuid::Uuid;
 
-/// Everything outside of the service.
+/// Everything outside the service.
 #[derive(Clone)]
 struct World {
     stage: Arc<Mutex<Option<Stage>>>,
-    /// What notification answers; 0 is no answer at all.
+    /// The status of notification's responses; 0 means no response.
     notification: Arc<AtomicU16>,
     events: Arc<Mutex<Vec<Value>>>,
 }
@@ -58,14 +58,15 @@ pub(crate) struct Shop {
     pub(crate) stage: Stage,
 }
 
-/// The carrier reports to the world, and the world calls the carrier: neither would go otherwise, nor would their databases.
+/// Breaks the reference cycle: the carrier reports to the world, and the world calls the carrier. Otherwise neither would be
+/// dropped, nor would their databases.
 impl Drop for Shop {
     fn drop(&mut self) {
         self.world.stage.lock().unwrap().take();
     }
 }
 
-/// An answer; `None` where the service died.
+/// A response; `None` if the service died.
 pub(crate) type Outcome = Option<(u16, Value)>;
 
 fn app(books: &Books, world: &World) -> App {
@@ -96,7 +97,7 @@ impl Shop {
             notification: Arc::new(AtomicU16::new(202)),
             events: Arc::default(),
         };
-        // The carrier's reports go into the service's routes, as they would over HTTP, with the work after the answer.
+        // The carrier's reports go to the service's routes, as over HTTP, with the work after the response.
         let stage = Stage::new({
             let (books, world) = (books.clone(), world.clone());
             move |call| {
@@ -129,7 +130,7 @@ impl Shop {
         let request = request(App::NAME, method, uri, headers, body);
         let context = request.context().clone();
         let response = catch_unwind(AssertUnwindSafe(|| app.answer(request))).ok()?;
-        // Whatever becomes of the work after it, the client has its answer.
+        // The client has its response, whatever happens to the work after it.
         let _ = catch_unwind(AssertUnwindSafe(|| app.after_response(&context)));
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         Some((response.status().as_u16(), body))
@@ -145,7 +146,7 @@ impl Shop {
         self.call(Method::GET, uri, "", &Value::Null)
     }
 
-    /// How many statements a list of `entries` entries takes.
+    /// Number of statements for a list of `entries` entries.
     pub(crate) fn statements(&self, uri: &str, entries: usize) -> usize {
         let db = Counted::new(self.books.open());
         let count = db.count();
@@ -162,7 +163,7 @@ impl Shop {
         self.try_call(Method::POST, "/shipments", &headers, &body)
     }
 
-    /// Ships an order; its shipment and tracking number.
+    /// Ships an order; returns its shipment and tracking number.
     pub(crate) fn shipped(&self) -> (Shipment, String) {
         let order = Uuid::now_v7();
         assert_eq!(self.ship(order, &order.to_string(), "AT").unwrap().0, 201);
@@ -176,14 +177,14 @@ impl Shop {
         self.try_call(Method::POST, &uri, &[], "{}")
     }
 
-    /// The parcel moves and the carrier reports it.
+    /// Moves the parcel; the carrier reports it.
     pub(crate) fn advance(&self, number: &str, status: &str) -> (u16, Value) {
         let path = format!("/carrier/shipments/{number}/advance");
         self.stage
             .ask(Method::POST, &path, &json!({"status": status}))
     }
 
-    /// A report of the test's own, signed as the carrier signs.
+    /// A report made by the test, with the carrier's signature.
     pub(crate) fn report(&self, shipment: Uuid, event: &Value) -> (u16, Value) {
         let (seconds, body) = (stoa_service::time::now() / 1000, event.to_string());
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
@@ -200,7 +201,7 @@ impl Shop {
         self.try_call(Method::POST, &uri, &headers, &body).unwrap()
     }
 
-    /// Puts a shipment back to where it was, as if no report had come.
+    /// Resets a shipment to an earlier state, as if no report had come.
     pub(crate) fn forget_reports(&self, before: &Shipment) {
         let (word, rank): (&str, u32) = (before.status.into(), before.status.rank());
         self.books.run(&format!(
@@ -214,18 +215,18 @@ impl Shop {
             .run("UPDATE shipping_idempotency SET claimed_until = 0 WHERE status IS NULL");
     }
 
-    /// What waits in the outbox, or for the carrier, is due.
+    /// Makes everything in the outbox, and every pending cancellation at the carrier, due.
     pub(crate) fn time_passes(&self) {
         self.books.run("UPDATE shipping_outbox SET due_at = 0");
         self.books.run("UPDATE shipping_call_offs SET due_at = 0");
     }
 
-    /// The operator's pass.
+    /// The operator's outbox pass.
     pub(crate) fn flush(&self) -> (u16, Value) {
         self.call(Method::POST, "/internal/shipments/outbox", "", &json!({}))
     }
 
-    /// How many call-offs the carrier was not told of so far.
+    /// Number of cancellations that the carrier has not received yet.
     pub(crate) fn untold(&self) -> usize {
         self.books
             .run("SELECT shipment_id FROM shipping_call_offs")
@@ -238,7 +239,7 @@ impl Shop {
             .unwrap()
     }
 
-    /// Tracking number and status of the parcel at the carrier's, if there is one.
+    /// Tracking number and status of the carrier's parcel, if there is one.
     pub(crate) fn parcel(&self, shipment: Uuid) -> Option<(String, String)> {
         let path = format!("/carrier/shipments?reference={shipment}");
         let (_, page) = self.stage.ask(Method::GET, &path, &Value::Null);
@@ -254,7 +255,7 @@ impl Shop {
         self.world.notification.store(status, Ordering::SeqCst);
     }
 
-    /// The events that notification got, as (type, subject, data).
+    /// The events that notification received, as (type, subject, data).
     pub(crate) fn events(&self) -> Vec<(String, String, Value)> {
         let events = self.world.events.lock().unwrap().clone();
         events
