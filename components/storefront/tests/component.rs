@@ -1,4 +1,4 @@
-//! The component as it is built, over HTTP, beside a product service that the test plays.
+//! The built component, over HTTP; the test plays the product service.
 
 use serde_json::json;
 use stoa_testkit::{Answer, Play, REQUEST_ID, Shop, ShopOptions, Stub, TRACE_ID, at_once, nobody};
@@ -71,7 +71,7 @@ fn without_product_there_is_a_page_that_says_so_and_a_line_in_the_log() {
             (&line["request_id"], &line["trace_id"]),
             (&json!(REQUEST_ID), &json!(TRACE_ID))
         );
-        // What needs no product goes on.
+        // Routes that need no product still work.
         let picture = shop
             .gateway()
             .get("/shop/images/COF-001.svg")

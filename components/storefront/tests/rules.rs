@@ -1,4 +1,4 @@
-//! The pages as a browser gets them, with a product service that answers as each test says.
+//! The pages as a browser gets them; the product service answers as each test configures.
 #![expect(clippy::unwrap_used, reason = "what a test cannot read fails it")]
 
 use std::sync::Arc;
