@@ -1,4 +1,4 @@
-//! The component as it is built, over HTTP.
+//! The built component, over HTTP.
 
 use serde_json::{Value, json};
 use stoa_testkit::{Answer, REQUEST_ID, Shop, ShopOptions, TRACE_ID, at_once};

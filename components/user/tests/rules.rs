@@ -1,6 +1,6 @@
-//! The service's routes over a real SQLite: what a caller sees, and what a log-in costs.
+//! The service's routes over a real SQLite: the responses that a caller gets, and the cost of a log-in.
 //!
-//! Long, because every rule is shown once over the same small shop.
+//! The file is long because it shows every rule once over the same small shop.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -146,7 +146,7 @@ fn a_customer_registers_logs_in_and_is_known_to_other_services() {
     assert_eq!(login.headers["cache-control"], "no-store");
     let token = login.body["access_token"].as_str().unwrap();
 
-    // What every other service does with it: the key set comes over HTTP.
+    // As every other service verifies the token: with the key set from HTTP.
     let jwks = shop.get("/user/jwks", "");
     assert_eq!(jwks.headers["cache-control"], "public, max-age=300");
     assert!(!jwks.body.to_string().contains("\"d\""), "a private key");
@@ -271,7 +271,7 @@ fn changes_what_is_given_and_leaves_the_rest() {
         );
         assert_eq!(shop.get("/user/me", &token).body, seen.body);
     }
-    // The next token carries them.
+    // The next token contains them.
     let login = shop.login("ann@example.com", "correct horse");
     let key = user::store::signing_key::generated(&shop.database.connect(), time::now()).unwrap();
     let access_token = login.body["access_token"].as_str().unwrap();

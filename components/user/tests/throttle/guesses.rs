@@ -1,4 +1,4 @@
-//! However they come, no more passwords are looked at than a bucket holds.
+//! However guesses arrive, the service checks no more passwords than a bucket holds.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -12,7 +12,7 @@ use user::throttle::{Limit, Limits, LoginAttempt};
 use crate::FROM_HERE;
 use crate::shop::{ANN, HERE, RIGHT, Shop, WRONG};
 
-/// Runs `times` of `one` at the same time.
+/// Runs `one` `times` times concurrently.
 fn at_once<T: Send>(times: usize, one: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let barrier = std::sync::Barrier::new(times);
     std::thread::scope(|scope| {
@@ -42,7 +42,7 @@ fn guesses_at_once_all_count() {
         (FROM_HERE, 30)
     );
     assert_eq!(shop.hashed(), FROM_HERE);
-    // Of the account's 20, 10 are left for all the world.
+    // 10 of the account's 20 are left, for all addresses together.
     let statuses = at_once(40, |n| {
         shop.log_in(&format!("198.51.100.{n}"), ANN, WRONG).status
     });
@@ -82,7 +82,7 @@ fn log_ins_among_guesses_give_back_exactly_what_they_took() {
         statuses.iter().all(|s| *s == [200, 401, 200, 401]),
         "{statuses:?}"
     );
-    // 40 are left.
+    // 40 attempts are left.
     for n in 0..40 {
         shop.fail(1, HERE, &format!("nobody-{n}@example.com"));
     }
@@ -98,7 +98,7 @@ fn what_has_leaked_is_removed() {
         shop.pass(1);
         most = most.max(shop.rows("user_attempts"));
     }
-    // An attempt is forgotten after 6 s at the latest: 7 of them with 3 rows each, and what waits to be removed.
+    // An attempt expires after 6 s at the latest: 7 attempts with 3 rows each, and rows that wait for removal.
     assert!((20..=50).contains(&most), "{most}");
 }
 
@@ -118,7 +118,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..80)
 }
 
-/// What the steps lead to: the instants at which a password was looked at.
+/// Result of the steps: the instants at which the service checked a password.
 fn guesses(
     db: &dyn Database,
     attempt: &LoginAttempt,
@@ -175,7 +175,7 @@ fn in_no_time_span_is_an_account_tried_from_one_address_more_often_than_it_may_b
             account: wide,
             address: wide,
         };
-        // An account of this case's own.
+        // Each case has its own account.
         let email = format!("{account}@example.com");
         let attempt = LoginAttempt::new(&email, Some(HERE.parse().unwrap()));
         let guesses = guesses(&db, &attempt, &limits, steps)?;

@@ -1,4 +1,4 @@
-//! How many wrong passwords may be tried: for an account from one address, for an account, and from an address.
+//! Limits on wrong passwords: for an account from one address, for an account, and from an address.
 #![expect(clippy::unwrap_used, reason = "what a test cannot read fails it")]
 
 mod guesses;
@@ -8,7 +8,7 @@ mod shop;
 use shop::{ANN, HERE, RIGHT, Shop, WRONG};
 use user::config::DEFAULT_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS;
 
-/// Attempts of one account from one address, and after how many seconds one of them is forgotten.
+/// Attempts for one account from one address; `DRIP` is the time in seconds after which one attempt expires.
 const FROM_HERE: usize = DEFAULT_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS as usize;
 const DRIP: i64 = 360;
 
@@ -21,10 +21,10 @@ fn after_ten_wrong_passwords_from_one_address_even_the_right_one_has_to_wait() {
         assert_eq!(shop.must_wait(HERE, ANN, password), DRIP);
     }
     assert_eq!(shop.hashed(), hashed, "what is refused costs no hash");
-    // Another account from here, and this one from elsewhere.
+    // Another account from this address, and this account from another address.
     shop.fail(1, HERE, "bob@example.com");
     shop.welcome("192.0.2.2", ANN);
-    // However the address is spelt.
+    // The spelling of the email address does not matter.
     assert_eq!(shop.must_wait(HERE, "ANN@Example.com", RIGHT), DRIP);
 }
 
@@ -38,7 +38,7 @@ fn the_time_to_wait_is_right_to_the_second() {
     assert_eq!(shop.must_wait(HERE, ANN, WRONG), 1);
     shop.pass(1);
     shop.fail(1, HERE, ANN);
-    // What leaked meanwhile beyond that one counts for the next.
+    // The part that leaked beyond that attempt counts for the next one.
     assert_eq!(shop.must_wait(HERE, ANN, WRONG), 514);
     shop.pass(3600);
     shop.fail(7, HERE, ANN);
@@ -64,7 +64,7 @@ fn a_log_in_empties_the_bucket_of_its_account_and_address_and_no_other() {
         shop.welcome(HERE, ANN);
     }
     shop.fail(FROM_HERE - 3, HERE, ANN);
-    // 25 from this address.
+    // The limit of 25 attempts from this address is reached.
     assert_eq!(shop.must_wait(HERE, ANN, RIGHT), 144);
     assert_eq!(shop.must_wait(HERE, "bob@example.com", WRONG), 144);
     shop.welcome("192.0.2.2", ANN);
@@ -108,10 +108,10 @@ fn the_longest_of_all_waits_is_told() {
     ]);
     shop.fail(2, HERE, ANN);
     shop.fail(1, "192.0.2.2", ANN);
-    // The account has to wait for 1,200 s, the address for 1,800 s.
+    // The account must wait 1,200 s, the address 1,800 s.
     assert_eq!(shop.must_wait(HERE, ANN, WRONG), 1800);
     assert_eq!(shop.must_wait("192.0.2.3", ANN, WRONG), 1200);
-    // Both, one after the other.
+    // Both waits pass, one after the other.
     shop.pass(1200);
     assert_eq!(shop.must_wait(HERE, ANN, WRONG), 600);
     shop.pass(600);

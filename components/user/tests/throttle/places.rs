@@ -1,4 +1,4 @@
-//! Where attempts come from: the known addresses of an account, and which source of an address is trusted.
+//! Sources of attempts: the known addresses of an account, and which source of an address is trusted.
 
 use user::config::DEFAULT_ATTEMPTS_PER_ACCOUNT;
 
@@ -6,10 +6,10 @@ use crate::shop::{ANN, HERE, RIGHT, Shop, WRONG};
 use crate::{DRIP, FROM_HERE};
 
 const DAY: i64 = 24 * 60 * 60;
-/// Attempts of one account from unknown addresses.
+/// Attempts for one account from unknown addresses.
 const PER_ACCOUNT: usize = DEFAULT_ATTEMPTS_PER_ACCOUNT as usize;
 
-/// Strangers fill the account's bucket, each from an address of their own.
+/// Strangers fill the account's bucket; each has its own address.
 fn besiege(shop: &Shop, email: &str, strangers: usize) {
     for n in 0..strangers {
         shop.fail(1, &format!("198.51.100.{n}"), email);
@@ -21,14 +21,14 @@ fn strangers_who_fill_the_bucket_of_an_account_do_not_lock_its_owner_out_of_the_
     let shop = Shop::new(&[]);
     shop.welcome(HERE, ANN);
     besiege(&shop, ANN, PER_ACCOUNT);
-    // From where it was never logged in from, everyone waits, the owner too.
+    // From an address without an earlier log-in everyone waits, the owner too.
     assert_eq!(shop.must_wait("198.51.100.99", ANN, WRONG), 72);
     assert_eq!(shop.must_wait("198.51.100.99", ANN, RIGHT), 72);
-    // The usual place has a bucket of its own alone.
+    // Only the usual address has a bucket of its own.
     shop.welcome(HERE, ANN);
     shop.fail(FROM_HERE, HERE, ANN);
     assert_eq!(shop.must_wait(HERE, ANN, RIGHT), DRIP);
-    // And what is tried there takes no turn from those elsewhere.
+    // Attempts there do not count for other addresses.
     shop.pass(72);
     shop.welcome("198.51.100.99", ANN);
     assert_eq!(shop.must_wait(HERE, ANN, RIGHT), DRIP - 72);

@@ -1,4 +1,4 @@
-//! A service with a clock of the test's own and passwords that cost nothing.
+//! A service with the test's own clock and passwords that cost nothing to hash.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use user::store::SCHEMA;
 pub(crate) const ANN: &str = "ann@example.com";
 pub(crate) const RIGHT: &str = "correct horse";
 pub(crate) const WRONG: &str = "battery staple";
-/// Where most come from.
+/// The address of most attempts.
 pub(crate) const HERE: &str = "192.0.2.1";
 
 /// The service.
@@ -28,7 +28,7 @@ pub(crate) struct Shop {
     hashed: Arc<AtomicUsize>,
 }
 
-/// What a log-in got.
+/// The response to a log-in.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Seen {
     pub(crate) status: u16,
@@ -98,7 +98,7 @@ impl Shop {
         self.post(headers, &body)
     }
 
-    /// Any body.
+    /// Sends any body.
     pub(crate) fn post(&self, headers: &[(&str, &str)], body: &str) -> Seen {
         let asked = request(App::NAME, Method::POST, "/user/login", headers, body);
         let response = self.app().answer(asked);
@@ -120,7 +120,7 @@ impl Shop {
         self.log_in_with(&[("spin-client-addr", &connection)], email, password)
     }
 
-    /// `times` wrong passwords that are all looked at.
+    /// Sends `times` wrong passwords; the service checks each of them.
     pub(crate) fn fail(&self, times: usize, address: &str, email: &str) {
         for n in 0..times {
             let seen = self.log_in(address, email, WRONG);
@@ -128,7 +128,7 @@ impl Shop {
         }
     }
 
-    /// Is told to wait; gives for how many seconds.
+    /// Expects 429; returns the seconds to wait.
     pub(crate) fn must_wait(&self, address: &str, email: &str, password: &str) -> i64 {
         let seen = self.log_in(address, email, password);
         assert_eq!(
@@ -149,7 +149,7 @@ impl Shop {
         self.millis.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
-    /// How many passwords were looked at.
+    /// Number of passwords that the service checked.
     pub(crate) fn hashed(&self) -> usize {
         self.hashed.load(Ordering::SeqCst)
     }
