@@ -1,4 +1,4 @@
-//! What becomes of a manifest without faults.
+//! Loading a manifest without faults: the parsed application.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -246,7 +246,7 @@ fn a_dependency_inherits_nothing_unless_the_manifest_states_what() {
             .iter()
             .map(|dependency| &dependency.inherits)
             .collect();
-        // What one dependency states is not the other's.
+        // A dependency does not get the settings of another one.
         let other = if component_level.is_empty() {
             &none
         } else {
@@ -283,7 +283,7 @@ fn a_wildcard_for_components_is_refused_with_a_selection_only() {
             "\"http://*.spin.internal\" stands for all components; with a selection, name";
         assert!(errors.faults()[0].message.starts_with(expected), "{errors}");
     }
-    // A template may stand for another address where the component is left out.
+    // A template may resolve to another address, so it is allowed even if the component is left out.
     let templated = SHOP.replace("http://stock.spin.internal", any);
     parse(
         templated.as_bytes(),

@@ -1,4 +1,4 @@
-//! Each way a manifest can be wrong, with the line, the key and the words it is reported by.
+//! Every error in a manifest, with its line, its key and the words of its message.
 
 #![expect(
     clippy::expect_used,
@@ -12,7 +12,7 @@ use std::path::Path;
 use proptest::prelude::*;
 use stoa_manifest::{App, Errors, LoadOptions, Place, parse};
 
-/// Six lines; what a test adds begins on line 7.
+/// Six lines; a test's own text begins on line 7.
 const HEAD: &str = r#"spin_manifest_version = 2
 application = { name = "shop" }
 [variables]
@@ -21,7 +21,7 @@ host = { default = "http://localhost:1" }
 route = "/cart/..."
 "#;
 
-/// Two lines more, after which `[component.cart]` is open: what a test adds begins on line 10.
+/// Two more lines, which open `[component.cart]`; a test's own text begins on line 10.
 const CART: &str = r#"component = "cart"
 [component.cart]
 source = "cart.wasm"

@@ -1,4 +1,4 @@
-//! What an entry of `allowed_outbound_hosts` lets through.
+//! Addresses that an entry of `allowed_outbound_hosts` allows.
 
 #![expect(clippy::unwrap_used, reason = "helpers of tests panic as the tests do")]
 

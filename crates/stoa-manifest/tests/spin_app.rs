@@ -1,4 +1,4 @@
-//! What is read of a SpinApp, and what is not.
+//! Fields of a SpinApp that are read, and fields that are not.
 
 use std::collections::BTreeMap;
 
