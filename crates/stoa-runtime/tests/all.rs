@@ -1,4 +1,4 @@
-//! Built guests, run over real HTTP. One module an area; `support.rs` starts apps and sends requests.
+//! Built guests, run over real HTTP. Each area has a module; `support.rs` starts apps and sends requests.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -29,7 +29,7 @@ fn file(cache: &Path, extension: &str) -> PathBuf {
     file
 }
 
-/// Puts another file in its place: the old one may still be mapped, and must not change under its user's feet.
+/// Replaces the file instead of changing it: the old one may still be memory-mapped.
 fn put(code: &Path, bytes: &[u8]) {
     fs::remove_file(code).unwrap();
     fs::write(code, bytes).unwrap();
@@ -73,12 +73,12 @@ fn a_damaged_or_foreign_file_is_compiled_again() {
     answers(cache);
     assert_eq!(fs::read(&code).unwrap(), sound);
 
-    // Cut off.
+    // Truncated.
     put(&code, &sound[..sound.len() / 3]);
     answers(cache);
     assert_eq!(fs::read(&code).unwrap(), sound);
 
-    // Something else altogether, without a digest.
+    // An unrelated file, without a digest.
     put(&code, b"\x7fELF and so on");
     fs::remove_file(code.with_extension("blake3")).unwrap();
     answers(cache);

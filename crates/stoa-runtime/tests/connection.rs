@@ -1,11 +1,11 @@
-//! HTTP/1.1 byte by byte: what a client library would hide.
+//! HTTP/1.1 byte by byte, with details that a client library would hide.
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use crate::support::Running;
 
-/// A connection on which requests follow each other.
+/// A connection for several sequential requests.
 pub(crate) struct Connection {
     socket: TcpStream,
     seen: Vec<u8>,
@@ -27,7 +27,7 @@ impl Connection {
         self.send(&format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n"));
     }
 
-    /// The connection may be broken already: what is read shows it.
+    /// Ignores errors: if the connection is broken already, the next read shows it.
     pub(crate) fn send(&mut self, bytes: &str) {
         let _ = self.socket.write_all(bytes.as_bytes());
     }
@@ -36,20 +36,20 @@ impl Connection {
         String::from_utf8_lossy(&self.seen).into_owned()
     }
 
-    /// Reads until `part` has come.
+    /// Reads until `part` arrives.
     pub(crate) fn read_until(&mut self, part: &str) {
         while !self.text().contains(part) {
             assert!(self.read_more(), "closed before {part}: {}", self.text());
         }
     }
 
-    /// Reads until `part` has come, or the connection ends.
+    /// Reads until `part` arrives or the connection ends.
     pub(crate) fn read_to(&mut self, part: &str) -> String {
         while !self.text().contains(part) && self.read_more() {}
         self.text()
     }
 
-    /// Reads to the end of the connection, and gives all that has come.
+    /// Reads to the end of the connection; returns everything received.
     pub(crate) fn read_to_end(&mut self) -> String {
         while self.read_more() {}
         self.text()

@@ -1,4 +1,4 @@
-//! The example under `examples/counter`: another application, unchanged.
+//! The example `examples/counter`: another application, unchanged.
 use std::path::Path;
 
 use crate::support::{Running, Setup, wasm};
@@ -6,7 +6,7 @@ use crate::support::{Running, Setup, wasm};
 fn manifest() -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/counter/spin.toml");
     let text = std::fs::read_to_string(file).unwrap();
-    // Everything but the path of its .wasm and the head that every test manifest has already.
+    // Everything except the path of its .wasm and the head, which every test manifest has already.
     let body = text.split_once("[variables]").unwrap().1;
     let source = "../../../../target/wasm32-wasip2/release/example_counter.wasm";
     assert!(body.contains(source));

@@ -25,7 +25,7 @@ fn composes_a_component_of_the_app() {
         r#""test:greeting/greet@1.0.0" = { component = "greeter" }"#,
     ))
     .start();
-    // The environment is the user's own.
+    // The dependency does not get the environment of its user.
     assert_eq!(app.get("/?you").text(), "Hello, you");
 }
 
@@ -82,7 +82,7 @@ fn refuses_a_dependency_that_does_not_fit() {
         error,
         "component greeted: dependency does not fit: greeter does not export test:greeting/wave"
     );
-    // As in Spin, an export is named in full, and one import has one dependency.
+    // As in Spin, an export needs its full name, and one import has one dependency.
     let error = load(
         r#""test:greeting/greet@1.0.0" = { component = "greeter", export = "test:greeting/greet" }"#,
     );
@@ -96,7 +96,7 @@ fn refuses_a_dependency_that_does_not_fit() {
     );
     let expected = "component greeted: dependency does not fit: test:greeting@1.0.0: ";
     assert!(error.starts_with(expected), "{error}");
-    // Left out, the import is none that the runtime knows.
+    // Without the dependency, the runtime does not know the import.
     let error = load("");
     assert_eq!(
         error,

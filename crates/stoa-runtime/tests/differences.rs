@@ -1,5 +1,5 @@
-//! What this runtime does differently from Spin on purpose: each row of the table in README.md names its test, here or in
-//! the module of its area.
+//! Deliberate differences between this runtime and Spin. Each row of the table in README.md names its test, here or in the
+//! module of its area.
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -29,7 +29,7 @@ source = "{guest-http}"
 key_value_stores = ["default"]
 "#;
 
-/// What comes back for a request's bytes, until the server closes.
+/// Sends a request's bytes; returns everything received until the server closes.
 fn exchange(app: &Running, request: &[u8]) -> String {
     let mut socket = TcpStream::connect(app.address).unwrap();
     socket
@@ -120,7 +120,7 @@ fn the_limits_that_spin_does_not_have_are_on_by_default() {
     assert_eq!(serve.grace, Duration::from_secs(10));
 }
 
-/// The table's last column holds `module::test`, of this crate or of stoa-manifest.
+/// The table's last column contains `module::test`, of this crate or of stoa-manifest.
 #[test]
 fn each_row_of_the_table_names_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));

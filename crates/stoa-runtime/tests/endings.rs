@@ -1,4 +1,4 @@
-//! Every way in which a guest can end, and what its client and its caller see: never a part of a response as the whole.
+//! Every way a guest can end, as its client and its caller see it: a partial response never looks complete.
 use std::net::TcpListener;
 use std::sync::Mutex;
 use std::thread;
@@ -17,11 +17,11 @@ allowed_outbound_hosts = ["http://*:*", "http://ends.spin.internal"]
 key_value_stores = ["default"]
 "#;
 
-/// Ways that are over at once.
+/// Endings that happen immediately.
 const FAILURES: [&str; 5] = ["trap", "panic", "exit-1", "memory", "stack"];
-/// Ways that only the time limit ends.
+/// Endings that only the time limit causes.
 const ENDLESS: [&str; 2] = ["loop", "sleep"];
-/// A next request on a connection, and what its response begins with, as no other does.
+/// A next request on a connection, and the start of its response, which no other response has.
 const NEXT: &str = "/status?299";
 const NEXT_BEGINS: &str = "HTTP/1.1 299 ";
 const WITH_AND_WITHOUT_LENGTH: [&str; 2] = [",10", ""];
@@ -38,7 +38,7 @@ fn start_with_a_time_limit() -> Running {
     setup.start()
 }
 
-/// The response to `path`, after which the same connection answers the next request.
+/// The response to `path`; the same connection then answers the next request.
 fn on_a_kept_connection(app: &Running, path: &str) -> String {
     let mut connection = Connection::open(app);
     connection.get(path);
@@ -50,21 +50,22 @@ fn on_a_kept_connection(app: &Running, path: &str) -> String {
     text[..next].to_owned()
 }
 
-/// What came of a response that broke off after its first bytes.
+/// Asserts that a response broke off after its first bytes.
 fn is_cut(text: &str, case: &str) {
     is_broken(text, case);
     assert!(text.contains("12345"), "{case}: {text}");
 }
 
-/// What came of a response that broke off: no end, and no other response.
+/// Asserts that a response broke off: it has no end, and no other response follows.
 fn is_broken(text: &str, case: &str) {
     assert!(text.starts_with("HTTP/1.1 200 "), "{case}: {text}");
     assert!(!text.ends_with("0\r\n\r\n"), "{case}: {text}");
     assert_eq!(text.matches("HTTP/1.1").count(), 1, "{case}: {text}");
 }
 
-/// The response to a guest that gives one and ends at once. As a rule nothing was sent by then; but a guest that yields its thread in between
-/// (each does, after a millisecond) has sent its head at least, and its connection breaks. Repeats until nothing was sent.
+/// The response to a guest that begins one and ends immediately. Usually nothing was sent by then. But a guest that yields its
+/// thread in between (each does, after a millisecond) has sent at least its head, and its connection breaks. Repeats until
+/// nothing was sent.
 fn unsent(app: &Running, path: &str) -> String {
     for _ in 0..100 {
         let mut connection = Connection::open(app);
@@ -106,7 +107,7 @@ fn a_guest_that_fails_after_its_first_bytes_breaks_the_connection() {
             let mut connection = Connection::open(&app);
             connection.get(&format!("/end?{case}"));
             connection.read_until("12345");
-            // The next request is on its way already, as from a client that pipelines.
+            // The next request is already in flight, as from a client that pipelines.
             connection.get(NEXT);
             assert_eq!(app.get("/mark?go").text(), "marked");
             is_cut(&connection.read_to_end(), &case);
@@ -150,7 +151,7 @@ fn a_stop_breaks_the_connections_of_responses_that_are_not_complete() {
         app.wait(stopped).unwrap();
         is_cut(&connection.read_to_end(), length);
 
-        // The same where the whole runtime goes, its guests with it.
+        // The same if the whole runtime stops with its guests.
         let app = start();
         let mut connection = Connection::open(&app);
         connection.get(&format!("/end?sleep,begun{length}"));
@@ -163,7 +164,7 @@ fn a_stop_breaks_the_connections_of_responses_that_are_not_complete() {
 #[test]
 fn a_body_of_another_length_than_declared_is_never_sent_as_the_whole() {
     let app = start();
-    // Nothing was sent yet.
+    // Nothing has been sent yet.
     for (way, length) in [
         ("finish", 10),
         ("more", 10),
@@ -204,7 +205,7 @@ fn a_complete_response_stays_complete_whatever_its_guest_does_afterwards() {
         let text = on_a_kept_connection(&app, &format!("/end?{way},finished"));
         assert!(text.ends_with("12345\r\n0\r\n\r\n"), "{way}: {text}");
     }
-    // As in Spin, a guest that returns, or exits with 0, has finished what it began.
+    // As in Spin, a guest that returns, or exits with 0, has finished its response.
     for way in ["finish", "leak", "exit"] {
         let text = on_a_kept_connection(&app, &format!("/end?{way},begun,5"));
         assert!(text.ends_with("\r\n\r\n12345"), "{way}: {text}");
@@ -274,7 +275,7 @@ fn a_calling_component_learns_that_a_body_broke_off() {
         );
     }
     let app = start();
-    // Where the callee was interrupted between its beginning and its end, the beginning has reached the caller.
+    // If the callee was interrupted between the head and the end of its response, the head has reached the caller.
     let mut attempts = 0..100;
     let unsent = attempts.any(|_| {
         let answer = app.get(&format!("/get?{called}trap,begun"));
@@ -290,7 +291,7 @@ fn a_calling_component_learns_that_a_body_broke_off() {
 
 #[test]
 fn a_guest_that_fails_breaks_the_requests_that_it_was_sending() {
-    // To another component, which counts what comes.
+    // To another component, which counts the bytes that arrive.
     for (way, end) in [
         ("trap", "5 Some(ErrorCode::HttpProtocolError)"),
         ("finish", "5 whole"),
@@ -311,7 +312,7 @@ fn a_guest_that_fails_breaks_the_requests_that_it_was_sending() {
             app.get("/marks").text().contains(&mark_of(end))
         });
     }
-    // And over the network.
+    // The same over the network.
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let (begun, beginning) = std::sync::mpsc::channel();
@@ -336,7 +337,7 @@ fn mark_of(end: &str) -> String {
     format!("counted {end}")
 }
 
-/// What this process logs, as text.
+/// The log of this process, as text.
 static LOG: Mutex<Vec<u8>> = Mutex::new(Vec::new());
 
 struct Log;

@@ -1,4 +1,4 @@
-//! Requests as clients send them: their host, their body, their protocol.
+//! Requests from clients: host, body and protocol.
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -89,7 +89,7 @@ fn a_response_that_leaves_a_body_unread_says_that_its_connection_ends() {
             "{text}"
         );
     }
-    // A body that is there already does not end the connection, read or not.
+    // A body that has already arrived does not end the connection, read or not.
     for path in ["/refuse", "/here", "/hidden", "/echo?", "/nothing"] {
         for (framing, body) in [
             ("content-length: 2000", "x".repeat(2_000)),
@@ -199,7 +199,7 @@ fn a_request_that_does_not_name_one_host_is_400() {
 #[test]
 fn answers_spins_own_paths() {
     let mut setup = Setup::new(&MANIFEST.replacen('\n', "version = \"1.2.3\"\n", 1));
-    // As the shop's listener does, which exposes what the API document has.
+    // Like the shop's listener, which exposes the operations of the API document.
     setup.serve.filter = Some(Arc::new(|_, path| match path {
         "/here" => Exposure::Open,
         _ => Exposure::Hidden,
@@ -222,7 +222,7 @@ fn answers_spins_own_paths() {
     assert_eq!(app.get("/.well-known/spin").status, 404);
 }
 
-/// Sends requests over one connection of HTTP/2, begun without TLS.
+/// Sends requests over one HTTP/2 connection without TLS.
 async fn over_http2(
     app: std::net::SocketAddr,
     requests: Vec<Request<Full<Bytes>>>,
@@ -337,7 +337,7 @@ fn a_preface_that_stays_half_is_closed_in_time() {
         connection.send(beginning);
         assert_eq!(connection.read_to_end(), "", "{beginning}");
     }
-    // In pieces, but to its end.
+    // In pieces, but complete.
     let mut connection = Connection::open(&app);
     connection.send("P");
     connection.send("OST /echo? HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nab");

@@ -1,4 +1,4 @@
-//! What a dependency has of its user's configuration: nothing, unless the manifest states what.
+//! A dependency inherits no configuration from its user, unless the manifest grants it.
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Server {
     }
 }
 
-/// A user that was granted everything, and a library of which `dependency` states what it inherits.
+/// A user with all grants, and a library; `dependency` states what the library inherits.
 fn start(server: &Server, component_level: &str, dependency: &str) -> Running {
     let address = server.address;
     Setup::new(&format!(
@@ -56,7 +56,7 @@ secret = "{{{{ key }}}}"
     .start()
 }
 
-/// Each probe, the kind of configuration that it needs, what it finds with it, and what without.
+/// Each probe: its name, the kind of configuration that it needs, and its result with and without that configuration.
 fn probes(server: &Server) -> Vec<(String, &'static str, &'static str, &'static str)> {
     let address = server.address;
     vec![
@@ -103,7 +103,7 @@ fn probes(server: &Server) -> Vec<(String, &'static str, &'static str, &'static 
             "has not: Error::ConnectionFailed(",
             r#"has not: Error::Other("spin:postgres/postgres@4.0.0 is not shared with this dependency")"#,
         ),
-        // No component has sockets here.
+        // Components have no sockets here.
         (
             format!("tcp+{address}"),
             "allowed_outbound_hosts",
@@ -113,7 +113,7 @@ fn probes(server: &Server) -> Vec<(String, &'static str, &'static str, &'static 
     ]
 }
 
-/// Asserts that the user has everything, and the library what it inherits.
+/// Asserts that the user has everything, and that the library has only what it inherits.
 #[track_caller]
 fn check(component_level: &str, dependency: &str, inherited: impl Fn(&str) -> bool) {
     let server = Server::start();

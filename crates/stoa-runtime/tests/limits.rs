@@ -1,4 +1,4 @@
-//! A guest that misbehaves hurts its own request only.
+//! A guest that misbehaves affects only its own request.
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -106,7 +106,7 @@ fn a_recursion_may_be_as_deep_as_in_spin() {
 fn a_loop_is_cut_off_and_holds_up_no_one() {
     let app = setup().start();
     let begun = Instant::now();
-    // More than there are workers.
+    // More than the number of workers.
     let loops = start_many(&app, "/loop", 4);
     until("the loops run", || app.runtime.running() >= 4);
     let mut times: Vec<_> = (0..50)
@@ -154,7 +154,7 @@ fn a_body_over_the_limit_is_413() {
     assert_eq!(app.post("/body", vec![b'x'; 1_000]).text(), "1000");
     is_problem(&app.post("/body", vec![b'x'; 1_001]), 413, "body_too_large");
 
-    // Without a content-length it shows only while the guest reads.
+    // Without a content-length the limit shows only while the guest reads.
     let chunked = |size: usize| {
         use std::io::{Read, Write};
         let mut socket = std::net::TcpStream::connect(app.address).unwrap();
@@ -181,7 +181,7 @@ fn begin(app: &Running, part: &str) -> std::net::TcpStream {
     socket
 }
 
-/// What comes until the server closes.
+/// Everything received until the server closes.
 fn end(mut socket: std::net::TcpStream) -> String {
     use std::io::Read;
     let mut answer = String::new();
@@ -271,7 +271,7 @@ fn nested_calls_do_not_starve_under_the_limit() {
     setup.limits.max_instances = 4;
     setup.limits.request_timeout = Duration::from_secs(10);
     let app = setup.start();
-    // Each holds its admission while three more instances run for it.
+    // Each chain holds its admission while three more instances run for it.
     let inner = "http://http.spin.internal/get?".repeat(3) + "http://trouble.spin.internal/fine";
     let path = format!("/get?{inner}");
     for _ in 0..10 {

@@ -1,4 +1,4 @@
-//! What is refused before the first request.
+//! Apps that are rejected before the first request.
 use std::sync::Arc;
 
 use crate::support::{self, Printed, Setup};
@@ -9,7 +9,7 @@ fn refusal(wat: &str) -> String {
     refusal_of(ODD, &wat::parse_str(wat).unwrap())
 }
 
-/// Why an app is refused that has `bytes` in its file odd.wasm.
+/// The error for an app whose file odd.wasm contains `bytes`.
 fn refusal_of(manifest: &str, bytes: &[u8]) -> String {
     let setup = Setup::new(manifest);
     std::fs::write(setup.folder.path().join("odd.wasm"), bytes).unwrap();
@@ -47,7 +47,7 @@ fn names_a_component_for_wasi_0_3_and_what_to_build_it_with() {
     let exports =
         r#"(component (instance $handler) (export "wasi:http/handler@0.3.0" (instance $handler)))"#;
     assert_eq!(refusal(exports), expected("odd", "wasi:http/handler@0.3.0"));
-    // A dependency too.
+    // The same for a dependency.
     let manifest = r#"
 [[trigger.http]]
 route = "/..."

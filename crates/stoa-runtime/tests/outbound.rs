@@ -1,4 +1,4 @@
-//! A guest's own requests: to other components, in this process, and out.
+//! A guest's own requests: to other components in this process, and to the network.
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
 use std::thread;
@@ -33,7 +33,7 @@ fn start(hosts: &str) -> Running {
     Setup::new(&manifest(hosts)).start()
 }
 
-/// A plain server in a thread: hands each request's head to the receiver, and answers with `answer`.
+/// A plain server in a thread: sends each request's head to the receiver, and responds with `answer`.
 fn server(answer: &'static str, pause: Duration) -> (SocketAddr, mpsc::Receiver<String>) {
     use std::io::{Read, Write};
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -129,7 +129,7 @@ fn calls_another_component_in_process() {
     );
     let answer = app.post("/post?http://hidden.spin.internal/echo?q", "body");
     assert_eq!(answer.text(), "200 post=true q body");
-    // The whole answer of a component that fails is that of any failed request.
+    // A component that fails gives its caller the same response as any failed request.
     let answer = app.get("/get?http://hidden.spin.internal/nothing");
     assert!(answer.text().starts_with("500 {"), "{}", answer.text());
 }
@@ -248,7 +248,7 @@ fn a_callee_finishes_when_its_caller_is_cut_off() {
     let mut setup = Setup::new(&manifest("\"http://hidden.spin.internal\""));
     setup.limits.request_timeout = Duration::from_secs(3);
     let app = setup.start();
-    // The callee starts later than its caller, so its own time is up later too: with most of a second on either side.
+    // The callee starts later than its caller, so its time limit also ends later, with most of a second to spare on either side.
     let answer = app.get("/rest-get?1500,http://hidden.spin.internal/slow?2200");
     assert_eq!(answer.status, 504, "{}", answer.text());
     until("the callee has left its mark", || {
@@ -271,7 +271,7 @@ fn call_reaches_any_component_without_a_socket() {
     assert_eq!(&body[..], b"post=true q in");
 }
 
-/// A server that sends each of its parts, then waits for a word on the channel before the next; at the end it closes.
+/// A server that waits for a message on the channel after each of its parts, and closes after the last.
 fn server_in_parts(parts: &'static [&'static str]) -> (SocketAddr, mpsc::Sender<()>) {
     use std::io::{Read, Write};
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -1,4 +1,4 @@
-//! What guests print.
+//! Output of guests.
 use crate::support::Setup;
 use bytes::Bytes;
 use http::Method;

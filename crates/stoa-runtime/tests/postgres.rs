@@ -22,7 +22,7 @@ allowed_outbound_hosts = ["postgres://{}"]
     Setup::new(&manifest)
 }
 
-/// A table `t` of its own, and a way to it.
+/// Creates a schema with an empty table `t`; returns its address.
 fn schema() -> String {
     let address = Server::shared().schema().unwrap();
     let mut client = postgres::Client::connect(&address, postgres::NoTls).unwrap();
@@ -94,7 +94,7 @@ fn reaches_only_what_the_manifest_allows() {
     assert!(run(&app, &aside, &["SELECT 1"])[0].contains("hostaddr"));
 }
 
-/// A guest that dies between BEGIN and COMMIT leaves nothing, neither rows nor locks, to the one that gets its connection next.
+/// A guest that dies between BEGIN and COMMIT leaves no rows and no locks to the next user of its connection.
 #[test]
 fn a_trap_within_a_transaction_rolls_back() {
     let (app, address) = (start(), schema());
@@ -123,7 +123,7 @@ fn a_trap_within_a_transaction_rolls_back() {
     }
 }
 
-/// A request that is cut off while a statement runs takes its connection along: nobody waits behind that statement.
+/// A request that is cut off during a statement closes its connection, so no other request waits behind that statement.
 #[test]
 fn a_statement_that_is_cut_off_is_nobody_elses() {
     let mut setup = setup();
@@ -137,7 +137,7 @@ fn a_statement_that_is_cut_off_is_nobody_elses() {
     assert_ne!(backend(), first);
 }
 
-/// What one guest sets, no other sees.
+/// A guest does not see the session settings of another guest.
 #[test]
 fn a_session_has_no_past() {
     let (app, address) = (start(), schema());
@@ -162,7 +162,7 @@ fn a_session_has_no_past() {
         first[2], second[2],
         "a session that was changed is not used again"
     );
-    // One that was only read and written is.
+    // A session that was only read and written is used again.
     let third = run(
         &app,
         &address,
@@ -193,7 +193,7 @@ fn a_server_that_is_gone_is_an_error_and_its_return_is_noticed() {
         run(&app, &address, &["SELECT 7::bigint"]),
         ["[[DbValue::Int64(7)]]"]
     );
-    // The connections are cut, and the server is still there: as after its restart.
+    // Closes the connections while the server stays up, as after a restart.
     let mut administrator = gone.administrator("template1").unwrap();
     administrator
         .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'postgres'", &[])

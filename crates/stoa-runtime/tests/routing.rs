@@ -1,4 +1,4 @@
-//! Which component answers a path, and what it is told about it.
+//! Routing by path, and the headers that describe the route to the component.
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use std::sync::Arc;

@@ -45,7 +45,7 @@ fn answers_both_versions_of_the_interface_from_one_file() {
         app.post("/v2", "SELECT x FROM t").text(),
         "[[Value::Integer(7)]]\n"
     );
-    // Another label is another file.
+    // Another label has another file.
     let other = app.post("/v3?other", "SELECT x FROM t");
     assert_eq!(other.text(), "Error::Io(\"no such table: t\")\n");
     for file in ["default.db", "other.db"] {
@@ -70,13 +70,13 @@ fn counts_changes_and_rowids_of_this_connection_only() {
         ],
     );
     assert_eq!(lines, ["[]", "0", "[]", "2", "2"]);
-    // The next guest gets the same connection, without its past.
+    // The next guest gets the same connection, without its history.
     let lines = run(
         &app,
         &["ROWID", "CHANGES", "UPDATE t SET x = 3", "CHANGES", "ROWID"],
     );
     assert_eq!(lines, ["0", "0", "[]", "2", "0"]);
-    // Nor does SQL itself tell of it.
+    // SQL functions do not show it either.
     let lines = run(
         &app,
         &["SELECT changes(), total_changes(), last_insert_rowid()"],
@@ -135,7 +135,7 @@ fn keeps_a_guest_within_its_database() {
 fn rolls_back_what_a_guest_leaves_open() {
     let app = start();
     run(&app, &["CREATE TABLE t (x)"]);
-    // Returns with an open transaction, and traps within one.
+    // One guest returns with an open transaction, another traps within one.
     run(&app, &["BEGIN IMMEDIATE", "INSERT INTO t VALUES (1)"]);
     let trapped = app.post("/v3", "BEGIN IMMEDIATE\nINSERT INTO t VALUES (2)\nTRAP");
     assert_eq!(trapped.status, 500);
@@ -186,7 +186,7 @@ fn sql_counts_what_this_guest_did_on_a_connection_that_another_had() {
             &counted(3, 7, 4),
         ]
     );
-    // Within a trigger too, and again on the same connection.
+    // Within a trigger too, and a second time on the same connection.
     let trigger =
         "CREATE TRIGGER notes AFTER UPDATE ON t BEGIN INSERT INTO log VALUES (changes()); END";
     let lines = run(
@@ -260,7 +260,7 @@ fn gives_up_on_a_database_that_another_process_keeps_locked() {
         "/v3",
         Bytes::from_static(b"INSERT INTO t VALUES (1)"),
     ));
-    // Meanwhile others read on, although the writer waits.
+    // Reads continue while the writer waits.
     let reads = (0..20)
         .map(|_| run(&app, &["SELECT count(*) FROM t"]))
         .collect::<Vec<_>>();
@@ -281,7 +281,7 @@ fn a_long_query_holds_up_no_one() {
     let app = setup.start();
     let endless =
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
-    // As many as there are workers, and one more.
+    // One more than the number of workers.
     let long: Vec<_> = (0..3)
         .map(|_| app.spawn(app.send(Method::POST, "/v3", Bytes::from_static(endless.as_bytes()))))
         .collect();

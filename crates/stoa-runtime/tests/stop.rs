@@ -1,4 +1,4 @@
-//! A stop lets running requests finish, within limits.
+//! A shutdown lets requests in flight finish, within limits.
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! Starts apps of the guests under `guests/`, and talks to them over sockets.
+//! Starts apps from the guests in `guests/`, and sends requests over sockets.
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -21,12 +21,12 @@ use tokio::runtime::Runtime as Tokio;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// The built component of a guest.
+/// Path of a guest's built component.
 pub(crate) fn wasm(guest: &str) -> PathBuf {
     built("wasm32-wasip2", guest)
 }
 
-/// A guest built as a module, as SDKs did before there were components.
+/// Path of a guest built as a module, as SDKs did before components existed.
 pub(crate) fn wasm_module(guest: &str) -> PathBuf {
     built("wasm32-wasip1", &format!("guest-{guest}"))
 }
@@ -43,7 +43,7 @@ fn built(target: &str, package: &str) -> PathBuf {
     path
 }
 
-/// Keeps what guests print.
+/// Records the output of guests.
 #[derive(Default)]
 pub(crate) struct Printed(Mutex<Vec<(String, Stream, String)>>);
 
@@ -63,7 +63,7 @@ impl Printed {
     }
 }
 
-/// How an app is to be started. `{guest-name}` in the manifest stands for that guest's file.
+/// Settings of an app to start. `{guest-name}` in the manifest stands for that guest's file.
 pub(crate) struct Setup {
     pub(crate) manifest: String,
     pub(crate) limits: Limits,
@@ -148,7 +148,7 @@ pub(crate) fn shared_cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
 }
 
-/// A served app. Dropped, it stops.
+/// A running app; it stops when dropped.
 pub(crate) struct Running {
     pub(crate) app: Arc<LoadedApp>,
     pub(crate) runtime: Runtime,
@@ -161,7 +161,7 @@ pub(crate) struct Running {
     tokio: Option<Tokio>,
 }
 
-/// An answer, read to its end.
+/// A complete response.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -184,7 +184,7 @@ impl Running {
         self.wait(self.send(Method::POST, path, body.into()))
     }
 
-    /// Sends without waiting.
+    /// Sends without waiting for the response.
     pub(crate) fn send(
         &self,
         method: Method,
@@ -226,7 +226,7 @@ impl Running {
         })
     }
 
-    /// Tells the server to stop, and returns what ends when it has.
+    /// Starts the shutdown; returns a handle that ends with it.
     pub(crate) fn stop(&mut self) -> JoinHandle<()> {
         drop(self.stop.take());
         self.serving.take().unwrap()
@@ -234,7 +234,7 @@ impl Running {
 }
 
 impl Running {
-    /// Stops, and gives the folder with the app's state to whoever starts it again.
+    /// Stops the app; returns the folder with its state, for a restart.
     pub(crate) fn restart_folder(mut self) -> TempDir {
         let stopped = self.stop();
         self.wait(stopped).unwrap();
@@ -250,7 +250,7 @@ impl Drop for Running {
     }
 }
 
-/// Waits until `holds`, at most ten seconds.
+/// Waits until `holds` returns true, at most 10 s.
 pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(10);
     while !holds() {

@@ -25,7 +25,7 @@ fn resolves_a_variable_and_its_template() {
 #[test]
 fn tells_an_undefined_name_from_an_invalid_one() {
     let app = Setup::new(MANIFEST).start();
-    // Application variables are none of the component's business.
+    // A component does not see application variables.
     assert_eq!(app.get("/?host").text(), r#"Error::Undefined("host")"#);
     assert_eq!(
         app.get("/?No-Name").text(),
