@@ -1,4 +1,4 @@
-//! `stoa audit` of a simulated shop without orders, whose stock is right or wrong. Its bounds are in `audit_bounds.rs`.
+//! `stoa audit` of a simulated shop without orders, with correct or wrong stock. Tests of its bounds are in `audit_bounds.rs`.
 
 use std::io::{BufRead as _, BufReader, Read};
 use std::process::{Child, Command, Stdio};
@@ -13,7 +13,7 @@ use stoa_testkit::{Play, Seen, Stub, nobody, wait_until};
 use crate::errors::{fails, says};
 use crate::fixture::{Fixture, program};
 
-/// A shop with ten units of `A` on hand, of which this many were supplied.
+/// A shop with ten units of `A` on hand, of which `supplied` were supplied.
 fn shop(supplied: u32) -> Stub {
     Stub::start(answers(supplied))
 }
@@ -139,7 +139,7 @@ fn watching(shop: &Stub, every: &str) -> Child {
         .unwrap()
 }
 
-/// Reads until a line has this word.
+/// Reads until a line contains this word.
 #[track_caller]
 fn wait_for_line(output: &mut BufReader<impl Read>, word: &str) {
     let found = output.lines().map(Result::unwrap).any(|l| l.contains(word));

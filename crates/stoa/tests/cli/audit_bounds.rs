@@ -1,4 +1,4 @@
-//! `stoa audit`: how long an order may be pending follows from the settings of the shop's component `order`.
+//! `stoa audit`: the settings of the component `order` bound the time that an order may be pending.
 
 use std::fs::File;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::audit::{SOON, answers};
 use crate::errors::{fails, says};
 use crate::fixture::{Fixture, program};
 
-/// A shop with an order that is pending for 200 s.
+/// A shop with an order that has been pending for 200 s.
 fn shop() -> Stub {
     let rest = answers(10);
     Stub::start(move |seen| {
@@ -26,7 +26,7 @@ fn shop() -> Stub {
     })
 }
 
-/// A shop's manifest in which an order may be pending for this many seconds and a lease of 31 s.
+/// Writes a shop's manifest with this limit for pending orders, and a lease of 31 s.
 fn with_manifest(fixture: &Fixture, name: &str, max_pending_seconds: &str) {
     let services = [
         "product",
@@ -69,7 +69,7 @@ fn the_bound_of_a_shop_with_an_operators_address_is_that_of_its_manifest() {
     with_manifest(&fixture, "shop.toml", "120");
     let audit = [&["audit", "--operator", shop.url()], &SOON[..]].concat();
     let sound = ["sound: 0 breaches"];
-    // The defaults of order.
+    // Without a manifest the defaults of order apply.
     says(&fixture, &audit, &sound);
     let audit = [&audit[..], &["--manifest", "shop.toml"]].concat();
     let output = fixture.run(&audit);
@@ -81,7 +81,7 @@ fn the_bound_of_a_shop_with_an_operators_address_is_that_of_its_manifest() {
         &[&audit[..], &["--stuck-after", "10m"]].concat(),
         &sound,
     );
-    // As in `stoa up`, the environment wins.
+    // As in `stoa up`, the environment takes precedence.
     let output = Command::new(program())
         .args(&audit)
         .current_dir(fixture.path(""))
@@ -115,7 +115,7 @@ fn the_bound_of_a_running_shop_is_that_of_its_manifest() {
         fixture.write(".stoa/run.json", &run.to_string());
     };
     run("shop.toml");
-    // As held by a `stoa up`.
+    // A running `stoa up` holds this lock.
     let lock = File::create(fixture.path(".stoa/lock")).unwrap();
     lock.lock().unwrap();
     let audit = [&["audit"], &SOON[..]].concat();
@@ -123,7 +123,7 @@ fn the_bound_of_a_running_shop_is_that_of_its_manifest() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(STUCK.iter().all(|word| text.contains(word)), "{text}");
-    // A shop that was started in another folder: the defaults, and a note.
+    // The shop was started in another folder: the defaults apply, and a note is printed.
     run("elsewhere.toml");
     let output = fixture.run(&audit);
     assert_eq!(output.status.code(), Some(0), "{output:?}");

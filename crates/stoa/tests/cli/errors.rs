@@ -1,4 +1,4 @@
-//! What goes wrong before anything runs: a message that says what to do, and a code of sysexits.
+//! Errors before anything runs: a message with the remedy, and an exit code from sysexits.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -167,7 +167,7 @@ fn a_file_that_is_no_component_is_65_and_named() {
             &["trouble", "text.wasm: is not a WebAssembly component"],
         );
     }
-    // What is not built is no fault of the manifest.
+    // A missing build is not an error in the manifest.
     std::fs::remove_file(fixture.path("text.wasm")).unwrap();
     says(&fixture, &["check"], &["fixture 1.0.0"]);
 }

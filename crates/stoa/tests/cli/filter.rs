@@ -1,12 +1,12 @@
-//! `stoa filter`: what it prints, and how it ends when something is wrong. That registries and Istio take what it makes is
-//! for stoa-filter-image and `tools/istio-plugins` to say.
+//! `stoa filter`: its output and its exit codes. Tests of stoa-filter-image and `tools/istio-plugins` check that registries and
+//! Istio accept its images.
 
 use std::net::TcpListener;
 
 use crate::errors::{fails, says};
 use crate::fixture::Fixture;
 
-/// A module of one function that does nothing, exported as what tells Envoy a filter.
+/// A module with one empty function; the name of its export identifies it to Envoy as a filter.
 const FILTER: &[u8] =
     b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x1b\x01\x17proxy_abi_version_0_2_1\0\0\
     \x0a\x04\x01\x02\0\x0b";
@@ -118,7 +118,7 @@ fn what_is_missing_or_in_the_way_has_its_code() {
         73,
         &["my_filter.wasm"],
     );
-    // The port is taken at another address of this machine, so that nobody gets it meanwhile.
+    // The port is held at another address of this machine, so that no other program takes it meanwhile.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("127.0.0.2:{}", taken.local_addr().unwrap().port());
     let to = format!("{address}/my-filter:1");

@@ -1,4 +1,4 @@
-//! An application of the runtime's own guests, in a folder of its own.
+//! An application made of the runtime's own guests, in a folder of its own.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -26,7 +26,7 @@ variables = { greeting = "{{ greeting }}" }
 source = "TROUBLE"
 "#;
 
-/// A folder with a manifest in it.
+/// A folder with a manifest.
 pub(crate) struct Fixture {
     folder: TempDir,
 }
@@ -50,7 +50,7 @@ impl Fixture {
         fixture
     }
 
-    /// With an OpenAPI document beside the manifest.
+    /// Adds an OpenAPI document beside the manifest.
     pub(crate) fn with_api(self, document: &str) -> Self {
         self.write("api/openapi.yaml", document);
         self
@@ -66,7 +66,7 @@ impl Fixture {
         std::fs::write(path, text).unwrap();
     }
 
-    /// Runs a command in the folder to its end.
+    /// Runs a command in the folder until it exits.
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         command(self.folder.path())
             .args(arguments)
@@ -74,7 +74,7 @@ impl Fixture {
             .unwrap()
     }
 
-    /// What a started application is like here; its data is in `state`.
+    /// Options to start the application; its data is in `state`.
     pub(crate) fn options(&self) -> ShopOptions {
         ShopOptions {
             manifest: self.path("spin.toml"),

@@ -1,4 +1,4 @@
-//! `stoa load` against a shop with one product: what it prints where, how it ends, and with which code.
+//! `stoa load` against a shop with one product: its output, its ending and its exit code.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -17,7 +17,7 @@ use crate::fixture::{Fixture, program};
 const SOON: Duration = Duration::from_secs(60);
 const ID: &str = "019b76da-a800-71f9-9f94-ae97655f93b2";
 
-/// The catalogue; what is asked of the product itself is answered by `page`.
+/// The catalogue; `page` answers requests for the product itself.
 fn shop(page: impl Fn(Value) -> Play + Send + Sync + 'static) -> Stub {
     Stub::start(move |seen: &Seen| {
         let product = json!({"product_id": ID, "sku": "COF-001", "name": "Beans", "description": "", "category": "coffee",
@@ -35,7 +35,7 @@ fn answer(body: Value) -> Play {
     Play::Answer(200, headers.to_vec(), body)
 }
 
-/// `stoa load` of browsers who do not think.
+/// `stoa load` with browsers without think time.
 fn load(shop: &Stub, more: &[&str]) -> Command {
     let mut command = Command::new(program());
     let usual = [
@@ -153,7 +153,7 @@ fn the_report_is_on_stdout_and_progress_on_stderr() {
         (&json!("duration"), &json!(0))
     );
     assert!(report["total"]["latency_us"]["p99_9"].as_u64().unwrap() > 0);
-    // One more was for the catalogue.
+    // One more request was for the catalogue.
     assert_eq!(report["total"]["count"], json!(shop.seen("/").len() - 1));
     let told = String::from_utf8(output.stderr).unwrap();
     assert!(
@@ -251,7 +251,7 @@ fn a_second_ctrl_c_does_not_wait_for_answers() {
     );
 }
 
-/// A server that has a certificate of nobody's and answers 503; its address, and the certificate as PEM.
+/// A server with a self-signed certificate that answers 503; returns its address, and the certificate as PEM.
 fn https() -> (String, String) {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (chain, key) = (
@@ -274,7 +274,7 @@ fn https() -> (String, String) {
         for stream in listener.incoming().flatten() {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(connection, stream);
-            // Who does not trust it hangs up.
+            // A client that does not trust the certificate closes the connection.
             let asked = stream.read(&mut [0; 4096]);
             let _ = asked
                 .and_then(|_| stream.write_all(b"HTTP/1.1 503 Down\r\ncontent-length: 0\r\n\r\n"));

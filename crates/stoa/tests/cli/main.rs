@@ -1,8 +1,11 @@
-//! The built program, as people and scripts meet it: `overrides.rs` has filters that are set, `reset.rs` data that is removed.
+//! The built program, as people and scripts use it. It is one test program, since each one links wasmtime:
 //!
-//! One test program, since each one links wasmtime: `errors.rs` has what goes wrong before anything runs, `running.rs`
-//! what happens after, `watching.rs` components that change meanwhile, `filter.rs` what is done with filters, `shares.rs` what `stoa fault set`
-//! injects, `load.rs` customers, `audit.rs` and `audit_bounds.rs` audits, `fixture.rs` the application they use.
+//! - `errors.rs`: errors before anything runs;
+//! - `running.rs`: a running application; `watching.rs`: components that change meanwhile;
+//! - `filter.rs`: building and pushing filters; `overrides.rs`: filter settings; `shares.rs`: faults from `stoa fault set`;
+//! - `reset.rs`: removal of data;
+//! - `load.rs`: customers; `audit.rs` and `audit_bounds.rs`: audits;
+//! - `fixture.rs`: the application that they use.
 #![expect(
     clippy::unwrap_used,
     reason = "a fixture that fails is to fail the test that uses it"

@@ -1,11 +1,11 @@
-//! What is set in the place of the manifests' configuration of filters, and what is shown of it. No mesh runs.
+//! Overrides of the filters' configuration in the manifests, and their display. No mesh runs.
 
 use serde_json::{Value, json};
 
 use crate::errors::{fails, says};
 use crate::fixture::Fixture;
 
-/// A folder of istio-compile with the shop's two filters, and a state folder that was in use before.
+/// A folder with an istio-compile output for the shop's two filters, and a state folder from an earlier run.
 fn fixture() -> Fixture {
     let fixture = Fixture::new();
     let workload = |namespace: &str, pod: &str, proxy: &str, ip: &str| json!({"namespace": namespace, "pod": pod, "owner": pod, "kind": "Deployment", "service_account": "any", "ip": ip, "proxy": proxy});
@@ -122,7 +122,7 @@ fn a_state_folder_that_nobody_started_from_is_refused_with_those_that_exist() {
         assert!(!fixture.path(".sota").exists(), "{arguments:?} makes it");
     }
     assert_eq!(overrides(&fixture), Value::Null);
-    // One that has something else is none; one that was made for it is.
+    // A folder with other content is not a state folder; an empty one is.
     let off = ["fault", "set", "payment", "off", "--state-dir"];
     let other = [&off[..], &["istio"]].concat();
     fails(&fixture, &other, 66, &["there is no state folder istio"]);
@@ -134,13 +134,13 @@ fn a_state_folder_that_nobody_started_from_is_refused_with_those_that_exist() {
             &["payment-fault: off"],
         );
     }
-    // What a crash left behind is no shop that runs.
+    // A file left by a crash does not count as a running shop.
     let run = json!({"pid": 1, "gateway": "http://127.0.0.1:9", "operator": "http://127.0.0.1:9", "manifest": "spin.toml"});
     fixture.write(".stoa/run.json", &run.to_string());
     for command in ["load", "audit"] {
         fails(&fixture, &[command], 69, &["nothing runs in .stoa"]);
     }
-    // What needs a shop that runs names them as well.
+    // Commands that need a running shop list the state folders as well.
     for command in [&["mesh", "status"][..], &["load"], &["audit"]] {
         let arguments = [command, &["--state-dir", ".sota"]].concat();
         let words = ["nothing runs in .sota", "there is .stoa, .stoa/canary"];

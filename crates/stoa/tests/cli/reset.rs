@@ -1,4 +1,4 @@
-//! A shop's data that is removed.
+//! Removal of a shop's data.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

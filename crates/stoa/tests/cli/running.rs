@@ -1,4 +1,4 @@
-//! An application that runs: where it answers, what it says of itself, and how it ends.
+//! A running application: its addresses, its reports, and its shutdown.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -65,10 +65,10 @@ fn doctor_is_content_beside_a_running_application_of_its_own_and_says_so() {
         shop.pid()
     );
     says(&fixture, &doctor, &[&process]);
-    // Of another folder it is another program.
+    // From another folder, the address belongs to another program.
     let other = ["doctor", "--listen", &address];
     fails(&fixture, &other, 69, &["not ready: address"]);
-    // What a crash left behind is no shop that runs.
+    // A file left by a crash does not count as a running shop.
     shop.kill();
     let taken = std::net::TcpListener::bind(&address).unwrap();
     fails(&fixture, &doctor, 69, &["not ready: address"]);
@@ -141,7 +141,7 @@ fn a_second_ctrl_c_ends_it_at_once_with_130() {
     wait_until(SOON, "the request to be at work", || cpu(pid) > before + 20);
     let begin = Instant::now();
     send(pid, Signal::INT);
-    // The first one is heard when the listener is closed; a second one sent before would be one with it.
+    // The listener closes once the first signal is handled. A second signal before that could merge with the first.
     let run = fixture.path("state/run.json");
     let address: String = base(&run).unwrap();
     let host = address.trim_start_matches("http://").to_owned();
@@ -249,7 +249,7 @@ fn timers_of_components_left_out_are_named_once_and_never_called() {
         components: vec!["hello".to_owned()],
         ..fixture.options()
     });
-    // Long enough for many calls of what must not be called.
+    // Long enough for many timer calls, if there were any.
     for _ in 0..5 {
         shop.gateway().get("/hello/half").send().expect(200).text();
     }
@@ -324,7 +324,7 @@ fn spawn(fixture: &Fixture, arguments: &[&str]) -> Child {
         .unwrap()
 }
 
-/// Waits until it answers.
+/// Waits until the application answers.
 fn gateway(fixture: &Fixture, child: &mut Child) -> Client {
     let run = fixture.path("state/run.json");
     let base = wait_for(SOON, "run.json", || {
@@ -339,11 +339,11 @@ fn base(run: &std::path::Path) -> Option<String> {
     Some(run.get("gateway")?.as_str()?.to_owned())
 }
 
-/// The time a process has computed, in ticks of 10 ms.
+/// CPU time of a process, in ticks of 10 ms.
 fn cpu(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
-    // The 14th and 15th of the file, as proc(5) counts: in user code and in the kernel.
+    // Fields 14 and 15 of the file, as proc(5) counts them: time in user code and in the kernel.
     fields
         .skip(11)
         .take(2)

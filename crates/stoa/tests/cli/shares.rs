@@ -1,4 +1,4 @@
-//! What `stoa fault set` injects: its overrides in a real Envoy with the built filter, counted from outside.
+//! Faults from `stoa fault set`: its overrides run in a real Envoy with the built filter, and the test counts the responses.
 
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ fn envoy(upstream: &Upstream, shares: &[&str]) -> Envoy {
         .start()
 }
 
-/// How many of all requests end with which code; `captured` is payment's own.
+/// Number of requests per response code; `captured` is payment's own.
 fn ends(envoy: &Envoy, keyed: bool) -> BTreeMap<String, usize> {
     let mut connection = envoy.connect();
     let mut counts = BTreeMap::new();
@@ -55,7 +55,7 @@ fn payments() -> Upstream {
     Upstream::start(|_: &Received| Response::status(201).json(&json!({"code": "captured"})))
 }
 
-/// Five standard deviations of a share of all requests. Without a key chance alone exceeds it once in 1.7 million.
+/// Five standard deviations of a share of all requests. Without a key, chance alone exceeds it once in 1.7 million runs.
 fn is_share(count: usize, percent: usize) -> bool {
     let share = percent as f64 / 100.0;
     let expected = REQUESTS as f64 * share;

@@ -1,4 +1,4 @@
-//! Components that are built again while the application runs.
+//! Components that are rebuilt while the application runs.
 
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ fn a_source_that_changes_is_built_and_answers_from_the_next_request_on() {
     );
     let manifest = format!("{manifest}\n[component.hello.build]\ncommand = \"sh build.sh\"\n");
     fixture.write("spin.toml", &manifest);
-    // As cargo lists the sources beside what it built.
+    // The dependency file that cargo writes beside its output, with the sources.
     let source = fixture.path("source.txt");
     fixture.write(
         "hello.d",
@@ -40,7 +40,7 @@ fn a_source_that_changes_is_built_and_answers_from_the_next_request_on() {
     let answer = || shop.gateway().get("/hello/x").send();
     assert_eq!(answer().expect(200).text(), "hello");
 
-    // It does not build: the one that runs goes on, and it is told.
+    // The build fails: the running component continues, and the log reports it.
     fixture.write("source.txt", "2");
     wait_until(SOON, "the build that fails", || {
         shop.log().contains("hello was not built")
@@ -48,7 +48,7 @@ fn a_source_that_changes_is_built_and_answers_from_the_next_request_on() {
     assert!(shop.log().contains("exit status: 7"), "{}", shop.log());
     assert_eq!(answer().expect(200).text(), "hello");
 
-    // What it builds cannot run: the same.
+    // The build makes a component that cannot run: same result.
     fixture.write("build.sh", "echo nonsense > hello.wasm");
     fixture.write("source.txt", "3");
     wait_until(SOON, "a component that cannot run", || {
@@ -56,7 +56,7 @@ fn a_source_that_changes_is_built_and_answers_from_the_next_request_on() {
     });
     assert_eq!(answer().expect(200).text(), "hello");
 
-    // It builds.
+    // The build succeeds.
     let next = built("guest_trouble.wasm");
     fixture.write(
         "build.sh",
