@@ -1,4 +1,4 @@
-//! The services call and answer as the documents say: a journey through all of them, and many mistakes.
+//! The services call and answer as the documents describe: a journey through all of them, and many mistakes.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

@@ -247,7 +247,7 @@ impl Mesh {
         if service != "storefront" {
             assert_eq!(header("x-shop-version").is_some(), service == "product");
         }
-        // Only these headers tell a caller when to retry, or how to log in.
+        // Without these headers a caller does not know when to retry, or how to log in.
         assert!(status != 503 || header("retry-after").is_some(), "{name}");
         assert!(
             status != 401 || header("www-authenticate").is_some(),
