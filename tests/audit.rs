@@ -1,5 +1,5 @@
-//! The auditor and the real shop: sound whatever its customers do and its third parties fail to do, and in breach after a charge that
-//! bypasses the shop.
+//! The auditor and the real shop. The audit is sound whatever customers do and third parties fail to do, and in breach after
+//! a charge that bypasses the shop.
 
 #![allow(
     clippy::unwrap_used,
@@ -49,7 +49,7 @@ fn after_a_day_in_the_shop(options: ShopOptions) {
     operator.script("processor", &lost);
     let _ = ann.order(&key(), SKU, 1, "tok_visa");
 
-    // Also while the shop sells.
+    // Audits during the sale are sound too.
     let meanwhile = std::thread::scope(|scope| {
         let buying = scope.spawn(|| {
             at_once(6, |_| {

@@ -1,4 +1,4 @@
-//! The auditor, for tests of the real shop.
+//! Runs the auditor in tests of the real shop.
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 const SKU: &str = "HOM-001";
 
-/// A problem document that says what it has to say.
+/// Asserts a complete problem document with this status.
 #[track_caller]
 fn problem(answer: &Answer, status: u16) {
     assert_eq!(answer.status, status, "{}", answer.text());
@@ -103,7 +103,7 @@ fn bad_orders_change_nothing() {
         "{}",
         refused.text()
     );
-    // A database may not be able to store it, and none is asked to.
+    // A database may be unable to store NUL, so none receives it.
     for (path, status) in [
         ("/product?q=%00", 400),
         ("/product?category=a%00", 400),

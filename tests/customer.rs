@@ -1,4 +1,4 @@
-//! A customer and an operator, who know the shop by HTTP alone.
+//! A customer and an operator, who use the shop only through HTTP.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use stoa_testkit::{Answer, Client, Shop, wait_for};
 use uuid::Uuid;
 
-/// How long to wait for what happens after an answer: an event's way to the inbox.
+/// Timeout for effects after a response, such as an event on its way to the inbox.
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -69,7 +69,7 @@ impl Customer {
         self.token = text(&login.json, "access_token");
     }
 
-    /// The same customer, after the shop was started again (on other ports).
+    /// The same customer, after a restart of the shop (on other ports).
     pub(crate) fn back_at(self, shop: &Shop) -> Self {
         Self {
             gateway: shop.gateway().clone(),
@@ -98,20 +98,20 @@ impl Customer {
             .send()
     }
 
-    /// Orders what is in the cart.
+    /// Orders the content of the cart.
     pub(crate) fn order_cart(&self, card_token: &str) -> Answer {
         let body = json!({"shipping_address": address(), "payment": card(card_token)});
         self.post("/order", &key(), &body)
     }
 
-    /// Orders one SKU, past the cart.
+    /// Orders one SKU without the cart.
     pub(crate) fn order(&self, key: &str, sku: &str, quantity: u32, card_token: &str) -> Answer {
         let body = json!({"shipping_address": address(), "payment": card(card_token),
             "items": [{"sku": sku, "quantity": quantity}]});
         self.post("/order", key, &body)
     }
 
-    /// Waits until the inbox has a message of this type about the order, and gives it.
+    /// Waits for a message of this type about the order in the inbox; returns it.
     pub(crate) fn wait_for_message(&self, kind: &str, order_id: &str) -> Value {
         wait_for(SOON, &format!("{kind} in the inbox"), || {
             let inbox = self.get("/notification").expect(200).json;
@@ -122,7 +122,7 @@ impl Customer {
     }
 }
 
-/// What an operator reads: the stock, the third parties' books.
+/// An operator, who reads the stock and the third parties' records.
 pub(crate) struct Operator(Client);
 
 impl Operator {
@@ -165,7 +165,7 @@ impl Operator {
             .collect()
     }
 
-    /// Walks all pages of a list.
+    /// Reads all pages of a list.
     pub(crate) fn list(&self, path: &str) -> Vec<Value> {
         let mut all = Vec::new();
         let mut next = None::<String>;
@@ -184,12 +184,12 @@ impl Operator {
         }
     }
 
-    /// The whole of a list that has no pages.
+    /// Reads a list without pages.
     pub(crate) fn all(&self, path: &str) -> Vec<Value> {
         items(&self.read(path))
     }
 
-    /// What a shop answers that may have too much to do just now.
+    /// Reads a path; retries while the shop is overloaded.
     fn read(&self, path: &str) -> Value {
         let answer = wait_for(SOON, path, || {
             let answer = self.0.get(path).send();
@@ -220,7 +220,7 @@ impl Operator {
             .json
     }
 
-    /// What a CronJob does on a cluster: one round of everything that has a timer.
+    /// Runs the CronJobs of a cluster: one round of every operation with a timer.
     pub(crate) fn round(&self) {
         for path in [
             "/internal/orders/recover",
@@ -249,7 +249,7 @@ pub(crate) fn items(page: &Value) -> Vec<Value> {
     }
 }
 
-/// What was ordered.
+/// Items of an order.
 #[track_caller]
 pub(crate) fn order_items(order: &Value) -> &[Value] {
     match order["items"].as_array() {

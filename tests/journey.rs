@@ -1,5 +1,5 @@
-//! The journey: register, browse, fill a cart, order, pay, track the parcel, read the notification; and what each step
-//! leaves behind, in the stock, the processor's ledger, the carrier's book, the inbox and the order's timeline.
+//! The journey: register, browse, fill a cart, order, pay, track the parcel, read the notification. Each step is checked by
+//! its traces: the stock, the processor's ledger, the carrier's records, the inbox and the order's timeline.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,13 +14,13 @@ use serde_json::{Value, json};
 use stoa_testkit::{Shop, ShopOptions};
 
 fn journey(options: ShopOptions) {
-    // In a mesh a tenth of the customers is sent to the next release.
+    // In a mesh 10 % of the customers go to the next release.
     let releases: &[&str] = if options.mesh { &["v1", "v2"] } else { &["v1"] };
     let mut shop = Shop::start(options);
     let operator = Operator::of(&shop);
     let customer = Customer::register(&shop, "ann");
 
-    // Browse: anyone may, and the catalogue is a shop's.
+    // Browse: it needs no log-in, and the catalogue has the size of a real shop's.
     let mut products = Vec::new();
     let mut path = "/product?limit=100".to_owned();
     loop {
@@ -46,7 +46,7 @@ fn journey(options: ShopOptions) {
     let product = items(&found.json).remove(0);
     let sku = text(&product, "sku");
     let price = product["price"]["amount"].as_i64().unwrap();
-    // The PIM's own words come with a single product.
+    // A single product has the PIM's own description.
     let one = shop
         .gateway()
         .get(&format!("/product/{}", text(&product, "product_id")))
@@ -59,7 +59,7 @@ fn journey(options: ShopOptions) {
         .expect(200);
     assert_eq!(one.json["description"], pim.json["description"]);
 
-    // Fill the cart; more than there is cannot go in.
+    // Fill the cart; more than the stock is rejected.
     let (on_hand, reserved, available) = operator.stock(&sku);
     assert_eq!(reserved, 0);
     operator.set_stock("TEA-001", 1);
@@ -111,7 +111,7 @@ fn journey(options: ShopOptions) {
         order
     );
 
-    // Track the parcel: the carrier moves it and tells the shop, signed.
+    // Track the parcel: the carrier moves it and sends a signed report to the shop.
     let tracking = text(&order["shipment"], "tracking_number");
     let book = operator.all(&format!(
         "/carrier/shipments?reference={}",
@@ -148,7 +148,7 @@ fn journey(options: ShopOptions) {
     );
     assert_eq!(late.expect(409).json["code"], "handed_over");
 
-    // Read the notifications; the courier has carried each mail once.
+    // Read the notifications; the courier has sent each mail once.
     customer.wait_for_message("stoa.order.confirmed", &order_id);
     customer.wait_for_message("stoa.shipment.delivered", &order_id);
     let mails = stoa_testkit::wait_for(customer::SOON, "two mails at least", || {

@@ -1,4 +1,4 @@
-//! Orders under bad luck: repeats, declines, third parties that fail, recovery beside live orders, a crash.
+//! Orders under failures: repeats, declines, failing third parties, recovery beside live orders, a crash.
 
 mod customer;
 
@@ -60,7 +60,7 @@ fn a_failing_carrier_after_the_charge_means_a_refund_and_the_stock_back() {
     operator.script("carrier", &json!({"mode": "error", "status": 503}));
     let answer = customer.order(&key(), SKU, 1, "tok_visa").expect(503);
     assert!(answer.header("retry-after").is_some());
-    // Without its label the parcel cannot leave: the refund does not wait until the carrier is back.
+    // A parcel without a label cannot leave, so the refund does not wait for the carrier's return.
     let order = wait_for(customer::SOON, "the order's end", || {
         let order = customer::items(&customer.get("/order").expect(200).json).remove(0);
         (order["status"] == "cancelled").then_some(order)
@@ -224,7 +224,7 @@ fn an_order_cut_off_by_a_crash_comes_to_one_of_two_ends() {
             .json(&body)
             .try_send()
     });
-    // The processor has booked it and sits on its answer.
+    // The processor has booked the charge and delays its response.
     wait_for(customer::SOON, "the capture", || {
         (!operator.ledger().is_empty()).then_some(())
     });
@@ -262,7 +262,7 @@ fn an_order_cut_off_by_a_crash_comes_to_one_of_two_ends() {
     );
 }
 
-/// Product waits for order, which asks product for prices: more at once than a database has connections must not starve each other.
+/// Product waits for order, which requests prices from product: more buyers than database connections must not starve each other.
 #[test]
 fn many_who_buy_at_once_are_all_served() {
     let shop = Shop::start(ShopOptions::checked());

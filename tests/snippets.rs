@@ -1,5 +1,5 @@
-//! The commands of the services' READMEs, of the shop's own page and of docs/tour.md: each works after every other one, on a shop that has
-//! been used before.
+//! The commands of the services' READMEs, of the shop's own page and of docs/tour.md. Each works after every other one, on a shop
+//! that has been used before.
 
 #![allow(
     clippy::unwrap_used,
@@ -21,7 +21,7 @@ use stoa_testkit::{SERVICES, Shop, ShopOptions, wait_until, workspace};
 /// Recovery passes run every few seconds.
 const SOON: Duration = Duration::from_secs(120);
 
-/// Where a snippet comes from, and its commands.
+/// A snippet's file, and its commands.
 struct Snippet {
     from: String,
     commands: String,
@@ -54,7 +54,7 @@ fn of_readme(path: &Path) -> impl Iterator<Item = Snippet> {
         })
 }
 
-/// The block of the shop's page.
+/// The command block of the shop's page.
 fn of_page(shop: &Shop) -> Snippet {
     let page = shop.gateway().get("/shop/").send().expect(200).text();
     let (_, rest) = page.split_once("<pre>").unwrap();
@@ -65,7 +65,7 @@ fn of_page(shop: &Shop) -> Snippet {
     }
 }
 
-/// What a snippet may be answered beside success: it was run before, or has a placeholder.
+/// Expected errors of a snippet: it ran before, or it contains a placeholder.
 fn is_expected(from: &str, code: &str) -> bool {
     match code {
         "email_taken" => true,
@@ -145,7 +145,7 @@ fn every_snippet_works_after_every_other_one_and_leaves_no_breach() {
     sound(&shop);
 }
 
-/// All commands of the tour, for a shop whose data is elsewhere.
+/// All commands of the tour, for a shop with another state folder.
 fn tour(shop: &Shop) -> String {
     let state = shop.state_dir().display();
     let text = std::fs::read_to_string(workspace().join("docs/tour.md")).unwrap();
@@ -168,7 +168,7 @@ fn tour(shop: &Shop) -> String {
         (".stoa/run.json", format!("{state}/run.json")),
         (".stoa/logs/", format!("{state}/logs/")),
         ("make scenario NAME=", scenario),
-        // The manifests have one order in ten declined.
+        // The manifests decline 10 % of the orders.
         (
             "stoa fault set payment reset",
             "stoa fault set payment off".to_owned(),

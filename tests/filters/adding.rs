@@ -1,5 +1,5 @@
-//! docs/adding-a-filter.md, replayed: its files are written beside what they need, its commands run, and the filter asked, in the
-//! filter host and in a real Envoy with what Istio makes of its manifest.
+//! Replays docs/adding-a-filter.md: writes its files into a workspace, runs its commands, and calls the filter in the filter
+//! host and in a real Envoy with the configuration that Istio makes of its manifest.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::plugins;
 
-/// Step 4's test as it stands on the page, with the filter that was built from the page.
+/// Step 4's test exactly as on the page, with the filter built from the page.
 mod in_the_filter_host {
     mod stoa_testkit {
         pub(super) fn filter(name: &str) -> std::path::PathBuf {
@@ -24,7 +24,7 @@ mod in_the_filter_host {
     include!("adding/read_only.rs");
 }
 
-/// Steps 1 to 3, done once.
+/// Result of steps 1 to 3, which run once.
 static REPLAY: LazyLock<Replay> = LazyLock::new(Replay::new);
 
 struct Replay {
@@ -56,7 +56,7 @@ fn files(page: &str) -> BTreeMap<String, String> {
     files
 }
 
-/// The commands of the page, a line each.
+/// The commands of the page, one per line.
 fn commands(page: &str) -> Vec<&str> {
     let blocks = page.split("```sh\n").skip(1);
     blocks
@@ -64,14 +64,14 @@ fn commands(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A workspace of filters alone, with the manifests: nothing else has to be built for it.
+/// A workspace with only the filters and the manifests: nothing else needs a build.
 fn lay_out(folder: &Path, files: &BTreeMap<String, String>) {
     let here = stoa_testkit::workspace();
     let root = std::fs::read_to_string(here.join("Cargo.toml")).unwrap();
     let (before, rest) = root.split_once("members = [").unwrap();
     let (_, after) = rest.split_once(']').unwrap();
     let root = format!("{before}members = [\"crates/stoa-filter\", \"filters/read-only\"]{after}");
-    // Settings for packages that are not here are no fault, but a warning each.
+    // Settings for packages that are missing here are only warnings.
     std::fs::write(folder.join("Cargo.toml"), root).unwrap();
     std::fs::copy(here.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     for (part, into) in [
@@ -91,7 +91,7 @@ fn lay_out(folder: &Path, files: &BTreeMap<String, String>) {
             .status();
         assert!(copied.unwrap().success(), "{part}");
     }
-    // Where somebody has followed the page, all of them are there.
+    // If a developer has followed the page, all of its files exist.
     let followed = here.join("filters/read-only").exists();
     for (name, text) in files {
         let is_new = followed || !here.join(name).exists();
@@ -117,11 +117,11 @@ impl Replay {
         let files = files(&page);
         let folder = tempfile::tempdir().unwrap();
         lay_out(folder.path(), &files);
-        // Kept, so that the next run builds only what changed.
+        // The target folder is kept, so that the next run builds only changes.
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("adding-a-filter");
         let commands = commands(&page);
         assert_eq!(commands[..2], ["cargo test -p read-only", "make wasm"]);
-        // The second is what `make wasm` does for this one. Its crates are in the lock file, so nothing is fetched.
+        // The second command is the part of `make wasm` for this filter. Its crates are in the lock file, so cargo downloads nothing.
         let wasm = "cargo_wasm \"$(wasm_toolchain)\" build --release --target wasm32-wasip1 -p read-only --offline";
         for command in [&format!("{} --offline", commands[0]), wasm] {
             let mut process = Command::new("bash");
@@ -169,7 +169,7 @@ fn step_5_packs_the_filter() {
     assert!(index.contains("read-only:0.1.0"), "{index}");
 }
 
-/// What the gateway's Envoy gets of the plugin.
+/// The gateway's Envoy configuration of the plugin.
 fn compiled(plugin: &str) -> Value {
     let folder = REPLAY.folder.path();
     let list = folder.join("istio/plugins/kustomization.yaml");

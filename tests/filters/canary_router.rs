@@ -24,7 +24,7 @@ fn texts<'h>(headers: &'h Headers, name: &'h str) -> Vec<&'h str> {
         .collect()
 }
 
-/// Choices are counted every second.
+/// The filter updates its counts of choices every second.
 fn count(vm: &Vm) {
     vm.advance(Duration::from_secs(1));
 }
@@ -66,7 +66,7 @@ fn a_new_caller_gets_a_version_a_header_and_one_cookie_and_keeps_them() {
     count(&vm);
     let counted = |reason: &str| vm.counter(&format!("canary_router.product.v2.{reason}"));
     assert_eq!((counted("random"), counted("session-hash")), (on_v2, on_v2));
-    // 10 % of 1,000 within 6 sigma: chance is chance here, and one run in a billion may fail.
+    // 10 % of 1,000 within 6 sigma: the draws are random here, so one run in a billion may fail.
     assert!((43..=157).contains(&on_v2), "{on_v2}");
 }
 

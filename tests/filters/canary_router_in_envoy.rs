@@ -10,7 +10,7 @@ use stoa_testkit::envoy::{
 
 use crate::product;
 
-/// Routes as the shop's VirtualService has them: by header, and where there is none by weight.
+/// Routes as in the shop's VirtualService: by header, and without a header by weight.
 fn setup(filter: Option<&Value>) -> (Setup, [Upstream; 2]) {
     let versions = [Upstream::named("v1"), Upstream::named("v2")];
     let mut setup = Setup::new()
@@ -25,7 +25,7 @@ fn setup(filter: Option<&Value>) -> (Setup, [Upstream; 2]) {
     (setup, versions)
 }
 
-/// Which version served, and that the answer names it.
+/// The version that served; also checks that the response names it.
 fn served(reply: &Reply) -> String {
     assert_eq!(reply.status, 200);
     assert_eq!(
@@ -99,7 +99,7 @@ fn while_the_weight_grows_callers_move_once_and_none_goes_back() {
             "someone went back"
         );
         let on_v2 = now.iter().filter(|v2| **v2).count();
-        // The sessions are the same at every run; 4 sigma are at most 45.
+        // The sessions are the same in every run; 4 sigma are at most 45.
         assert!(
             on_v2.abs_diff(before.len() * weight as usize / 10_000) <= 45,
             "{on_v2} at {weight}"
@@ -160,7 +160,7 @@ fn of_a_header_that_is_sent_twice_each_value_counts_by_itself_as_in_a_native_rou
             assert_eq!(reply.text(), expected, "{name}: {values:?}");
         }
     }
-    // The routes look at every value, so a second one from outside must not survive the first.
+    // The routes match on every value, so a second value from outside must not remain beside the first.
     filtered_versions[0].take();
     for values in [["v1", "v2"], ["v2", "v1"]] {
         assert_eq!(

@@ -1,12 +1,12 @@
-//! Whatever comes, neither filter panics, answers twice, or hangs a client: thousands of cases in `make test`, a million in
-//! `make soak`. The cases are made from a seed, which a failure names.
+//! Fuzzing: for any input, no filter panics, answers twice or hangs a client. Thousands of cases in `make test`, a million in
+//! `make soak`. A seed generates the cases; a failure names it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fastrand::Rng;
 use stoa_filter_host::{Filter, Headers, Options, Request, Response, Vm};
 
-/// How many cases of each filter: `make soak` asks for more.
+/// Number of cases per filter; `make soak` sets more.
 fn cases() -> u64 {
     let asked = std::env::var("STOA_FUZZ_CASES").ok();
     asked.map_or(20_000, |asked| {
@@ -18,7 +18,7 @@ fn pick<T: Copy>(dice: &mut Rng, from: &[T]) -> T {
     from[dice.usize(..from.len())]
 }
 
-/// Bytes that are often nearly what a filter looks for.
+/// Bytes that are often close to valid input of a filter.
 fn bytes(dice: &mut Rng, words: &[&str]) -> Vec<u8> {
     let mut all = Vec::new();
     for _ in 0..dice.usize(..6) {
@@ -28,7 +28,7 @@ fn bytes(dice: &mut Rng, words: &[&str]) -> Vec<u8> {
             _ => all.extend_from_slice(pick(dice, words).as_bytes()),
         }
     }
-    // Envoy lets neither into a filter.
+    // Envoy passes none of these bytes to a filter.
     all.retain(|b| !matches!(b, 0 | b'\r' | b'\n'));
     all
 }
@@ -70,7 +70,7 @@ fn json(dice: &mut Rng, names: &[&str], depth: usize) -> String {
 
 struct Subject {
     name: &'static str,
-    /// Configurations that look at everything.
+    /// Configurations that use every part of a request.
     configs: &'static [&'static str],
     /// Words of configurations, headers and bodies.
     words: &'static [&'static str],
@@ -117,7 +117,7 @@ fn one(vm: &Vm, dice: &mut Rng, subject: &Subject) {
     if stream.send(request).is_paused() && dice.u8(..4) == 0 {
         return;
     }
-    // Nothing waits longer than a minute.
+    // No request waits longer than a minute.
     vm.advance(std::time::Duration::from_secs(61));
     if stream.upstream().is_none() {
         return;

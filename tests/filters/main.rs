@@ -1,6 +1,6 @@
-//! The shop's Envoy filters as they are built: in the filter host, and in a real Envoy.
+//! The shop's built Envoy filters, in the filter host and in a real Envoy.
 //!
-//! One program for all, since each would link wasmtime anew. Their rules are tested natively, beside them in `filters/`.
+//! They share one test program, since each program would link wasmtime. Native tests of their rules are beside them in `filters/`.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -21,7 +21,7 @@ mod trace_sampling;
 
 use serde_json::{Value, json};
 
-/// canary-router's configuration for product alone, with this weight of v2 and further members of the service.
+/// canary-router's configuration for product alone, with this weight of v2 and more fields of the service.
 fn product(v2: u32, more: Value) -> Value {
     let mut service = json!({"name": "product", "header": "x-shop-version", "stable": "v1",
         "versions": [{"name": "v1", "weight": 10_000 - v2}, {"name": "v2", "weight": v2}]});

@@ -1,4 +1,4 @@
-//! What `stoa fault set` and `stoa canary set` write, in the built filters: time is the test's, so delays take none.
+//! Settings from `stoa fault set` and `stoa canary set`, in the built filters. The test controls the clock, so delays take no time.
 
 use std::time::Duration;
 
@@ -71,7 +71,7 @@ fn several_kinds_get_their_shares_of_one_draw() {
     for order in 0..orders {
         let mut stream = vm.stream();
         stream.send(payment(&format!("order-{order}")));
-        // A reply comes at the next tick.
+        // A response is sent at the next tick.
         vm.advance(millis(5));
         let verdict = stream.request();
         if verdict.is_paused() {
@@ -89,7 +89,7 @@ fn several_kinds_get_their_shares_of_one_draw() {
         }
     }
     assert_eq!(aborted + delayed + declined, orders);
-    // The keys are fixed, so this cannot flake; 4 sigma are 35 and 40.
+    // The keys are fixed, so the result never changes; 4 sigma are 35 and 40.
     assert!((65..=135).contains(&aborted), "{aborted}");
     assert!((65..=135).contains(&delayed), "{delayed}");
     assert!((160..=240).contains(&declined), "{declined}");

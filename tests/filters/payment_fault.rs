@@ -1,4 +1,4 @@
-//! payment-fault.wasm in the filter host: time is the test's, so delays take none.
+//! payment-fault.wasm in the filter host. The test controls the clock, so delays take no time.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn payment(key: &str) -> Request {
         .header("x-request-id", "request-1")
 }
 
-/// What becomes of a request within a tick: what is told before the body has come waits for the next one.
+/// The verdict on a request within a tick: a response chosen before the body arrives is sent at the next tick.
 fn ask(vm: &Vm, request: Request) -> Verdict<Request> {
     let mut stream = vm.stream();
     if stream.send(request).is_paused() {
@@ -51,7 +51,7 @@ fn millis(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Nothing is left of any request, and nothing is counted as at work.
+/// Asserts that no request is left, and that none counts as in flight.
 fn is_quiet(vm: &Vm) {
     assert_eq!(vm.streams(), 0);
     assert_eq!(vm.gauge("payment_fault.delayed"), 0);
@@ -83,7 +83,7 @@ fn by_default_it_declines_a_tenth_of_the_payments_as_payment_would() {
             "code": "payment_declined", "request_id": "request-1", "decline_code": "card_declined"});
         assert_eq!(document(&reply.text()), expected);
     }
-    // The keys are fixed, so this cannot flake; 4 sigma are 54.
+    // The keys are fixed, so the result never changes; 4 sigma are 54.
     assert!((146..=254).contains(&declined), "{declined}");
     assert_eq!(
         vm.counter("payment_fault.default-decline.decline"),
@@ -166,7 +166,7 @@ fn many_wait_at_once_each_for_his_time() {
     for now in (10..=1_010).step_by(10) {
         vm.advance(millis(10));
         for (delay, stream) in &mut streams {
-            // A tick may come 5 ms after the time.
+            // A tick may be 5 ms late.
             let paused = stream.request().is_paused();
             assert!(paused || *delay <= now, "{delay} at {now}");
             assert!(!paused || *delay + 5 > now, "{delay} at {now}");
@@ -285,7 +285,7 @@ fn a_request_that_waits_for_its_body_is_drawn_once() {
         {"name": "small", "fault": {"decline": {}}, "match": {"body": [{"pointer": "/amount/amount", "max": 1}]}}]}));
     let asked = (0..REQUESTS).filter(|key| ask(&vm, payment(&key.to_string())).is_replied());
     let declined = asked.count();
-    // The host's dice are the same at every run; 4 sigma are 72.
+    // The host's random numbers are the same in every run; 4 sigma are 72.
     assert!(declined.abs_diff(REQUESTS / 5) <= 72, "{declined}");
     assert_eq!(vm.counter("payment_fault.fifth.decline"), declined as u64);
 }

@@ -1,4 +1,4 @@
-//! payment-fault.wasm in a real Envoy, before an upstream that remembers what it was asked.
+//! payment-fault.wasm in a real Envoy, before an upstream that records its requests.
 
 use std::sync::Arc;
 use std::thread;
@@ -18,7 +18,7 @@ fn payment(key: &str) -> Call {
         .json(&json!({"order_id": "7", "amount": {"amount": 1999, "currency": "EUR"}, "card_token": "tok_visa"}))
 }
 
-/// Answers as payment does when all is well.
+/// Responds as payment does without faults.
 fn payments() -> Upstream {
     Upstream::start(|_: &Received| Response::status(201).json(&json!({"status": "captured"})))
 }
@@ -68,7 +68,7 @@ fn by_default_a_tenth_of_all_orders_is_declined_and_a_retry_changes_nothing() {
         declined
     });
     scenario.step("count", || {
-        // 4 sigma of 20,000 orders at 10 % are 170. The keys are the same at every run, so this cannot flake.
+        // 4 sigma of 20,000 orders at 10 % are 170. The keys are the same in every run, so the result never changes.
         assert!(
             declined.len().abs_diff(ORDERS / 10) <= 170,
             "{}",
@@ -117,7 +117,7 @@ fn a_decline_is_what_payment_would_say_and_keeps_the_connection() {
     assert_eq!(document["code"], "payment_declined");
     assert_eq!(document["decline_code"], "do_not_honor");
     assert_eq!(document["instance"], "/payments");
-    // Envoy gives every request an id.
+    // Envoy adds an id to every request.
     assert_eq!(
         document["request_id"].as_str().map(str::len),
         Some(36),

@@ -1,4 +1,4 @@
-//! What is shipped: the size of each filter, and every `pluginConfig` in `istio/`, given to the built filter.
+//! Shipped files: the size of each filter, and every `pluginConfig` in `istio/`, loaded by the built filter.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use stoa_filter_host::{Filter, Options};
 
-/// Every object of kind WasmPlugin below a folder, patches included, with its file.
+/// Every WasmPlugin object below a folder, including patches, with its file.
 fn plugins(folder: &Path, found: &mut Vec<(String, Value)>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
@@ -29,7 +29,7 @@ fn plugins(folder: &Path, found: &mut Vec<(String, Value)>) {
     }
 }
 
-/// Gives every `pluginConfig` below a folder to its filter, found by its name; how many there are.
+/// Loads every `pluginConfig` below a folder into the filter of that name; returns their number.
 pub(crate) fn configure_all(folder: &Path, wasm: impl Fn(&str) -> PathBuf) -> usize {
     let mut found = Vec::new();
     plugins(folder, &mut found);

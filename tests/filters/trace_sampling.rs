@@ -1,5 +1,5 @@
-//! What decides whether a request is traced: the manifests' EnvoyFilter `request-ids` and the percentage of their Telemetry, in real
-//! Envoys with the OpenTelemetry tracer, counted by the `traceparent` that arrives behind them.
+//! The decision whether a request is traced: the manifests' EnvoyFilter `request-ids` and the percentage of their Telemetry, in
+//! real Envoys with the OpenTelemetry tracer. The tests count the `traceparent` headers that arrive at the upstream.
 
 use serde_json::{Value, json};
 use stoa_testkit::envoy::{Call, Envoy, Setup, Upstream};
@@ -16,7 +16,8 @@ fn manifest(kind: &str, name: &str) -> Value {
     found.find(wanted).unwrap()
 }
 
-/// What the EnvoyFilter merges into the connection managers of a context, and the tracing that Istio makes of the Telemetry.
+/// The settings that the EnvoyFilter merges into the connection managers of a context, with the tracing that Istio makes of the
+/// Telemetry.
 fn manager(context: &str) -> Value {
     let filter = manifest("EnvoyFilter", "request-ids");
     let patches = filter["spec"]["configPatches"].as_array().unwrap();
@@ -44,7 +45,7 @@ fn manager(context: &str) -> Value {
     manager
 }
 
-/// An Envoy of this context before an upstream. Nobody collects what it traces.
+/// An Envoy of this context before an upstream. Its traces have no collector.
 fn envoy(context: &str, to: std::net::SocketAddr) -> Envoy {
     Setup::new()
         .cluster("next", to)
@@ -63,12 +64,12 @@ fn envoy(context: &str, to: std::net::SocketAddr) -> Envoy {
         .start()
 }
 
-/// The `traceparent` of a caller, of a trace of its own.
+/// The `traceparent` of a caller, with its own trace.
 fn parent(number: usize, flags: &str) -> String {
     format!("00-{number:032x}-00000000000000ff-{flags}")
 }
 
-/// Begins like a random UUID: multiplied by 2^32 over the golden ratio, numbers scatter evenly (Knuth, 6.4).
+/// The first digits of a UUID that looks random: multiples of 2^32 divided by the golden ratio scatter evenly (Knuth, 6.4).
 fn scattered(number: usize) -> u32 {
     u32::try_from(number).unwrap().wrapping_mul(2_654_435_769)
 }
@@ -81,13 +82,13 @@ fn name(number: usize) -> String {
     format!("order-{number}")
 }
 
-/// How many of the UUIDs Envoy draws at 10 %: it takes the first eight digits modulo 10,000.
+/// Number of UUIDs that Envoy samples at 10 %: it takes the first eight digits modulo 10,000.
 fn drawn() -> usize {
     let numbers = 1..=REQUESTS;
     numbers.filter(|n| scattered(*n) % 10_000 < 1_000).count()
 }
 
-/// How many of the requests that arrive are sampled; each keeps its trace and its id.
+/// Number of sampled requests that arrive; each must keep its trace and its id.
 fn sampled(
     envoy: &Envoy,
     upstream: &Upstream,

@@ -1,7 +1,7 @@
-//! What the shop does with people who mean it no good, as they see it: over HTTP, and over sockets where HTTP has to be broken.
+//! Attacks on the shop, over HTTP, and over sockets where the attack needs invalid HTTP.
 //!
-//! - `slow.rs`: requests that never end, heads that are too long, connections that say nothing.
-//! - `strangers.rs`: nobody sees or changes what is another's, operation by operation.
+//! - `slow.rs`: requests that never end, heads that are too long, silent connections.
+//! - `strangers.rs`: no user sees or changes another user's data, operation by operation.
 //! - `secrets.rs`: no secret is ever printed.
 
 #![allow(

@@ -1,5 +1,5 @@
-//! No secret is printed, whatever goes wrong: not by the shop, not by its components, down to `--log-level debug` (`trace`
-//! shows all that passes between components and host, and says so). Passwords are in no file either.
+//! No secret is printed, whatever goes wrong: not by the shop, not by its components, down to `--log-level debug`. (`trace`
+//! shows everything that passes between components and host, and warns about it.) Files contain no passwords either.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ const CARRIER_SECRET: &str = "carrier-secret-5b1f6a";
 const WRONG_PASSWORD: &str = "hunter2-hunter2-hunter2";
 const CARD_NUMBER: &str = "4111111111111111";
 const TOKENS: [&str; 3] = ["tok_visa", "tok_declined", "tok_error"];
-/// What a caller calls itself, so that the log is seen to speak of it.
+/// A marker in the requests, which shows that the log covers them.
 const TRACE: &str = "watched-by-a-test";
 
 /// The carrier's signature of `body`.
@@ -28,7 +28,7 @@ fn signed(body: &str) -> String {
     format!("t={now},v1={hex}")
 }
 
-/// Everything that handles a secret, well and badly. Gives the secrets that came up on the way.
+/// Uses every operation that handles a secret, correctly and wrongly. Returns the secrets that appeared.
 fn journey(shop: &Shop) -> Vec<String> {
     let ann = Customer::register(shop, "ann");
     let gateway = shop.gateway();
@@ -43,7 +43,7 @@ fn journey(shop: &Shop) -> Vec<String> {
     }
     let order = ann.order(&key(), SKU, 1, "tok_visa").expect(201).json;
 
-    // Passwords: wrong, in the wrong place, in what is no JSON.
+    // Passwords: wrong, in the wrong place, in invalid JSON.
     for body in [
         json!({"email": ann.email, "password": WRONG_PASSWORD}),
         json!({"email": WRONG_PASSWORD, "password": PASSWORD}),
@@ -64,7 +64,7 @@ fn journey(shop: &Shop) -> Vec<String> {
         .body(torn);
     let _ = torn.send().expect(400);
 
-    // Cards: a number in the place of a token, and beside it.
+    // Cards: a number in place of a token, and beside it.
     for payment in [
         card(CARD_NUMBER),
         json!({"method": "card", "card_token": "tok_visa", "number": CARD_NUMBER}),
@@ -86,7 +86,7 @@ fn journey(shop: &Shop) -> Vec<String> {
         .send()
         .expect(401);
 
-    // The carrier: forged, then its own word.
+    // The carrier: a forged signature, then a valid one.
     let shipment = text(&order["shipment"], "shipment_id");
     let report =
         json!({"event_id": key(), "status": "picked_up", "at": "2026-11-21T14:05:09Z"}).to_string();
@@ -103,7 +103,7 @@ fn journey(shop: &Shop) -> Vec<String> {
     }
     secrets.retain(|secret| secret.len() > 16);
 
-    // What is said where something is broken.
+    // Responses while dependencies fail.
     let operator = Operator::of(shop);
     for partner in ["processor", "carrier", "courier", "sms"] {
         operator.script(partner, &json!({"mode": "error", "status": 500}));
@@ -146,7 +146,7 @@ fn no_secret_is_printed_and_no_password_is_kept() {
             .filter(|line| !line.starts_with("---"))
             .map(str::to_owned),
     );
-    // The last part of a token is the signature: without it the others are worth nothing, and with it everything.
+    // The last part of a token is the signature: the other parts are worthless without it.
     let bearer = secrets[0].rsplit('.').next().unwrap().to_owned();
     secrets[0] = bearer;
     let log = shop.log();

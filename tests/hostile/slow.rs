@@ -1,4 +1,4 @@
-//! Requests that are never finished: they end within a bound, and keep nobody from anything meanwhile.
+//! Requests that never finish: they end within a bound, and block no other request meanwhile.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,12 +11,12 @@ use stoa_testkit::{Client, Shop, ShopOptions, at_once, wait_until};
 use crate::customer::{Customer, key};
 
 const SKU: &str = "HOM-001";
-/// How long the shop waits in these tests for a head, and for a body.
+/// The shop's timeout for a head, and for a body, in these tests.
 const BOUND: &str = "2s";
-/// Far beyond it: only a connection that would never end gets there.
+/// Far beyond the bound: only a connection that never ends takes this long.
 const PATIENCE: Duration = Duration::from_secs(60);
-/// Of each kind. The two with a part of a body alone, the only ones that could hold a place, are more than requests that may
-/// be at work at once (128).
+/// Requests of each kind. Only the two kinds with a partial body could occupy an instance; together they are more than the
+/// limit of requests in flight (128).
 const OF_A_KIND: usize = 70;
 
 fn impatient() -> ShopOptions {
@@ -42,11 +42,11 @@ fn send(client: &Client, text: &str) -> TcpStream {
     stream
 }
 
-/// Everything until the other side closes; panics if it does not.
+/// Everything until the peer closes; panics if it does not.
 fn rest(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
-        // Closed while something of ours was on its way.
+        // The peer closed while our bytes were in flight.
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
         other => {
             other.unwrap();
@@ -55,7 +55,7 @@ fn rest(mut stream: TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// A part of a request to `POST /order`: the shop has to wait for what is missing.
+/// Partial requests to `POST /order`; the shop waits for the rest.
 const PARTS: [(&str, &str); 4] = [
     ("nothing", ""),
     (
@@ -109,7 +109,7 @@ fn a_byte_now_and_then_does_not_keep_a_request_alive() {
     let answers = at_once(endless.len(), |number| {
         let stream = send(shop.gateway(), &endless[number]);
         let mut writing = stream.try_clone().unwrap();
-        // Ends with the connection, by a write that fails.
+        // Ends with the connection, when a write fails.
         let drip = thread::spawn(move || {
             while writing.write_all(b"x").is_ok() {
                 thread::sleep(Duration::from_millis(100));
@@ -120,7 +120,7 @@ fn a_byte_now_and_then_does_not_keep_a_request_alive() {
         answer
     });
     assert_eq!(answers[0], "");
-    // The answer can be lost where a byte crosses the close; a request that was let through would be heard of.
+    // The response can be lost if a byte arrives during the close; a request that passed would have another status.
     assert!(
         answers[1].is_empty() || answers[1].starts_with("HTTP/1.1 408 "),
         "{}",
@@ -152,7 +152,7 @@ fn a_head_of_64_kib_or_of_too_many_lines_is_431() {
             ),
         ] {
             let mut stream = connect(listener);
-            // It may say no, and close, before it has read everything.
+            // The server may reject and close before it has read everything.
             let _ = stream.write_all(text.as_bytes());
             let answer = rest(stream);
             let first = answer.lines().next().unwrap_or("reset before it was read");
@@ -167,7 +167,7 @@ fn a_head_of_64_kib_or_of_too_many_lines_is_431() {
     }
 }
 
-/// How many connections: `make soak` asks for more.
+/// Number of connections; `make soak` sets more.
 fn connections() -> usize {
     let asked = std::env::var("STOA_IDLE_CONNECTIONS").ok();
     asked.map_or(1_000, |asked| {
@@ -175,7 +175,7 @@ fn connections() -> usize {
     })
 }
 
-/// Lets this process, and the shop that it starts, open as many files as the system allows.
+/// Raises the limit of open files to `needed`, for this process and the shop that it starts; panics if the system allows fewer.
 fn raise_the_limit_of_files(needed: u64) {
     let limit = getrlimit(Resource::Nofile);
     let allowed = limit.maximum.unwrap_or(u64::MAX);
@@ -204,7 +204,7 @@ fn idle_connections_cost_nobody_anything() {
     let customer = Customer::register(&shop, "ann");
     let mut idle: Vec<_> = (0..count).map(|_| connect(shop.gateway())).collect();
     let _ = customer.order(&key(), SKU, 1, "tok_visa").expect(201);
-    // All of them are accepted, and each is served once it asks.
+    // All are accepted, and each is served once it sends a request.
     for stream in &mut idle {
         stream
             .write_all(b"HEAD /product?limit=1 HTTP/1.1\r\nhost: shop.test\r\n\r\n")

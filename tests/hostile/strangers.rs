@@ -1,5 +1,5 @@
-//! Nobody sees or changes what is another's. The operations come from the document, so that a new one is tried too, or
-//! makes this fail until it is said what of the first user's it could give away.
+//! No user sees or changes another user's data. The operations come from the document. A new operation is tested too, or it
+//! makes this test fail until the test states which of the first user's data it could expose.
 
 use api::{Contract, Operation};
 use serde_json::{Value, json};
@@ -11,12 +11,12 @@ const SKU: &str = "HOM-001";
 const PHONE: &str = "+31201234567";
 const STREET: &str = "7 Hidden Lane";
 
-/// Ann, who has one of everything, and what only she may see.
+/// Ann, who has one of everything, with the texts that only she may see.
 struct Ann {
     customer: Customer,
     key: String,
     order: Value,
-    /// Texts of hers that an answer to anybody else must not hold.
+    /// Ann's texts, which a response to another caller must not contain.
     marks: Vec<String>,
 }
 
@@ -60,14 +60,14 @@ fn ann(shop: &Shop) -> Ann {
 }
 
 impl Ann {
-    /// Everything of hers, as she sees it.
+    /// All of Ann's data, as she sees it.
     fn belongings(&self) -> Vec<Value> {
         let paths = ["/cart", "/order", "/notification", "/user/me"];
         let get = |path: &str| self.customer.get(path).expect(200).json;
         paths.into_iter().map(get).collect()
     }
 
-    /// The operation's path with what is hers in it, the page after her first one where there are pages.
+    /// The operation's path with Ann's ids in it; for a list with pages, the page after her first one.
     fn path(&self, contract: &Contract, operation: &Operation<'_>) -> String {
         let mut path = operation.path.to_owned();
         for (name, value) in [
@@ -102,7 +102,7 @@ fn parameters<'a>(
     listed.into_iter().flatten().map(resolved)
 }
 
-/// The operations a token opens.
+/// The operations that accept a token.
 fn with_a_token(contract: &Contract) -> Vec<Operation<'_>> {
     let asks = |operation: &Operation<'_>| {
         let schemes = operation.object["security"].as_array();
@@ -111,7 +111,7 @@ fn with_a_token(contract: &Contract) -> Vec<Operation<'_>> {
     contract.operations().into_iter().filter(asks).collect()
 }
 
-/// The body that the document gives as an example.
+/// The example body in the document.
 fn example(contract: &Contract, operation: &Operation<'_>) -> Option<Value> {
     let schema = operation
         .object
@@ -133,7 +133,7 @@ fn ask(
     token: Option<&str>,
 ) -> Answer {
     let path = ann.path(contract, operation);
-    // Her own key: what it brought her is kept for her alone.
+    // Ann's own key: the response stored under it is for her alone.
     let mut request = client
         .request(operation.method, &path)
         .header("idempotency-key", &ann.key);
@@ -167,7 +167,7 @@ fn nobody_sees_or_changes_what_is_anothers() {
             assert!(answer.status < 500, "{what}: {}", answer.text());
             let mut told = format!("{} {:?}", answer.text(), answer.headers);
             if answer.status >= 400 {
-                // A refusal may name what was asked for.
+                // A rejection may name the requested id.
                 told = told.replace(&text(&ann.order, "order_id"), "");
             }
             for mark in &ann.marks {
@@ -176,7 +176,7 @@ fn nobody_sees_or_changes_what_is_anothers() {
         }
     }
     assert_eq!(ann.belongings(), before);
-    // And the other way round: what eve did has gone to her own account.
+    // Eve's requests changed her own account.
     let orders = items(&eve.get("/order").expect(200).json);
     assert!(!orders.is_empty());
     let charged = Operator::of(&shop).ledger();

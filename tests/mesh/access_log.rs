@@ -1,4 +1,4 @@
-//! What is written of a request, and what is not.
+//! The access log: the fields of a request, and the secrets that it omits.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -14,7 +14,7 @@ const IDENTITY: &str = "spiffe://cluster.local/ns/shop/sa/";
 const GATEWAY: &str =
     "spiffe://cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account";
 
-/// The fields of `istio/install`.
+/// The fields that `istio/install` configures.
 fn fields() -> BTreeSet<String> {
     let text = std::fs::read_to_string(workspace().join("istio/install/istio.yaml")).unwrap();
     let install: Value = serde_saphyr::from_str(&text).unwrap();
@@ -25,7 +25,7 @@ fn fields() -> BTreeSet<String> {
     format.as_object().unwrap().keys().cloned().collect()
 }
 
-/// The one line of a request in this direction (1 in, 2 out) at a workload. All that is asked for one answer has the same id.
+/// The one line of a request in this direction (1 in, 2 out) at a workload. All calls for one request share its id.
 #[track_caller]
 fn line(mesh: &Mesh, workload: &str, direction: &str, path: &str, id: &str) -> Value {
     let lines = || -> Vec<Value> {
@@ -115,7 +115,7 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
             "upstream_principal": null, "upstream_local_principal": null, "upstream_tls_version": null,
         }),
     );
-    // Its own time and numbers, and the same trace on the whole way.
+    // Each line has its own times and sizes; the trace is the same on the whole way.
     for line in [&at_gateway, &at_cart] {
         for number in [
             "duration",
@@ -148,7 +148,7 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
         }
         let from = line["downstream_remote_address"].as_str().unwrap();
         assert!(from.parse::<SocketAddr>().is_ok(), "{line}");
-        // A caller on this machine has the machine's own address.
+        // For a caller on this machine, this is the machine's own address.
         let from = line["x_forwarded_for"].as_str().unwrap().parse();
         assert!(matches!(from, Ok(IpAddr::V4(_))), "{line}");
     }
@@ -158,7 +158,7 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
         .unwrap();
     assert_eq!(from.rsplit_once(':').unwrap().0, gateway);
 
-    // What the service asked another one for it has its id too: both ends of that call.
+    // Calls to another service for this request have its id too, at both ends.
     let asks = line(&mesh, "cart", "2", "/items/COF-001", &id);
     assert_says(
         &asks,
@@ -174,7 +174,7 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
         &json!({"path": "/items/COF-001", "downstream_principal": format!("{IDENTITY}cart")}),
     );
 
-    // A version is in the line of whoever chose by it; a refusal says who refused, and why.
+    // The line of the Envoy that chose a version contains it; a rejection has its source and its reason.
     let id = key();
     let read = shop
         .gateway()
@@ -189,7 +189,7 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
             "upstream_cluster": "outbound|80|v2|product.shop.svc.cluster.local",
         }),
     );
-    // What was looked for stays between the shopper and the shop.
+    // Search terms are not logged.
     let id = key();
     let look = format!("/product?q={secret}");
     let _ = shop
@@ -216,7 +216,7 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
         }),
     );
 
-    // Nothing that was said in confidence is in any of them.
+    // No log contains a secret.
     let mut looked = 0;
     for file in std::fs::read_dir(shop.state_dir().join("logs")).unwrap() {
         let path = file.unwrap().path();

@@ -1,4 +1,4 @@
-//! The canary, over the whole shop: shares, explicit choices, memory, a weight that grows, and Istio's own weights without the filter.
+//! The canary, over the whole shop: shares, explicit choices, stickiness, a growing weight, and Istio's own weights without the filter.
 
 use serde_json::{Value, json};
 use stoa_testkit::mesh::compile;
@@ -6,7 +6,7 @@ use stoa_testkit::{Client, Shop, ShopOptions, at_once, wait_until};
 
 use crate::customer::{Customer, SOON};
 
-/// Four standard deviations: one run in 16,000 is further off.
+/// Four standard deviations: one run in 16,000 deviates more.
 pub(crate) fn within_four_sigma(found: usize, of: usize, share: f64) {
     #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
     let (found, of) = (found as f64, of as f64);
@@ -22,7 +22,7 @@ pub(crate) fn within_four_sigma(found: usize, of: usize, share: f64) {
     );
 }
 
-/// The version that answers, and the session's cookie if one is set.
+/// The version that answers, and the session cookie if the response sets one.
 fn visit(gateway: &Client, headers: &[(&str, &str)]) -> (String, Option<String>) {
     let mut request = gateway.get("/product/COF-001");
     for (name, value) in headers {
@@ -35,7 +35,7 @@ fn visit(gateway: &Client, headers: &[(&str, &str)]) -> (String, Option<String>)
     (answer.header("x-shop-version").unwrap().to_owned(), cookie)
 }
 
-/// How many of so many strangers are sent to v2.
+/// Of `many` new visitors, the number sent to v2.
 fn strangers(gateway: &Client, many: usize) -> usize {
     let found = at_once(4, |_| {
         (0..many / 4)
@@ -93,7 +93,7 @@ fn a_tenth_goes_to_the_next_release_and_stays_there() {
         assert_eq!(as_user(), first);
     }
 
-    // The weight grows, while the shop runs: nobody goes back.
+    // The weight grows while the shop runs: no session goes back to v1.
     let set = |v1, v2| {
         let router = weights(v1, v2);
         shop.override_filters(

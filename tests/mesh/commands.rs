@@ -1,4 +1,4 @@
-//! What the command line says of a mesh that runs, and changes in it.
+//! Commands that report on a running mesh, and commands that change it.
 
 use std::process::{Command, Output};
 
@@ -63,7 +63,7 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
             "{command} shows a key"
         );
     }
-    // For programs, and only a part of it.
+    // JSON output for programs, filtered.
     let json = |arguments: &[&str]| -> serde_json::Value {
         let arguments = [arguments, &["-o", "json"]].concat();
         serde_json::from_str(&said(&shop, &arguments)).unwrap()
@@ -102,7 +102,7 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
         "did you mean shop/payment-v1-0",
     );
 
-    // The canary, and everyone back.
+    // The canary: all callers to v2, and back.
     let version = || {
         let answer = gateway.get("/product/COF-001").send().expect(200);
         answer.header("x-shop-version").unwrap().to_owned()
@@ -128,7 +128,7 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
         "expected one of product",
     );
 
-    // A scenario, in the state folder alone.
+    // A scenario, only in the state folder.
     let name = "fault-product-delay";
     let scenario = shop.state_dir().join("mesh/scenario").join(name);
     let marked = format!("* {name}");
@@ -154,7 +154,7 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
         "no scenario is in force\n"
     );
 
-    // Payments fail, and do not.
+    // Payments fail, and recover.
     let order = || {
         let body = serde_json::json!({"shipping_address": address(), "payment": card("tok_visa"), "items": [{"sku": "COF-001", "quantity": 1}]});
         customer.post("/order", &key(), &body).status
@@ -176,7 +176,7 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
         "no Envoy has a filter cart-fault, so cart cannot be made to fail; there is one for payment",
     );
 
-    // What was counted of all that.
+    // The metrics count all of it.
     let metrics = || {
         let client = stoa_testkit::Client::new(shop.operator().base());
         client.get("/metrics").send().expect(200).text()

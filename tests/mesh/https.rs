@@ -1,4 +1,4 @@
-//! The gateway by TLS.
+//! The gateway over TLS.
 
 use std::net::SocketAddr;
 
@@ -31,7 +31,7 @@ fn the_gateway_answers_by_tls_too_and_takes_a_new_certificate_while_it_runs() {
         reply.unwrap().expect(200)
     };
     let reply = ask(&mut kept, &id);
-    // The same as by HTTP, which goes on answering: nothing in the manifests sends it elsewhere.
+    // The same response as over plain HTTP, which still works: no manifest redirects it to HTTPS.
     let plain = shop
         .gateway()
         .get("/product/COF-001")
@@ -47,9 +47,9 @@ fn the_gateway_answers_by_tls_too_and_takes_a_new_certificate_while_it_runs() {
     let line = line().unwrap();
     assert_eq!(line["downstream_tls_version"], "TLSv1.3");
     assert_eq!(line["response_code"], 200);
-    // No client shows a certificate here.
+    // Clients present no certificate here.
     assert!(line["downstream_principal"].is_null(), "{line}");
-    // Policies hold here as well.
+    // Policies apply here as well.
     let reply = open().send(&Call::get("/internal/orders")).unwrap();
     assert_eq!(
         (reply.status, &reply.json()["code"]),
@@ -58,7 +58,7 @@ fn the_gateway_answers_by_tls_too_and_takes_a_new_certificate_while_it_runs() {
     let forged = Call::get("/order").header("authorization", "Bearer x.y.z");
     assert_eq!(open().send(&forged).unwrap().status, 401);
 
-    // What is no TLS, and who trusts another authority.
+    // Plain text, and a client that trusts another authority.
     let plaintext = Connection::plain(https).and_then(|mut c| c.send(&Call::get("/product")));
     assert!(plaintext.is_err(), "{plaintext:?}");
     let stranger = stoa_testkit::envoy::Authority::new()
@@ -75,7 +75,7 @@ fn the_gateway_answers_by_tls_too_and_takes_a_new_certificate_while_it_runs() {
     };
     let first = shown();
     wait_until(SOON, "a new certificate", || shown() != first);
-    // Whoever was connected before still is.
+    // An existing connection stays open.
     ask(&mut kept, &key());
     assert_ne!(kept.shown(), Some(shown()));
 }

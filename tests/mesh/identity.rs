@@ -1,4 +1,4 @@
-//! Mutual TLS, and who may call whom: the table of docs/mesh.md, walked from end to end.
+//! Mutual TLS and authorization: every cell of the table in docs/mesh.md is checked.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -63,7 +63,7 @@ fn operations() -> Vec<Operation> {
     found
 }
 
-/// Who may do what, beside the operator and what is public: caller, method, and the beginning of a path or all of it.
+/// Allowed calls inside the mesh: caller, method, and a path or its prefix. Public operations and the operator are separate.
 const INSIDE: [(&str, &str, &str); 22] = [
     ("product", "POST", "/order"),
     ("product", "GET", "/items*"),
@@ -74,7 +74,7 @@ const INSIDE: [(&str, &str, &str); 22] = [
     ("order", "DELETE", "/reservations*"),
     ("order", "POST", "/payments*"),
     ("order", "GET", "/payments*"),
-    // A shipment whose answer was lost is looked up by its order.
+    // To look up a shipment by its order if the response was lost.
     ("order", "GET", "/shipments"),
     ("order", "POST", "/shipments"),
     ("order", "POST", "/shipments/{shipment_id}/cancel"),
@@ -92,7 +92,7 @@ const INSIDE: [(&str, &str, &str); 22] = [
 
 fn fits(pattern: &str, path: &str) -> bool {
     match pattern.strip_suffix('*') {
-        // `/items*` is `/items` and what is below it, and not `/itemsx`.
+        // `/items*` matches `/items` and everything below it, but not `/itemsx`.
         Some(beginning) => path
             .strip_prefix(beginning.trim_end_matches('/'))
             .is_some_and(|rest| {
@@ -102,8 +102,8 @@ fn fits(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// Whether the table allows this call; `path` as in the document, with its parameters' names. What is no operation of the service is
-/// allowed to nobody, whatever a `*` would take in; but an operator may GET everything.
+/// Whether the table allows this call; `path` as in the document, with its parameters' names. No caller may call a path without
+/// an operation of the service, even if a `*` matches it. Only an operator may GET everything.
 fn allowed(
     operations: &[Operation],
     caller: &str,
@@ -132,7 +132,7 @@ fn allowed(
     }
 }
 
-/// A path without parameters' names.
+/// A path with ids in place of the parameters' names.
 fn real(path: &str) -> String {
     path.split('/')
         .map(|part| {
@@ -146,7 +146,7 @@ fn real(path: &str) -> String {
         .join("/")
 }
 
-/// Whether Envoy denied it: its problem document, and not a service's own 403.
+/// Whether Envoy denied the call: its problem document, not a service's own 403.
 fn denied(reply: &Reply) -> bool {
     reply.status == 403 && reply.json()["code"] == "forbidden"
 }
@@ -272,7 +272,7 @@ fn plaintext_to_a_sidecar_fails_and_every_hop_is_mutual_tls() {
             workload.name
         );
     }
-    // An order touches every service.
+    // An order calls every service.
     let customer = crate::customer::Customer::register(&shop, "ann");
     let _ = customer.put_in_cart("COF-001", 1).expect(200);
     let _ = customer.order_cart("tok_visa").expect(201);

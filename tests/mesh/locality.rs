@@ -1,5 +1,5 @@
-//! Replicas in two zones. `istio-compile --zone` spreads them as a scheduler would; Istio turns that into priorities, different for each
-//! caller.
+//! Replicas in two zones. `istio-compile --zone` distributes them as a scheduler would. Istio turns the zones into priorities,
+//! which differ for each caller.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ const ZONES: [&str; 2] = ["eu-west/a", "eu-west/b"];
 /// The gateway is in the first zone, and so is product's first replica.
 const NEAR: &str = "product-v1-0";
 const FAR: &str = "product-v1-1";
-/// Half a minute of ejection, and a slow machine.
+/// Half a minute of ejection, with time to spare for a slow machine.
 const RETURN: Duration = Duration::from_secs(90);
 
 /// The zone of each replica, with the priority that the gateway gives it.
@@ -49,7 +49,7 @@ fn calls_stay_in_their_zone_leave_it_when_it_fails_and_come_back() {
         request.header("x-shop-version", "v1").send().status
     };
     let asked = |replica: &str| mesh.stat(replica, r"^http\.inbound.*downstream_rq_total$");
-    // How many of so many visits each replica gets, and whether all are answered.
+    // The number of visits that each replica gets out of `count`, and whether all succeed.
     let tries = |count: u64| {
         let before = (asked(NEAR), asked(FAR));
         let answered = (0..count).filter(|_| visit() == 200).count();
@@ -67,11 +67,11 @@ fn calls_stay_in_their_zone_leave_it_when_it_fails_and_come_back() {
     };
     assert_eq!(visits(60), (60, 0), "with both zones well");
 
-    // Its sidecar is there, and nobody behind it.
+    // The sidecar runs, but its component does not.
     let failing = Stub::start(|_| Play::Cut);
     let down = mesh.stand_in(NEAR, &failing);
-    // Nobody notices, as a rule: a failed try is tried again, and the third one is the last that goes there. On a busy machine the
-    // tries may be over before all of Envoy has heard of it.
+    // Callers usually see no failure: a failed attempt is retried, and the third failure ejects the replica. On a busy machine all
+    // attempts may end before every Envoy worker has the ejection.
     wait_until(RETURN, "calls to leave the zone", || {
         tries(1) == ((0, 1), true) && ejected() == 1
     });

@@ -1,11 +1,11 @@
-//! Whom user counts a failed log-in against: the client that the gateway saw, whatever a caller says of himself.
+//! The client address for failed log-ins: the one that the gateway saw, whatever address the caller claims.
 
 use serde_json::json;
 use stoa_testkit::{Client, Play, Shop, ShopOptions, Stub};
 
 use crate::customer::{Customer, PASSWORD};
 
-/// What a caller may say to look like somebody else each time.
+/// A different forged address for each request.
 fn pretended(n: usize) -> String {
     format!("203.0.113.{n}, 198.51.100.{n}")
 }
@@ -32,7 +32,7 @@ fn the_gateway_says_whom_it_was_called_by_behind_whatever_the_caller_said() {
         .iter()
         .map(|seen| seen.header("x-forwarded-for").unwrap().replace(' ', ""))
         .collect();
-    // Envoy writes the machine's own address where it is called from 127.0.0.1.
+    // Envoy writes the machine's own address if the caller is 127.0.0.1.
     let Some((own, pretending)) = seen.split_last() else {
         panic!("nothing came through");
     };

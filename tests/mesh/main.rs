@@ -1,15 +1,15 @@
-//! The promises of `istio/`, each seen to hold in real Envoys with the configuration that Istio makes of it.
+//! The promises of `istio/`, checked in real Envoys with the configuration that Istio makes of it.
 //!
-//! - `identity.rs`: mutual TLS, and who may call whom.
-//! - `canary.rs`, `payments.rs`: what the shop's own filters promise, over the whole shop.
-//! - `log_ins.rs`: whom a failed log-in counts against.
-//! - `routes.rs`: the times and retries of every route, as Istio made it.
+//! - `identity.rs`: mutual TLS and authorization.
+//! - `canary.rs`, `payments.rs`: the shop's own filters, over the whole shop.
+//! - `log_ins.rs`: the client address for failed log-ins.
+//! - `routes.rs`: timeouts and retries of every route, as Istio made it.
 //! - `traffic.rs`: retries, timeouts, pools, outlier ejection, rate limits, tokens, blocked hosts.
 //! - `locality.rs`: replicas in two zones, one of which fails.
-//! - `third_parties.rs`: what leaves the mesh, by TLS that the sidecar begins, and the database.
-//! - `https.rs`: the gateway by TLS; `access_log.rs`: what is written of a request, and what is not.
-//! - `scenarios.rs`: each of `istio/scenarios`, its effect and its absence.
-//! - `commands.rs`: what the command line says of a mesh, and changes in it.
+//! - `third_parties.rs`: traffic that leaves the mesh, with TLS from the sidecar, and the database.
+//! - `https.rs`: the gateway over TLS; `access_log.rs`: the fields of the access log, and the secrets that it omits.
+//! - `scenarios.rs`: each of `istio/scenarios`, with it and without it.
+//! - `commands.rs`: commands that report on a mesh and change it.
 //! - `running.rs`: Envoys that are killed, certificates that change, configuration that changes.
 
 #![allow(

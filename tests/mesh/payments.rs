@@ -1,4 +1,4 @@
-//! payment-fault, over the whole shop: what it does to orders by default.
+//! payment-fault, over the whole shop: its default effect on orders.
 
 use serde_json::json;
 use stoa_testkit::{Shop, ShopOptions, at_once, wait_until};
@@ -44,7 +44,7 @@ fn a_tenth_of_the_orders_is_declined_and_a_retry_meets_the_same_fate() {
     // Four standard deviations: 24 of 400.
     assert!((16..=64).contains(&declined), "{declined} of {ORDERS}");
     println!("{declined} of {ORDERS} orders declined");
-    // Who was declined was not charged, and what he wanted is in stock again.
+    // A declined customer is not charged, and the items are in stock again.
     assert_eq!(operator.ledger().len() - before, ORDERS - declined);
     let sold = i64::try_from(ORDERS - declined).unwrap();
     assert_eq!(operator.stock("COF-001"), (10_000 - sold, 0, 10_000 - sold));
@@ -60,7 +60,7 @@ fn a_decline_after_lost_answers_is_looked_up_and_nobody_pays_for_a_cancelled_ord
     let (operator, mesh) = (Operator::of(&shop), shop.mesh());
     operator.set_stock("COF-001", 10_000);
     let customer = Customer::register(&shop, "ann");
-    // Enough that no run in 30,000 has no decline.
+    // So many that only one run in 30,000 has no decline.
     let keys: Vec<_> = at_once(4, |_| {
         let keys: Vec<_> = (0..25).map(|_| key()).collect();
         for key in &keys {
@@ -71,7 +71,7 @@ fn a_decline_after_lost_answers_is_looked_up_and_nobody_pays_for_a_cancelled_ord
     })
     .concat();
 
-    // As `stoa fault set payment reset` does it: a tenth is declined again, by the hash of the key.
+    // The same as `stoa fault set payment reset`: 10 % are declined again, by the hash of the key.
     let reloads = || mesh.stat("payment", "payment-fault.*config_reload$");
     let before = reloads();
     shop.override_filters(&json!({}));

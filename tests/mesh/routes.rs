@@ -1,18 +1,18 @@
-//! How long a caller waits, and what it repeats: every route that Istio made, without an Envoy. `traffic.rs` sees some of them work.
+//! Timeouts and retries of every route that Istio made, without an Envoy. `traffic.rs` tests some of them in Envoys.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 use stoa_testkit::workspace;
 
-/// How many seconds a caller waits for each service, and for each of four tries (0: there is one): by the name of the route, without its
-/// service's, which those of the gateway begin with, and without a version's.
+/// Service, route name, timeout in seconds, and timeout of each of four attempts (0: only one attempt). The route name has no
+/// service prefix (routes of the gateway have one) and no version suffix.
 const ROUTES: [(&str, &str, u32, u32); 24] = [
     ("cart", "read", 8, 2),
     ("cart", "write", 10, 0),
     ("inventory", "read", 3, 1),
     ("inventory", "write", 5, 0),
-    // The gateway's own: it has less time than what comes from inside.
+    // The gateway's own route: it has less time than the route for callers inside.
     ("notification", "notification-write", 6, 0),
     ("notification", "read", 6, 2),
     ("notification", "write", 10, 0),
@@ -39,8 +39,8 @@ fn list(value: &Value, name: &str) -> Vec<Value> {
     value[name].as_array().cloned().unwrap_or_default()
 }
 
-/// The routes of the gateway and of what workloads call, each with the file it is in. What a sidecar takes in has a route too, which waits
-/// without end: how long to wait is for the caller to say.
+/// The routes of the gateway and of outbound calls, each with its file. A sidecar's inbound traffic has a route too, but it has
+/// no timeout: the caller decides how long to wait.
 fn routes() -> Vec<(String, Value)> {
     let mut found = Vec::new();
     for namespace in ["istio-system", "shop"] {
@@ -51,7 +51,7 @@ fn routes() -> Vec<(String, Value)> {
             let file: Value = serde_json::from_str(&text).unwrap();
             for configuration in list(&file, "resources") {
                 for host in list(&configuration, "virtual_hosts") {
-                    // It would hold for every route without one of its own.
+                    // It would apply to every route without its own policy.
                     assert!(host["retry_policy"].is_null(), "{}", path.display());
                     let routes = list(&host, "routes").into_iter();
                     found.extend(routes.map(|route| (path.display().to_string(), route)));
@@ -68,7 +68,7 @@ fn every_route_has_its_time_and_only_reads_and_charges_are_repeated() {
     for (file, route) in routes() {
         let (action, name) = (&route["route"], route["name"].as_str().unwrap());
         if name == "block_all" {
-            // Envoy answers it itself.
+            // Envoy itself answers it.
             assert_eq!(route["direct_response"]["status"], 502, "{file}");
             continue;
         }
@@ -87,7 +87,7 @@ fn every_route_has_its_time_and_only_reads_and_charges_are_repeated() {
         used.insert((service.to_owned(), row));
         assert_eq!(action["timeout"], json!(format!("{all}s")), "{of}");
 
-        // By what it matches, not by its name.
+        // Identified by its match, not by its name.
         let mut headers = route["match"]["headers"].as_array().into_iter().flatten();
         let method = headers.find(|header| header["name"] == ":method");
         let method = method.map(|header| &header["string_match"]);
@@ -109,7 +109,7 @@ fn every_route_has_its_time_and_only_reads_and_charges_are_repeated() {
         assert_eq!(retries["num_retries"], tries, "{of}");
         assert_eq!(retries["retry_on"], why, "{of}");
         assert_eq!(retries["per_try_timeout"], time, "{of}");
-        // One that says nothing is one retry.
+        // A policy without a number means one retry.
         assert_eq!(retries.is_null(), each == 0, "{of}");
     }
     assert_eq!(used.len(), ROUTES.len(), "{used:?}");

@@ -1,4 +1,4 @@
-//! A mesh that runs: Envoys that are killed, certificates that are renewed under load.
+//! A running mesh: Envoys that are killed, certificates that are renewed under load.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ fn an_envoy_that_is_killed_is_back_within_two_seconds() {
     let shop = Shop::start(ShopOptions::mesh());
     let mesh = shop.mesh();
     let customer = Customer::register(&shop, "ann");
-    // What Envoy says while a page's sidecar is away is no answer that a document has for the page.
+    // A plain client: Envoy's response while a page's sidecar is down is not in the page's document.
     let gateway = stoa_testkit::Client::new(shop.gateway().base());
     let works = |path: &str| {
         let request = gateway.get(path).bearer(&customer.token);
@@ -36,7 +36,7 @@ fn an_envoy_that_is_killed_is_back_within_two_seconds() {
         println!("{workload}: traffic again after {took:?}");
         assert!(took < Duration::from_secs(2), "{workload}: {took:?}");
     }
-    // In the middle of an order: tried again with its key, it is the same order, and charged once.
+    // Killed in the middle of an order: a retry with the same key is the same order, charged once.
     for workload in ["payment", "inventory", "shipping"] {
         let key = key();
         let order = std::thread::scope(|scope| {
@@ -61,7 +61,7 @@ fn an_envoy_that_hangs_is_down_on_the_page_in_status_and_in_the_log_and_holds_up
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
     let operator = stoa_testkit::Client::new(shop.operator().base());
-    // As Prometheus scrapes, with its default timeout.
+    // The same request as a Prometheus scrape, with its default timeout.
     let page = || {
         let timeout = "x-prometheus-scrape-timeout-seconds";
         let request = operator.get("/metrics").header(timeout, "10");
@@ -136,7 +136,7 @@ fn a_mesh_takes_as_many_inotify_instances_as_doctor_and_the_documents_say() {
     }
 }
 
-/// Ends a load, also where the test that waits beside it fails.
+/// Ends a load, even if the test fails meanwhile.
 struct Over<'a>(&'a AtomicBool);
 
 impl Drop for Over<'_> {
@@ -145,13 +145,13 @@ impl Drop for Over<'_> {
     }
 }
 
-/// The sum of these counts of what a workload's Envoy has to do with the services that it calls.
+/// The sum of these counters of a workload's Envoy for calls to other services.
 fn outbound(mesh: &Mesh, workload: &str, counts: &str) -> u64 {
     mesh.stat(workload, &format!(r"^cluster\.outbound\|80\|.*\.{counts}$"))
 }
 
-/// How many connections of a workload's Envoy to others have failed. Not those that took too long to open, nor tries that took too long and
-/// were made again (`upstream_rq_retry`): both happen on a busy machine.
+/// Number of failed connections from a workload's Envoy to others. It excludes connections that took too long to open, and
+/// attempts that timed out and were retried (`upstream_rq_retry`): both happen on a busy machine.
 fn failed_connections(mesh: &Mesh, workload: &str) -> u64 {
     let failed = [
         "upstream_cx_connect_fail",
@@ -179,7 +179,7 @@ fn certificates_are_renewed_under_load_and_no_request_fails() {
         certificates["certificates"][0]["cert_chain"][0]["serial_number"].to_string()
     };
     let customer = Customer::register(&shop, "ann");
-    // Reads are made again where a connection breaks, which only these counts show.
+    // Reads are retried after a broken connection, so only these counters show it.
     let callers = ["istio-ingressgateway", "cart"];
     let failed = || callers.map(|caller| failed_connections(&mesh, caller));
     let opened = || callers.map(|caller| outbound(&mesh, caller, r"ssl\.handshake"));
@@ -188,7 +188,7 @@ fn certificates_are_renewed_under_load_and_no_request_fails() {
     let written = AtomicUsize::new(0);
     std::thread::scope(|scope| {
         let over = Over(&stop);
-        // A write is not made again.
+        // Writes are not retried.
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 let _ = customer.put_in_cart("COF-001", 1).expect(200);

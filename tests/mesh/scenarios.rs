@@ -1,6 +1,6 @@
-//! Each of `istio/scenarios`: that it does what its README says, and that nothing is left of it once it is taken away.
+//! Each of `istio/scenarios`: it has the effect that its README states, and the effect ends with it.
 //!
-//! One mesh runs for all of them (`scenarios/stage.rs`). What a scenario does is measured twice in the same way, with it and after it.
+//! One mesh runs for all of them (`scenarios/stage.rs`). The effect is measured twice in the same way: with the scenario and after it.
 
 mod borders;
 mod faults;
@@ -17,10 +17,10 @@ use stoa_testkit::workspace;
 
 use stage::{Scenario, Stage};
 
-/// What is tested of a scenario.
+/// The test of a scenario.
 type Test = fn(&Scenario<'_>);
 
-/// Every scenario, and its test. Those that place orders come first: the later ones make long access logs, which are read again and again.
+/// Every scenario, and its test. Those that place orders come first: the later ones make long access logs, which are read repeatedly.
 const SCENARIOS: [(&str, Test); 12] = [
     ("fault-product-delay", faults::fault_product_delay),
     ("fault-cart-abort-503", faults::fault_cart_abort_503),
@@ -89,7 +89,7 @@ fn every_scenario_has_a_test_and_a_line_in_the_list() {
 
 #[test]
 fn a_scenario_that_does_not_exist_is_refused_before_anything_is_built() {
-    // Go is what a build begins with.
+    // A build starts with Go.
     let folder = tempfile::tempdir().unwrap();
     let (go, began) = (folder.path().join("go"), folder.path().join("began"));
     std::fs::write(
@@ -120,7 +120,7 @@ fn a_scenario_that_does_not_exist_is_refused_before_anything_is_built() {
             );
         }
     }
-    // As is a state folder that no shop was started from.
+    // A state folder without a shop is rejected too.
     let (code, text) = generate("fault-product-delay");
     assert_eq!(code, Some(66), "{text}");
     assert!(!began.exists() && !state.exists());

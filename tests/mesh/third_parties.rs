@@ -1,8 +1,8 @@
-//! What leaves the mesh, as `istio/base/third-parties.yaml` says it: a service speaks plain HTTP, its sidecar makes TLS of it and looks
-//! whom it speaks to; the database by TCP.
+//! Traffic that leaves the mesh, as `istio/base/third-parties.yaml` defines it. A service speaks plain HTTP; its sidecar adds TLS
+//! and verifies the server. The database uses TCP.
 //!
-//! The manifests are the production ones, without `partners`. Their hosts are in no DNS: each ServiceEntry is given an endpoint, a port
-//! of this machine. TLS, names, routes and limits stay as they are.
+//! The manifests are the production ones, without `partners`. Their hosts are not in DNS, so each ServiceEntry gets an endpoint, a
+//! port of this machine. TLS, names, routes and limits stay unchanged.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -16,7 +16,7 @@ use stoa_testkit::{Play, Shop, ShopOptions, Stub, wait_for};
 
 use crate::customer::{SOON, key};
 
-/// Who calls whom.
+/// Callers and their third parties.
 const CALLS: [(&str, &str); 5] = [
     ("payment", "processor.example.com"),
     ("product", "pim.example.com"),
@@ -24,7 +24,7 @@ const CALLS: [(&str, &str); 5] = [
     ("notification", "courier.example.com"),
     ("notification", "sms.example.com"),
 ];
-/// The services that keep something.
+/// The services with a database.
 const WITH_DATABASE: [&str; 8] = [
     "cart",
     "inventory",
@@ -46,7 +46,7 @@ const MANIFESTS: [&str; 5] = [
     "k8s/overlays/local/operator.yaml",
 ];
 
-/// Nobody collects traces here.
+/// There is no trace collector here.
 const NO_TRACES: &str = "
   - target: {kind: Telemetry, name: mesh}
     patch: |
@@ -61,7 +61,7 @@ fn component(folder: &Path, patches: &str) -> String {
     folder.to_str().unwrap().to_owned()
 }
 
-/// The shop with these addresses in the place of third parties and the database.
+/// The shop, with these addresses for the third parties and the database.
 fn shop(folder: &Path, https: SocketAddr, database: SocketAddr, roots: &Path) -> Shop {
     let patches = format!(
         "
@@ -95,7 +95,7 @@ fn address(url: &str) -> SocketAddr {
     url.rsplit('/').next().unwrap().parse().unwrap()
 }
 
-/// What a workload's component would send, and the line about it in its sidecar's access log.
+/// Sends a call as a workload's component would; returns the response and its line in the sidecar's access log.
 fn call(mesh: &Mesh, workload: &str, host: &str) -> (Reply, Value) {
     let id = key();
     let call = Call::get("/hello?token=1").header("host", host);
@@ -149,7 +149,7 @@ fn a_third_party_is_spoken_to_by_tls_and_has_to_be_who_it_says() {
         assert!(line["upstream_local_principal"].is_null(), "{line}");
     }
 
-    // A certificate that is good, and another's; one of an authority that nobody knows.
+    // A valid certificate for another host, and one from an unknown authority.
     for (what, shown) in [
         ("another's", good("evil.example.com")),
         (
@@ -189,7 +189,7 @@ fn a_third_party_is_spoken_to_by_tls_and_has_to_be_who_it_says() {
         200
     );
 
-    // Nobody else's business.
+    // Other callers have no access.
     let before = party.seen("/").len();
     for (caller, host) in [
         ("cart", "processor.example.com"),
@@ -207,7 +207,7 @@ fn a_third_party_is_spoken_to_by_tls_and_has_to_be_who_it_says() {
     the_database_is_reached_by_those_that_have_one(&mesh, &database);
 }
 
-/// As the driver begins: the length, protocol 3.0, and who it is.
+/// A driver's startup message: the length, protocol 3.0, and the user.
 const STARTUP: &[u8] = b"\x00\x00\x00\x17\x00\x03\x00\x00user\x00payment\x00\x00\x00";
 /// AuthenticationOk.
 const OK: &[u8] = b"R\x00\x00\x00\x08\x00\x00\x00\x00";
@@ -221,7 +221,7 @@ fn the_database_is_reached_by_those_that_have_one(mesh: &Mesh, database: &TcpLis
                 let mut said = vec![0; STARTUP.len()];
                 stream.read_exact(&mut said).unwrap();
                 stream.write_all(OK).unwrap();
-                // Until the other side has enough.
+                // Until the client closes.
                 stream.read_to_end(&mut said).unwrap();
                 got.send(said).unwrap();
             }
@@ -254,7 +254,7 @@ fn the_database_is_reached_by_those_that_have_one(mesh: &Mesh, database: &TcpLis
     assert_eq!(line["bytes_received"], STARTUP.len() + 5, "{line}");
     assert_eq!(line["bytes_sent"], OK.len(), "{line}");
 
-    // The storefront keeps nothing: its sidecar was asked for the same port, and has nothing to listen for.
+    // The storefront has no database: its sidecar has the same port in its manifest, but no listener for it.
     let refused = TcpStream::connect(mesh.workload("storefront").egress_to(5432));
     assert_eq!(
         refused.unwrap_err().kind(),
@@ -264,7 +264,7 @@ fn the_database_is_reached_by_those_that_have_one(mesh: &Mesh, database: &TcpLis
     assert_eq!(reply.status, 502, "{}", reply.text());
 }
 
-/// As on a cluster: with iptables a sidecar listens at the address that the ServiceEntry gives the database.
+/// As on a cluster: with iptables, a sidecar listens at the address that the ServiceEntry assigns to the database.
 #[test]
 fn on_a_cluster_the_database_has_an_address_where_somebody_needs_it() {
     let folder = tempfile::tempdir().unwrap();

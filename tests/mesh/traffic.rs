@@ -1,5 +1,5 @@
-//! What callers' sidecars and the gateway do with requests: retries, timeouts, ejection, limits, tokens, and hosts that
-//! nobody registered.
+//! Handling of requests by callers' sidecars and the gateway: retries, timeouts, ejection, limits, tokens, and unregistered
+//! hosts.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -13,7 +13,7 @@ use stoa_testkit::{Play, Shop, ShopOptions, Stub, at_once, wait_until};
 
 use crate::customer::{Customer, SOON, key};
 
-/// A request that a workload's component would send: to its sidecar, which knows the rest.
+/// Sends a request as a workload's component would: to its sidecar, which routes it.
 fn from(mesh: &Mesh, workload: &str, call: Call, service: &str) -> Reply {
     let host = match service.contains('.') {
         true => service.to_owned(),
@@ -28,7 +28,7 @@ fn retries_happen_exactly_where_they_are_stated() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
     let fails = |status: u16| Stub::start(move |_| Play::problem(status, "unavailable"));
-    // Who calls whom, with what, and how often the callee sees it when it answers so.
+    // Caller, callee, request, the callee's status, and the number of attempts that the callee sees.
     for (caller, callee, method, path, status, times) in [
         ("order", "payment", "POST", "/payments", 503, 4),
         ("order", "payment", "POST", "/payments", 402, 1),
@@ -105,7 +105,7 @@ fn timeouts_cut_what_takes_too_long() {
     for (caller, callee, method, path, seconds, tries) in [
         ("order", "inventory", "GET", "/items/COF-001", 3, 3),
         ("order", "inventory", "POST", "/reservations", 5, 1),
-        // Four tries of two seconds each, before the ten for all of them are over.
+        // Four attempts of two seconds each, within the ten seconds for all of them.
         ("order", "payment", "POST", "/payments", 8, 4),
     ] {
         let _stand_in = mesh.stand_in(callee, &silent);
@@ -127,7 +127,7 @@ fn timeouts_cut_what_takes_too_long() {
         let seen = silent.seen("/").len() - before;
         println!("{method} {path}: 504 after {took:?}, {seen} tries");
         assert!((1..=tries).contains(&seen), "{method} {path}: {seen} tries");
-        // Not before its time, but for a timer's rounding; `routes.rs` knows that it is no longer than that.
+        // Not earlier, except for a timer's rounding; `routes.rs` checks that the timeout is not longer.
         let limit = Duration::from_secs(seconds);
         assert!(
             took > limit - Duration::from_millis(100) && took < limit * 2,
@@ -156,7 +156,7 @@ fn a_failing_replica_is_ejected_and_comes_back() {
     assert_eq!(ejected(), 0);
     let failing = Stub::start(|_| Play::problem(500, "internal"));
     let stand_in = mesh.stand_in("product-v1-1", &failing);
-    // Nobody notices: a failed try is tried again, and after three of them the replica is left alone.
+    // Callers see no failure: a failed attempt is retried, and after three failures the replica is ejected.
     wait_until(SOON, "the ejection", || {
         let _ = visit().expect(200);
         ejected() == 1
@@ -171,7 +171,7 @@ fn a_failing_replica_is_ejected_and_comes_back() {
         seen,
         "an ejected replica was asked"
     );
-    // It is well again, and after half a minute it is asked again.
+    // The replica works again, and after half a minute it gets requests again.
     drop(stand_in);
     let before = mesh.stat("product-v1-1", r"^cluster\.inbound.*upstream_rq_200$");
     wait_until(Duration::from_secs(60), "the replica's return", || {
@@ -188,7 +188,7 @@ fn the_gateway_refuses_what_it_should() {
     let gateway = shop.gateway();
     let customer = Customer::register(&shop, "ann");
 
-    // Forged, expired, cut: 401 by the gateway, and no service is asked. Absent: 401 by the service.
+    // Forged, expired or truncated token: 401 from the gateway, and no service is called. No token: 401 from the service.
     let asked = || mesh.stat("order", r"^http\.inbound.*downstream_rq_total$");
     let before = asked();
     let encode = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
@@ -216,7 +216,7 @@ fn the_gateway_refuses_what_it_should() {
     let _ = gateway.get("/order").send().expect(401);
     assert_eq!(asked(), before + 2);
 
-    // More log-ins at once than the gateway takes: 429, and Retry-After.
+    // More concurrent log-ins than the gateway accepts: 429, and Retry-After.
     let plain = stoa_testkit::Client::new(gateway.base());
     let answers = at_once(100, |_| plain.post("/user/login").json(&json!({})).send());
     let limited: Vec<_> = answers
@@ -235,7 +235,7 @@ fn the_gateway_refuses_what_it_should() {
 fn a_token_that_cannot_be_checked_is_not_called_invalid() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
-    // The gateway asks user for the keys when it is first shown a token, which is below.
+    // The gateway fetches the keys from user when it gets its first token, which is below.
     let customer = Customer::register(&shop, "ann");
     let asked = || mesh.stat("order", r"^http\.inbound.*downstream_rq_total$");
     let before = asked();
@@ -244,7 +244,7 @@ fn a_token_that_cannot_be_checked_is_not_called_invalid() {
     let answer = customer.get("/order").expect(503);
     assert_eq!(answer.json["code"], "unavailable");
     assert_eq!(answer.header("retry-after"), Some("1"));
-    // Not `error="invalid_token"`, by which a client would throw it away.
+    // Not `error="invalid_token"`, which would make a client discard the token.
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     assert_eq!(down.seen("/user/jwks").len(), 1);
     assert_eq!(asked(), before, "it went through");
@@ -261,7 +261,7 @@ fn hosts_that_nobody_registered_are_blocked() {
     for (caller, host) in [
         ("product", "example.com"),
         ("order", "evil.example"),
-        // Registered, and no business of the caller's.
+        // Registered, but not for this caller.
         ("payment", "order.shop.svc.cluster.local"),
         ("cart", "partners.partners.svc.cluster.local"),
     ] {
@@ -269,14 +269,14 @@ fn hosts_that_nobody_registered_are_blocked() {
         assert_eq!(reply.status, 502, "{caller} to {host}: {}", reply.text());
         assert_eq!(reply.json()["code"], "bad_gateway", "{}", reply.text());
     }
-    // Without anything to call there is no listener for calls at all; the sidecar is there.
+    // A workload that calls no service has no listener for calls; its sidecar runs.
     for caller in ["inventory", "user"] {
         let workload = mesh.workload(caller);
         let _ = Connection::plain(workload.inbound()).unwrap();
         let refused = Connection::plain(workload.egress()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "{caller}");
     }
-    // What is registered answers.
+    // A registered host answers.
     let reply = from(
         &mesh,
         "product",

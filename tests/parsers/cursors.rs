@@ -1,4 +1,4 @@
-//! A page token is one that a list gave out, or 400.
+//! A page token from a list is accepted; any other text is 400.
 
 use product::domain::Release;
 use product::listing::Listing;
@@ -10,14 +10,14 @@ use uuid::Uuid;
 
 use crate::{config, nearly};
 
-/// The shapes that lists of services order by.
+/// The types of keys that services order lists by.
 type ByTime = (i64, Uuid);
 type ByText = String;
 
 fn read<C: DeserializeOwned + serde::Serialize>(text: &str) -> Result<(), TestCaseError> {
     match cursor::<C>(Some(text)) {
         Ok(read) => {
-            // It holds nothing that its own kind would not write again.
+            // The cursor contains only values that can be written as a token again.
             let again = token(&read.unwrap()).unwrap();
             prop_assert!(cursor::<C>(Some(&again)).is_ok());
         }

@@ -1,4 +1,4 @@
-//! What single services read.
+//! Parsers of single services.
 
 use hmac::{Hmac, Mac};
 use http::Method;
@@ -43,10 +43,10 @@ proptest! {
     #[test]
     fn fuzz_a_mutated_signature(header in nearly(&signed("s", NOW, b"{}"), "[0-9a-fA-F,=tv]{0,4}"), now in any::<i64>()) {
         let secret = Secret::new("s".to_owned());
-        // The digits may be written in capitals: that is the same signature.
+        // The hexadecimal digits may be upper case: the signature is the same.
         let same = header.to_lowercase() == signed("s", NOW, b"{}");
         prop_assert_eq!(verify(&secret, Some(&header), b"{}", NOW).is_ok(), same, "{}", header);
-        // No clock overflows.
+        // No time overflows.
         let _ = verify(&secret, Some(&header), b"{}", now);
         for now in [i64::MIN, i64::MAX] {
             let taken = verify(&secret, Some(&header), b"{}", now).is_ok();

@@ -1,4 +1,4 @@
-//! Events of CloudEvents 1.0 in both modes: whatever comes is news within its bounds, nothing of concern, or a refusal.
+//! CloudEvents 1.0 in both modes: any input becomes a notification within its bounds, is ignored, or is rejected.
 
 use http::Method;
 use notification::domain::notice;
@@ -21,7 +21,7 @@ fn request(headers: &[(&str, &[u8])], body: &[u8]) -> Request {
     Request::new("notification", builder.body(body.to_vec()).unwrap())
 }
 
-/// Whether it was news.
+/// Whether the event became a notification.
 fn take(request: &Request) -> Result<bool, TestCaseError> {
     let event = match read(request) {
         Ok(event) => event,
@@ -88,7 +88,7 @@ proptest! {
         take(&request(&[STRUCTURED], text.as_bytes()))?;
     }
 
-    /// A text of somebody else's cannot look like more than the one line it stands in.
+    /// A text from outside never takes more than its own line.
     #[test]
     fn a_text_never_adds_a_line_to_a_message(text in prop_oneof![any::<String>(), "[a-z\n\r\t ]{0,40}"], lost in any::<bool>()) {
         let mut event: serde_json::Value = serde_json::from_str(if lost { CONFIRMED } else { DELIVERED }).unwrap();

@@ -1,10 +1,10 @@
-//! Every parser of the services takes whatever comes without a panic, and what it takes is what it says it is; no sum of
-//! money wraps or rounds. Thousands of cases each in `make test`, a million in `make soak`.
+//! Every parser of the services accepts any input without a panic, and accepts only valid values; no sum of money wraps or
+//! rounds. Thousands of cases each in `make test`, a million in `make soak`.
 //!
-//! - `shared.rs`: what all services read: money, pages, times, settings, queries, JSON.
-//! - `tokens.rs`, `cursors.rs`, `events.rs`: what strangers may send, mutated from what is good.
-//! - `domains.rs`: what single services read.
-//! - `sums.rs`: where money and units are added up.
+//! - `shared.rs`: parsers of all services: money, pages, times, settings, queries, JSON.
+//! - `tokens.rs`, `cursors.rs`, `events.rs`: input from strangers, mutated from valid input.
+//! - `domains.rs`: parsers of single services.
+//! - `sums.rs`: sums of money and units.
 
 #![allow(
     clippy::unwrap_used,
@@ -22,7 +22,7 @@ mod tokens;
 
 use proptest::prelude::*;
 
-/// How many cases of each property: `make soak` asks for more.
+/// Number of cases per property; `make soak` sets more.
 fn config() -> ProptestConfig {
     let asked = std::env::var("STOA_FUZZ_CASES").ok();
     let cases = asked.map_or(2_000, |asked| {
@@ -30,13 +30,13 @@ fn config() -> ProptestConfig {
     });
     ProptestConfig {
         cases,
-        // A failure prints its case, and nobody writes beside the sources.
+        // A failure prints its case, so no file is written beside the sources.
         failure_persistence: None,
         ..ProptestConfig::default()
     }
 }
 
-/// `good` with up to three parts of it cut out and others put in their place.
+/// `good` with up to three parts of it replaced.
 fn nearly(good: &str, paste: &'static str) -> impl Strategy<Value = String> + use<> {
     let chars: Vec<char> = good.chars().collect();
     let cut = (any::<prop::sample::Index>(), 0..8_usize, paste);

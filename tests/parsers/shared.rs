@@ -1,4 +1,4 @@
-//! What every service reads.
+//! Parsers of all services.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +24,7 @@ fn currency() -> impl Strategy<Value = Currency> {
     .prop_map(|code| code.parse().unwrap())
 }
 
-/// A body such as services take.
+/// A body like those of the services.
 #[derive(Debug, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 struct Body {
@@ -59,7 +59,7 @@ proptest! {
         prop_assert!(serde_json::from_str::<Money>(&text).is_err(), "{}", text);
     }
 
-    /// What a person reads is the exact amount: every digit is there, and none is rounded.
+    /// The text for a person is the exact amount: every digit is there, and none is rounded.
     #[test]
     fn money_is_written_exactly(amount in 0..=MAX_AMOUNT, currency in currency()) {
         let text = Money { amount, currency }.to_string();
@@ -167,7 +167,7 @@ proptest! {
             prop_assert!(!token.is_empty());
         }
         let _ = request.json::<Body>();
-        // What goes on to other services is well-formed, whatever came.
+        // Values sent on to other services are well-formed, whatever the input.
         let id = request.context().request_id();
         prop_assert!((1..=128).contains(&id.len()));
         prop_assert!(id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b)));

@@ -1,4 +1,4 @@
-//! Where money and units are added up: checked, exact, and never rounded.
+//! Sums of money and units: checked, exact, and never rounded.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -8,7 +8,7 @@ use stoa_service::money::{MAX_AMOUNT, Money};
 
 use crate::config;
 
-/// SKUs of which some are the same, and quantities up to the largest there is.
+/// SKUs, some of them equal, and quantities up to the maximum.
 fn lines() -> impl Strategy<Value = Vec<(String, u32)>> {
     let quantity = prop_oneof![10 => 0..120_u32, 2 => 0..2_000_000_u32, 1 => any::<u32>()];
     vec(("[A-D]", quantity), 0..20)
@@ -23,7 +23,7 @@ fn price() -> impl Strategy<Value = Money> {
     })
 }
 
-/// Units of each SKU, as wide as they need.
+/// Units of each SKU, in a type that cannot overflow.
 fn units(lines: &[(String, u32)]) -> std::collections::BTreeMap<&str, u128> {
     let mut units = std::collections::BTreeMap::new();
     for (sku, quantity) in lines {

@@ -1,4 +1,4 @@
-//! A token is taken only if it says what was signed.
+//! A token is accepted only if its claims are the signed ones.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{config, nearly};
 
-/// A good token, its key, and what it says.
+/// A valid token, its key, and its claims.
 static GOOD: LazyLock<(String, DecodingKey, Claims)> = LazyLock::new(|| {
     let issuer = Issuer::new("k1", 1);
     let token = issuer.token(Uuid::from_u128(7), 1_000_000);
@@ -25,7 +25,7 @@ fn refused_or_the_same(token: &str) -> Result<(), TestCaseError> {
         Ok(read) => prop_assert_eq!(&read, claims),
         Err(problem) => {
             prop_assert_eq!(problem.status(), 401);
-            // What came is not repeated: it may be nearly a token of somebody's.
+            // The error does not repeat the input, which may be close to a real token.
             prop_assert!(!problem.detail().contains("eyJ"));
         }
     }
@@ -54,7 +54,7 @@ proptest! {
 
     #[test]
     fn fuzz_a_mutated_key_set(jwks in nearly(&Issuer::new("k1", 1).jwks().to_string(), "[A-Za-z0-9\"{}\\[\\]:,]{0,6}")) {
-        // A key that is still found is one: a token by another is refused as always, and no point off the curve panics.
+        // A mutated key that is found is a valid key: it rejects tokens of another key as always, and a point off the curve causes no panic.
         if let Some(key) = find(&jwks, "k1") {
             let _ = decode(&GOOD.0, &key);
         }

@@ -1,5 +1,5 @@
-//! What must add up once everything has come to its end. The oracle is what third parties wrote down: the processor's ledger and the
-//! carrier's parcels. The shop's own tables are only asked what they claim.
+//! The final balance, once every order has ended. The oracle is the third parties' records: the processor's ledger and the
+//! carrier's parcels. The shop's own tables only provide the claims to check.
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use stoa_testkit::{Client, wait_for};
 
 use crate::customer::{self, Operator, text};
 
-/// A lease, and what recovery needs after it.
+/// A lease, and the time that recovery needs after it.
 const SETTLED: Duration = Duration::from_secs(240);
 const CONFIRMED: &str = "stoa.order.confirmed";
 
-/// What was found, to be printed and written down.
+/// The result, to be printed and recorded.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) orders: usize,
@@ -22,14 +22,14 @@ pub(crate) struct Tally {
     pub(crate) refunds: usize,
 }
 
-/// What somebody was told about an order.
+/// The response that a customer got about an order.
 pub(crate) struct Told {
     pub(crate) token: String,
     pub(crate) order_id: String,
     pub(crate) confirmed: bool,
 }
 
-/// Waits until no order is pending and no event is on its way, then checks all books. `supply` is what was put in stock of the one SKU.
+/// Waits until no order is pending and no event is in flight, then checks all records. `supply` is the initial stock of the one SKU.
 pub(crate) fn balance(
     operator: &Operator,
     gateway: &Client,
@@ -110,7 +110,7 @@ pub(crate) fn balance(
     tally
 }
 
-/// What the ledger has of each order, oldest first. Every entry is of an order that is known, and of its amount.
+/// The ledger's entries for each order, oldest first. Every entry belongs to a known order, and has its amount.
 fn ledger(
     operator: &Operator,
     orders: &[Value],
@@ -146,7 +146,7 @@ fn ledger(
     found
 }
 
-/// How many parcels the carrier has of each order that it is to carry.
+/// Number of the carrier's parcels for each order with a shipment.
 fn shipments(operator: &Operator) -> BTreeMap<String, usize> {
     let mut parcels: BTreeMap<String, usize> = BTreeMap::new();
     for shipment in operator.list("/shipments") {
@@ -169,7 +169,7 @@ fn by_order(all: Vec<Value>) -> BTreeMap<String, Vec<Value>> {
     found
 }
 
-/// The customer heard of it, once.
+/// The customer got one notification.
 fn news(gateway: &Client, told: &Told) {
     wait_for(customer::SOON, "the notification", || {
         let mut all = Vec::new();

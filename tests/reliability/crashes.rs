@@ -1,4 +1,4 @@
-//! The program is killed under load, again and again, and started again. `STOA_CRASHES` and `STOA_SEED` say how often and when.
+//! The program is killed under load and restarted, repeatedly. `STOA_CRASHES` sets the number of crashes, `STOA_SEED` their times.
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, RwLock};
 use std::time::Duration;
@@ -28,7 +28,7 @@ fn killed_at_any_moment_it_loses_nothing_and_charges_nobody_twice() {
     let (shop, crowd) = Crowd::start(options, 128);
     let operator = Operator::of(&shop);
     operator.set_stock(SKU, SUPPLY);
-    // Most orders are in the middle of something when the end comes.
+    // Most orders are in progress at the crash.
     for partner in ["processor", "carrier"] {
         operator.script(partner, &json!({"mode": "slow", "delay_ms": 40}));
     }
@@ -46,7 +46,7 @@ fn killed_at_any_moment_it_loses_nothing_and_charges_nobody_twice() {
             shop.kill();
             shop.restart();
             drop(shop);
-            // Somebody was served in between, or the crashes would be of an idle shop.
+            // Customers must be served in between; otherwise the crashes would hit an idle shop.
             stoa_testkit::wait_until(customer::SOON, "customers at work", || {
                 story.sent.load(Ordering::SeqCst) > before + BUYERS
             });
@@ -72,12 +72,12 @@ struct Story {
     over: AtomicBool,
     sent: AtomicUsize,
     told: Mutex<Vec<Told>>,
-    /// Token and key of those who got no definite answer.
+    /// Token and key of requests without a definite response.
     cut: Mutex<Vec<(String, String)>>,
 }
 
 impl Story {
-    /// One customer after the other, each with an order.
+    /// Sends one order after the other.
     fn buy(&self, shop: &RwLock<Shop>, crowd: &Crowd) {
         let token = crowd.token();
         while !self.over.load(Ordering::SeqCst) {
@@ -104,12 +104,12 @@ impl Story {
         });
     }
 
-    /// Whoever got no definite answer asks again, with the same key, until there is one.
+    /// Retries every request without a definite response, with the same key, until it has one.
     fn settle(&self, shop: &Shop, crowd: &Crowd) -> usize {
         let cut = std::mem::take(&mut *self.cut.lock().unwrap());
         let queue = Mutex::new(cut.iter());
         let next = || queue.lock().unwrap().next();
-        // As many at once as before: a crowd that all ask again at once is another test.
+        // As many at once as before: a crowd that retries all at once is another test.
         std::thread::scope(|scope| {
             for _ in 0..BUYERS {
                 scope.spawn(|| {

@@ -1,5 +1,5 @@
-//! Customers by the hundred. Their tokens are signed here, with the key that the shop was started with: a log-in is costly by design, and is
-//! not what is tested.
+//! Hundreds of customers. The test signs their tokens with the shop's own key: a log-in is costly by design, and is not
+//! under test.
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,20 +10,20 @@ use uuid::Uuid;
 
 use crate::customer::{self, text};
 
-/// How long somebody goes on asking for a definite answer.
+/// Time limit for retries until a definite response.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-/// What the shop's key is made from.
+/// Seed of the shop's key.
 const SEED: u8 = 7;
 
 pub(crate) struct Crowd {
     issuer: Issuer,
-    /// How often somebody had to ask again.
+    /// Number of retries.
     pub(crate) repeats: AtomicUsize,
 }
 
 impl Crowd {
-    /// A shop that takes this many requests at once, and its crowd.
+    /// A shop that accepts this many concurrent requests, and its crowd.
     pub(crate) fn start(options: ShopOptions, at_once: usize) -> (Shop, Self) {
         let mut options = Self::believed(options);
         options
@@ -38,7 +38,7 @@ impl Crowd {
         (shop, crowd)
     }
 
-    /// A shop that believes a crowd's tokens.
+    /// A shop that accepts a crowd's tokens.
     pub(crate) fn believed(options: ShopOptions) -> ShopOptions {
         options.variable("jwt_private_key", Issuer::new("", SEED).pem())
     }
@@ -48,12 +48,12 @@ impl Crowd {
         self.issuer.token(Uuid::now_v7(), 3600)
     }
 
-    /// Orders one of `sku`.
+    /// Orders one unit of `sku`.
     pub(crate) fn buy(&self, gateway: &Client, token: &str, key: &str, sku: &str) -> Answer {
         self.ask(gateway, "/order", token, key, &body(sku))
     }
 
-    /// Sends it with the same key again and again until the answer is definite.
+    /// Sends a request with the same key until the response is definite.
     pub(crate) fn ask(
         &self,
         client: &Client,
@@ -81,12 +81,12 @@ impl Crowd {
     }
 }
 
-/// An order of one of `sku`.
+/// An order of one unit of `sku`.
 pub(crate) fn body(sku: &str) -> Value {
     json!({"shipping_address": customer::address(), "payment": customer::card("tok_visa"), "items": [{"sku": sku, "quantity": 1}]})
 }
 
-/// Whether an answer only says to ask again.
+/// Whether a response means that the client must retry.
 pub(crate) fn goes_on(answer: &Answer) -> bool {
     match answer.status {
         409 => answer.json["code"] == "request_in_progress",

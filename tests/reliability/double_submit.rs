@@ -1,4 +1,4 @@
-//! The same request fifty times at once.
+//! The same request fifty times concurrently.
 use serde_json::{Value, json};
 use stoa_testkit::{Answer, Client, ShopOptions};
 
@@ -8,7 +8,7 @@ use crate::customer::{self, Operator, text};
 const TIMES: usize = 50;
 const SKU: &str = "KIT-004";
 
-/// Sends the same thing at once, again where the answer is that the first is still at work, and gives what all are told.
+/// Sends the same request concurrently and retries while the first one is in progress; returns the response, which all share.
 fn submit(
     crowd: &Crowd,
     client: &Client,
@@ -39,13 +39,13 @@ fn submit(
     first
 }
 
-/// The same key for something else is refused, and changes nothing.
+/// The same key with another body is rejected, and changes nothing.
 fn refuses(crowd: &Crowd, client: &Client, path: &str, token: &str, key: &str, body: &Value) {
     let answer = crowd.ask(client, path, token, key, body).expect(422);
     assert_eq!(answer.json["code"], "idempotency_key_reused", "{path}");
 }
 
-/// How many parcels the carrier was told of.
+/// Number of the carrier's parcels for a shipment.
 fn parcels(operator: &Operator, shipment_id: &str) -> usize {
     operator
         .all(&format!("/carrier/shipments?reference={shipment_id}"))
@@ -84,7 +84,7 @@ fn fifty_submits_of_an_order_are_one_order_one_charge_and_fifty_equal_answers() 
         &key,
         &body("COF-001"),
     );
-    // Somebody else's key of the same name is another key.
+    // The same key from another user is a different key.
     let other = crowd.ask(shop.gateway(), "/order", &crowd.token(), &key, &body(SKU));
     assert_ne!(
         text(&other.expect(201).json, "order_id"),

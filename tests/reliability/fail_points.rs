@@ -1,4 +1,4 @@
-//! The program is killed at each step of an order, before it and after it. All of these shops recover side by side: each waits for a lease.
+//! The program is killed before and after each step of an order. All of these shops recover side by side, since each waits for a lease.
 use serde_json::json;
 use stoa_testkit::{Shop, ShopOptions};
 
@@ -8,7 +8,7 @@ use crate::customer::{self, Operator};
 
 const SKU: &str = "KIT-004";
 const SUPPLY: u32 = 10;
-/// The steps of an order that goes well, and of one that the carrier fails.
+/// The steps of a successful order, and of an order that fails at the carrier.
 const FORWARD: [&str; 5] = [
     "reserving",
     "extending",
@@ -22,7 +22,7 @@ fn options() -> ShopOptions {
     ShopOptions::checked().variable("order_lease_seconds", "31")
 }
 
-/// A shop that died there with one order in it, which keeps the data, and the one that took its place.
+/// A shop that died at this point with one order, kept because it owns the data, and the shop that replaced it.
 fn dies(point: &str, failing: bool) -> [Shop; 2] {
     let (mut shop, crowd) = Crowd::start(options().variable("fail_at", point), 128);
     let operator = Operator::of(&shop);

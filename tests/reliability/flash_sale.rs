@@ -1,4 +1,4 @@
-//! Two hundred buyers, and hardly anything to buy.
+//! Two hundred buyers, and very little stock.
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -57,7 +57,7 @@ fn sale(stock: usize) {
     );
     assert_eq!(sold.len(), stock);
     assert_eq!(operator.stock(SKU), (0, 0, 0));
-    // Who bought nothing paid nothing: a try that failed after its charge, as a busy shop's may, is refunded.
+    // Buyers without an item paid nothing: an attempt that failed after its charge, as in a busy shop, is refunded.
     let mut payments = BTreeMap::<_, Vec<_>>::new();
     for entry in operator.ledger() {
         let payment = payments.entry(text(&entry, "reference")).or_default();
@@ -76,19 +76,19 @@ fn sale(stock: usize) {
         .send();
     let ledger = answer.expect(200).json;
     let count = |name: &str| ledger[name].as_i64().unwrap();
-    // Sold and returned: the stock of a try that failed after it was committed.
+    // Sold and returned: stock of an attempt that failed after the commit.
     let stock = i64::try_from(stock).unwrap();
     assert_eq!(count("sold") - count("returned"), stock);
     assert_eq!(count("supplied"), stock);
 }
 
-/// Looks at the stock until the sale is over, and gives how often.
+/// Reads the stock until the sale is over; returns the number of reads.
 fn watch(operator: &Client, over: &AtomicBool) -> usize {
     let mut looks = 0;
     while !over.load(Ordering::SeqCst) {
         let answer = operator.get(&format!("/items/{SKU}")).send();
         if answer.status != 200 {
-            continue; // Too much to do just now.
+            continue; // The shop is overloaded.
         }
         let count = |name: &str| answer.json[name].as_i64().unwrap();
         let (on_hand, reserved, available) =

@@ -1,4 +1,4 @@
-//! Others who are late, and others who are down.
+//! Dependencies that are late, and dependencies that are down.
 use serde_json::json;
 use stoa_testkit::{Answer, Shop, ShopOptions, wait_for, wait_until};
 
@@ -72,7 +72,7 @@ fn a_reservation_that_ends_while_the_payment_is_slow_means_a_refund() {
 
 #[test]
 fn what_notification_could_not_be_told_arrives_later_and_once() {
-    // Nobody listens on port 1.
+    // No process listens on port 1.
     let nowhere = ShopOptions::checked().variable("notification_url", "http://127.0.0.1:1");
     let (mut before, _, ann) = shop(nowhere);
     let order = ann.order(&customer::key(), SKU, 1, "tok_visa").expect(201);

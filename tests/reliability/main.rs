@@ -1,10 +1,10 @@
-//! What the shop promises when things go wrong: nothing is lost, nothing is charged twice, nothing is sold that is not there.
+//! The shop's promises under failures: nothing is lost, nothing is charged twice, nothing is sold that is not in stock.
 //!
-//! - `crowd.rs`: many customers at once.
-//! - `double_submit.rs`, `flash_sale.rs`: the same request many times, many requests for the same thing.
+//! - `crowd.rs`: many concurrent customers.
+//! - `double_submit.rs`, `flash_sale.rs`: the same request many times, many requests for the same item.
 //! - `crashes.rs`: the program killed under load; `fail_points.rs`: killed at every step of an order.
-//! - `lost_answers.rs`: others who are late, or down.
-//! - `books.rs`: what must add up in the end, with the third parties' ledgers as the oracle.
+//! - `lost_answers.rs`: dependencies that are late, or down.
+//! - `books.rs`: the final balance, with the third parties' ledgers as the oracle.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,

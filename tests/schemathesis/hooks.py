@@ -20,8 +20,8 @@ REPORT = "POST /shipments/{shipment_id}/events"
 EXAMPLE_KEY = "0199d5a0-7c1e-7f3a-9c1b-2f4f2f6f3b10"
 NEW_KEYS = (str(uuid.UUID(int=n)) for n in itertools.count(int(time.time()) << 64))
 
-# Answers that any operation may give (info.description) and that `default` stands for: status -> codes, and the
-# header that has to be there.
+# Responses that every operation may give (info.description), which `default` stands for: status -> codes, and the
+# required header.
 ANYWHERE = {
     400: ({"bad_request", "bad_path"}, None),
     405: ({"method_not_allowed"}, "allow"),
@@ -30,8 +30,8 @@ ANYWHERE = {
     429: (None, "retry-after"),
 }
 
-# Refusals of what fits the schema: a schema knows neither what a list gave out, nor which key was used before, nor what
-# is in stock.
+# Rejections of input that matches the schema: a schema cannot express the tokens of a list, the keys used before, or
+# the stock.
 BEYOND_THE_SCHEMA = {
     "address_refused",
     "bad_if_match",
@@ -49,7 +49,7 @@ BEYOND_THE_SCHEMA = {
     "unpriced_item",
 }
 
-# Rules that a schema could only say by a list of all currencies, or not at all.
+# Rules that a schema could express only by a list of all currencies, or not at all.
 RULES_IN_WORDS = ("expected all of them, or none", "is no code of ISO 4217", " units in all", "looks like a card number", "the character NUL", "without NUL")
 
 
@@ -83,10 +83,10 @@ def map_body(context, body):
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    # The document's example is good for one request; a key that was made up is left, so that some are used twice.
+    # The document's example key works for one request; generated keys stay, so that some are used twice.
     if case.headers and case.headers.get("Idempotency-Key") == EXAMPLE_KEY:
         case.headers["Idempotency-Key"] = next(NEW_KEYS)
-    # Where a signature was made up, or left out on purpose, it stays that way.
+    # A generated or deliberately missing signature stays as it is.
     if case.operation.label == REPORT and sound_headers(case):
         kwargs["auth"] = CarrierSignature()
 
@@ -99,7 +99,7 @@ def sound_headers(case):
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
     if isinstance(failure, AcceptedNegativeData) and "sku" in (case.query or {}):
-        return isinstance(case.query["sku"], list)  # once it is sent, one value is a list of one
+        return isinstance(case.query["sku"], list) # when it is sent, one value is a list of one
     if not isinstance(failure, RejectedPositiveData):
         return True
     detail = member(response, "detail") or ""
@@ -122,7 +122,7 @@ def said_in_the_document(ctx, response, case):
     if case.operation.responses.get(str(status)):
         return
     if status == 404 and case.method.upper() != case.operation.method.upper():
-        return  # the gateway knows no such operation
+        return # the gateway does not have this operation
     codes, header = ANYWHERE.get(status, (set(), None))
     code = member(response, "code")
     assert codes is None or code in codes, f"{status} {code} is not documented for {case.operation.label}"

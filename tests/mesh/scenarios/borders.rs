@@ -1,4 +1,4 @@
-//! Who gets in without an identity, and what gets out.
+//! Callers without an identity, and calls that leave the mesh.
 
 use std::io::ErrorKind;
 
@@ -36,7 +36,7 @@ pub(super) fn mtls_shop_migration(scenario: &Scenario<'_>) {
                 })
                 .map_err(|error| error.kind())
         });
-        // Who has an identity is treated as ever.
+        // A caller with an identity has access as before.
         let as_order = |path: &str| {
             let call = Call::get(path).header("x-request-id", &key());
             let reply = stage.mesh.connect("order", "product").send(&call).unwrap();
@@ -91,7 +91,7 @@ pub(super) fn egress_partners_blocked(scenario: &Scenario<'_>) {
         .expect(201)
         .json;
     let tracking = text(&order["shipment"], "tracking_number");
-    // The subjects of the mails that have this number in them.
+    // The subjects of the mails that contain this number.
     let mails = |number: &str| {
         let mails = stage
             .operator
@@ -119,7 +119,7 @@ pub(super) fn egress_partners_blocked(scenario: &Scenario<'_>) {
     for (workload, path) in calls {
         assert_eq!(call(workload, path), (502, true), "{workload}");
     }
-    // The catalogue goes without the PIM.
+    // The catalogue works without the PIM.
     let asked = stage
         .shop
         .gateway()
@@ -134,7 +134,7 @@ pub(super) fn egress_partners_blocked(scenario: &Scenario<'_>) {
             .filter(|line| line["request_id"] == *request_id)
             .any(|line| line["route_name"] == "block_all")
     });
-    // An order is not confirmed, and nobody is charged.
+    // An order is not confirmed, and the customer is not charged.
     let ledger = stage.operator.ledger().len();
     let again = key();
     let refused = stage
@@ -144,7 +144,7 @@ pub(super) fn egress_partners_blocked(scenario: &Scenario<'_>) {
     assert_eq!(refused.json["code"], "order_pending");
     assert_eq!(stage.operator.recover()["pending"], 1);
     assert_eq!(stage.operator.ledger().len(), ledger);
-    // A parcel comes, and nobody can be told by mail.
+    // A parcel is delivered, but no mail can be sent.
     let advance = format!("/carrier/shipments/{tracking}/advance");
     let _ = stage
         .operator
@@ -163,7 +163,7 @@ pub(super) fn egress_partners_blocked(scenario: &Scenario<'_>) {
     for (workload, path) in calls {
         assert_eq!(call(workload, path), (200, false), "{workload}");
     }
-    // What was put off is done, once.
+    // The postponed work is done, once.
     assert_eq!(stage.operator.recover()["pending"], 0);
     let confirmed = stage.customer.order(&again, "COF-001", 1, "tok_visa");
     assert_eq!(

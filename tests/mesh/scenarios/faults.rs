@@ -1,4 +1,4 @@
-//! Faults that callers' Envoys inject, and a pool that is too small.
+//! Faults that callers' Envoys inject, and a connection pool that is too small.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub(super) fn fault_product_delay(scenario: &Scenario<'_>) {
             assert_eq!(answer.status, 200, "{path}: nothing fails");
             took
         });
-        // From inside as well.
+        // The same for callers inside the mesh.
         let call = Call::get("/product/COF-001").header("x-shop-version", "v2");
         let (reply, inside) = timed(|| stage.from("order", call, "product"));
         let request_id = reply.expect(200).header("x-request-id").unwrap().to_owned();
@@ -68,7 +68,7 @@ pub(super) fn fault_cart_abort_503(scenario: &Scenario<'_>) {
         let asked = stage.asked("cart") - before.0;
         let retried = stage.sent("istio-ingressgateway", "cart", "upstream_rq_retry") - before.1;
         let line = stage.line("istio-ingressgateway", read.header("x-request-id").unwrap());
-        // order asks cart what is in it, and empties it.
+        // order reads the cart from cart, and empties it.
         let order = stage.customer.order_cart("tok_visa").expect(201);
         assert_eq!(order.json["status"], "confirmed");
         assert_eq!(order.json["items"][0]["sku"], "COF-001");
@@ -121,7 +121,7 @@ pub(super) fn fault_inventory_slow(scenario: &Scenario<'_>) {
     println!(
         "   stock known, time of a line in the cart and of an order: with {with:?}; without {without:?}"
     );
-    // An order reserves, extends and commits.
+    // An order calls inventory three times: reserve, extend and commit.
     assert!(
         !with.0 && with.1 >= SECOND && with.2 >= 3 * SECOND,
         "{with:?}"
@@ -137,7 +137,7 @@ const READERS: usize = 16;
 pub(super) fn pool_inventory_overflow(scenario: &Scenario<'_>) {
     let stage = scenario.stage;
     let (with, without) = scenario.both(|| {
-        // inventory keeps every reader waiting until the others have been told something.
+        // inventory holds every reader until the others have a response.
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         let held = Arc::clone(&gate);
         let inventory = Stub::start(move |_| {
@@ -163,11 +163,11 @@ pub(super) fn pool_inventory_overflow(scenario: &Scenario<'_>) {
                     answers.lock().unwrap().push((reply, took));
                 });
             };
-            // The first one has the connection before the others come.
+            // The first reader takes the connection before the others start.
             read(0);
             wait_until(SOON, "the first reader", || !inventory.seen("/").is_empty());
             (1..READERS).for_each(&mut read);
-            // Each is answered, or held by inventory, or waits for the one that is held.
+            // Each reader has a response, is held by inventory, or waits behind the held one.
             let settled =
                 || answers.lock().unwrap().len() + inventory.seen("/").len() >= READERS - 1;
             wait_until(SOON, "the other readers", settled);
@@ -207,7 +207,7 @@ pub(super) fn pool_inventory_overflow(scenario: &Scenario<'_>) {
     println!(
         "   answered at once, refused, (overflows, retries), the slowest refusal: with {with:?}; without {without:?}"
     );
-    // One on the connection, one behind it.
+    // One reader has the connection, one waits behind it.
     assert_eq!(
         (with.0, with.1, with.2),
         (READERS - 2, READERS - 2, (14, 0))

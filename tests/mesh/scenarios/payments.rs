@@ -1,4 +1,4 @@
-//! Payments that fail at the server's side, so that callers' retries are put to work.
+//! Payments that fail at the server, so that callers retry.
 
 use serde_json::json;
 use stoa_testkit::at_once;
@@ -12,7 +12,7 @@ const AT_ONCE: usize = 4;
 const ORDERS: usize = 40;
 const CHARGES: usize = 30;
 
-/// What order's sidecar and payment's filter count of charges.
+/// Counters of order's sidecar and payment's filter for charges.
 #[derive(Debug, PartialEq)]
 struct Counts {
     requests: u64,
@@ -42,7 +42,7 @@ fn counts(stage: &Stage, work: impl FnOnce()) -> Counts {
     }
 }
 
-/// The filter's own count of 503s; a new configuration begins anew.
+/// The filter's own count of 503s; a new configuration resets it.
 fn aborts(stage: &Stage) -> u64 {
     stage
         .mesh
@@ -51,7 +51,7 @@ fn aborts(stage: &Stage) -> u64 {
 
 pub(super) fn fault_payment_503(scenario: &Scenario<'_>) {
     let stage = scenario.stage;
-    // The manifests' own configuration, which declines a tenth.
+    // The manifests' own configuration, which declines 10 %.
     stage.filters(&json!({}));
     let (with, without) = scenario.both(|| {
         let before = aborts(stage);
@@ -74,15 +74,15 @@ pub(super) fn fault_payment_503(scenario: &Scenario<'_>) {
     println!("   (confirmed, declined, 503), counts, aborts: with {with:?}; without {without:?}");
     let ((confirmed, declined, failed), counts, aborts) = with;
     assert_eq!((confirmed + failed, declined), (ORDERS, 0));
-    // A sixteenth of 40 is 2.5; four standard deviations are 6.1.
+    // One in 16 of 40 is 2.5; four standard deviations are 6.1.
     assert!(failed <= 8, "{failed} of {ORDERS} failed");
-    // Half of 40 at least are tried again: 20, give or take 12.6; the last try helps all but a sixteenth.
+    // At least half of 40 are retried: 20, plus or minus 12.6. All but one in 16 succeed in the end.
     assert!(counts.retries >= 8 && counts.helped >= 5, "{counts:?}");
-    // Each 503 that the filter made was followed by one more try, or was the last one.
+    // Each 503 of the filter caused one more attempt, or was the last one.
     assert_eq!(aborts, counts.retries + u64::try_from(failed).unwrap());
     let ((confirmed, declined, failed), counts, aborts) = without;
     assert_eq!((confirmed + declined, failed, aborts), (ORDERS, 0, 0));
-    // Of a decline payment is asked once more: it may hide an attempt that was captured.
+    // After a decline, order looks up the payment once more: the decline may hide a captured attempt.
     let requests = u64::try_from(ORDERS + declined).unwrap();
     assert_eq!(
         counts,
@@ -93,7 +93,7 @@ pub(super) fn fault_payment_503(scenario: &Scenario<'_>) {
             held_back: 0
         }
     );
-    // Who was told 503 was not charged twice, nor forgotten.
+    // Orders that got 503 are neither charged twice nor lost.
     stage.usual_filters();
     assert_eq!(stage.operator.recover()["pending"], 0);
 }
@@ -115,7 +115,7 @@ pub(super) fn retry_payment_storm(scenario: &Scenario<'_>) {
     stage.filters(&json!({}));
     scenario.on();
     let (statuses, with) = charges(CHARGES);
-    // Payment fails as before, and the manifests hold.
+    // Payment fails as before, now under the manifests' own settings.
     let rule = json!({"name": "payment-down", "match": {"methods": ["POST"], "path": {"exact": "/payments"}},
         "fault": {"abort": {"http_status": 503}}});
     stage.filters(&json!({"payment-fault": {"rules": [rule]}}));
@@ -124,7 +124,7 @@ pub(super) fn retry_payment_storm(scenario: &Scenario<'_>) {
     println!("   {CHARGES} charges at once: with {with:?}; payment as bad without {without:?}");
     assert_eq!((statuses, also), (vec![503], vec![503]));
     let each = u64::try_from(CHARGES).unwrap();
-    // A try that gets no connection in time is one that payment never sees.
+    // Payment never sees an attempt that gets no connection in time.
     let seen = 10 * each..=11 * each;
     assert_eq!((with.retries, with.held_back), (10 * each, 0), "{with:?}");
     assert!(
@@ -135,7 +135,7 @@ pub(super) fn retry_payment_storm(scenario: &Scenario<'_>) {
         without.requests <= 4 * each && without.held_back > 0,
         "{without:?}"
     );
-    // And payment as ever. So many at once would wait for each other at the database, longer than a try may take.
+    // Payment works again. With more charges at once, they would wait for each other at the database, longer than an attempt may take.
     stage.usual_filters();
     let (statuses, counts) = charges(AT_ONCE);
     assert_eq!(statuses, [201]);

@@ -1,7 +1,7 @@
 //! A mesh whose manifests change while it runs.
 //!
-//! What Istio makes of the manifests, plain and with each scenario, is compiled beforehand, a folder each. The mesh is told of a link,
-//! which leads to one of them.
+//! Istio's output for the manifests, plain and with each scenario, is compiled beforehand into one folder each. The mesh reads a
+//! symbolic link that points to one of them.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -18,14 +18,14 @@ use crate::customer::{Customer, Operator, SOON};
 
 const PLAIN: &str = "plain";
 
-/// What an Envoy counts for each kind of file that it took.
+/// Envoy's counter of accepted updates, for each kind of file.
 const TAKEN: [(&str, &str); 4] = [
     ("lds", r"^listener_manager\.lds\.update_success$"),
     ("cds", r"^cluster_manager\.cds\.update_success$"),
     ("rds", r"\.rds\..*update_success$"),
     ("ecds", r"^extension_config_discovery\..*update_success$"),
 ];
-/// What it counts as long as it has not taken it yet.
+/// Envoy's gauges of updates that are not active yet.
 const WARMING: &str =
     r"^(listener_manager\.total_listeners_warming|cluster_manager\.warming_clusters)$";
 
@@ -35,7 +35,7 @@ pub(super) struct Stage {
     pub(super) mesh: Mesh,
     pub(super) customer: Customer,
     pub(super) operator: Operator,
-    /// For answers that are Envoy's and no service's.
+    /// For responses of Envoy itself, which no service's document lists.
     pub(super) gateway: Client,
     folder: TempDir,
 }
@@ -54,7 +54,7 @@ impl Stage {
         let folder = tempfile::tempdir().unwrap();
         let every: Vec<_> = [PLAIN].iter().chain(scenarios).collect();
         let begun = Instant::now();
-        // As many at a time as a small machine has processors.
+        // Two at a time, for a small machine with two processors.
         at_once(2, |half| {
             for name in every.iter().skip(half).step_by(2) {
                 let component = format!("istio/scenarios/{name}");
@@ -78,12 +78,12 @@ impl Stage {
         }
     }
 
-    /// Sets configurations of filters, in place of those of the manifests.
+    /// Overrides the manifests' configuration of filters.
     pub(super) fn filters(&self, overrides: &Value) {
         self.change(|| self.shop.override_filters(overrides));
     }
 
-    /// As the stage was at first: no payment fails.
+    /// Restores the initial configuration: no payment fails.
     pub(super) fn usual_filters(&self) {
         self.filters(&json!({"payment-fault": {"enabled": false}}));
     }
@@ -96,7 +96,7 @@ impl Stage {
         });
     }
 
-    /// Does what the mesh is to notice, and waits until every Envoy has taken what it means for it.
+    /// Makes a change, and waits until every Envoy has accepted its new configuration.
     fn change(&self, act: impl FnOnce()) {
         let written = || {
             self.shop
@@ -155,7 +155,7 @@ impl Stage {
         proxies.flat_map(|workload| of(&workload.name)).collect()
     }
 
-    /// What a workload's component would send: to its sidecar, which knows the rest.
+    /// Sends a call as a workload's component would: to its sidecar, which routes it.
     pub(super) fn from(&self, workload: &str, call: Call, service: &str) -> Reply {
         self.outbound(workload).send(&to(call, service)).unwrap()
     }
@@ -177,13 +177,13 @@ impl Stage {
         )
     }
 
-    /// How many requests have come to a workload.
+    /// Number of requests that a workload received.
     pub(super) fn asked(&self, workload: &str) -> u64 {
         self.mesh
             .stat(workload, r"^http\.inbound.*downstream_rq_total$")
     }
 
-    /// A sum of counts of what a workload's Envoy sent to a service.
+    /// The sum of a counter of a workload's Envoy for calls to a service.
     pub(super) fn sent(&self, workload: &str, service: &str, count: &str) -> u64 {
         self.mesh.stat(
             workload,
@@ -193,17 +193,17 @@ impl Stage {
 }
 
 impl Scenario<'_> {
-    /// Takes effect.
+    /// Activates the scenario.
     pub(super) fn on(&self) {
         self.stage.show(self.name);
     }
 
-    /// Is taken away.
+    /// Deactivates the scenario.
     pub(super) fn off(&self) {
         self.stage.show(PLAIN);
     }
 
-    /// What is measured with it, and then without it.
+    /// The measurement with the scenario, and then without it.
     pub(super) fn both<T>(&self, mut measure: impl FnMut() -> T) -> (T, T) {
         self.on();
         let with = measure();
@@ -212,7 +212,7 @@ impl Scenario<'_> {
     }
 }
 
-/// The call, with the service's host.
+/// The call, with the service's host header.
 pub(super) fn to(call: Call, service: &str) -> Call {
     let host = match service.contains('.') {
         true => service.to_owned(),
@@ -221,7 +221,7 @@ pub(super) fn to(call: Call, service: &str) -> Call {
     call.header("host", &host)
 }
 
-/// What it gives, and how long it takes.
+/// The result of `work`, and its duration.
 pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();
     (work(), begun.elapsed())

@@ -1,4 +1,4 @@
-//! Two versions of product: how many meet the next one, who sees what it answers, and what happens when it is dead.
+//! Two versions of product: the share of the next one, copies of requests to it, and its outage.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::customer::{Customer, SOON, address, card, items, key, text};
 
 const AT_ONCE: usize = 4;
 
-/// What so many new shoppers meet: how often which status and version.
+/// Statuses and versions that `many` new visitors get, with their counts.
 fn strangers(stage: &Stage, many: usize) -> BTreeMap<(u16, Option<String>), usize> {
     let visits = at_once(AT_ONCE, |_| {
         let visit = || {
@@ -37,7 +37,7 @@ fn on(met: &BTreeMap<(u16, Option<String>), usize>, version: &str) -> usize {
         .unwrap_or(0)
 }
 
-/// The shares of v2: at the gateway, where canary-router decides, and inside, where nothing but Istio's own weights does.
+/// The shares of v2: at the gateway, where canary-router decides, and inside, where only Istio's own weights apply.
 fn canary(scenario: &Scenario<'_>, share: f64, many: usize) {
     let stage = scenario.stage;
     let ((gateway, inside), (gateway_without, inside_without)) = scenario.both(|| {
@@ -65,7 +65,7 @@ fn canary(scenario: &Scenario<'_>, share: f64, many: usize) {
 }
 
 pub(super) fn canary_product_95_5(scenario: &Scenario<'_>) {
-    // As many as it takes to tell a twentieth from a tenth.
+    // As many as are needed to distinguish 5 % from 10 %.
     canary(scenario, 0.05, 1200);
 }
 
@@ -92,7 +92,7 @@ pub(super) fn mirror_product_v2(scenario: &Scenario<'_>) {
         assert_eq!(v1 + v2, READS, "{met:?}");
         let asked_v1 = stage.asked("product-v1-0") + stage.asked("product-v1-1") - before.1;
         assert_eq!(asked_v1, u64::try_from(v1).unwrap());
-        // A copy may be late; nothing else is to come.
+        // A copy may be late; no other request is expected.
         let copies = || stage.asked("product-v2") - before.0 - u64::try_from(v2).unwrap();
         if v2 == 0 {
             wait_until(SOON, "the copies", || copies() >= asked_v1);
@@ -104,7 +104,7 @@ pub(super) fn mirror_product_v2(scenario: &Scenario<'_>) {
     assert!(without.0 > 0 && without.1 == 0, "{without:?}");
 
     scenario.on();
-    // Whoever asks for v2 gets v1, and a write is never copied.
+    // A caller that requests v2 gets v1, and a write is never copied.
     let asked = stage
         .gateway
         .get("/product/COF-001")
@@ -112,7 +112,7 @@ pub(super) fn mirror_product_v2(scenario: &Scenario<'_>) {
         .send()
         .expect(200);
     assert_eq!(asked.header("x-shop-version"), Some("v1"));
-    // A copy says v1, and comes to v2.
+    // A copy names v1, but arrives at v2.
     let copies = || {
         let lines = stage.mesh.access_log("product-v2").into_iter();
         let copied = lines.filter(|line| line["direction"] == "1" && line["shop_version"] == "v1");
@@ -127,7 +127,7 @@ pub(super) fn mirror_product_v2(scenario: &Scenario<'_>) {
     let buyer = Customer::register(&stage.shop, "bob");
     let bought = buyer.post(&path, &key(), &body).expect(201);
     assert_eq!(bought.header("x-shop-version"), Some("v1"));
-    // Another read, and its copy, after the write: what is not there by now does not come.
+    // Another read and its copy, after the write: a copy of the write would have arrived by now.
     let _ = stage.gateway.get("/product/COF-001").send().expect(200);
     wait_until(SOON, "one more copy", || copies().len() >= READS + 2);
     assert!(
@@ -149,7 +149,7 @@ pub(super) fn outage_product_v2_dead(scenario: &Scenario<'_>) {
             .header("x-shop-version", version)
             .send()
     };
-    // A connection that is open goes on under the old configuration until it has carried its ten requests.
+    // An open connection keeps the old configuration until it has carried its ten requests.
     let settle = |status: u16| {
         wait_until(SOON, &format!("{status} of v2"), || {
             let every = at_once(AT_ONCE, |_| (0..10).all(|_| visit("v2").status == status));
@@ -186,15 +186,15 @@ pub(super) fn outage_product_v2_dead(scenario: &Scenario<'_>) {
         ),
         (&json!(4), &json!("URX"))
     );
-    // Its only instance cannot be spared.
+    // The only instance of v2 is never ejected.
     assert_eq!(count("ejections_active"), 0);
     assert!(count("ejections_overflow") > 0);
-    // A tenth of all notices.
+    // 10 % of all visitors get the error.
     let met = strangers(stage, 400);
     let failed = met.get(&(503, Some("v2".to_owned()))).copied().unwrap_or(0);
     assert_eq!(failed + on(&met, "v1"), 400, "{met:?}");
     within_four_sigma(failed, 400, 0.1);
-    // The way back is at once, for those who ask for v2 too.
+    // The rollback is immediate, also for callers that request v2.
     let mut router: Value = plugin("canary-router");
     router["everyone_on_stable"] = json!(true);
     stage.filters(&json!({"payment-fault": {"enabled": false}, "canary-router": router}));
