@@ -54,7 +54,7 @@ proptest! {
 
     #[test]
     fn fuzz_a_mutated_key_set(jwks in nearly(&Issuer::new("k1", 1).jwks().to_string(), "[A-Za-z0-9\"{}\\[\\]:,]{0,6}")) {
-        // A mutated key that is found is a valid key: it rejects tokens of another key as always, and a point off the curve causes no panic.
+        // A mutated key that is found is a valid key: it rejects tokens of another key as always. A point off the curve causes no panic.
         if let Some(key) = find(&jwks, "k1") {
             let _ = decode(&GOOD.0, &key);
         }
