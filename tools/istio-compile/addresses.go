@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Networks of the size that clusters give them.
+// Networks of the size that is usual on clusters.
 var (
 	podNetwork     = netip.MustParsePrefix("10.128.0.0/9")
 	serviceNetwork = netip.MustParsePrefix("10.96.0.0/12")
 )
 
-// addresses gives each name an address of its own that depends on the name alone, unless two names collide: a workload
-// that comes or goes leaves the others where they are.
+// addresses gives each name its own address. It depends only on the name, unless two names collide, so adding or
+// removing a workload leaves the other addresses unchanged.
 type addresses map[netip.Addr]bool
 
 func (a addresses) next(network netip.Prefix, name string) string {
@@ -25,7 +25,7 @@ func (a addresses) next(network netip.Prefix, name string) string {
 		number := binary.BigEndian.Uint32(sum[:4]) % hosts
 		binary.BigEndian.PutUint32(made[:], binary.BigEndian.Uint32(base[:])|number)
 		address := netip.AddrFrom4(made)
-		// Those that end in 0 or 255 look like a network's own.
+		// Addresses that end in 0 or 255 look like network or broadcast addresses.
 		if made[3] != 0 && made[3] != 255 && !a[address] {
 			a[address] = true
 			return address.String()

@@ -38,14 +38,14 @@ type key struct{ kind, namespace, name string }
 
 func keyOf(of object) key { return key{kindOf(of), of.GetNamespace(), of.GetName()} }
 
-// catalog finds manifests by kind and name, and by the manifest that owns them. What `kubectl get -o yaml` prints holds, beside a
+// catalog finds manifests by kind and name, and by the manifest that owns them. The output of `kubectl get -o yaml` holds, beside a
 // Deployment, the ReplicaSets and Pods that a cluster derived from it.
 type catalog struct {
 	objects  map[key]object
 	children map[key][]object
 }
 
-// catalogOf fails where two manifests are one object.
+// catalogOf fails when two manifests are the same object.
 func catalogOf(objects []object) (catalog, error) {
 	made := catalog{map[key]object{}, map[key][]object{}}
 	var wrong faults
@@ -64,11 +64,11 @@ func catalogOf(objects []object) (catalog, error) {
 	return made, wrong.err()
 }
 
-// owner is the manifest of the object's controller, or of the controller's own where the dump leaves the controller out.
+// owner is the manifest of the object's controller. Where the dump leaves that controller out, it is the controller's own controller.
 func (c catalog) owner(of object) (object, bool) {
 	for _, reference := range of.GetOwnerReferences() {
 		controls := reference.Controller != nil && *reference.Controller
-		// Other references only delete an object together with its owner; Pods and ReplicaSets have none of these.
+		// A reference without `controller` only deletes an object together with its owner. Pods and ReplicaSets have no such references.
 		if !controls && kindOf(of) != podKind && kindOf(of) != replicaSetKind {
 			continue
 		}
@@ -86,8 +86,8 @@ func (c catalog) owner(of object) (object, bool) {
 	return object{}, false
 }
 
-// ancestors are the objects that a controller of this kind and name can itself be controlled by, as its name tells: a ReplicaSet's is its
-// owner's and a hash, which its Pods have as a label; spin-operator's Deployment is named like its SpinApp.
+// ancestors are the objects that may control a controller of this kind and name. They follow from the controller's name: a ReplicaSet's
+// name is its owner's and a hash, which its Pods have as a label; spin-operator's Deployment has the name of its SpinApp.
 func ancestors(kind, name string, child object) []key {
 	deployed := func(name string) []key {
 		return []key{{deploymentKind, child.GetNamespace(), name}, {spinAppKind, child.GetNamespace(), name}}
@@ -106,7 +106,7 @@ func ancestors(kind, name string, child object) []key {
 	return nil
 }
 
-// covered reports whether another manifest already leads to the Pods, or the endpoints, that this one would lead to.
+// covered reports whether another manifest already leads to the same Pods or endpoints as this one.
 func (c catalog) covered(of object) bool {
 	if kindOf(of) == rolloutKind {
 		// Services and subsets select its ReplicaSets' hashes, which the Rollout itself does not hold.
@@ -125,7 +125,7 @@ func (c catalog) covered(of object) bool {
 	return false
 }
 
-// ended reports whether a Pod's containers have all stopped for good, as those of a Job's Pod do.
+// ended reports whether all containers of a Pod have stopped permanently, as those of a Job's Pod do.
 func ended(of object) bool {
 	phase, _, _ := unstructured.NestedString(of.Object, "status", "phase")
 	return kindOf(of) == podKind && (phase == string(corev1.PodSucceeded) || phase == string(corev1.PodFailed))

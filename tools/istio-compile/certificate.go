@@ -15,8 +15,8 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// secretOf is the Secret that cert-manager makes of a Certificate, with a certificate that nobody ever sees: it is there to
-// be found and read, and is written nowhere.
+// secretOf is the Secret that cert-manager makes from a Certificate. Its certificate is a placeholder for Istio to find and read;
+// it is not written anywhere.
 func secretOf(from object) (*corev1.Secret, error) {
 	asked, err := read[struct {
 		Spec struct {

@@ -21,8 +21,8 @@ func schemaOf(of object) (resource.Schema, bool) {
 	return schemas.FindByGroupVersionAliasesKind(config.FromKubernetesGVK(of.GroupVersionKind()))
 }
 
-// clusterScoped reports whether objects of this kind are in no namespace, as far as Istio knows the kind. All other kinds here lead to
-// objects in one.
+// clusterScoped reports whether objects of this kind have no namespace, if Istio knows the kind. All other kinds here lead to objects
+// in a namespace.
 func clusterScoped(of object) bool {
 	schema, known := collections.All.FindByGroupVersionAliasesKind(config.FromKubernetesGVK(of.GroupVersionKind()))
 	return known && schema.IsClusterScoped()
@@ -35,7 +35,7 @@ type istioConfig struct {
 	from   object
 }
 
-// configs reads Istio's own manifests. An unknown field, which Kubernetes would drop without a word, is an error.
+// configs reads Istio's own manifests. An unknown field, which Kubernetes would drop silently, is an error.
 func configs(objects []object) ([]istioConfig, error) {
 	var wrong faults
 	var found []istioConfig
@@ -79,11 +79,11 @@ func strict(schema resource.Schema, text string) (config.Spec, error) {
 	return spec, config.ApplyJSONStrict(spec, text)
 }
 
-// Every object is as old as this.
+// The creation time of every object.
 var epoch = metav1.NewTime(time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC))
 
-// versioned gives a manifest the resource version and age that a cluster would: the same for the same content, or what Istio
-// makes of it would change from run to run.
+// versioned sets a manifest's resource version and creation time, as a cluster would. They are the same for the same content;
+// otherwise Istio's output would change from run to run.
 func versioned(meta *config.Meta, content []byte) {
 	sum := sha256.Sum256(content)
 	meta.ResourceVersion = hex.EncodeToString(sum[:8])

@@ -8,8 +8,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// What an API server fills in before it stores an object, as far as Istio reads it. Istio compares a container port's protocol with a
-// Service's, for example, and finds no port where one of them is empty.
+// The defaults that an API server fills in before it stores an object, as far as Istio reads them. For example, Istio compares a
+// container port's protocol with a Service's, and finds no port when one of them is empty.
 
 func completeNamespace(namespace *corev1.Namespace) {
 	if namespace.Labels == nil {
@@ -53,7 +53,7 @@ func completeSlice(slice *discoveryv1.EndpointSlice) {
 }
 
 func completePod(spec *corev1.PodSpec) {
-	// The second name is the first one's alias, from before it was renamed.
+	// The second field is the old name of the first.
 	spec.ServiceAccountName = cmp.Or(spec.ServiceAccountName, spec.DeprecatedServiceAccount, "default")
 	for _, containers := range [][]corev1.Container{spec.Containers, spec.InitContainers} {
 		for _, container := range containers {

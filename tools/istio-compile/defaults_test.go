@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// undefaulted are manifests as they are written: what an API server fills in is left out, at each place that is marked.
+// undefaulted are manifests as users write them: each mark is a place where an API server fills in a default.
 const undefaulted = `apiVersion: v1
 kind: Namespace
 metadata: {name: demo, labels: {istio-injection: enabled/*NAMESPACE*/}}
@@ -55,7 +55,7 @@ spec:
         - {name: a, image: a, ports: [{name: web, containerPort: 8080/*PROTOCOL*/}, {containerPort: 7000/*PROTOCOL*/}]}
 `
 
-// fill replaces each mark by what an API server fills in, or by nothing.
+// fill replaces each mark by the API server's default, or by nothing.
 func fill(filled bool) string {
 	marks := map[string]string{
 		"NAMESPACE":  ", kubernetes.io/metadata.name: demo",
@@ -93,7 +93,7 @@ func TestManifestsAreReadAsAnAPIServerStoresThem(t *testing.T) {
 			t.Errorf("%s differs:\n%s\nof what an API server stores:\n%s", path, written[path], text)
 		}
 	}
-	// And it is what Istio sends for such Pods.
+	// Istio sends these clusters for such Pods.
 	for _, name := range []string{"inbound|8080||", "inbound|7000||", "inbound|9000||"} {
 		if !strings.Contains(written["demo/a-0/clusters.json"], `"`+name+`"`) {
 			t.Errorf("no cluster %s", name)
@@ -101,7 +101,7 @@ func TestManifestsAreReadAsAnAPIServerStoresThem(t *testing.T) {
 	}
 }
 
-// As on a cluster, where nothing but the Service's named port leads to the port of a SpinApp.
+// As on a cluster, where only the Service's named port leads to the port of a SpinApp.
 func TestTheShopsSidecarsHaveTheirInboundPort(t *testing.T) {
 	out := compile(t, "--mesh-config", "../../istio/install/istio.yaml", "../../k8s/base", "../../istio/base", "../../k8s/overlays/local/cluster.yaml",
 		"../../k8s/overlays/local/operator.yaml", "../istio-manifests/testdata/collector.yaml")

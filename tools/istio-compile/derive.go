@@ -15,11 +15,11 @@ import (
 	"istio.io/istio/pkg/kube"
 )
 
-// cluster is what the manifests would make of a cluster.
+// cluster is the state of a cluster to which the manifests were applied.
 type cluster struct {
-	// All manifests, Istio's among them.
+	// All manifests, including Istio's.
 	objects []object
-	// What Kubernetes itself stores, derived Pods and EndpointSlices included.
+	// The objects that Kubernetes itself stores, including derived Pods and EndpointSlices.
 	kubernetes []derived
 	// The Pods, sorted by namespace and name.
 	workloads []workload
@@ -37,7 +37,7 @@ func (c *cluster) keep(of runtime.Object, from object) {
 
 const gatewayAPI = "gateway.networking.k8s.io"
 
-// derive makes the Pods, EndpointSlices, Secrets and Nodes that a cluster would make of the manifests.
+// derive makes the Pods, EndpointSlices, Secrets and Nodes that a cluster would make from the manifests.
 func derive(objects []object, zones []string, notes io.Writer) (*cluster, error) {
 	known, err := catalogOf(objects)
 	if err != nil {
@@ -99,7 +99,7 @@ func derive(objects []object, zones []string, notes io.Writer) (*cluster, error)
 				wrong.add(from, "%v", err)
 				continue
 			}
-			// A dump of a cluster may hold the Secret as well.
+			// A dump of a cluster may also hold the Secret.
 			if _, there := known.objects[key{"Secret", secret.Namespace, secret.Name}]; !there {
 				made.keep(secret, from)
 			}
@@ -119,7 +119,7 @@ func derive(objects []object, zones []string, notes io.Writer) (*cluster, error)
 	return made, wrong.err()
 }
 
-// Kubernetes' own kinds. An unknown field, which an API server warns of and drops, is an error.
+// The decoder for Kubernetes' own kinds. An unknown field, which an API server warns about and drops, is an error.
 var codec = serializer.NewCodecFactory(kube.IstioScheme, serializer.EnableStrict).UniversalDeserializer()
 
 func decode(from object) (runtime.Object, error) {

@@ -49,7 +49,7 @@ func TestASpinAppsPodHasTheOperatorsLabels(t *testing.T) {
 
 func TestAnInterceptionModeReachesIstio(t *testing.T) {
 	out := compile(t, kinds)
-	// Without iptables there is no listener that takes all that a Pod sends.
+	// Without iptables there is no listener for all traffic of a Pod.
 	var listeners response
 	readJSON(t, filepath.Join(string(out), "kinds/cart-v1-0/listeners.json"), &listeners)
 	for _, one := range listeners.Resources {
@@ -89,7 +89,7 @@ func TestServicesLeadToTheirEndpoints(t *testing.T) {
 	if !reflect.DeepEqual(found, want) {
 		t.Errorf("found\n%s\nexpected\n%s", strings.Join(found, "\n"), strings.Join(want, "\n"))
 	}
-	// And Istio sees them so.
+	// Istio has the same endpoints.
 	of := text(t, out.resource(t, "kinds/cart-v1-0/endpoints.json", "outbound|80||web.kinds.svc.cluster.local"))
 	for _, endpoint := range []string{at("web-0") + `","port_value":8080`, at("lone") + `","port_value":9090`, `"web;kinds;front;7;`} {
 		if !strings.Contains(of, endpoint) {
@@ -118,7 +118,7 @@ func TestPodsOfOtherKindsAreANote(t *testing.T) {
 	}
 }
 
-// Whether Istio would inject follows from its webhooks' selectors and its injector's rules.
+// Istio's injection decision follows from its webhooks' selectors and its injector's rules.
 func TestWhoGetsASidecar(t *testing.T) {
 	for name, one := range map[string]struct {
 		namespace, labels, annotations string

@@ -25,13 +25,13 @@ import (
 	"istio.io/istio/pkg/test"
 )
 
-// How long Istio may take to answer all that one proxy asks.
+// Deadline for Istio to answer all requests of one proxy.
 const patience = 60 * time.Second
 
-// The version that a proxy says it is. Istio sends to each what it understands.
+// The version that a proxy reports. Istio sends each proxy only what that version understands.
 const istioVersion = "1.31.0"
 
-// discover runs Istio's discovery server, and asks it what each proxy would ask.
+// discover runs Istio's discovery server, and sends it the requests of each proxy.
 func discover(cluster *cluster, mesh *meshconfig.MeshConfig, said *istioLog) (map[string]resources, error) {
 	found, err := configs(cluster.objects)
 	if err != nil {
@@ -49,7 +49,7 @@ func discover(cluster *cluster, mesh *meshconfig.MeshConfig, said *istioLog) (ma
 		kubernetes = append(kubernetes, kept.Object)
 	}
 	compiled := map[string]resources{}
-	// Istio's server is written for Istio's tests: it wants something that can fail, and ends when that ends.
+	// Istio's fake server is written for Istio's tests: it needs a test.Failer, and stops when that ends.
 	err = test.Wrap(func(t test.Failer) {
 		defer said.end()
 		server := xds.NewFakeDiscoveryServer(t, xds.FakeOptions{Configs: istio, KubernetesObjects: kubernetes, MeshConfig: mesh})
@@ -70,7 +70,7 @@ func discover(cluster *cluster, mesh *meshconfig.MeshConfig, said *istioLog) (ma
 	return compiled, err
 }
 
-// ask is one proxy's conversation with Istio.
+// ask requests all resources of one proxy from Istio.
 func ask(server *xds.FakeDiscoveryServer, of workload) (resources, error) {
 	var found resources
 	connection, err := grpc.NewClient("passthrough:///istio", grpc.WithTransportCredentials(insecure.NewCredentials()),
@@ -116,13 +116,13 @@ func ask(server *xds.FakeDiscoveryServer, of workload) (resources, error) {
 	return found, err
 }
 
-// stream speaks for one proxy.
+// stream is the discovery stream of one proxy.
 type stream struct {
 	discovery.AggregatedDiscoveryService_StreamAggregatedResourcesClient
 	node *corev3.Node
 }
 
-// get asks for these resources, or for all of the kind, acknowledges them, and returns them as JSON, sorted by name.
+// get requests these resources, or all of the kind, acknowledges them, and returns them as JSON, sorted by name.
 func (s stream) get(kind string, names []string) ([]map[string]any, error) {
 	request := &discovery.DiscoveryRequest{Node: s.node, TypeUrl: kind, ResourceNames: names}
 	if err := s.Send(request); err != nil {
@@ -133,7 +133,7 @@ func (s stream) get(kind string, names []string) ([]map[string]any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", kind, err)
 		}
-		// Istio also sends what it was not asked for just now, such as endpoints again after a push.
+		// Istio also sends resources of other kinds, such as endpoints again after a push.
 		if response.TypeUrl != kind {
 			continue
 		}
@@ -145,7 +145,7 @@ func (s stream) get(kind string, names []string) ([]map[string]any, error) {
 	}
 }
 
-// getSome asks for the resources that others name, if any.
+// getSome requests the resources that others name, if any.
 func (s stream) getSome(kind string, names map[string]bool) ([]map[string]any, error) {
 	if len(names) == 0 {
 		return nil, nil

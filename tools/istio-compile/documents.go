@@ -24,7 +24,7 @@ type syntaxError struct {
 
 var (
 	lineOfError = regexp.MustCompile(`line (\d+): (.*)`)
-	// These the YAML parser counts from line 0, and names no line for the first one.
+	// For these errors the YAML parser counts lines from 0, and names no line for the first one.
 	countedFromZero = regexp.MustCompile(`did not find expected (<document start>|'-' indicator|key|',' or '[]}]'|node content)`)
 )
 
@@ -40,7 +40,7 @@ func syntaxErrorOf(err error) *syntaxError {
 	return found
 }
 
-// documents reads a file's YAML documents, empty ones left out.
+// documents reads a file's YAML documents, without empty ones.
 func documents(text []byte) ([]document, *syntaxError) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var found []document
@@ -51,7 +51,7 @@ func documents(text []byte) ([]document, *syntaxError) {
 			return found, nil
 		}
 		if err == nil {
-			// Only this finds a key that is there twice.
+			// Only this decoding finds a duplicate key.
 			var all any
 			err = node.Decode(&all)
 		}
@@ -65,7 +65,7 @@ func documents(text []byte) ([]document, *syntaxError) {
 	}
 }
 
-// documentsAt are the manifest at a node, or those of a list.
+// documentsAt are the manifest at a node, or the manifests of a list.
 func documentsAt(node *yaml.Node) []document {
 	var head struct {
 		APIVersion string `yaml:"apiVersion"`
@@ -73,7 +73,7 @@ func documentsAt(node *yaml.Node) []document {
 		Metadata   struct{ Name, Namespace string }
 		Items      []yaml.Node
 	}
-	// A document that is no manifest has no kind, which is reported with its place.
+	// A document that is not a manifest has no kind; the missing kind is reported with its place.
 	_ = node.Decode(&head)
 	if !strings.HasSuffix(head.Kind, "List") || head.Items == nil {
 		return []document{{node.Line, head.APIVersion, head.Kind, head.Metadata.Name, head.Metadata.Namespace}}

@@ -15,7 +15,7 @@ func TestADumpLeadsToEachPodOnce(t *testing.T) {
 	}
 }
 
-// owned is a Pod of Deployment demo/api, or of another workload of that name, as a cluster prints it.
+// owned is a Pod of Deployment demo/api, or of another workload of that name, as kubectl prints it.
 const owned = `apiVersion: v1
 kind: Pod
 metadata:
@@ -92,7 +92,7 @@ items:
 		"without a name": {"apiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: Service}\n", "(standard input):4: Service: metadata.name is missing"},
 		"without a kind": {"apiVersion: v1\nkind: List\nitems:\n- {metadata: {name: a}}\n", "(standard input):4: no manifest: apiVersion or kind is missing"},
 		"not a list":     {"apiVersion: example.com/v1\nkind: AllowList\nspec: {}\n", "(standard input):1: AllowList: metadata.name is missing"},
-		// As kubectl reads it.
+		// kubectl reads it the same way.
 		"an unquoted yes": {"apiVersion: v1\nkind: Service\nmetadata: {name: a, labels: {ready: yes}}\n",
 			"(standard input):1: Service default/a: json: cannot unmarshal bool into Go struct field ObjectMeta.metadata.labels of type string"},
 	} {
@@ -112,7 +112,7 @@ func TestAnEmptyListIsNothing(t *testing.T) {
 }
 
 func TestAnOperatorsWorkloadIsNotCoveredByTheOperator(t *testing.T) {
-	// The reference has no controller: it only deletes the DaemonSet together with the Deployment.
+	// The reference is not a controller's: it only deletes the DaemonSet together with the Deployment.
 	out := compile(t, two, file(t, "agent.yaml", `apiVersion: apps/v1
 kind: DaemonSet
 metadata: {name: agent, namespace: demo, ownerReferences: [{apiVersion: apps/v1, kind: Deployment, name: api, uid: d-api}]}

@@ -2,7 +2,7 @@ package main
 
 import "golang.org/x/sys/unix"
 
-// exchange gives two folders each other's name, in one step: who looks finds one or the other.
+// exchange swaps the names of two folders in one step, so that a reader always finds one of them.
 func exchange(one, other string) error {
 	return unix.Renameat2(unix.AT_FDCWD, one, unix.AT_FDCWD, other, unix.RENAME_EXCHANGE)
 }

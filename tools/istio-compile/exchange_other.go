@@ -7,7 +7,7 @@ import (
 	"os"
 )
 
-// exchange gives two folders each other's name. For a moment there is none of the first name.
+// exchange swaps the names of two folders. For a moment there is no folder with the first name.
 func exchange(one, other string) error {
 	aside := other + "-old"
 	if err := os.Rename(one, aside); err != nil {

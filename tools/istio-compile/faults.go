@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// faults are all that is wrong, each with its place.
+// faults are all errors found, each with its place.
 type faults []string
 
 func (f *faults) add(at object, format string, arguments ...any) {
@@ -15,7 +15,7 @@ func (f *faults) add(at object, format string, arguments ...any) {
 
 func (f *faults) say(at place, format string, arguments ...any) {
 	text := fmt.Sprintf("%s: %s", at, fmt.Sprintf(format, arguments...))
-	// What is wrong with a workload is wrong with each of its Pods.
+	// A workload's fault is found again in each of its Pods.
 	if !slices.Contains(*f, text) {
 		*f = append(*f, text)
 	}

@@ -12,7 +12,7 @@ const two = "testdata/two.yaml"
 func TestEachFaultIsToldWithItsFileAndLine(t *testing.T) {
 	for name, one := range map[string]struct {
 		manifest string
-		// What is printed after the file's name, a line each.
+		// The text after the file's name, one entry per line.
 		want []string
 	}{
 		"what Istio's validation rejects": {`# A comment, and then the manifest.

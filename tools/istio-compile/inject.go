@@ -24,11 +24,11 @@ const (
 	canonicalName  = "service.istio.io/canonical-name"
 	canonicalLevel = "service.istio.io/canonical-revision"
 	tlsMode        = "security.istio.io/tlsMode"
-	// The injector's own report: a Pod that has it was injected.
+	// The injector's own report: a Pod with this annotation was injected.
 	injected = "sidecar.istio.io/status"
 )
 
-// injection is what a namespace's labels say.
+// injection is the setting in a namespace's labels.
 type injection int
 
 const (
@@ -39,7 +39,7 @@ const (
 
 type namespaces map[string]injection
 
-// namespacesOf reads the labels as the selectors of Istio's webhooks do; every revision is taken for the one at hand.
+// namespacesOf reads the labels as the selectors of Istio's webhooks do. Every revision counts as the current one.
 func namespacesOf(objects []object) namespaces {
 	found := namespaces{}
 	for _, from := range objects {
@@ -58,7 +58,7 @@ func namespacesOf(objects []object) namespaces {
 	return found
 }
 
-// wanted says whether Istio would inject a proxy: whether one of its webhooks is called for the Pod, and what it then decides.
+// wanted reports whether Istio would inject a proxy: whether one of its webhooks is called for the Pod, and decides to inject.
 func (n namespaces) wanted(pod *corev1.Pod) bool {
 	if pod.Annotations[injected] != "" {
 		return true
@@ -78,7 +78,7 @@ func (n namespaces) wanted(pod *corev1.Pod) bool {
 	return called && asked != "false" && !pod.Spec.HostNetwork && !inject.IgnoredNamespaces.Contains(pod.Namespace)
 }
 
-// inject does what Istio's injector does to a Pod, as far as the control plane cares.
+// inject changes a Pod as Istio's injector does, as far as it matters to the control plane.
 func (n namespaces) inject(pod *corev1.Pod, owner string) proxy {
 	if !n.wanted(pod) {
 		return none

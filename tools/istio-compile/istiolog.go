@@ -12,7 +12,7 @@ import (
 	istiolog "istio.io/istio/pkg/log"
 )
 
-// istioLog is what Istio's own log says while it works. It names no manifest, and says the same for each proxy.
+// istioLog collects the messages that Istio logs during a run. They name no manifest, and are repeated for each proxy.
 type istioLog struct {
 	zapcore.LevelEnabler
 	mutex            sync.Mutex
@@ -20,17 +20,17 @@ type istioLog struct {
 	ended            bool
 }
 
-// What Istio says in its log for no other reason than that this is no cluster.
+// Messages that Istio logs only because this is not a cluster.
 var ofNoConcern = []string{
-	// The fake API server's own CRDs lack it.
+	// The fake API server's CRDs do not have it.
 	"gateway.networking.k8s.io expected to have a ",
-	// A proxy here has no certificate. All that it does not get is the password for a filter's image.
+	// A proxy has no certificate here. It only misses the password for a filter's image.
 	"is not authorized to receive secret",
-	// Two of Istio's controllers make the same class of gateways at the start; who comes second sees that it is there, and goes on.
+	// Two of Istio's controllers create the same GatewayClass at the start. The second one finds that it exists, and continues.
 	`gatewayclasses.gateway.networking.k8s.io "istio`,
 }
 
-// listen takes Istio's log from the standard error.
+// listen redirects Istio's log from the standard error to an istioLog.
 func listen() (*istioLog, error) {
 	said := &istioLog{LevelEnabler: zapcore.WarnLevel}
 	settings := istiolog.DefaultOptions()
@@ -71,7 +71,7 @@ func (l *istioLog) Write(entry zapcore.Entry, _ []zapcore.Field) error {
 
 func (l *istioLog) Sync() error { return nil }
 
-// end stops listening: what Istio says while it is shut down is of no concern.
+// end stops the collection: messages that Istio logs during its shutdown do not matter.
 func (l *istioLog) end() {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()

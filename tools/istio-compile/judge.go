@@ -26,14 +26,14 @@ type tolerance struct {
 	codes    map[string]bool
 }
 
-// verdict collects Istio's messages by what follows from them: the run fails, a warning is printed, or a note.
+// verdict collects Istio's messages by their effect: the run fails, a warning is printed, or a note is printed.
 type verdict struct {
 	tolerated                 tolerance
 	rejected, warnings, notes faults
 }
 
-// judge fails on everything that Istio rejects or warns of: its validation, which a cluster runs when a manifest is applied, and its
-// analysis, `istioctl analyze`. Tolerated warnings and messages of lower levels are printed.
+// judge fails on everything that Istio rejects or warns about. It runs Istio's validation, as a cluster does when a manifest is applied,
+// and Istio's analysis, `istioctl analyze`. Tolerated warnings and messages of lower levels are printed.
 func judge(cluster *cluster, mesh *meshconfig.MeshConfig, tolerated tolerance, notes io.Writer) error {
 	found := &verdict{tolerated: tolerated}
 	if err := found.validate(cluster.objects); err != nil {
@@ -64,7 +64,7 @@ func (v *verdict) listOf(level diag.Level, code string) *faults {
 	return &v.rejected
 }
 
-// A subset that selects no Pods. Istio calls it an error, and its own samples have it: a release often has its subset before its Pods.
+// A subset that selects no Pods. For Istio it is an error, but its own samples have it: a release often has its subset before its Pods.
 var emptySubset = msg.DestinationRuleSubsetNotSelectPods.Code()
 
 func (v *verdict) validate(objects []object) error {
@@ -92,10 +92,10 @@ func (v *verdict) validate(objects []object) error {
 	return nil
 }
 
-// Validation warns of every EnvoyFilter with these words, so they are no reason to fail.
+// Validation gives this warning for every EnvoyFilter, so it does not fail a run.
 const anyEnvoyFilter = "EnvoyFilter exposes internal implementation details"
 
-// The codes under which `istioctl analyze` reports what validation warns of.
+// The codes under which `istioctl analyze` reports the warnings of validation.
 var ofValidation = map[string]bool{
 	msg.SchemaWarning.Code(): true, msg.VirtualServiceUnreachableRule.Code(): true, msg.VirtualServiceIneffectiveMatch.Code(): true,
 }
@@ -114,13 +114,13 @@ func codeOf(warning error) string {
 	return msg.SchemaWarning.Code()
 }
 
-// suppressed reports whether a manifest's annotation silences messages of this code, as it does for `istioctl analyze`.
+// suppressed reports whether a manifest's annotation suppresses messages of this code, as it does for `istioctl analyze`.
 func suppressed(of object, code string) bool {
 	codes := strings.Split(of.GetAnnotations()[annotation.GalleyAnalyzeSuppress.Name], ",")
 	return slices.Contains(codes, code) || slices.Contains(codes, "*")
 }
 
-// parts are the errors of which Istio made one.
+// parts are the errors that Istio joined into one.
 func parts(of error) []error {
 	var many interface{ WrappedErrors() []error }
 	switch {
@@ -150,13 +150,13 @@ func (v *verdict) analyze(cluster *cluster, mesh *meshconfig.MeshConfig) error {
 	if err != nil {
 		return failure{err, software}
 	}
-	// For files, istioctl itself leaves out most of them without a word: all that look at Pods and Services.
+	// For files, istioctl itself silently skips most of them: all analyzers that read Pods and Services.
 	if len(result.SkippedAnalyzers) > 0 {
 		return failure{fmt.Errorf("Istio left out some of its analyzers: %s", strings.Join(result.SkippedAnalyzers, ", ")), software}
 	}
 	for _, message := range result.Messages {
 		code := message.Type.Code()
-		// These were found before, with the words of validation.
+		// Validation has already reported these, in its own wording.
 		if ofValidation[code] {
 			continue
 		}
@@ -171,7 +171,7 @@ func (v *verdict) analyze(cluster *cluster, mesh *meshconfig.MeshConfig) error {
 	return nil
 }
 
-// sourcesOf is a text for each object, under a name by which a message leads back to the manifest.
+// sourcesOf is the text of each object, under a name that leads from a message back to the manifest.
 func sourcesOf(cluster *cluster) ([]local.ReaderSource, map[string]object, error) {
 	at := map[string]object{}
 	var sources []local.ReaderSource
@@ -198,7 +198,7 @@ func sourcesOf(cluster *cluster) ([]local.ReaderSource, map[string]object, error
 	return sources, at, nil
 }
 
-// sourceOf is the name of the text that a message is about; empty for none.
+// sourceOf is the name of the text that a message is about, or empty.
 func sourceOf(message diag.Message) string {
 	if message.Resource == nil || message.Resource.Origin == nil || message.Resource.Origin.Reference() == nil {
 		return ""
@@ -207,7 +207,7 @@ func sourceOf(message diag.Message) string {
 	return name
 }
 
-// useMeshConfig gives it by a file, since there is no other way.
+// useMeshConfig passes the mesh configuration in a file: the analyzer accepts no other form.
 func useMeshConfig(analyzer *local.IstiodAnalyzer, mesh *meshconfig.MeshConfig) error {
 	text, err := protomarshal.ToYAML(mesh)
 	if err != nil {

@@ -1,9 +1,9 @@
-// istio-compile shows what Istio makes of manifests, without a cluster: it runs Istio's own discovery server on them in this
-// process, sends it the requests of each proxy, and writes the responses as files that an Envoy can load.
+// istio-compile shows the configuration that Istio makes from manifests, without a cluster. It runs Istio's own discovery server on
+// them in this process, sends it the requests of each proxy, and writes the responses as files that an Envoy can load.
 //
-// Read in this order: render.go (manifests, and where each came from), derive.go (what a cluster would make of them: catalog.go
+// Read in this order: render.go (manifests, and where each came from), derive.go (what a cluster would make from them: catalog.go
 // finds owners; pods.go, spin_app.go, rollout.go, inject.go and services.go derive; defaults.go is the API server), judge.go (what
-// Istio rejects or warns of), discover.go and order.go (the server, and what a proxy requests), write.go (stable files).
+// Istio rejects or warns about), discover.go and order.go (the server, and what a proxy requests), write.go (stable files).
 package main
 
 import (
@@ -15,15 +15,15 @@ import (
 	"syscall"
 )
 
-// What upstream Envoy lacks is switched off, and a JWKS is fetched by the proxy: the control plane here could not.
-// Istio reads these when its packages are initialized, so they have to be there when the program starts.
+// Features that upstream Envoy does not have are off. The proxy fetches a JWKS, because the control plane here cannot.
+// Istio reads these variables when its packages are initialized, so they must be set when the program starts.
 var environment = []string{
 	"PILOT_ENABLE_ALPN_FILTER=false",
 	"PILOT_ENABLE_METADATA_EXCHANGE=false",
 	"PILOT_JWT_ENABLE_REMOTE_JWKS=envoy",
 }
 
-// The exit codes, as sysexits.h has them.
+// The exit codes, from sysexits.h.
 const (
 	usage     = 64
 	manifests = 65
@@ -31,7 +31,7 @@ const (
 	output    = 73
 )
 
-// failure is an error with an exit code of its own; one without is the manifests' fault.
+// failure is an error with its own exit code. Every other error is a fault of the manifests.
 type failure struct {
 	error
 	code int
@@ -63,7 +63,7 @@ func end(err error) {
 	os.Exit(failed.code)
 }
 
-// restart runs this program again where the environment is not what Istio needs.
+// restart runs this program again if the environment is not the one that Istio needs.
 func restart() error {
 	needed := false
 	for _, setting := range environment {
@@ -83,7 +83,7 @@ func restart() error {
 	return failure{fmt.Errorf("cannot start again with %s: %w", strings.Join(environment, " "), err), software}
 }
 
-// run reads, derives, judges, compiles and, with an --out, writes. What is worth knowing, and no fault, goes to notes.
+// run reads, derives, judges, compiles and, with an --out, writes. Information that is not a fault goes to notes.
 func run(options options, input io.Reader, notes io.Writer) error {
 	if err := writable(options.out); err != nil {
 		return failure{err, usage}

@@ -11,7 +11,7 @@ import (
 )
 
 // readMeshConfig reads a MeshConfig over Istio's defaults; an IstioOperator holds it in spec.meshConfig. An unknown field, which
-// Istio would pass over, is an error.
+// Istio would ignore, is an error.
 func readMeshConfig(path string) (*meshconfig.MeshConfig, error) {
 	if path == "" {
 		return mesh.DefaultMeshConfig(), nil

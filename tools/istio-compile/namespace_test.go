@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Manifests as Istio's samples are: applied to whatever namespace kubectl is set to.
+// Manifests like Istio's samples: they are applied to kubectl's current namespace.
 const withoutNamespace = `apiVersion: v1
 kind: Service
 metadata: {name: a}
@@ -88,7 +88,7 @@ spec: {selector: {matchLabels: {app: api}}, mtls: {mode: STRICT}, portLevelMtls:
 	}
 }
 
-// bookinfo is a file of Istio's sample of that name, in the version of tools/go.mod.
+// bookinfo is a file of Istio's Bookinfo sample, in the version of tools/go.mod.
 func bookinfo(t *testing.T, path string) string {
 	t.Helper()
 	return filepath.Join(module(t, "istio.io/istio"), "samples/bookinfo", path)

@@ -63,7 +63,7 @@ func (l *list) Set(value string) error {
 	return nil
 }
 
-// parse reads the arguments; flags may stand before and after the manifests.
+// parse reads the arguments. Flags may be before and after the manifests.
 func parse(arguments []string) (options, error) {
 	var found options
 	var codes []string

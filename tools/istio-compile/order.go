@@ -14,8 +14,8 @@ import (
 	"istio.io/istio/pkg/config/constants"
 )
 
-// ordered lists Istio's services in an order that follows from the manifests. Istio itself orders them by age, host and namespace, which
-// all services of one ServiceEntry share: it has one for each address. The rest was up to the iteration of a map.
+// ordered lists Istio's services in an order that follows from the manifests. Istio itself orders them by age, host and namespace. A
+// ServiceEntry has one service for each address, and these share all three: their order would depend on the iteration of a map.
 type ordered struct{ model.ServiceDiscovery }
 
 func (o ordered) Services() []*model.Service {
@@ -32,13 +32,13 @@ func compareServices(a, b *model.Service) int {
 	return cmp.Or(
 		cmp.Compare(a.Hostname, b.Hostname),
 		cmp.Compare(a.Attributes.Namespace, b.Attributes.Namespace),
-		// The name of the ServiceEntry, of which several may have the host.
+		// The name of the ServiceEntry: several may have the same host.
 		cmp.Compare(a.Attributes.K8sAttributes.ObjectName, b.Attributes.K8sAttributes.ObjectName),
 		cmp.Compare(a.DefaultAddress, b.DefaultAddress),
 	)
 }
 
-// order has a server list its services in order, and waits until it has taken them over.
+// order makes a server list its services in order, and waits until it has applied the change.
 func order(server *xds.FakeDiscoveryServer) error {
 	server.Env().ServiceDiscovery = ordered{server.Env().ServiceDiscovery}
 	server.Discovery.ConfigUpdate(&model.PushRequest{Forced: true, Reason: model.NewReasonStats(model.ConfigUpdate)})
@@ -51,8 +51,8 @@ func order(server *xds.FakeDiscoveryServer) error {
 	return nil
 }
 
-// settle gives an address that several hosts share to the first of them in each route configuration of a proxy. Istio gives it to the one
-// that it comes upon first in a map.
+// settle gives an address that several hosts share to the first of them, in each route configuration of a proxy. Istio gives it to
+// the first one in a map's iteration.
 func settle(routes []map[string]any, proxy *model.Proxy) {
 	proxy.RLock()
 	defer proxy.RUnlock()
@@ -77,8 +77,8 @@ func settle(routes []map[string]any, proxy *model.Proxy) {
 	}
 }
 
-// addressesOf are the addresses that Istio has as domains of a route configuration, by the names of their virtual hosts. Of a host with
-// several services, the last one's counts.
+// addressesOf are the addresses that Istio uses as domains of a route configuration, by the names of their virtual hosts. If a host has
+// several services, the address of the last one counts.
 func addressesOf(proxy *model.Proxy, configuration string) map[string]string {
 	found := map[string]string{}
 	port, err := strconv.Atoi(configuration[strings.LastIndex(configuration, ":")+1:])
@@ -97,7 +97,7 @@ func addressesOf(proxy *model.Proxy, configuration string) map[string]string {
 	return found
 }
 
-// split separates domains that are an address, with a port or without, from the others.
+// split separates the domains that are this address, with or without a port, from the others.
 func split(domains any, address string) (others, those []any) {
 	all, _ := domains.([]any)
 	for _, domain := range all {
@@ -110,7 +110,7 @@ func split(domains any, address string) (others, those []any) {
 	return others, those
 }
 
-// connected is the proxy of this ID, as the server knows it while the proxy has a stream.
+// connected is the server's record of the proxy with this ID. It exists while the proxy has a stream.
 func connected(server *xds.FakeDiscoveryServer, id string) (*model.Proxy, error) {
 	for _, client := range server.Discovery.Clients() {
 		if proxy := client.Proxy(); proxy.ID == id {

@@ -23,20 +23,20 @@ type workload struct {
 	ServiceAccount string            `json:"service_account"`
 	IP             string            `json:"ip"`
 	Labels         map[string]string `json:"labels"`
-	// Which proxy it has, if any.
+	// The kind of its proxy, if it has one.
 	Proxy proxy `json:"proxy,omitempty"`
-	// How the proxy gets its traffic; empty for iptables.
+	// The proxy's interception mode; empty for iptables.
 	interception string
 	locality     string
 }
 
-// template is what a workload's manifest says about its Pods.
+// template is the specification of the Pods in a workload's manifest.
 type template struct {
 	corev1.PodTemplateSpec
 	replicas int
 }
 
-// More Pods than this of one workload are taken for a slip.
+// Limit of Pods in one workload. A larger number is treated as a mistake.
 const replicasAtMost = 100
 
 // templateOf reads a manifest that leads to Pods, on a cluster with this many nodes.
@@ -64,7 +64,7 @@ func templateOf(from object, nodes int, among catalog) (template, error) {
 	case *appsv1.ReplicaSet:
 		return replicated(of.Spec.Template, of.Spec.Replicas)
 	case *appsv1.DaemonSet:
-		// In a dump of a cluster, the cluster's own count.
+		// A dump of a cluster has the cluster's own count.
 		if scheduled := of.Status.DesiredNumberScheduled; scheduled > 0 {
 			return template{of.Spec.Template, int(scheduled)}, nil
 		}
@@ -73,7 +73,7 @@ func templateOf(from object, nodes int, among catalog) (template, error) {
 	return template{}, fmt.Errorf("%s is not a version of it that is known here", from.GetAPIVersion())
 }
 
-// read reads what is needed of a kind that has no Go type here.
+// read reads the needed fields of a kind that has no Go type here.
 func read[T any](from object) (T, error) {
 	var into T
 	text, err := from.MarshalJSON()
@@ -124,12 +124,12 @@ func (s scheduler) podOf(from object, of template, replica int) (*corev1.Pod, wo
 	completePod(&pod.Spec)
 	if from.GetKind() != "Pod" {
 		pod.Name = s.nameOf(from, replica)
-		// With these Istio finds the workload's name.
+		// Istio derives the workload's name from these fields.
 		pod.GenerateName = from.GetName() + "-"
 		pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(from, from.GroupVersionKind())}
 	}
 	if kindOf(from) == statefulSetKind {
-		// A Service for one Pod selects these.
+		// A Service for one Pod selects these labels.
 		metav1.SetMetaDataLabel(&pod.ObjectMeta, appsv1.StatefulSetPodNameLabel, pod.Name)
 		metav1.SetMetaDataLabel(&pod.ObjectMeta, appsv1.PodIndexLabel, strconv.Itoa(replica))
 	}
@@ -155,7 +155,7 @@ func (s scheduler) podOf(from object, of template, replica int) (*corev1.Pod, wo
 	}
 }
 
-// nameOf is OWNER-N, or OWNER-KIND-N where another Pod has that name: a Deployment and the Rollout that replaces it may share theirs.
+// nameOf is OWNER-N, or OWNER-KIND-N if another Pod has that name: a Deployment and the Rollout that replaces it may share a name.
 func (s scheduler) nameOf(from object, replica int) string {
 	number := strconv.Itoa(replica)
 	name := key{podKind, from.GetNamespace(), from.GetName() + "-" + number}
@@ -166,7 +166,7 @@ func (s scheduler) nameOf(from object, replica int) string {
 	return name.name
 }
 
-// served are the containers that can be behind a Service, with what matters of each.
+// served are the containers that can be behind a Service, reduced to the fields that matter.
 func served(all []corev1.Container, which func(corev1.Container) bool) []corev1.Container {
 	var found []corev1.Container
 	for _, one := range all {

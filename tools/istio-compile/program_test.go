@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// Where the tests' own program is to be istio-compile itself.
+// With this variable set, the test program runs as istio-compile.
 const asProgram = "ISTIO_COMPILE_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// result is what one run of the program left.
+// result is the outcome of one run of the program.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -37,7 +37,7 @@ func start(t *testing.T, input string, arguments ...string) result {
 		t.Fatal(err)
 	}
 	command := exec.Command(self, arguments...)
-	// A setting of the user's own that is not what Istio needs here.
+	// A setting of the user that differs from the one that Istio needs here.
 	command.Env = append(os.Environ(), asProgram+"=1", "PILOT_ENABLE_ALPN_FILTER=true")
 	command.Stdin = strings.NewReader(input)
 	var stdout, stderr bytes.Buffer
@@ -49,7 +49,7 @@ func start(t *testing.T, input string, arguments ...string) result {
 	return result{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// module is the folder of a module, in the version of go.mod.
+// module is the folder of a module, in go.mod's version.
 func module(t *testing.T, path string) string {
 	t.Helper()
 	found, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", path).Output()
@@ -62,7 +62,7 @@ func module(t *testing.T, path string) string {
 // compiled is the folder that a run wrote.
 type compiled string
 
-// compile runs istio-compile, which has to succeed and to have nothing to say.
+// compile runs istio-compile, which must succeed and print nothing.
 func compile(t *testing.T, arguments ...string) compiled {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "compiled")
@@ -80,7 +80,7 @@ func (c compiled) inventory(t *testing.T) inventory {
 	return found
 }
 
-// workload is the one of this Pod, as NAMESPACE/POD.
+// workload is the workload of this Pod, given as NAMESPACE/POD.
 func (c compiled) workload(t *testing.T, name string) workload {
 	t.Helper()
 	for _, one := range c.inventory(t).Workloads {
@@ -92,7 +92,7 @@ func (c compiled) workload(t *testing.T, name string) workload {
 	return workload{}
 }
 
-// resource is the one of this name in a proxy's file, such as demo/web-0/clusters.json.
+// resource is the resource with this name in a proxy's file, such as demo/web-0/clusters.json.
 func (c compiled) resource(t *testing.T, file, name string) map[string]any {
 	t.Helper()
 	var found response
@@ -108,7 +108,7 @@ func (c compiled) resource(t *testing.T, file, name string) map[string]any {
 	return nil
 }
 
-// files are all that a run wrote, by path.
+// files are the contents of all files that a run wrote, by path.
 func (c compiled) files(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -138,7 +138,7 @@ func readJSON(t *testing.T, path string, into any) {
 	}
 }
 
-// write puts a file into a folder of the test's own, and returns its path.
+// file writes a file to a temporary folder of the test, and returns its path.
 func file(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
@@ -151,7 +151,7 @@ func file(t *testing.T, name, text string) string {
 	return path
 }
 
-// text is JSON, for a search in it.
+// text is a value as JSON, to search in.
 func text(t *testing.T, of any) string {
 	t.Helper()
 	made, err := json.Marshal(of)

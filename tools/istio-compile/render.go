@@ -15,7 +15,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// object is one manifest, and the place it came from.
+// object is one manifest and its source place.
 type object struct {
 	*unstructured.Unstructured
 	place place
@@ -29,18 +29,18 @@ func (o object) String() string {
 	return o.GetKind() + " " + name
 }
 
-// The input that stands for the standard input.
+// The argument that means the standard input.
 const standardInput = "-"
 
-// render reads all manifests, kustomizations rendered, with the components over all of them. A manifest that names no namespace is in the
-// default one.
+// render reads all manifests, renders kustomizations, and applies the components to all of them. A manifest without a namespace gets the
+// given one.
 func render(inputs, components []string, namespace string, input io.Reader) ([]object, error) {
 	overlay, err := os.MkdirTemp("", "istio-compile-")
 	if err != nil {
 		return nil, failure{err, software}
 	}
 	defer os.RemoveAll(overlay)
-	// kustomize compares resolved paths, and refuses absolute ones.
+	// kustomize compares resolved paths, and rejects absolute ones.
 	if overlay, err = filepath.EvalSymlinks(overlay); err != nil {
 		return nil, failure{err, software}
 	}
@@ -75,7 +75,7 @@ func render(inputs, components []string, namespace string, input io.Reader) ([]o
 		return nil, failure{err, software}
 	}
 	settings := krusty.MakeDefaultOptions()
-	// A single file among the inputs lies outside of the overlay.
+	// A single file among the inputs is outside the overlay.
 	settings.LoadRestrictions = types.LoadRestrictionsNone
 	rendered, err := krusty.MakeKustomizer(settings).Run(filesys.MakeFsOnDisk(), overlay)
 	if err != nil {
@@ -84,7 +84,7 @@ func render(inputs, components []string, namespace string, input io.Reader) ([]o
 	var objects []object
 	for _, resource := range rendered.Resources() {
 		read := object{Unstructured: &unstructured.Unstructured{}}
-		// By way of JSON, in which a key that is a number becomes text, as for kubectl.
+		// The conversion to JSON turns numeric keys into text, as kubectl does.
 		text, err := resource.RNode.String()
 		if err == nil {
 			var asJSON []byte
@@ -112,7 +112,7 @@ func resolved(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// innermost leaves of kustomize's error what the innermost folder's fault is: each folder above it adds a clause of its own.
+// innermost reduces kustomize's error to the fault of the innermost folder. Each folder above it adds its own clause.
 func innermost(err error) string {
 	text := err.Error()
 	const clause = "recursed accumulation of path "

@@ -13,16 +13,16 @@ import (
 	_ "istio.io/istio/pkg/config/xds"
 )
 
-// resources are what Istio sends to one proxy, by kind, as JSON.
+// resources are the resources that Istio sends to one proxy, by kind, as JSON.
 type resources struct {
 	Listeners, Routes, Clusters, Endpoints, Extensions []map[string]any
 }
 
-// sorted are resources as JSON, by name.
+// sorted are resources as JSON, sorted by name.
 func sorted(from []*anypb.Any) ([]map[string]any, error) {
 	var found []map[string]any
 	for _, resource := range from {
-		// protojson varies its spaces on purpose; what is written is made by encoding/json.
+		// protojson varies its spaces on purpose, so encoding/json writes the files.
 		text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(resource)
 		if err != nil {
 			return nil, err
@@ -48,7 +48,7 @@ func nameOf(resource map[string]any) string {
 
 func keys(of map[string]bool) []string { return slices.Sorted(maps.Keys(of)) }
 
-// named are the resources that others refer to.
+// named are the names of resources that others refer to.
 type named struct{ endpoints, routes, extensions map[string]bool }
 
 func (n *named) walk(found []map[string]any) {

@@ -6,12 +6,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// rolloutSpec is what an Argo Rollout's Pods follow from.
+// rolloutSpec has the fields of an Argo Rollout that determine its Pods.
 type rolloutSpec struct {
 	Spec struct {
 		Replicas *int32
 		Template map[string]any
-		// A workload whose template it takes over.
+		// A workload whose template the Rollout uses.
 		WorkloadRef *struct {
 			APIVersion, Kind, Name string
 			// Whether Argo scales the workload down: `never`, `onsuccess` or `progressively`.
@@ -20,7 +20,7 @@ type rolloutSpec struct {
 	}
 }
 
-// rollout reads the Pods of an Argo Rollout that has one release: a Deployment's, from its own template or a workload's.
+// rollout reads the Pods of an Argo Rollout with one release. They are those of a Deployment, from its own template or a workload's.
 func rollout(from object, among catalog) (template, error) {
 	asked, err := read[rolloutSpec](from)
 	if err != nil {
@@ -40,7 +40,7 @@ func rollout(from object, among catalog) (template, error) {
 			return template{}, fmt.Errorf("spec.workloadRef: %w", err)
 		}
 	}
-	// A Deployment's own type finds unknown fields.
+	// The Go type of a Deployment reveals unknown fields.
 	deployment := object{&unstructured.Unstructured{Object: map[string]any{
 		"apiVersion": "apps/v1", "kind": "Deployment", "spec": map[string]any{"template": pods},
 	}}, from.place}
@@ -51,7 +51,7 @@ func rollout(from object, among catalog) (template, error) {
 	return replicated(made.PodTemplateSpec, asked.Spec.Replicas)
 }
 
-// scaledDown reports whether a Rollout takes over the Pods of this workload, which Argo then scales to none.
+// scaledDown reports whether a Rollout replaces the Pods of this workload, so that Argo scales it to zero.
 func (c catalog) scaledDown(workload object) bool {
 	for _, other := range c.objects {
 		if kindOf(other) != rolloutKind || other.GetNamespace() != workload.GetNamespace() {

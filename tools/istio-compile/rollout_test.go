@@ -47,7 +47,7 @@ func TestARolloutsPodsAreThoseOfADeployment(t *testing.T) {
 	if account := out.workload(t, "demo/web-1").ServiceAccount; account != "web" {
 		t.Errorf("it runs as %s", account)
 	}
-	// The policy, which selects the Rollout's Pods, is there.
+	// The sidecar has the policy that selects the Rollout's Pods.
 	rules := text(t, find(out.resource(t, "demo/web-0/listeners.json", "virtualInbound"), "policies"))
 	if !strings.Contains(rules, `"exact":"GET"`) {
 		t.Errorf("no policy: %s", rules)
@@ -60,7 +60,7 @@ func TestARolloutsPodsAreThoseOfADeployment(t *testing.T) {
 	}
 }
 
-// The dump of a Rollout in progress: its Services select the hashes of its ReplicaSets, and the Rollout's own template has none.
+// The dump of a Rollout in progress: its Services select the hashes of its ReplicaSets, and the Rollout's own template has no hash.
 const inProgress = `apiVersion: v1
 kind: Service
 metadata: {name: web-stable, namespace: demo}
@@ -84,7 +84,7 @@ kind: AnalysisRun
 metadata: {name: web-1, namespace: demo, ownerReferences: [{apiVersion: argoproj.io/v1alpha1, kind: Rollout, name: web, uid: r-web, controller: true}]}
 `
 
-// releases are, for the hashes aaa and bbb, objects of the Rollout.
+// releases is the dump with an object of this format for each of the hashes aaa and bbb.
 func releases(format string) string {
 	return inProgress + fmt.Sprintf(format, "aaa") + fmt.Sprintf(format, "bbb")
 }
@@ -122,7 +122,7 @@ spec: {containers: [{name: web, image: web}]}
 	equal(t, "endpoints", out.endpoints(t), "web-canary/http: web-bbb-x7k2p", "web-stable/http: web-aaa-x7k2p")
 }
 
-// taking is a Rollout that takes over a Deployment, api and what follows.
+// taking is a Rollout that replaces Deployment api; rest continues its workloadRef.
 func taking(rest string) string {
 	return fmt.Sprintf(`apiVersion: argoproj.io/v1alpha1
 kind: Rollout

@@ -75,7 +75,7 @@ func endpointOf(pod *corev1.Pod) discoveryv1.Endpoint {
 	return made
 }
 
-// targetOf is the Pod's port behind a Service's; 0 where the Pod has none of that name.
+// targetOf is the Pod's port behind a Service's port, or 0 if the Pod has no port with that name.
 func targetOf(port corev1.ServicePort, pod *corev1.Pod) int32 {
 	if port.TargetPort.Type == intstr.Int {
 		return port.TargetPort.IntVal
@@ -90,7 +90,7 @@ func targetOf(port corev1.ServicePort, pod *corev1.Pod) int32 {
 	return 0
 }
 
-// service is a Service as a Pod without a proxy sees it: who asks for its name gets one of the endpoints. It is written to
+// service is a Service as a Pod without a proxy sees it: a caller of its name reaches one of the endpoints. It is written to
 // workloads.json.
 type service struct {
 	Namespace string `json:"namespace"`
@@ -109,7 +109,7 @@ type servicePort struct {
 }
 
 type endpoint struct {
-	// Empty where a manifest's own EndpointSlice names no Pod.
+	// Empty if the EndpointSlice is a manifest and names no Pod.
 	Pod  string `json:"pod"`
 	IP   string `json:"ip"`
 	Port int32  `json:"port"`

@@ -12,7 +12,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// place is a line of a file; it is what a fault names.
+// place is the line of a file that a fault names.
 type place struct {
 	file string
 	line int
@@ -25,10 +25,10 @@ func (p place) String() string {
 	return fmt.Sprintf("%s:%d", p.file, p.line)
 }
 
-// sources are the files that manifests come from. They are read here first, because kustomize names neither the line of a fault nor,
-// for some, the file.
+// sources are the files that manifests come from. They are read here first, because kustomize does not name the line of a fault, and
+// for some faults not even the file.
 type sources struct {
-	// The folder that does not last.
+	// The temporary folder.
 	overlay string
 	files   map[string][]document
 	wrong   faults
@@ -36,7 +36,7 @@ type sources struct {
 
 func (s *sources) standardInput() string { return filepath.Join(s.overlay, "stdin.yaml") }
 
-// readAll reads files and folders, and returns their paths as seen from the overlay.
+// readAll reads files and folders, and returns their paths relative to the overlay.
 func (s *sources) readAll(paths []string) ([]string, error) {
 	var found []string
 	for _, path := range paths {
@@ -62,7 +62,7 @@ func (s *sources) read(path string) {
 	}
 }
 
-// named is whether the kustomization at path names a file or folder that is there. An address is left to kustomize.
+// named reports whether the kustomization at path names an existing file or folder. It leaves addresses to kustomize.
 func (s *sources) named(path, name string) bool {
 	if name == "" || strings.Contains(name, "//") || strings.ContainsAny(name, ":?@") {
 		return false
@@ -143,17 +143,17 @@ func (s *sources) add(path string, text []byte) bool {
 	return true
 }
 
-// Where kustomize says which file a manifest is from.
+// The annotation in which kustomize names the file of a manifest.
 const origin = "config.kubernetes.io/origin"
 
-// placeOf takes kustomize's note of the origin away, and finds the line on which the manifest begins.
+// placeOf removes kustomize's annotation with the origin, and finds the line on which the manifest begins.
 func (s *sources) placeOf(read *unstructured.Unstructured) place {
 	annotations := read.GetAnnotations()
 	var noted struct {
 		Path         string `yaml:"path"`
 		ConfiguredIn string `yaml:"configuredIn"`
 	}
-	// Without one, the place is the folder that was asked for, and no line.
+	// Without an annotation, the place is the given folder, without a line.
 	_ = yaml.Unmarshal([]byte(annotations[origin]), &noted)
 	delete(annotations, origin)
 	read.SetAnnotations(annotations)
@@ -164,7 +164,7 @@ func (s *sources) placeOf(read *unstructured.Unstructured) place {
 	return place{s.shown(path), lineOf(s.files[path], read)}
 }
 
-// lineOf is the line of this manifest; of the only one of its kind where a kustomization gave it another name; 0 where there is none.
+// lineOf is the line of this manifest. If a kustomization renamed it, it is the line of the only manifest of its kind, or else 0.
 func lineOf(among []document, read *unstructured.Unstructured) int {
 	kinds, names, line := 0, 0, 0
 	for _, one := range among {
@@ -190,7 +190,7 @@ func lineOf(among []document, read *unstructured.Unstructured) int {
 	return line
 }
 
-// shown is a path as a user would write it.
+// shown is a path in the form that a user would write.
 func (s *sources) shown(path string) string {
 	if path == s.standardInput() {
 		return "(standard input)"

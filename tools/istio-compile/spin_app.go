@@ -11,7 +11,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// spinAppSpec is what the Pods of a SpinApp follow from, and what spin-operator's webhook checks without a cluster.
+// spinAppSpec has the fields of a SpinApp that determine its Pods, and those that spin-operator's webhook checks without a cluster.
 type spinAppSpec struct {
 	Replicas           int32
 	EnableAutoscaling  bool
@@ -22,7 +22,7 @@ type spinAppSpec struct {
 	InvocationLimits   map[string]string
 }
 
-// validate reports what the webhook rejects, with its words.
+// validate reports the errors that the webhook would return, in its wording.
 func (s spinAppSpec) validate() field.ErrorList {
 	var wrong field.ErrorList
 	replicas := field.NewPath("spec", "replicas")
@@ -52,8 +52,8 @@ func (s spinAppSpec) validate() field.ErrorList {
 	return wrong
 }
 
-// spinApp is what spin-operator 0.6.1 makes of a SpinApp: a Deployment whose Pods have the labels of the SpinApp, overridden by the
-// operator's own, and one port, `http-app`. A SpinApp that the operator's webhook rejects is rejected with the webhook's words.
+// spinApp is the Deployment that spin-operator 0.6.1 makes from a SpinApp. Its Pods have the labels of the SpinApp, overridden by the
+// operator's own, and one port, `http-app`. A SpinApp that the operator's webhook rejects is rejected in the webhook's wording.
 func spinApp(from object) (template, error) {
 	app, err := read[struct{ Spec spinAppSpec }](from)
 	if err != nil {
@@ -65,11 +65,11 @@ func spinApp(from object) (template, error) {
 	}
 	replicas := &spec.Replicas
 	if spec.EnableAutoscaling {
-		// The autoscaler decides; it starts from a Deployment's default.
+		// The autoscaler sets the number; it starts from a Deployment's default.
 		replicas = nil
 	}
 	ready := "core.spinkube.dev/app." + from.GetName() + ".status"
-	// The API server rejects the Deployment, and the operator retries without end.
+	// The API server rejects such a Deployment, and the operator retries forever.
 	if wrong := content.IsLabelKey(ready); len(wrong) > 0 {
 		return template{}, fmt.Errorf("metadata.name: the operator's label %s: %s", ready, strings.Join(wrong, "; "))
 	}

@@ -14,7 +14,7 @@ spec: {image: "registry.example.com/cart:1", executor: shim, ` + fields + `}
 `
 }
 
-// As spin-operator 0.6.1: constructDeployment copies its own labels over those of the SpinApp.
+// As in spin-operator 0.6.1: constructDeployment copies its own labels over those of the SpinApp.
 func TestTheOperatorsLabelsWin(t *testing.T) {
 	out := compile(t, file(t, "app.yaml", spinAppWith(
 		"replicas: 1, podLabels: {app: cart, core.spinkube.dev/app-name: mine, core.spinkube.dev/app.cart-v1.status: mine}")))

@@ -59,7 +59,7 @@ func TestWhichMessagesFail(t *testing.T) {
 	for name, one := range map[string]struct {
 		manifest string
 		flags    []string
-		// What each line begins with after the file's place, or all if empty, and its code. A line without a prefix is a reason to fail.
+		// The prefix of each line, if it has one, and its code. A line without a prefix fails the run.
 		want []string
 	}{
 		"an EnvoyFilter":                                    {envoyFilter, nil, []string{"warning: [IST0133]"}},

@@ -12,10 +12,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// What every file says first.
+// The comment at the start of every file.
 const generated = "Written by istio-compile. Do not edit: change the manifests, and compile again."
 
-// response is one file: what Istio sends of one kind, in the form of Envoy's DiscoveryResponse.
+// response is one file: the resources of one kind that Istio sends, in the form of Envoy's DiscoveryResponse.
 type response struct {
 	Comment   string           `json:"//"`
 	Resources []map[string]any `json:"resources"`
@@ -26,13 +26,13 @@ type inventory struct {
 	Comment   string     `json:"//"`
 	Workloads []workload `json:"workloads"`
 	Services  []service  `json:"services"`
-	// As rendered, for whoever runs them.
+	// As rendered, for the program that runs them.
 	SpinApps []map[string]any `json:"spin_apps"`
 }
 
 const inventoryFile = "workloads.json"
 
-// writable refuses a folder that this program did not write.
+// writable rejects a folder that this program did not write.
 func writable(out string) error {
 	if out == "" {
 		return nil
@@ -52,13 +52,13 @@ func writable(out string) error {
 	return nil
 }
 
-// write makes the folder anew: it is complete and new, or as it was.
+// write replaces the whole folder. If it fails, the old folder stays unchanged.
 func write(out string, cluster *cluster, compiled map[string]resources) error {
 	out, err := filepath.Abs(out)
 	if err != nil {
 		return err
 	}
-	// What a link leads to is replaced, and not the link.
+	// The target of a symbolic link is replaced, not the link.
 	if real, err := filepath.EvalSymlinks(out); err == nil {
 		out = real
 	}
@@ -113,8 +113,8 @@ func (c *cluster) spinApps() []map[string]any {
 	return found
 }
 
-// writeObjects writes Istio's manifests as they are, and of the others what the cluster would hold. It is done before they are
-// judged, so that whoever wonders at a judgement can look.
+// writeObjects writes Istio's manifests unchanged, and for the others the objects that the cluster would hold. It runs before they are
+// judged, so that a user can look up the reason for a judgement.
 func (c *cluster) writeObjects(path string) error {
 	var text bytes.Buffer
 	add := func(of any) error {
@@ -149,7 +149,7 @@ func writeJSON(path string, content any) error {
 	return os.WriteFile(path, text.Bytes(), 0o644)
 }
 
-// replace puts the folder made in the place of out; what was there, if anything, is then where made was.
+// replace moves the folder made to out. The previous folder at out, if any, is then at made.
 func replace(out, made string) error {
 	err := os.Rename(made, out)
 	if err == nil {

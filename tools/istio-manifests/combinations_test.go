@@ -1,5 +1,5 @@
-// Package manifests checks that everything which can be made of k8s/ and istio/ by kustomize renders, and that Istio's and Kubernetes'
-// own tools have nothing to say against it.
+// Package manifests checks that every kustomize combination of k8s/ and istio/ renders, and that Istio's and Kubernetes' own tools
+// accept it.
 package manifests
 
 import (
@@ -20,18 +20,18 @@ const (
 	mesh = "istio/install/istio.yaml"
 )
 
-// combination is what a kustomization of a user's own would name.
+// combination has the resources and components that a user's own kustomization would name.
 type combination struct {
 	name                  string
 	resources, components []string
 }
 
-// combinations are all of them, as the folders are now; paths are the repository's.
+// combinations are all combinations of the current folders. Paths are relative to the repository.
 func combinations(t *testing.T) []combination {
 	t.Helper()
 	const local, rollout = "k8s/overlays/local", "istio/plugins/rollout/"
 	base := slices.Clip([]string{"k8s/base", "istio/base"})
-	// What else a cluster has.
+	// The other objects that a cluster has.
 	cluster := []string{"k8s/overlays/local/cluster.yaml", "k8s/overlays/local/operator.yaml", "tools/istio-manifests/testdata/collector.yaml"}
 	first := "tools/istio-manifests/testdata/first-workloads"
 	found := []combination{
@@ -52,7 +52,7 @@ func combinations(t *testing.T) []combination {
 	return found
 }
 
-// kustomizations are the folders like this that hold one; each folder has to.
+// kustomizations are the folders that match this pattern. Each must hold a kustomization.
 func kustomizations(t *testing.T, like string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(root, like))
@@ -116,14 +116,14 @@ func TestEveryKustomizationIsInACombination(t *testing.T) {
 	}
 }
 
-// render is what kustomize makes of it.
+// render is kustomize's output for the combination.
 func (c combination) render(t *testing.T) []byte {
 	t.Helper()
 	overlay, err := filepath.EvalSymlinks(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
-	// kustomize refuses absolute paths.
+	// kustomize rejects absolute paths.
 	relative := func(paths []string) []string {
 		var found []string
 		for _, path := range paths {
@@ -162,7 +162,7 @@ func (c combination) render(t *testing.T) []byte {
 	return made
 }
 
-// file is a name for a file of its own.
+// file is the combination's file name.
 func (c combination) file() string {
 	return strings.NewReplacer(" ", "-", ":", "", ",", "").Replace(c.name) + ".yaml"
 }

@@ -13,8 +13,8 @@ func TestIstioHasNothingToSayAboutAnyCombination(t *testing.T) {
 	for _, one := range combinations(t) {
 		t.Run(one.name, func(t *testing.T) {
 			t.Parallel()
-			// Everything that the cluster would hold, Pods included. Of files istioctl analyzes only what needs neither Pods nor Services, which
-			// istio-compile does with all there is.
+			// All objects that the cluster would hold, including Pods. For files, istioctl runs only the analyzers that need neither Pods nor
+			// Services; istio-compile runs all of them.
 			objects := filepath.Join(t.TempDir(), "objects.yaml")
 			arguments := []string{"--mesh-config", filepath.Join(root, mesh), "--objects", objects}
 			for _, path := range one.resources {
@@ -34,14 +34,14 @@ func TestIstioHasNothingToSayAboutAnyCombination(t *testing.T) {
 	}
 }
 
-// istioctl says this of every EnvoyFilter there is.
+// istioctl prints this for every EnvoyFilter.
 const anyEnvoyFilter = "EnvoyFilter exposes internal implementation details"
 
 func TestEveryCombinationIsValid(t *testing.T) {
 	tools := toolsOf(t)
 	folder := t.TempDir()
 	var files []string
-	// Most of a combination is in the others as well, and is looked at once.
+	// Most documents are in several combinations. Each is checked once.
 	seen := map[string]bool{}
 	for _, one := range combinations(t) {
 		var fresh []string
@@ -91,7 +91,7 @@ func TestEveryCombinationIsValid(t *testing.T) {
 	})
 }
 
-// Without this nobody would know whether the tools have the schemas.
+// Without this test, tools that lack the schemas would go unnoticed.
 func TestTheJudgesFindAFaultOfEachKind(t *testing.T) {
 	tools := toolsOf(t)
 	bySchema := func(path string) string {

@@ -16,8 +16,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// schemas judge a manifest as an API server would before it stores it: the types of Kubernetes' own kinds, and the CRDs of all others
-// with their rules in CEL.
+// schemas judge a manifest as an API server would before it stores it: by the types of Kubernetes' own kinds, and for all others by the
+// CRDs with their rules in CEL.
 type schemas struct{ custom *crd.Validator }
 
 var known = sync.OnceValues(func() (schemas, error) {
@@ -25,7 +25,7 @@ var known = sync.OnceValues(func() (schemas, error) {
 	if err != nil {
 		return schemas{}, err
 	}
-	// Those of the version of Istio that the manifests are compiled with.
+	// The CRDs of the Istio version that compiles the manifests.
 	module := run("go", "list", "-m", "-f", "{{.Dir}}", "istio.io/istio")
 	if module.code != 0 {
 		return schemas{}, fmt.Errorf("go list: %s", module)
@@ -44,9 +44,9 @@ func schemasOf(t *testing.T) schemas {
 	return found
 }
 
-// validate says what is wrong with one manifest, with the path of the field.
+// validate returns the fault of one manifest, with the path of the field.
 func (s schemas) validate(manifest []byte) error {
-	// Its own decoder: whole numbers are integers, as the rules in CEL take them.
+	// Unstructured has its own decoder: whole numbers are integers, as the rules in CEL expect.
 	var object unstructured.Unstructured
 	if err := yaml.Unmarshal(manifest, &object); err != nil {
 		return err
@@ -65,8 +65,8 @@ func (s schemas) validate(manifest []byte) error {
 	return nil
 }
 
-// missingFields are the required fields of a type that a value does not have. Kubernetes' OpenAPI documents call a field required whose
-// JSON tag has no omitempty.
+// missingFields are the required fields of a type that a value does not have. In Kubernetes' OpenAPI documents, a field is required if
+// its JSON tag has no omitempty.
 func missingFields(path string, of reflect.Type, value any) []string {
 	for of.Kind() == reflect.Pointer {
 		of = of.Elem()
@@ -80,7 +80,7 @@ func missingFields(path string, of reflect.Type, value any) []string {
 			}
 		}
 	case map[string]any:
-		// A quantity, an instant: written in one piece, or in a form of its own.
+		// Types with their own JSON form, such as a quantity or a time.
 		if of.Kind() != reflect.Struct || reflect.PointerTo(of).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 			return nil
 		}

@@ -12,14 +12,14 @@ import (
 	"testing"
 )
 
-// The programs that judge. What is missing is not fetched here, where a test would wait for minutes.
+// The tools that judge. A missing istioctl is not built here, because a test would wait for minutes.
 var fetched = sync.OnceValues(func() (tools, error) {
 	said := run(filepath.Join(root, "scripts/istio-tools"))
 	if said.code != 0 {
 		return tools{}, errors.New(said.stderr)
 	}
 	istioctl := strings.TrimSpace(said.stdout)
-	// Quick where nothing changed, and never stale.
+	// The build is quick if nothing changed, and the result is never stale.
 	compile, err := filepath.Abs(filepath.Join(root, "target/tools/istio-compile"))
 	if err != nil {
 		return tools{}, err
@@ -41,7 +41,7 @@ func toolsOf(t *testing.T) tools {
 	return found
 }
 
-// result is what a program said.
+// result is the outcome of one run of a program.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -53,7 +53,7 @@ func (r result) String() string { return fmt.Sprintf("exit %d\n%s%s", r.code, r.
 func run(program string, arguments ...string) result {
 	var stdout, stderr bytes.Buffer
 	command := exec.Command(program, arguments...)
-	// No cluster of the user's own is to be asked, should there be one.
+	// A cluster of the user must not be queried.
 	command.Env = append(os.Environ(), "KUBECONFIG="+os.DevNull)
 	command.Stdout, command.Stderr = &stdout, &stderr
 	var exit *exec.ExitError

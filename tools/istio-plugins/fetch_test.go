@@ -1,5 +1,5 @@
-// Package fetch has Istio's own code, the part of istio-agent that serves a WasmPlugin, fetch the filters that
-// `stoa filter` packed and pushed: what Istio takes, and what it must refuse.
+// Package fetch runs Istio's own code, the part of istio-agent that serves a WasmPlugin. That code fetches the filters that
+// `stoa filter` packed and pushed. The tests show what Istio accepts, and what it must reject.
 //
 // The registry is Docker's own (registry_test.go). The filters and the program are the built ones.
 package fetch
@@ -36,8 +36,8 @@ func stoa(t *testing.T, login []byte, arguments ...string) string {
 	return string(output)
 }
 
-// stoaFails runs the built program with these docker credentials, fails the test unless it ends with this code, and
-// returns what it said.
+// stoaFails runs the built program with these docker credentials, fails the test unless it exits with this code, and
+// returns its standard error.
 func stoaFails(t *testing.T, code int, login []byte, arguments ...string) string {
 	t.Helper()
 	command := program(t, login, arguments)
@@ -95,11 +95,10 @@ func push(t *testing.T, registry, filter, version string, login []byte) plugin {
 	return plugin{url, sha256}
 }
 
-// fetch does what istio-agent does for a WasmPlugin, with nothing in its cache, and returns the file that Envoy would be
-// given.
+// fetch does what istio-agent does for a WasmPlugin, with an empty cache, and returns the file that Envoy would get.
 func fetch(t *testing.T, of plugin, pullSecret []byte) (string, error) {
 	t.Helper()
-	// Without a pull secret Istio looks here.
+	// Without a pull secret Istio reads credentials from here.
 	t.Setenv("DOCKER_CONFIG", t.TempDir())
 	cache := wasm.NewLocalFileCache(t.TempDir(), wasm.Options{})
 	t.Cleanup(cache.Cleanup)
@@ -111,7 +110,7 @@ func fetch(t *testing.T, of plugin, pullSecret []byte) (string, error) {
 	})
 }
 
-// fetched fails the test unless Istio gets the filter as it was built.
+// fetched fails the test unless Istio gets exactly the built filter.
 func fetched(t *testing.T, filter string, of plugin, pullSecret []byte) {
 	t.Helper()
 	path, err := fetch(t, of, pullSecret)
@@ -123,7 +122,7 @@ func fetched(t *testing.T, filter string, of plugin, pullSecret []byte) {
 	}
 }
 
-// refused fails the test unless Istio refuses, and says these words.
+// refused fails the test unless Istio rejects the filter with an error that contains these words.
 func refused(t *testing.T, of plugin, pullSecret []byte, words string) {
 	t.Helper()
 	path, err := fetch(t, of, pullSecret)
@@ -141,7 +140,7 @@ func TestIstioFetchesEachFilterAsItWasBuilt(t *testing.T) {
 		t.Run(filter, func(t *testing.T) {
 			pushed := push(t, registry, filter, "0.1.0", nil)
 			fetched(t, filter, pushed, nil)
-			// A WasmPlugin may leave the sha256 out, or have it in the url.
+			// A WasmPlugin may omit the sha256, or have it in the url.
 			fetched(t, filter, plugin{url: pushed.url}, nil)
 			byDigest := strings.TrimSuffix(pushed.url, ":0.1.0") + "@sha256:" + pushed.sha256
 			fetched(t, filter, plugin{url: byDigest}, nil)
@@ -198,7 +197,7 @@ func TestWhoeverTheRegistryDoesNotKnowIsToldWhereHisCredentialsCameFrom(t *testi
 			t.Errorf("said: %s", said)
 		}
 	}
-	// What a program docker-credential-… says counts as well.
+	// The output of a program docker-credential-… counts too.
 	helper := t.TempDir()
 	script := "#!/bin/sh\ngrep -q " + registry + " && echo '{\"Username\":\"ada\",\"Secret\":\"s3cret\"}'\n"
 	if err := os.WriteFile(filepath.Join(helper, "docker-credential-test"), []byte(script), 0o700); err != nil {
@@ -210,8 +209,8 @@ func TestWhoeverTheRegistryDoesNotKnowIsToldWhereHisCredentialsCameFrom(t *testi
 	}
 }
 
-// Istio takes the realm for the address of a token service, whatever the scheme of authentication is, and lets no
-// address of this machine or a private network be one. So a registry with htpasswd needs a realm that looks like a URL.
+// Istio treats the realm as the address of a token service, whatever the authentication scheme, and rejects addresses
+// of this machine or a private network. So a registry with htpasswd needs a realm that looks like a URL.
 func TestIstioRefusesARealmThatIsNoURL(t *testing.T) {
 	registry := startRegistry(t, "basic-realm")
 	ada := login(t, registry, "ada", "s3cret")

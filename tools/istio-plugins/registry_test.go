@@ -18,8 +18,8 @@ const root = "../.."
 // The user "ada" with the password "s3cret", as htpasswd writes it.
 const users = "ada:$2y$04$nHlbmvBtHr4kEJ4I1bFw7OlAP26UQjrq1q5x4X/FjyYLO6qaTGrL2\n"
 
-// startRegistry runs Docker's registry on a free port, all it keeps in a folder that goes with it, and returns its
-// address. With a realm it knows only ada.
+// startRegistry runs Docker's registry on a free port and returns its address. Its data is in a temporary folder. With a
+// realm, ada is the only user.
 func startRegistry(t *testing.T, realm string) string {
 	t.Helper()
 	finder := exec.Command(filepath.Join(root, "crates/stoa-filter-image/tests/docker-registry"))
@@ -52,7 +52,7 @@ func startRegistry(t *testing.T, realm string) string {
 		_ = registry.Wait()
 	})
 
-	// It says which port it got, and goes on writing lines that somebody has to read.
+	// The registry logs its port, and continues to write lines. They must be read, or its pipe fills up.
 	address := make(chan string, 1)
 	go func() {
 		defer close(drained)
@@ -71,7 +71,7 @@ func startRegistry(t *testing.T, realm string) string {
 	}
 }
 
-// login is a dockerconfigjson, as an imagePullSecret holds it and as `docker login` writes it.
+// login is a dockerconfigjson, in the form of an imagePullSecret and of `docker login`.
 func login(t *testing.T, registry, user, password string) []byte {
 	t.Helper()
 	config, err := json.Marshal(map[string]any{

@@ -19,8 +19,8 @@ type manifest struct {
 	Spec     json.RawMessage
 }
 
-// rolledOut renders istio/plugins with these components over it, as an overlay of a user's own would, and reads every
-// WasmPlugin as Istio's API has it: an unknown field is an error.
+// rolledOut renders istio/plugins with these components on top, as a user's own overlay would. It reads every WasmPlugin
+// into the type of Istio's API, so an unknown field is an error.
 func rolledOut(t *testing.T, components ...string) map[string]*v1alpha1.WasmPlugin {
 	t.Helper()
 	plugins, err := filepath.Abs(filepath.Join(root, "istio/plugins"))
@@ -28,7 +28,7 @@ func rolledOut(t *testing.T, components ...string) map[string]*v1alpha1.WasmPlug
 		t.Fatal(err)
 	}
 	overlay := t.TempDir()
-	// kustomize refuses absolute paths.
+	// kustomize rejects absolute paths.
 	relative := func(folder string) string {
 		path, err := filepath.Rel(overlay, folder)
 		if err != nil {
