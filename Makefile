@@ -1,11 +1,11 @@
-# Everything one does with stoa. `make` alone lists it; what takes more than a line is in scripts/.
+# All tasks of stoa. `make` alone lists them. A task of more than one line is in scripts/.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests wasm build release mesh scenario up test soak check dependencies bench clean
 
-# What `make up` passes on: make up ARGS="--listen 127.0.0.1:9000"
+# Arguments that `make up` passes on: make up ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
-# The packages whose tests `make test` runs, all if empty: make test ONLY=order
+# The packages whose tests `make test` runs; empty for all: make test ONLY=order
 ONLY ?=
 
 help: ## list the targets
