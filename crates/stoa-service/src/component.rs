@@ -1,4 +1,4 @@
-//! Where a service meets its host: its database, `wasi:http` and variables. Wasm only.
+//! A service's access to its host: database, `wasi:http` and variables. Wasm only.
 
 mod database;
 mod variables;
@@ -25,8 +25,8 @@ use crate::request::{MAX_BODY, Request};
 use crate::service::Service;
 use crate::settings::Faults;
 
-/// Reads the request, serves it with the application that `open` makes, and sends the response; then does the application's work
-/// after the response ([`Service::after_response`]).
+/// Reads the request, serves it with the application that `open` returns, and sends the response. Then runs the application's
+/// work after the response ([`Service::after_response`]).
 pub async fn serve<A: Service>(
     request: IncomingRequest,
     out: ResponseOutparam,
@@ -59,7 +59,7 @@ pub async fn serve<A: Service>(
         .unwrap_or_else(|_| spin_sdk::http::Headers::new());
     let outgoing = spin_sdk::http::OutgoingResponse::new(fields);
     let _ = outgoing.set_status_code(parts.status.as_u16());
-    // A client that left must not cost the work that follows.
+    // A client that disconnected must not prevent the work that follows.
     if let Err(error) = out.set_with_body(outgoing, body).await {
         crate::log::warn(
             &context,
@@ -137,7 +137,7 @@ impl From<Faults> for Problem {
     }
 }
 
-/// `wasi:http`'s outgoing handler.
+/// An [`Outbound`] over `wasi:http`'s outgoing handler.
 pub struct WasiHttp;
 
 impl Outbound for WasiHttp {
@@ -170,7 +170,7 @@ impl Outbound for WasiHttp {
             .map_err(|()| not_sent("bad path"))?;
         let options = RequestOptions::new();
         let nanos = u64::try_from(call.timeout.as_nanos()).unwrap_or(u64::MAX);
-        // A host that knows no time-outs says so; the deadline below holds all the same.
+        // A host without timeouts returns an error here; the deadline below still applies.
         let _ = options.set_connect_timeout(Some(nanos));
         let _ = options.set_first_byte_timeout(Some(nanos));
         let _ = options.set_between_bytes_timeout(Some(nanos));
@@ -179,8 +179,8 @@ impl Outbound for WasiHttp {
         let body = request.body().map_err(|()| not_sent("no body"))?;
         let future = outgoing_handler::handle(request, Some(options))
             .map_err(|e| CallError::NotSent(format!("{}: {e:?}", call.url)))?;
-        // A connection that failed takes no body, and a peer may answer without reading it: the response states which, so that
-        // a refused connection counts as "not sent".
+        // A failed connection accepts no body, and a peer may answer without reading it. The response shows which of the two happened,
+        // so that a refused connection counts as "not sent".
         let unwritten = write(body, &call.body).err();
 
         let over = || CallError::Lost(format!("{}: {:?} are over", call.url, call.timeout));
@@ -191,7 +191,7 @@ impl Outbound for WasiHttp {
         drop(ready);
         let response = match future.get() {
             Some(Ok(Ok(response))) => response,
-            // The host's time and ours are over in the same moment: either may be noticed first.
+            // The host's timeout and ours expire at the same moment: either may be noticed first.
             Some(Ok(Err(wasi::http::types::ErrorCode::ConnectionReadTimeout))) => {
                 return Err(over());
             }
@@ -236,7 +236,7 @@ fn method(method: &http::Method) -> Method {
     }
 }
 
-/// Errors before a connection stood are the only ones after which the other side surely did nothing.
+/// Only errors before the connection is established prove that the other side did nothing.
 fn classify(url: &str, error: &wasi::http::types::ErrorCode) -> CallError {
     use wasi::http::types::ErrorCode as E;
     let text = format!("{url}: {error:?}");
@@ -304,7 +304,7 @@ impl Deadline {
         Self(Instant::now() + timeout)
     }
 
-    /// Waits for `ready`; false if the time is over first.
+    /// Waits for `ready`; returns false if the deadline passes first.
     fn wait(&self, ready: &poll::Pollable) -> bool {
         if ready.ready() {
             return true;

@@ -1,10 +1,10 @@
-//! What one request carries through the chain of services: its id, its trace, and the headers that calls pass on.
+//! The context of one request along the chain of services: its id, its trace, and the headers that calls pass on.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::id;
 
-/// Headers that travel on with every call a service makes, so that a canary choice, a trace and an injected fault
+/// Headers that every call of a service passes on, so that a canary choice, a trace and an injected fault
 /// reach the whole chain.
 pub const PASSED_ON: [&str; 5] = [
     "x-shop-version",
@@ -14,7 +14,7 @@ pub const PASSED_ON: [&str; 5] = [
     "x-request-id",
 ];
 
-/// Which request this is: what logs carry and what calls pass on.
+/// The identity of a request, for logs and for the calls made on its behalf.
 #[derive(Debug, Clone)]
 pub struct Context {
     service: &'static str,
@@ -24,7 +24,7 @@ pub struct Context {
 }
 
 impl Context {
-    /// Reads the headers of a request; makes a request id and a trace where there is none.
+    /// Reads the headers of a request; generates a request id and a trace where there is none.
     pub fn new(service: &'static str, headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
         let request_id = text("x-request-id")
@@ -54,7 +54,7 @@ impl Context {
         self.service
     }
 
-    /// `x-request-id`, given or made.
+    /// `x-request-id`, received or generated.
     pub fn request_id(&self) -> &str {
         &self.request_id
     }
@@ -64,7 +64,7 @@ impl Context {
         self.traceparent.get(3..35).unwrap_or_default()
     }
 
-    /// The headers that a call made on behalf of this request carries.
+    /// The headers of a call made on behalf of this request.
     pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
         let own = [
             ("x-request-id", self.request_id.as_str()),
@@ -88,7 +88,7 @@ fn is_request_id(value: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b))
 }
 
-/// `00-<32 hex>-<16 hex>-<2 hex>`, neither id all zero.
+/// Whether the value is `00-<32 hex>-<16 hex>-<2 hex>` and neither id is all zeros.
 fn is_traceparent(value: &str) -> bool {
     let mut parts = value.split('-');
     let mut hex = |length: usize| {

@@ -1,4 +1,4 @@
-//! Identifiers: UUIDv7 (RFC 9562), so that they sort by the time they were made.
+//! Identifiers: UUIDv7 (RFC 9562), so that they sort by creation time.
 
 use uuid::Uuid;
 
@@ -12,7 +12,7 @@ pub fn new() -> Uuid {
 
 /// Reads the identifier in `field`.
 pub fn parse(field: &str, value: &str) -> Result<Uuid, Invalid> {
-    // `try_parse` also takes braces and urn: forms; an identifier has one spelling here.
+    // `try_parse` also accepts braces and urn: forms; an identifier has one spelling here.
     match Uuid::try_parse(value) {
         Ok(id) if value.len() == 36 && value == id.as_hyphenated().to_string() => Ok(id),
         _ => Err(Invalid::new(format!(

@@ -1,9 +1,9 @@
-//! `Idempotency-Key`: the same key and the same body give the first answer again.
+//! `Idempotency-Key`: the same key and the same body get the first answer again.
 //!
 //! A request claims its key before it works and stores its answer afterwards, each in a statement of its own: the work
 //! runs outside any transaction. Repeats wait for the answer within a bound, then get 409 with `Retry-After`. The claim
-//! of a request that died expires; whoever takes it over does the work again, so the work itself has to find what it did
-//! the first time (a unique key on its own table).
+//! of a request that died expires. The request that takes it over does the work again, so the work itself must find what
+//! was done the first time (a unique key on its own table).
 
 use std::time::Duration;
 
@@ -32,10 +32,10 @@ macro_rules! idempotency_table {
     };
 }
 
-/// How long things may take.
+/// Time limits of claims and repeats.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
-    /// After this long a claim counts as dead: longer than a request may live.
+    /// A claim counts as dead after this time: longer than a request may live.
     pub lease: Duration,
     /// How long a repeat waits for the first answer.
     pub wait: Duration,
@@ -50,10 +50,10 @@ impl Default for Policy {
     }
 }
 
-/// The key of a request and what it asks for.
+/// The key of a request, its owner, and the fingerprint of the request.
 #[derive(Debug)]
 pub struct Key<'a> {
-    /// Whose key it is: the user, or the calling service. Keys of different owners never meet.
+    /// The owner of the key: the user, or the calling service. Keys of different owners never collide.
     pub owner: &'a str,
     /// The header's value.
     pub key: &'a str,
@@ -79,10 +79,10 @@ pub fn fingerprint(request: &Request) -> String {
         .collect()
 }
 
-/// Answers with the stored answer of `key`, or does `work` and stores what it answers.
+/// Returns the stored answer of `key`, or runs `work` and stores its answer.
 ///
-/// Every answer below 500 is stored: it is what the service decided. A 429, and any answer with `Retry-After`, decides nothing: like a
-/// 5xx it frees the key, so that a retry tries again. Errors: 422 `idempotency_key_reused`, 409 `request_in_progress`, 503.
+/// Every answer below 500 is stored: it is the service's decision. A 429, and any answer with `Retry-After`, decides nothing: like a
+/// 5xx it frees the key, so that a retry runs the work again. Errors: 422 `idempotency_key_reused`, 409 `request_in_progress`, 503.
 pub fn once(
     db: &dyn Database,
     request: &Request,
@@ -118,7 +118,7 @@ pub fn once(
     Ok(response)
 }
 
-/// The stored answer of `key`, for a service whose own tables keep repeats apart: it claims no key, and keeps only the answers that
+/// The stored answer of `key`, for a service whose own tables detect repeats: it claims no key, and stores only the answers that
 /// these tables cannot give again ([`keep`]).
 ///
 /// Errors: 422 `idempotency_key_reused`, 503.
@@ -130,7 +130,7 @@ pub fn kept(db: &dyn Database, service: &str, key: &Key<'_>) -> Result<Option<Re
     }
 }
 
-/// Stores `answer` as that of `key`, unless it decides nothing or the key has one. One statement, so it may be part of a transaction.
+/// Stores `answer` for `key`, unless it decides nothing or the key has an answer. One statement, so it may be part of a transaction.
 pub fn keep(
     db: &dyn Database,
     service: &str,
@@ -155,7 +155,7 @@ pub fn keep(
     .map(drop)
 }
 
-/// Whether the key has an answer, whatever its body.
+/// Whether the key has an answer, for any body.
 pub fn is_answered(
     db: &dyn Database,
     service: &str,
@@ -196,7 +196,7 @@ fn take(
         return Ok(Taken::Mine);
     }
     let expired = match stored(db, service, key)? {
-        // Given free between the two statements: the next turn claims it.
+        // Freed between the two statements: the next attempt claims it.
         None => return Ok(Taken::InProgress),
         Some(Stored::OtherBody) => return Ok(Taken::OtherBody),
         Some(Stored::Answer(response)) => return Ok(Taken::Answered(response)),
@@ -272,7 +272,7 @@ fn store(
     Ok(())
 }
 
-/// Status, content type and body of an answer that is stored.
+/// Status, content type and body of an answer that is stored; `None` for one that is not.
 fn decision(response: &Response) -> Option<(i64, Option<&str>, &str)> {
     let body = std::str::from_utf8(response.body()).ok()?;
     let kind = response.headers().get(header::CONTENT_TYPE);
@@ -280,7 +280,7 @@ fn decision(response: &Response) -> Option<(i64, Option<&str>, &str)> {
     is_decision(response).then(|| (i64::from(response.status().as_u16()), kind, body))
 }
 
-/// Whether an answer is stored: a 5xx, a 429, and any answer with `Retry-After` decides nothing.
+/// Whether an answer is stored. A 5xx, a 429, and any answer with `Retry-After` decides nothing.
 pub fn is_decision(response: &Response) -> bool {
     let status = response.status();
     !status.is_server_error()

@@ -1,6 +1,6 @@
 //! A value that breaks a rule.
 
-/// A sentence for a person that names the field, the value and what was expected. As a problem it is 422 `invalid_value`.
+/// A sentence for a person that names the field, the value and the expected form. As a problem it is 422 `invalid_value`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Invalid(String);

@@ -1,10 +1,10 @@
-//! JSON read strictly, and faults that say where they are.
+//! Strict JSON decoding, with errors that name their place in the document.
 //!
-//! serde's derived code also reads a struct out of an array (`["ann@example.com", "secret"]`), which no interface
-//! description allows. Here that is refused wherever a struct stands, without a word at the types or their fields: the
-//! deserializer is wrapped, and whatever it hands on is wrapped too. Only what serde buffers (`flatten`, enums without an
-//! outer tag) escapes it, so what is decoded has none of these. [`crate::Request::json`] and
-//! [`crate::outbound::Reply::json`] read this way. A text that has a NUL is refused, too: PostgreSQL cannot store it.
+//! serde's derived code also reads a struct from an array (`["ann@example.com", "secret"]`), which no interface
+//! description allows. Here an array is rejected for every struct, without an attribute on types or fields: the
+//! deserializer is wrapped, and it wraps everything that it passes on. Values that serde buffers (`flatten`, enums without
+//! an outer tag) escape the wrapper, so the decoded types use neither. [`crate::Request::json`] and
+//! [`crate::outbound::Reply::json`] read this way. A text with a NUL is rejected, too: PostgreSQL cannot store it.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -15,7 +15,7 @@ use serde::de::{
 };
 use serde_json::Value;
 
-/// Why something was not read, and where in the document it stands, such as `items[2].quantity`.
+/// A decoding error and its place in the document, such as `items[2].quantity`.
 #[derive(Debug, thiserror::Error)]
 pub struct Fault {
     place: String,
@@ -23,7 +23,7 @@ pub struct Fault {
     error: serde_json::Error,
 }
 
-/// serde's words, and those that a caller knows, who sees JSON and not Rust.
+/// serde's words, and the words of a caller who sees JSON and not Rust.
 const WORDS: [(&str, &str); 13] = [
     ("invalid type: map", "invalid type: an object"),
     ("invalid type: sequence", "invalid type: an array"),
@@ -68,7 +68,7 @@ pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
     Ok(value)
 }
 
-/// Reads a value that was read as any JSON before; `name` is where it stands.
+/// Decodes a value that is already parsed as JSON; `name` is its place in the document.
 pub fn read_value<T: DeserializeOwned>(name: &str, value: &Value) -> Result<T, Fault> {
     strictly(name, value)
 }
@@ -120,7 +120,7 @@ pub fn whole<'de, const MIN: u32, const MAX: u32, D: Deserializer<'de>>(
     deserializer.deserialize_u32(Whole::<MIN, MAX>)
 }
 
-/// The way to a fault, innermost first: filled while an error passes outwards.
+/// The path to a fault, innermost part first: filled while an error passes outwards.
 type Trail = RefCell<Vec<Part>>;
 
 enum Part {
@@ -155,7 +155,7 @@ fn without_nul<T: AsRef<str>, E: Error>(text: T) -> Result<T, E> {
     Ok(text)
 }
 
-/// A deserializer, visitor or seed that hands on nothing but wrapped ones.
+/// A deserializer, visitor or seed that passes on only wrapped ones.
 struct Strict<'t, T> {
     inner: T,
     trail: &'t Trail,
@@ -204,7 +204,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
     }
 }
 
-/// Takes a map; everything else is of the wrong type.
+/// Accepts a map; every other type is an error.
 struct ObjectOnly<V>(V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for ObjectOnly<V> {
@@ -286,7 +286,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_enum(data) // Words only: no enum that is decoded carries data.
+        self.inner.visit_enum(data) // Words only: the decoded enums carry no data.
     }
 }
 

@@ -1,11 +1,11 @@
-//! What every service of stoa shares, so that a service's own crate holds only what is its own.
+//! The code that every service of stoa shares, so that a service's own crate has only its own logic.
 //!
-//! A service is a table of [`route::Route`]s over an application type of its own ([`service::Service`]). The same code runs natively in tests
-//! and as a component: only `component` (wasm) and `testing` (native, feature `testing`) know where they are.
+//! A service is a table of [`route::Route`]s over an application type of its own ([`service::Service`]). The same code runs natively
+//! in tests and as a component: only `component` (wasm) and `testing` (native, feature `testing`) depend on the platform.
 //!
 //! | module | what |
 //! |---|---|
-//! | [`service`] | what makes an application a service |
+//! | [`service`] | the trait of a service |
 //! | [`context`] | request id, trace, and the headers that calls pass on |
 //! | [`request`] | an HTTP request with its path parameters and its [`Context`] |
 //! | [`route`] | method and path -> handler; 404, 405, HEAD |
@@ -15,12 +15,12 @@
 //! | [`idempotency`] | `Idempotency-Key` |
 //! | [`outbound`] | calls to other services |
 //! | [`queue`] | entries with leases and retries in a table |
-//! | [`outbox`] | events that leave at least once |
+//! | [`outbox`] | events, sent at least once |
 //! | [`token`] | Bearer tokens, verified against user's JWKS |
 //! | [`settings`] | Spin variables -> validated settings |
-//! | [`money`], [`sku`], [`json`], [`page`], [`time`], [`id`], [`text`], [`log`] | what their names say |
+//! | [`money`], [`sku`], [`json`], [`page`], [`time`], [`id`], [`text`], [`log`] | as named |
 //!
-//! Read [`route`] first, then `components/inventory`, the smallest service that uses nearly all of it.
+//! Read [`route`] first, then `components/inventory`, the smallest service that uses nearly all modules.
 
 #[cfg(target_family = "wasm")]
 pub mod component;

@@ -1,18 +1,18 @@
-//! Structured logs: one JSON object a line on standard output, carrying the request's and the trace's id.
+//! Structured logs: one JSON object per line on standard output, with the ids of the request and the trace.
 
 use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::time;
 
-/// How grave a line is.
+/// The severity of a line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// Worth knowing.
+    /// For information.
     Info,
-    /// Something went wrong and was dealt with.
+    /// Something went wrong and was handled.
     Warn,
-    /// Something a person should look at.
+    /// Something that needs a person's attention.
     Error,
 }
 
@@ -26,7 +26,7 @@ impl Level {
     }
 }
 
-/// Writes one line. `fields` is a JSON object; its members stand beside `ts`, `level`, `service`, `msg` and the ids.
+/// Writes one line. `fields` is a JSON object; its members appear beside `ts`, `level`, `service`, `msg` and the ids.
 ///
 /// Never put a secret, a token, a password or a whole request body into a line.
 pub fn write(level: Level, context: &Context, msg: &str, fields: Value) {
@@ -40,7 +40,7 @@ pub fn write(level: Level, context: &Context, msg: &str, fields: Value) {
     if let Value::Object(fields) = fields {
         line.extend(fields);
     }
-    // One write a line: hosts keep a locked write of a whole line whole.
+    // One write per line: hosts do not split a locked write of a whole line.
     println!("{}", Value::Object(line));
 }
 

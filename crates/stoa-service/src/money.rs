@@ -1,6 +1,6 @@
-//! Money as it travels: `{"amount": 1999, "currency": "EUR"}`, an integer of minor units.
+//! Money on the wire: `{"amount": 1999, "currency": "EUR"}`, an integer of minor units.
 //!
-//! Nothing is computed here: sums and products are the business of the `pricing` component alone.
+//! Nothing is computed here: only the `pricing` component computes sums and products.
 
 use std::fmt;
 use std::str::FromStr;
@@ -18,7 +18,7 @@ pub struct Money {
     pub currency: Currency,
 }
 
-/// The largest amount that is taken. Below 2^53, so that every JSON reader reads it exactly.
+/// The largest accepted amount. Below 2^53, so that every JSON reader reads it exactly.
 pub const MAX_AMOUNT: i64 = 999_999_999_999_999;
 
 fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
@@ -33,7 +33,7 @@ fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
 }
 
 impl fmt::Display for Money {
-    /// For a person: `19.99 EUR`, `2000 JPY`; every digit of the amount, none rounded.
+    /// For a person: `19.99 EUR`, `2000 JPY`; all digits of the amount, not rounded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exponent = self.currency.exponent();
         let width = usize::from(exponent) + 1;
@@ -54,7 +54,7 @@ impl Currency {
         self.0.code()
     }
 
-    /// How many digits the minor unit has: 2 for EUR, 0 for JPY.
+    /// The number of digits of the minor unit: 2 for EUR, 0 for JPY.
     pub fn exponent(self) -> u16 {
         self.0.exponent().unwrap_or(0)
     }

@@ -8,15 +8,15 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 
-/// The longest answer that is read, in bytes.
+/// The longest response body that is read, in bytes.
 pub const MAX_REPLY: usize = 4 * 1024 * 1024;
 
-/// How long a call may take where nothing else is said.
+/// The default timeout of a call.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Something that can send a [`Call`].
+/// Sends a [`Call`].
 pub trait Outbound {
-    /// Sends it and waits for the whole answer, whatever its status.
+    /// Sends the call and waits for the whole response, whatever its status.
     fn send(&self, call: Call) -> Result<Reply, CallError>;
 }
 
@@ -27,16 +27,16 @@ pub struct Call {
     pub method: Method,
     /// `http://host[:port]/path?query`
     pub url: String,
-    /// The headers, those of the [`Context`] among them.
+    /// The headers, including those of the [`Context`].
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
-    /// How long the whole call may take.
+    /// The timeout of the whole call.
     pub timeout: Duration,
 }
 
 impl Call {
-    /// A call to `base` + `path` on behalf of `context`, whose headers it carries on.
+    /// A call to `base` + `path` on behalf of `context`, with its headers.
     pub fn new(context: &Context, method: Method, base: &str, path: &str) -> Self {
         Self {
             method,
@@ -47,7 +47,7 @@ impl Call {
         }
     }
 
-    /// Sets a header; a value that no header may have is left out.
+    /// Sets a header; a value that is not valid in a header is left out.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(HeaderName::from_static(name), value);
@@ -75,14 +75,14 @@ impl Call {
         self
     }
 
-    /// Bounds the whole call.
+    /// Sets the timeout of the whole call.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 }
 
-/// An answer, whatever its status.
+/// A response, whatever its status.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// The status.
@@ -116,10 +116,10 @@ impl Reply {
 /// Why a call has no response. The difference matters to a caller that charges money.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The request never left: the other side did nothing.
+    /// The request was not sent: the other side did nothing.
     #[error("not sent: {0}")]
     NotSent(String),
-    /// The request left and no usable response came back: the other side may have done its work.
+    /// The request was sent and no usable response came back: the other side may have done its work.
     #[error("no answer: {0}")]
     Lost(String),
 }
@@ -135,7 +135,7 @@ pub enum PeerError {
         /// Why.
         source: CallError,
     },
-    /// A response that its interface does not have.
+    /// A response that the peer's interface does not define.
     #[error("{peer} answered {status} {body}")]
     Unexpected {
         /// The peer's name.
@@ -157,17 +157,17 @@ impl PeerError {
     }
 }
 
-/// The way out of one request: what sends its calls, and the context that they carry.
+/// Makes calls on behalf of one request: the sender, and the context that the calls carry.
 #[derive(Clone, Copy)]
 pub struct Caller<'a> {
     /// Sends the calls.
     pub outbound: &'a dyn Outbound,
-    /// What the calls carry on.
+    /// The context that the calls carry.
     pub context: &'a Context,
 }
 
 impl<'a> Caller<'a> {
-    /// The peer at `url`, whose calls take `timeout` at most. `name` is for errors.
+    /// The peer at `url`; `timeout` applies to each call. `name` is for errors.
     pub fn peer(self, name: &'static str, url: &'a str, timeout: Duration) -> Peer<'a> {
         Peer {
             name,
@@ -178,7 +178,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// Another service, or a third party, on behalf of one request. A typed client is built on it.
+/// Another service, or a third party, on behalf of one request. Typed clients are built on it.
 #[derive(Clone, Copy)]
 pub struct Peer<'a> {
     name: &'static str,
@@ -193,7 +193,7 @@ impl Peer<'_> {
         Call::new(self.caller.context, method, self.url, path).timeout(self.timeout)
     }
 
-    /// Sends a call; no response is an error of its own kind, for a caller to which the difference matters.
+    /// Sends a call. A missing response is a [`CallError`], for callers that need to know whether the request was sent.
     pub fn try_send(&self, call: Call) -> Result<Reply, CallError> {
         self.caller.outbound.send(call)
     }
@@ -218,7 +218,7 @@ impl Peer<'_> {
         reply.json().map_err(|error| self.unreachable(error))
     }
 
-    /// For a reply that this call cannot have.
+    /// The error for a response that this call does not expect.
     pub fn unexpected(&self, reply: &Reply) -> PeerError {
         PeerError::Unexpected {
             peer: self.name,

@@ -1,7 +1,7 @@
-//! A transactional outbox: an event is written in the transaction that makes the change it reports, and leaves
-//! afterwards, as a CloudEvent 1.0 (structured mode), at least once. Receivers drop repeats by id.
+//! A transactional outbox: an event is written in the transaction of the change that it reports. It is sent afterwards, as a
+//! CloudEvent 1.0 (structured mode), at least once. Receivers drop repeats by id.
 //!
-//! Nothing here has a timer: a service flushes after each request that wrote, and an operator's timer flushes the rest.
+//! The outbox has no timer: a service flushes after each request that wrote, and an operator's timer flushes the rest.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ macro_rules! outbox_table {
     };
 }
 
-/// The index by which [`flush`] finds what is due.
+/// The index by which [`flush`] finds due events.
 #[macro_export]
 macro_rules! outbox_index {
     ($service:literal) => {
@@ -42,7 +42,7 @@ macro_rules! outbox_index {
     };
 }
 
-/// The queue of the events that `service` has still to send.
+/// The queue of the events that `service` has not sent yet.
 fn queue(service: &str) -> Queue {
     Queue {
         table: format!("{service}_outbox"),
@@ -50,7 +50,7 @@ fn queue(service: &str) -> Queue {
         due_at: "due_at",
         waiting: None,
         done: Settled::Deleted,
-        // The receiver may be down for days: an event is never given up.
+        // The receiver may be down for days: events are retried without end.
         give_up: None,
         lease: Duration::from_secs(30),
         first_wait: Duration::from_secs(1),
@@ -60,9 +60,9 @@ fn queue(service: &str) -> Queue {
     }
 }
 
-/// How long one send may take; the queue's lease is longer.
+/// The timeout of one send; the queue's lease is longer.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one flush begins new sends, so that it ends within a request's time even if the receiver is slow.
+/// How long one flush starts new sends, so that it ends within a request's time even if the receiver is slow.
 const PASS: Duration = Duration::from_secs(15);
 
 /// An event.
@@ -70,7 +70,7 @@ const PASS: Duration = Duration::from_secs(15);
 pub struct Event {
     /// Such as `stoa.order.confirmed`.
     pub kind: &'static str,
-    /// What it is about: the order's id.
+    /// The subject: the order's id.
     pub subject: String,
     /// The payload.
     pub data: Value,
@@ -97,18 +97,18 @@ pub fn enqueue(db: &dyn Database, service: &str, event: &Event) -> Result<Uuid, 
     Ok(event_id)
 }
 
-/// What a flush did.
+/// The result of a flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Flushed {
-    /// Events that were taken over by the receiver.
+    /// Events that the receiver accepted.
     pub sent: u32,
-    /// Events that were not, and will be tried again.
+    /// Events that it did not accept; they will be retried.
     pub failed: u32,
     /// Events that are still in the outbox.
     pub left: u32,
 }
 
-/// Sends what is due to `POST {base}/events`, oldest first. Two flushes at once do not send the same event.
+/// Sends the due events to `POST {base}/events`, oldest first. Two concurrent flushes do not send the same event.
 pub fn flush(db: &dyn Database, caller: Caller<'_>, base: &str) -> Result<Flushed, SqlError> {
     let service = caller.context.service();
     let select = format!("SELECT event FROM {service}_outbox WHERE event_id = $1");
@@ -134,9 +134,9 @@ pub fn flush(db: &dyn Database, caller: Caller<'_>, base: &str) -> Result<Flushe
     })
 }
 
-/// What is in the outbox of `service`, due or not. Changes nothing.
+/// The events in the outbox of `service`, due or not. Changes nothing.
 pub fn waiting(db: &dyn Database, service: &str) -> Result<Waiting, SqlError> {
-    // Sent events are deleted, so the whole table waits.
+    // Sent events are deleted, so every row is a waiting event.
     let statement = format!("SELECT COUNT(*), MIN(created_at) FROM {service}_outbox");
     Waiting::read(&db.execute(&statement, &[])?)
 }

@@ -1,4 +1,4 @@
-//! Lists come in pages: `{items, next_page_token}`, asked for with `limit` and `page_token`.
+//! Lists come in pages: `{items, next_page_token}`, requested with `limit` and `page_token`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,22 +8,22 @@ use serde::de::DeserializeOwned;
 use crate::json;
 use crate::problem::Problem;
 
-/// How many items a page has where nothing is asked.
+/// The number of items of a page without a `limit`.
 pub const DEFAULT_LIMIT: u32 = 20;
 /// The most items a page may have.
 pub const MAX_LIMIT: u32 = 100;
 
-/// A page of a list as it is answered.
+/// A page of a list, as responses show it.
 #[derive(Debug, Serialize)]
 pub struct Page<T> {
     /// The items of this page, at most `limit`.
     pub items: Vec<T>,
-    /// What to send as `page_token` for the next page; null on the last one.
+    /// The `page_token` of the next page; null on the last one.
     pub next_page_token: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// Makes a page out of up to `limit + 1` items: the one too many says that there is a next page, whose token is
+    /// Makes a page from up to `limit + 1` items. The extra item shows that there is a next page, whose token is
     /// the cursor of the last item shown.
     pub fn new<C: Serialize>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> C) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
@@ -40,7 +40,7 @@ impl<T> Page<T> {
     }
 }
 
-/// Writes a cursor as a `page_token`, for a list that ends its pages in a way of its own.
+/// Encodes a cursor as a `page_token`, for a list that ends its pages in its own way.
 pub fn token<C: Serialize>(cursor: &C) -> Option<String> {
     let json = serde_json::to_vec(cursor).ok()?;
     Some(URL_SAFE_NO_PAD.encode(json))
@@ -63,7 +63,7 @@ pub fn limit(text: Option<&str>) -> Result<u32, Problem> {
     }
 }
 
-/// Reads a `page_token` back into the cursor that [`Page::new`] wrote.
+/// Decodes a `page_token` into the cursor that [`Page::new`] encoded.
 pub fn cursor<C: DeserializeOwned>(token: Option<&str>) -> Result<Option<C>, Problem> {
     let Some(token) = token else {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! The one shape of every error answer: `application/problem+json` (RFC 9457).
+//! The one format of every error response: `application/problem+json` (RFC 9457).
 
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -9,9 +9,9 @@ use crate::log;
 use crate::outbound::PeerError;
 use crate::sql::SqlError;
 
-/// An error answer before it knows which request it belongs to.
+/// An error response before its request is known.
 ///
-/// `type` is `about:blank` (RFC 9457, section 4.2.1): what a program branches on is `code`.
+/// `type` is `about:blank` (RFC 9457, section 4.2.1): programs branch on `code`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     status: StatusCode,
@@ -42,17 +42,17 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
-    /// 422: understood, but a value breaks a rule. Name the field, the value and what was expected.
+    /// 422: understood, but a value breaks a rule. Name the field, the value and the expected form.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", detail)
     }
 
-    /// 401, with the challenge that RFC 6750 asks for.
+    /// 401, with the challenge that RFC 6750 requires.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     }
 
-    /// 404 of a thing that does not exist, or is not the caller's to see.
+    /// 404: the resource does not exist, or the caller may not see it.
     pub fn not_found(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
@@ -62,7 +62,7 @@ impl Problem {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
-    /// 503 with `Retry-After` in seconds: something this service needs does not answer.
+    /// 503 with `Retry-After` in seconds: a dependency of this service does not answer.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
     }
@@ -79,7 +79,7 @@ impl Problem {
         self
     }
 
-    /// Keeps what happened inside, for the log; the caller never sees it.
+    /// Keeps the internal cause for the log; the caller never sees it.
     pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into().into());
         self
@@ -105,9 +105,9 @@ impl Problem {
         &self.detail
     }
 
-    /// The answer to the request of `context`, whose path is `instance`.
+    /// The response to the request of `context`, whose path is `instance`.
     ///
-    /// A server error, or one with a cause inside, is logged here: once, whoever made it.
+    /// Server errors, and problems with an internal cause, are logged here: once, wherever they were made.
     pub fn into_response(self, context: &Context, instance: &str) -> http::Response<Vec<u8>> {
         if self.status.is_server_error() || self.cause.is_some() {
             let fields = json!({"status": self.status.as_u16(), "code": self.code, "path": instance,
@@ -130,7 +130,7 @@ impl Problem {
         });
         if let Value::Object(map) = &mut document {
             for (name, value) in self.members {
-                // A further member never takes the place of a standard one.
+                // A further member never replaces a standard one.
                 map.entry(name).or_insert(value);
             }
         }
@@ -165,14 +165,14 @@ impl From<Invalid> for Problem {
 }
 
 impl From<PeerError> for Problem {
-    /// 503: the caller can only try again. The cause is for the log.
+    /// 503: the caller can only retry. The cause is for the log.
     fn from(error: PeerError) -> Self {
         Self::unavailable(error.summary()).caused_by(error.to_string())
     }
 }
 
 impl From<SqlError> for Problem {
-    /// 503: the caller can only try again. The database's own message is for the log, not for the caller.
+    /// 503: the caller can only retry. The database's own message is for the log, not for the caller.
     fn from(error: SqlError) -> Self {
         Self::unavailable("the database does not answer").caused_by(error.to_string())
     }

@@ -1,7 +1,7 @@
-//! A queue in a table of a service, with leases and retries: events that leave, messages to deliver, calls to repeat.
+//! A queue in a table of a service, with leases and retries: events to send, messages to deliver, calls to repeat.
 //!
-//! Several workers may drain it at once (a live request, an operator's timer). An entry is claimed by moving its due time
-//! ahead, compare-and-set, before it is worked on; a worker that dies in between leaves a claim that expires.
+//! Several workers may drain it at once (a live request, an operator's timer). A worker claims an entry before it works on it, by
+//! moving its due time ahead with compare-and-set. If the worker dies in between, its claim expires.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +14,7 @@ use crate::sql::{Database, Rows, SqlError};
 use crate::time::{self, Millis};
 use crate::{log, params};
 
-/// A queue: where its entries are, and how they are retried.
+/// A queue: the columns of its table, and its retry policy.
 ///
 /// The table has a column `attempts`, which counts the claims of an entry; the columns for its id and its due time are named here.
 #[derive(Debug, Clone)]
@@ -23,27 +23,27 @@ pub struct Queue {
     pub table: String,
     /// The column of an entry's id.
     pub id: &'static str,
-    /// The column of the instant from which on an entry is due.
+    /// The column of the instant at which an entry becomes due.
     pub due_at: &'static str,
-    /// The condition that tells waiting entries from settled ones, such as `status = 'pending'`; `None` where settled entries are deleted.
+    /// The condition that selects waiting entries, such as `status = 'pending'`; `None` where settled entries are deleted.
     pub waiting: Option<&'static str>,
-    /// What becomes of an entry that is done.
+    /// What happens to an entry that is done.
     pub done: Settled,
-    /// After how many attempts an entry is given up, and what becomes of it; `None` retries without end.
+    /// The most attempts, and what happens to an entry after them; `None` retries without end.
     pub give_up: Option<(u32, Settled)>,
-    /// How long a claim holds: longer than an attempt can take.
+    /// The lifetime of a claim: longer than an attempt can take.
     pub lease: Duration,
-    /// The wait after the first failed attempt; it doubles with each.
+    /// The wait after the first failed attempt; it doubles with each further one.
     pub first_wait: Duration,
     /// The longest wait.
     pub longest_wait: Duration,
-    /// How many entries one pass works on.
+    /// The most entries of one pass.
     pub batch: u32,
-    /// The log's message for an attempt that failed.
+    /// The log message for a failed attempt.
     pub failure_message: &'static str,
 }
 
-/// What becomes of an entry that no longer waits.
+/// What happens to an entry that no longer waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
     /// Its row is deleted.
@@ -57,7 +57,7 @@ pub enum Settled {
 pub struct Claim {
     /// The entry's id.
     pub id: Uuid,
-    /// Which attempt this is; 1 is the first.
+    /// The number of this attempt; 1 is the first.
     pub attempt: u32,
     leased_until: Millis,
 }
@@ -67,11 +67,11 @@ pub struct Claim {
 pub enum Attempt {
     /// The entry is done.
     Done,
-    /// To be repeated; the text is for the log.
+    /// The attempt failed and is to be repeated; the text is for the log.
     Failed(String),
 }
 
-/// What a pass did.
+/// The result of a pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Drained {
     /// Entries that are done.
@@ -82,12 +82,12 @@ pub struct Drained {
     pub left: u32,
 }
 
-/// What waits in a queue.
+/// The entries that wait in a queue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Waiting {
-    /// How many entries.
+    /// The number of entries.
     pub waiting: u32,
-    /// Since when the oldest waits, RFC 3339; null where none does.
+    /// When the oldest waiting entry was added, RFC 3339; null where there is none.
     pub oldest: Option<String>,
 }
 
@@ -114,7 +114,7 @@ struct Due {
 }
 
 impl Queue {
-    /// The statement that finds what is due; its parameters are now and a count.
+    /// The statement that finds due entries; its parameters are the current time and a count.
     pub fn due_statement(&self) -> String {
         let (table, id, due_at) = (&self.table, self.id, self.due_at);
         let waiting = self.and_waiting();
@@ -123,9 +123,9 @@ impl Queue {
         )
     }
 
-    /// Claims what is due, oldest first, and makes one attempt at each. `pass` bounds how long it begins new attempts.
+    /// Claims the due entries, oldest first, and makes one attempt at each. `pass` bounds how long it starts new attempts.
     ///
-    /// Where `attempt` itself fails, its entry is retried later, and the pass ends with that error.
+    /// If `attempt` itself returns an error, its entry is retried later, and the pass ends with that error.
     pub fn drain<E: From<SqlError>>(
         &self,
         db: &dyn Database,
@@ -151,7 +151,7 @@ impl Queue {
             let Some(claim) = self.claim(db, &due)? else {
                 continue;
             };
-            // The worker of the last attempt died: nothing settled the entry.
+            // The worker of the last attempt died: the entry was not settled.
             let exhausted = self.give_up.filter(|(most, _)| due.attempts >= *most);
             let outcome = match exhausted {
                 Some(_) => Attempt::Failed("its last attempt never ended".to_owned()),
@@ -178,7 +178,7 @@ impl Queue {
         Ok(drained)
     }
 
-    /// `None` where another worker has it.
+    /// `None` where another worker has claimed the entry.
     fn claim(&self, db: &dyn Database, due: &Due) -> Result<Option<Claim>, SqlError> {
         let (table, id, due_at) = (&self.table, self.id, self.due_at);
         let claim = Claim {
@@ -213,7 +213,7 @@ impl Queue {
         Ok(())
     }
 
-    /// Only the holder of the claim settles: a worker that outlived its claim finds another due time.
+    /// Only the holder of the claim settles: a worker whose claim expired finds another due time.
     fn settle(&self, db: &dyn Database, claim: &Claim, settled: Settled) -> Result<(), SqlError> {
         let verb = match settled {
             Settled::Deleted => format!("DELETE FROM {}", self.table),
@@ -248,8 +248,8 @@ impl Queue {
             .map_or(String::new(), |condition| format!(" AND {condition}"))
     }
 
-    /// The wait after `attempt` has failed: half of it fixed, half by chance (`random`), so that entries that failed together do
-    /// not come back together.
+    /// The wait after `attempt` has failed: half of it fixed, half random (`random`), so that entries that failed together are not
+    /// retried together.
     pub fn wait(&self, attempt: u32, random: u32) -> Duration {
         let doubled = 1_u32
             .checked_shl(attempt.saturating_sub(1))

@@ -8,7 +8,7 @@ use crate::json;
 use crate::problem::Problem;
 use crate::{id, text};
 
-/// The longest body that a service reads, in bytes; more is 413.
+/// The longest body that a service reads, in bytes; a longer one gets 413.
 pub const MAX_BODY: usize = 256 * 1024;
 
 /// A request with its path parameters.
@@ -29,7 +29,7 @@ impl Request {
         Self::within(context, request)
     }
 
-    /// Takes an HTTP request whose context is known already.
+    /// Takes an HTTP request whose context is already known.
     pub fn within(context: Context, request: http::Request<Vec<u8>>) -> Self {
         let (parts, body) = request.into_parts();
         Self {
@@ -47,12 +47,12 @@ impl Request {
         &self.method
     }
 
-    /// The path as it came, still percent-encoded.
+    /// The path as received, still percent-encoded.
     pub fn path(&self) -> &str {
         self.uri.path()
     }
 
-    /// What logs carry and calls pass on.
+    /// The identity of the request, for logs and calls.
     pub fn context(&self) -> &Context {
         &self.context
     }
@@ -80,12 +80,12 @@ impl Request {
             .map_or("", |(_, v)| v.as_str())
     }
 
-    /// A path parameter that is an identifier: anything else names nothing, so it is 404.
+    /// A path parameter that is an identifier. Any other text identifies nothing, so it is 404.
     pub fn id_param(&self, name: &str) -> Result<uuid::Uuid, Problem> {
         id::parse(name, self.param(name)).map_err(|error| Problem::not_found(error.to_string()))
     }
 
-    /// The JSON body as `T`, read by [`json::read`]. Malformed JSON or UTF-8 is 400; a wrong type, a missing or an unknown
+    /// The JSON body as `T`, read by [`json::read`]. Malformed JSON or UTF-8 is 400; a wrong type, a missing field or an unknown
     /// field is 422.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let kind = self.header("content-type").unwrap_or_default();

@@ -6,10 +6,10 @@ use serde::Serialize;
 use crate::problem::Problem;
 use crate::request::{Request, decode};
 
-/// An answer with its whole body.
+/// A response with its whole body.
 pub type Response = http::Response<Vec<u8>>;
 
-/// What a handler answers.
+/// The result of a handler.
 pub type Answer = Result<Response, Problem>;
 
 /// A row of a service's table of routes: `A` is the service's application type.
@@ -39,7 +39,7 @@ impl<A: ?Sized> Route<A> {
     }
 }
 
-/// Finds the route, calls its handler and turns a [`Problem`] into an answer.
+/// Finds the route, calls its handler and turns a [`Problem`] into a response.
 ///
 /// No route: 404. A route with other methods only: 405 with `Allow`. `HEAD` is `GET` without its body.
 pub fn dispatch<A: ?Sized>(routes: &[Route<A>], app: &A, mut request: Request) -> Response {
@@ -92,7 +92,7 @@ fn find<'r, A: ?Sized>(routes: &'r [Route<A>], request: &Request) -> Result<Foun
     .allow(allowed))
 }
 
-/// Segments are split before they are decoded, so an encoded slash never makes two of one.
+/// Segments are split before they are decoded, so an encoded slash does not split a segment.
 fn matches(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     let mut params = Vec::new();
     let mut segments = path.split('/');
@@ -113,7 +113,7 @@ fn matches(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, Strin
     segments.next().is_none().then_some(params)
 }
 
-/// An answer with a JSON body. It ends with a newline, as Envoy's own answers do: several of them in a terminal have a line each.
+/// A response with a JSON body. It ends with a newline, as Envoy's own responses do: in a terminal each response has its own line.
 pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Answer {
     let mut body = serde_json::to_vec(body).map_err(|error| {
         Problem::new(

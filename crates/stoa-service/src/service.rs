@@ -1,4 +1,4 @@
-//! What makes an application a service: its name, its routes, and its work after the response.
+//! The trait of a service: its name, its routes, and its work after the response.
 
 use crate::context::Context;
 use crate::request::Request;
@@ -11,10 +11,10 @@ pub trait Service: Sized + 'static {
     /// Every route.
     const ROUTES: &'static [Route<Self>];
 
-    /// Changes a response that was made without the application: its request cannot be read, or the application cannot be opened.
+    /// Changes a response that is made without the application: the request cannot be read, or the application cannot be opened.
     fn finish_early(_response: &mut Response) {}
 
-    /// Runs when the client has its response: slow calls there cost the client nothing.
+    /// Runs after the client has its response: slow calls here do not delay the client.
     fn after_response(&self, _context: &Context) {}
 
     /// Serves one request.

@@ -1,21 +1,21 @@
-//! Spin variables, read into validated settings: every fault is reported, not only the first.
+//! Spin variables, read into validated settings. All faults are reported, not only the first.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// Reads settings out of a source of variables and collects what is wrong with them.
+/// Reads settings from a source of variables and collects their faults.
 pub struct Settings<'a> {
     source: &'a dyn Fn(&str) -> Option<String>,
     faults: Vec<String>,
 }
 
-/// What was wrong with the settings, one line each.
+/// The faults of the settings, one line each.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("; "))]
 pub struct Faults(pub Vec<String>);
 
 impl<'a> Settings<'a> {
-    /// `source` answers the value of a variable, or `None` where there is none.
+    /// `source` returns the value of a variable, or `None` where there is none.
     pub fn new(source: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             source,
@@ -28,7 +28,7 @@ impl<'a> Settings<'a> {
         (self.source)(name).filter(|v| !v.is_empty())
     }
 
-    /// A variable that has to be there.
+    /// A required variable.
     pub fn required(&mut self, name: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
             self.faults.push(format!("variable {name} is missing"));
@@ -73,12 +73,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Reports a fault of a rule that this type does not know.
+    /// Reports a fault of a rule that this type does not have.
     pub fn fault(&mut self, fault: impl Into<String>) {
         self.faults.push(fault.into());
     }
 
-    /// `value` if nothing was wrong.
+    /// `value` if there are no faults.
     pub fn finish<T>(self, value: T) -> Result<T, Faults> {
         if self.faults.is_empty() {
             Ok(value)

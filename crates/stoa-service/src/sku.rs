@@ -13,7 +13,7 @@ use crate::text::shorten;
 /// The longest SKU, in characters.
 const MAX_LENGTH: usize = 64;
 
-/// A stock keeping unit: 1 to 64 of `A-Z a-z 0-9 - _ .`, so that it can stand in a path, a query and a log line as it is.
+/// A stock keeping unit: 1 to 64 of `A-Z a-z 0-9 - _ .`, so that it needs no escaping in a path, a query or a log line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Sku(String);

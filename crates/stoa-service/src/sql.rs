@@ -1,15 +1,15 @@
 //! SQL behind one small trait: statements, transactions and migrations, in the part of SQL that SQLite and PostgreSQL
-//! share. What only PostgreSQL asks for is in `sql/postgres.rs`.
+//! share. `sql/postgres.rs` has what only PostgreSQL needs.
 //!
-//! Rules for statements, so that both databases take them:
+//! Rules for statements, so that both databases accept them:
 //! - parameters are `$1`, `$2`, ... and make their **first appearance in that order** (SQLite numbers them so);
-//! - one statement a string (Spin runs the first and ignores the rest);
+//! - one statement per string (Spin runs the first and ignores the rest);
 //! - types are `BIGINT` and `TEXT`; instants are milliseconds ([`crate::time`]), booleans 0 or 1, identifiers text;
-//! - `ON CONFLICT` and `RETURNING` are fine; what differs (`FOR UPDATE`, `PRAGMA`) is not used: concurrent writers are kept
-//!   apart by conditional updates, and by the subject of their transaction ([`transaction`]);
-//! - rows of several keys are changed in the order of the keys, or two writers wait for each other.
+//! - `ON CONFLICT` and `RETURNING` are fine; features that differ (`FOR UPDATE`, `PRAGMA`) are not used. Conditional updates
+//!   and the subject of a transaction ([`transaction`]) keep concurrent writers apart;
+//! - rows of several keys are changed in the order of the keys, to avoid deadlocks between two writers.
 //!
-//! Tables carry the service's name, so all services may share one file.
+//! Table names begin with the service's name, so all services may share one file.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,10 +27,10 @@ pub enum Value {
     Text(String),
 }
 
-/// What went wrong with a statement.
+/// Why a statement failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SqlError {
-    /// Another writer held the database for longer than the driver waits; trying again may help.
+    /// Another writer held the database for longer than the driver waits; a retry may help.
     #[error("the database is busy: {0}")]
     Busy(String),
     /// A unique or primary key constraint failed.
@@ -43,16 +43,16 @@ pub enum SqlError {
         column: usize,
         /// The beginning of the statement.
         statement: String,
-        /// What is there instead.
+        /// The value that it has instead.
         found: String,
     },
-    /// Anything else, in the database's words.
+    /// Any other error, in the database's words.
     #[error("{0}")]
     Other(String),
 }
 
 impl SqlError {
-    /// Sorts an error message of SQLite (Spin gives nothing but text).
+    /// Classifies an error message of SQLite (Spin returns only text).
     pub fn from_message(message: String) -> Self {
         if message.contains("database is locked") || message.contains("database table is locked") {
             Self::Busy(message)
@@ -64,12 +64,12 @@ impl SqlError {
     }
 }
 
-/// A connection. Whoever opens one owns it for the length of a request.
+/// A connection. It belongs to one request.
 pub trait Database {
-    /// Runs one statement and gives its rows, none for a statement without `RETURNING`.
+    /// Runs one statement and returns its rows. A statement without `RETURNING` has none.
     fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError>;
 
-    /// Opens a transaction. No other one of the same subject runs at the same time; with SQLite, no other one at all.
+    /// Opens a transaction. No other transaction of the same subject runs at the same time; with SQLite, no other transaction at all.
     fn begin(&self, _subject: &str) -> Result<(), SqlError> {
         self.execute("BEGIN IMMEDIATE", &[]).map(drop)
     }
@@ -88,12 +88,12 @@ impl<'s> Rows<'s> {
         Self { statement, rows }
     }
 
-    /// Whether nothing was found.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    /// How many rows there are.
+    /// The number of rows.
     pub fn len(&self) -> usize {
         self.rows.len()
     }
@@ -111,7 +111,7 @@ impl<'s> Rows<'s> {
         })
     }
 
-    /// Every row through `read`.
+    /// Reads every row with `read`.
     pub fn map<T>(
         &self,
         read: impl Fn(Row<'_>) -> Result<T, SqlError>,
@@ -119,7 +119,7 @@ impl<'s> Rows<'s> {
         self.iter().map(read).collect()
     }
 
-    /// The first row through `read`.
+    /// Reads the first row with `read`.
     pub fn one<T>(
         &self,
         read: impl Fn(Row<'_>) -> Result<T, SqlError>,
@@ -161,9 +161,9 @@ impl Row<'_> {
     }
 }
 
-/// A type that a column can be read as.
+/// A type that can be read from a column.
 pub trait FromValue: Sized {
-    /// `None` where the value is of another type.
+    /// `None` if the value has another type.
     fn from_value(value: &Value) -> Option<Self>;
 }
 
@@ -250,16 +250,16 @@ macro_rules! params {
     };
 }
 
-/// `$3, $4, $5`: the places of `count` parameters from `$first` on, for `IN (...)`.
+/// `$3, $4, $5`: the placeholders of `count` parameters from `$first` on, for `IN (...)`.
 pub fn places(first: usize, count: usize) -> String {
     let places: Vec<String> = (first..first + count).map(|n| format!("${n}")).collect();
     places.join(", ")
 }
 
-/// Runs `work` inside one transaction: committed when it answers `Ok`, rolled back when it answers `Err`.
+/// Runs `work` inside one transaction: committed if it returns `Ok`, rolled back if it returns `Err`.
 ///
-/// `subject` is what it is about: an order, a user. Between what it reads of it and what it writes no other transaction of that
-/// subject comes; what others may change at the same time (stock) takes a conditional update.
+/// `subject` is the entity that it changes: an order, a user. No other transaction of that subject runs between its reads and
+/// its writes. Data that others may change at the same time (stock) needs a conditional update.
 ///
 /// Keep it short and never call another service inside: other writers wait.
 pub fn transaction<T, E: From<SqlError>>(
@@ -273,7 +273,7 @@ pub fn transaction<T, E: From<SqlError>>(
         Ok(value)
     });
     if outcome.is_err() {
-        // The first error is the one worth telling; a connection that cannot roll back does so when it is closed.
+        // The first error is the one to return; a connection that cannot roll back does so when it is closed.
         let _ = db.execute("ROLLBACK", &[]);
     }
     outcome
@@ -283,7 +283,7 @@ pub fn transaction<T, E: From<SqlError>>(
 pub enum Step {
     /// One statement.
     Sql(&'static str),
-    /// Anything more, such as filling a table.
+    /// Any other step, such as filling a table.
     Run(fn(&dyn Database) -> Result<(), SqlError>),
 }
 
@@ -296,20 +296,20 @@ impl fmt::Debug for Step {
     }
 }
 
-/// The tables of a service, as the migrations that lead to them. Append, never change one that was released.
+/// The tables of a service, as a list of migrations. Append only; never change a released migration.
 #[derive(Debug)]
 pub struct Schema {
-    /// The service, which is the key of the version table.
+    /// The service's name, the key in the version table.
     pub service: &'static str,
-    /// Version `n` is reached by `migrations[n - 1]`.
+    /// `migrations[n - 1]` leads to version `n`.
     pub migrations: &'static [&'static [Step]],
 }
 
 impl Schema {
-    /// Brings the database to this version. Cheap when nothing is to be done: one read by primary key.
+    /// Migrates the database to this version. Cheap when there is nothing to do: one read by primary key.
     ///
-    /// A database that is newer is left alone: a canary's tables have to serve the stable release too, so a migration
-    /// only ever adds.
+    /// A newer database stays unchanged: a canary's tables must serve the stable release too, so migrations
+    /// only add.
     pub fn ensure(&self, db: &dyn Database) -> Result<(), SqlError> {
         let wanted = i64::try_from(self.migrations.len()).unwrap_or(i64::MAX);
         if self.version(db).is_ok_and(|version| version >= wanted) {

@@ -1,5 +1,5 @@
-//! What native tests of a service need: a real database, a count of its statements, and an [`Outbound`] that answers as the test
-//! wants.
+//! Helpers for native tests of a service: a real database, a count of its statements, and an [`Outbound`] with the test's
+//! responses.
 
 mod database;
 
@@ -18,14 +18,14 @@ pub use stoa_postgres::wanted as is_postgres;
 
 type Answers = dyn Fn(&Call) -> Result<Reply, CallError> + Send + Sync;
 
-/// An [`Outbound`] that answers as the test says and remembers what it was asked.
+/// An [`Outbound`] that returns the test's responses and records the calls.
 pub struct FakeOutbound {
     answers: Box<Answers>,
     calls: Mutex<Vec<Call>>,
 }
 
 impl FakeOutbound {
-    /// `answers` is asked for every call.
+    /// Calls `answers` for every call.
     pub fn new(
         answers: impl Fn(&Call) -> Result<Reply, CallError> + Send + Sync + 'static,
     ) -> Self {
@@ -35,7 +35,7 @@ impl FakeOutbound {
         }
     }
 
-    /// An outbound that nobody may use.
+    /// An outbound that must not be used.
     pub fn none() -> Self {
         Self::new(|call| {
             Err(CallError::NotSent(format!(
@@ -45,7 +45,7 @@ impl FakeOutbound {
         })
     }
 
-    /// What was sent, as `METHOD url`, in order.
+    /// The calls as `METHOD url`, in order.
     pub fn sent(&self) -> Vec<String> {
         self.calls()
             .iter()
@@ -93,7 +93,7 @@ impl<D: Database> Counted<D> {
         }
     }
 
-    /// How many statements ran so far, `BEGIN` and `COMMIT` included.
+    /// The number of statements so far, `BEGIN` and `COMMIT` included.
     pub fn count(&self) -> Rc<Cell<usize>> {
         Rc::clone(&self.count)
     }
@@ -150,14 +150,14 @@ pub fn post(uri: &str, body: &str) -> Request {
     request("test", Method::POST, uri, &[], body)
 }
 
-/// A signer of tokens as the user service is one, with a key of its own.
+/// Signs tokens like the user service, with a key of its own.
 pub struct Issuer {
     kid: String,
     key: p256::ecdsa::SigningKey,
 }
 
 impl Issuer {
-    /// `seed` (not 0) makes the key: the same seed, the same key.
+    /// `seed` (not 0) determines the key: the same seed gives the same key.
     #[expect(
         clippy::expect_used,
         reason = "a small number that is not 0 is a valid scalar"
@@ -172,7 +172,7 @@ impl Issuer {
         }
     }
 
-    /// The private key, as the setting `jwt_private_key` takes it.
+    /// The private key, in the format of the setting `jwt_private_key`.
     #[expect(clippy::expect_used, reason = "a test that has no key cannot go on")]
     pub fn pem(&self) -> String {
         use p256::pkcs8::EncodePrivateKey as _;
@@ -183,7 +183,7 @@ impl Issuer {
         pem.to_string()
     }
 
-    /// The key set, as `GET /user/jwks` answers it.
+    /// The key set, as in the response of `GET /user/jwks`.
     pub fn jwks(&self) -> serde_json::Value {
         use base64::Engine as _;
         let point = self.key.verifying_key().to_encoded_point(false);
@@ -195,7 +195,7 @@ impl Issuer {
         }]})
     }
 
-    /// A token for `user` that is valid from now on for `seconds`, which may be negative.
+    /// A token for `user` that expires in `seconds`, which may be negative.
     #[expect(clippy::expect_used, reason = "a test that has no token cannot go on")]
     pub fn token(&self, user: uuid::Uuid, seconds: i64) -> String {
         use p256::pkcs8::EncodePrivateKey as _;
@@ -208,7 +208,7 @@ impl Issuer {
             exp: u64::try_from(now + seconds).unwrap_or_default(),
             email: "ann@example.com".to_owned(),
             name: "Ann".to_owned(),
-            // Nobody's number any more: what is sent there came from a token and not from the profile.
+            // Not the number of the profile: an SMS to it shows that the number came from the token.
             phone: Some("+430000".to_owned()),
         };
         let der = self.key.to_pkcs8_der().expect("a key to write");

@@ -1,4 +1,4 @@
-//! Instants as milliseconds since the Unix epoch (what the databases store), written as RFC 3339 in UTC.
+//! Instants as milliseconds since the Unix epoch (the databases' format), written as RFC 3339 in UTC.
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type Millis = i64;
@@ -8,22 +8,22 @@ pub fn now() -> Millis {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// `1766000000000` -> `2025-12-17T19:33:20Z`; the fraction only where there is one.
+/// `1766000000000` -> `2025-12-17T19:33:20Z`; the fraction only if it is not zero.
 pub fn rfc3339(millis: Millis) -> String {
     jiff::Timestamp::from_millisecond(millis)
         .map(|t| t.to_string())
         .unwrap_or_else(|_| "out of range".to_owned())
 }
 
-/// Reads an RFC 3339 instant (section 5.6), and nothing else of ISO 8601: `2026-11-29T09:30:00Z`, with a fraction or an offset of hours
-/// and minutes where there is one.
+/// Reads an RFC 3339 instant (section 5.6), and no other ISO 8601 form: `2026-11-29T09:30:00Z`, optionally with a fraction or an
+/// offset of hours and minutes.
 pub fn parse(text: &str) -> Option<Millis> {
     is_rfc3339(text.as_bytes())
         .then(|| text.parse::<jiff::Timestamp>().ok())?
         .map(|instant| instant.as_millisecond())
 }
 
-/// Whether the text has the form; jiff checks the values, and reads much more.
+/// Whether the text has the form. jiff checks the values, and accepts more forms.
 fn is_rfc3339(text: &[u8]) -> bool {
     // `0` stands for a digit.
     let matches = |text: &[u8], form: &str| {

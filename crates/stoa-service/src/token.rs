@@ -1,7 +1,7 @@
 //! Bearer tokens: JWTs signed with ES256 by the user service, verified by every service against user's JWKS.
 //!
-//! The key set is kept in the service's own store and fetched again when a token names a key that is not in it, at most
-//! once in [`REFETCH_AFTER`], or when it is older than [`MAX_AGE`].
+//! The key set is kept in the service's own store. It is fetched again when it is older than [`MAX_AGE`], and when a token names
+//! a key that is not in it, but at most once in [`REFETCH_AFTER`].
 
 use std::time::Duration;
 
@@ -23,15 +23,15 @@ use crate::request::Request;
 use crate::sql::Database;
 use crate::time;
 
-/// Who issues tokens (`iss`).
+/// The issuer of tokens (`iss`).
 pub const ISSUER: &str = "https://user.stoa.example";
-/// Whom they are for (`aud`).
+/// The audience of tokens (`aud`).
 pub const AUDIENCE: &str = "stoa";
-/// How soon the key set may be asked for again because of an unknown key id: forged ids must not become a flood.
+/// The minimum interval between two fetches because of an unknown key id: forged ids must not cause a flood of calls.
 pub const REFETCH_AFTER: Duration = Duration::from_secs(10);
-/// How old the key set may grow: a key that user withdrew stops working after this long.
+/// The maximum age of the key set: a key that user withdrew stops working after this time.
 pub const MAX_AGE: Duration = Duration::from_secs(600);
-/// How far clocks may differ, in seconds.
+/// The largest difference between clocks, in seconds.
 const LEEWAY: u64 = 5;
 
 /// The table for `$service`, as the text of one statement.
@@ -46,7 +46,7 @@ macro_rules! jwks_table {
     };
 }
 
-/// What a token says.
+/// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
     /// The user.
@@ -68,7 +68,7 @@ pub struct Claims {
     pub phone: Option<String>,
 }
 
-/// Verifies the request's token: 401 where it is absent, malformed, forged or expired, 503 where no key can be had.
+/// Verifies the request's token: 401 if it is absent, malformed, forged or expired, 503 if no key is available.
 pub fn verify(
     db: &dyn Database,
     caller: Caller<'_>,
@@ -105,7 +105,7 @@ pub fn verify(
                 )?;
                 find(&jwks, &kid)
             }
-            // User is down: a key that was good stays good.
+            // User is down: a key that was valid stays valid.
             Err(error) => Some(known.ok_or(error)?),
         },
         known => known,
@@ -164,7 +164,7 @@ fn key_id(token: &str) -> Result<String, Problem> {
         })
 }
 
-/// The key `kid` of a JWKS, if it is there and a P-256 key.
+/// The key `kid` of a JWKS; `None` if it is absent or not a P-256 key.
 pub fn find(jwks: &str, kid: &str) -> Option<DecodingKey> {
     let set: JwkSet = serde_json::from_str(jwks).ok()?;
     DecodingKey::from_jwk(set.find(kid)?).ok()
@@ -180,7 +180,7 @@ fn fetch(caller: Caller<'_>, user_url: &str) -> Result<String, PeerError> {
     }
 }
 
-/// ES256 and nothing else: the library's own providers bring RSA, EdDSA and HMAC along, which no token here may use.
+/// ES256 only: the library's own providers include RSA, EdDSA and HMAC, which no token here may use.
 static ES256: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| {
         let key =
@@ -198,7 +198,7 @@ static ES256: CryptoProvider = CryptoProvider {
 };
 
 fn install_es256() {
-    // Fails only where a provider is installed already, which is this one.
+    // Fails only if a provider is already installed, which is this one.
     let _ = ES256.install_default();
 }
 

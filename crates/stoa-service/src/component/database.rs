@@ -1,4 +1,4 @@
-//! The database of a service: PostgreSQL where `database_url` says which, else Spin's SQLite.
+//! The database of a service: PostgreSQL if `database_url` is set, else Spin's SQLite.
 
 use spin_sdk::pg4;
 
@@ -7,7 +7,7 @@ use crate::problem::Problem;
 use crate::sql::postgres::{self, Driver, DriverError, Postgres};
 use crate::sql::{Database, Rows, Schema, SqlError, Value};
 
-/// Opens the database and brings it to `schema`.
+/// Opens the database and migrates it to `schema`.
 pub fn open_database(schema: &Schema) -> Result<Box<dyn Database>, Problem> {
     let url = variable("database_url").filter(|url| !url.is_empty());
     let db: Box<dyn Database> = match url {

@@ -1,4 +1,4 @@
-//! Many at once, other bodies, claims that expire, and what is stored.
+//! Concurrent requests, reused keys, claims that expire, and which answers are stored.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -120,7 +120,7 @@ fn an_answer_that_names_a_time_to_come_back_frees_the_key() {
 #[test]
 fn waits_no_longer_than_the_bound_and_takes_over_a_dead_claim() {
     let database = shop();
-    // Longer than a busy machine takes to come to the next line.
+    // Longer than a busy machine takes to reach the next line.
     let dead = Policy {
         lease: Duration::from_secs(3),
         wait: Duration::ZERO,

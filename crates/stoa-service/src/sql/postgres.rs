@@ -1,23 +1,23 @@
-//! What PostgreSQL asks for beyond the shared statements: transactions that know their subject, and connections that come from a pool.
+//! PostgreSQL beyond the shared statements: transactions that lock their subject, and pooled connections.
 //!
-//! Statements run at READ COMMITTED: a conditional update sees what others have committed, and waits for whoever is changing the row.
-//! A transaction takes an advisory lock on its subject first, so what it has read of it stays true until it commits.
+//! Statements run at READ COMMITTED: a conditional update sees what others have committed, and waits for a concurrent writer of the row.
+//! A transaction first takes an advisory lock on its subject, so what it has read of the subject stays true until it commits.
 //!
-//! The host's pool may hand out a connection on which a guest died between BEGIN and COMMIT (Spin does). Every transaction here is
-//! marked by the word DEFERRABLE, which changes nothing for one that writes, and a connection that still has the mark is rolled back.
+//! The host's pool may return a connection on which a guest died between BEGIN and COMMIT (Spin does). Every transaction here is
+//! marked with the word DEFERRABLE, which has no effect on one that writes. A connection that still has the mark is rolled back.
 //!
-//! `query` in Spin 4.0.0 to 4.0.2 never returns when there are no rows (spinframework/spin#3671). Statements without rows therefore go
-//! through `execute`, and every other one is wrapped so that it returns at least one row.
+//! `query` in Spin 4.0.0 to 4.0.2 never returns when there are no rows (spinframework/spin#3671). Statements without rows therefore use
+//! `execute`, and every other statement is wrapped so that it returns at least one row.
 
 use super::{Database, Rows, SqlError, Value};
 
-/// SQLSTATE of a statement after an error within a transaction.
+/// SQLSTATE of a statement after an error in the same transaction.
 const IN_FAILED_TRANSACTION: &str = "25P02";
-/// Where `database_url` has no options of its own: how long to wait for a lock, and how long the server keeps a transaction of somebody who died.
+/// Defaults where `database_url` has no options: the lock timeout, and how long the server keeps an idle transaction whose client died.
 const OPTIONS: &str = "-c%20lock_timeout%3D5000%20-c%20idle_in_transaction_session_timeout%3D15000";
 
-/// The address of a service's database: `database_url`, in which `{service}` stands for the service's name, so that one value does
-/// for all services where each has a database and a role of its own name.
+/// The address of a service's database: `database_url` with `{service}` replaced by the service's name. So one value
+/// serves all services, if each has a database and a role of its own name.
 pub fn address(url: &str, service: &str) -> String {
     let url = url.replace("{service}", service);
     match url.split_once('?') {
@@ -29,7 +29,7 @@ pub fn address(url: &str, service: &str) -> String {
 
 /// A client of PostgreSQL: Spin's interface, or a native client in tests.
 pub trait Driver {
-    /// Runs one statement that returns at least one row, whatever is in the tables.
+    /// Runs one statement that always returns at least one row.
     fn query(&self, statement: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, DriverError>;
 
     /// Runs one statement that returns no rows.
@@ -42,7 +42,7 @@ fn returns_rows(statement: &str) -> bool {
     matches!(words.next(), Some("SELECT" | "WITH")) || words.any(|word| word == "RETURNING")
 }
 
-/// The statement with a column before its own: TRUE in each of its rows, NULL in the one row that stands for no rows.
+/// The statement with a column before its own: TRUE in each of its rows, NULL in the single row that stands for an empty result.
 /// A nested loop over one outer row keeps the order of the statement's rows.
 fn with_a_row(statement: &str) -> String {
     format!(
@@ -51,19 +51,19 @@ fn with_a_row(statement: &str) -> String {
     )
 }
 
-/// What a driver says of a statement that failed.
+/// A driver's error for a failed statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriverError {
-    /// The SQLSTATE, where the server answered.
+    /// The SQLSTATE, if the server answered.
     pub code: Option<String>,
-    /// In words.
+    /// The message.
     pub message: String,
 }
 
 impl From<DriverError> for SqlError {
     fn from(error: DriverError) -> Self {
         match error.code.as_deref() {
-            // Unique violation; a table, a column or an object that is there already.
+            // Unique violation; a table, a column or an object that exists already.
             Some("23505" | "42P07" | "42701" | "42710") => Self::Duplicate(error.message),
             // Serialization failure, deadlock, lock not available, statement cancelled, too many connections.
             Some("40001" | "40P01" | "55P03" | "57014" | "53300") => Self::Busy(error.message),
@@ -78,7 +78,7 @@ pub struct Postgres<D> {
 }
 
 impl<D: Driver> Postgres<D> {
-    /// Takes a connection out of a pool, and ends a transaction that somebody left open on it.
+    /// Takes a connection from a pool, and rolls back a transaction that was left open on it.
     pub fn new(driver: D) -> Result<Self, SqlError> {
         let mark = driver.query("SELECT current_setting('transaction_deferrable')", &[]);
         let left_open = match mark {
@@ -137,7 +137,7 @@ mod tests {
         );
     }
 
-    /// Answers the first statement as told, and keeps all.
+    /// Returns a fixed result for the first statement, and records all statements.
     struct Told(Result<&'static str, &'static str>, RefCell<Vec<String>>);
 
     impl Driver for &Told {

@@ -41,8 +41,8 @@ impl TestDatabase {
         Self(Kind::Sqlite(std::env::temp_dir().join(name)))
     }
 
-    /// A connection. With PostgreSQL it comes from a pool, and goes back as it
-    /// is, as with Spin.
+    /// A connection. With PostgreSQL it comes from a pool, and is returned
+    /// unchanged, as with Spin.
     #[expect(
         clippy::expect_used,
         reason = "a test that has no database cannot go on"
@@ -70,7 +70,7 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let Kind::Sqlite(path) = &self.0 else {
-            return; // It goes with its server.
+            return; // It is removed with its server.
         };
         for suffix in ["", "-wal", "-shm"] {
             let mut path = path.clone().into_os_string();
@@ -89,7 +89,7 @@ pub enum Connection {
 }
 
 impl Connection {
-    /// Opens any SQLite file, as the embedded runtime does it, but no write waits for the disk: no power cut is tested here.
+    /// Opens any SQLite file like the embedded runtime, but writes do not wait for the disk: the tests include no power failure.
     #[expect(
         clippy::expect_used,
         reason = "a test that has no database cannot go on"
@@ -164,7 +164,7 @@ fn query(
     Ok(rows)
 }
 
-/// A connection out of a pool.
+/// A connection from a pool.
 pub struct Pooled {
     client: RefCell<Option<postgres::Client>>,
     pool: Pool,
@@ -203,7 +203,7 @@ impl ToSql for Sent<'_> {
 }
 
 impl Pooled {
-    /// Runs `work` on the connection, with `params` as the client takes them.
+    /// Runs `work` on the connection, with `params` in the client's types.
     fn run<T>(
         &self,
         params: &[Value],
@@ -286,7 +286,7 @@ impl Driver for Pooled {
     }
 }
 
-/// SQLite numbers `$n` by first appearance, PostgreSQL by name: a statement must mean the same to both.
+/// SQLite numbers `$n` by first appearance, PostgreSQL by name: a statement must mean the same in both.
 fn check_placeholders(statement: &str, params: usize) -> Result<(), SqlError> {
     let mut seen = 0;
     for part in statement.split('$').skip(1) {
