@@ -1,4 +1,4 @@
-//! [`Prices`] by the component `pricing`, which the manifest plugs in.
+//! [`Prices`] computed by the component `pricing`, which the manifest plugs in.
 
 use stoa_service::money::{MAX_AMOUNT, Money};
 
@@ -9,7 +9,7 @@ mod bindings {
     wit_bindgen::generate!({ path: "../../wit/pricing", world: "client" });
 }
 
-/// The component that the calling one was composed with.
+/// The `pricing` component that is composed with the caller.
 #[derive(Debug)]
 pub struct Composed;
 

@@ -1,7 +1,7 @@
 //! How cart and order call `pricing`, the one place that computes money.
 //!
-//! This crate computes nothing: `Composed` (wasm) calls the component that the manifest plugs in, `testing::Rules` (native, feature
-//! `testing`) the rules inside it.
+//! This crate computes nothing. `Composed` (wasm) calls the component that the manifest plugs in; `testing::Rules` (native, feature
+//! `testing`) calls the rules inside it.
 
 #[cfg(target_family = "wasm")]
 mod composed;
@@ -33,7 +33,7 @@ pub struct Quote {
     pub total: Money,
 }
 
-/// Why there is no quote.
+/// Why a quote failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PriceError {
     /// These items have no price.
@@ -45,7 +45,7 @@ pub enum PriceError {
     /// The sum exceeds the largest amount.
     #[error("the total exceeds the largest amount")]
     Overflow,
-    /// An answer that pricing does not give to lines with a quantity.
+    /// An error that pricing does not return for lines with a quantity.
     #[error("pricing returned an unexpected answer: {0}")]
     Broken(String),
 }

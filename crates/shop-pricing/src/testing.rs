@@ -1,4 +1,4 @@
-//! The rules of `pricing` without the component around them.
+//! The rules of `pricing`, called without the component.
 #![expect(clippy::unwrap_used, reason = "invalid prices fail the test")]
 
 use pricing::rules;
@@ -6,7 +6,7 @@ use stoa_service::money::Money;
 
 use crate::{PriceError, Prices, Quote, QuoteLine};
 
-/// [`Prices`] by the rules.
+/// [`Prices`] computed by the rules.
 #[derive(Debug)]
 pub struct Rules;
 
