@@ -13,7 +13,7 @@ use crate::error::Error;
 
 pub mod pricing;
 
-/// What the handlers work with.
+/// The dependencies of the handlers.
 pub struct App {
     /// The settings.
     pub config: Config,
@@ -26,7 +26,7 @@ pub struct App {
 }
 
 impl App {
-    /// The way out of the request of `context`.
+    /// Makes calls on behalf of the request of `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,
@@ -39,12 +39,12 @@ impl App {
         ProductClient::new(self.caller(context), &self.config.product_url)
     }
 
-    /// What is available.
+    /// Available units.
     pub fn inventory<'a>(&'a self, context: &'a Context) -> InventoryClient<'a> {
         InventoryClient::new(self.caller(context), &self.config.inventory_url)
     }
 
-    /// What `items` cost. Errors: [`Error::Pricing`].
+    /// The totals of `items`. Errors: [`Error::Pricing`].
     pub fn totals(&self, items: &[Item]) -> Result<Totals, Error> {
         pricing::totals(items, &*self.prices)
     }

@@ -7,7 +7,7 @@ use stoa_service::settings::{Faults, Settings};
 pub struct Config {
     /// `product_url`: names and prices.
     pub product_url: String,
-    /// `inventory_url`: what is available.
+    /// `inventory_url`: available units.
     pub inventory_url: String,
     /// `user_url`: the keys that tokens are verified with.
     pub user_url: String,

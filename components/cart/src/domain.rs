@@ -7,12 +7,12 @@ use stoa_service::time::{Millis, rfc3339};
 
 use crate::error::Error;
 
-/// The most items of one cart. At most 100: product names that many in one call.
+/// The most items of one cart. At most 100: product returns that many in one call.
 pub const MAX_ITEMS: usize = 50;
 /// The most units of one item.
 pub const MAX_QUANTITY: u32 = 99;
 
-/// A product as the catalogue has it.
+/// A product in the catalogue.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Product {
     /// The stock keeping unit.
@@ -23,7 +23,7 @@ pub struct Product {
     pub price: Option<Money>,
 }
 
-/// An item as it is stored.
+/// An item as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// The stock keeping unit.
@@ -39,7 +39,7 @@ pub struct Item {
 }
 
 impl Item {
-    /// `quantity` units of a product as it is now. There have to be as many.
+    /// `quantity` units of a product at its current price. Errors: [`Error::InsufficientStock`].
     pub fn new(
         product: Product,
         quantity: u32,
@@ -62,7 +62,7 @@ impl Item {
         })
     }
 
-    /// The item as it is shown.
+    /// The item as responses show it.
     pub fn priced(&self, line_total: Option<Money>) -> PricedItem {
         PricedItem {
             sku: self.sku.clone(),
@@ -74,17 +74,17 @@ impl Item {
     }
 }
 
-/// A cart as it is stored.
+/// A cart as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cart {
-    /// Grows with every change, from 0 for a cart that was never used. An order claims the version that it was made from.
+    /// Grows with every change, from 0 for a cart that was never used. An order claims the version from which it was made.
     pub version: i64,
     /// The items, oldest first.
     pub items: Vec<Item>,
 }
 
 impl Cart {
-    /// Sets names and prices to those of `products`. An item that is gone from the catalogue keeps its name and has no price.
+    /// Sets names and prices to those of `products`. An item that is no longer in the catalogue keeps its name and has no price.
     pub fn refresh(&mut self, products: &[Product]) {
         for item in &mut self.items {
             let product = products.iter().find(|product| product.sku == item.sku);
@@ -95,13 +95,13 @@ impl Cart {
         }
     }
 
-    /// When the oldest price was seen, RFC 3339; `None` for an empty cart.
+    /// When the oldest price was read, RFC 3339; `None` for an empty cart.
     pub fn prices_as_of(&self) -> Option<String> {
         let oldest = self.items.iter().map(|item| item.seen_at).min();
         oldest.map(rfc3339)
     }
 
-    /// The cart as it is shown. `totals` are those of its items.
+    /// The cart as responses show it. `totals` belong to its items.
     pub fn priced(&self, totals: &Totals, prices_as_of: Option<String>) -> PricedCart {
         let unpriced = self.items.iter().filter(|item| item.price.is_none());
         PricedCart {
@@ -119,7 +119,7 @@ impl Cart {
     }
 }
 
-/// A cart with `others` items takes one more.
+/// Checks that a cart with `others` items has room for one more.
 pub fn check_room(others: usize) -> Result<(), Error> {
     if others >= MAX_ITEMS {
         return Err(Error::CartFull(MAX_ITEMS));
@@ -127,17 +127,17 @@ pub fn check_room(others: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// What items cost.
+/// The totals of items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Totals {
-    /// Of each item, in their order; `None` where it has no price, or no amount is large enough.
+    /// The total of each item, in the order of the items; `None` if it has no price, or if the total exceeds the largest amount.
     pub lines: Vec<Option<Money>>,
-    /// Of those that have a price. `None` where there are none, and where there is no such sum: items in two currencies, or more
-    /// than an amount may be.
+    /// The sum of the items that have a price. `None` if there are none, or no sum: items in two currencies, or a sum above the
+    /// largest amount.
     pub whole: Option<Money>,
 }
 
-/// An item as it is shown.
+/// An item as responses show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PricedItem {
     /// The stock keeping unit.
@@ -152,7 +152,7 @@ pub struct PricedItem {
     pub line_total: Option<Money>,
 }
 
-/// A cart as it is shown.
+/// A cart as responses show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PricedCart {
     /// [`Cart::version`].
@@ -163,12 +163,12 @@ pub struct PricedCart {
     pub total: Option<Money>,
     /// The SKUs of items without a price; an order rejects them.
     pub unpriced: Vec<Sku>,
-    /// Only while product is down: when the oldest of the prices was seen, RFC 3339.
+    /// Only while product is down: when the oldest of the prices was read, RFC 3339.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prices_as_of: Option<String>,
 }
 
-/// A line of an order: so many units of a cart were ordered.
+/// A line of an order: the ordered units of an item in a cart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderedLine {
     /// The stock keeping unit.

@@ -1,4 +1,4 @@
-//! What can go wrong, as the caller can act on it. `http.rs` gives each its status and code.
+//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
 
 use stoa_service::Sku;
 use stoa_service::outbound::PeerError;
@@ -11,17 +11,17 @@ pub enum Error {
     /// No product has this SKU.
     #[error("sku: `{}` is not in the catalogue", shorten(.0))]
     UnknownProduct(String),
-    /// There are fewer units than the cart is to hold.
+    /// Fewer units are available than the cart would hold.
     #[error("quantity: {quantity} of `{sku}` requested, {available} available")]
     InsufficientStock {
         /// The item.
         sku: Sku,
-        /// Units that the cart is to hold.
+        /// Units that the cart would hold.
         quantity: u32,
-        /// Units that there are.
+        /// Available units.
         available: i64,
     },
-    /// The cart holds as many items as it may.
+    /// The cart already holds the most items.
     #[error("sku: the cart is full; it holds {0} items at most")]
     CartFull(usize),
     /// The component `pricing` failed. A retry does not help.

@@ -112,8 +112,8 @@ fn clear(app: &App, request: &Request) -> Answer {
     no_content()
 }
 
-/// For order. With `order_id`, `version` and `ordered` it takes out what that order has ordered of the cart's version, and leaves
-/// what came in since; without them it takes out everything.
+/// Called by order. With `order_id`, `version` and `ordered` it removes the units that this order took from that version of the cart,
+/// and keeps what was added since. Without them it removes everything.
 fn clear_of_user(app: &App, request: &Request) -> Answer {
     let [order_id, version, ordered] = request.query(["order_id", "version", "ordered"])?;
     let user_id = request.id_param("user_id")?;
@@ -139,10 +139,10 @@ fn clear_of_user(app: &App, request: &Request) -> Answer {
     }
 }
 
-/// The response after an order's items were taken out.
+/// The response after an order's items were removed.
 #[derive(Serialize)]
 struct TakenOut {
-    /// The cart's version now.
+    /// The current version of the cart.
     version: i64,
 }
 

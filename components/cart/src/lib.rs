@@ -1,10 +1,10 @@
-//! Carts: what a user means to buy, one cart a user, priced when it is read.
+//! Carts: the items that a user wants to buy. One cart per user, priced when it is read.
 //!
-//! It computes no money (the component `pricing` does) and reserves no stock (order does): a cart promises nothing. The name and
-//! the price that product returned are kept beside each item, for when product is down.
+//! It computes no money (the component `pricing` does) and reserves no stock (order does): a cart promises nothing. Each item is stored
+//! with the name and price that product last returned, for when product is down.
 //!
-//! Read [`domain`] for what a cart is, then [`http`] for which service answers which question, then [`store`]. [`app`] has the
-//! way to the component `pricing`, [`clients`] those to product and inventory.
+//! Read [`domain`] for what a cart is, then [`http`] for the service behind each response, then [`store`]. [`app`] calls the
+//! component `pricing`; [`clients`] call product and inventory.
 
 pub mod app;
 pub mod clients;

@@ -21,7 +21,7 @@ pub const SCHEMA: Schema = Schema {
             ),
             Step::Sql(jwks_table!("cart")),
         ],
-        // `taken_by` is the last order whose items were taken out; `added_in` the version in which an item came in.
+        // `taken_by` is the last order whose items were removed; `added_in` is the version in which an item was added.
         &[
             Step::Sql(
                 "CREATE TABLE cart_carts (user_id TEXT PRIMARY KEY, version BIGINT NOT NULL, taken_by TEXT)",
@@ -31,7 +31,7 @@ pub const SCHEMA: Schema = Schema {
     ],
 };
 
-/// The version of a user's cart; 0 where it was never changed.
+/// The version of a user's cart; 0 if it was never changed.
 fn version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
     let rows = db.execute(
         "SELECT version FROM cart_carts WHERE user_id = $1",
@@ -40,7 +40,7 @@ fn version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
     Ok(rows.one(|row| row.get(0))?.unwrap_or(0))
 }
 
-/// The cart's next version. Runs inside the transaction that makes the change.
+/// The cart's next version. Runs inside the transaction of the change.
 fn next_version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
     let rows = db.execute(
         "INSERT INTO cart_carts (user_id, version) VALUES ($1, 1)
@@ -51,7 +51,7 @@ fn next_version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
         .ok_or_else(|| SqlError::Other("cart_carts returned no version".to_owned()))
 }
 
-/// The statement of [`find`]: a single one, so that the version is that of the items.
+/// The statement of [`find`]: a single statement, so that version and items match.
 pub const ITEMS: &str =
     "SELECT sku, quantity, name, amount, currency, seen_at, version FROM cart_items
      LEFT JOIN cart_carts ON cart_carts.user_id = cart_items.user_id WHERE cart_items.user_id = $1
@@ -86,7 +86,7 @@ fn item(row: Row<'_>) -> Result<Item, SqlError> {
     })
 }
 
-/// Puts an item in, or replaces the one of its SKU. Errors: [`Error::CartFull`] where it would be one too many.
+/// Adds an item, or replaces the one with its SKU. Errors: [`Error::CartFull`] if it would be one too many.
 pub fn put(db: &dyn Database, user_id: Uuid, item: &Item, now: Millis) -> Result<(), Error> {
     transaction(db, user_id, || {
         let others: u32 = db
@@ -119,7 +119,7 @@ pub fn put(db: &dyn Database, user_id: Uuid, item: &Item, now: Millis) -> Result
     })
 }
 
-/// Takes an item out. An item that is not in the cart is not an error.
+/// Removes an item. An item that is not in the cart is not an error.
 pub fn remove(db: &dyn Database, user_id: Uuid, sku: &str) -> Result<(), SqlError> {
     transaction(db, user_id, || {
         db.execute(
@@ -130,7 +130,7 @@ pub fn remove(db: &dyn Database, user_id: Uuid, sku: &str) -> Result<(), SqlErro
     })
 }
 
-/// Takes all items out.
+/// Removes all items.
 pub fn clear(db: &dyn Database, user_id: Uuid) -> Result<(), SqlError> {
     transaction(db, user_id, || {
         db.execute(
@@ -141,8 +141,8 @@ pub fn clear(db: &dyn Database, user_id: Uuid) -> Result<(), SqlError> {
     })
 }
 
-/// Takes out what an order has ordered of the cart's `version`, and returns the cart's version afterwards. Units and items that
-/// came in since stay. A repeat for the same order changes nothing.
+/// Removes the units that an order took from the cart's `version`, and returns the cart's version afterwards. Units and items that
+/// were added since stay. A repeat for the same order changes nothing.
 pub fn take_ordered(
     db: &dyn Database,
     user_id: Uuid,

@@ -1,17 +1,17 @@
-//! What items cost, as the component `pricing` computes it.
+//! The totals of items, computed by the component `pricing`.
 
 use shop_pricing::{PriceError, Prices, Quote, QuoteLine};
 
 use crate::domain::{Item, Totals};
 use crate::error::Error;
 
-/// What `items` cost, in one call where they have a sum. Errors: [`Error::Pricing`].
+/// The totals of `items`, in one call if they have a sum. Errors: [`Error::Pricing`].
 pub fn totals(items: &[Item], prices: &dyn Prices) -> Result<Totals, Error> {
     let priced: Vec<_> = items.iter().filter_map(line).collect();
     let whole = quote(prices, &priced)?;
     let mut of_priced = match &whole {
         Some(quote) => quote.line_totals.iter().copied().map(Some).collect(),
-        // There is no sum of all items: each line alone may still have one.
+        // The items have no common sum, but each line may still have a total.
         None => priced
             .iter()
             .map(|line| Ok(quote(prices, std::slice::from_ref(line))?.map(|quote| quote.total)))
@@ -35,7 +35,7 @@ fn line(item: &Item) -> Option<QuoteLine<'_>> {
     })
 }
 
-/// `None` where there are no lines, or no sum of them.
+/// `None` if there are no lines, or if they have no sum.
 fn quote(prices: &dyn Prices, lines: &[QuoteLine<'_>]) -> Result<Option<Quote>, Error> {
     if lines.is_empty() {
         return Ok(None);

@@ -1,4 +1,4 @@
-//! Inventory: what is available.
+//! Inventory: available units.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use stoa_service::Sku;
 use stoa_service::outbound::{Caller, Peer, PeerError};
 
-/// How long a call may take: a person waits, and the call to product came before.
+/// Timeout of one call: a person waits, and the call to product came before.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Inventory, on behalf of one request.
@@ -19,7 +19,7 @@ impl<'a> InventoryClient<'a> {
         Self(caller.peer("inventory", url, TIMEOUT))
     }
 
-    /// How many units of `sku` may be sold, 0 where inventory does not stock it.
+    /// The units of `sku` that may be sold; 0 if inventory does not stock it.
     pub fn available(&self, sku: &Sku) -> Result<i64, PeerError> {
         #[derive(Deserialize)]
         struct Item {

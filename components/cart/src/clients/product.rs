@@ -9,7 +9,7 @@ use stoa_service::outbound::{Caller, Peer, PeerError};
 
 use crate::domain::Product;
 
-/// How long a call may take: carts are read often, and there are kept prices to show.
+/// Timeout of one call: carts are read often, and stored prices can be shown instead.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Product, on behalf of one request.
