@@ -4,7 +4,7 @@ use stoa_service::sql::Database;
 
 use crate::config::Config;
 
-/// What the handlers work with.
+/// The dependencies of the handlers.
 pub struct App {
     /// The settings.
     pub config: Config,

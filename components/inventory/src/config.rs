@@ -2,7 +2,7 @@
 
 use stoa_service::settings::{Faults, Settings};
 
-/// How long a reservation holds where nothing else is asked: long enough for a slow payment, short enough that a crashed
+/// How long a reservation lasts by default: long enough for a slow payment, short enough that a crashed
 /// order does not lock stock for an afternoon.
 pub const DEFAULT_TTL_SECONDS: u32 = 900;
 

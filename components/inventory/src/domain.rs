@@ -21,26 +21,26 @@ pub struct Item {
     pub sku: Sku,
     /// In the warehouse.
     pub on_hand: i64,
-    /// Of these, promised to orders.
+    /// Of these, reserved for orders.
     pub reserved: i64,
     /// The rest.
     pub available: i64,
 }
 
-/// What came and went of one SKU, in units: `on_hand = supplied - sold + returned`.
+/// The movements of one SKU, in units: `on_hand = supplied - sold + returned`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ledger {
     /// The stock keeping unit.
     pub sku: Sku,
     /// Delivered to the warehouse, corrections included.
     pub supplied: i64,
-    /// Left with an order.
+    /// Units that left with an order.
     pub sold: i64,
-    /// Came back from a cancelled order.
+    /// Units that came back from a cancelled order.
     pub returned: i64,
 }
 
-/// The count that a new count of an item is based on.
+/// The earlier count on which a new count of an item is based.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Basis {
     /// None: the item is stocked for the first time.
@@ -52,7 +52,7 @@ pub enum Basis {
 }
 
 impl Basis {
-    /// Compares with what is on hand; `None` is an item that is not stocked.
+    /// Compares with the units on hand; `None` means that the item is not stocked.
     pub fn check(&self, sku: &Sku, on_hand: Option<i64>) -> Result<(), Error> {
         let sku = || sku.clone();
         match (self, on_hand) {
@@ -71,7 +71,7 @@ impl Basis {
     }
 }
 
-/// A new count covers what is reserved.
+/// Checks that a new count covers the reserved units.
 pub fn check_count(on_hand: u32, reserved: i64) -> Result<(), Error> {
     if i64::from(on_hand) < reserved {
         return Err(Error::BelowReserved { on_hand, reserved });
@@ -95,22 +95,22 @@ pub struct Line {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Status {
-    /// Stock is promised until `expires_at`.
+    /// Stock is reserved until `expires_at`.
     Held,
-    /// The promise ran out; committing takes stock again, if there is any.
+    /// The reservation has expired. A commit takes the stock again, if there is any.
     Expired,
     /// The stock has left.
     Committed,
-    /// Given up before it was committed. Final: a late request for the same order cannot reserve any more.
+    /// Released before it was committed. Final: a late request for the same order cannot reserve any more.
     Released,
     /// Committed, then brought back. Final.
     Returned,
 }
 
-/// How the stock of a reservation's lines moves.
+/// A movement of the stock of a reservation's lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Movement {
-    /// From available to reserved, if there is enough.
+    /// From available to reserved, if there are enough units.
     Take,
     /// From reserved back to available.
     GiveBack,
@@ -120,7 +120,7 @@ pub enum Movement {
     Restock,
 }
 
-/// What an operation does to a reservation: its new status, and the movements of its stock in order.
+/// The effect of an operation on a reservation: its new status, and the movements of its stock in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transition {
     /// The status afterwards.
@@ -133,21 +133,21 @@ const fn to(to: Status, movements: &'static [Movement]) -> Transition {
     Transition { to, movements }
 }
 
-/// A reservation of an order.
+/// The reservation of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reservation {
     /// The order, which is also the reservation's identity.
     pub order_id: Uuid,
     /// The status.
     pub status: Status,
-    /// What it holds, by SKU.
+    /// The reserved lines, by SKU.
     pub lines: Vec<Line>,
-    /// RFC 3339; counts only while held.
+    /// RFC 3339; applies only while held.
     pub expires_at: String,
 }
 
 impl Reservation {
-    /// Reserving again: the same lines are the same reservation.
+    /// Reserving again: the same lines are the same reservation; other lines are an error.
     pub fn check_repeat(&self, wanted: &[Line]) -> Result<(), Error> {
         match self.status {
             Status::Held if self.lines == wanted => Ok(()),
@@ -156,7 +156,7 @@ impl Reservation {
         }
     }
 
-    /// Holding longer. An expired reservation takes its stock again.
+    /// Extends the reservation. An expired one takes its stock again.
     pub fn extend(&self) -> Result<Transition, Error> {
         match self.status {
             Status::Held => Ok(to(Status::Held, &[])),
@@ -165,7 +165,7 @@ impl Reservation {
         }
     }
 
-    /// The stock leaves. An expired reservation takes it again first.
+    /// Moves the stock out of the warehouse. An expired reservation takes it again first.
     pub fn commit(&self) -> Result<Transition, Error> {
         match self.status {
             Status::Held => Ok(to(Status::Committed, &[Movement::Sell])),
@@ -175,7 +175,7 @@ impl Reservation {
         }
     }
 
-    /// Giving up. After a commit it restocks, once.
+    /// Releases the reservation. After a commit it restocks, once.
     pub fn release(&self) -> Transition {
         match self.status {
             Status::Held => to(Status::Released, &[Movement::GiveBack]),
@@ -193,7 +193,7 @@ impl Reservation {
     }
 }
 
-/// Checks the lines of a reservation and joins those of one SKU.
+/// Checks the lines of a reservation and merges those of one SKU.
 pub fn join_lines(lines: Vec<Line>) -> Result<Vec<Line>, Error> {
     let invalid = |sentence: String| Error::from(Invalid::new(sentence));
     if lines.is_empty() || lines.len() > MAX_LINES {

@@ -1,4 +1,4 @@
-//! What can go wrong, as the caller can act on it. `http.rs` gives each its status and code.
+//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
 
 use stoa_service::sql::SqlError;
 use stoa_service::text::shorten;
@@ -14,7 +14,7 @@ pub enum Error {
     /// No item has this SKU.
     #[error("sku: `{}` is not stocked", shorten(.0))]
     NotStocked(String),
-    /// A new count was sent without the count that it is based on.
+    /// A new count was sent without the count on which it is based.
     #[error(
         "If-Match: `{sku}` is stocked; send the ETag of the count that yours is based on, or *"
     )]
@@ -24,7 +24,7 @@ pub enum Error {
         /// Its count now.
         on_hand: i64,
     },
-    /// The count that a new one is based on is not the count any more.
+    /// The count on which a new one is based has changed.
     #[error("If-Match: {on_hand} of `{sku}` are on hand now; count again")]
     CountChanged {
         /// The item.
@@ -57,7 +57,7 @@ pub enum Error {
         /// The reservation's status.
         status: &'static str,
     },
-    /// Some lines want more than there is.
+    /// Some lines need more units than are available.
     #[error("lines: not enough in stock of {}", skus(.0))]
     InsufficientStock(Vec<Shortage>),
     /// The database failed; a retry may help.
@@ -65,14 +65,14 @@ pub enum Error {
     Database(#[from] SqlError),
 }
 
-/// A line that wants more than there is.
+/// A line that needs more units than are available.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Shortage {
     /// The item.
     pub sku: Sku,
-    /// Units that the line wants.
+    /// Units of the line.
     pub quantity: u32,
-    /// Units that there are; 0 where the item is not stocked.
+    /// Available units; 0 if the item is not stocked.
     pub available: i64,
 }
 

@@ -134,7 +134,7 @@ fn basis(header: Option<&str>) -> Result<Basis, Problem> {
                     ),
                 )
             })?;
-        // An ETag from elsewhere matches no count.
+        // A foreign ETag matches no count.
         counts.extend(tag.parse::<i64>().ok());
     }
     Ok(Basis::OnHand(counts))

@@ -1,6 +1,6 @@
-//! Stock: what is on hand, what is reserved for which order and until when, and a ledger of what came and went.
+//! Stock: the units on hand, the reservations of orders with their expiry, and a ledger of movements.
 //!
-//! It knows SKUs and order ids, but no prices and no customers. A reservation takes all its lines or none; it expires without a
+//! It has SKUs and order ids, but no prices and no customers. A reservation takes all its lines or none. It expires without a
 //! timer, because every read sweeps first.
 //!
 //! Read [`domain`] for the rules, then [`store`] for how they hold under concurrent writers, then [`http`].

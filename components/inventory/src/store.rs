@@ -1,7 +1,7 @@
-//! The rules over SQL. Every change is one short transaction. Stock moves by conditional updates, so no two writers take the same
+//! The rules over SQL. Every change is one short transaction. Stock moves by conditional updates, so two writers never take the same
 //! unit.
 //!
-//! [`items`] holds the counts and the ledger, [`reservations`] what orders reserve.
+//! [`items`] holds the counts and the ledger, [`reservations`] the reserved units.
 
 use stoa_service::sql::{Database, Schema, SqlError, Step};
 use stoa_service::{Sku, idempotency_table};

@@ -1,4 +1,4 @@
-//! Items: what is on hand, and the ledger.
+//! Items: the units on hand, and the ledger.
 
 use stoa_service::sql::{Database, Row, SqlError, Value, places, transaction};
 use stoa_service::{Sku, params};
@@ -48,7 +48,7 @@ fn item(row: Row<'_>) -> Result<Item, SqlError> {
     })
 }
 
-/// Sets what is on hand; the difference counts as supplied.
+/// Sets the units on hand; the difference counts as supplied.
 pub fn set_on_hand(
     db: &dyn Database,
     sku: &Sku,
@@ -56,7 +56,7 @@ pub fn set_on_hand(
     basis: &Basis,
 ) -> Result<Item, Error> {
     transaction(db, sku, || {
-        // An update that changes nothing: until this transaction ends, no other moves stock of this item.
+        // An update that changes nothing: until this transaction ends, no other transaction moves stock of this item.
         let held = db.execute(
             "UPDATE inventory_items SET on_hand = on_hand WHERE sku = $1 RETURNING on_hand, reserved",
             params![sku],
@@ -70,7 +70,7 @@ pub fn set_on_hand(
     })
 }
 
-/// `before` is what was on hand. Runs inside a transaction that holds the item, or in a new shop.
+/// `before` is the earlier count. Runs inside a transaction that holds the item, or in a new shop.
 pub(super) fn write_on_hand(
     db: &dyn Database,
     sku: &Sku,

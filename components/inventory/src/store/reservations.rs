@@ -11,10 +11,10 @@ use super::items;
 use crate::domain::{Line, Movement, Reservation, Status, Transition};
 use crate::error::{Error, Shortage};
 
-/// How many expired reservations one sweep gives back: a reader must not pay for a whole outage, and the next reader continues.
+/// The most expired reservations that one sweep releases: a reader must not pay for a whole outage, and the next reader continues.
 const SWEEP_BATCH: u32 = 50;
 
-/// Gives back the stock of reservations that ran out. Reads once by index; writes only where there is something to do.
+/// Releases the stock of expired reservations. Reads once by index; writes only if there is something to do.
 pub fn sweep(db: &dyn Database, now: Millis) -> Result<(), SqlError> {
     let expired = db
         .execute(
@@ -38,7 +38,7 @@ pub fn sweep(db: &dyn Database, now: Millis) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// Reserves all lines or none. The same order again returns the reservation that it has.
+/// Reserves all lines or none. The same order again returns its existing reservation.
 pub fn reserve(
     db: &dyn Database,
     order_id: Uuid,
@@ -63,7 +63,7 @@ pub fn reserve(
     })
 }
 
-/// Makes a reservation hold until `expires_at` at least.
+/// Extends a reservation to `expires_at` at least.
 pub fn extend(
     db: &dyn Database,
     order_id: Uuid,
@@ -82,7 +82,7 @@ pub fn extend(
     })
 }
 
-/// The stock leaves. A repeat changes nothing.
+/// Moves the stock out of the warehouse. A repeat changes nothing.
 pub fn commit(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<Reservation, Error> {
     transaction(db, order_id, || {
         let reservation = find(db, order_id)?;
@@ -91,7 +91,7 @@ pub fn commit(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<Reservat
     })
 }
 
-/// Gives up the reservation. An order that never reserved gets a released reservation, so that a request still on its way cannot
+/// Releases the reservation. An order that never reserved gets a released reservation, so that a request still in flight cannot
 /// reserve after the order was cancelled.
 pub fn release(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<Reservation, Error> {
     transaction(db, order_id, || {
@@ -128,7 +128,7 @@ fn apply(
     Ok(())
 }
 
-/// Every line that wants more than there is counts as short; nothing is kept of the others then, as the transaction fails.
+/// Every line that needs more units than are available is reported as short. The transaction then fails, so no line is taken.
 fn take(db: &dyn Database, wanted: &[Line]) -> Result<(), Error> {
     let mut short = Vec::new();
     for line in wanted {
@@ -282,7 +282,7 @@ fn lines_of(db: &dyn Database, order_ids: &[Uuid]) -> Result<BTreeMap<Uuid, Vec<
         all.entry(order_id).or_default().push(line);
     }
     for lines in all.values_mut() {
-        // By bytes, as the lines of a request are: PostgreSQL's order depends on its language, and stock is locked in this one.
+        // By bytes, like the lines of a request: stock is locked in this order, and PostgreSQL's own order depends on its locale.
         lines.sort_by(|a, b| a.sku.cmp(&b.sku));
     }
     Ok(all)
