@@ -11,15 +11,15 @@ use crate::client::Providers;
 use crate::config::Config;
 use crate::delivery;
 
-/// What the handlers work with.
+/// The dependencies of the handlers.
 pub struct App {
     /// The settings.
     pub config: Config,
     /// The database.
     pub db: Box<dyn Database>,
-    /// For providers and user's keys.
+    /// Sends the calls to the providers and to user.
     pub outbound: Box<dyn Outbound>,
-    /// Whether this request accepted an event that brings deliveries.
+    /// Whether this request accepted an event with deliveries.
     pub deliveries_due: Cell<bool>,
 }
 
@@ -41,8 +41,8 @@ impl App {
         )
     }
 
-    /// A first attempt at the deliveries of this request. A failed one is repeated by `POST /internal/notifications/deliver` or after
-    /// the next event, so it is only logged.
+    /// A first attempt at the deliveries of this request. A failed one is only logged: it is retried by
+    /// `POST /internal/notifications/deliver` or after the next event.
     pub fn after_response(&self, context: &Context) {
         if !self.deliveries_due.take() {
             return;

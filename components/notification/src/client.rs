@@ -1,4 +1,4 @@
-//! The providers that carry messages, third parties both.
+//! The providers that send messages; both are third parties.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use stoa_service::outbound::{Caller, Peer};
 
 use crate::domain::{Channel, Letter};
 
-/// How long a provider may take; a delivery's lease is longer.
+/// Timeout of a provider; a delivery's lease is longer.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The providers, on behalf of one request.
@@ -26,7 +26,7 @@ impl<'a> Providers<'a> {
         }
     }
 
-    /// Hands the letter to its provider. The error is for the log, and names no address.
+    /// Sends the letter to its provider. The error is for the log, and has no address in it.
     pub fn send(&self, letter: &Letter) -> Result<(), String> {
         let Letter {
             to, subject, body, ..

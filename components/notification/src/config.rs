@@ -5,11 +5,11 @@ use stoa_service::settings::{Faults, Settings};
 /// The settings of this service.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `courier_url`: who sends e-mails.
+    /// `courier_url`: the provider of e-mail.
     pub courier_url: String,
-    /// `sms_url`: who sends SMS.
+    /// `sms_url`: the provider of SMS.
     pub sms_url: String,
-    /// `user_url`: whose tokens are taken.
+    /// `user_url`: the issuer of accepted tokens.
     pub user_url: String,
 }
 

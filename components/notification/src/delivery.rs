@@ -1,4 +1,4 @@
-//! Sends what is due. A delivery is retried until its provider takes it, or is given up after its last attempt.
+//! Sends due deliveries. A delivery is retried until its provider accepts it; after its last attempt it has failed.
 
 use std::time::Duration;
 
@@ -10,11 +10,11 @@ use stoa_service::sql::{Database, SqlError};
 use crate::client::Providers;
 use crate::store::deliveries;
 
-/// How often a delivery is attempted; after that it has failed.
+/// The most attempts at a delivery; after that it has failed.
 pub const MAX_ATTEMPTS: u32 = 12;
-/// How long a claim of a delivery holds: longer than a provider may take ([`crate::client::TIMEOUT`]).
+/// The lifetime of a claim: longer than a provider's timeout ([`crate::client::TIMEOUT`]).
 pub const LEASE: Duration = Duration::from_secs(30);
-/// How long one pass begins new deliveries, so that it ends within a request's time even if every provider is slow.
+/// How long one pass starts new deliveries, so that it ends within a request's time even if every provider is slow.
 const PASS: Duration = Duration::from_secs(15);
 
 /// The queue of deliveries.
@@ -34,18 +34,18 @@ pub fn queue() -> Queue {
     }
 }
 
-/// What a pass did.
+/// The result of a pass.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Delivered {
-    /// Taken by the provider.
+    /// Accepted by the provider.
     pub delivered: u32,
-    /// Not taken; to be retried, unless it was the last attempt.
+    /// Not accepted; retried, unless it was the last attempt.
     pub failed: u32,
-    /// Still to be delivered, whenever it is due.
+    /// Still waiting, due or not.
     pub left: u32,
 }
 
-/// Sends what is due, oldest first.
+/// Sends the due deliveries, oldest first.
 pub fn deliver(
     db: &dyn Database,
     providers: &Providers<'_>,

@@ -1,4 +1,4 @@
-//! Types, pure. What an event means to a customer is in [`notice`].
+//! Types, pure. [`notice`] turns an event into a message for the customer.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 pub mod notice;
 
-/// An event (CloudEvents 1.0) whose envelope is checked, and whose data is not yet.
+/// An event (CloudEvents 1.0). Its envelope is checked; its data is not.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CloudEvent {
     /// With `source`, the event's identity.
@@ -16,13 +16,13 @@ pub struct CloudEvent {
     pub source: String,
     /// Such as `stoa.order.confirmed`.
     pub kind: String,
-    /// What it is about.
+    /// The subject of the event.
     pub subject: Option<String>,
     /// The payload; null where there is none.
     pub data: Value,
 }
 
-/// The customer of an order: every order event names them.
+/// The customer of an order: every order event has one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
     /// The owner of the inbox.
@@ -35,29 +35,29 @@ pub struct Customer {
     pub phone: Option<String>,
 }
 
-/// What a customer reads.
+/// A message to a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
     /// One line, the subject of the e-mail.
     pub title: String,
     /// Without a salutation.
     pub body: String,
-    /// The SMS, where the event is worth one.
+    /// The SMS, if the event gets one.
     pub sms: Option<String>,
 }
 
-/// What a known event means to a customer.
+/// The meaning of a known event for a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
     /// The order.
     pub order_id: Uuid,
-    /// Known from order events only; a shipment's event names no customer.
+    /// Set by order events only; a shipment's event has no customer.
     pub customer: Option<Customer>,
     /// The text.
     pub message: Message,
 }
 
-/// How a notification travels.
+/// The channel of a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -71,9 +71,9 @@ pub enum Channel {
 /// A message with its address, ready for a provider.
 #[derive(Debug, Clone)]
 pub struct Letter {
-    /// The key by which a provider recognises a repeat.
+    /// The key by which a provider detects a repeat.
     pub delivery_id: Uuid,
-    /// Which provider.
+    /// Selects the provider.
     pub channel: Channel,
     /// An e-mail address or a telephone number.
     pub to: String,

@@ -1,4 +1,4 @@
-//! What can go wrong, as the caller can act on it. `http.rs` gives each its status and code.
+//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
 
 use stoa_service::Invalid;
 use stoa_service::sql::SqlError;

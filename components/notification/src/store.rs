@@ -1,4 +1,4 @@
-//! The tables. [`events`] accepts events, [`inbox`] lists what users were sent, [`deliveries`] holds what providers carry.
+//! The tables. [`events`] accepts events, [`inbox`] lists the notifications of users, [`deliveries`] holds what providers send.
 
 use stoa_service::jwks_table;
 use stoa_service::sql::{Schema, Step};
@@ -9,7 +9,7 @@ pub mod inbox;
 
 /// The tables of this service.
 ///
-/// A notification whose customer is not known yet has no `user_id` and no deliveries: both come with the order's event.
+/// A notification without a known customer has no `user_id` and no deliveries: both are added with the order's event.
 pub const SCHEMA: Schema = Schema {
     service: "notification",
     migrations: &[&[

@@ -1,4 +1,4 @@
-//! From an event to what its customer reads.
+//! From an event to the message for its customer.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -12,10 +12,10 @@ use crate::error::Error;
 
 /// The most lines of an order that a message lists.
 const MAX_LINES: usize = 100;
-/// The longest text out of an event that goes into a message, in characters.
+/// The longest text of an event that a message quotes, in characters.
 const MAX_TEXT: usize = 500;
 
-// Event data is read with unknown members allowed: publishers are released on their own, and may add members.
+// Event data may have unknown members: publishers are released on their own, and may add some.
 
 #[derive(Deserialize)]
 struct OrderData {
@@ -44,7 +44,7 @@ struct ShipmentData {
     status: String,
 }
 
-/// Reads a known event; `None` for a type that is of no concern here.
+/// Reads a known event; `None` for any other type.
 pub fn from_event(event: &CloudEvent) -> Result<Option<Notice>, Error> {
     let notice = match event.kind.as_str() {
         "stoa.order.confirmed" => of_order(data(event)?, confirmed)?,
@@ -143,7 +143,7 @@ fn cancelled(order: &OrderData) -> Result<Message, Error> {
         .unwrap_or_default();
     let mut body = format!("Your order {}{of} was cancelled.\n", order.order_id);
     if let Some(reason) = order.reason.as_deref().filter(|r| !r.is_empty()) {
-        // A reason may be a code, such as payment_declined: words read better.
+        // A reason may be a code, such as payment_declined: it becomes words.
         let reason = line("data.reason", reason)?.replace('_', " ");
         body.push_str(&format!("Reason: {reason}\n"));
     }
@@ -214,7 +214,7 @@ fn of_shipment(
     })
 }
 
-/// Text for a message: short, and of one line, so that it cannot look like more than it is.
+/// Text for a message: short, and on one line, so that it cannot imitate other parts of the message.
 fn line<'a>(field: &str, value: &'a str) -> Result<&'a str, Error> {
     if value.chars().count() <= MAX_TEXT && !value.chars().any(char::is_control) {
         Ok(value)

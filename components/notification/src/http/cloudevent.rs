@@ -1,4 +1,4 @@
-//! CloudEvents 1.0 over HTTP, structured and binary mode, one event a request. Unknown attributes are extensions, and accepted.
+//! CloudEvents 1.0 over HTTP, structured and binary mode, one event per request. Unknown attributes are extensions and accepted.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use crate::domain::CloudEvent;
 /// The longest `id`, `source`, `type` and `subject`, in characters.
 pub const MAX_ATTRIBUTE: usize = 256;
 
-/// The envelope as it comes, in either mode. Unknown members are extensions.
+/// The envelope as received, in either mode. Unknown members are extensions.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Envelope {
@@ -24,8 +24,8 @@ struct Envelope {
     data: Value,
 }
 
-/// Reads the event of a request. 415 for another content type, 400 for malformed JSON, 422 for an attribute or data that
-/// does not fit.
+/// Reads the event of a request. 415 for another content type, 400 for malformed JSON, 422 for an invalid attribute or
+/// invalid data.
 pub fn read(request: &Request) -> Result<CloudEvent, Problem> {
     let content_type = request.header("content-type").unwrap_or_default();
     let kind = content_type.split(';').next().unwrap_or_default().trim();
@@ -69,7 +69,7 @@ fn binary(request: &Request) -> Result<Envelope, Problem> {
     })
 }
 
-/// Header values are percent-encoded (HTTP binding, section 3.1.3.2); what is not well encoded stands for itself.
+/// Header values are percent-encoded (HTTP binding, section 3.1.3.2); a sequence that is not well encoded stays as it is.
 fn unescape(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
@@ -86,7 +86,7 @@ fn unescape(value: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| value.to_owned())
 }
 
-/// `prefix` goes before an attribute's name in errors: the name as the caller wrote it.
+/// `prefix` precedes an attribute's name in errors, so that the name is the one that the caller sent.
 fn check(envelope: Envelope, prefix: &str) -> Result<CloudEvent, Problem> {
     match envelope.specversion.as_deref() {
         Some("1.0") => {}

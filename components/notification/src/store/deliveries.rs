@@ -1,4 +1,4 @@
-//! Deliveries, and the letters that they carry. `delivery.rs` drains them.
+//! Deliveries and their letters. `delivery.rs` drains them.
 
 use serde::Serialize;
 use stoa_service::params;
@@ -8,17 +8,17 @@ use uuid::Uuid;
 
 use crate::domain::{Channel, Letter};
 
-/// Deliveries that wait, due or not, and deliveries that were given up.
+/// Counts of waiting deliveries, due or not, and of failed ones.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Deliveries {
-    /// Those that wait, since the time of their notifications.
+    /// Waiting deliveries; `oldest` is the time of a notification.
     #[serde(flatten)]
     pub pending: Waiting,
-    /// Those that were given up after the last attempt.
+    /// Deliveries that failed in their last attempt.
     pub failed: u32,
 }
 
-/// What waits for its provider. Changes nothing.
+/// Counts the deliveries that wait. Changes nothing.
 pub fn waiting(db: &dyn Database) -> Result<Deliveries, SqlError> {
     let pending = db.execute(
         "SELECT COUNT(*), MIN(n.created_at) FROM notification_deliveries d
@@ -35,7 +35,7 @@ pub fn waiting(db: &dyn Database) -> Result<Deliveries, SqlError> {
     })
 }
 
-/// The letter of a delivery; `None` where its notification, its order or its address is missing.
+/// The letter of a delivery; `None` if its notification, its order or its address is missing.
 pub fn letter(db: &dyn Database, delivery_id: Uuid) -> Result<Option<Letter>, SqlError> {
     let found = db
         .execute(

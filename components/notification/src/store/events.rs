@@ -1,4 +1,4 @@
-//! Accepted events, and what follows from them: notifications and their deliveries.
+//! Accepted events and their results: notifications and deliveries.
 
 use stoa_service::sql::{Database, SqlError, transaction};
 use stoa_service::time::Millis;
@@ -8,14 +8,14 @@ use uuid::Uuid;
 use crate::domain::{Channel, CloudEvent, Customer, Notice};
 use crate::error::Error;
 
-/// Accepts an event once: `false` where it is a repeat. `notice` is the meaning of a known event.
+/// Accepts an event once: `false` for a repeat. `notice` is the meaning of a known event.
 pub fn accept(
     db: &dyn Database,
     event: &CloudEvent,
     notice: Option<&Notice>,
     now: Millis,
 ) -> Result<bool, Error> {
-    // Events of one order wait for each other: the later must see the earlier, or the order's notices reach no one.
+    // Events of one order wait for each other: the later must see the earlier, or the order's notices reach nobody.
     let subject = notice.map_or_else(|| event.id.clone(), |notice| notice.order_id.to_string());
     transaction(db, subject, || {
         let new = db.execute(
@@ -56,7 +56,7 @@ pub fn accept(
     })
 }
 
-/// Keeps the order's customer. An order never changes hands: what was sent to one user must not reach another.
+/// Stores the order's customer. An order never changes hands: messages to one user must not reach another.
 fn keep_customer(db: &dyn Database, order_id: Uuid, customer: &Customer) -> Result<(), Error> {
     let kept = db.execute(
         "INSERT INTO notification_orders (order_id, user_id, email, name, phone) VALUES ($1, $2, $3, $4, $5)
@@ -76,7 +76,7 @@ fn keep_customer(db: &dyn Database, order_id: Uuid, customer: &Customer) -> Resu
     Ok(())
 }
 
-/// Gives the order's notifications that have no customer yet to the customer, if there is one, and makes their
+/// Assigns the order's notifications without a customer to the order's customer, if it is known, and creates their
 /// deliveries.
 fn address(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<(), SqlError> {
     let customer = db

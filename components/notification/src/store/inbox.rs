@@ -1,4 +1,4 @@
-//! What users were sent.
+//! The notifications of users.
 
 use serde::Serialize;
 use stoa_service::params;
@@ -16,7 +16,7 @@ pub struct Notification {
     /// The event's type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// What the event is about: the order.
+    /// The subject of the event: the order.
     pub subject: Uuid,
     /// One line.
     pub title: String,
@@ -26,18 +26,18 @@ pub struct Notification {
     pub order_id: Uuid,
     /// RFC 3339.
     pub created_at: String,
-    /// How it went out.
+    /// Its deliveries.
     pub deliveries: Vec<Sent>,
 }
 
 /// A delivery as the customer sees it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Sent {
-    /// How.
+    /// The channel.
     pub channel: Channel,
     /// `pending`, `delivered` or `failed`.
     pub status: String,
-    /// How often it was tried.
+    /// The number of attempts.
     pub attempts: u32,
 }
 
@@ -46,7 +46,7 @@ pub const INBOX: &str =
     "SELECT notification_id, order_id, type, title, body, created_at FROM notification_inbox
      WHERE user_id = $1 AND notification_id < $2 ORDER BY notification_id DESC LIMIT $3";
 
-/// The user's notifications before `before` (all, where it is absent), newest first, at most `count`.
+/// The user's notifications before `before` (all, if it is absent), newest first, at most `count`.
 pub fn list(
     db: &dyn Database,
     user_id: Uuid,
