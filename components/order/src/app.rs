@@ -18,7 +18,7 @@ use crate::clients::user::UserClient;
 use crate::config::Config;
 use crate::domain::FailPoint;
 
-/// What the handlers work with.
+/// The dependencies of the handlers.
 pub struct App {
     /// The settings.
     pub config: Config,
@@ -26,23 +26,23 @@ pub struct App {
     pub db: Box<dyn Database>,
     /// Calls to the other services.
     pub outbound: Box<dyn Outbound>,
-    /// Where money is computed.
+    /// Computes money.
     pub prices: Box<dyn Prices>,
     /// The wall clock; a test has its own.
     pub clock: Box<dyn Fn() -> Millis>,
     /// Called before and after each step's call. A test may end the driver there by not returning; otherwise it does nothing.
     pub fail: Box<dyn Fn(&FailPoint)>,
-    /// Whether this request left something in the outbox.
+    /// Whether this request added something to the outbox.
     pub outbox_dirty: Cell<bool>,
 }
 
 impl App {
-    /// Now.
+    /// The current time.
     pub fn now(&self) -> Millis {
         (self.clock)()
     }
 
-    /// The way out of the request of `context`.
+    /// Makes calls on behalf of the request of `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,
@@ -50,7 +50,7 @@ impl App {
         }
     }
 
-    /// The services that an order needs.
+    /// The clients for the services that an order needs.
     pub fn clients<'a>(&'a self, context: &'a Context) -> Clients<'a> {
         let (caller, config) = (self.caller(context), &self.config);
         Clients {
@@ -63,13 +63,13 @@ impl App {
         }
     }
 
-    /// Sends what is due in the outbox to notification.
+    /// Sends the due entries of the outbox to notification.
     pub fn flush_outbox(&self, context: &Context) -> Result<outbox::Flushed, SqlError> {
         let caller = self.caller(context);
         outbox::flush(&*self.db, caller, &self.config.notification_url)
     }
 
-    /// Sends what the request left in the outbox, once the client has its response.
+    /// Sends what the request added to the outbox, after the client has its response.
     pub fn after_response(&self, context: &Context) {
         if !self.outbox_dirty.replace(false) {
             return;

@@ -1,11 +1,11 @@
-//! Card numbers, which this shop never takes: a customer who sends one by mistake must not find it in a log or in an answer.
+//! Card numbers, which this shop never accepts: a card number sent by mistake must not appear in a log or in a response.
 
 use stoa_service::Invalid;
 
-/// Whether 13 to 19 digits stand together somewhere, apart from single spaces or hyphens.
+/// Whether the text has 13 to 19 digits in a row, with at most single spaces or hyphens between them.
 pub fn holds_card_number(text: &str) -> bool {
     let (mut digits, mut gap) = (0, true);
-    // The end counts as one more character that is not a digit.
+    // The end of the text counts as one more character that is not a digit.
     for character in text.chars().chain(['.']) {
         if character.is_ascii_digit() {
             digits += 1;
@@ -22,7 +22,7 @@ pub fn holds_card_number(text: &str) -> bool {
     false
 }
 
-/// Rejects the card number in `field` without repeating it.
+/// The error for a card number in `field`; it does not repeat the number.
 pub fn rejected(field: &str) -> Invalid {
     Invalid::new(format!(
         "{field}: holds what looks like a card number; send a card token, such as tok_visa"

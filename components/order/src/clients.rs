@@ -1,8 +1,8 @@
-//! The services that an order needs, on behalf of one request: a typed client for each.
+//! A typed client for each service that an order needs, on behalf of one request.
 //!
 //! [`cart`], [`product`] and [`user`] are read before the order is written; their errors are
-//! [`PeerError`](stoa_service::outbound::PeerError)s. [`inventory`], [`payment`] and [`shipping`] are called by the saga, to which
-//! it matters what a failed call proves: [`outcome`]. Each of the saga's calls may be repeated; its key is derived from the order.
+//! [`PeerError`](stoa_service::outbound::PeerError)s. [`inventory`], [`payment`] and [`shipping`] are called by the saga, which needs
+//! to know what a failed call proves: [`outcome`]. Each of the saga's calls may be repeated; its key is derived from the order.
 
 pub mod cart;
 pub mod inventory;

@@ -28,7 +28,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
             clock: Box::new(time::now),
             fail: Box::new(move |point| {
                 if fail_at.as_ref() == Some(point) {
-                    // As the host would end it: nothing unwinds, nothing is written.
+                    // Ends the component as the host would: nothing unwinds, nothing is written.
                     std::process::abort();
                 }
             }),

@@ -5,10 +5,10 @@ use stoa_service::time::Millis;
 
 use crate::domain::FailPoint;
 
-/// How long a driver has an order to itself: longer than a request may last (30 s), so that the next driver finds no live one, and
-/// no call of one that is still in flight.
+/// The lease of a driver: longer than a request may last (30 s). So when the next driver takes over, the earlier one has ended, and
+/// none of its calls is in flight.
 pub const DEFAULT_LEASE_SECONDS: u32 = 60;
-/// After this long an order whose charge is undecided is resolved towards cancellation.
+/// An order whose charge is still undecided after this time is cancelled.
 pub const DEFAULT_MAX_PENDING_SECONDS: u32 = 900;
 
 /// The settings of this service.
@@ -32,13 +32,13 @@ pub struct Config {
     pub lease_seconds: u32,
     /// `max_pending_seconds`, 60 to 82,800.
     pub max_pending_seconds: u32,
-    /// `fail_at`, such as `charging:after`: there the component dies. For tests of recovery only; empty in a shop.
+    /// `fail_at`, such as `charging:after`: the component dies there. For tests of recovery only; empty in a shop.
     pub fail_at: Option<FailPoint>,
 }
 
 impl Config {
-    /// Reads the settings from a source of variables. Whether the saga has the step of `fail_at` is checked by
-    /// [`crate::saga::steps::check_fail_point`].
+    /// Reads the settings from a source of variables. [`crate::saga::steps::check_fail_point`] checks that the saga has the step
+    /// of `fail_at`.
     pub fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut settings = Settings::new(source);
         let fail_at = settings.optional("fail_at").and_then(|text| {
@@ -80,7 +80,7 @@ impl Config {
         Millis::from(self.max_pending_seconds) * 1000
     }
 
-    /// How long a reservation has to hold, in seconds: past the last moment at which this order may still be charged.
+    /// The minimum lifetime of a reservation, in seconds: past the last moment at which this order may still be charged.
     pub fn hold_seconds(&self) -> u32 {
         self.max_pending_seconds + self.lease_seconds
     }

@@ -1,7 +1,7 @@
-//! Types and rules, pure: an order, where it stands, and why it fails.
+//! Types and rules, pure: an order, its status, and why it fails.
 //!
-//! [`order`] is the whole, [`status`] its words for where it stands, [`timeline`] what happened to it, [`failure`] why it is
-//! cancelled, and [`step_name`] how a step of the saga is named in all of them.
+//! [`order`] is the whole order, [`status`] its statuses, [`timeline`] its history, [`failure`] the reason for a cancellation,
+//! and [`step_name`] the name of a saga step in all of them.
 
 pub mod failure;
 pub mod order;

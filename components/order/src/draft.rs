@@ -1,4 +1,4 @@
-//! What a customer submits, checked: values that cannot be wrong.
+//! Validated submissions of customers.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -32,27 +32,27 @@ pub struct Line {
 /// A submitted order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// Where it goes.
+    /// The address of the parcel.
     pub address: Address,
-    /// What stands for the card.
+    /// The token for the card.
     pub card_token: String,
-    /// What is ordered; `None` orders what is in the cart.
+    /// The ordered lines; `None` orders the items of the cart.
     pub lines: Option<Vec<Line>>,
-    /// The total that the customer saw; `None` takes any.
+    /// The total that the customer saw; `None` accepts any.
     pub expected_total: Option<Money>,
 }
 
 /// A request for an order.
 pub struct Submission<'a> {
-    /// The customer, as their token describes them.
+    /// The customer's claims, from their token.
     pub claims: &'a Claims,
     /// That token, for calls on their behalf.
     pub token: &'a str,
     /// The `Idempotency-Key`.
     pub key: &'a str,
-    /// What the key stands for.
+    /// The fingerprint of the request with that key.
     pub fingerprint: &'a str,
-    /// What is ordered.
+    /// The submitted order.
     pub draft: &'a Draft,
 }
 
@@ -61,7 +61,7 @@ pub fn card_token(payment: &Value) -> Result<String, Error> {
     if holds_card_number(&payment.to_string()) {
         return Err(card_number::rejected("payment").into());
     }
-    // No value is quoted from here on: whatever it is, it came in the place of a card.
+    // No value is quoted from here on: any value may be a card number.
     let expected = |what: &str| Err(Invalid::new(format!("payment{what}")).into());
     let Value::Object(members) = payment else {
         return expected(": expected {\"method\": \"card\", \"card_token\": ...}");
@@ -116,7 +116,7 @@ fn country(given: String) -> Result<String, Error> {
     .into())
 }
 
-/// Checks lines and joins those of one SKU, in the order of their first appearance. `field` is named in errors.
+/// Checks lines and merges those of one SKU, in the order of their first appearance. `field` is the name in errors.
 pub fn join_lines(field: &str, lines: Vec<Line>) -> Result<Vec<Line>, Error> {
     if lines.is_empty() || lines.len() > MAX_LINES {
         return Err(Invalid::new(format!(

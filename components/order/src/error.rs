@@ -1,4 +1,4 @@
-//! What can go wrong, as the caller can act on it. `http.rs` gives each its status and code.
+//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
 //!
 //! The types of [`crate::domain`] never reject anything themselves, so this file may name them.
 
@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::Failure;
 
-/// Why a request did not get what it asked for.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A value breaks a rule.
@@ -19,21 +19,21 @@ pub enum Error {
     /// Some items are not in the catalogue.
     #[error("items: not in the catalogue: {}", list(.0))]
     UnknownItems(Vec<Sku>),
-    /// Some items are in the catalogue and have no price.
+    /// Some items are in the catalogue but have no price.
     #[error("items: no price: {}", .0.join(", "))]
     UnpricedItems(Vec<String>),
-    /// Pricing returned something unexpected: the cause.
+    /// Pricing returned an unexpected answer: the cause.
     #[error("the order cannot be priced")]
     PricingBroken(String),
-    /// The total, which this is, differs from the one that the customer saw.
+    /// The current total, which this is, differs from the one that the customer saw.
     #[error(
         "expected_total: the total is another one now; show it to the customer and order again"
     )]
     PriceChanged(Money),
-    /// No items are named, and the cart is empty.
+    /// The request lists no items, and the cart is empty.
     #[error("items: none given, and the cart is empty")]
     EmptyCart,
-    /// No items are named, and the cart belongs to a pending order: this one, where it is known.
+    /// The request lists no items, and the cart belongs to a pending order: this one, if it is known.
     #[error("items: none given, and what is in the cart is being ordered already")]
     CartInOrder(Option<Uuid>),
     /// The key was used for another request.
@@ -42,7 +42,7 @@ pub enum Error {
     /// Another request with this key is in progress.
     #[error("Idempotency-Key: the first request with this key is still in progress")]
     KeyInProgress,
-    /// Another driver took over the order, or may do so any moment.
+    /// Another driver took over the order, or may take it over at any moment.
     #[error("the order is in progress; repeat the request with the same Idempotency-Key")]
     LeaseLost(Uuid),
     /// It is not known yet whether the card was charged.
@@ -50,12 +50,12 @@ pub enum Error {
         "it is not known yet whether the card was charged; repeat the request with the same Idempotency-Key"
     )]
     ChargeUndecided(Uuid),
-    /// The order is cancelled, or on its way there.
+    /// The order is cancelled, or is being cancelled.
     #[error("{}", failed_detail(.failure, *.cancelled))]
     Failed {
         /// The order.
         order_id: Uuid,
-        /// Whether everything is undone by now.
+        /// Whether everything is already undone.
         cancelled: bool,
         /// Why.
         failure: Failure,
@@ -69,13 +69,13 @@ pub enum Error {
     /// The carrier has the parcel, so the order stands.
     #[error("order_id: the carrier already has the parcel of {0}")]
     HandedOver(Uuid),
-    /// There is no such order, or it is somebody else's: which of the two is nobody's business.
+    /// The order does not exist, or belongs to another user: the caller must not learn which.
     #[error("order_id: there is no order {0}")]
     NotFound(Uuid),
-    /// The order was written since it was read.
+    /// The order was written after it was read.
     #[error("the order changed meanwhile; repeat the request")]
     Changed,
-    /// The order stands at a step that this release does not have.
+    /// The order is at a step that this release does not have.
     #[error("order {order_id} stands at the step `{step}`, which this release does not have")]
     UnknownStep {
         /// The order.
@@ -99,7 +99,7 @@ pub enum Error {
     Database(#[from] SqlError),
 }
 
-/// A decision is the whole sentence; a failure without one states what became of the money.
+/// If the failure was a decision, its sentence is complete; any other failure also states what happened to the money.
 fn failed_detail(failure: &Failure, cancelled: bool) -> String {
     if !failure.reason.frees_key() {
         return failure.detail.clone();

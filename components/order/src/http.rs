@@ -1,8 +1,8 @@
-//! Routes and handlers. [`body`] decodes a submission, `http/problem.rs` is the one match from error to status and code.
+//! Routes and handlers. [`body`] decodes a submission; `http/problem.rs` is the one match from error to status and code.
 //!
-//! A confirmed order answers the repeats of its submission. The answers that no order can repeat are kept
-//! (`stoa_service::idempotency`): a rejection, whose document has the `request_id` of the first request, and that of a confirmed order
-//! which is cancelled later.
+//! A confirmed order answers the repeats of its submission. Two kinds of answers are kept, because no order can repeat them
+//! (`stoa_service::idempotency`): a rejection, whose document has the `request_id` of the first request, and the answer of a confirmed
+//! order that is cancelled later.
 
 use http::{Method, StatusCode};
 use stoa_service::idempotency::{self, Key, fingerprint};
@@ -74,7 +74,7 @@ fn submit(app: &App, request: &Request) -> Answer {
     };
     match submission::submit(app, request.context(), &submission) {
         Ok(order) => created(order),
-        // The key's answer is that of the other request.
+        // The key's stored answer belongs to the other request.
         Err(error @ Error::KeyReused) => Err(error.into()),
         Err(error) => keep_rejection(app, request, &key, claims.sub, error),
     }
@@ -84,7 +84,7 @@ fn created(order: Order) -> Answer {
     json(StatusCode::CREATED, &View::from(order))
 }
 
-/// The answer of a rejected submission, kept unless it decides nothing; of two at once the first.
+/// The answer of a rejected submission, kept unless it decides nothing; of two concurrent ones, the first.
 fn keep_rejection(
     app: &App,
     request: &Request,
@@ -101,13 +101,13 @@ fn keep_rejection(
     } else if idempotency::is_decision(&answer)
         && store::without_order(db, user_id, key.key, keep)?.is_none()
     {
-        // A repeat was faster after all, and made the order.
+        // A repeat was faster and made the order.
         return Err(Error::KeyInProgress.into());
     }
     Ok(idempotency::kept(db, App::NAME, key)?.unwrap_or(answer))
 }
 
-/// Once a confirmed order is cancelled it does not repeat the answer that its submission got, so the answer is kept before.
+/// A cancelled order cannot repeat the confirmation that its submission got, so that answer is kept before the cancellation.
 fn keep_confirmation(app: &App, order: &Order) -> Result<(), Problem> {
     let (Status::Confirmed, Some(key)) = (order.status, &order.idempotency_key) else {
         return Ok(());
@@ -160,7 +160,7 @@ fn cancel(app: &App, request: &Request) -> Answer {
     json(StatusCode::OK, &View::from(order))
 }
 
-/// As [`cancel`], of anybody's order, and of one whose parcel came back too.
+/// Like [`cancel`], but for any user's order, and also for one whose parcel came back.
 fn cancel_inside(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let order_id = request.id_param("order_id")?;

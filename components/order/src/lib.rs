@@ -1,12 +1,12 @@
-//! Orders: a saga with a log. Reserve stock, extend the reservation, charge, commit the stock, ship, confirm; after a failure the same
-//! in reverse: cancel the shipment, refund, release, cancelled.
+//! Orders: a saga with a log. Reserve stock, extend the reservation, charge, commit the stock, ship, confirm. After a failure the steps
+//! are undone in reverse: cancel the shipment, refund, release, cancelled.
 //!
-//! It knows what was ordered and how far it got. It knows no stock, no cards and no parcels: inventory, payment and shipping do, each
-//! by an operation that may be repeated.
+//! It has the ordered items and the progress of each order. Stock, cards and parcels belong to inventory, payment and shipping, whose
+//! operations may all be repeated.
 //!
-//! Read [`domain`] for the words, then [`saga`], which lists its files, and [`saga::steps`], one file a step. [`store`] keeps two
-//! drivers apart by compare-and-set. A request comes in at [`http`]; [`submission`] makes one order for each key, which [`draft`]
-//! reads and [`pricing`] prices.
+//! Read [`domain`] for the types, then [`saga`], which lists its files, and [`saga::steps`], one file per step. [`store`] keeps two
+//! drivers apart by compare-and-set. Requests arrive at [`http`]; [`submission`] makes one order for each key; [`draft`] validates
+//! the submission, and [`pricing`] prices it.
 
 pub mod app;
 pub mod card_number;

@@ -1,4 +1,4 @@
-//! Where parcels are now.
+//! The current state of parcels.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::domain::Order;
 
-/// A reader does not wait longer for where their parcels are.
+/// Timeout of one call: a reader does not wait longer for the state of their parcels.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Replaces the shipments of `orders` by what shipping reports now: the carrier reports to shipping, not to order. Where shipping does
-/// not answer, they stay as order last knew them.
+/// Replaces the shipments of `orders` by shipping's current ones: the carrier reports to shipping, not to order. If shipping does
+/// not answer, order's last known shipments stay.
 pub fn refresh(app: &App, context: &Context, orders: &mut [Order]) {
     let shipped = orders.iter().filter(|order| order.shipment.is_some());
     let ids: Vec<Uuid> = shipped.map(|order| order.order_id).collect();

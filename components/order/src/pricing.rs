@@ -1,4 +1,4 @@
-//! From a submission to an order: what is ordered, what it costs, and who orders it. Nothing is written here.
+//! From a submission to an order: its lines, their prices, and the customer. Nothing is written here.
 
 use serde_json::json;
 use shop_pricing::{PriceError, Quote, QuoteLine};
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::saga::steps::STEPS;
 use crate::saga::{lease, transition};
 
-/// Prices the submission and makes an order of it, which has reserved nothing so far and is not written yet.
+/// Prices the submission and returns an order, which has reserved nothing and is not written yet.
 pub fn price(app: &App, context: &Context, submission: &Submission<'_>) -> Result<Order, Error> {
     let (order_id, clients) = (id::new(), app.clients(context));
     let (cart_version, lines) = lines(&clients, submission)?;
@@ -56,7 +56,7 @@ pub fn price(app: &App, context: &Context, submission: &Submission<'_>) -> Resul
     Ok(order)
 }
 
-/// The lines of the submission, or of the customer's cart, whose version then comes with them.
+/// The lines of the submission, or those of the customer's cart with the version of the cart.
 fn lines(
     clients: &Clients<'_>,
     submission: &Submission<'_>,
@@ -76,7 +76,7 @@ fn lines(
     Ok((Some(cart.version), lines))
 }
 
-/// The product of each line, in their order.
+/// The product of each line, in the order of the lines.
 fn products(clients: &Clients<'_>, lines: &[Line]) -> Result<Vec<Product>, Error> {
     let skus: Vec<&str> = lines.iter().map(|line| line.sku.as_str()).collect();
     let found = clients.product.of_skus(&skus)?;
@@ -139,7 +139,7 @@ fn price_error(error: PriceError) -> Error {
     }
 }
 
-/// Somebody forgot to price what is on sale: a person has to look at it.
+/// An item on sale has no price: a person must correct that.
 fn log_unpriced(context: &Context, order_id: Uuid, error: &Error) {
     if let Error::UnpricedItems(skus) = error {
         for sku in skus {
@@ -149,8 +149,8 @@ fn log_unpriced(context: &Context, order_id: Uuid, error: &Error) {
     }
 }
 
-/// The customer with their contact as it is now. Without it the order is made all the same, and its customer gets no SMS: the number in
-/// the token may be one that they have removed.
+/// The customer with their current contact. If it cannot be read, the order is made without a telephone number, so its customer gets no
+/// SMS: the user may have removed the number in the token.
 fn customer(context: &Context, clients: &Clients<'_>, submission: &Submission<'_>) -> Customer {
     let claims = submission.claims;
     let contact = clients.user.contact(submission.token);

@@ -1,4 +1,4 @@
-//! The saga: an order is a row of steps, each written down before it is tried and again when it is done.
+//! The saga: an order is a row of steps. Each is written before it is tried and again when it is done.
 //!
 //! ```text
 //! forward:       reserving > extending > charging > committing > shipping > confirmed
@@ -12,17 +12,17 @@
 //! | file | what |
 //! |---|---|
 //! | [`steps`] | the list of the steps, in order; `steps/*.rs`: one step each, with its compensation |
-//! | [`step`] | what a step is |
-//! | [`plan`] | what precedes and what follows in a list of steps |
-//! | [`transition`] | what follows from a step's outcome, pure |
-//! | [`driver`] | intent written, call made, outcome written with the next intent, until the order ends or waits |
+//! | [`step`] | the traits of steps and compensations |
+//! | [`plan`] | the position of an order in the list of steps |
+//! | [`transition`] | the effect of a step's outcome, pure |
+//! | [`driver`] | writes the intent, makes the call, writes the outcome with the next intent, until the order ends or waits |
 //! | [`lease`] | one driver at a time |
-//! | [`recovery`] | resumes the orders that nobody drives |
+//! | [`recovery`] | resumes the orders without a driver |
 //! | [`cancellation`] | turns an order around for its customer or an operator |
-//! | [`cart`] | takes what was ordered out of the cart |
+//! | [`cart`] | removes the ordered items from the cart |
 //! | [`failures`] | reasons that several steps share |
 //!
-//! Two things go the other way. A charge whose outcome is unknown waits: it is never taken for a decline and never compensated
+//! Two cases are different. A charge with an unknown outcome waits: it is never treated as a decline and never compensated
 //! blindly. A shipment that the carrier already has turns a cancellation back into a confirmed order.
 
 pub mod cancellation;

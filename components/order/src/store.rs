@@ -1,7 +1,7 @@
-//! Orders over SQL. Every write is one short transaction that holds only if the writer still has the order: its lease and its
+//! Orders over SQL. Every write is one short transaction that succeeds only if the writer still has the order: its lease and its
 //! version are compared, then set.
 //!
-//! [`rows`] reads orders, [`carts`] holds which order claims which cart; creating and saving an order are here.
+//! [`rows`] reads orders, [`carts`] holds the claims of orders on carts; this file creates and saves orders.
 //!
 //! An order is its own record of its `Idempotency-Key`: the key is unique among its user's orders. `order_idempotency` holds the few
 //! answers that no order can repeat (see `http.rs`).
@@ -24,8 +24,8 @@ pub use schema::SCHEMA;
 
 /// Writes a new order with its first intent and its claim on the cart.
 ///
-/// Errors: [`Error::CartInOrder`] where another order has the cart, or had this version of it; [`Error::KeyInProgress`] where the
-/// user's key has an order or an answer by now.
+/// Errors: [`Error::CartInOrder`] if another order has the cart, or had this version of it; [`Error::KeyInProgress`] if the
+/// user's key already has an order or an answer.
 pub fn create(db: &dyn Database, order: &Order) -> Result<(), Error> {
     let customer = &order.customer;
     let created = transaction(db, customer.user_id, || {
@@ -46,7 +46,7 @@ pub fn create(db: &dyn Database, order: &Order) -> Result<(), Error> {
     }
 }
 
-/// Runs `work` unless the user's key has an order: then, and until `work` is done, none is made. `None`: it has one.
+/// Runs `work` while the user's key has no order, and prevents an order until `work` is done. `None`: the key has an order.
 pub fn without_order<T>(
     db: &dyn Database,
     user_id: Uuid,
@@ -113,12 +113,12 @@ fn insert(db: &dyn Database, order: &Order) -> Result<(), SqlError> {
 pub enum Guard<'a> {
     /// The owner of its lease.
     Held(&'a str),
-    /// Any driver, if none holds it at this moment.
+    /// Any driver, if the lease is free at this instant.
     Free(Millis),
 }
 
-/// Writes what may change of `order`, its timeline from line `from` on, and `event`, all or nothing. False, and nothing is written,
-/// where the order was written since it was read or `guard` does not hold.
+/// Writes the changeable columns of `order`, its timeline from line `from` on, and `event`, all or nothing. Returns false, and writes
+/// nothing, if the order was written after it was read or if `guard` does not hold.
 pub fn save(
     db: &dyn Database,
     order: &mut Order,

@@ -1,4 +1,4 @@
-//! Submitting an order: one order for each `Idempotency-Key` of a customer, whichever of its repeats makes it.
+//! Submitting an order: one order for each `Idempotency-Key` of a customer, for any number of repeats.
 
 use std::time::{Duration, Instant};
 
@@ -12,16 +12,16 @@ use crate::pricing::price;
 use crate::saga::{cart, driver, lease};
 use crate::store::{self, carts, rows};
 
-/// How often a cart is read that other requests order at the same time.
+/// The most reads of a cart that other requests order at the same time.
 const CART_READS: usize = 3;
 /// How long a repeat waits for the request that drives its order.
 const REPEAT_WAIT: Duration = Duration::from_secs(5);
-/// The pause between two looks at that order: doubled each time, up to the second.
+/// The pause between two reads of that order: it doubles each time, from the first value up to the second.
 const POLL_PAUSE: [Duration; 2] = [Duration::from_millis(5), Duration::from_millis(80)];
 
-/// Makes the order of the key, or resumes the one there is; returns it once it is confirmed.
+/// Makes the order of the key, or resumes the existing one; returns it once it is confirmed.
 ///
-/// Two requests with one key may both come as far as making an order: the key is unique, so one of them does, and the other one
+/// Two requests with one key may both try to make an order. The key is unique, so one of them succeeds, and the other
 /// waits for it.
 pub fn submit(app: &App, context: &Context, submission: &Submission<'_>) -> Result<Order, Error> {
     if let Some(order) = earlier(app, context, submission)? {
@@ -29,7 +29,7 @@ pub fn submit(app: &App, context: &Context, submission: &Submission<'_>) -> Resu
     }
     match place(app, context, submission) {
         Ok(order) => confirmed(driver::drive(app, context, order, true)?),
-        // What looks wrong now may be the work of a repeat that was faster, such as a cart that is empty by now.
+        // This error may be the effect of a faster repeat, which has emptied the cart, for example.
         Err(error) => match earlier(app, context, submission)? {
             Some(order) => confirmed(order),
             None => Err(error),
@@ -37,7 +37,7 @@ pub fn submit(app: &App, context: &Context, submission: &Submission<'_>) -> Resu
     }
 }
 
-/// The order that the key has already, as far as it can be driven now.
+/// The existing order of the key, driven as far as possible now.
 fn earlier(
     app: &App,
     context: &Context,
@@ -76,7 +76,7 @@ fn place(app: &App, context: &Context, submission: &Submission<'_>) -> Result<Or
         }
         let order = price(app, context, submission)?;
         match store::create(&*app.db, &order) {
-            // Another order was made from the cart since it was read.
+            // Another order was made from the cart after it was read.
             Err(Error::CartInOrder(_)) => {}
             created => return created.map(|()| order),
         }
@@ -84,7 +84,7 @@ fn place(app: &App, context: &Context, submission: &Submission<'_>) -> Result<Or
     Err(Error::CartInOrder(None))
 }
 
-/// Makes sure that no earlier order has the customer's cart. One that is confirmed takes out what it has ordered.
+/// Makes sure that no earlier order claims the customer's cart. For a confirmed one, its items are removed from the cart first.
 fn free_cart(app: &App, context: &Context, submission: &Submission<'_>) -> Result<(), Error> {
     match carts::claimed_by(&*app.db, submission.claims.sub)? {
         Some(order) if order.status == Status::Pending => {
@@ -97,8 +97,8 @@ fn free_cart(app: &App, context: &Context, submission: &Submission<'_>) -> Resul
     }
 }
 
-/// What a submission comes to, wherever its order stands: the same for the first request and for a late repeat. A rejection stays one
-/// even while the order is still being undone.
+/// The result of a submission, for every status of its order: the same for the first request and for a late repeat. A rejection stays
+/// one even while the order is still being undone.
 fn confirmed(order: Order) -> Result<Order, Error> {
     match (order.status, &order.failure) {
         (Status::Confirmed, _) => Ok(order),

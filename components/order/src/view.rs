@@ -1,4 +1,4 @@
-//! An order as responses and events show it.
+//! The format of an order in responses and events.
 
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::domain::{Direction, EntryStatus, Item, Order, Reason, Shipment, Status, StepName};
 
-/// An order as its customer sees it.
+/// An order in its customer's view.
 #[derive(Debug, Serialize)]
 pub struct View {
     /// Its identity; later orders have greater ones.
@@ -66,7 +66,7 @@ impl From<Order> for View {
     }
 }
 
-/// An order as an operator sees it: the customer's view and how it is driven.
+/// An order in an operator's view: the customer's view and the state of the saga.
 #[derive(Debug, Serialize)]
 pub struct InsideView {
     /// The customer's view.

@@ -9,22 +9,22 @@ use stoa_service::outbound::{Caller, Peer, PeerError};
 
 use crate::domain::Order;
 
-/// The customer waits for it, and nothing has been written yet.
+/// Timeout of one call: the customer waits, and nothing has been written yet.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The service cart.
 pub struct CartClient<'a>(Peer<'a>);
 
-/// A cart, as far as an order needs it.
+/// The parts of a cart that an order needs.
 #[derive(Debug, Deserialize)]
 pub struct Cart {
     /// Grows with every change.
     pub version: i64,
-    /// What is in it.
+    /// The items.
     pub items: Vec<CartLine>,
 }
 
-/// A line of a cart. Its prices are left out: product's count.
+/// A line of a cart. Its prices are left out: product's prices apply.
 #[derive(Debug, Deserialize)]
 pub struct CartLine {
     /// The stock keeping unit.
@@ -45,7 +45,7 @@ impl<'a> CartClient<'a> {
             .fetch(self.0.call(Method::GET, "/cart").bearer(token))
     }
 
-    /// Takes what `order` has ordered of the cart's `version` out of its customer's cart, once however often it is called. Returns the
+    /// Removes the units that `order` took from the cart's `version` from its customer's cart. Repeats remove nothing more. Returns the
     /// cart's version afterwards.
     pub fn take_ordered(&self, order: &Order, version: i64) -> Result<i64, PeerError> {
         #[derive(Deserialize)]

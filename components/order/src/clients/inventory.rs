@@ -1,4 +1,4 @@
-//! Stock: a reservation of an order, which inventory identifies by the order.
+//! Stock: the reservation of an order, identified by the order's id.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use stoa_service::outbound::{Call, Caller, Peer};
 use super::outcome::{CallFailure, send};
 use crate::domain::Order;
 
-/// With the two calls for prices, a whole way forward stays below the time limit of a request (30 s).
+/// Timeout of one call. With the two calls for prices, all forward steps stay below the time limit of a request (30 s).
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// A way back may exceed that limit: recovery finishes it.
+/// Timeout of a release. A compensation may exceed that limit: recovery finishes it.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The service inventory.
@@ -38,19 +38,19 @@ impl<'a> InventoryClient<'a> {
         send(&self.0, call).map(drop)
     }
 
-    /// Makes the reservation hold for `seconds` from now on at least, taking the stock again if it ran out.
+    /// Extends the reservation to `seconds` from now at least. An expired reservation takes its stock again.
     pub fn extend(&self, order: &Order, seconds: u32) -> Result<(), CallFailure> {
         let call = self.post(order, "extend");
         send(&self.0, call.json(&json!({"seconds": seconds}))).map(drop)
     }
 
-    /// The stock leaves.
+    /// Moves the stock out of the warehouse.
     pub fn commit(&self, order: &Order) -> Result<(), CallFailure> {
         let call = self.post(order, "commit");
         send(&self.0, call.json(&json!({}))).map(drop)
     }
 
-    /// Gives the stock back, committed or not, and closes the door for a reservation that is still in flight.
+    /// Releases the stock, committed or not, and prevents a reservation that is still in flight.
     pub fn release(&self, order: &Order) -> Result<(), CallFailure> {
         let path = format!("/reservations/{}", order.order_id);
         let call = self

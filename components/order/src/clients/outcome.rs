@@ -1,4 +1,5 @@
-//! What a failed call proves. The saga acts on the difference: only a call that did nothing needs no compensation.
+//! Classifies failed calls by what they prove. The saga acts on the difference: a call that certainly did nothing needs no
+//! compensation.
 
 use http::StatusCode;
 use serde::de::DeserializeOwned;
@@ -17,35 +18,36 @@ pub struct Refusal {
     pub members: Map<String, Value>,
 }
 
-/// Why a call did not do what it should.
+/// Why a call failed.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum CallFailure {
     /// The service rejected it: nothing happened, and nothing will.
     #[error("{}: {}", .0.code, .0.detail)]
     Refused(Refusal),
-    /// The call did not leave: it did nothing.
+    /// The call was not sent: it did nothing.
     #[error("{0}")]
     NotDone(String),
-    /// A gatekeeper rejected the call before it reached the service. The service did nothing this time; an earlier attempt may have.
+    /// A rejection before the call reached the service, by a proxy for example. The service did nothing this time; an earlier
+    /// attempt may have.
     #[error("{0}")]
     TurnedAway(String),
-    /// The call may have done what it should.
+    /// The call may have had its effect.
     #[error("{cause}")]
     Unknown {
         /// For the log.
         cause: String,
-        /// It may even still be in flight.
+        /// Whether the call may still be in flight.
         in_flight: bool,
     },
 }
 
-/// Sends `call` to `peer`; any status but 2xx is a failure.
+/// Sends `call` to `peer`; any status other than 2xx is a failure.
 pub fn send(peer: &Peer<'_>, call: Call) -> Result<Reply, CallFailure> {
     let target = format!("{} {}", call.method, call.url);
     sort(&target, peer.try_send(call))
 }
 
-/// Reads the body of a success. One that cannot be read leaves open what happened.
+/// Reads the body of a success. If it cannot be read, the outcome is unknown.
 pub fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, CallFailure> {
     reply.json().map_err(|error| CallFailure::Unknown {
         cause: error.to_string(),
@@ -53,7 +55,7 @@ pub fn read<T: DeserializeOwned>(reply: &Reply) -> Result<T, CallFailure> {
     })
 }
 
-/// Sorts what came back by what it proves.
+/// Classifies a response, or its absence, by what it proves.
 fn sort(target: &str, reply: Result<Reply, CallError>) -> Result<Reply, CallFailure> {
     let reply = match reply {
         Ok(reply) if reply.status.is_success() => return Ok(reply),
@@ -78,19 +80,19 @@ fn sort(target: &str, reply: Result<Reply, CallError>) -> Result<Reply, CallFail
             cause,
             in_flight: true,
         },
-        // The answer of a gatekeeper, before the service was reached.
+        // A rejection before the service was reached.
         StatusCode::UNAUTHORIZED
         | StatusCode::FORBIDDEN
         | StatusCode::METHOD_NOT_ALLOWED
         | StatusCode::TOO_MANY_REQUESTS => CallFailure::TurnedAway(cause),
         status if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
             if code.is_empty() {
-                CallFailure::TurnedAway(cause) // Not a service of this shop: nobody was there.
+                CallFailure::TurnedAway(cause) // Not a problem of this shop's services: the call did not reach one.
             } else {
                 CallFailure::Refused(refusal(code, &reply))
             }
         }
-        // The service itself reports that it could not; what it began can be looked up. A proxy's 502 or 504 proves less.
+        // The service reports a failure of its own; the effects of the call can be looked up. A proxy's 502 or 504 proves less.
         status => CallFailure::Unknown {
             cause,
             in_flight: status != StatusCode::SERVICE_UNAVAILABLE,

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::outcome::{CallFailure, read, send};
 use crate::domain::{Order, Payment};
 
-/// The longest part of an order's way forward, which stays below the time limit of a request (30 s).
+/// Timeout of a charge: the longest part of the forward steps, which stay below the time limit of a request (30 s).
 const CHARGE_TIMEOUT: Duration = Duration::from_secs(8);
-/// A way back may exceed that limit: recovery finishes it.
+/// Timeout of an undo. A compensation may exceed that limit: recovery finishes it.
 const UNDO_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The service payment.
@@ -72,7 +72,7 @@ impl<'a> PaymentClient<'a> {
         Ok(page.items.into_iter().next().map(Payment::from))
     }
 
-    /// Gives the money back, or makes sure that it is never taken.
+    /// Refunds the money, or makes sure that it is never taken.
     pub fn refund(&self, order: &Order, payment_id: Uuid) -> Result<Payment, CallFailure> {
         let path = format!("/payments/{payment_id}/refund");
         let call = self

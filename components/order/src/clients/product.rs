@@ -8,20 +8,20 @@ use stoa_service::Sku;
 use stoa_service::money::Money;
 use stoa_service::outbound::{Caller, Peer, PeerError};
 
-/// The customer waits for it, and nothing has been written yet.
+/// Timeout of one call: the customer waits, and nothing has been written yet.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The service product.
 pub struct ProductClient<'a>(Peer<'a>);
 
-/// A product, as far as an order needs it.
+/// The parts of a product that an order needs.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Product {
     /// The stock keeping unit.
     pub sku: Sku,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// `None` where it has no price.
+    /// `None` if it has no price.
     pub price: Option<Money>,
 }
 

@@ -11,9 +11,9 @@ use uuid::Uuid;
 use super::outcome::{CallFailure, read, send};
 use crate::domain::{Order, Shipment};
 
-/// Part of an order's way forward, which stays below the time limit of a request (30 s).
+/// Timeout of a hand-over: part of the forward steps, which stay below the time limit of a request (30 s).
 const SHIP_TIMEOUT: Duration = Duration::from_secs(5);
-/// A way back may exceed that limit: recovery finishes it.
+/// Timeout of an undo. A compensation may exceed that limit: recovery finishes it.
 const UNDO_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// The service shipping.
@@ -62,7 +62,7 @@ impl<'a> ShippingClient<'a> {
         Ok(shipment.into())
     }
 
-    /// The shipments of these orders, at most 101, as shipping has them now, with the order of each; orders without one are left out.
+    /// The current shipments of these orders, at most 101, each with its order; orders without one are left out.
     pub fn of_orders(
         &self,
         order_ids: &[Uuid],
@@ -86,7 +86,7 @@ impl<'a> ShippingClient<'a> {
         Ok(found.into_iter().next().map(|(_, shipment)| shipment))
     }
 
-    /// Calls the shipment off.
+    /// Cancels the shipment.
     pub fn cancel(&self, order: &Order, shipment_id: Uuid) -> Result<Shipment, CallFailure> {
         let path = format!("/shipments/{shipment_id}/cancel");
         let call = self

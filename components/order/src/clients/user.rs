@@ -6,7 +6,7 @@ use http::Method;
 use serde::Deserialize;
 use stoa_service::outbound::{Caller, Peer, PeerError};
 
-/// An order does not wait longer for its customer's telephone number.
+/// Timeout of one call: an order does not wait longer for its customer's telephone number.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
 /// The service user.
@@ -15,11 +15,11 @@ pub struct UserClient<'a>(Peer<'a>);
 /// How to reach a user.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Contact {
-    /// Where to write to.
+    /// The e-mail address.
     pub email: String,
-    /// How to address them.
+    /// The name for the salutation.
     pub name: String,
-    /// E.164; `None` where they gave no number.
+    /// E.164; `None` if the user gave no number.
     pub phone: Option<String>,
 }
 
@@ -29,7 +29,7 @@ impl<'a> UserClient<'a> {
         Self(caller.peer("user", url, TIMEOUT))
     }
 
-    /// The contact of the token's user as it is now: their token may be older than a change.
+    /// The current contact of the token's user: the token may be older than a change.
     pub fn contact(&self, token: &str) -> Result<Contact, PeerError> {
         self.0
             .fetch(self.0.call(Method::GET, "/user/me").bearer(token))

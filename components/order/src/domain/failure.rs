@@ -11,33 +11,33 @@ use strum::IntoStaticStr;
 pub enum Reason {
     /// The card was declined.
     PaymentDeclined,
-    /// Payment does not accept the request.
+    /// Payment rejected the request.
     PaymentRefused,
-    /// There is not enough in stock.
+    /// Too few units are in stock.
     InsufficientStock,
-    /// The carrier does not deliver there.
+    /// The carrier does not deliver to the address.
     AddressRefused,
     /// Another service does not answer.
     Unavailable,
-    /// It took too long to find out whether the card was charged.
+    /// It took too long to learn whether the card was charged.
     Unresolved,
     /// The customer cancelled it.
     CancelledByCustomer,
-    /// An operator cancelled it, such as for a parcel that came back.
+    /// An operator cancelled it, for example because the parcel came back.
     CancelledByOperator,
 }
 
 impl Reason {
-    /// Whether the customer may try again with the same `Idempotency-Key`: nothing about the order itself was wrong.
+    /// Whether the customer may try again with the same `Idempotency-Key`: the order itself was valid.
     pub fn frees_key(self) -> bool {
         matches!(self, Self::Unavailable | Self::Unresolved)
     }
 }
 
-/// Why an order is cancelled, as the customer reads it.
+/// Why an order is cancelled, in the customer's view.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
-    /// What programs branch on.
+    /// The reason, for programs.
     pub reason: Reason,
     /// A sentence for a person.
     pub detail: String,

@@ -1,4 +1,4 @@
-//! An order with everything that is known of it.
+//! An order with all its data.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::Sku;
@@ -16,9 +16,9 @@ use super::timeline::{Entry, EntryStatus};
 pub struct Customer {
     /// The user.
     pub user_id: Uuid,
-    /// Where to write to.
+    /// The e-mail address.
     pub email: String,
-    /// How to address them.
+    /// The name for the salutation.
     pub name: String,
     /// E.164.
     pub phone: Option<String>,
@@ -29,17 +29,17 @@ pub struct Customer {
 pub struct Item {
     /// The stock keeping unit.
     pub sku: Sku,
-    /// What it was called.
+    /// Its name at that time.
     pub name: String,
     /// Units.
     pub quantity: u32,
-    /// The price of one.
+    /// The price of one unit.
     pub unit_price: Money,
-    /// What pricing makes of both.
+    /// The total of the line, computed by pricing.
     pub line_total: Money,
 }
 
-/// Where the parcel goes.
+/// The address of the parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
     /// The recipient.
@@ -59,7 +59,7 @@ pub struct Address {
 pub struct Payment {
     /// Payment's id.
     pub payment_id: Uuid,
-    /// Payment's word: `captured`, `refunded`, ...
+    /// Payment's status: `captured`, `refunded`, ...
     pub status: String,
 }
 
@@ -68,85 +68,85 @@ pub struct Payment {
 pub struct Shipment {
     /// Shipping's id.
     pub shipment_id: Uuid,
-    /// The carrier's number, once there is one.
+    /// The carrier's number, once it is known.
     pub tracking_number: Option<String>,
-    /// Shipping's word: `created`, `cancelled`, ...
+    /// Shipping's status: `created`, `cancelled`, ...
     pub status: String,
 }
 
-/// What a step leaves in its order.
+/// The result of a step, kept in its order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receipt {
     /// Nothing.
     Nothing,
-    /// The payment as it is now.
+    /// The current payment.
     Payment(Payment),
-    /// The shipment as it is now.
+    /// The current shipment.
     Shipment(Shipment),
 }
 
 /// Who may drive the order, and until when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// A random word of the driver; empty where nobody drives.
+    /// A random word that identifies the driver; empty where there is none.
     pub owner: String,
-    /// From then on any driver may take over.
+    /// Any driver may take over from then on.
     pub until: Millis,
 }
 
 /// An order.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
-    /// Its identity, from which every key of its calls is derived.
+    /// The order's id, from which the keys of its calls are derived.
     pub order_id: Uuid,
-    /// Whose it is.
+    /// The owner.
     pub customer: Customer,
-    /// The key it was submitted with; `None` once that key was freed for another attempt.
+    /// The key of the submission; `None` once that key was freed for another attempt.
     pub idempotency_key: Option<String>,
-    /// That key, once it was freed.
+    /// The key of the submission, once it was freed.
     pub freed_key: Option<String>,
-    /// What was submitted with that key.
+    /// The fingerprint of the submission with that key.
     pub fingerprint: String,
-    /// Where it stands.
+    /// The status.
     pub status: Status,
-    /// Which way it is driven.
+    /// The direction in which it is driven.
     pub direction: Direction,
     /// The step in progress.
     pub step: StepName,
-    /// What was ordered.
+    /// The ordered items.
     pub items: Vec<Item>,
-    /// What it costs.
+    /// The total price.
     pub total: Money,
-    /// Where it goes.
+    /// The address of the parcel.
     pub address: Address,
-    /// What stands for the card.
+    /// The token for the card.
     pub card_token: String,
-    /// Known from the charge on, or from the lookup before a refund.
+    /// Known since the charge, or since the lookup before a refund.
     pub payment: Option<Payment>,
-    /// Known from the hand-over to the carrier on.
+    /// Known since the hand-over to the carrier.
     pub shipment: Option<Shipment>,
     /// Why it is cancelled.
     pub failure: Option<Failure>,
-    /// The version of the cart that the items came from, which this order claims; `None` where they were named in the request.
+    /// The version of the cart from which the items came, claimed by this order; `None` if the request listed the items.
     pub cart_version: Option<i64>,
-    /// The items are still to be taken out of that cart.
+    /// Whether the items must still be removed from that cart.
     pub clear_cart: bool,
-    /// Until then a request whose response was lost may still arrive at its service: "there is nothing" proves nothing.
+    /// Until then a request whose response was lost may still reach its service, so a lookup that finds nothing proves nothing.
     pub uncertain_until: Millis,
-    /// When it was submitted.
+    /// When the order was submitted.
     pub created_at: Millis,
-    /// When it was confirmed, if ever.
+    /// When it was confirmed; `None` if it was not.
     pub confirmed_at: Option<Millis>,
-    /// Who drives it.
+    /// The lease of the driver.
     pub lease: Lease,
-    /// Counts the writes.
+    /// The number of writes.
     pub version: i64,
-    /// What happened.
+    /// The history.
     pub timeline: Vec<Entry>,
 }
 
 impl Order {
-    /// Begins `step`: its line in the timeline is the intent. A step that is tried again keeps its line.
+    /// Begins `step`: its line in the timeline is the intent. A retried step keeps its line.
     pub fn begin(&mut self, step: StepName, now: Millis) {
         self.step = step.clone();
         match self.timeline.last_mut() {
@@ -163,7 +163,7 @@ impl Order {
         }
     }
 
-    /// Writes down how the current step went.
+    /// Writes the outcome of the current step.
     pub fn settle(&mut self, status: EntryStatus, detail: Option<String>, now: Millis) {
         if let Some(last) = self.timeline.last_mut() {
             last.status = status;
@@ -172,7 +172,7 @@ impl Order {
         }
     }
 
-    /// Keeps what a step has left.
+    /// Keeps the result of a step.
     pub fn keep(&mut self, receipt: Receipt) {
         match receipt {
             Receipt::Nothing => {}
@@ -181,18 +181,18 @@ impl Order {
         }
     }
 
-    /// The index of the timeline's last line, from which on a write may change it.
+    /// The index of the timeline's last line: a write may change this line and later ones.
     pub fn last_line(&self) -> usize {
         self.timeline.len().saturating_sub(1)
     }
 
-    /// Whether the failure was nobody's decision, so that the key was, or will be, free for another attempt.
+    /// Whether the order failed without a decision, so that the key was, or will be, free for another attempt.
     pub fn frees_key(&self) -> bool {
         let failure = self.failure.as_ref();
         failure.is_some_and(|failure| failure.reason.frees_key())
     }
 
-    /// The `Idempotency-Key` of the call that does `what` for this order: the same whichever driver makes it, and how often.
+    /// The `Idempotency-Key` of the call for `what` of this order: the same for every driver and every attempt.
     pub fn call_key(&self, what: &str) -> String {
         format!("{}.{what}", self.order_id)
     }

@@ -1,9 +1,9 @@
-//! Where an order stands.
+//! The status of an order.
 
 use serde::Serialize;
 use strum::{EnumString, IntoStaticStr};
 
-/// Where an order stands for its customer.
+/// The status of an order in the customer's view.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -16,7 +16,7 @@ pub enum Status {
     Cancelled,
 }
 
-/// Which way a pending order is driven.
+/// The direction in which a pending order is driven.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]

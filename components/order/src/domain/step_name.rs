@@ -1,4 +1,4 @@
-//! How a step of the saga is named outside the saga.
+//! The name of a saga step outside the saga.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,9 +7,9 @@ use std::str::FromStr;
 use serde::Serialize;
 use strum::EnumString;
 
-/// The word of a step, of a compensation, or of an end: the same in the database, in JSON and in the timeline.
+/// The word of a step, of a compensation, or of a final state: the same in the database, in JSON and in the timeline.
 ///
-/// Any word can be read: an order that another release began may stand at a step that this release does not have. Only the
+/// Any word can be read: an order that another release began may be at a step that this release does not have. Only the
 /// driver needs to know the step (`saga/plan.rs`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]

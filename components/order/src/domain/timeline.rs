@@ -1,4 +1,4 @@
-//! What happened to an order, line by line.
+//! The history of an order, line by line.
 
 use serde::Serialize;
 use stoa_service::time::Millis;
@@ -13,7 +13,7 @@ pub struct Entry {
     pub step: StepName,
     /// How it went.
     pub status: EntryStatus,
-    /// Since when.
+    /// When it got this status.
     pub at: Millis,
     /// For the customer.
     pub detail: Option<String>,

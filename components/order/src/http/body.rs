@@ -13,7 +13,7 @@ use crate::draft::{self, Draft, Line};
 #[serde(deny_unknown_fields)]
 struct Submitted {
     shipping_address: SubmittedAddress,
-    // Any JSON: an error of decoding would quote the value, which may be a card number.
+    // Any JSON: a decoding error would quote the value, which may be a card number.
     payment: Value,
     #[serde(default)]
     items: Option<Vec<Line>>,
@@ -31,7 +31,7 @@ struct SubmittedAddress {
     country: String,
 }
 
-/// Reads a submission. Errors: 400 or 422, never quoting what looks like a card number.
+/// Reads a submission. Errors: 400 or 422; they never quote text that looks like a card number.
 pub fn read(request: &Request) -> Result<Draft, Problem> {
     let submitted: Submitted = request.json().map_err(|problem| {
         if holds_card_number(problem.detail()) {
@@ -138,7 +138,7 @@ mod tests {
                 json!(4_294_967_296_u64),
                 "items[0].quantity: ",
             ),
-            // An array is no object, even where its parts would fit.
+            // An array is not an object, even if its elements would fit.
             (
                 "/shipping_address",
                 json!(["Ann", "Main 1", "Graz", "8010", "AT"]),

@@ -33,7 +33,7 @@ impl From<Error> for Problem {
             }
             Error::KeyReused => unprocessable("idempotency_key_reused"),
             Error::KeyInProgress => Self::conflict("request_in_progress", detail).retry_after(1),
-            // 503 rather than 409: how the order ends is not decided.
+            // 503, not 409: the order's outcome is not decided.
             Error::LeaseLost(order_id) => unavailable("order_in_progress")
                 .retry_after(5)
                 .with("order_id", order_id.to_string()),
@@ -64,7 +64,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// A cancelled order, or one on its way there.
+/// A cancelled order, or one that is being cancelled.
 fn failed(failure: &Failure, detail: String) -> Problem {
     let (status, code) = match failure.reason {
         Reason::PaymentDeclined => (StatusCode::PAYMENT_REQUIRED, "payment_declined"),

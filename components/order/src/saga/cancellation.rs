@@ -1,4 +1,4 @@
-//! Turns an order around, wherever it stands, for its customer or an operator.
+//! Cancels an order at any step, for its customer or an operator.
 
 use stoa_service::Context;
 use stoa_service::sql::SqlError;
@@ -10,9 +10,9 @@ use crate::domain::{Order, Reason, Status};
 use crate::error::Error;
 use crate::store::{self, Guard};
 
-/// Cancels `order`; `by` is who does. A cancelled order stays as it is.
+/// Cancels `order`; `by` is the reason. A cancelled order stays as it is.
 ///
-/// Errors: [`Error::InProgress`] while another driver has it, [`Error::HandedOver`], and [`Error::CancellationPending`] where not
+/// Errors: [`Error::InProgress`] while another driver has it, [`Error::HandedOver`], and [`Error::CancellationPending`] if not
 /// everything could be undone yet.
 pub fn cancel(app: &App, context: &Context, order: Order, by: Reason) -> Result<Order, Error> {
     if order.status == Status::Cancelled {
@@ -27,7 +27,7 @@ pub fn cancel(app: &App, context: &Context, order: Order, by: Reason) -> Result<
     }
 }
 
-/// Turns the order around under a lease of our own. An order whose lease is held, or was written since it was read, is in progress.
+/// Turns the order around under a new lease. An order whose lease is held, or that was written after it was read, is in progress.
 fn call_off(app: &App, mut order: Order, by: Reason) -> Result<Order, Error> {
     let now = app.now();
     let line = order.last_line();
@@ -45,8 +45,8 @@ fn call_off(app: &App, mut order: Order, by: Reason) -> Result<Order, Error> {
     Ok(order)
 }
 
-/// A cancelled order whose key was freed gets it back: no order is wanted any more, so the key must not make another one. Where it
-/// has made one already, that is an order of its own.
+/// Returns the freed key to a cancelled order: the customer wants no order any more, so the key must not make another one. If the key
+/// has already made another order, that order keeps it.
 fn confirm(app: &App, order: Order, by: Reason) -> Result<Order, Error> {
     let mut confirmed = order.clone();
     transition::confirm_cancellation(&mut confirmed, by);

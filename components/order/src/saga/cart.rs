@@ -1,4 +1,4 @@
-//! The cart that an order was made from.
+//! The cart from which an order was made.
 
 use stoa_service::Context;
 
@@ -7,7 +7,7 @@ use crate::domain::Order;
 use crate::error::Error;
 use crate::store::carts;
 
-/// Takes what was ordered out of the cart and ends the order's claim on it. Repeats change nothing.
+/// Removes the ordered items from the cart and ends the order's claim on it. Repeats change nothing.
 pub fn clear_cart(app: &App, context: &Context, order: &mut Order) -> Result<(), Error> {
     let Some(version) = order.cart_version.filter(|_| order.clear_cart) else {
         return Ok(());

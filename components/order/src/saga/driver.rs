@@ -1,7 +1,7 @@
-//! The driver: one call a step, its intent written before and its outcome after, together with the next intent.
+//! The driver makes one call per step. It writes the intent before the call, and the outcome after it, together with the next intent.
 //!
-//! The driver holds the order's lease. Every write compares the lease's owner and the order's version, so a driver that was
-//! overtaken writes nothing any more, and stops.
+//! The driver holds the order's lease. Every write compares the lease's owner and the order's version. If another driver took over,
+//! the write fails, and this driver stops.
 
 use serde_json::json;
 use stoa_service::outbox::Event;
@@ -18,7 +18,7 @@ use crate::error::Error;
 use crate::store::{self, Guard};
 use crate::view;
 
-/// Drives a pending order whose lease `order.lease` is, until it ends or has to wait. `fresh`: nobody tried its current step before.
+/// Drives a pending order under the lease `order.lease`, until it ends or must wait. `fresh`: its current step was not tried before.
 ///
 /// Errors: [`Error::LeaseLost`], [`Error::UnknownStep`], [`Error::Unwritten`]. The order is left as it is, and recovery resumes it.
 pub fn drive(
@@ -30,7 +30,7 @@ pub fn drive(
     let held = order.lease.clone();
     let saga = saga(app, context);
     while order.status == Status::Pending {
-        // The call that follows must be over before another driver may take the order.
+        // The following call must end before another driver may take over the order.
         if app.now() >= held.until {
             return Err(Error::LeaseLost(order.order_id));
         }
@@ -70,7 +70,7 @@ pub fn drive(
     Ok(order)
 }
 
-/// Where the order, which is not cancelled, stands.
+/// The position of the order, which is not cancelled.
 pub fn position(order: &Order) -> Result<Position, Error> {
     STEPS.position(order).ok_or_else(|| Error::UnknownStep {
         order_id: order.order_id,
@@ -78,7 +78,7 @@ pub fn position(order: &Order) -> Result<Position, Error> {
     })
 }
 
-/// The event of an order that ended, if that has to be sent.
+/// The event of an order that ended, if one must be sent.
 pub fn event(order: &Order, transition: Transition) -> Option<Event> {
     match transition {
         Transition::End { event: Some(kind) } => Some(Event {
@@ -134,7 +134,7 @@ fn ended(app: &App, context: &Context, order: &mut Order) {
     if order.status == Status::Confirmed
         && let Err(error) = clear_cart(app, context, order)
     {
-        // Not worth failing a confirmed order for: it keeps its claim on the cart, and recovery repeats this.
+        // A confirmed order does not fail for this: it keeps its claim on the cart, and recovery repeats the removal.
         let fields = json!({"order_id": order.order_id, "cause": error.to_string()});
         log::warn(context, "the cart still holds what was ordered", fields);
     }

@@ -1,4 +1,4 @@
-//! Failures that several steps share.
+//! Reasons for a failure that several steps share.
 
 use serde_json::{Map, Value};
 

@@ -1,4 +1,4 @@
-//! One driver at a time: a lease longer than a request may last, compared at every write.
+//! One driver at a time: a lease that is longer than a request may last, compared at every write.
 
 use stoa_service::id;
 use stoa_service::sql::SqlError;
@@ -15,7 +15,7 @@ pub fn new(app: &App) -> Lease {
     }
 }
 
-/// Takes over a pending order if nobody drives it: false if another driver does, or did since it was read.
+/// Takes over a pending order without a driver. Returns false if another driver has it, or wrote it after it was read.
 pub fn take_over(app: &App, order: &mut Order) -> Result<bool, SqlError> {
     let now = app.now();
     order.lease = new(app);

@@ -1,25 +1,25 @@
-//! What precedes and what follows in a list of steps.
+//! The position of an order in a list of steps, and the steps before and after it.
 
 use super::step::{Compensation, Step};
 use crate::domain::{Direction, Order, Status};
 
-/// The steps of a saga, in order. The words of steps and compensations differ from each other.
+/// The steps of a saga, in order. All words of steps and compensations are different.
 #[derive(Clone, Copy)]
 pub struct Plan(pub &'static [&'static dyn Step]);
 
-/// Where an order stands in a plan.
+/// The position of an order in a plan.
 #[derive(Clone, Copy)]
 pub enum Position {
-    /// At a step, whose index this is.
+    /// At the step with this index.
     Step(usize, &'static dyn Step),
     /// At the compensation of the step with this index.
     Compensation(usize, &'static dyn Compensation),
-    /// Behind the last step: confirmed.
+    /// After the last step: confirmed.
     End,
 }
 
 impl Plan {
-    /// Every word: each step's, followed by that of its compensation.
+    /// All words: each step's, followed by that of its compensation.
     pub fn words(&self) -> impl Iterator<Item = &'static str> {
         self.0.iter().flat_map(|step| {
             let compensation = step.compensation().map(|compensation| compensation.word());
@@ -27,7 +27,7 @@ impl Plan {
         })
     }
 
-    /// Where `order`, which is not cancelled, stands; `None` where this plan does not have its step.
+    /// The position of `order`, which is not cancelled; `None` if this plan does not have its step.
     pub fn position(&self, order: &Order) -> Option<Position> {
         let mut steps = self.0.iter().enumerate();
         match (order.status, order.direction) {
@@ -53,14 +53,14 @@ impl Plan {
         self.0.get(index + 1).copied()
     }
 
-    /// The compensation with which the steps before `end` begin to be undone: the last one there is.
+    /// The first compensation that undoes the steps before `end`: the last one in the list.
     pub fn undo_before(&self, end: usize) -> Option<&'static dyn Compensation> {
         let before = self.0.iter().take(end);
         before.rev().find_map(|step| step.compensation())
     }
 
-    /// The compensation with which an order is undone from `position` on: that of its step or of an earlier one. `None` where
-    /// nothing is to be undone. An order that is compensating stays where it is.
+    /// The first compensation that undoes an order at `position`: that of its step or of an earlier one. `None` if
+    /// there is nothing to undo. For an order that is compensating, its current one.
     pub fn undo_from(&self, position: Position) -> Option<&'static dyn Compensation> {
         match position {
             Position::Step(index, _) => self.undo_before(index + 1),

@@ -1,4 +1,4 @@
-//! Resumes the orders that nobody drives, and clears the carts that could not be cleared.
+//! Resumes the orders without a driver, and removes ordered items from the carts that still hold them.
 
 use std::time::{Duration, Instant};
 
@@ -15,12 +15,12 @@ use crate::domain::{Order, Status};
 use crate::error::Error;
 use crate::store::{carts, rows};
 
-/// How many orders one pass resumes.
+/// The most orders that one pass resumes.
 const BATCH: u32 = 20;
-/// For how long one pass begins with further orders, so that it ends within a request's time.
+/// How long one pass starts further orders, so that it ends within a request's time.
 const PASS_BUDGET: Duration = Duration::from_secs(10);
 
-/// What a pass found and made of it.
+/// The result of a pass.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Recovered {
     /// Orders resumed.
@@ -29,11 +29,11 @@ pub struct Recovered {
     pub confirmed: u32,
     /// Of these, cancelled now.
     pub cancelled: u32,
-    /// Of these, to be resumed again.
+    /// Of these, still pending.
     pub pending: u32,
 }
 
-/// Resumes pending orders that nobody drives, the longest neglected first.
+/// Resumes pending orders without a driver, the longest neglected first.
 pub fn recover(app: &App, context: &Context) -> Result<Recovered, Error> {
     let begun = Instant::now();
     let mut recovered = Recovered::default();
@@ -69,7 +69,7 @@ pub fn recover(app: &App, context: &Context) -> Result<Recovered, Error> {
     Ok(recovered)
 }
 
-/// An order that this release cannot continue must not keep the others waiting: it holds its lease, so the next passes skip it.
+/// An order that this release cannot continue must not delay the others: it holds its lease, so the next passes skip it.
 fn drive(app: &App, context: &Context, order: Order) -> Result<Status, Error> {
     match driver::drive(app, context, order, false) {
         Ok(order) => Ok(order.status),
@@ -83,7 +83,7 @@ fn drive(app: &App, context: &Context, order: Order) -> Result<Status, Error> {
     }
 }
 
-/// The order; `None`, and a line in the log, where one of its columns holds something unexpected.
+/// The order; `None`, with a log line, if one of its columns has an unexpected value.
 fn readable(app: &App, context: &Context, order_id: Uuid) -> Result<Option<Order>, Error> {
     match rows::find(&*app.db, order_id) {
         Err(error @ SqlError::Shape { .. }) => {

@@ -1,4 +1,4 @@
-//! What a step is, and what a compensation is.
+//! The traits of steps and compensations.
 
 use stoa_service::time::Millis;
 
@@ -7,20 +7,20 @@ use crate::clients::Clients;
 use crate::clients::outcome::{CallFailure, Refusal};
 use crate::domain::{Failure, Order, Reason, Receipt};
 
-/// What steps work with.
+/// The dependencies of steps.
 pub struct Saga<'a> {
     /// The other services.
     pub clients: Clients<'a>,
     /// The wall clock.
     pub clock: &'a dyn Fn() -> Millis,
-    /// How long a reservation has to hold, in seconds.
+    /// The minimum lifetime of a reservation, in seconds.
     pub hold_seconds: u32,
-    /// After this long, in milliseconds, an order is not charged any more.
+    /// The age, in milliseconds, after which an order is not charged any more.
     pub max_pending: Millis,
 }
 
 impl Saga<'_> {
-    /// An order that is resumed before its charge is known may have become too old.
+    /// The obstacle of an order that is resumed before its charge is known, and is too old by then.
     pub fn overdue(&self, order: &Order) -> Option<Obstacle> {
         let age = (self.clock)().saturating_sub(order.created_at);
         (age > self.max_pending).then(|| Obstacle::Failure {
@@ -29,7 +29,7 @@ impl Saga<'_> {
         })
     }
 
-    /// For a lookup that found nothing: what was sent may still arrive, and then "there is nothing" proves nothing yet.
+    /// For a lookup that found nothing. While the original request may still arrive, this proves nothing yet.
     pub fn nothing_to_undo(&self, order: &Order) -> Undone {
         if (self.clock)() < order.uncertain_until {
             Undone::NotYet("a request whose response was lost may still arrive".to_owned())
@@ -39,46 +39,46 @@ impl Saga<'_> {
     }
 }
 
-/// A step: a call to another service that may be repeated, what its outcome means for the order, and how it is undone.
+/// A step: a call to another service that may be repeated, the meaning of its outcome for the order, and its compensation.
 pub trait Step: Sync {
-    /// The step's word: `charging`. Never change one that was released: orders that stand at it are stored by it.
+    /// The step's word: `charging`. Never change a released word: it is stored in the orders at this step.
     fn word(&self) -> &'static str;
 
-    /// The service that it calls, for people.
+    /// The name of the service that it calls, for people.
     fn peer(&self) -> &'static str;
 
     /// Makes the call.
     fn call(&self, saga: &Saga<'_>, order: &Order) -> Result<Receipt, CallFailure>;
 
-    /// Before a step that is resumed is tried again: what prevents it, if anything.
+    /// Checks a resumed step before it is retried: the obstacle, if there is one.
     fn reconsider(&self, _saga: &Saga<'_>, _order: &Order) -> Option<Obstacle> {
         None
     }
 
-    /// What a rejection by the service means.
+    /// The verdict on a rejection by the service.
     fn refused(&self, refusal: Refusal) -> Verdict;
 
-    /// What a failure means that is not a rejection. `fresh`: no attempt was made before.
+    /// The verdict on a failure that is not a rejection. `fresh`: there was no earlier attempt.
     fn failed(&self, _failure: &CallFailure, _fresh: bool) -> Verdict {
         Verdict::undo(failures::unavailable(self.peer()))
     }
 
-    /// What undoes the step, done or not; `None` where an earlier step's compensation does.
+    /// The compensation of the step, done or not; `None` if that of an earlier step includes it.
     fn compensation(&self) -> Option<&'static dyn Compensation> {
         None
     }
 }
 
-/// What undoes a step, and all steps since the compensation before. It is repeated until it succeeds.
+/// Undoes a step, and all steps since the previous compensation. It is repeated until it succeeds.
 pub trait Compensation: Sync {
-    /// The compensation's word: `refunding`. Never change one that was released.
+    /// The compensation's word: `refunding`. Never change a released word.
     fn word(&self) -> &'static str;
 
     /// Makes the call.
     fn call(&self, saga: &Saga<'_>, order: &Order) -> Result<Undone, CallFailure>;
 }
 
-/// What prevents a step from being tried again.
+/// Why a step cannot be retried.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Obstacle {
     /// The order fails.
@@ -92,19 +92,19 @@ pub enum Obstacle {
     NotYet(String),
 }
 
-/// What a step's outcome means.
+/// The meaning of a step's outcome.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Verdict {
-    /// On to the next step.
+    /// Continue with the next step.
     Continue,
     /// The order fails.
     TurnBack {
         /// Why.
         failure: Failure,
-        /// Whether this step's own compensation is due; otherwise it did nothing, and the one before is.
+        /// Whether this step's own compensation is due; otherwise the step did nothing, and the previous compensation is due.
         undo_this: bool,
     },
-    /// To be tried again later.
+    /// Retry later.
     Wait,
 }
 
@@ -126,16 +126,16 @@ impl Verdict {
     }
 }
 
-/// How a compensation went.
+/// The outcome of a compensation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Undone {
     /// Undone, or there was nothing to undo.
     Done(Receipt),
     /// Not yet: the cause.
     NotYet(String),
-    /// It cannot be undone any more: the order stands, and is confirmed.
+    /// It can no longer be undone: the order stays, and is confirmed.
     Impossible {
-        /// What the order keeps.
+        /// The result that the order keeps.
         receipt: Receipt,
         /// Why, for the customer.
         detail: &'static str,

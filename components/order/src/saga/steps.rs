@@ -11,7 +11,7 @@ mod extend;
 mod reserve;
 mod ship;
 
-/// From `reserving` to `shipping`; the end is `confirmed`.
+/// From `reserving` to `shipping`; after the last step the order is `confirmed`.
 pub const STEPS: Plan = Plan(&[
     &reserve::Reserve,
     &extend::Extend,
@@ -20,7 +20,7 @@ pub const STEPS: Plan = Plan(&[
     &ship::Ship,
 ]);
 
-/// Checks that the saga has the step of the setting `fail_at`, or the test that sets it would never die.
+/// Checks that the saga has the step of the setting `fail_at`: otherwise the component of a test would never die.
 pub fn check_fail_point(point: Option<&FailPoint>) -> Result<(), Faults> {
     match point {
         Some(point) if STEPS.words().all(|word| point.step != word) => {

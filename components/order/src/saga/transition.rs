@@ -1,4 +1,4 @@
-//! What follows from what, pure: where an order stands in a plan and how its call went decide what comes next.
+//! The next state of an order, pure: it follows from the order's position in a plan and from the outcome of its call.
 
 use stoa_service::time::Millis;
 
@@ -9,21 +9,21 @@ use crate::domain::{
     Direction, Entry, EntryStatus, Failure, Lease, Order, Reason, Receipt, Status, StepName,
 };
 
-/// How an attempt at a step or a compensation went.
+/// The outcome of an attempt at a step or a compensation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
     /// The step is done.
     Done(Receipt),
     /// The call failed.
     Failed(CallFailure),
-    /// The step was not tried again.
+    /// The step was not retried.
     Obstructed(Obstacle),
-    /// The compensation's call was answered.
+    /// The compensation's call got a response.
     Compensated(Undone),
 }
 
 impl Outcome {
-    /// For the log, where something went wrong.
+    /// The cause for the log, if something went wrong.
     pub fn cause(&self) -> Option<String> {
         match self {
             Self::Failed(failure) => Some(failure.to_string()),
@@ -35,18 +35,18 @@ impl Outcome {
     }
 }
 
-/// How the call was made.
+/// The circumstances of a call.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt {
-    /// Nobody tried this step before.
+    /// Whether this is the first attempt at this step.
     pub fresh: bool,
-    /// Now.
+    /// The current time.
     pub now: Millis,
-    /// The length of a lease, which no call outlives.
+    /// The length of a lease; every call ends within it.
     pub lease: Millis,
 }
 
-/// What the driver does after the order was changed.
+/// The driver's next action after a change of the order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transition {
     /// Continues with the order's new step.
@@ -55,7 +55,7 @@ pub enum Transition {
     Wait,
     /// Stops: the order has ended.
     End {
-        /// The type of the event to send; `None` where it was sent before.
+        /// The type of the event to send; `None` if it was sent before.
         event: Option<&'static str>,
     },
 }
@@ -70,7 +70,7 @@ pub fn start(plan: &Plan, order: &mut Order, now: Millis) {
     }
 }
 
-/// Changes `order`, which stands at `position`, by the outcome of its call.
+/// Changes `order`, which is at `position`, by the outcome of its call.
 pub fn apply(
     plan: &Plan,
     order: &mut Order,
@@ -147,7 +147,7 @@ fn backward(
     }
 }
 
-/// Turns the order around from `position`; `by` is the customer or an operator. One that is already compensating continues.
+/// Turns the order around from `position`; `by` is the reason. An order that is already compensating continues.
 pub fn cancel(
     plan: &Plan,
     order: &mut Order,
@@ -167,7 +167,7 @@ pub fn cancel(
     turn_back(order, failure, plan.undo_from(position), now)
 }
 
-/// Where a repeat of the submission would have made a new order, the cancellation counts from now on.
+/// If a repeat of the submission would have made a new order, the failure becomes a cancellation, and the order gets its key back.
 pub fn confirm_cancellation(order: &mut Order, by: Reason) {
     if order.frees_key() {
         order.failure = Some(cancelled_by(by));

@@ -1,4 +1,4 @@
-//! Which order claims which cart.
+//! The claims of orders on carts.
 
 use stoa_service::params;
 use stoa_service::sql::{Database, SqlError, transaction};
@@ -22,7 +22,7 @@ pub(super) fn claim(db: &dyn Database, order: &Order, version: i64) -> Result<()
     }
 }
 
-/// The order that has the user's cart.
+/// The order that claims the user's cart.
 pub fn claimed_by(db: &dyn Database, user_id: Uuid) -> Result<Option<Order>, SqlError> {
     let rows = db.execute(
         "SELECT order_id FROM order_carts WHERE user_id = $1",
@@ -44,7 +44,7 @@ pub fn to_clear(db: &dyn Database, count: u32) -> Result<Vec<Uuid>, SqlError> {
     .map(|row| row.get(0))
 }
 
-/// A cancelled order no longer claims its cart. Runs inside a transaction.
+/// Ends the claim of a cancelled order on its cart. Runs inside a transaction.
 pub(super) fn release(db: &dyn Database, order_id: Uuid) -> Result<(), SqlError> {
     db.execute(
         "UPDATE order_carts SET order_id = NULL WHERE order_id = $1",
@@ -53,7 +53,8 @@ pub(super) fn release(db: &dyn Database, order_id: Uuid) -> Result<(), SqlError>
     .map(drop)
 }
 
-/// The order's items are out of the cart, whose version is `version` now: others may claim it from there on.
+/// Ends the claim after the order's items were removed from the cart, which is now at `version`: other orders may claim that version
+/// and later ones.
 pub fn release_cleared(db: &dyn Database, order_id: Uuid, version: i64) -> Result<(), SqlError> {
     transaction(db, order_id, || {
         db.execute(

@@ -1,4 +1,4 @@
-//! A row read as what it holds.
+//! Decodes rows.
 
 use serde::de::DeserializeOwned;
 use stoa_service::Sku;
@@ -109,7 +109,7 @@ pub(super) fn entry(row: Row<'_>) -> Result<Entry, SqlError> {
     })
 }
 
-/// A column of JSON. What cannot be read is a fault of its shape, as with the other columns.
+/// Decodes a JSON column. An unreadable value is [`SqlError::Shape`], as in the other columns.
 fn from_json<T: DeserializeOwned>(index: usize, column: &str, text: &str) -> Result<T, SqlError> {
     serde_json::from_str(text).map_err(|error| SqlError::Shape {
         column: index,

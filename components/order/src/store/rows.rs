@@ -1,4 +1,4 @@
-//! Orders read back. Every list is read by an index, in as many statements for many orders as for one.
+//! Reads orders. Every list uses an index, and the number of statements does not depend on the number of orders.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +23,7 @@ macro_rules! select {
     };
 }
 
-/// The order of that id.
+/// The order with that id.
 pub fn find(db: &dyn Database, order_id: Uuid) -> Result<Option<Order>, SqlError> {
     one(
         db,
@@ -63,7 +63,7 @@ pub fn of_user(
     whole(db, &rows)
 }
 
-/// The orders of all users before `before`, newest first, at most `count`; only those of `status` if there is one.
+/// The orders of all users before `before`, newest first, at most `count`; only those with `status`, if it is given.
 pub fn list(
     db: &dyn Database,
     status: Option<Status>,
@@ -83,7 +83,7 @@ pub fn list(
     whole(db, &rows)
 }
 
-/// The pending orders that nobody drives at `now`, the longest neglected first, at most `count`.
+/// The pending orders without a driver at `now`, the longest neglected first, at most `count`.
 pub fn due(db: &dyn Database, now: Millis, count: u32) -> Result<Vec<Uuid>, SqlError> {
     db.execute(
         "SELECT order_id FROM order_orders WHERE status = 'pending' AND lease_until <= $1
@@ -125,7 +125,7 @@ fn whole(db: &dyn Database, rows: &Rows<'_>) -> Result<Vec<Order>, SqlError> {
     Ok(orders)
 }
 
-/// What `select` finds of these orders, each order's in sequence.
+/// The rows that `select` finds for these orders, each order's in sequence.
 fn by_order<T>(
     db: &dyn Database,
     select: &str,

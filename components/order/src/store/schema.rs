@@ -19,7 +19,7 @@ const ORDERS: &[Step] = &[
          doubt_until BIGINT NOT NULL, created_at BIGINT NOT NULL, confirmed_at BIGINT, lease_owner TEXT NOT NULL,
          lease_until BIGINT NOT NULL, version BIGINT NOT NULL)",
     ),
-    // A key that was freed is NULL, and NULLs are not equal.
+    // A freed key is NULL, and NULLs are not equal.
     Step::Sql(
         "CREATE UNIQUE INDEX order_orders_key ON order_orders (user_id, idempotency_key)",
     ),
@@ -41,8 +41,8 @@ const ORDERS: &[Step] = &[
     Step::Sql(outbox_index!("order")),
 ];
 
-/// A user's cart is claimed by the order that was made from it (`order_id`), until that order is cancelled or its items are out of the
-/// cart. From then on only the cart's versions from `free_from` on can be claimed: older ones still hold what was ordered.
+/// The order made from a user's cart claims the cart (`order_id`), until it is cancelled or its items are removed from the
+/// cart. After that, only versions of the cart from `free_from` on can be claimed: older ones still hold the ordered items.
 const CARTS: &[Step] = &[
     Step::Sql("ALTER TABLE order_orders ADD COLUMN freed_key TEXT"),
     Step::Sql("ALTER TABLE order_orders ADD COLUMN cart_version BIGINT"),

@@ -1,7 +1,7 @@
 //! The card is charged; undone by a refund.
 //!
-//! A rejected charge is looked up before the stock is released, a decline too: a sidecar between order and payment repeats attempts
-//! and injects declines, so the response that arrives may hide an earlier attempt that was captured.
+//! After a rejected or declined charge, the payment is looked up before the stock is released. A sidecar between order and payment
+//! retries calls and injects declines, so the response that arrives may hide an earlier attempt that was captured.
 
 use crate::clients::outcome::{CallFailure, Refusal};
 use crate::domain::{Failure, Order, Payment, Reason, Receipt};
@@ -24,7 +24,7 @@ impl Step for Charge {
         saga.clients.payment.charge(order).map(Receipt::Payment)
     }
 
-    /// The stock that is to be charged for may be gone.
+    /// The stock to be charged for may be gone.
     fn reconsider(&self, saga: &Saga<'_>, order: &Order) -> Option<Obstacle> {
         if let Some(overdue) = saga.overdue(order) {
             return Some(overdue);
@@ -55,10 +55,10 @@ impl Step for Charge {
     fn failed(&self, failure: &CallFailure, fresh: bool) -> Verdict {
         let unavailable = failures::unavailable(self.peer());
         match failure {
-            // No attempt was made before, and this one did nothing: nothing was charged.
+            // There was no earlier attempt, and this one did nothing: nothing was charged.
             CallFailure::NotDone(_) if fresh => Verdict::undo_earlier(unavailable),
             CallFailure::TurnedAway(_) if fresh => Verdict::undo(unavailable),
-            // Never taken for a decline, never compensated: looked up later.
+            // Never treated as a decline, never compensated: looked up later.
             _ => Verdict::Wait,
         }
     }
@@ -92,7 +92,7 @@ impl Compensation for Refund {
                 Ok(done(refunded))
             }
             Ok(other) => Ok(Undone::NotYet(format!("the payment is {}", other.status))),
-            // It turned out to be declined, if payment's own record agrees: a sidecar may have injected this answer.
+            // It was declined if payment's own record agrees: a sidecar may have injected this response.
             Err(CallFailure::Refused(refusal)) if refusal.code == "payment_declined" => {
                 match payments.of_order(order.order_id)? {
                     Some(payment) if payment.status == "declined" => Ok(done(payment)),

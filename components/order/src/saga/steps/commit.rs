@@ -1,4 +1,4 @@
-//! The stock leaves. The release of the reservation brings it back.
+//! The stock leaves the warehouse. The release of the reservation brings it back.
 
 use crate::clients::outcome::{CallFailure, Refusal};
 use crate::domain::{Order, Receipt};

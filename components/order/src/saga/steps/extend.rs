@@ -5,7 +5,7 @@ use crate::domain::{Order, Receipt};
 use crate::saga::failures;
 use crate::saga::step::{Obstacle, Saga, Step, Verdict};
 
-/// Extends the reservation, taking the stock again if it ran out.
+/// Extends the reservation. An expired one takes its stock again.
 pub(super) struct Extend;
 
 impl Step for Extend {

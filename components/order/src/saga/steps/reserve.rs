@@ -1,4 +1,4 @@
-//! Stock is reserved; undone by a release, which also gives back what was committed.
+//! Stock is reserved; undone by a release, which also returns committed stock.
 
 use crate::clients::outcome::{CallFailure, Refusal};
 use crate::domain::{Order, Receipt};
@@ -28,7 +28,7 @@ impl Step for Reserve {
 
     fn refused(&self, refusal: Refusal) -> Verdict {
         match refusal.code.as_str() {
-            // It ran out before it was resumed: extending takes the stock anew, or reports that it is gone.
+            // It expired before the order was resumed: extending takes the stock again, or reports that it is gone.
             "reservation_closed" => Verdict::Continue,
             "insufficient_stock" => Verdict::undo(failures::out_of_stock(&refusal)),
             _ => Verdict::undo(failures::unavailable(self.peer())),

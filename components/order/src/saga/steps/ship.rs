@@ -1,4 +1,4 @@
-//! The parcel is handed to the carrier; undone by calling the shipment off.
+//! The parcel is handed to the carrier; undone by cancelling the shipment.
 
 use serde_json::json;
 
@@ -55,7 +55,7 @@ impl Compensation for CancelShipment {
         };
         match shipments.cancel(order, shipment.shipment_id) {
             Ok(cancelled) => Ok(Undone::Done(Receipt::Shipment(cancelled))),
-            // The goods are back, and a person has decided that the money goes back too.
+            // The goods are back, and an operator has decided to refund the money too.
             Err(CallFailure::Refused(refusal)) if by_operator(order) && is_returned(&refusal) => {
                 Ok(Undone::Done(Receipt::Shipment(Shipment {
                     status: "returned".to_owned(),

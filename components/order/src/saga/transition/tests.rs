@@ -1,4 +1,5 @@
-//! Every outcome at every position that can be reached, whatever the others answer: of the saga as it is, and with a further step.
+//! Every outcome at every reachable position, for every response of the other services: in the current saga, and in one with a
+//! further step.
 
 mod fixtures;
 
@@ -153,6 +154,6 @@ fn a_cancellation_begins_at_the_last_compensation_from_where_the_order_stands() 
 #[test]
 fn an_order_at_a_step_of_another_release_has_no_position() {
     assert!(STEPS.position(&order(&forward_at("screening"))).is_none());
-    // A compensation's word is no step's.
+    // A compensation's word is not the word of a step.
     assert!(STEPS.position(&order(&forward_at("refunding"))).is_none());
 }

@@ -12,7 +12,7 @@ use crate::saga::failures;
 use crate::saga::step::Saga;
 use crate::saga::steps::STEPS;
 
-/// A step that a later release may add between the charge and the commit.
+/// A step that a later release could add between the charge and the commit.
 struct Screen;
 
 impl Step for Screen {
@@ -147,7 +147,7 @@ pub(super) fn receipts() -> [Receipt; 3] {
     ]
 }
 
-/// Only a shipment is impossible to undo.
+/// Only a shipment can be impossible to undo.
 pub(super) fn impossible() -> Outcome {
     let [.., receipt] = receipts();
     Outcome::Compensated(Undone::Impossible {
@@ -188,7 +188,7 @@ pub(super) fn outcomes() -> Vec<Outcome> {
     all
 }
 
-/// The outcomes that a step, or a compensation, can have.
+/// The possible outcomes of a step or a compensation.
 pub(super) fn outcomes_at(state: &State) -> Vec<Outcome> {
     let back = state.0 == Direction::Compensating;
     let fits = |outcome: &Outcome| match outcome {
@@ -222,7 +222,7 @@ pub(super) fn state_of(order: &Order) -> State {
     state(order.direction, order.step.as_str())
 }
 
-/// Every state that can be reached, whatever the others answer.
+/// Every reachable state, with every response of the other services.
 pub(super) fn reachable(plan: &Plan) -> Vec<State> {
     let mut first = order(&forward_at("none"));
     start(plan, &mut first, 0);
