@@ -7,7 +7,7 @@ use stoa_service::sql::Database;
 use crate::client::ReportReceiver;
 use crate::config::Config;
 
-/// What the handlers work with.
+/// The dependencies of the handlers.
 pub struct App {
     /// The settings.
     pub config: Config,
@@ -18,7 +18,7 @@ pub struct App {
 }
 
 impl App {
-    /// The way out of the request of `context`.
+    /// Makes calls on behalf of the request of `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,
@@ -26,7 +26,7 @@ impl App {
         }
     }
 
-    /// The shop, which takes the carrier's reports, on behalf of the request of `context`.
+    /// The shop, which receives the carrier's reports, on behalf of the request of `context`.
     pub fn report_receiver<'a>(&'a self, context: &'a Context) -> ReportReceiver<'a> {
         let Config {
             webhook_url,

@@ -1,4 +1,4 @@
-//! The shop, which takes the carrier's reports.
+//! The shop, which receives the carrier's reports.
 
 use hmac::{Hmac, Mac};
 use http::Method;
@@ -8,7 +8,7 @@ use stoa_service::time::{self, rfc3339};
 
 use crate::domain::carrier::Report;
 
-/// The name in errors.
+/// The peer's name in errors.
 const PEER: &str = "the shop";
 
 /// The shop's webhook, on behalf of one request.
@@ -40,7 +40,7 @@ impl<'a> ReportReceiver<'a> {
 
     /// `t=<unix seconds>,v1=<hex>` with the HMAC-SHA256 over `<seconds>.<body>`.
     fn sign(&self, body: &[u8]) -> Result<String, PeerError> {
-        // HMAC takes a key of any length: this never fails.
+        // HMAC accepts a key of any length: this never fails.
         let mac = Hmac::<sha2::Sha256>::new_from_slice(self.secret.as_bytes());
         let mut mac = mac.map_err(|error| PeerError::Unreachable {
             peer: PEER,

@@ -5,9 +5,9 @@ use stoa_service::settings::{Faults, Settings};
 /// The settings of the third parties.
 #[derive(Clone)]
 pub struct Config {
-    /// `webhook_url`: where the carrier reports what happens to a parcel.
+    /// `webhook_url`: the receiver of the carrier's reports.
     pub webhook_url: String,
-    /// `carrier_secret`: the key that signs its reports. Never shown.
+    /// `carrier_secret`: the key that signs the carrier's reports. Never shown.
     pub carrier_secret: String,
 }
 

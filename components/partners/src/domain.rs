@@ -1,4 +1,4 @@
-//! Types and rules, pure: a file for each third party, [`script`] for their failures, and [`fields`] for what they share.
+//! Types and rules, pure: one file per third party, [`script`] for scripted failures, and [`fields`] for shared rules.
 
 pub mod carrier;
 pub mod fields;

@@ -1,11 +1,11 @@
-//! What can go wrong, as the caller can act on it. `http.rs` gives each its status and code.
+//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
 
 use stoa_service::Invalid;
 use stoa_service::outbound::PeerError;
 use stoa_service::sql::SqlError;
 use stoa_service::text::shorten;
 
-/// A request to a third party that did not get what it wants.
+/// Why a request to a third party failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A value breaks a rule.
@@ -60,7 +60,7 @@ pub enum Error {
     /// The parcel was cancelled, so it does not move.
     #[error("tracking_number: {0} was cancelled and does not move")]
     ParcelCancelled(String),
-    /// The shop did not take a report of the carrier.
+    /// The shop did not accept a report of the carrier.
     #[error(transparent)]
     Shop(#[from] PeerError),
     /// The database failed; a retry may help.

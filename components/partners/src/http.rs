@@ -1,6 +1,6 @@
 //! The routes of all third parties, and the one match from error to status and code.
 //!
-//! A third party has a file; `playback` makes it fail as its script says, and `requests` reads what several have in common.
+//! Each third party has a file; `playback` applies its script, and `requests` has shared decoding.
 
 mod carrier;
 mod messages;
@@ -19,7 +19,7 @@ use crate::error::Error;
 
 impl Service for App {
     const NAME: &'static str = "partners";
-    /// Those that read the books, move a parcel or write a script are never scripted themselves.
+    /// Routes that read the books, move a parcel or write a script are never scripted themselves.
     const ROUTES: &'static [Route<Self>] = &[
         Route::new(Method::GET, "/pim/products/{sku}", pim::show),
         Route::new(Method::POST, "/processor/charges", processor::charge),

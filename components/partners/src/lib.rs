@@ -1,10 +1,10 @@
 //! The third parties, for one machine and for tests: PIM, card processor, carrier, courier (e-mail) and SMS gateway.
 //!
-//! The shop knows them by URL only, so real ones replace them by settings. Each keeps books of its own, and these are
-//! the oracle of the tests: what the card processor's ledger records as charged, was charged. Failures are scripted over
-//! HTTP and are kept in the database, so they outlive the instance that took them.
+//! The shop has only their URLs, so real ones replace them by settings. Each keeps its own books, which are the oracle of the
+//! tests: a charge in the card processor's ledger was charged. Failures are scripted over HTTP. They are stored in the
+//! database, so they outlive the instance that received them.
 //!
-//! A layer is a folder, and a third party has a file of the same name in each: read [`domain`] for their rules,
+//! Each layer is a folder, and each third party has a file of the same name in it: read [`domain`] for their rules,
 //! then [`store`] for their books, then [`http`]. [`client`] sends the carrier's reports to the shop. For the failures
 //! read [`domain::script`].
 

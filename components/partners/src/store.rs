@@ -1,4 +1,4 @@
-//! The books of the third parties, over SQL: a file for each, [`scripts`] for their failures, and [`keys`] for the idempotency keys
+//! The books of the third parties, over SQL: one file each, [`scripts`] for their failures, and [`keys`] for the idempotency keys
 //! of all.
 
 pub mod carrier;

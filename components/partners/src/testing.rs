@@ -1,4 +1,4 @@
-//! The third parties on the stage of a native test: another service's calls go straight into the routes, over a real
+//! The third parties in a native test: another service's calls go directly to their routes, over a real
 //! SQLite, and each call has a [`Fate`].
 #![expect(
     clippy::unwrap_used,
@@ -25,14 +25,14 @@ use crate::app::App;
 use crate::config::Config;
 use crate::store::SCHEMA;
 
-/// The base URL of every third party on the stage.
+/// The base URL of every third party in a test.
 pub const URL: &str = "http://partners.test";
-/// The carrier's key on the stage.
+/// The carrier's key in a test.
 pub const SECRET: &str = "a secret of the stage";
 
 type Receiver = dyn Fn(&Call) -> Result<Reply, CallError> + Send + Sync;
 
-/// The third parties, with books of their own.
+/// The third parties, with their own books.
 #[derive(Clone)]
 pub struct Stage {
     books: Books,
@@ -52,7 +52,7 @@ impl Stage {
         }
     }
 
-    /// Sets the fates of the next calls, in order; later calls are answered. Returns how many fates were left from before.
+    /// Sets the fates of the next calls, in order; later calls get responses. Returns the number of fates that were still unused.
     pub fn fates(&self, fates: impl IntoIterator<Item = Fate>) -> u32 {
         let mut next = self.fates.lock().unwrap();
         let left = next.len();
@@ -60,21 +60,21 @@ impl Stage {
         left.try_into().unwrap()
     }
 
-    /// Runs `story` with every fate of its first three calls, and `check` afterwards, with no fates.
+    /// Runs `story` with every combination of fates of its first three calls, and `check` after each, without fates.
     pub fn with_every_fate<T>(&self, mut story: impl FnMut() -> T, mut check: impl FnMut(T)) {
         let mut number = 0;
         while number < FATES.len().pow(3) {
             let fate = |turn: u32| FATES[number / FATES.len().pow(turn) % FATES.len()].clone();
             self.fates([fate(2), fate(1), fate(0)]);
             let outcome = story();
-            // A fate that no call met makes no difference: the next story differs in one that did.
+            // An unused fate makes no difference: the next combination differs in a fate that was used.
             let met = FATES.len().pow(self.fates([]));
             check(outcome);
             number = (number / met + 1) * met;
         }
     }
 
-    /// A call of the service under test meets its fate.
+    /// Applies the next fate to a call of the service under test.
     pub fn answer(&self, call: &Call) -> Result<Reply, CallError> {
         let fate = self.fates.lock().unwrap().pop_front();
         fate.unwrap_or(Fate::Answered).befall(|| self.play(call))

@@ -1,4 +1,4 @@
-//! The carrier: one parcel a reference, which moves and is reported to the shop.
+//! The carrier: one parcel per reference. A parcel moves, and its moves are reported to the shop.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::Invalid;
@@ -36,7 +36,7 @@ pub enum ParcelStatus {
 }
 
 impl ParcelStatus {
-    /// The note of the report of this status. A parcel never changes back to `created`, so that one is not reported.
+    /// The note in a report of this status. A parcel never changes back to `created`, so that status is not reported.
     pub fn note(self) -> Result<&'static str, Invalid> {
         match self {
             Self::Created => Err(Invalid::new(
@@ -55,16 +55,16 @@ impl ParcelStatus {
 /// A parcel, serialized as responses show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Parcel {
-    /// The carrier's identity of it.
+    /// The carrier's id of the parcel.
     pub tracking_number: String,
-    /// The shop's identity of it.
+    /// The shop's id of the parcel.
     pub reference: String,
     /// The status.
     pub status: ParcelStatus,
 }
 
 impl Parcel {
-    /// What a request to cancel gets: the cancelled parcel, or why it is not cancelled.
+    /// The result of a request to cancel: the cancelled parcel, or why it is not cancelled.
     pub fn cancelled(self) -> Result<Self, Error> {
         if self.status == ParcelStatus::Cancelled {
             return Ok(self);
@@ -72,7 +72,7 @@ impl Parcel {
         Err(self.handed_over())
     }
 
-    /// A cancelled parcel does not move, and one that was picked up is not cancelled. Everything else may happen.
+    /// Checks a move: a cancelled parcel does not move, and one that was picked up is not cancelled. All other moves are allowed.
     pub fn check_move(&self, to: ParcelStatus) -> Result<(), Error> {
         use ParcelStatus::{Cancelled, Created};
         match (self.status, to) {
@@ -91,12 +91,12 @@ impl Parcel {
     }
 }
 
-/// What the shop is informed of: a parcel changed its status.
+/// A report to the shop: a parcel changed its status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Its identity: the same change has the same.
+    /// Its identity; a repeat of the same change has the same one.
     pub event_id: Uuid,
-    /// The shop's identity of the parcel.
+    /// The shop's id of the parcel.
     pub reference: String,
     /// The parcel's new status.
     pub status: ParcelStatus,
@@ -106,7 +106,7 @@ pub struct Report {
     pub note: &'static str,
 }
 
-/// Where a parcel goes.
+/// The address of a parcel.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
@@ -117,7 +117,7 @@ pub struct Address {
     country: String,
 }
 
-/// What is in a parcel. The carrier has rules of its own for SKUs: any text.
+/// The contents of a parcel. The carrier has its own rules for SKUs: any text.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
@@ -129,11 +129,11 @@ pub struct Line {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewParcel {
-    /// The shop's identity of it: one parcel is made.
+    /// The shop's id of the parcel: one parcel is made.
     pub reference: String,
-    /// Where to.
+    /// The address.
     pub address: Address,
-    /// What.
+    /// The contents.
     pub lines: Vec<Line>,
 }
 

@@ -1,4 +1,4 @@
-//! Rules for fields that several third parties have.
+//! Rules for fields of several third parties.
 
 use stoa_service::Invalid;
 use stoa_service::text::shorten;

@@ -1,4 +1,4 @@
-//! The courier (e-mail) and the SMS gateway: they take messages and keep them to be read.
+//! The courier (e-mail) and the SMS gateway: they accept messages and keep them for later reads.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::Invalid;
@@ -58,10 +58,10 @@ impl TextMessage {
     }
 }
 
-/// A message that was taken, serialized as responses show it.
+/// An accepted message, serialized as responses show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Message {
-    /// Its identity; messages are in this order.
+    /// Its identity; messages are sorted by it.
     pub message_id: Uuid,
     /// The recipient.
     pub to: String,

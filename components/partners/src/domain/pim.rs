@@ -1,4 +1,4 @@
-//! The PIM: richer descriptions of products, which a supplier writes.
+//! The PIM: richer descriptions of products, written by a supplier.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,4 +1,4 @@
-//! The card processor: one charge a reference, and a ledger of what moved money or refused to.
+//! The card processor: one charge per reference, and a ledger of captures, declines, refunds and voids.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::Invalid;
@@ -16,22 +16,22 @@ use crate::error::Error;
 pub enum ChargeStatus {
     /// The money is taken.
     Captured,
-    /// The bank refused.
+    /// The bank declined the charge.
     Declined,
-    /// Taken and given back.
+    /// Captured, then refunded.
     Refunded,
     /// Closed before it was charged.
     Voided,
 }
 
-/// A charge, serialized as responses show it. A voided one that was never charged has no amount.
+/// A charge, serialized as responses show it. A voided charge that was never captured has no amount.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Charge {
-    /// The processor's identity of it.
+    /// The processor's id of the charge.
     pub charge_id: Uuid,
-    /// The shop's identity of it.
+    /// The shop's id of the charge.
     pub reference: String,
-    /// What is charged.
+    /// The charged amount.
     pub amount: Option<Money>,
     /// The status.
     pub status: ChargeStatus,
@@ -41,7 +41,7 @@ pub struct Charge {
 }
 
 impl Charge {
-    /// What a request to charge `amount` gets: the charge, or why there is none.
+    /// The result of a request to charge `amount`: the charge, or why there is none.
     pub fn charged(self, amount: Money) -> Result<Self, Error> {
         match self.status {
             ChargeStatus::Voided => Err(Error::ReferenceVoided(self.reference)),
@@ -53,7 +53,7 @@ impl Charge {
         }
     }
 
-    /// What a request to refund gets: the refunded or voided charge, or why it is neither.
+    /// The result of a request to refund: the refunded or voided charge, or why it is neither.
     pub fn refunded(self) -> Result<Self, Error> {
         if self.status == ChargeStatus::Declined {
             return Err(Error::ChargeDeclined(self.decline_code.unwrap_or_default()));
@@ -66,11 +66,11 @@ impl Charge {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewCharge {
-    /// The shop's identity of it: it is charged once.
+    /// The shop's id of the charge: it is captured once.
     pub reference: String,
-    /// What to charge.
+    /// The amount to charge.
     pub amount: Money,
-    /// The card; the token decides what the bank does ([`decide`]).
+    /// The card; the token determines the bank's decision ([`decide`]).
     pub card_token: String,
 }
 
@@ -95,14 +95,14 @@ pub fn decide(card_token: &str) -> Result<Option<&'static str>, Error> {
     }
 }
 
-/// What an entry of the ledger records.
+/// The kind of an entry in the ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum EntryKind {
     /// Money was taken.
     Capture,
-    /// The bank refused.
+    /// The bank declined the charge.
     Decline,
     /// Money was given back.
     Refund,
@@ -113,13 +113,13 @@ pub enum EntryKind {
 /// An entry of the ledger, serialized as responses show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
-    /// Its identity; entries are in this order.
+    /// Its identity; entries are sorted by it.
     pub entry_id: Uuid,
     /// The charge.
     pub reference: String,
-    /// What happened.
+    /// The kind of event.
     pub kind: EntryKind,
-    /// Of what; a void has no amount.
+    /// The amount; a void has none.
     pub amount: Option<Money>,
     /// RFC 3339.
     pub at: String,

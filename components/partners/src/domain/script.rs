@@ -1,4 +1,4 @@
-//! Scripted failures: what a third party does to the next requests.
+//! Scripted failures: the behaviour of a third party for the next requests.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::Invalid;
@@ -7,7 +7,7 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 /// The longest delay, in milliseconds.
 pub const MAX_DELAY_MS: u32 = 60_000;
 
-/// The status of a scripted failure where the script has none.
+/// The status of a scripted failure whose script has none.
 const DEFAULT_STATUS: u32 = 503;
 
 /// A third party.
@@ -34,16 +34,16 @@ impl Partner {
     }
 }
 
-/// How a third party behaves.
+/// The behaviour of a third party.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Mode {
     /// Normally.
     Ok,
-    /// Answers `status` and does nothing.
+    /// Answers with `status` and does nothing.
     Error,
-    /// Does its work and answers `status`.
+    /// Does its work and answers with `status`.
     LostResponse,
     /// Does its work and answers after `delay_ms`.
     Slow,
@@ -61,7 +61,7 @@ pub struct Script {
     /// The delay of [`Mode::Slow`], 0 to [`MAX_DELAY_MS`].
     #[serde(default)]
     pub delay_ms: u32,
-    /// For how many requests; `None` until the script is deleted.
+    /// The number of requests to which it applies; `None` applies until the script is deleted.
     #[serde(default)]
     pub remaining: Option<u32>,
 }

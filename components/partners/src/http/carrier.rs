@@ -30,7 +30,7 @@ pub(super) fn list(app: &App, request: &Request) -> Answer {
     })
 }
 
-/// Every parcel, by its reference. An oracle of the tests: never scripted.
+/// Every parcel, by its reference. An oracle for tests: never scripted.
 pub(super) fn book(app: &App, request: &Request) -> Answer {
     let [limit, token] = request.query(["limit", "page_token"])?;
     let Window { after, limit } = Window::read(limit, token)?;
@@ -55,8 +55,8 @@ struct Advance {
     status: ParcelStatus,
 }
 
-/// Moves the parcel and reports it; answers with the shop's response. The same move again is the same event, sent again.
-/// A control of the tests, so it is never scripted.
+/// Moves the parcel and reports it; answers with the shop's response. The same move again sends the same event again.
+/// A control for tests, so it is never scripted.
 pub(super) fn advance(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let Advance { status } = request.json()?;

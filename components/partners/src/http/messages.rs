@@ -59,7 +59,7 @@ pub(super) fn texts(app: &App, request: &Request) -> Answer {
     list(app, request, Partner::Sms)
 }
 
-/// The messages that were taken, oldest first; with `to`, those of one recipient. An oracle of the tests: never scripted.
+/// The accepted messages, oldest first; with `to`, those of one recipient. An oracle for tests: never scripted.
 fn list(app: &App, request: &Request, channel: Partner) -> Answer {
     let [to, limit, token] = request.query(["to", "limit", "page_token"])?;
     let Window { after, limit } = Window::read(limit, token)?;

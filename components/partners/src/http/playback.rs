@@ -1,4 +1,4 @@
-//! Requests as the scripts want them.
+//! Applies scripts to requests.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::domain::script::{Mode, Partner, Script};
 use crate::error::Error;
 use crate::store::scripts;
 
-/// Answers a request to `partner` as its script says. `work` must be complete when it returns: where the response is lost, the
+/// Answers a request to `partner` by its script. `work` must be complete when it returns: if the response is lost, the
 /// work stays done.
 pub(super) fn play(app: &App, partner: Partner, work: impl FnOnce() -> Answer) -> Answer {
     let script = scripts::take(&*app.db, partner)?;
@@ -31,7 +31,7 @@ pub(super) fn play(app: &App, partner: Partner, work: impl FnOnce() -> Answer) -
 fn scripted(partner: Partner, script: &Script) -> Error {
     Error::Scripted {
         partner: partner.word(),
-        // Checked when the script was put.
+        // Checked when the script was set.
         status: u16::try_from(script.status).unwrap_or_default(),
     }
 }

@@ -50,7 +50,7 @@ pub(super) fn refund(app: &App, request: &Request) -> Answer {
     })
 }
 
-/// The oracle of the tests: never scripted.
+/// An oracle for tests: never scripted.
 pub(super) fn ledger(app: &App, request: &Request) -> Answer {
     let [reference, limit, token] = request.query(["reference", "limit", "page_token"])?;
     let Window { after, limit } = Window::read(limit, token)?;

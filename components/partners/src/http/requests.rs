@@ -1,4 +1,4 @@
-//! What several third parties read from a request.
+//! Decoding that several third parties share.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -20,7 +20,7 @@ pub(super) fn key(partner: Partner, request: &Request) -> Result<Key<'_>, Proble
     })
 }
 
-/// Lists what has the `?reference=` of the request: one entry or none.
+/// Lists the entry with the `?reference=` of the request: one entry or none.
 pub(super) fn list_of_reference<T: Serialize>(
     request: &Request,
     find: impl FnOnce(&str) -> Result<Option<T>, SqlError>,
@@ -36,7 +36,7 @@ pub(super) fn list_of_reference<T: Serialize>(
     json(StatusCode::OK, &page)
 }
 
-/// The part of a list that the request wants: after which entry, and how many.
+/// The requested part of a list: the entry after which it begins, and its length.
 pub(super) struct Window {
     pub(super) after: String,
     pub(super) limit: u32,

@@ -32,13 +32,13 @@ pub fn create(db: &dyn Database, key: &Key<'_>, new: &NewParcel) -> Result<Parce
     })
 }
 
-/// `PX` and 16 digits of the random half of an identifier: the next number cannot be guessed.
+/// `PX` and 16 digits from the random half of an identifier, so that the next number cannot be guessed.
 fn tracking_number() -> String {
     let id = id::new().simple().to_string().to_uppercase();
     format!("PX{}", id.get(16..).unwrap_or(&id))
 }
 
-/// Cancels a parcel that was not picked up. Returns the parcel as it is then.
+/// Cancels a parcel that was not picked up. Returns the resulting parcel.
 pub fn cancel(db: &dyn Database, tracking_number: &str) -> Result<Parcel, Error> {
     db.execute(
         "UPDATE partners_parcels SET status = 'cancelled' WHERE tracking_number = $1 AND status = 'created'",
@@ -63,7 +63,7 @@ pub fn advance(
             "UPDATE partners_parcels SET status = $1 WHERE tracking_number = $2 AND status = $3 RETURNING reference",
             params![word, tracking_number, before],
         )?;
-        // Only a cancellation runs beside this.
+        // Only a cancellation can run concurrently.
         if moved.is_empty() {
             return Err(Error::ParcelCancelled(parcel.tracking_number));
         }

@@ -6,7 +6,7 @@ use stoa_service::sql::Database;
 
 use crate::error::Error;
 
-/// Keeps `key`, inside the transaction that does the request's work; [`Error::KeyReused`] if it was kept for another request. The work
+/// Stores `key`, inside the transaction of the request's work; [`Error::KeyReused`] if it was stored for another request. The work
 /// is unique by itself, so a repeat finds it and gets the same response.
 pub fn keep(db: &dyn Database, key: &Key<'_>) -> Result<(), Error> {
     db.execute(

@@ -1,4 +1,4 @@
-//! The messages that the courier and the SMS gateway took.
+//! The messages that the courier and the SMS gateway accepted.
 
 use stoa_service::idempotency::Key;
 use stoa_service::sql::{Database, SqlError, transaction};
@@ -22,7 +22,7 @@ pub struct NewMessage<'a> {
     pub body: &'a str,
 }
 
-/// Keeps a message, once a key, and returns its id. Without a key (the SMS gateway allows that) each request is a message of its own.
+/// Stores a message once per key, and returns its id. Without a key (the SMS gateway allows that) each request is a new message.
 pub fn keep(
     db: &dyn Database,
     channel: Partner,
@@ -61,7 +61,7 @@ pub fn keep(
     })
 }
 
-/// The messages after `after` by id, oldest first, at most `count`; to one recipient or to all.
+/// The messages after `after` by id, oldest first, at most `count`; for one recipient or for all.
 pub fn list(
     db: &dyn Database,
     channel: Partner,

@@ -10,7 +10,7 @@ use super::keys;
 use crate::domain::processor::{Charge, ChargeStatus, Entry, EntryKind, NewCharge, decide};
 use crate::error::Error;
 
-/// Charges a reference, once. A decline is a result as a capture is: it is committed, and is an error only to the caller
+/// Charges a reference, once. A decline is a result like a capture: it is committed, and is an error only for the caller
 /// ([`Charge::charged`]).
 pub fn charge(db: &dyn Database, key: &Key<'_>, new: &NewCharge) -> Result<Charge, Error> {
     transaction(db, &new.reference, || {
@@ -41,7 +41,7 @@ pub fn charge(db: &dyn Database, key: &Key<'_>, new: &NewCharge) -> Result<Charg
     })
 }
 
-/// Gives a capture back, once. A reference that was never charged is closed, so that a charge still on its way is refused.
+/// Refunds a capture, once. A reference without a charge is voided, so that a charge still in flight is rejected.
 pub fn refund(db: &dyn Database, key: &Key<'_>, reference: &str) -> Result<Charge, Error> {
     transaction(db, reference, || {
         keys::keep(db, key)?;

@@ -5,9 +5,9 @@ use stoa_service::sql::{Database, Row, SqlError};
 
 use crate::domain::script::{Partner, Script};
 
-/// The script of this request. A script for a number of requests has one less afterwards.
+/// The script of this request. It decrements a script for a limited number of requests.
 pub fn take(db: &dyn Database, partner: Partner) -> Result<Script, SqlError> {
-    // Nearly always there is none: then nothing is written.
+    // Usually there is no script: then nothing is written.
     let found = db
         .execute(
             "SELECT mode, status, delay_ms, remaining FROM partners_scripts WHERE partner = $1",
@@ -28,7 +28,7 @@ pub fn take(db: &dyn Database, partner: Partner) -> Result<Script, SqlError> {
     Ok(taken.unwrap_or(Script::NONE))
 }
 
-/// Every script that was put and not deleted.
+/// All scripts that are set.
 pub fn all(db: &dyn Database) -> Result<Vec<(Partner, Script)>, SqlError> {
     db.execute(
         "SELECT partner, mode, status, delay_ms, remaining FROM partners_scripts",

@@ -1,4 +1,4 @@
-//! A database for thousands of short stories, which checks the plan of every statement.
+//! A database for thousands of short test runs, which checks the plan of every statement.
 #![expect(
     clippy::unwrap_used,
     reason = "a test whose database breaks cannot continue"
@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use stoa_service::sql::{Database, Rows, Schema, SqlError, Value};
 use stoa_service::testing::{Connection, TestDatabase, is_postgres};
 
-/// A database whose connections are used again, so that thousands of stories can run over it. A statement that
+/// A database that reuses its connections, so that thousands of runs are fast. A statement that
 /// would read a whole table fails the test.
 #[derive(Clone)]
 pub struct Books(Arc<Shelf>);
@@ -40,14 +40,14 @@ impl Books {
         Lent(Some(connection), self.clone())
     }
 
-    /// Runs a statement of the test's own, which may read a whole table.
+    /// Runs a statement of the test itself, which may read a whole table.
     pub fn run<'s>(&self, statement: &'s str) -> Rows<'s> {
         let lent = self.open();
         lent.connection().execute(statement, &[]).unwrap()
     }
 }
 
-/// A connection, given back when it is dropped.
+/// A connection, returned to the books when it is dropped.
 pub struct Lent(Option<Connection>, Books);
 
 impl Lent {
@@ -58,7 +58,7 @@ impl Lent {
     fn explain(&self, statement: &str, params: &[Value]) {
         let verb = statement.split_whitespace().next().unwrap_or_default();
         // Passes over an outbox or a queue count its entries, and such a table is nearly empty.
-        // PostgreSQL plans by the contents of a table, and these are small.
+        // PostgreSQL's plans depend on the contents of the tables, which are small here.
         if is_postgres()
             || !["SELECT", "UPDATE", "DELETE"].contains(&verb)
             || statement.contains("COUNT(*)")

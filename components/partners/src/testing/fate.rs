@@ -1,4 +1,4 @@
-//! What becomes of a call: [`Fate`], and the [`Gate`] at which one can be held.
+//! The outcome of a call: [`Fate`], and the [`Gate`] that can hold one.
 #![expect(
     clippy::unwrap_used,
     reason = "a test whose gate breaks cannot continue"
@@ -12,28 +12,28 @@ use serde_json::json;
 use stoa_service::outbound::{CallError, Reply};
 use stoa_service::testing::reply;
 
-/// What becomes of one call.
+/// The outcome of one call.
 #[derive(Debug, Clone)]
 pub enum Fate {
-    /// It is done and the response arrives.
+    /// The call is done and its response arrives.
     Answered,
-    /// It never left.
+    /// The call was not sent.
     NotSent,
-    /// It got lost on its way there.
+    /// The request was lost on the way.
     LostBefore,
-    /// It was done and the response got lost.
+    /// The call was done and its response was lost.
     LostAfter,
-    /// A proxy on the way answered 503.
+    /// A proxy answered 503 before the call was done.
     FailedBefore,
-    /// It was done, and then a proxy answered 503.
+    /// The call was done, then a proxy answered 503.
     FailedAfter,
-    /// The caller died before the call got there.
+    /// The caller died before the call arrived.
     DiedBefore,
-    /// It was done, and the caller died before the response came.
+    /// The call was done, then the caller died before the response arrived.
     DiedAfter,
-    /// It waits at the gate, then is done.
+    /// The call waits at the gate, then is done.
     HeldBefore(Arc<Gate>),
-    /// It is done, and its response waits at the gate.
+    /// The call is done, then its response waits at the gate.
     HeldAfter(Arc<Gate>),
 }
 
@@ -50,7 +50,7 @@ pub const FATES: [Fate; 8] = [
 ];
 
 impl Fate {
-    /// Answers a call whose work is `work`.
+    /// Applies the fate to a call whose effect is `work`.
     pub(super) fn befall(self, work: impl FnOnce() -> Reply) -> Result<Reply, CallError> {
         let lost = || Err(CallError::Lost("the line is cut".to_owned()));
         match self {
@@ -66,7 +66,7 @@ impl Fate {
                 work();
                 reply(503, json!({}))
             }
-            // Unwinds without a panic message; the test, in the role of the host, catches it.
+            // Unwinds without a panic message; the test catches it, as the host would.
             Fate::DiedBefore => resume_unwind(Box::new("died")),
             Fate::DiedAfter => {
                 work();
@@ -97,7 +97,7 @@ impl Gate {
         drop(self.1.wait_while(state, |(_, open)| !*open).unwrap());
     }
 
-    /// Waits until a call is held at the gate. The gate opens when the returned value is dropped, so a test that fails meanwhile ends.
+    /// Waits until a call is held at the gate. Dropping the returned value opens the gate, so a failing test still ends.
     pub fn wait_for_a_call(&self) -> impl Drop + '_ {
         let state = self.0.lock().unwrap();
         let (state, waited) = self
