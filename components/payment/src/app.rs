@@ -7,7 +7,7 @@ use stoa_service::sql::Database;
 use crate::client::Processor;
 use crate::config::Config;
 
-/// What the handlers work with.
+/// The dependencies of the handlers.
 pub struct App {
     /// The settings.
     pub config: Config,
@@ -18,7 +18,7 @@ pub struct App {
 }
 
 impl App {
-    /// The way out of the request of `context`.
+    /// Makes calls on behalf of the request of `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,

@@ -10,13 +10,13 @@ use uuid::Uuid;
 
 use crate::domain::{CardToken, ChargeState, Payment};
 
-/// Timeout of one call: a look-up and a charge together stay well below the request limit.
+/// Timeout of one call: a lookup and a charge together stay well below the request limit.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The card processor, on behalf of one request.
 ///
-/// Every method returns what the processor is known to have done. Any doubt (no response, a 5xx, a response of another shape or about
-/// another payment) is an error: the payment stays as it is.
+/// Every method returns what the processor is known to have done. In all other cases (no response, a 5xx, a response of another shape
+/// or about another payment) it returns an error, and the payment stays as it is.
 pub struct Processor<'a> {
     peer: Peer<'a>,
 }
@@ -28,7 +28,7 @@ struct ChargeRequest<'a> {
     card_token: &'a str,
 }
 
-// Third parties add members as they like, so unknown ones are accepted.
+// Third parties may add members, so unknown ones are accepted.
 #[derive(Deserialize)]
 struct Charge {
     reference: Uuid,
@@ -60,7 +60,7 @@ impl<'a> Processor<'a> {
         Self { peer }
     }
 
-    /// Charges `payment`. The processor charges a reference once, however often the request is repeated.
+    /// Charges `payment`. The processor charges a reference once, for any number of repeats.
     pub fn charge(&self, payment: &Payment, token: &CardToken) -> Result<ChargeState, PeerError> {
         let reply = self.peer.send(
             self.peer
@@ -74,7 +74,7 @@ impl<'a> Processor<'a> {
         )?;
         match (reply.status, reply.code().as_str()) {
             (StatusCode::CREATED, _) => self.state(payment, self.peer.read(&reply)?, &reply),
-            // Only the processor's own code is a decline: a 402 of a proxy in between is not.
+            // Only the processor's own code is a decline: a 402 from a proxy in between is not.
             (StatusCode::PAYMENT_REQUIRED, "card_declined") => Ok(ChargeState::Declined(
                 self.peer.read::<Decline>(&reply)?.decline_code,
             )),
@@ -83,7 +83,7 @@ impl<'a> Processor<'a> {
         }
     }
 
-    /// What became of `payment`. Changes nothing.
+    /// The processor's current state of `payment`. Changes nothing.
     pub fn look_up(&self, payment: &Payment) -> Result<ChargeState, PeerError> {
         let path = format!("/processor/charges?reference={}", payment.payment_id);
         let reply = self.peer.send(self.peer.call(Method::GET, &path))?;
@@ -94,12 +94,12 @@ impl<'a> Processor<'a> {
         match (found.next(), found.next()) {
             (None, _) => Ok(ChargeState::Unknown),
             (Some(charge), None) => self.state(payment, charge, &reply),
-            // Two charges of one reference: which one counts cannot be known here.
+            // Two charges of one reference: this service cannot know which one counts.
             (Some(_), Some(_)) => Err(self.peer.unexpected(&reply)),
         }
     }
 
-    /// Gives the money back, or makes sure that it is never taken.
+    /// Refunds the money, or makes sure that it is never taken.
     pub fn refund(&self, payment: &Payment) -> Result<ChargeState, PeerError> {
         let reply = self.peer.send(
             self.peer
@@ -132,7 +132,7 @@ impl<'a> Processor<'a> {
         reply: &Reply,
     ) -> Result<ChargeState, PeerError> {
         let same = charge.reference == payment.payment_id;
-        // A charge that was voided before it was made has no amount.
+        // A charge that was voided before it was captured has no amount.
         let matches = same && charge.amount.is_none_or(|a| a == payment.amount);
         match (charge.status.as_str(), charge.decline_code) {
             ("captured", _) if matches && charge.amount.is_some() => Ok(ChargeState::Captured),

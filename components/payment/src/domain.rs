@@ -22,13 +22,13 @@ use crate::error::Error;
 pub enum Status {
     /// The processor may or may not have captured it.
     Pending,
-    /// The money is taken.
+    /// The money was taken.
     Captured,
-    /// The processor refused the charge. Final.
+    /// The processor declined the charge. Final.
     Declined,
-    /// Taken and given back. Final.
+    /// The money was taken and refunded. Final.
     Refunded,
-    /// Never taken, and never will be. Final.
+    /// The money was never taken, and never will be. Final.
     Voided,
 }
 
@@ -54,16 +54,16 @@ impl Status {
 pub struct Payment {
     /// Its identity here, and its reference at the processor.
     pub payment_id: Uuid,
-    /// The order that is paid.
+    /// The paid order.
     pub order_id: Uuid,
-    /// What is charged.
+    /// The amount to charge.
     pub amount: Money,
     /// The status.
     pub status: Status,
     /// Why the processor declined it, in the processor's words.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decline_code: Option<String>,
-    /// A refund was requested: from here on it is refunded or voided, never charged.
+    /// A refund was requested: from then on the payment is refunded or voided, never charged.
     #[serde(skip)]
     pub refund_requested: bool,
     /// RFC 3339.
@@ -71,7 +71,7 @@ pub struct Payment {
 }
 
 impl Payment {
-    /// Whether the processor may know more about it than this service.
+    /// Whether the processor may have news about the payment.
     pub fn is_open(&self) -> bool {
         match self.status {
             Status::Pending => true,
@@ -80,7 +80,7 @@ impl Payment {
         }
     }
 
-    /// Paying again: an order is paid with one amount.
+    /// Checks a repeated charge: an order has one amount.
     pub fn check_repeat(&self, amount: Money) -> Result<(), Error> {
         if self.amount == amount {
             return Ok(());
@@ -92,7 +92,7 @@ impl Payment {
         })
     }
 
-    /// What a request to charge gets: the captured payment, or why there is none.
+    /// The result of a request to charge: the captured payment, or why there is none.
     pub fn charged(self) -> Result<Self, Error> {
         match self.status {
             Status::Captured => Ok(self),
@@ -109,7 +109,7 @@ impl Payment {
         }
     }
 
-    /// What a request to refund gets: the refunded or voided payment, or why it is neither.
+    /// The result of a request to refund: the refunded or voided payment, or why it is neither.
     pub fn refunded(self) -> Result<Self, Error> {
         match self.status {
             Status::Refunded | Status::Voided => Ok(self),
@@ -129,23 +129,23 @@ impl Payment {
     }
 }
 
-/// What the processor did with a reference.
+/// The processor's state of a reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChargeState {
-    /// It has not seen the reference so far.
+    /// The processor has not seen the reference.
     Unknown,
     /// Charged.
     Captured,
     /// Declined, and why.
     Declined(String),
-    /// Charged and given back.
+    /// Charged and refunded.
     Refunded,
     /// Cancelled before it was charged.
     Voided,
 }
 
 impl ChargeState {
-    /// The payment's status that follows, and the decline code.
+    /// The payment's resulting status, and the decline code.
     pub fn payment_status(&self) -> (Status, Option<&str>) {
         match self {
             Self::Unknown => (Status::Pending, None),
@@ -157,7 +157,7 @@ impl ChargeState {
     }
 }
 
-/// A charge takes one minor unit at least.
+/// Checks that a charge is one minor unit at least.
 pub fn check_amount(amount: Money) -> Result<(), Invalid> {
     if amount.amount >= 1 {
         return Ok(());
@@ -168,7 +168,7 @@ pub fn check_amount(amount: Money) -> Result<(), Invalid> {
     )))
 }
 
-/// The processor's token for a card. Its value is never logged and never quoted, since a caller may have put a card number there.
+/// The processor's token for a card. Its value is never logged and never quoted: a caller may have sent a card number instead.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CardToken(String);
 

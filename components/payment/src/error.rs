@@ -1,4 +1,4 @@
-//! What can go wrong, as the caller can act on it. `http.rs` gives each its status and code.
+//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
 
 use stoa_service::Invalid;
 use stoa_service::money::Money;
@@ -6,7 +6,7 @@ use stoa_service::outbound::PeerError;
 use stoa_service::sql::SqlError;
 use uuid::Uuid;
 
-/// A request that did not get what it wants.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A value breaks a rule.
@@ -23,9 +23,9 @@ pub enum Error {
     PaymentDiffers {
         /// The order.
         order_id: Uuid,
-        /// What the request wants to charge.
+        /// The amount of the request.
         given: Money,
-        /// What the order's payment charges.
+        /// The amount of the order's payment.
         existing: Money,
     },
     /// The card processor declined the charge. Final for this payment.
@@ -54,7 +54,7 @@ pub enum Error {
         /// The payment's status.
         status: &'static str,
     },
-    /// The processor decides, and its decision is not known yet; a retry looks it up.
+    /// The processor's decision is not known yet; a retry looks it up.
     #[error("the payment is not settled yet; try again")]
     Unsettled {
         /// The payment.

@@ -67,7 +67,7 @@ fn resolve(
     resolve_payment(&*app.db, &app.processor(context), context, payment, goal)
 }
 
-/// The payment as the processor reports it; as it is stored where the processor does not respond.
+/// The payment as the processor reports it; as stored if the processor does not respond.
 fn look_up(app: &App, request: &Request, stored: Payment) -> Payment {
     resolve(app, request, stored.clone(), Goal::LookUp).unwrap_or_else(|error| {
         let fields =
@@ -83,7 +83,7 @@ struct Pay {
     order_id: Uuid,
     amount: Money,
     method: PaymentMethod,
-    // Any JSON: an error of decoding would quote the value, which may be a card number.
+    // Any JSON: a decoding error would quote the value, which may be a card number.
     card_token: serde_json::Value,
 }
 

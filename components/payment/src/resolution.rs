@@ -1,11 +1,11 @@
-//! How a payment leaves `pending`: the one function behind a retry, a look-up and a refund.
+//! How a payment leaves `pending`: one function serves retries, lookups and refunds.
 //!
 //! Intents are written before the processor is called, and its answer is written by compare-and-set. So any two
-//! requests for one payment, and one that died half-way, end in what the processor did:
-//! - a charge carries the payment's id as its reference, of which the processor captures one at most;
-//! - before a charge is repeated it is looked up;
+//! requests for one payment, and a request that died half-way, end in the processor's state:
+//! - a charge carries the payment's id as its reference, and the processor captures a reference once at most;
+//! - a charge is looked up before it is repeated;
 //! - once a refund was requested, no request charges any more: a retry completes the refund instead. A charge that is
-//!   still on its way then finds its reference voided, or is itself what gets refunded.
+//!   still in flight then finds its reference voided, or is itself refunded.
 
 use serde_json::json;
 use stoa_service::sql::Database;
@@ -16,24 +16,24 @@ use crate::domain::{CardToken, ChargeState, Payment, Status};
 use crate::error::Error;
 use crate::store;
 
-/// What the caller wants of a payment.
+/// The caller's goal for a payment.
 #[derive(Debug, Clone, Copy)]
 pub enum Goal<'a> {
     /// Its current status. Never charges.
     LookUp,
-    /// That it is charged.
+    /// The payment is charged.
     Charge {
         /// The card.
         token: &'a CardToken,
         /// This request wrote the intent, so no request has called the processor yet, and there is nothing to look up.
         is_new: bool,
     },
-    /// That the money is given back, or never taken.
+    /// The money is refunded, or never taken.
     Refund,
 }
 
-/// Brings `payment` as far towards `goal` as the processor allows, and returns its state then. Where the processor leaves it open
-/// that is an error, and only known facts were written.
+/// Brings `payment` as close to `goal` as the processor allows, and returns the result. An undecided outcome
+/// is an error; only known facts were written then.
 pub fn resolve_payment(
     db: &dyn Database,
     processor: &Processor<'_>,
@@ -76,7 +76,7 @@ pub fn resolve_payment(
 fn report(context: &Context, before: &Payment, after: &Payment, at_processor: Status) {
     let fields = json!({"payment_id": after.payment_id, "order_id": after.order_id,
         "from": before.status, "to": after.status, "processor": at_processor});
-    // Another request may have advanced it meanwhile (captured, then refunded): that is consistent. Anything else is not.
+    // Another request may have advanced it meanwhile (captured, then refunded): that is consistent. Any other difference is not.
     if after.status == at_processor || at_processor.may_become(after.status) {
         log::info(context, "payment settled", fields);
     } else {

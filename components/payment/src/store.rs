@@ -31,8 +31,8 @@ macro_rules! select {
     };
 }
 
-/// The payment of an order, begun if there is none, and whether this call began it. Another amount than the order's payment has is
-/// [`Error::PaymentDiffers`].
+/// The payment of an order, created if there is none, and whether this call created it. [`Error::PaymentDiffers`] if the order
+/// has a payment with another amount.
 pub fn begin(db: &dyn Database, order_id: Uuid, amount: Money) -> Result<(Payment, bool), Error> {
     let now = time::now();
     let begun = db.execute(
@@ -53,7 +53,7 @@ pub fn begin(db: &dyn Database, order_id: Uuid, amount: Money) -> Result<(Paymen
     Ok((payment, !begun.is_empty()))
 }
 
-/// Writes down that a refund is requested, unless the payment is final. Returns the payment as it is then.
+/// Records that a refund was requested, unless the payment is final. Returns the resulting payment.
 pub fn request_refund(db: &dyn Database, payment: &Payment) -> Result<Payment, Error> {
     db.execute(
         "UPDATE payment_payments SET refund_asked = 1, updated_at = $1
@@ -63,7 +63,7 @@ pub fn request_refund(db: &dyn Database, payment: &Payment) -> Result<Payment, E
     find(db, payment.payment_id)
 }
 
-/// Moves a payment to `status` if its current status allows that. Returns the payment as it is then.
+/// Moves a payment to `status` if its current status allows that. Returns the resulting payment.
 pub fn record(
     db: &dyn Database,
     payment: &Payment,
