@@ -1,4 +1,4 @@
-//! The WIT interface around [`crate::rules`]: the same records under other names.
+//! The WIT interface of [`crate::rules`]: the same records under other names.
 #![expect(unsafe_code, reason = "what wit-bindgen's macro expands to")]
 #![allow(
     missing_docs,

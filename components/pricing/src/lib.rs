@@ -1,9 +1,9 @@
 //! Prices: the one place where money is computed.
 //!
-//! It knows lines and prices, no products, customers or discounts. As a component it exports
-//! `stoa:pricing/quote` (`wit/pricing/pricing.wit`), which cart and order import; natively their tests call [`rules`].
+//! It has lines and prices, but no products, customers or discounts. As a component it exports
+//! `stoa:pricing/quote` (`wit/pricing/pricing.wit`), which cart and order import; their native tests call [`rules`].
 //!
-//! Read [`rules`]; the component around it only changes one record into the other.
+//! Read [`rules`]; the component only converts between the two sets of records.
 
 #[cfg(target_family = "wasm")]
 mod component;

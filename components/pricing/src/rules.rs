@@ -1,6 +1,6 @@
-//! The rules, pure. Amounts are integers of minor units: nothing is rounded, anywhere.
+//! The rules, pure. Amounts are integers of minor units: nothing is ever rounded.
 
-/// The largest amount, in minor units: what `stoa_service::money` takes too.
+/// The largest amount, in minor units: the same as in `stoa_service::money`.
 pub const MAX_AMOUNT: u64 = 999_999_999_999_999;
 
 /// An amount of a currency.
@@ -12,7 +12,7 @@ pub struct Money {
     pub currency: String,
 }
 
-/// What is asked for.
+/// A line to price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     /// The stock keeping unit.
@@ -39,13 +39,13 @@ pub struct PricedLine {
 /// The lines in the order given, and their sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Priced {
-    /// One for each line asked for.
+    /// One for each requested line.
     pub lines: Vec<PricedLine>,
     /// The sum.
     pub total: Money,
 }
 
-/// Why there is no quote.
+/// Why a quote failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QuoteError {
     /// There are no lines.
@@ -60,7 +60,7 @@ pub enum QuoteError {
     Overflow,
 }
 
-/// Prices `lines`. The first fault in the order of the lines is told, except that all items without a price are told
+/// Prices `lines`. Returns the first fault in the order of the lines, except that all items without a price are reported
 /// together.
 pub fn quote(lines: Vec<Line>) -> Result<Priced, QuoteError> {
     if let Some(line) = lines.iter().find(|line| line.quantity == 0) {
@@ -105,7 +105,7 @@ pub fn quote(lines: Vec<Line>) -> Result<Priced, QuoteError> {
     }
 }
 
-/// The total of a line, and the sum with it.
+/// The total of a line, and the sum including it.
 fn add(sum: Option<&Money>, quantity: u32, price: &Money) -> Result<(Money, Money), QuoteError> {
     let before = match sum {
         Some(sum) if sum.currency != price.currency => return Err(QuoteError::MixedCurrencies),
