@@ -8,15 +8,15 @@ use crate::clients::{InventoryClient, OrderClient, Pim};
 use crate::config::Config;
 use crate::domain::Release;
 
-/// What the handlers work with.
+/// The dependencies of the handlers.
 pub struct App {
     /// The settings.
     pub config: Config,
     /// The database.
     pub db: Box<dyn Database>,
-    /// The way to other services.
+    /// Sends the calls to other services.
     pub outbound: Box<dyn Outbound>,
-    /// Which release this is.
+    /// The release of this build.
     pub release: Release,
 }
 

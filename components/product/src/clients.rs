@@ -1,4 +1,4 @@
-//! A typed client for each neighbour. That of a service is named for it (`OrderClient`), that of a third party for its role.
+//! A typed client for each dependency. It is named after the service (`OrderClient`), or after the role of a third party.
 
 mod inventory;
 mod order;

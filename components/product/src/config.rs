@@ -2,7 +2,7 @@
 
 use stoa_service::settings::{Faults, Settings};
 
-/// How old what the PIM said may grow before it is asked again.
+/// The age at which the PIM's texts are fetched again.
 pub const DEFAULT_PIM_TTL_SECONDS: u32 = 300;
 
 /// The settings of this service.
@@ -10,11 +10,11 @@ pub const DEFAULT_PIM_TTL_SECONDS: u32 = 300;
 pub struct Config {
     /// `pim_url`: the PIM.
     pub pim_url: String,
-    /// `order_url`: where a purchase is passed on to.
+    /// `order_url`: the service that receives purchases.
     pub order_url: String,
-    /// `inventory_url`: asked by v2.
+    /// `inventory_url`: called by v2.
     pub inventory_url: String,
-    /// `user_url`: whose keys sign tokens.
+    /// `user_url`: the service whose keys sign tokens.
     pub user_url: String,
     /// `pim_ttl_seconds`, 1 to 86,400.
     pub pim_ttl_seconds: u32,

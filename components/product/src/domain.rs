@@ -9,28 +9,28 @@ use uuid::Uuid;
 
 use crate::error::Error;
 
-/// The most SKUs that one request may ask for.
+/// The most SKUs of one request.
 pub const MAX_SKUS: usize = 100;
-/// The most units of one product that are bought at once, as in a cart.
+/// The most units of one product in one purchase, as in a cart.
 pub const MAX_QUANTITY: u32 = 99;
 
-/// The longest description that is taken from the PIM, in characters; a longer one is left out.
+/// The longest description that is accepted from the PIM, in characters; a longer one is ignored.
 const MAX_DESCRIPTION: usize = 10_000;
-/// The longest image path or URL that is taken from the PIM, in bytes.
+/// The longest image path or URL that is accepted from the PIM, in bytes.
 const MAX_IMAGE: usize = 2_000;
 
-/// Which of the two releases answers. Its word is the value of `x-shop-version`.
+/// The release that answers. Its word is the value of `x-shop-version`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, IntoStaticStr)]
 #[strum(serialize_all = "snake_case")]
 pub enum Release {
-    /// The stable one.
+    /// The stable release.
     V1,
     /// The canary.
     V2,
 }
 
 impl Release {
-    /// The one this build is.
+    /// The release of this build.
     pub const BUILT: Self = if cfg!(feature = "v2") {
         Self::V2
     } else {
@@ -38,7 +38,7 @@ impl Release {
     };
 }
 
-/// A product as it is answered, and as catalogue.json holds it.
+/// A product, as in responses and in catalogue.json.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Product {
@@ -48,20 +48,20 @@ pub struct Product {
     pub sku: Sku,
     /// The name.
     pub name: String,
-    /// A sentence or two; the PIM's where it has one.
+    /// A sentence or two; from the PIM, if it has one.
     pub description: String,
     /// One word.
     pub category: String,
     /// The path or URL of a picture.
     pub image: String,
-    /// Null where it has none: it cannot be bought.
+    /// Null if it has none: such a product cannot be bought.
     pub price: Option<Money>,
-    /// Units in stock, null where inventory does not say. Absent in v1.
+    /// Units in stock; null if inventory does not report them. Absent in v1.
     #[serde(skip_serializing_if = "Option::is_none", skip_deserializing)]
     pub available: Option<Option<i64>>,
 }
 
-/// What the PIM knows of a product. An absent text leaves the catalogue's own.
+/// The PIM's texts for a product. The catalogue's own text replaces an absent one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Texts {
     /// A description.
@@ -71,7 +71,7 @@ pub struct Texts {
 }
 
 impl Texts {
-    /// Without what no page should show: it comes from outside.
+    /// The texts without those that a page must not show: they come from outside.
     pub fn usable(self) -> Self {
         let is_text =
             |text: &String| !text.trim().is_empty() && text.chars().count() <= MAX_DESCRIPTION;

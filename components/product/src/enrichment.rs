@@ -1,7 +1,7 @@
 //! The PIM's texts in place of the catalogue's own.
 //!
-//! Texts are kept, and fetched again when they are old. After a failure the PIM is not called for a while; until then the kept texts
-//! hold, or the catalogue's own. Nothing here ever fails a request.
+//! Texts are stored, and fetched again when they are old. After a failure the PIM is not called for a while; then the stored texts apply,
+//! or the catalogue's own. Enrichment never fails a request.
 
 use serde_json::json;
 use stoa_service::sql::{Database, SqlError};
@@ -13,10 +13,10 @@ use crate::clients::Pim;
 use crate::domain::{Product, Texts};
 use crate::store::pim as kept_texts;
 
-/// How long the PIM is not called after a failure, in milliseconds: one slow request in that time, not every one.
+/// The pause of calls to the PIM after a failure, in milliseconds: one slow request in that time, not every one.
 pub const PAUSE: Millis = 30_000;
 
-/// Puts the PIM's texts into `product`.
+/// Replaces the texts of `product` by the PIM's.
 pub fn enrich(app: &App, context: &Context, product: &mut Product) {
     let ttl = i64::from(app.config.pim_ttl_seconds) * 1000;
     let texts = current(&*app.db, &app.pim(context), context, ttl, &product.sku);
@@ -61,7 +61,7 @@ fn current(
                 "the PIM does not answer; it is not called for a while",
                 json!({"sku": sku, "error": error.to_string(), "pause_ms": PAUSE}),
             );
-            // From the failure on, not from the call on.
+            // The pause starts at the failure, not at the call.
             kept_texts::pause_until(db, time::now() + PAUSE)?;
             Ok(kept)
         }
@@ -70,6 +70,6 @@ fn current(
 
 fn paused(db: &dyn Database, now: Millis) -> Result<bool, SqlError> {
     let until = kept_texts::paused_until(db)?;
-    // A clock that was set back must not make the pause longer.
+    // A clock that was set back must not extend the pause.
     Ok(until.is_some_and(|until| now < until && until - now <= PAUSE))
 }

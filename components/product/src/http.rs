@@ -53,7 +53,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// Names the release in a response, whatever it is.
+/// Adds the release to a response, whatever its status.
 fn stamp(release: Release, response: &mut Response) {
     let word = HeaderValue::from_static(release.into());
     response.headers_mut().insert(VERSION, word);
@@ -94,7 +94,7 @@ fn show(app: &App, request: &Request) -> Answer {
     route::json(StatusCode::OK, &product)
 }
 
-/// In v2: how many of each are available, in one call; null where inventory does not answer.
+/// In v2: adds the available units of each product, in one call; null if inventory does not answer.
 fn add_availability(app: &App, context: &Context, products: &mut [Product]) {
     if app.release == Release::V1 || products.is_empty() {
         return;
@@ -129,8 +129,8 @@ struct Buy {
     payment: Value,
 }
 
-/// Buys one product at once. Order keeps the key, and the same request to this path is the same request to order, so nothing is
-/// kept here.
+/// Buys one product at once. Order stores the key, and a repeat of this request is the same request to order, so nothing is
+/// stored here.
 fn buy(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let context = request.context();

@@ -1,11 +1,12 @@
-//! The catalogue: listing, searching, one product, and buying one at once. One crate, two releases: the feature `v2`
-//! makes the canary, which ranks searches by relevance and says how many units are available.
+//! The catalogue: listing, searching, reading one product, and buying it at once. One crate, two releases: the feature `v2`
+//! makes the canary, which ranks searches by relevance and reports available units.
 //!
-//! It keeps no stock (inventory does), computes no money and makes no orders (order does: buying is passed on to it). The
-//! PIM's richer texts are fetched when a product is read; without the PIM the catalogue's own hold.
+//! It keeps no stock (inventory does), computes no money and makes no orders (order does: purchases are passed on to it). The
+//! PIM's richer texts are fetched when a product is read; without the PIM the catalogue's own apply.
 //!
 //! Every list costs the same at 60 and at 100,000 products. Read [`domain`] for what a product is, [`text`] for what a
-//! word is and how much of a text counts, [`search`] for how the index keeps that promise, [`listing`] for pages, [`enrichment`] for when the PIM is called, then [`http`].
+//! word is and how much of a text counts, [`search`] for how the index keeps that promise, [`listing`] for pages,
+//! [`enrichment`] for the calls to the PIM, then [`http`].
 
 pub mod app;
 pub mod clients;

@@ -14,32 +14,32 @@ use crate::text;
 /// A list of products.
 #[derive(Debug)]
 pub enum Listing {
-    /// All of them, or one category, by name.
+    /// All products, or those of one category, by name.
     Browse {
-        /// The category, where one is asked.
+        /// The category, if one is requested.
         category: Option<String>,
     },
-    /// What has all the terms.
+    /// The products that have all the terms.
     Search {
         /// See [`text::search_terms`].
         terms: Vec<String>,
-        /// In which order.
+        /// The order of the results.
         order: Order,
     },
 }
 
-/// Where a page of a list ends: the content of a page token.
+/// The end of a page of a list: the content of a page token.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cursor {
-    /// [`Listing::identity`]: the place means nothing in another list.
+    /// [`Listing::identity`]: the position is valid in no other list.
     list: String,
-    /// The place; its shape depends on the list.
+    /// The position; its shape depends on the list.
     at: Value,
 }
 
 impl Listing {
-    /// Reads `q` and `category`; blank is absent.
+    /// Reads `q` and `category`; a blank value counts as absent.
     pub fn new(q: Option<&str>, category: Option<&str>, release: Release) -> Result<Self, Error> {
         let category = given(category);
         let Some(q) = given(q) else {
@@ -55,7 +55,7 @@ impl Listing {
         Ok(Self::Search { terms, order })
     }
 
-    /// What tells this list from any other.
+    /// A text that is different for every list.
     fn identity(&self) -> String {
         match self {
             Self::Browse { category: None } => "all".to_owned(),
@@ -70,7 +70,7 @@ impl Listing {
         let Some(cursor) = cursor else {
             return Ok(None);
         };
-        // First the list, then the place, since the place's shape depends on the list.
+        // The list is checked first, since the shape of the position depends on it.
         if cursor.list != self.identity() {
             return Err(Error::ForeignPageToken);
         }
@@ -78,7 +78,7 @@ impl Listing {
         place.map(Some).map_err(|_| Error::ForeignPageToken)
     }
 
-    /// The page of it that begins after `cursor`, and the cursor of the next.
+    /// The page of the list after `cursor`, and the cursor of the next page.
     pub fn page(
         &self,
         db: &dyn Database,

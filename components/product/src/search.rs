@@ -1,10 +1,10 @@
-//! Searching: an inverted index whose ranges are in the order of the answer.
+//! Searching: an inverted index whose ranges are in the order of the results.
 //!
-//! `product_terms` holds a row for every term of every product. Rows of one term are kept in the order of names, and by
-//! its second index in the order of weight and name, so a page of a search for one term is one range of an index,
-//! however many products have it. With several terms the rarest one leads; for each of its rows the others are looked up
-//! by their whole key. Where even the rarest is common, a page ends after [`MAX_READ`] rows, full or not, and its token
-//! goes on from there: no search costs more than that.
+//! `product_terms` has a row for every term of every product. Rows of one term are sorted by name, and in
+//! its second index by weight and name. So a page of a search for one term is one range of an index,
+//! for any number of matching products. With several terms the rarest one leads; the others are looked up for each of its rows,
+//! by their whole key. If even the rarest is common, a page ends after [`MAX_READ`] rows, full or not, and its token
+//! continues from there: no search costs more than that.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::sql::{Database, SqlError, Value};
@@ -17,17 +17,17 @@ pub const MAX_READ: usize = 1000;
 /// The most rows that are read at a time.
 const LARGEST_HELPING: usize = 200;
 
-/// The order of what is found.
+/// The order of the results.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Order {
     /// By name.
     Name,
-    /// First what has the leading term in its name, then what has it in its text only; each by name.
+    /// Products with the leading term in the name first, then those with it in their text only; each group by name.
     Relevance,
 }
 
 impl Order {
-    /// The weights of the leading term, in the order in which the answer takes its rows; `None` is any weight.
+    /// The weights of the leading term, in the order of the results; `None` is any weight.
     fn parts(self) -> &'static [Option<i64>] {
         match self {
             Order::Name => &[None],
@@ -36,15 +36,15 @@ impl Order {
     }
 }
 
-/// How far a search has come.
+/// The progress of a search.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Progress {
-    /// Which of the terms leads: it stays the same from page to page.
+    /// The index of the leading term: it stays the same from page to page.
     lead: usize,
-    /// Which part of the answer.
+    /// The index of the current part of the results.
     part: usize,
-    /// The last row that was looked at.
+    /// The last row that was read.
     after: Place,
 }
 
@@ -57,7 +57,7 @@ pub struct Found {
     pub next: Option<Progress>,
 }
 
-/// The products that have all `terms`, at most `limit`, from where `from` came to.
+/// The products that have all `terms`, at most `limit`, continuing after `from`.
 pub fn search(
     db: &dyn Database,
     terms: &[String],
@@ -93,11 +93,11 @@ pub fn search(
 
     let (mut ids, mut full, mut read) = (Vec::new(), None, 0);
     while let Some(weight) = parts.get(at.part) {
-        // One more than fits says whether there is a next page.
+        // One more than fits shows whether there is a next page.
         let helping = if others.is_empty() {
             limit + 1 - ids.len()
         } else {
-            // As many again as were not enough, so that at most half is read in vain.
+            // As many rows again as were read without success, so that at most half of the reads are wasted.
             let helping = read.min(LARGEST_HELPING).max(limit + 1);
             helping.min(MAX_READ - read)
         };
@@ -130,7 +130,7 @@ pub fn search(
     Ok(Found { ids, next: None })
 }
 
-/// The index of the term that the fewest products have; `None` where one is in no product at all.
+/// The index of the term with the fewest products; `None` if one of the terms has no product.
 fn rarest(db: &dyn Database, terms: &[String]) -> Result<Option<usize>, SqlError> {
     if terms.len() == 1 {
         return Ok(Some(0));
@@ -156,7 +156,7 @@ fn rarest(db: &dyn Database, terms: &[String]) -> Result<Option<usize>, SqlError
 /// A row of the leading term.
 struct Scanned {
     place: Place,
-    /// Whether the product has the other terms too.
+    /// Whether the product also has the other terms.
     hit: bool,
 }
 

@@ -1,5 +1,5 @@
-//! The catalogue in SQL: the tables, and every way to read products but searching (`search.rs`). [`filling`] adds products, [`pim`]
-//! keeps the PIM's texts.
+//! The catalogue in SQL: the tables, and all reads of products except searching (`search.rs`). [`filling`] adds products, [`pim`]
+//! stores the PIM's texts.
 
 use std::collections::BTreeMap;
 
@@ -25,7 +25,7 @@ pub const SCHEMA: Schema = Schema {
         ),
         Step::Sql("CREATE INDEX product_catalogue_name ON product_catalogue (name_key, product_id)"),
         Step::Sql("CREATE INDEX product_catalogue_category ON product_catalogue (category, name_key, product_id)"),
-        // See search.rs. The name is in it so that a range of the index is in the order of the list.
+        // See search.rs. The key includes the name, so that a range of the index is in the order of the list.
         Step::Sql(
             "CREATE TABLE product_terms (term TEXT NOT NULL, name_key TEXT NOT NULL, product_id TEXT NOT NULL,
              weight BIGINT NOT NULL, PRIMARY KEY (term, name_key, product_id))",
@@ -47,13 +47,13 @@ fn fill_a_new_shop(db: &dyn Database) -> Result<(), SqlError> {
     filling::add(db, &products)
 }
 
-/// A place in a list that is ordered by name; the default is before the first.
+/// A position in a list that is sorted by name; the default is before the first.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Place {
-    /// The name as [`crate::text::sort_key`] has it.
+    /// The name in the form of [`crate::text::sort_key`].
     pub name_key: String,
-    /// The product, which tells equal names apart.
+    /// The product, which separates equal names.
     pub product_id: String,
 }
 
@@ -81,7 +81,7 @@ fn product(row: Row<'_>) -> Result<Product, SqlError> {
     })
 }
 
-/// The products after `after` by name, at most `count`, each with its place; of one category if that is asked.
+/// The products after `after` by name, at most `count`, each with its position; of one category, if it is given.
 pub fn list(
     db: &dyn Database,
     category: Option<&str>,

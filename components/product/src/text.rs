@@ -1,7 +1,7 @@
-//! What a word is: text folded so that case and accents do not count, cut at everything that is no letter or digit.
+//! Words: text folded to ignore case and accents, split at every character that is not a letter or a digit.
 //!
-//! The index holds *terms*. A whole word ends with a space (`coffee `), a beginning of one does not (`c`, `co`, ...
-//! `coffee`), so both are found by equality and a prefix costs no more than a word. Each stands there a second time for
+//! The index holds *terms*. A whole word ends with a space (`coffee `); a prefix of one does not (`c`, `co`, ...
+//! `coffee`). So both are found by equality, and a prefix costs no more than a word. Each term has a second entry for
 //! its category (`@tea/co`), so that a search in one category costs no more than a search in all of them.
 
 use std::collections::BTreeMap;
@@ -12,17 +12,17 @@ use unicode_normalization::char::is_combining_mark;
 use crate::domain::Product;
 use crate::error::Error;
 
-/// Letters of a word that count; the rest is cut off, in the index and in searches.
+/// The significant letters of a word; the rest is cut off, in the index and in searches.
 pub const MAX_WORD: usize = 24;
 /// The longest search, in bytes.
 pub const MAX_SEARCH: usize = 200;
-/// The most words of a search that count: of a longer one, such as a pasted paragraph, the longest do, which say most. Each is a lookup
-/// for every row that is read.
+/// The most words of a search. Of a longer search, such as a pasted paragraph, the longest words count: they are the most specific.
+/// Each word is a lookup for every row that is read.
 pub const MAX_WORDS: usize = 16;
-/// Characters of a name that count for the order of lists.
+/// The significant characters of a name in the order of lists.
 const MAX_KEY: usize = 64;
 
-/// Where a term stands in a product, as the index holds it: the higher, the more it says.
+/// The weight of a term by its place in a product, as the index holds it: a higher weight is more relevant.
 pub const IN_NAME: i64 = 2;
 /// See [`IN_NAME`].
 pub const IN_TEXT: i64 = 1;
@@ -32,10 +32,10 @@ pub fn fold(text: &str) -> String {
     text.nfkd()
         .filter(|c| !is_combining_mark(*c))
         .flat_map(char::to_lowercase)
-        // Lower-casing can bring a mark of its own (the Turkish İ).
+        // Conversion to lower case can add a combining mark of its own (the Turkish İ).
         .filter(|c| !is_combining_mark(*c))
         .fold(String::new(), |mut folded, c| {
-            // Letters that Unicode takes for letters of their own, but people type without.
+            // Letters that are separate letters in Unicode, but that people type without their marks.
             match c {
                 'ß' => folded.push_str("ss"),
                 'æ' => folded.push_str("ae"),
@@ -60,7 +60,7 @@ pub fn words(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// What lists are ordered by.
+/// The sort key of lists.
 pub fn sort_key(name: &str) -> String {
     words(name).join(" ").chars().take(MAX_KEY).collect()
 }
@@ -75,10 +75,10 @@ fn within(category: &str, term: &str) -> String {
     format!("@{category}/{term}")
 }
 
-/// The terms of a product and where the best of each stands.
+/// The terms of a product, each with its highest weight.
 pub fn terms_of(product: &Product) -> BTreeMap<String, i64> {
     let mut terms = BTreeMap::new();
-    // In the order of weight: the first to come stays.
+    // In the order of weight: the first weight of a term stays.
     for (text, weight) in [
         (product.name.as_str(), IN_NAME),
         (product.sku.as_str(), IN_NAME),
@@ -104,8 +104,8 @@ pub fn terms_of(product: &Product) -> BTreeMap<String, i64> {
     terms
 }
 
-/// The terms that a product (of `category`, if one is given) has to have to be found: every word, of which the last may
-/// be a beginning only.
+/// The terms that a product (of `category`, if one is given) must have to be found: every word, of which the last may
+/// be a prefix.
 pub fn search_terms(search: &str, category: Option<&str>) -> Result<Vec<String>, Error> {
     let quoted = stoa_service::text::shorten(search);
     if search.len() > MAX_SEARCH {
@@ -126,7 +126,7 @@ pub fn search_terms(search: &str, category: Option<&str>) -> Result<Vec<String>,
     if last_is_new {
         terms.push(last);
     }
-    // Stable: words of one length stay in their order.
+    // Stable: words of the same length keep their order.
     if terms.len() > MAX_WORDS {
         terms.sort_by_key(|term| std::cmp::Reverse(term.chars().count()));
         terms.truncate(MAX_WORDS);

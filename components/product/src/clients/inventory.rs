@@ -1,4 +1,4 @@
-//! The service inventory: how many units are available.
+//! The service inventory: available units.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use serde::Deserialize;
 use stoa_service::Sku;
 use stoa_service::outbound::{Caller, Peer, PeerError};
 
-/// How long inventory may take; a list without numbers is better than a late one.
+/// Timeout of inventory; a list without numbers is better than a late one.
 pub const TIMEOUT: Duration = Duration::from_millis(500);
 
 /// Inventory, on behalf of one request.

@@ -1,4 +1,4 @@
-//! The service order: a purchase is passed on to it.
+//! The service order: purchases are passed on to it.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use serde_json::Value;
 use stoa_service::Sku;
 use stoa_service::outbound::{Caller, Peer, PeerError, Reply};
 
-/// How long an order may take: reserving, charging and shipping, below the time limit of a request (30 s).
+/// Timeout of an order: reserving, charging and shipping, below the time limit of a request (30 s).
 pub const TIMEOUT: Duration = Duration::from_secs(25);
 
 /// Order, on behalf of one request.
@@ -44,7 +44,7 @@ impl<'a> OrderClient<'a> {
         }
     }
 
-    /// Orders in the caller's name, under the caller's key: a repeat of the key is the same order. Returns the response, whatever its
+    /// Orders on the caller's behalf, under the caller's key: a repeat of the key is the same order. Returns the response, whatever its
     /// status.
     pub fn submit(
         &self,

@@ -9,7 +9,7 @@ use stoa_service::outbound::{Caller, Peer, PeerError};
 
 use crate::domain::Texts;
 
-/// How long the PIM may take: its texts are better than the catalogue's, but not worth a wait.
+/// Timeout of the PIM: its texts are better than the catalogue's, but not worth a wait.
 pub const TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The PIM, on behalf of one request.
@@ -17,7 +17,7 @@ pub struct Pim<'a> {
     peer: Peer<'a>,
 }
 
-// Third parties add members as they like, so unknown ones are accepted.
+// Third parties may add members, so unknown ones are accepted.
 #[derive(Deserialize)]
 struct Entry {
     description: Option<String>,
@@ -32,7 +32,7 @@ impl<'a> Pim<'a> {
         }
     }
 
-    /// The texts of `sku`; none for a product that the PIM does not know.
+    /// The texts of `sku`; none for a product that the PIM does not have.
     pub fn texts(&self, sku: &Sku) -> Result<Texts, PeerError> {
         let path = format!("/pim/products/{sku}");
         let reply = self.peer.send(self.peer.call(Method::GET, &path))?;

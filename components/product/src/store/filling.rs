@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::domain::Product;
 use crate::text::{sort_key, terms_of};
 
-/// Adds products with their terms. Inside a transaction; one that is there already is [`SqlError::Duplicate`].
+/// Adds products with their terms. Inside a transaction; an existing product is [`SqlError::Duplicate`].
 pub fn add(db: &dyn Database, products: &[Product]) -> Result<(), SqlError> {
     let mut counts = BTreeMap::<String, i64>::new();
     for product in products {

@@ -1,4 +1,4 @@
-//! The PIM's texts as they were last fetched, and until when the PIM is not called.
+//! The PIM's texts as last fetched, and the end of the pause of calls to the PIM.
 
 use stoa_service::sql::{Database, SqlError};
 use stoa_service::time::Millis;
@@ -21,7 +21,7 @@ pub fn find(db: &dyn Database, sku: &Sku) -> Result<Option<(Texts, Millis)>, Sql
     })
 }
 
-/// Keeps the texts of `sku`.
+/// Stores the texts of `sku`.
 pub fn keep(db: &dyn Database, sku: &Sku, texts: &Texts, now: Millis) -> Result<(), SqlError> {
     db.execute(
         "INSERT INTO product_pim (sku, description, image, fetched_at) VALUES ($1, $2, $3, $4)
@@ -32,7 +32,7 @@ pub fn keep(db: &dyn Database, sku: &Sku, texts: &Texts, now: Millis) -> Result<
     .map(drop)
 }
 
-/// Until when the PIM is not called.
+/// The end of the pause of calls to the PIM.
 pub fn paused_until(db: &dyn Database) -> Result<Option<Millis>, SqlError> {
     db.execute("SELECT until FROM product_pim_pause WHERE id = 1", &[])?
         .one(|row| row.get(0))
