@@ -12,7 +12,7 @@ use crate::call_offs;
 use crate::client::Carrier;
 use crate::config::Config;
 
-/// What the handlers work with.
+/// The dependencies of the handlers.
 pub struct App {
     /// The settings.
     pub config: Config,
@@ -25,7 +25,7 @@ pub struct App {
 }
 
 impl App {
-    /// The way out of the request of `context`.
+    /// Makes calls on behalf of the request of `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,
@@ -44,7 +44,7 @@ impl App {
         outbox::flush(&*self.db, self.caller(context), url)
     }
 
-    /// Sends the call-offs that are due to the carrier. A failure is logged; they stay for the next pass.
+    /// Sends the due call-offs to the carrier. A failure is logged; unsent call-offs stay for the next pass.
     pub fn send_call_offs(&self, context: &Context) {
         let outcome = call_offs::send(&*self.db, &self.carrier(context), context);
         if let Err(error) = outcome {
@@ -53,7 +53,7 @@ impl App {
         }
     }
 
-    /// Sends what the request left to send: events to notification, call-offs to the carrier. What fails stays for the operator's
+    /// Sends what the request left to send: events to notification, call-offs to the carrier. Failed ones stay for the operator's
     /// passes.
     pub fn after_response(&self, context: &Context) {
         if !self.outbox_dirty.take() {

@@ -1,5 +1,5 @@
-//! Call-offs: shipments that were cancelled while the carrier had not confirmed a parcel. The carrier is informed afterwards, by a
-//! queue in the table `shipping_call_offs`.
+//! Call-offs: shipments that were cancelled before the carrier had confirmed a parcel. A queue in the table
+//! `shipping_call_offs` informs the carrier afterwards.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use crate::domain::{Cancellation, ParcelState, Shipment};
 use crate::error::Error;
 use crate::store::{progress, shipments};
 
-/// How long one pass begins new call-offs, so that it ends within a request's time even if the carrier is slow.
+/// How long one pass starts new call-offs, so that it ends within a request's time even if the carrier is slow.
 const PASS: Duration = Duration::from_secs(15);
 
-/// Wait after a failed attempt. It does not grow: the first failure ends a pass, so an outage costs one call a pass.
+/// Wait after a failed attempt. It does not grow: the first failure ends a pass, so an outage costs one call per pass.
 const RETRY_WAIT: Duration = Duration::from_secs(5);
 
 fn queue() -> Queue {
@@ -26,7 +26,7 @@ fn queue() -> Queue {
         due_at: "due_at",
         waiting: None,
         done: Settled::Deleted,
-        // The carrier may be down for days: a parcel that was cancelled must not be sent.
+        // The carrier may be down for days, and a cancelled parcel must not be sent: retry without end.
         give_up: None,
         // Longer than the two calls of an attempt.
         lease: Duration::from_secs(30),
@@ -37,13 +37,13 @@ fn queue() -> Queue {
     }
 }
 
-/// Sends the call-offs that are due. Stops with the error of the first that fails: where the carrier does not respond, the rest
+/// Sends the due call-offs. Stops with the error of the first one that fails: if the carrier does not respond, the rest
 /// waits for the next pass.
 pub fn send(db: &dyn Database, carrier: &Carrier<'_>, context: &Context) -> Result<(), Error> {
     let drained = queue().drain(db, context, PASS, |claim| {
         let shipment = shipments::find(db, claim.id)?;
         if call_off(db, carrier, &shipment)? == Cancellation::HandedOver {
-            // A parcel without a label was handed over: a person has to find out how.
+            // A parcel without a label was handed over: a person must find out how.
             let fields =
                 json!({"shipment_id": shipment.shipment_id, "order_id": shipment.order_id});
             log::error(context, "the carrier has a cancelled parcel", fields);
@@ -53,8 +53,8 @@ pub fn send(db: &dyn Database, carrier: &Carrier<'_>, context: &Context) -> Resu
     drained.map(drop)
 }
 
-/// Whether the carrier has a parcel is not known, so one is made first: a creation that is still on its way then finds its
-/// reference taken, and cannot make a parcel that stays.
+/// It is not known whether the carrier has a parcel, so one is created first. A creation that is still in flight then finds its
+/// reference in use, and cannot make a parcel that stays.
 fn call_off(
     db: &dyn Database,
     carrier: &Carrier<'_>,

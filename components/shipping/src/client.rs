@@ -13,7 +13,7 @@ use crate::domain::{Cancellation, ParcelState, Shipment};
 /// Timeout of one call: two of them stay well below the request limit.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The carrier, on behalf of one request. Any doubt about what it did is an error.
+/// The carrier, on behalf of one request. If it is not certain what the carrier did, a method returns an error.
 pub struct Carrier<'a> {
     peer: Peer<'a>,
 }
@@ -25,7 +25,7 @@ struct NewParcel<'a> {
     lines: &'a [Line],
 }
 
-// Third parties add members as they like, so unknown ones are accepted.
+// Third parties may add members, so unknown ones are accepted.
 #[derive(Deserialize)]
 struct Parcel {
     tracking_number: String,
@@ -44,7 +44,7 @@ impl<'a> Carrier<'a> {
         Self { peer }
     }
 
-    /// Makes the parcel of `shipment`. The carrier makes one a reference, however often the request is repeated.
+    /// Makes the parcel of `shipment`. The carrier makes one parcel per reference, for any number of repeats.
     pub fn create(&self, shipment: &Shipment) -> Result<ParcelState, PeerError> {
         let reply = self.peer.send(
             self.peer
@@ -58,13 +58,13 @@ impl<'a> Carrier<'a> {
         )?;
         match (reply.status, reply.code().as_str()) {
             (StatusCode::CREATED, _) => self.parcel(shipment, self.peer.read(&reply)?, &reply),
-            // Only the carrier's own code is a refusal.
+            // Only the carrier's own code is a rejection.
             (StatusCode::UNPROCESSABLE_ENTITY, "address_refused") => Ok(ParcelState::Refused),
             _ => Err(self.peer.unexpected(&reply)),
         }
     }
 
-    /// What became of `shipment`. Changes nothing.
+    /// The carrier's current state of `shipment`. Changes nothing.
     pub fn look_up(&self, shipment: &Shipment) -> Result<ParcelState, PeerError> {
         let path = format!("/carrier/shipments?reference={}", shipment.shipment_id);
         let reply = self.peer.send(self.peer.call(Method::GET, &path))?;
@@ -91,7 +91,7 @@ impl<'a> Carrier<'a> {
         }
     }
 
-    /// The number becomes part of paths, here and in the customer's browser.
+    /// Checks the number, because it becomes part of paths, here and in the customer's browser.
     fn parcel(
         &self,
         shipment: &Shipment,

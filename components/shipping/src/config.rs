@@ -9,9 +9,9 @@ use crate::signature::Secret;
 pub struct Config {
     /// `carrier_url`: the carrier's base URL.
     pub carrier_url: String,
-    /// `notification_url`: where events go.
+    /// `notification_url`: the receiver of events.
     pub notification_url: String,
-    /// `carrier_secret`: the key with which the carrier signs its reports.
+    /// `carrier_secret`: the key that signs the carrier's reports.
     pub carrier_secret: Secret,
 }
 

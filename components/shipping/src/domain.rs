@@ -1,6 +1,6 @@
 //! Types and rules, pure.
 //!
-//! [`status`] has the statuses of a shipment and what follows from each, [`consignment`] where a parcel goes and what is in it,
+//! [`status`] has the statuses of a shipment and their transitions, [`consignment`] the address and the contents of a parcel,
 //! [`report`] the carrier's reports; the shipment itself is here.
 
 pub mod consignment;
@@ -20,19 +20,19 @@ use crate::error::Error;
 pub struct Shipment {
     /// Its identity here, and its reference at the carrier.
     pub shipment_id: Uuid,
-    /// The order that is shipped.
+    /// The shipped order.
     pub order_id: Uuid,
-    /// Where to.
+    /// The address.
     #[serde(skip)]
     pub address: Address,
-    /// What.
+    /// The contents.
     #[serde(skip)]
     pub lines: Vec<Line>,
-    /// The carrier's number; `None` until its response is known.
+    /// The carrier's number; `None` until the carrier's response is known.
     pub tracking_number: Option<String>,
     /// The status.
     pub status: Status,
-    /// A cancellation was requested: a retry of its creation completes that instead.
+    /// A cancellation was requested: a retry of the creation completes the cancellation instead.
     #[serde(skip)]
     pub cancel_requested: bool,
     /// RFC 3339.
@@ -40,7 +40,7 @@ pub struct Shipment {
 }
 
 impl Shipment {
-    /// Shipping again: an order is shipped to one address with one set of lines.
+    /// Checks a repeated request to ship: an order has one address and one set of lines.
     pub fn check_repeat(&self, address: &Address, lines: &[Line]) -> Result<(), Error> {
         if self.address == *address && self.lines == lines {
             return Ok(());
@@ -48,7 +48,7 @@ impl Shipment {
         Err(Error::ShipmentDiffers(self.order_id))
     }
 
-    /// What a request to ship gets: the shipment with its parcel, or why there is none.
+    /// The result of a request to ship: the shipment with its parcel, or why there is none.
     pub fn shipped(self) -> Result<Self, Error> {
         match self.status {
             Status::Pending => Err(self.unsettled()),
@@ -63,7 +63,7 @@ impl Shipment {
         }
     }
 
-    /// What a request to cancel gets: the cancelled shipment, or why it is not cancelled.
+    /// The result of a request to cancel: the cancelled shipment, or why it is not cancelled.
     pub fn cancelled(self) -> Result<Self, Error> {
         match self.status {
             Status::Cancelled => Ok(self),
@@ -83,21 +83,21 @@ impl Shipment {
     }
 }
 
-/// What the carrier did with a shipment's reference.
+/// The carrier's state of a shipment's reference.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParcelState {
-    /// It has not seen the reference so far.
+    /// The carrier has not seen the reference.
     Unknown,
-    /// It does not deliver to that address.
+    /// The carrier does not deliver to the address.
     Refused,
-    /// It made a parcel with this tracking number.
+    /// The carrier made a parcel with this tracking number.
     Made(String),
 }
 
 /// The carrier's answer to a cancellation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancellation {
-    /// The parcel is not sent.
+    /// The parcel will not be sent.
     Cancelled,
     /// Too late: the carrier has the parcel.
     HandedOver,

@@ -1,4 +1,4 @@
-//! What can go wrong, as the caller can act on it. `http.rs` gives each its status and code.
+//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
 
 use stoa_service::Invalid;
 use stoa_service::outbound::PeerError;
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::signature::BadSignature;
 
-/// A request that did not get what it wants.
+/// Why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// A value breaks a rule.
@@ -23,7 +23,7 @@ pub enum Error {
     /// No parcel has this tracking number.
     #[error("tracking_number: `{}` is not known", shorten(.0))]
     NoParcel(String),
-    /// The order has a shipment to another address or of other lines.
+    /// The order has a shipment with another address or other lines.
     #[error("order_id: {0} has a shipment with another address or other lines")]
     ShipmentDiffers(Uuid),
     /// The carrier does not deliver to the address. Final for this shipment.
@@ -32,7 +32,7 @@ pub enum Error {
         /// The shipment.
         shipment_id: Uuid,
     },
-    /// The order's shipment was cancelled, so it gets no parcel any more.
+    /// The order's shipment was cancelled, so it can no longer get a parcel.
     #[error("order_id: the shipment of order {order_id} was cancelled")]
     ShipmentCancelled {
         /// The order.
@@ -40,7 +40,7 @@ pub enum Error {
         /// Its shipment.
         shipment_id: Uuid,
     },
-    /// The carrier has the parcel, so it cannot be cancelled any more.
+    /// The carrier has the parcel, so it can no longer be cancelled.
     #[error("shipment_id: {shipment_id} is with the carrier and cannot be cancelled")]
     HandedOver {
         /// The shipment.
@@ -48,7 +48,7 @@ pub enum Error {
         /// The shipment's status.
         status: &'static str,
     },
-    /// The carrier decides, and its decision is not known yet; a retry looks it up.
+    /// The carrier's decision is not known yet; a retry looks it up.
     #[error("the shipment is not settled yet; try again")]
     Unsettled {
         /// The shipment.
@@ -56,7 +56,7 @@ pub enum Error {
         /// The shipment's status.
         status: &'static str,
     },
-    /// A signature covers no path: a report of one parcel was sent to another shipment.
+    /// A report of one parcel was sent to another shipment. This is possible because a signature does not cover the path.
     #[error("event_id: was reported for another shipment")]
     EventOfAnotherShipment,
     /// The carrier did not serve a call; a retry may help.

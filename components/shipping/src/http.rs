@@ -1,5 +1,5 @@
-//! Routes, and the one match from error to status and code. `shipments` decodes what order calls, `parcels` what the carrier and
-//! customers call.
+//! Routes, and the one match from error to status and code. `shipments` decodes the requests of order, `parcels` those of the carrier
+//! and of customers.
 
 mod parcels;
 mod shipments;

@@ -1,10 +1,10 @@
 //! Shipments of orders, through a carrier, and the tracking of parcels. One order, one shipment; one shipment, one parcel.
 //!
-//! It knows where a parcel goes and what is in it, no prices and no customers beyond the address. The carrier reports
-//! by signed webhooks, which may come twice and in any order. Its reports leave as events through the outbox.
+//! It has the address and the contents of a parcel, but no prices and no customer data beyond the address. The carrier reports
+//! by signed webhooks, which may arrive twice and in any order. Its reports are sent as events through the outbox.
 //!
-//! Read [`domain`] for the statuses, then [`resolution`] for lost responses of the carrier and [`call_offs`] for parcels that it is
-//! still to cancel, then [`signature`] and [`store`] for its reports, then [`http`]. [`client`] calls the carrier.
+//! Read [`domain`] for the statuses, then [`resolution`] for lost responses of the carrier and [`call_offs`] for parcels that it must
+//! still cancel, then [`signature`] and [`store`] for its reports, then [`http`]. [`client`] calls the carrier.
 
 pub mod app;
 pub mod call_offs;

@@ -1,7 +1,7 @@
-//! How a shipment gets its parcel, or is cancelled, whatever response of the carrier is lost.
+//! How a shipment gets its parcel, or is cancelled, even if a response of the carrier is lost.
 //!
 //! Intents are written before the carrier is called: the shipment itself, and the request to cancel it. The carrier makes
-//! one parcel a reference, so a repeated creation finds the first one.
+//! one parcel per reference, so a repeated creation finds the first one.
 
 use serde_json::json;
 use stoa_service::sql::Database;
@@ -13,8 +13,8 @@ use crate::domain::{Cancellation, ParcelState, Shipment};
 use crate::error::Error;
 use crate::store::{cancellation, progress};
 
-/// Brings `shipment` to its parcel, and returns it as it is then. `is_new`: this request wrote the intent, so no request has called the
-/// carrier yet, and there is nothing to look up.
+/// Gets a parcel for `shipment`, and returns the resulting shipment. `is_new`: this request wrote the intent, so no request has called
+/// the carrier yet, and there is nothing to look up.
 pub fn resolve_shipment(
     db: &dyn Database,
     carrier: &Carrier<'_>,
@@ -45,7 +45,7 @@ pub fn resolve_shipment(
     Ok(created)
 }
 
-/// Cancels `shipment`, and returns it as it is then; one that the carrier has stays as it is. One that has no label yet is cancelled
+/// Cancels `shipment`, and returns the result; a shipment that the carrier has stays as it is. A shipment without a label is cancelled
 /// without a call to the carrier, which is informed afterwards ([`crate::call_offs`]).
 pub fn cancel_shipment(
     db: &dyn Database,
@@ -59,7 +59,7 @@ pub fn cancel_shipment(
     }
     let outcome = match &shipment.tracking_number {
         Some(number) => carrier.cancel(number)?,
-        // Refused: there is no parcel, and there will be none.
+        // The carrier refused the address: there is no parcel, and there will be none.
         None => Cancellation::Cancelled,
     };
     let settled = match outcome {

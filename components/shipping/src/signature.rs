@@ -1,9 +1,9 @@
 //! The carrier's signature: `x-carrier-signature: t=<unix seconds>,v1=<hex>`, where `hex` is HMAC-SHA256 over
-//! `<seconds>.<body>`. The time is signed too, so an old report cannot be sent again later.
+//! `<seconds>.<body>`. The time is also signed, so an old report cannot be replayed.
 
 use hmac::{Hmac, Mac};
 
-/// The largest difference between the signed time and ours, in seconds: the clocks may differ, and a report takes time to arrive.
+/// The largest difference between the signed time and ours, in seconds: clocks may differ, and a report needs time to arrive.
 pub const TOLERANCE_SECONDS: u64 = 300;
 
 /// The key that the carrier and this service share.
@@ -23,7 +23,7 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// A header that is not the carrier's own, fresh signature.
+/// A header that is not a recent signature of the carrier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("x-carrier-signature: {0}")]
 pub struct BadSignature(&'static str);
@@ -38,14 +38,14 @@ pub fn verify(
     let (time, digest) = header.and_then(parse).ok_or(BadSignature(
         "expected `t=<unix seconds>,v1=<64 hex digits>`",
     ))?;
-    // HMAC takes a key of any length: this never fails.
+    // HMAC accepts a key of any length: this never fails.
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.0.as_bytes())
         .map_err(|_| BadSignature("cannot be checked"))?;
-    // The text of the time, not its value: the text was signed.
+    // The text of the time, not its parsed value: the text was signed.
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(body);
-    // Constant time: how much of a forged digest is right must not show.
+    // Constant time: a forger must not learn how much of a digest is right.
     mac.verify_slice(&digest)
         .map_err(|_| BadSignature("does not match the body"))?;
     let seconds: i64 = time

@@ -1,7 +1,7 @@
-//! The rules over SQL. A status only ever moves further, by a conditional update.
+//! The rules over SQL. A status only moves forward, by a conditional update.
 //!
-//! [`shipments`] reads and begins shipments, [`history`] moves them and keeps what happened, [`progress`] writes what the carrier
-//! answered and reported, [`cancellation`] what is cancelled.
+//! [`shipments`] reads and creates shipments, [`history`] moves them and keeps their history, [`progress`] writes the carrier's
+//! answers and reports, [`cancellation`] writes cancellations.
 
 pub mod cancellation;
 pub mod history;

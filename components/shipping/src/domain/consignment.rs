@@ -1,4 +1,4 @@
-//! Where a parcel goes and what is in it.
+//! The address and the contents of a parcel.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::text::shorten;
@@ -11,23 +11,23 @@ pub const MAX_QUANTITY: u32 = 1_000_000;
 /// The longest part of an address, in characters.
 pub const MAX_ADDRESS: usize = 200;
 
-/// Where a parcel goes.
+/// The address of a parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
-    /// Of the person.
+    /// The recipient.
     pub name: String,
-    /// With the number.
+    /// Street and number.
     pub street: String,
-    /// City.
+    /// The city.
     pub city: String,
-    /// As the country writes it.
+    /// The postal code, in the format of its country.
     pub postal_code: String,
     /// ISO 3166-1 alpha-2.
     pub country: String,
 }
 
-/// What is in a parcel.
+/// The contents of a parcel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {

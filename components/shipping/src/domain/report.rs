@@ -1,4 +1,4 @@
-//! The carrier's reports of a parcel.
+//! The carrier's reports about a parcel.
 
 use serde::Serialize;
 use stoa_service::Invalid;
@@ -10,10 +10,10 @@ use super::status::Status;
 /// The longest note of a report, in characters, as JSON Schema counts them.
 pub const MAX_NOTE: usize = 500;
 
-/// Something that happened to a parcel.
+/// A change of a parcel.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The carrier's identity of it: a repeat has the same.
+    /// The carrier's id of the report: a repeat has the same one.
     pub event_id: String,
     /// The parcel's new status.
     pub status: Status,
@@ -67,7 +67,7 @@ impl Report {
 /// An entry of a parcel's history, serialized as responses show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryEntry {
-    /// The status' word. Text, since a newer release that runs beside this one may have written a status that is not known here.
+    /// The status' word. Text, since a newer release that runs at the same time may have written an unknown status.
     pub status: String,
     /// RFC 3339.
     pub at: String,

@@ -1,4 +1,4 @@
-//! The status of a shipment: its words, its order, and what follows from each. A new status is a change of this file.
+//! The status of a shipment: the statuses, their order and their transitions. A new status is a change of this file only.
 //!
 //! ```text
 //! pending -> created -> picked_up -> in_transit -> out_for_delivery -> delivered -> returned
@@ -7,8 +7,8 @@
 //!    \-> refused -> cancelled
 //! ```
 //!
-//! Reports may skip statuses and come in any order: a shipment has the furthest one reported. A parcel that the carrier once had is
-//! never cancelled, however late a report of the cancellation comes.
+//! Reports may skip statuses and arrive in any order: a shipment has the furthest reported status. A parcel that the carrier once had
+//! is never cancelled, even if a report of the cancellation arrives later.
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
@@ -33,11 +33,11 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 pub enum Status {
     /// The carrier may or may not have made the parcel.
     Pending,
-    /// The carrier does not serve the address.
+    /// The carrier does not deliver to the address.
     Refused,
     /// There is a parcel with a tracking number.
     Created,
-    /// The carrier has the parcel: it cannot be cancelled any more.
+    /// The carrier has the parcel: it can no longer be cancelled.
     PickedUp,
     /// On its way.
     InTransit,
@@ -52,7 +52,7 @@ pub enum Status {
 }
 
 impl Status {
-    /// Whether a shipment with the status `from` changes to this one: only ever further ahead.
+    /// Whether a shipment with the status `from` may change to this one: only forward.
     pub fn follows(self, from: Self) -> bool {
         self > from && !(self == Self::Cancelled && from.is_handed_over())
     }
@@ -63,18 +63,18 @@ impl Status {
         all.filter(move |from| self.follows(*from))
     }
 
-    /// Its place in the order, counted from 0.
+    /// The position in the order of statuses, counted from 0.
     pub fn rank(self) -> u32 {
         let before = Self::VARIANTS.iter().take_while(|status| **status < self);
         u32::try_from(before.count()).unwrap_or(u32::MAX)
     }
 
-    /// Whether the carrier can report it of a parcel.
+    /// Whether the carrier can report this status.
     pub fn is_reportable(self) -> bool {
         !matches!(self, Self::Pending | Self::Refused)
     }
 
-    /// Whether a shipment with this status can still get a parcel that has no tracking number so far.
+    /// Whether a shipment with this status, without a tracking number, can still get a parcel.
     pub fn awaits_parcel(self) -> bool {
         matches!(self, Self::Pending | Self::Created)
     }
@@ -91,7 +91,7 @@ impl Status {
         )
     }
 
-    /// The type of the event that leaves for a report of it; `None` where the customer is not notified.
+    /// The type of the event for a report of this status; `None` if the customer is not notified.
     pub fn event(self) -> Option<&'static str> {
         match self {
             Self::Pending | Self::Refused | Self::Created => None,

@@ -1,4 +1,4 @@
-//! Parcels, as customers track them and the carrier reports them.
+//! Parcels: tracking by customers and reports by the carrier.
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -20,7 +20,7 @@ struct Tracking<'a> {
     events: Vec<HistoryEntry>,
 }
 
-/// For everybody who has the number: where the parcel is, and nothing about its owner.
+/// For anyone with the number: the parcel's progress, and nothing about its owner.
 pub(super) fn track(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let tracking_number = request.param("tracking_number");

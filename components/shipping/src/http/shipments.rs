@@ -1,4 +1,4 @@
-//! Shipments, as order ships, cancels and lists them.
+//! Shipments: order ships, cancels and lists them.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -13,7 +13,7 @@ use crate::domain::consignment::{Address, Line, check_lines};
 use crate::resolution::{cancel_shipment, resolve_shipment};
 use crate::store::shipments;
 
-/// The most orders whose shipments are listed at once: a page of orders, and the one that shows whether there are more.
+/// The most orders of one list of shipments: a page of orders, and the extra one that shows whether there are more.
 const MAX_ORDERS: usize = 101;
 
 #[derive(Deserialize)]
@@ -73,7 +73,7 @@ pub(super) fn list(app: &App, request: &Request) -> Answer {
     json(StatusCode::OK, &page)
 }
 
-/// One id, or several with commas between.
+/// Reads one id, or several separated by commas.
 fn parse_ids(text: &str) -> Result<Vec<Uuid>, Problem> {
     let ids = text.split(',').map(|id| id::parse("order_id", id));
     let ids = ids.collect::<Result<Vec<_>, Invalid>>()?;

@@ -1,4 +1,4 @@
-//! What is cancelled, here or by the carrier.
+//! Cancellations, by this service or by the carrier.
 
 use stoa_service::sql::{Database, Value, places, transaction};
 use stoa_service::{params, time};
@@ -10,9 +10,9 @@ use crate::domain::Shipment;
 use crate::domain::status::Status;
 use crate::error::Error;
 
-/// Writes down that a cancellation is requested. Returns the shipment as it is then.
+/// Records that a cancellation was requested. Returns the resulting shipment.
 ///
-/// Without the carrier's number there is no label, and a parcel without a label cannot be handed over: such a shipment is
+/// Without the carrier's number there is no label, and a parcel without a label cannot be handed over. Such a shipment is
 /// cancelled at once, and the carrier is informed later ([`crate::call_offs`]).
 pub fn request(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Error> {
     let shipment_id = shipment.shipment_id;
@@ -38,7 +38,7 @@ pub fn request(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Error
     })
 }
 
-/// The carrier does not send the parcel. Returns the shipment as it is then.
+/// Records that the carrier will not send the parcel. Returns the resulting shipment.
 pub fn complete(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Error> {
     let shipment_id = shipment.shipment_id;
     transaction(db, shipment_id, || cancel(db, shipment_id))
@@ -51,7 +51,7 @@ fn cancel(db: &dyn Database, shipment_id: Uuid) -> Result<Shipment, Error> {
     find(db, shipment_id)
 }
 
-/// The carrier has the parcel, even if its report is still on its way. Returns the shipment as it is then.
+/// Records that the carrier has the parcel, even if its report is still in flight. Returns the resulting shipment.
 pub fn withdraw(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Error> {
     db.execute(
         "UPDATE shipping_shipments SET cancel_asked = 0, updated_at = $1 WHERE shipment_id = $2",

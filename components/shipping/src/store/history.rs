@@ -1,4 +1,4 @@
-//! How a shipment's status moves, and what happened to it.
+//! The changes of a shipment's status, and its history.
 
 use stoa_service::sql::{Database, SqlError, Value, places};
 use stoa_service::time::{self, rfc3339};
@@ -8,10 +8,10 @@ use uuid::Uuid;
 use crate::domain::report::{HistoryEntry, Report};
 use crate::domain::status::Status;
 
-/// Changes a shipment's status to `status` where that follows from the current one. Returns whether it changed.
+/// Changes a shipment's status to `status` if that follows the current one. Returns whether it changed.
 pub fn advance(db: &dyn Database, shipment_id: Uuid, status: Status) -> Result<bool, SqlError> {
     let word: &str = status.into();
-    // Statements compare the words. The rank is for a release before this one, which compares ranks and may run beside it.
+    // Statements compare the words. The previous release compares ranks and may run at the same time, so the rank is written too.
     let mut values = params![word, status.rank(), time::now(), shipment_id].to_vec();
     values.extend(
         status
@@ -43,7 +43,7 @@ pub fn add(db: &dyn Database, shipment_id: Uuid, report: &Report) -> Result<bool
     Ok(!added.is_empty())
 }
 
-/// Adds what this service did itself to the history.
+/// Adds an action of this service to the history.
 pub fn add_own(db: &dyn Database, shipment_id: Uuid, status: Status) -> Result<(), SqlError> {
     let report = Report {
         event_id: id::new().to_string(),
@@ -54,7 +54,7 @@ pub fn add_own(db: &dyn Database, shipment_id: Uuid, status: Status) -> Result<(
     add(db, shipment_id, &report).map(drop)
 }
 
-/// The shipment that a report was added to; `None` where the history does not have it.
+/// The shipment to which a report was added; `None` if the history does not have it.
 pub fn owner(db: &dyn Database, event_id: &str) -> Result<Option<Uuid>, SqlError> {
     db.execute(
         "SELECT shipment_id FROM shipping_events WHERE event_id = $1",
@@ -63,7 +63,7 @@ pub fn owner(db: &dyn Database, event_id: &str) -> Result<Option<Uuid>, SqlError
     .one(|row| row.get(0))
 }
 
-/// What happened to a shipment, in the order in which it happened.
+/// The history of a shipment, in the order of events.
 pub fn of_shipment(db: &dyn Database, shipment_id: Uuid) -> Result<Vec<HistoryEntry>, SqlError> {
     db.execute(
         "SELECT status, at, note FROM shipping_events WHERE shipment_id = $1 ORDER BY at, event_id",

@@ -1,4 +1,4 @@
-//! What the carrier answers and reports, written to its shipment.
+//! The carrier's answers and reports, written to their shipment.
 
 use serde_json::json;
 use stoa_service::outbox::{self, Event};
@@ -14,7 +14,7 @@ use crate::domain::status::Status;
 use crate::domain::{ParcelState, Shipment};
 use crate::error::Error;
 
-/// Writes down what the carrier did with a shipment. Returns the shipment as it is then.
+/// Records what the carrier did with a shipment. Returns the resulting shipment.
 pub fn record(
     db: &dyn Database,
     shipment: &Shipment,
@@ -33,7 +33,7 @@ pub fn record(
                      WHERE shipment_id = $3 AND tracking_number IS NULL RETURNING shipment_id",
                     params![number, time::now(), shipment_id],
                 )?;
-                // A report may have come before the carrier's response: then it is further already.
+                // A report may have arrived before the carrier's response: then the status is already further ahead.
                 history::advance(db, shipment_id, Status::Created)?;
                 let known = find(db, shipment_id)?;
                 // A parcel that was cancelled meanwhile was never announced to its customer.
@@ -46,8 +46,8 @@ pub fn record(
     })
 }
 
-/// Takes a report of the carrier. Returns the shipment as it is then, and whether an event is to be sent: only for a report that is
-/// new and further than all before.
+/// Accepts a report of the carrier. Returns the resulting shipment, and whether to send an event: only for a report that is
+/// new and further ahead than all before.
 pub fn take_report(
     db: &dyn Database,
     shipment_id: Uuid,
@@ -56,7 +56,7 @@ pub fn take_report(
     transaction(db, shipment_id, || {
         find(db, shipment_id)?;
         if !history::add(db, shipment_id, report)? {
-            // A signature covers no path: a report that was signed for one parcel must not move another.
+            // A signature does not cover the path: a report that was signed for one parcel must not move another.
             if history::owner(db, &report.event_id)? != Some(shipment_id) {
                 return Err(Error::EventOfAnotherShipment);
             }

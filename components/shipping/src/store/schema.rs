@@ -22,11 +22,11 @@ pub const SCHEMA: Schema = Schema {
         Step::Sql(outbox_table!("shipping")),
         Step::Sql(outbox_index!("shipping")),
     ], &[
-        // Shipments that were cancelled before the carrier had confirmed them; the carrier is still to be informed.
+        // Shipments that were cancelled before the carrier had confirmed them; the carrier must still be informed.
         Step::Sql("CREATE TABLE shipping_call_offs (shipment_id TEXT PRIMARY KEY, due_at BIGINT NOT NULL)"),
         Step::Sql("CREATE INDEX shipping_call_offs_due ON shipping_call_offs (due_at, shipment_id)"),
     ], &[
-        // With a default: the release before this one does not know the column and may run beside this one.
+        // With a default: the previous release does not have the column and may run at the same time.
         Step::Sql("ALTER TABLE shipping_call_offs ADD COLUMN attempts BIGINT NOT NULL DEFAULT 0"),
     ]],
 };

@@ -1,4 +1,4 @@
-//! Shipments: begun once for each order, found by id, order, tracking number or page.
+//! Shipments: created once for each order, read by id, order, tracking number or page.
 
 use stoa_service::sql::{Database, Row, SqlError, Value, places};
 use stoa_service::{Invalid, id, params, time};
@@ -18,8 +18,8 @@ macro_rules! select {
     };
 }
 
-/// The shipment of an order, begun if there is none, and whether this call began it. Another address or other lines than the order's
-/// shipment has are [`Error::ShipmentDiffers`].
+/// The shipment of an order, created if there is none, and whether this call created it. [`Error::ShipmentDiffers`] if the order
+/// has a shipment with another address or other lines.
 pub fn begin(
     db: &dyn Database,
     order_id: Uuid,
