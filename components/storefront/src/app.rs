@@ -6,7 +6,7 @@ use stoa_service::outbound::{Caller, Outbound};
 use crate::client::ProductClient;
 use crate::config::Config;
 
-/// What the handlers work with.
+/// The dependencies of the handlers.
 pub struct App {
     /// The settings.
     pub config: Config,
@@ -15,7 +15,7 @@ pub struct App {
 }
 
 impl App {
-    /// The way out of the request of `context`.
+    /// Makes calls on behalf of the request of `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,

@@ -1,4 +1,4 @@
-//! Product: the list that the pages show.
+//! Product: the list on the pages.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::domain::{Product, ProductPage, Search};
 use crate::error::Error;
 use crate::html::Value;
 
-/// How long product may take: a person waits.
+/// Timeout of product: a person waits.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// Products on a page.
 const PAGE_LENGTH: u32 = 100;

@@ -5,7 +5,7 @@ use stoa_service::settings::{Faults, Settings};
 /// The settings of this component.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `product_url`: where the catalogue is.
+    /// `product_url`: the catalogue.
     pub product_url: String,
 }
 

@@ -1,4 +1,4 @@
-//! What a page shows of the catalogue.
+//! The catalogue's data on a page.
 
 use serde::Deserialize;
 use stoa_service::money::Money;
@@ -14,7 +14,7 @@ pub struct Search {
     pub page_token: Option<String>,
 }
 
-/// A product, as far as a page shows it. Nothing of it is checked here: a page escapes all of it.
+/// The parts of a product that a page shows. They are not checked here: a page escapes all of them.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Product {
     /// The stock keeping unit.
@@ -29,7 +29,7 @@ pub struct Product {
     pub image: String,
     /// `None` where it has no price.
     pub price: Option<Money>,
-    /// Units; only the canary release reports them, and only if it knows them.
+    /// Units; only the canary release reports them, and only if it has the number.
     #[serde(default)]
     pub available: Option<i64>,
 }

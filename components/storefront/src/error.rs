@@ -1,4 +1,4 @@
-//! What can go wrong. `http.rs` gives each its status and its page.
+//! Errors. `http.rs` gives each its status and its page.
 
 use stoa_service::outbound::PeerError;
 

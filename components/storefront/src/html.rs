@@ -1,8 +1,8 @@
-//! Text as HTML and as part of a URL.
+//! Escapes text for HTML and for URLs.
 
 use std::fmt;
 
-/// Text to be put into HTML or SVG, between tags or between double quotes.
+/// Text for HTML or SVG, between tags or between double quotes.
 #[derive(Debug, Clone, Copy)]
 pub struct Text<'a>(pub &'a str);
 
@@ -24,7 +24,7 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// A value to be put into a query, percent-encoded (RFC 3986): safe in HTML as well.
+/// A value for a query, percent-encoded (RFC 3986): also safe in HTML.
 #[derive(Debug, Clone, Copy)]
 pub struct Value<'a>(pub &'a str);
 

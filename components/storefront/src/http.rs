@@ -26,7 +26,7 @@ impl Service for App {
     ];
 }
 
-/// The page of an error. A person reads it, so it is HTML and not a problem document.
+/// The page for an error. A person reads it, so it is HTML and not a problem document.
 fn error_page(error: &Error, request: &Request) -> Response {
     match error {
         Error::SearchRejected(reason) => html(

@@ -1,8 +1,8 @@
-//! The shop's pages: HTML made on the server, without a script. They list the products and link to the rest of the shop; the
+//! The shop's pages: HTML rendered on the server, without a script. They list the products and link to the rest of the shop. The
 //! catalogue's pictures are drawn here.
 //!
-//! It stores nothing and knows no users. Read [`http`] for the routes, then [`page`] for the pages and [`client`] for the list of
-//! products. [`html`] escapes what comes from outside, [`picture`] draws.
+//! It stores nothing and has no users. Read [`http`] for the routes, then [`page`] for the pages and [`client`] for the list of
+//! products. [`html`] escapes outside text, [`picture`] draws the pictures.
 
 pub mod app;
 pub mod client;

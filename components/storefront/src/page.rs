@@ -1,12 +1,12 @@
-//! The pages as text. Everything that comes from outside goes through [`Text`] or [`Value`].
+//! The pages as text. All outside text is escaped by [`Text`] or [`Value`].
 
 use crate::domain::{Product, ProductPage, Search};
 use crate::html::{Text, Value};
 
-/// The one style sheet, inside each page. The Content-Security-Policy allows it by its digest.
+/// The only style sheet, inlined in each page. The Content-Security-Policy allows it by its digest.
 pub const STYLE: &str = include_str!("page.css");
 
-/// The products, and how to reach the rest of the shop.
+/// The page of products, with links to the rest of the shop.
 pub fn products(search: &Search, products: &ProductPage) -> String {
     let title = match (&search.q, &search.category) {
         (Some(q), _) => format!("{} - stoa", Text(q)),
@@ -78,7 +78,7 @@ fn card(product: &Product) -> String {
     )
 }
 
-/// Whether `image` is a path on this host: a page shows no pictures from elsewhere.
+/// Whether `image` is a path on this host: a page shows no pictures from other hosts.
 fn is_own(image: &str) -> bool {
     image.starts_with('/') && !image.starts_with("//") && !image.contains('\\')
 }

@@ -1,18 +1,18 @@
-//! The catalogue's pictures: drawn from the SKU alone, so the same SKU always looks the same.
+//! The catalogue's pictures: drawn from the SKU alone, so a SKU always has the same picture.
 
 use stoa_service::Sku;
 
 use crate::html::Text;
 
-/// The SKU in a file name `<sku>.svg`.
+/// The SKU of a file name `<sku>.svg`.
 pub fn sku(file: &str) -> Option<Sku> {
     file.strip_suffix(".svg")?.parse().ok()
 }
 
-/// An SVG, 400 by 300. The SKU's digest chooses shapes and colours, and the SKU is written on it.
+/// An SVG, 400 by 300. The SKU's digest selects shapes and colours, and the SKU is written on it.
 pub fn svg(sku: &Sku) -> String {
     let sku = sku.as_str();
-    // The letters before the first dash are a family: they choose the hue, the whole SKU the rest.
+    // The letters before the first dash are the family, which selects the hue; the whole SKU selects the rest.
     let family = sku.split('-').next().unwrap_or(sku);
     let hue = digest(family) % 360;
     let mut bits = digest(sku);
@@ -36,7 +36,7 @@ pub fn svg(sku: &Sku) -> String {
     )
 }
 
-/// FNV-1a, 64 bits, in upper case: pictures have lower-case names.
+/// FNV-1a, 64 bits, over the upper-case text: pictures have lower-case names.
 fn digest(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte.to_ascii_uppercase())).wrapping_mul(0x0100_0000_01b3)
