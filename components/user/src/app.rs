@@ -1,4 +1,4 @@
-//! The application's parts, and how it knows who logs in.
+//! The application's parts, and the check of log-ins.
 
 use std::net::IpAddr;
 
@@ -13,7 +13,7 @@ use crate::password::{self, Password, Passwords};
 use crate::store::{accounts, login_attempts, signing_key};
 use crate::throttle::LoginAttempt;
 
-/// What the handlers work with.
+/// The dependencies of the handlers.
 pub struct App {
     /// The settings.
     pub config: Config,
@@ -26,12 +26,12 @@ pub struct App {
 }
 
 impl App {
-    /// The time, in milliseconds.
+    /// The current time, in milliseconds.
     pub fn now(&self) -> Millis {
         (self.clock)()
     }
 
-    /// The key that signs tokens: the configured one, or else the generated one.
+    /// The key that signs tokens: the configured one, else the generated one.
     pub fn signing_key(&self) -> Result<SigningKey, Error> {
         match &self.config.key {
             Some(key) => Ok(key.clone()),
@@ -40,7 +40,7 @@ impl App {
     }
 
     /// The account of `email` (in lower case), if `password` is its password. `address` is the client's. Errors:
-    /// [`Error::InvalidCredentials`] after the same work for every cause, [`Error::TooManyAttempts`] before any.
+    /// [`Error::InvalidCredentials`] after the same work for every cause, [`Error::TooManyAttempts`] before any work.
     pub fn authenticate(
         &self,
         email: &str,

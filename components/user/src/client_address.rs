@@ -1,25 +1,25 @@
-//! Where a request comes from: the client's address, from a source that can be trusted.
+//! The client's address of a request, from a trusted source.
 
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 use http::HeaderMap;
 
-/// The runtime's header with the connection's `address:port`. It replaces what a client sends in it.
+/// The runtime's header with the connection's `address:port`. The runtime replaces a value that a client sends.
 const CONNECTION: &str = "spin-client-addr";
-/// The proxies' header: each appends the address that it was called from.
+/// The proxies' header: each proxy appends the address of its caller.
 const FORWARDED: &str = "x-forwarded-for";
 
-/// The address of the client behind `trusted_hops` proxies, or `None` where no trusted source has it.
+/// The address of the client behind `trusted_hops` proxies; `None` if no trusted source has it.
 ///
-/// Without proxies it is the address of the connection. Else it is the entry that the outermost of them wrote: the last of one
-/// proxy, the second to last of two. The entries left of it come from the client. Of an IPv6 address the first 64 bits count: a
-/// customer gets that many at least, and owns every address that begins with them.
+/// Without proxies it is the address of the connection. Otherwise it is the entry of the outermost proxy: the last one with one
+/// proxy, the second to last with two. The entries left of it come from the client. Of an IPv6 address only the first 64 bits count:
+/// a customer gets at least that many, and owns every address that begins with them.
 pub fn find(headers: &HeaderMap, trusted_hops: u32) -> Option<IpAddr> {
     let (name, index_from_end) = match trusted_hops.checked_sub(1) {
         None => (CONNECTION, 0),
         Some(hops_behind) => (FORWARDED, usize::try_from(hops_behind).ok()?),
     };
-    // Bytes, not text: an odd byte of the client's must not hide what a proxy wrote behind it.
+    // Bytes, not text: an invalid byte from the client must not hide a proxy's entry after it.
     let lines: Vec<_> = headers.get_all(name).iter().collect();
     let entry = lines
         .iter()
@@ -81,7 +81,7 @@ mod tests {
         ];
         assert_eq!(seen(&line, 1).unwrap(), "10.0.0.7");
         assert_eq!(seen(&line, 2).unwrap(), "192.0.2.1");
-        // The same in several header lines.
+        // The same entries in several header lines.
         let lines: [(_, &[u8]); 3] = [
             (FORWARDED, b"6.6.6.6, 7.7.7.7"),
             (FORWARDED, b"192.0.2.1"),

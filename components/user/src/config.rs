@@ -6,31 +6,31 @@ use stoa_service::time::Millis;
 use crate::keys::SigningKey;
 use crate::throttle::{Limit, Limits};
 
-/// The lifetime of an access token, in seconds: no service can withdraw one earlier.
+/// The lifetime of an access token, in seconds: a token cannot be revoked earlier.
 pub const DEFAULT_TOKEN_TTL_SECONDS: u32 = 3600;
 
-/// How many proxies in front of this service append to `x-forwarded-for`: none, so that no header decides who the client is.
+/// The number of proxies in front of this service that append to `x-forwarded-for`. None, so that no header determines the client.
 pub const DEFAULT_TRUSTED_HOPS: u32 = 0;
 
-/// Failed log-ins of one account from one address: enough for a forgetful owner, who then gets one more every six minutes.
+/// Failed log-ins for one account from one address: enough for a forgetful owner, who then gets one more every six minutes.
 pub const DEFAULT_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS: u32 = 10;
-/// Failed log-ins of one account from all addresses without an earlier log-in. Half of what NIST SP 800-63B-3 allows in all
-/// (section 5.2.2), since these come back as time passes.
+/// Failed log-ins for one account from all addresses without an earlier log-in. Half of the total in NIST SP 800-63B-3
+/// (section 5.2.2), since these attempts become available again over time.
 pub const DEFAULT_ATTEMPTS_PER_ACCOUNT: u32 = 50;
-/// Failed log-ins from one address, which a whole office may share. Those in flight count too: no more log-ins may come from one
-/// address at once.
+/// Failed log-ins from one address, which a whole office may share. Log-ins in flight count too, so this also limits concurrent log-ins
+/// from one address.
 pub const DEFAULT_ATTEMPTS_PER_ADDRESS: u32 = 300;
-/// How long all of these take to be forgotten, in seconds. Of one account from one address, 240 a day can be tried.
+/// The time after which all of these are forgotten, in seconds. For one account from one address, 240 a day can be tried.
 pub const DEFAULT_ATTEMPTS_WINDOW_SECONDS: u32 = 3600;
 
 /// The settings of this service.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `jwt_private_key`, PKCS#8 PEM of a P-256 key; `None` where it is empty: then one is generated and kept.
+    /// `jwt_private_key`, PKCS#8 PEM of a P-256 key; `None` if it is empty: then a key is generated and stored.
     pub key: Option<SigningKey>,
     /// `token_ttl_seconds`, 60 to 86,400.
     pub token_ttl_seconds: u32,
-    /// `trusted_hops`, 0 to 10: how many proxies in front of this service append to `x-forwarded-for`.
+    /// `trusted_hops`, 0 to 10: the number of proxies in front of this service that append to `x-forwarded-for`.
     pub trusted_hops: u32,
     /// `login_attempts_per_account_and_address`, `login_attempts_per_account`, `login_attempts_per_address`, each 1 to 100,000,
     /// in `login_attempts_window_seconds`, 60 to 86,400.

@@ -1,4 +1,4 @@
-//! Types and rules, pure. Every error names the field; that of a password does not show the password.
+//! Types and rules, pure. Every error names the field; an error for a password does not show the password.
 
 use serde::Serialize;
 use stoa_service::{Invalid, text};
@@ -14,11 +14,11 @@ pub const MAX_NAME: usize = 100;
 /// An account as its owner sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct User {
-    /// The identity; `sub` of a token.
+    /// The account's id; `sub` of a token.
     pub user_id: Uuid,
-    /// In lower case; one account an address.
+    /// In lower case; one account per address.
     pub email: String,
-    /// What to call the user.
+    /// The name for the salutation.
     pub name: String,
     /// E.164, such as `+4915112345678`.
     pub phone: Option<String>,
@@ -26,8 +26,8 @@ pub struct User {
     pub created_at: String,
 }
 
-/// The address in lower case and without the blanks around it, the form in which addresses are compared: one `@` with text on both
-/// sides, 3 to [`MAX_EMAIL`] characters, no white space within and no control characters.
+/// The address in lower case and without surrounding blanks: the form in which addresses are compared. One `@` with text on both
+/// sides, 3 to [`MAX_EMAIL`] characters, no white space inside and no control characters.
 pub fn parse_email(text: &str) -> Result<String, Invalid> {
     let email = text.trim_matches(' ').to_lowercase();
     let mut parts = email.split('@');
@@ -59,7 +59,7 @@ pub fn check_password(password: &str) -> Result<(), Invalid> {
     )))
 }
 
-/// The name without the spaces around it: 1 to [`MAX_NAME`] characters, no control characters anywhere.
+/// The name without surrounding spaces: 1 to [`MAX_NAME`] characters, no control characters anywhere.
 pub fn parse_name(text: &str) -> Result<String, Invalid> {
     let name = text.trim();
     let length = name.chars().count();
@@ -72,7 +72,7 @@ pub fn parse_name(text: &str) -> Result<String, Invalid> {
     Ok(name.to_owned())
 }
 
-/// A number in the form of E.164: `+`, then 7 to 15 digits of which the first is not 0.
+/// A number in the form of E.164: `+`, then 7 to 15 digits, the first of which is not 0.
 pub fn parse_phone(text: &str) -> Result<String, Invalid> {
     let digits = text.strip_prefix('+').unwrap_or_default();
     if (7..=15).contains(&digits.len())

@@ -1,4 +1,4 @@
-//! What can go wrong, as the caller can act on it. `http.rs` gives each its status and code.
+//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
 
 use stoa_service::Invalid;
 use stoa_service::sql::SqlError;
@@ -12,21 +12,21 @@ pub enum Error {
     /// A value breaks a rule.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// The e-mail address has an account.
+    /// The e-mail address already has an account.
     #[error("email: this address has an account already")]
     EmailTaken,
-    /// No account has this address and this password. Which of the two is wrong stays unknown.
+    /// No account has this address and this password. The caller does not learn which of the two is wrong.
     #[error("email, password: no account has these two")]
     InvalidCredentials,
-    /// The account of a token is gone.
+    /// The account of a token no longer exists.
     #[error("Authorization: the token's account does not exist")]
     NoAccount,
     /// Too many log-ins failed.
     #[error("email, password: too many failed log-ins; try again in {seconds} s")]
     TooManyAttempts {
-        /// When the next attempt may be made, at least 1.
+        /// Seconds until the next attempt, at least 1.
         seconds: u32,
-        /// Whose attempts are used up, for the log.
+        /// The name of the full bucket, for the log.
         bucket: &'static str,
     },
     /// A password cannot be hashed, or a stored hash cannot be read. A retry does not help.

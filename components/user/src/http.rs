@@ -56,7 +56,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// The account of the request's token. A token of an account that is gone is worth as much as none.
+/// The account of the request's token. A token whose account no longer exists is rejected.
 fn account(app: &App, request: &Request) -> Result<User, Problem> {
     let token = request.bearer()?;
     let key = app.signing_key()?.decoding_key().map_err(Error::from)?;
@@ -103,8 +103,8 @@ fn register(app: &App, request: &Request) -> Answer {
 fn log_in(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let Credentials { email, password } = request.json()?;
-    // Text that is not an address has no account, and is looked up all the same: every rejection does the same work. It counts
-    // against the text, so that two people who mistype do not use up each other's attempts.
+    // Text that is not an address has no account, but is looked up like one: every rejection does the same work. The attempt counts
+    // against the text, so that two people with typing errors do not use up each other's attempts.
     let email = domain::parse_email(&email).unwrap_or(email);
     let address = client_address::find(request.headers(), app.config.trusted_hops);
     let user = app.authenticate(&email, &password, address)?;

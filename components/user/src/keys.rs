@@ -1,4 +1,4 @@
-//! The key that signs tokens, and the key set that other services verify them with.
+//! The key that signs tokens, and the key set with which other services verify them.
 
 use std::fmt;
 
@@ -37,7 +37,7 @@ pub struct KeySet<'a> {
     keys: [&'a Jwk; 1],
 }
 
-/// Why there is no key, or why it cannot be used. Never shows the key.
+/// Why a key is missing or unusable. Never shows the key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
     /// The host has no randomness.
@@ -49,7 +49,7 @@ pub enum KeyError {
     /// A text is not the PKCS#8 PEM of a P-256 key.
     #[error("expected the PKCS#8 PEM of an EC key on P-256 (prime256v1); {hint} ({cause})")]
     NotPem {
-        /// What the text is instead.
+        /// The actual format of the text.
         hint: &'static str,
         /// Why it cannot be read.
         cause: p256::pkcs8::Error,
@@ -73,7 +73,7 @@ impl SigningKey {
     /// A new random key.
     pub fn generate() -> Result<Self, KeyError> {
         let mut scalar = [0_u8; 32];
-        // Nearly every 256-bit number is a valid key; a second draw replaces the one in 2^32 that is not.
+        // Nearly every 256-bit number is a valid key. One in 2^32 is not, and is replaced by a second draw.
         for _ in 0..4 {
             getrandom::fill(&mut scalar).map_err(KeyError::Randomness)?;
             if let Ok(secret) = SecretKey::from_slice(&scalar) {
@@ -85,7 +85,7 @@ impl SigningKey {
 
     /// Reads PKCS#8 PEM. Errors: [`KeyError::NotPem`].
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        // A variable that passed through one line of a file or a shell has its line ends written as `\n`.
+        // Line ends become `\n` in a variable that passed through one line of a file or a shell.
         let pem = pem.trim().replace("\\n", "\n");
         SecretKey::from_pkcs8_pem(&pem)
             .map(Self::new)
@@ -162,7 +162,7 @@ mod tests {
         let mut scalar = [0_u8; 32];
         scalar[31] = 1;
         let key = SigningKey::new(SecretKey::from_slice(&scalar).unwrap());
-        // Private key 1 is the curve's base point (SEC 2: 6b17d1f2..., 4fe342e2...). The thumbprint is another program's.
+        // Private key 1 is the curve's base point (SEC 2: 6b17d1f2..., 4fe342e2...). The thumbprint comes from another program.
         assert_eq!(key.jwk.x, "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY");
         assert_eq!(key.jwk.y, "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU");
         assert_eq!(key.kid(), "xx0BcA-wMohw8atYDJOe6peGModklG2wRHBlXHMvl0M");

@@ -1,16 +1,16 @@
-//! Accounts and tokens: who a customer is, and the proof of it that every other service verifies by itself.
+//! Accounts and tokens: the identity of a customer, and a proof of it that every other service can verify.
 //!
-//! It knows no orders and no addresses of customers. Passwords are kept as argon2id hashes, tokens are JWTs signed with ES256, and
+//! It has no orders and no postal addresses. Passwords are stored as argon2id hashes, tokens are JWTs signed with ES256, and
 //! the public half of the key is at `GET /user/jwks`.
 //!
-//! Read [`domain`] for what an account may hold, then [`http`]. The rest is about secrets and guesses:
+//! Read [`domain`] for the fields of an account, then [`http`]. The other modules protect secrets and limit guesses:
 //!
 //! | module | what |
 //! |---|---|
-//! | [`password`] | hashes passwords, and checks them |
+//! | [`password`] | hashes and checks passwords |
 //! | [`keys`] | the key that signs tokens |
-//! | [`throttle`] | how many wrong passwords may be tried; [`store::login_attempts`] counts them |
-//! | [`client_address`] | where a request comes from, as far as it can be known |
+//! | [`throttle`] | limits wrong passwords; [`store::login_attempts`] counts them |
+//! | [`client_address`] | the client's address of a request, as far as it can be known |
 //! | [`config`] | every limit and lifetime, with its default |
 
 pub mod app;

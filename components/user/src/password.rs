@@ -14,11 +14,11 @@ pub const PASSES: u32 = 2;
 /// Lanes; a component has one thread.
 pub const LANES: u32 = 1;
 
-/// The hash of a password that no one knows, of the same cost as every other. A log-in with an unknown address is checked against
+/// The hash of an unknown password, with the same cost as every other. A log-in with an unknown address is checked against
 /// it, so that it takes as long as one with a wrong password.
 const DECOY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$4lBLRzUDRizK4FKA4K/v2g$AwRjUtCC12q1QEW3hAUr3VDfgTk40EWWNEpbsUpg/eM";
 
-/// A password as typed, of any length. It cannot be printed or serialized.
+/// A password as typed, of any length. It can be neither printed nor serialized.
 #[derive(PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Password(String);
@@ -30,12 +30,13 @@ impl fmt::Debug for Password {
 }
 
 impl Password {
-    /// The characters, to check or hash them.
+    /// The characters, for checking or hashing.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The same for every way in which a keyboard composes a letter: NFKC, which NIST SP 800-63B requires before hashing.
+    /// The password in NFKC, which NIST SP 800-63B requires before hashing. It is the same for every way in which a keyboard composes
+    /// a letter.
     pub fn normalized(&self) -> Self {
         Self(self.0.nfkc().collect())
     }
@@ -60,10 +61,10 @@ impl From<argon2::password_hash::Error> for PasswordError {
 
 /// Hashes and checks passwords.
 pub trait Passwords {
-    /// The PHC string to store.
+    /// Returns the PHC string to store.
     fn hash(&self, password: &Password) -> Result<String, PasswordError>;
 
-    /// Whether `password` is the one of `hash`.
+    /// Whether `hash` is the hash of `password`.
     fn verify(&self, password: &Password, hash: &str) -> Result<bool, PasswordError>;
 }
 

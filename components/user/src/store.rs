@@ -1,7 +1,7 @@
 //! The rules over SQL.
 //!
 //! [`accounts`] and [`signing_key`] hold what their names state. [`login_attempts`] counts failed log-ins, [`known_addresses`]
-//! remembers where an account was logged in from.
+//! stores the addresses from which an account was logged in to.
 
 use stoa_service::sql::{Schema, Step};
 
@@ -24,7 +24,7 @@ pub const SCHEMA: Schema = Schema {
                  created_at BIGINT NOT NULL)",
             ),
         ],
-        // A bucket of failed log-ins; a place is an address that an account was logged in from.
+        // A bucket of failed log-ins; a place is an address from which an account was logged in to.
         &[
             Step::Sql("CREATE TABLE user_attempts (bucket TEXT PRIMARY KEY, empty_at BIGINT NOT NULL)"),
             Step::Sql("CREATE INDEX user_attempts_empty ON user_attempts (empty_at)"),

@@ -1,11 +1,11 @@
-//! How many wrong passwords may be tried, pure: buckets that fill with every failed log-in and leak with time, for an account
+//! Limits wrong passwords, pure: buckets that fill with every failed log-in and leak over time, for an account
 //! from one address, for an account, and for an address.
 //!
-//! An attempt counts before its password is hashed, and is given back if the password is right: of concurrent attempts, no more
-//! are hashed than the buckets have room for. A rejected attempt does not count. So no account is locked for good, and strangers
-//! who fill an account's bucket do not lock out its owner where the owner logged in before.
+//! An attempt counts before its password is hashed, and is removed if the password is right: of concurrent attempts, no more
+//! are hashed than the buckets have room for. A rejected attempt does not count. So no account is locked permanently. Strangers
+//! who fill an account's bucket do not lock out its owner at addresses where the owner logged in before.
 //!
-//! `store/login_attempts.rs` counts, `store/known_addresses.rs` remembers where an account was logged in from.
+//! `store/login_attempts.rs` counts attempts, `store/known_addresses.rs` stores the addresses of earlier log-ins.
 
 use std::net::IpAddr;
 
@@ -18,42 +18,42 @@ use stoa_service::time::Millis;
 pub const DAY: Millis = 24 * 60 * 60 * 1000;
 /// How long an account remembers an address after the last log-in from it, in milliseconds.
 pub const KNOWN_ADDRESS_LIFETIME: Millis = 30 * DAY;
-/// How many addresses an account remembers: those of its last log-ins.
+/// The most addresses that an account remembers: those of its last log-ins.
 pub const MAX_KNOWN_ADDRESSES: u32 = 20;
 
 /// The size of a bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// How many failed attempts fill it.
+    /// The number of failed attempts that fill it.
     pub attempts: u32,
-    /// How long a full one takes to run empty, in milliseconds.
+    /// The time that a full bucket takes to become empty, in milliseconds.
     pub window: Millis,
 }
 
 /// The sizes of all buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Of one account from one address.
+    /// For one account from one address.
     pub account_and_address: Limit,
-    /// Of one account, from all addresses but the known ones.
+    /// For one account, from all addresses except the known ones.
     pub account: Limit,
-    /// Of one address, for all accounts.
+    /// For one address, over all accounts.
     pub address: Limit,
 }
 
 impl Limit {
-    /// How long one attempt takes to leak out, in milliseconds. Rounded up: a window never takes more attempts than it should.
+    /// The time that one attempt takes to leak out, in milliseconds. Rounded up: a window never accepts more attempts than the limit.
     pub fn leak_time(self) -> Millis {
         let attempts = Millis::from(self.attempts.max(1));
         (self.window + attempts - 1) / attempts
     }
 
-    /// The latest instant at which a bucket may run empty to take one more attempt now.
+    /// The latest instant at which a bucket may become empty and still accept one more attempt now.
     pub fn latest_empty_at(self, now: Millis) -> Millis {
         now + self.leak_time() * (Millis::from(self.attempts.max(1)) - 1)
     }
 
-    /// How long a bucket that runs empty at `empty_at` takes no attempt, in milliseconds; 0 or less where it has room.
+    /// How long a bucket that becomes empty at `empty_at` accepts no attempt, in milliseconds; 0 or less if it has room.
     pub fn wait(self, empty_at: Millis, now: Millis) -> Millis {
         empty_at - self.latest_empty_at(now)
     }
@@ -62,24 +62,24 @@ impl Limit {
 /// A bucket.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket<'a> {
-    /// What it counts for, in words for the log.
+    /// The kind of bucket, in words for the log.
     pub name: &'static str,
-    /// A digest.
+    /// The digest that identifies it.
     pub key: &'a str,
     /// Its size.
     pub limit: Limit,
 }
 
-/// An attempt to log in. It holds digests: what people type as an address is at times a password, and is stored nowhere.
+/// An attempt to log in. It holds digests: people sometimes type a password as the address, and no typed text is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginAttempt {
-    /// Of the account.
+    /// Digest of the account.
     pub account: String,
-    /// Of the address.
+    /// Digest of the address.
     pub address: String,
-    /// Of the two.
+    /// Digest of both.
     pub account_and_address: String,
-    /// Whether the address can become a known one. All clients without an address share one, which cannot.
+    /// Whether the address can become a known one. Clients without an address share one digest, which cannot.
     pub has_address: bool,
 }
 
@@ -90,14 +90,14 @@ impl LoginAttempt {
         Self {
             account: key("account", email),
             address: key("address", &place),
-            // An IP address holds no white space, so the last blank is the one between the two.
+            // An IP address has no white space, so the last blank is the separator.
             account_and_address: key("both", &format!("{email} {place}")),
             has_address: address.is_some(),
         }
     }
 
-    /// The buckets that the attempt counts in, in the order of their keys, in which every writer locks them. `is_known` is
-    /// whether the account was logged in to from this address before.
+    /// The buckets of the attempt, in the order of their keys, in which every writer locks them. `is_known`: the account was logged
+    /// in to from this address before.
     pub fn buckets(&self, limits: &Limits, is_known: bool) -> Vec<Bucket<'_>> {
         let mut buckets = vec![
             Bucket {

@@ -12,7 +12,7 @@ pub(super) struct Registration {
     pub(super) email: String,
     /// The password.
     pub(super) password: Password,
-    /// What to call the user.
+    /// The name for the salutation.
     pub(super) name: String,
 }
 
@@ -33,7 +33,7 @@ pub(super) struct ProfileChange {
     /// The new name.
     #[serde(deserialize_with = "present")]
     pub(super) name: Option<String>,
-    /// The new number, or none.
+    /// The new number, or null to remove it.
     #[serde(deserialize_with = "present")]
     pub(super) phone: Option<Option<String>>,
 }

@@ -1,4 +1,4 @@
-//! The addresses that accounts were logged in from, as digests.
+//! The addresses from which accounts were logged in to, as digests.
 
 use stoa_service::params;
 use stoa_service::sql::{Database, SqlError, transaction};
@@ -6,7 +6,7 @@ use stoa_service::time::Millis;
 
 use crate::throttle::{DAY, KNOWN_ADDRESS_LIFETIME, LoginAttempt, MAX_KNOWN_ADDRESSES};
 
-/// How many old rows are removed at once: more than a log-in adds, so there are never many.
+/// The number of old rows that are removed at once: more than a log-in adds, so there are never many.
 const SWEEP_BATCH: u32 = 20;
 
 /// Whether the account was logged in to from the attempt's address within [`KNOWN_ADDRESS_LIFETIME`].
@@ -21,7 +21,7 @@ pub fn contains(db: &dyn Database, attempt: &LoginAttempt, now: Millis) -> Resul
     Ok(!found.is_empty())
 }
 
-/// Remembers the attempt's address for its account, and forgets all but the last [`MAX_KNOWN_ADDRESSES`]. An address that was
+/// Stores the attempt's address for its account, and removes all but the last [`MAX_KNOWN_ADDRESSES`]. An address that was
 /// seen within the last day costs no write.
 pub fn remember(db: &dyn Database, attempt: &LoginAttempt, now: Millis) -> Result<(), SqlError> {
     if !attempt.has_address {
@@ -57,7 +57,7 @@ pub fn remember(db: &dyn Database, attempt: &LoginAttempt, now: Millis) -> Resul
     Ok(())
 }
 
-/// Forgets those of `places` that were not seen after `until`.
+/// Removes those of `places` that were not seen after `until`.
 fn forget(db: &dyn Database, mut places: Vec<String>, until: Millis) -> Result<(), SqlError> {
     if places.is_empty() {
         return Ok(());

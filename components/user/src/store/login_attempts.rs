@@ -1,7 +1,7 @@
 //! Counts attempts to log in.
 //!
-//! A bucket is one number, the instant at which it runs empty: an attempt moves it ahead by what one attempt takes to leak out,
-//! from now or from where it is, whichever is later. That is one statement, so concurrent attempts all count.
+//! A bucket is one number, the instant at which it becomes empty. An attempt moves it ahead by the time that one attempt takes to leak
+//! out, from now or from its current value, whichever is later. That is one statement, so concurrent attempts all count.
 
 use stoa_service::params;
 use stoa_service::sql::{Database, SqlError, transaction};
@@ -11,17 +11,17 @@ use super::known_addresses;
 use crate::error::Error;
 use crate::throttle::{Bucket, Limits, LoginAttempt};
 
-/// How many empty buckets are removed at once: more than an attempt adds, so there are never many.
+/// The number of empty buckets that are removed at once: more than an attempt adds, so there are never many.
 const SWEEP_BATCH: u32 = 20;
 
-/// An attempt that counts, whose password may be checked.
+/// A counted attempt whose password may be checked.
 #[derive(Debug)]
 pub struct Admitted<'a> {
     attempt: &'a LoginAttempt,
     buckets: Vec<Bucket<'a>>,
 }
 
-/// Counts the attempt. Errors: [`Error::TooManyAttempts`] where one of its buckets is full; then it does not count.
+/// Counts the attempt. Errors: [`Error::TooManyAttempts`] if one of its buckets is full; then the attempt does not count.
 pub fn admit<'a>(
     db: &dyn Database,
     attempt: &'a LoginAttempt,
@@ -30,7 +30,7 @@ pub fn admit<'a>(
 ) -> Result<Admitted<'a>, Error> {
     let is_known = known_addresses::contains(db, attempt, now)?;
     let buckets = attempt.buckets(limits, is_known);
-    // Read first: a rejected attempt does not keep other writers waiting.
+    // Read first: a rejected attempt does not block other writers.
     check_room(db, &buckets, now)?;
     let counted = transaction(db, &attempt.account, || {
         for bucket in &buckets {
@@ -44,7 +44,7 @@ pub fn admit<'a>(
         Ok(())
     });
     if matches!(counted, Err(Error::TooManyAttempts { .. })) {
-        // Other attempts were faster; the buckets now hold how long they are full.
+        // Other attempts were faster; the buckets now show how long they are full.
         check_room(db, &buckets, now)?;
     }
     counted?;
@@ -52,7 +52,7 @@ pub fn admit<'a>(
     Ok(Admitted { attempt, buckets })
 }
 
-/// The password is right: the attempt no longer counts, and the address is a known one from now on.
+/// The password is right: the attempt no longer counts, and its address becomes a known one.
 pub fn succeed(db: &dyn Database, admitted: &Admitted<'_>, now: Millis) -> Result<(), SqlError> {
     let Admitted { attempt, buckets } = admitted;
     transaction(db, &attempt.account, || {
@@ -68,7 +68,7 @@ pub fn succeed(db: &dyn Database, admitted: &Admitted<'_>, now: Millis) -> Resul
     known_addresses::remember(db, attempt, now)
 }
 
-/// The longest wait of the full buckets is the error.
+/// Checks that no bucket is full. The error has the longest wait of the full ones.
 fn check_room(db: &dyn Database, buckets: &[Bucket<'_>], now: Millis) -> Result<(), Error> {
     let mut longest = (0, "");
     for bucket in buckets {
@@ -84,7 +84,7 @@ fn check_room(db: &dyn Database, buckets: &[Bucket<'_>], now: Millis) -> Result<
     Err(Error::TooManyAttempts { seconds, bucket })
 }
 
-/// When the bucket runs empty; `None` of one without a row, which is empty.
+/// When the bucket becomes empty; `None` if it has no row, so it is empty.
 fn empty_at(db: &dyn Database, bucket: &Bucket<'_>) -> Result<Option<Millis>, SqlError> {
     db.execute(
         "SELECT empty_at FROM user_attempts WHERE bucket = $1",
@@ -93,7 +93,7 @@ fn empty_at(db: &dyn Database, bucket: &Bucket<'_>) -> Result<Option<Millis>, Sq
     .one(|row| row.get(0))
 }
 
-/// Counts one attempt; false where the bucket is full.
+/// Counts one attempt; returns false if the bucket is full.
 fn count(db: &dyn Database, bucket: &Bucket<'_>, now: Millis) -> Result<bool, SqlError> {
     let leak_time = bucket.limit.leak_time();
     let counted = db.execute(
@@ -112,7 +112,7 @@ fn count(db: &dyn Database, bucket: &Bucket<'_>, now: Millis) -> Result<bool, Sq
     Ok(!counted.is_empty())
 }
 
-/// Takes one attempt out.
+/// Removes one attempt.
 fn give_back(db: &dyn Database, bucket: &Bucket<'_>) -> Result<(), SqlError> {
     db.execute(
         "UPDATE user_attempts SET empty_at = empty_at - $1 WHERE bucket = $2",
@@ -121,7 +121,7 @@ fn give_back(db: &dyn Database, bucket: &Bucket<'_>) -> Result<(), SqlError> {
     .map(drop)
 }
 
-/// Takes all attempts out.
+/// Removes all attempts.
 fn empty(db: &dyn Database, bucket: &Bucket<'_>) -> Result<(), SqlError> {
     db.execute(
         "DELETE FROM user_attempts WHERE bucket = $1",
@@ -130,7 +130,7 @@ fn empty(db: &dyn Database, bucket: &Bucket<'_>) -> Result<(), SqlError> {
     .map(drop)
 }
 
-/// Removes empty buckets, as soon as there are enough of them to be worth a transaction.
+/// Removes empty buckets when there are enough of them to justify a transaction.
 fn sweep(db: &dyn Database, now: Millis) -> Result<(), SqlError> {
     let old = db.execute(
         "SELECT bucket FROM user_attempts WHERE empty_at <= $1 ORDER BY empty_at LIMIT $2",

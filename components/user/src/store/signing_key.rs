@@ -6,7 +6,7 @@ use stoa_service::time::Millis;
 
 use crate::keys::{KeyError, SigningKey};
 
-/// The generated key. The first call generates it, once: of concurrent first calls, all get the same key.
+/// The generated key. The first call generates it, once: concurrent first calls all get the same key.
 pub fn generated(db: &dyn Database, now: Millis) -> Result<SigningKey, SqlError> {
     if let Some(key) = stored(db)? {
         return Ok(key);
@@ -18,7 +18,7 @@ pub fn generated(db: &dyn Database, now: Millis) -> Result<SigningKey, SqlError>
         "INSERT INTO user_keys (id, kid, private_key, created_at) VALUES (1, $1, $2, $3) ON CONFLICT (id) DO NOTHING",
         params![key.kid(), pem, now],
     )?;
-    // Read back: the key of another request may have been first.
+    // Read back: the key of another request may have been stored first.
     stored(db)?.ok_or_else(|| SqlError::Other("user_keys did not store the key".to_owned()))
 }
 
