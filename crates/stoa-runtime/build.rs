@@ -1,5 +1,6 @@
-//! Generates the host side of Spin's own interfaces, listed in `src/host/interfaces.rs`, from the WIT files inside the spin-sdk crate that the guests are
-//! built with, so that host and guest never drift apart. wasi:* interfaces come from the wasmtime-wasi crates.
+//! Generates the host side of Spin's own interfaces, which `src/host/interfaces.rs` lists. It reads the WIT files of the same
+//! spin-sdk crate that the guests are built with, so host and guest never drift apart. wasi:* interfaces come from the
+//! wasmtime-wasi crates.
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -9,19 +10,19 @@ use std::{env, fs};
 use wasmtime_internal_wit_bindgen::{FunctionConfig, FunctionFilter, FunctionFlags, Opts};
 use wit_parser::Resolve;
 
-/// One interface of the list.
+/// One entry of the list.
 struct Interface {
     /// `package:name/interface@version`
     import: &'static str,
     /// Its file below spin-sdk's `wit/deps`.
     wit: &'static str,
-    /// Its resources, and the types in the crate that stand for them.
+    /// Its resources, and the types in the crate that implement them.
     resources: &'static [(&'static str, &'static str)],
-    /// Functions that may have to wait for a disk or a network.
+    /// Functions that may wait for a disk or a network.
     waiting: &'static [&'static str],
 }
 
-/// What this program reads of the list. `src/host.rs` makes the rest of it.
+/// Reads the fields that this program needs. `src/host.rs` uses the others.
 macro_rules! interfaces {
     ($($module:ident: $state:ident {
         $($import:literal {
@@ -54,8 +55,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=src/host/interfaces.rs");
     let wit = spin_sdk_folder()?.join("wit/deps");
 
-    // spin-sdk's packages also hold worlds and interfaces that import what no guest of ours uses: only the files of the interfaces
-    // in the list are taken, and each package gets its head anew.
+    // spin-sdk's packages also contain worlds, and interfaces whose imports no guest uses. So only the files of the listed
+    // interfaces are read, and each package gets a new header.
     let mut packages: BTreeMap<String, String> = BTreeMap::new();
     let mut world = String::from("package stoa:host;\nworld spin-host {\n");
     let mut imports = FunctionConfig::new();
@@ -107,7 +108,7 @@ fn read(path: &Path) -> Result<String, Box<dyn Error>> {
     fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()).into())
 }
 
-/// The folder of the spin-sdk 5 crate that this workspace's lock file names.
+/// The folder of the spin-sdk 5 crate in this workspace's lock file.
 fn spin_sdk_folder() -> Result<PathBuf, Box<dyn Error>> {
     let output = Command::new(env::var("CARGO")?)
         .args(["metadata", "--format-version", "1"])

@@ -1,4 +1,4 @@
-//! How many requests may run, and how many may wait for their bodies.
+//! Limits how many requests run, and how many wait for their bodies.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -10,7 +10,7 @@ pub(crate) struct Admissions {
 }
 
 impl Admissions {
-    /// `max_instances` requests from outside may run at the same time.
+    /// `max_instances` is the number of requests from outside that may run at the same time.
     pub(crate) fn new(max_instances: u32) -> Self {
         Self {
             running: Arc::default(),
@@ -19,14 +19,14 @@ impl Admissions {
         }
     }
 
-    /// None where as many run as may.
+    /// None if the limit of running requests is reached.
     pub(crate) fn admit(&self) -> Option<Admission> {
         let before = self.running.fetch_add(1, Ordering::Relaxed);
         let admission = Admission(Arc::clone(&self.running));
         (before < self.max_instances).then_some(admission)
     }
 
-    /// None where half of all instances wait for a body already.
+    /// None if half of all instances already wait for a body.
     pub(crate) fn receive(&self) -> Option<Receiving> {
         let before = self.receiving.fetch_add(1, Ordering::Relaxed);
         let receiving = Receiving(Arc::clone(&self.receiving));
@@ -38,7 +38,7 @@ impl Admissions {
         self.running.load(Ordering::Relaxed)
     }
 
-    /// Whether any request runs, for a thread of its own.
+    /// Whether any request runs; for use on another thread.
     pub(crate) fn any_running(&self) -> impl Fn() -> bool + Send + use<> {
         let running = Arc::clone(&self.running);
         move || running.load(Ordering::Relaxed) > 0
@@ -54,7 +54,7 @@ impl Drop for Admission {
     }
 }
 
-/// The right to run a guest while its request's body is still to come.
+/// The right to run a guest before all of its request's body has arrived.
 pub(crate) struct Receiving(Arc<AtomicU32>);
 
 impl Drop for Receiving {

@@ -84,8 +84,8 @@ impl LoadedApp {
         &self.name
     }
 
-    /// Runs the component whose route matches; 404 with an empty body where none does. Private routes do not count. Paths under
-    /// `/.well-known/spin/` are the runtime's own.
+    /// Runs the component whose route matches. If none matches, the response is 404 with an empty body. Private routes never
+    /// match. The runtime itself answers paths under `/.well-known/spin/`.
     pub async fn handle<B>(self: &Arc<Self>, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
@@ -94,7 +94,7 @@ impl LoadedApp {
         self.handle_from(request, IN_PROCESS).await
     }
 
-    /// As [`handle`](Self::handle), for a request that came from the address `client`.
+    /// Like [`handle`](Self::handle), for a request from the address `client`.
     pub(crate) async fn handle_from<B>(
         self: &Arc<Self>,
         request: Request<B>,
@@ -123,7 +123,7 @@ impl LoadedApp {
             .await
     }
 
-    /// Runs a component whatever its route, private ones included. The request needs a path; the host may be missing.
+    /// Runs a component whatever its route is, even a private one. The request needs a path; the host may be missing.
     ///
     /// # Errors
     /// If there is no such component.
@@ -176,7 +176,7 @@ impl LoadedApp {
             .await
     }
 
-    /// The request with its body here, as far as that is waited for.
+    /// Waits for the body, up to [`LARGEST_GATHERED`] bytes of it.
     async fn gathered(&self, request: Request<Body>) -> Result<Request<Body>, Response<Body>> {
         let limits = &self.shared.limits;
         let context = ProblemContext::of(&request);
@@ -250,11 +250,12 @@ impl LoadedApp {
         }
     }
 
-    /// Takes the components of `app`, the same application with other code, from the next request on; what is under way is
-    /// finished by the code it began with. What did not change comes from the cache. Blocks while it compiles.
+    /// Replaces the components by those of `app`, which is the same application with other code. The next request uses them;
+    /// requests in flight finish with the code that they began with. Unchanged components come from the cache. Blocks while it
+    /// compiles.
     ///
     /// # Errors
-    /// The first component that cannot run, and why; then all stay as they are.
+    /// Returns the first component that cannot run, and why. All components then stay as they are.
     pub fn reload(&self, app: &App) -> Result<(), LoadError> {
         let components = load::components(&self.shared, app, &self.backends)?;
         *self
@@ -299,7 +300,7 @@ impl LocalService for LoadedApp {
     }
 }
 
-/// Whether a body declares more bytes than a request may have.
+/// Whether a body declares more bytes than the limit.
 fn too_large(body: &Body, limits: &Limits) -> bool {
     body.size_hint().lower() > limits.max_request_body
 }

@@ -1,10 +1,10 @@
-//! Which host a request is for. A guest reads it from `spin-full-url` and from the request's authority, so both must be the same.
+//! Which host a request is for. A guest reads it from `spin-full-url` and from the request's authority, so both must agree.
 use http::HeaderValue;
 use http::header;
 use http::request::Parts;
 use http::uri::Authority;
 
-/// Whether a request names a host, soundly, and only one.
+/// Whether a request names exactly one host, and that host is valid.
 pub(crate) fn is_sound(request: &Parts) -> bool {
     let mut hosts = request.headers.get_all(header::HOST).iter();
     let named = match (hosts.next(), hosts.next()) {
@@ -19,7 +19,7 @@ pub(crate) fn is_sound(request: &Parts) -> bool {
         (None, None) => false,
         (None, Some(_)) => true,
         (Some(target), None) => names_a_host(target),
-        // Spin compares in the same way: letters of either case are equal, a port that goes without saying is not.
+        // Spin compares in the same way: case does not matter, but an explicit default port differs from no port.
         (Some(target), Some(named)) => *target == named,
     }
 }
@@ -29,7 +29,7 @@ fn parse(host: &HeaderValue) -> Option<Authority> {
     names_a_host(&host).then_some(host)
 }
 
-/// No user, no password, and a port that is one, or none behind its colon.
+/// Whether the authority is a host without user or password, with a valid port or none. The port may be empty after its colon.
 fn names_a_host(authority: &Authority) -> bool {
     let (host, all) = (authority.host(), authority.as_str());
     let port = match all.strip_prefix(host) {

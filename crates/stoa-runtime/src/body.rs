@@ -3,13 +3,13 @@ use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Empty, Full};
 
-/// What a body may fail with.
+/// Errors of a body.
 pub use wasmtime_wasi_http::Error as BodyError;
 
 /// A request's or response's body.
 pub type Body = UnsyncBoxBody<Bytes, BodyError>;
 
-/// A body of no bytes.
+/// An empty body.
 pub fn empty() -> Body {
     Empty::new().map_err(|never| match never {}).boxed_unsync()
 }

@@ -1,5 +1,5 @@
-//! Compiled code on disk. A file is named by everything it was made from, and is loaded only if its digest, written
-//! beside it, is right: a file that is cut off, changed or foreign is compiled again, never run.
+//! Compiled code on disk. A file's name is a hash of everything that it was made from. It is loaded only if its digest, in a file
+//! beside it, matches: a truncated, changed or foreign file is compiled again, never run.
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::Write;
@@ -12,8 +12,8 @@ use wasmtime::component::Component;
 /// The extension of the file beside the code.
 const DIGEST: &str = "blake3";
 
-/// What makes a component of the files before it is compiled, and decides what a dependency may import. A release that
-/// does it in another way must not run what the last one composed.
+/// Sources of the code that builds a component from its files before compilation, and that decides what a dependency may import.
+/// They are part of the file's name: a release with another composer must not run components that an earlier release composed.
 const COMPOSER: [&str; 4] = [
     include_str!("component.rs"),
     include_str!("compose.rs"),
@@ -28,8 +28,8 @@ pub(crate) struct Cache {
     engine: String,
 }
 
-/// Feeds a [`Hash`] value's bytes to BLAKE3. All compiled code is hashed at each start: with SHA-256 that was a third of a
-/// warm start's CPU.
+/// Feeds a [`Hash`] value's bytes to BLAKE3. All compiled code is hashed at each start: with SHA-256 that took a third of the CPU
+/// time of a warm start.
 struct Bytes(blake3::Hasher);
 
 impl Hasher for Bytes {
@@ -46,7 +46,7 @@ impl Cache {
     pub(crate) fn open(folder: &Path, engine: &Engine) -> std::io::Result<Self> {
         create_private(folder)?;
         let mut hash = Bytes(blake3::Hasher::new());
-        // Covers wasmtime's version, the target and every setting that shapes code.
+        // Covers wasmtime's version, the target and every setting that affects code.
         engine.precompile_compatibility_hash().hash(&mut hash);
         for source in COMPOSER {
             hash.0.update(source.as_bytes());
@@ -57,12 +57,12 @@ impl Cache {
         })
     }
 
-    /// A component compiled earlier from the same `input`, if there is a sound one.
+    /// A component compiled earlier from the same `input`; None if there is no valid one.
     pub(crate) fn load(&self, engine: &Engine, input: &str) -> Option<Component> {
         let code = self.path(input);
         let expected = fs::read_to_string(code.with_extension(DIGEST)).ok()?;
         let mut actual = blake3::Hasher::new();
-        // Mapped, as it is below when it is run: nothing is copied.
+        // Memory-mapped, as below when the code is loaded: nothing is copied.
         actual.update_mmap(&code).ok()?;
         if expected.trim() != actual.finalize().to_string() {
             tracing::warn!(file = %code.display(), "compiled code does not have its digest; compiling again");
@@ -79,7 +79,7 @@ impl Cache {
             .ok()
     }
 
-    /// Keeps `component` and loads it back from the file, so that its code is mapped from there and takes no heap.
+    /// Stores `component` and loads it back from the file. Its code is then mapped from the file and takes no heap.
     pub(crate) fn store(
         &self,
         engine: &Engine,
@@ -91,7 +91,7 @@ impl Cache {
             .map_err(std::io::Error::other)
             .and_then(|code| {
                 let path = self.path(input);
-                // The digest last: without it the code counts as absent.
+                // The digest is written last: without it the code counts as absent.
                 let digest = digest(&code);
                 write_by_rename(&path, &code)?;
                 write_by_rename(&path.with_extension(DIGEST), digest.as_bytes())

@@ -1,4 +1,4 @@
-//! A .wasm file before it is composed: a module is made into a component, and a dependency loses the imports that its
+//! Prepares a .wasm file for composition. A module becomes a component, and a dependency loses the imports that its
 //! user does not share.
 use std::borrow::Cow;
 
@@ -13,13 +13,13 @@ use wit_component::ComponentEncoder;
 
 use crate::host::denied;
 
-/// Custom sections with this prefix hold the interfaces of a module, from which its component is made.
+/// Custom sections with this prefix hold a module's interfaces, which are needed to make a component from it.
 const INTERFACES: &str = "component-type";
 
 /// The component in the file `bytes`.
 ///
 /// # Errors
-/// A sentence about the file.
+/// A sentence that describes the fault of the file.
 pub(crate) fn from_file(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     let component = if Parser::is_component(bytes) {
         Cow::Borrowed(bytes)
@@ -83,7 +83,7 @@ fn wasi_0_3(component: &[u8]) -> Result<Option<String>, String> {
     Ok(None)
 }
 
-/// `component` with the imports that `denied` names put under a name where the host refuses each call.
+/// Renames the imports of `component` that `denied` selects. The host rejects each call to the new names.
 ///
 /// # Errors
 /// If it is not a component.

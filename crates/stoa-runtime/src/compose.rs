@@ -1,4 +1,4 @@
-//! Satisfies a component's imports with other components, once, when it is loaded.
+//! Satisfies a component's imports with other components, once, at load time.
 use std::collections::{BTreeSet, HashMap};
 
 use stoa_manifest::Capability;
@@ -8,21 +8,21 @@ use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 use crate::component::isolate;
 use crate::host::imports::capability;
 
-/// One dependency, its bytes read.
+/// One dependency, with its bytes.
 pub(crate) struct Plug<'a> {
     /// `ns:package/interface@version`, or a whole package `ns:package@version`.
     pub(crate) interface: &'a str,
-    /// The export to take where it is not called as the import is.
+    /// The export to use if its name differs from that of the import.
     pub(crate) export: Option<&'a str>,
-    /// The same for all uses of one component.
+    /// Identifies the component: uses with the same source share one instance.
     pub(crate) source: &'a str,
     pub(crate) bytes: &'a [u8],
-    /// What it shares of its user's grants.
+    /// The grants of its user that it shares.
     pub(crate) inherits: &'a BTreeSet<Capability>,
 }
 
-/// `component` with the imports that `plugs` names satisfied by them; what it exports stays as it was. A plug that does
-/// not inherit a kind of configuration has no way to the host's interfaces of that kind.
+/// Satisfies the imports of `component` that `plugs` lists; its exports stay the same. A plug that does not inherit a kind of
+/// configuration cannot reach the host's interfaces of that kind.
 ///
 /// # Errors
 /// A sentence that names the interface.
@@ -101,7 +101,8 @@ fn names(graph: &CompositionGraph, package: PackageId, side: Side) -> Vec<String
     }
 }
 
-/// Whether `name` in a manifest (an interface, or a package without one; a version is optional) means `import`, as in Spin.
+/// Whether `name` from a manifest means `import`, as in Spin. It is an interface, or a package without one; a version is
+/// optional.
 fn covers(name: &str, import: &str) -> bool {
     let (import_path, import_version) = split(import);
     let (path, version) = split(name);

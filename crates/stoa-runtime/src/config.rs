@@ -1,4 +1,4 @@
-//! What a host program may set: limits, folders, and where a guest's output goes.
+//! Settings of a host program: limits, folders, and where a guest's output goes.
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,28 +7,28 @@ use std::time::Duration;
 
 use crate::output::{Output, ProcessOutput};
 
-/// What one request may take, and how many may run at once.
+/// Limits of one request, and how many may run at once.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of linear memory of one instance, all its memories together. Default 128 MiB: argon2id takes 19 MiB, and
-    /// no sane request handler needs a tenth of this.
+    /// Bytes of linear memory of one instance, all its memories together. Default 128 MiB: argon2id takes 19 MiB, and a sane
+    /// request handler needs less than 10 % of the limit.
     pub memory_per_instance: usize,
-    /// Wall time of one request, from its start to the guest's return (a guest may go on after it has answered).
-    /// Default 30 s. A request cut off before it answered gets 504, or 408 where its guest still waited for the body. Where
-    /// half of all instances wait for bodies, others get theirs only once the body is there, for which a client may take
-    /// as long again.
+    /// Wall time of one request, from its start until the guest returns. A guest may continue after its response. Default 30 s. A
+    /// request that is cut off before its response gets 504, or 408 if its guest was still waiting for the body. While half of
+    /// all instances wait for bodies, other requests start only once their body is complete; a client may take the same time
+    /// again for that.
     pub request_timeout: Duration,
     /// How long a client may take for the head of a request, idle time between two requests included. Default 60 s;
     /// then the connection is closed.
     pub head_timeout: Duration,
-    /// Bytes of a request's line and headers. Default 60 KiB, as Envoy's; above it the answer is 431.
+    /// Bytes of a request's line and headers. Default 60 KiB, as in Envoy; a larger head gets 431.
     pub max_request_head: usize,
-    /// Bytes of one request's body. Default 4 MiB; above it the answer is 413.
+    /// Bytes of one request's body. Default 4 MiB; a larger body gets 413.
     pub max_request_body: u64,
-    /// Requests from outside that run at the same time. Default 128; one more gets 503 with `Retry-After`. In-process
-    /// calls between components do not count, and have instances of their own in reserve.
+    /// Requests from outside that run at the same time. Default 128; one more gets 503 with `Retry-After`. In-process calls
+    /// between components do not count; instances are reserved for them.
     pub max_instances: u32,
-    /// How deep in-process calls may nest (a calls b calls c is 2). Default 12; one deeper fails with `LoopDetected`.
+    /// How deep in-process calls may nest (a calls b calls c is 2). Default 12; a deeper call fails with `LoopDetected`.
     pub max_call_depth: u32,
 }
 
@@ -46,12 +46,12 @@ impl Default for Limits {
     }
 }
 
-/// How a [`Runtime`](crate::Runtime) is set up.
+/// The configuration of a [`Runtime`](crate::Runtime).
 #[derive(Clone)]
 pub struct RuntimeConfig {
-    /// Where compiled code is kept from one start to the next. None compiles anew at each start.
+    /// The folder of compiled code, kept between starts. None: every start compiles all of it.
     pub cache_dir: Option<PathBuf>,
-    /// Where the databases of all apps live, unless an app has a folder of its own.
+    /// The folder for the databases of all apps, except those with a folder of their own.
     pub state_dir: PathBuf,
     /// Limits of every app of this runtime.
     pub limits: Limits,
@@ -71,13 +71,13 @@ impl RuntimeConfig {
     }
 }
 
-/// What is particular to one app of a runtime.
+/// Settings of one app of a runtime.
 #[derive(Clone, Debug, Default)]
 pub struct AppOptions {
-    /// Send every outbound `http` request that does not stay in this process here, its Host header kept. An `https`
-    /// request is refused then, since it would bypass the proxy.
+    /// Proxy for every outbound `http` request that leaves this process; its Host header is kept. `https` requests are then
+    /// rejected, since they would bypass the proxy.
     pub outbound_proxy: Option<SocketAddr>,
-    /// Hosts that this machine's names do not know, `web.example:80`, and where they are.
+    /// Addresses of hosts that this machine cannot resolve, by name and port: `web.example:80`.
     pub hosts: BTreeMap<String, SocketAddr>,
     /// A folder of its own for this app's databases.
     pub state_dir: Option<PathBuf>,

@@ -1,8 +1,8 @@
-//! SQLite for guests: one file a label, each guest connection a connection of its own.
+//! SQLite for guests: one file per label. Each guest connection has an SQLite connection of its own.
 //!
-//! - this file: which files there are.
+//! - this file: the database files.
 //! - `database/file.rs`: one file, and its idle connections.
-//! - `database/session.rs`: one SQLite connection, what a guest may not do with it, and how it is made clean again.
+//! - `database/session.rs`: one SQLite connection, what it denies to a guest, and how it is reset.
 //! - `database/lease.rs`: a guest's hold on a connection, and where its statements run.
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -44,7 +44,7 @@ impl Databases {
         self.registry.open(&self.folder, &format!("{label}.db"), "")
     }
 
-    /// The one file of all key-value stores. Its name is none a label can have.
+    /// The one file of all key-value stores. Its name is not a valid label, so no database can have it.
     pub(crate) fn key_value(&self) -> Result<Arc<Database>, DatabaseError> {
         const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
             store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (store, key)

@@ -1,20 +1,21 @@
-//! The wasmtime engine: every setting that decides speed, memory and isolation, each with its reason.
+//! The wasmtime engine: every setting that affects speed, memory and isolation, each with its reason.
 use std::num::NonZeroUsize;
 
 use wasmtime::{Config, Enabled, Engine, PoolingAllocationConfig, Result};
 
 use crate::config::Limits;
 
-/// Pages of an instance that stay mapped for the next one. A request of a spin-sdk component touches well under 1 MiB;
-/// where this does not cover what is touched, each request pays page faults.
+/// Bytes of an instance's pages that stay mapped for the next instance. A request of a spin-sdk component touches well
+/// under 1 MiB. Touched pages beyond this size cost page faults in each request.
 const KEEP_RESIDENT: usize = 2 << 20;
-/// Idle slots that keep pages. More only adds resident memory: what counts is how many guests run at one moment.
+/// Idle slots that keep pages. The number of guests that run at one moment matters; more slots only add resident
+/// memory.
 const WARM_SLOTS: u32 = 24;
-/// Instances in reserve for in-process calls, for each admitted request.
+/// Instances reserved for in-process calls, for each admitted request.
 const INSTANCES_A_REQUEST: u32 = 6;
-/// A component of spin-sdk is one module and a few shims; one with a dependency composed in is twice that.
+/// A spin-sdk component is one module and a few shims; with one dependency composed in, it is twice that.
 const CORE_INSTANCES: u32 = 24;
-/// Host functions, SQLite among them, run on the guest's stack too: they get what [`WASM_STACK`] leaves.
+/// Host functions, SQLite included, run on the guest's stack too: they get the part beyond [`WASM_STACK`].
 const STACK: usize = 2 << 20;
 /// Spin's limit, which is wasmtime's default: a recursion that fits here fits in SpinKube.
 const WASM_STACK: usize = 512 << 10;
@@ -43,20 +44,20 @@ pub(crate) fn config(limits: &Limits) -> Config {
         .async_stack_keep_resident(64 << 10)
         .decommit_batch_size(8);
     if PoolingAllocationConfig::is_pagemap_scan_available() {
-        // Resets only the pages a guest really touched: the largest single gain there is.
+        // Resets only the pages that a guest touched. This is the largest single gain in speed.
         pool.pagemap_scan(Enabled::Yes);
     }
 
     let mut config = Config::new();
     config
         .allocation_strategy(pool)
-        // WASI 0.2 has no use for it, and it costs a request several microseconds.
+        // WASI 0.2 does not use it, and it costs several microseconds per request.
         .concurrency_support(false)
-        // A computing guest yields to others, and one that loops is cut off.
+        // A guest that computes yields to others, and one that loops is cut off.
         .epoch_interruption(true)
         .async_stack_size(STACK)
         .max_wasm_stack(WASM_STACK)
-        // Some reports name the function that trapped; the cost is on the trapping path only.
+        // Some reports name the function that trapped; only a trap pays for it.
         .wasm_backtrace_max_frames(NonZeroUsize::new(16));
     config
 }

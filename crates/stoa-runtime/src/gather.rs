@@ -1,8 +1,9 @@
-//! Bodies that are here as a whole: responses of guests that have ended, and the bodies of some requests.
+//! Bodies that are complete: responses of guests that have ended, and the bodies of some requests.
 //!
-//! As a rule a guest starts at once and gets its request's body piece by piece. But a client that sends half of a body and stops, or a byte
-//! a second, then holds an instance for as long. So only half of all instances may wait for bodies; of the other requests the body is
-//! gathered before the guest starts, which holds a connection and what was sent.
+//! As a rule, a guest starts at once and gets its request's body piece by piece. But a slow client holds an instance for as long
+//! as it sends: for example one that sends half of a body and stops, or one byte per second. So only half of all instances may
+//! wait for bodies. For other requests, the whole body is gathered before the guest starts; until then, such a request holds only
+//! a connection and the bytes sent so far.
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -13,13 +14,13 @@ use http_body_util::BodyExt;
 
 use crate::body::{Body, BodyError};
 
-/// As much as is gathered; the rest of a larger body reaches the guest as it comes.
+/// Bytes of a body that are gathered. The rest of a larger body reaches the guest as it arrives.
 pub(crate) const LARGEST_GATHERED: u64 = 256 << 10;
 
-/// The body once all of it is here, or more than `up_to` bytes of it.
+/// Returns the body once all of it, or more than `up_to` bytes of it, has arrived.
 ///
 /// # Errors
-/// If the client breaks off, or what it sends is not a body.
+/// If the client disconnects, or sends an invalid body.
 pub(crate) async fn gather(mut body: Body, up_to: u64) -> Result<Body, BodyError> {
     let mut gathered = Gathered::default();
     while gathered.bytes <= up_to {
@@ -31,7 +32,7 @@ pub(crate) async fn gather(mut body: Body, up_to: u64) -> Result<Body, BodyError
     Ok(gathered.before(body).boxed_unsync())
 }
 
-/// Frames that have come, then the rest.
+/// Frames that have arrived, then the rest of the body.
 #[derive(Default)]
 pub(crate) struct Gathered {
     frames: VecDeque<Frame<Bytes>>,
@@ -45,18 +46,18 @@ impl Gathered {
         self.frames.push_back(frame);
     }
 
-    /// Bytes of data gathered.
+    /// Bytes of data that were gathered.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// What was gathered, then `rest`.
+    /// The gathered frames, then `rest`.
     pub(crate) fn before(mut self, rest: Body) -> Self {
         self.rest = Some(rest);
         self
     }
 
-    /// All that was gathered as one piece of data, where it is not more than that.
+    /// The body as one piece of data, if it has at most one frame and no trailers.
     pub(crate) fn into_single(mut self) -> Result<Option<Bytes>, Self> {
         if self.rest.is_some() || self.frames.len() > 1 {
             return Err(self);
@@ -99,7 +100,7 @@ impl http_body::Body for Gathered {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // A body of known length is sent with that length, and then trailers cannot follow.
+        // A body of known length is sent with a content-length, and trailers cannot follow it.
         let trailers = self.frames.back().is_some_and(Frame::is_trailers);
         let rest = match &self.rest {
             Some(rest) => rest.size_hint(),

@@ -1,16 +1,20 @@
-//! What a guest may import, and what the host gives to each interface.
+//! What a guest may import, and how the host implements each interface.
 //!
-//! - `host/interfaces.rs`: **the list of Spin's interfaces**. To add one, write `host/NAME.rs` (its state, built from the component's
-//!   manifest, and the generated traits for [`View`](view::View) of that state), declare it below, and enter it in the list. build.rs makes
-//!   the bindings of the list; the linker, the check at load and the grants of dependencies follow it.
-//! - `host/variables.rs`, `host/sqlite.rs`, `host/key_value.rs`, `host/postgres.rs`: one file each; `host/view.rs`: what they see.
-//! - `host/http.rs`: a guest's own requests (`wasi:http`); `host/error_code.rs`: why a body broke off.
-//! - `host/backends.rs`: what the components of an app share; `host/grants.rs`: what one component may use; `host/state.rs`: one instance.
-//! - `host/imports.rs`: which imports the host answers; `host/denied.rs`: those that a dependency may not use; `host/memory.rs`: the meter.
+//! - `host/interfaces.rs`: **the list of Spin's interfaces**. To add one, write `host/NAME.rs` (its state, built from the
+//!   component's manifest, and the generated traits for [`View`](view::View) of that state), declare it below, and add it to the
+//!   list. build.rs generates the bindings from the list; the linker, the check at load time and the grants of dependencies use
+//!   it too.
+//! - `host/variables.rs`, `host/sqlite.rs`, `host/key_value.rs`, `host/postgres.rs`: one interface each; `host/view.rs`: their
+//!   receiver.
+//! - `host/http.rs`: a guest's own requests (`wasi:http`); `host/error_code.rs`: why a body ended early.
+//! - `host/backends.rs`: state that the components of an app share; `host/grants.rs`: what one component may use;
+//!   `host/state.rs`: one instance.
+//! - `host/imports.rs`: which imports the host provides; `host/denied.rs`: those that a dependency may not use; `host/memory.rs`:
+//!   the memory limit.
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Result};
 
-/// Makes the list's entries into the state of a component, the linker's calls and the table of imports. build.rs reads the same list
+/// Generates the state of a component, the linker's calls and the table of imports from the list. build.rs reads the same list
 /// with a macro of its own.
 macro_rules! interfaces {
     ($($module:ident: $state:ident {
@@ -36,7 +40,7 @@ macro_rules! interfaces {
         }
 
         impl Interfaces {
-            /// `id` is the component's, for the log.
+            /// `id` is the component's id, for the log.
             pub(crate) fn new(id: &Arc<str>, component: &Component, backends: &Backends) -> Self {
                 Self {
                     $($module: crate::host::$module::$state::new(id, component, backends),)+
@@ -49,7 +53,7 @@ macro_rules! interfaces {
             fn interfaces(&mut self) -> (&Interfaces, &mut ResourceTable);
         }
 
-        /// Every import in the list, and what a dependency has to inherit to use it.
+        /// Every import in the list, and what a dependency must inherit to use it.
         pub(crate) const PROVIDED: &[(&str, Capability)] = &[$($(($import, Capability::$grant),)+)+];
 
         pub(crate) fn add_to_linker<T: HasInterfaces>(linker: &mut Linker<T>) -> wasmtime::Result<()> {

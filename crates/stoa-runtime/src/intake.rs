@@ -1,4 +1,5 @@
-//! A request's body on its way to a guest: limited in size, and watched, since what becomes of it decides the response.
+//! A request's body on its way to a guest. Its size is limited, and its progress is watched, because the progress
+//! decides the response.
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -10,19 +11,19 @@ use http_body::{Frame, SizeHint};
 use crate::admission::Receiving;
 use crate::body::{Body, BodyError};
 
-/// How far a request's body has come.
+/// How much of a request's body has arrived.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Progress {
-    /// There is more to come, and the guest does not wait for it.
+    /// The body has not ended, and the guest does not wait for it.
     Open,
     /// The guest waits for the client.
     Awaited,
     /// All of it reached the guest.
     Ended,
-    /// The client sent more than it may.
+    /// The client sent more than the limit.
     TooLarge,
-    /// The client broke off, or sent what is not a body.
+    /// The client disconnected, or sent an invalid body.
     Broken,
 }
 
@@ -58,7 +59,7 @@ pub(crate) struct Incoming {
     limit: u64,
     left: u64,
     intake: Intake,
-    /// Held as long as there is more to come.
+    /// Held until the body ends.
     receiving: Option<Receiving>,
 }
 
@@ -78,7 +79,7 @@ impl Incoming {
         }
     }
 
-    /// There is nothing more to wait for.
+    /// Records that the body has ended.
     fn end(&mut self, progress: Progress) {
         self.intake.set(progress);
         self.receiving = None;
@@ -131,7 +132,7 @@ impl http_body::Body for Incoming {
 }
 
 impl Drop for Incoming {
-    /// The guest has given up waiting.
+    /// The guest no longer waits.
     fn drop(&mut self) {
         if self.intake.progress() == Progress::Awaited {
             self.intake.set(Progress::Open);

@@ -1,5 +1,5 @@
-//! What a response leaves unread of its request's body. HTTP/1.1 cannot skip it: either it is all here and is thrown away, or the
-//! connection ends with the response. A client that does not know sends its next request into a closed connection.
+//! The unread rest of a request's body. HTTP/1.1 cannot skip it. If all of the rest has arrived, it is discarded; otherwise the
+//! connection ends with the response. A client that does not know this sends its next request on a closed connection.
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -10,27 +10,28 @@ use http::{Request, header};
 use http_body::{Body as _, Frame, SizeHint};
 use hyper::body::Incoming;
 
-/// More than this is not worth reading only to throw it away.
+/// Bytes that are read only to discard them. More would not be worth it.
 const MOST_THROWN_AWAY: usize = 64 << 10;
-/// How often hyper gets to read from the socket meanwhile. It passes on a chunk each time; the last chunk may come by itself.
+/// Turns that hyper gets to read more from the socket before the rest counts as incomplete. It passes on one chunk per
+/// turn; the last chunk may arrive separately.
 const TURNS: u32 = 4;
 
-/// What is left of one body; None for a request without one.
+/// The rest of one body; None for a request without a body.
 pub(crate) struct Leftover(Option<Arc<Mutex<State>>>);
 
 enum State {
-    /// The guest has it, and has not read to its end.
+    /// The guest has the body, and has not read all of it.
     InUse,
     /// Nothing is left.
     Read,
-    /// The guest dropped it, and it may be read on.
+    /// The guest dropped the body; the rest may still be read.
     Dropped(Incoming),
-    /// As before, but the client waits with it for a word to send it, which it never gets.
+    /// As `Dropped`, but the client waits for `100 Continue` before it sends the body, and never gets it.
     NotAskedFor,
 }
 
 impl Leftover {
-    /// Watches the body of a request on its way to a guest.
+    /// Watches a request's body on its way to a guest.
     pub(crate) fn watch(request: Request<Incoming>) -> (Request<Watched>, Self) {
         let withheld = request.headers().contains_key(header::EXPECT);
         let some = !request.body().is_end_stream();
@@ -82,12 +83,12 @@ async fn throw_away(mut body: Incoming) -> bool {
     true
 }
 
-/// A body that leaves what was not read of it to its [`Leftover`].
+/// A body that passes its unread rest to its [`Leftover`].
 pub(crate) struct Watched {
-    /// None while it is dropped.
+    /// None while this is dropped.
     body: Option<Incoming>,
     withheld: bool,
-    /// Where the state goes, once.
+    /// Receives the state, once.
     state: Option<Arc<Mutex<State>>>,
 }
 

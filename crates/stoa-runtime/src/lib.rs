@@ -1,15 +1,18 @@
-//! An embedded runtime for Spin applications: `spin.toml` (read by stoa-manifest) in, HTTP out, a fresh instance for each
-//! request. It depends on no particular application.
+//! An embedded runtime for Spin applications. It loads a `spin.toml` (read by stoa-manifest), and serves HTTP with a fresh
+//! instance for each request. It does not depend on a particular application.
 //!
 //! Read in this order:
-//! - `runtime.rs`: a runtime; `shared.rs`: what all its apps share; `config.rs`: what can be set; `admission.rs`: how many requests may run.
+//! - `runtime.rs`: a runtime; `shared.rs`: state that all its apps share; `config.rs`: settings; `admission.rs`: how many
+//!   requests may run.
 //! - `load.rs`, with `component.rs`, `compose.rs`, `cache.rs` and `engine.rs`: from a .wasm file to a component that is ready to run.
-//! - `app.rs` and `routes.rs`: which component answers; `authority.rs`: for which host; `spin_headers.rs`: how the guest learns of it;
-//!   `intake.rs` and `gather.rs`: the request's body; `problem.rs`: answers of the runtime itself.
-//! - `request.rs`: one request, from a fresh instance to its end; `response.rs`: what of its response may be sent.
-//! - `host.rs` and `host/`: what a guest may import. **Another interface of Spin is a new file `host/NAME.rs` and an entry in the list in
-//!   `host/interfaces.rs`** (and its `mod` line in `host.rs`). Each interface sees its own state only, made from the component's manifest.
-//! - `database.rs`, `postgres.rs` and `outbound.rs`: what stands behind the interfaces; `local_service.rs`: calls between components.
+//! - `app.rs` and `routes.rs`: which component answers; `authority.rs`: for which host; `spin_headers.rs`: the headers that
+//!   report this to the guest; `intake.rs` and `gather.rs`: the request's body; `problem.rs`: responses of the runtime itself.
+//! - `request.rs`: one request, from a fresh instance to its end; `response.rs`: checks a response before it is sent.
+//! - `host.rs` and `host/`: what a guest may import. **To add an interface of Spin, add a file `host/NAME.rs` and an entry in the
+//!   list in `host/interfaces.rs`** (and its `mod` line in `host.rs`). Each interface sees only its own state, built from the
+//!   component's manifest.
+//! - `database.rs`, `postgres.rs` and `outbound.rs`: the backends of the interfaces; `local_service.rs`: calls between
+//!   components.
 //! - `serve.rs`: an app behind a socket; `leftover.rs`: when its connection must end; `well_known.rs`: the runtime's own paths;
 //!   `threads.rs`, `ticker.rs`: how guests share the machine; `output.rs`: what guests print.
 //!

@@ -1,8 +1,8 @@
-//! From a validated manifest to components that are ready to run: read, composed, compiled or taken from the cache,
-//! linked. All of it before the first request, several components at a time.
+//! From a validated manifest to components that are ready to run: read, composed, compiled or taken from the cache, and linked.
+//! This happens before the first request, for several components in parallel.
 //!
 //! - this file: the components of an app, and a check of its files without loading it.
-//! - `load/wasm_file.rs`, `load/dependency.rs`: what is read; `load/compile.rs`: what is compiled and linked; `load/error.rs`: why not.
+//! - `load/wasm_file.rs`, `load/dependency.rs`: read files; `load/compile.rs`: compiles and links; `load/error.rs`: errors.
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -30,7 +30,7 @@ pub(crate) struct LoadedComponent {
     pub(crate) grants: Arc<Grants>,
 }
 
-/// Loads every component of `app` that answers requests. One that only others depend on is composed into them.
+/// Loads every component of `app` that answers requests. A component that is only a dependency is composed into its users.
 pub(crate) fn components(
     shared: &Shared,
     app: &App,
@@ -68,15 +68,15 @@ pub(crate) fn components(
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The .wasm files of `app` that cannot be loaded: neither components for WASI 0.2 nor modules that can be made into one.
-/// A missing file is not built yet, which is not a fault. Nothing is compiled, so a file can still be refused later.
+/// The .wasm files of `app` that cannot be loaded: neither components for WASI 0.2 nor modules that can become one. A missing
+/// file is not built yet, which is not a fault. This compiles nothing, so a file can still be rejected later.
 pub fn check_files(app: &App) -> Vec<LoadError> {
     let mut faults = Vec::new();
     for component in app.components.values() {
         let dependencies = component.dependencies.iter();
         let dependencies = dependencies.filter_map(|dependency| match &dependency.source {
             DependencySource::Path(path) => Some(path),
-            // One of `app.components` itself.
+            // The component is in `app.components`, so it is checked there.
             DependencySource::Component(_) => None,
         });
         for path in std::iter::once(&component.source).chain(dependencies) {
@@ -92,14 +92,14 @@ pub fn check_files(app: &App) -> Vec<LoadError> {
     faults
 }
 
-/// Compiling leaves tens of MiB of free heap behind, which nothing here needs again.
+/// Returns free heap to the system. Compiling leaves tens of MiB of it, which this process does not need again.
 fn give_back_memory() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(
         unsafe_code,
         reason = "a call into glibc that takes a number and touches free memory only"
     )]
-    // SAFETY: any number may be passed, from any thread.
+    // SAFETY: the call accepts any number, on any thread.
     unsafe {
         libc::malloc_trim(0);
     }

@@ -1,4 +1,4 @@
-//! Requests that leave this process: pooled connections, TLS for https URLs, through a proxy where the app has one.
+//! Requests that leave this process: pooled connections, TLS for https URLs, and a proxy if the app has one.
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io;
@@ -24,12 +24,12 @@ use wasmtime_wasi_http::{Error, RequestOptions};
 
 use crate::body::Body;
 
-/// How long a connection may stay unused.
+/// Time after which an unused connection is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
 const IDLE_CONNECTIONS_A_HOST: usize = 64;
 
 tokio::task_local! {
-    /// The guest's connect timeout, for the connector that works within its request.
+    /// The guest's connect timeout, for the connector that runs within the guest's request.
     static CONNECT_TIMEOUT: Option<Duration>;
 }
 
@@ -56,7 +56,7 @@ impl Client {
         }
     }
 
-    /// Sends `request`, whose URI is absolute, and waits for the head of the answer.
+    /// Sends `request`, whose URI is absolute, and waits for the head of the response.
     pub(crate) async fn send(
         &self,
         mut request: Request<Body>,
@@ -79,7 +79,7 @@ impl Client {
             }
         };
         let sent = CONNECT_TIMEOUT.scope(timeouts.connect_timeout, sent);
-        // As in Spin, the time for the first byte includes the time to connect.
+        // As in Spin, the first-byte timeout includes the time to connect.
         let response = match timeouts.first_byte_timeout {
             Some(limit) => {
                 let sent = tokio::time::timeout(limit, sent).await;
@@ -95,7 +95,7 @@ impl Client {
         self.plain.get_or_init(|| client(self.connector.clone()))
     }
 
-    /// Made at the first https request: reading the system's certificates takes milliseconds.
+    /// Created at the first https request: reading the system's certificates takes milliseconds.
     fn tls(&self) -> &legacy::Client<HttpsConnector<Connector>, Body> {
         self.tls.get_or_init(|| {
             let builder = match HttpsConnectorBuilder::new().with_native_roots() {
@@ -122,7 +122,7 @@ where
         .build(connector)
 }
 
-/// `http://host` and `http://host?q` are requests for `/`.
+/// Turns `http://host` and `http://host?q` into requests for `/`.
 fn absolute_path(uri: &mut Uri) {
     if uri.path().starts_with('/') {
         return;
@@ -143,7 +143,7 @@ struct Connector {
 }
 
 impl Connector {
-    /// The address for `uri` where it is not that of its host.
+    /// The proxy's address, or the one configured for the host of `uri`.
     fn elsewhere(&self, uri: &Uri) -> Option<SocketAddr> {
         let host = || {
             let port = uri.port_u16().unwrap_or(80);
@@ -187,7 +187,7 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// What went wrong, in the terms of wasi:http.
+/// The error in the terms of wasi:http.
 fn cause(error: &legacy::Error) -> Error {
     let mut source = error.source();
     while let Some(at) = source {
@@ -218,7 +218,7 @@ fn cause(error: &legacy::Error) -> Error {
     Error::HttpProtocolError
 }
 
-/// A response's body, held to the guest's between-bytes timeout.
+/// A response's body, limited by the guest's between-bytes timeout.
 pub(crate) fn paced(body: Body, timeouts: RequestOptions) -> Body {
     match timeouts.between_bytes_timeout {
         Some(limit) => {
@@ -229,7 +229,7 @@ pub(crate) fn paced(body: Body, timeouts: RequestOptions) -> Body {
     }
 }
 
-/// A body whose frames may not be further apart than `limit`.
+/// A body that fails if the time between two frames exceeds `limit`.
 struct Paced {
     body: Body,
     limit: Duration,

@@ -1,4 +1,4 @@
-//! What a guest prints, taken line by line: a line is never torn, and lines of two guests never mix.
+//! A guest's output, line by line: a line is never torn, and lines of two guests never mix.
 use std::io::Write;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,7 +9,8 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// A longer line is cut into pieces of this size, so that a guest that never ends its line takes no memory of the host.
+/// A longer line is cut into pieces of this size, so that a guest that never ends its line does not exhaust the host's
+/// memory.
 const LONGEST_LINE: usize = 64 << 10;
 
 /// Which of a guest's two outputs a line was written to.
@@ -23,7 +24,7 @@ pub enum Stream {
 
 /// Receives what guests print.
 pub trait Output: Send + Sync + 'static {
-    /// Takes one line of `component`, its newline included. Called on a thread that runs guests: do not block for long.
+    /// Receives one line of `component`, with its newline. Called on a thread that runs guests: do not block for long.
     fn line(&self, component: &str, stream: Stream, line: &[u8]);
 }
 
@@ -44,7 +45,7 @@ impl Output for ProcessOutput {
     }
 }
 
-/// One instance's stdout or stderr; every stream that the guest opens writes into the same line.
+/// One instance's stdout or stderr. All streams that the guest opens for it write into the same line.
 #[derive(Clone)]
 pub(crate) struct GuestOutput(Arc<Lines>);
 
@@ -59,7 +60,7 @@ impl GuestOutput {
     }
 }
 
-/// Gathers bytes until a line is whole.
+/// Collects bytes until a line is complete.
 struct Lines {
     component: Arc<str>,
     stream: Stream,

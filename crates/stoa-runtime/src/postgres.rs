@@ -1,9 +1,10 @@
-//! PostgreSQL for guests: a pool of connections an address, as in Spin, with two differences. A guest holds a connection only while a
-//! statement runs or a transaction is open, so that one that waits for another service does not keep others from the database. And what it
-//! left behind (an open transaction, a setting, a temporary table, a lock of the session) never meets the next one: that connection is closed.
+//! PostgreSQL for guests: one connection pool per address, as in Spin, with two differences. First, a guest holds a connection
+//! only while a statement runs or a transaction is open. A guest that waits for another service thus does not block others from
+//! the database. Second, session state (an open transaction, a setting, a temporary table, a session lock) never reaches the next
+//! guest: a connection with such state is closed.
 //!
 //! - this file: the pools.
-//! - `postgres/lease.rs`: a guest's way to a connection; `postgres/effect.rs`: what a statement leaves behind on one.
+//! - `postgres/lease.rs`: a guest's access to a connection; `postgres/effect.rs`: what a statement leaves behind on one.
 //! - `postgres/error.rs`: errors in the interface's terms.
 //! - `postgres/values.rs`: values between PostgreSQL and the interface.
 use std::collections::HashMap;
@@ -24,17 +25,17 @@ pub(crate) mod values;
 
 pub(crate) use lease::Lease;
 
-/// Connections an address: nine components with a database each stay below PostgreSQL's default `max_connections` of 100.
+/// Connections per address: nine components with a database each stay below PostgreSQL's default `max_connections` of 100.
 const CONNECTIONS: usize = 10;
-/// The longest wait for one of them, or for the server.
+/// The longest wait for a connection, or for the server.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that nobody used for this long is closed.
+/// A connection that is unused for this long is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// By address.
+/// Pools by address.
 type Pools = Mutex<HashMap<String, Pool>>;
 
-/// Every address that is connected to.
+/// The pools of all addresses.
 #[derive(Default)]
 pub(crate) struct Servers {
     pools: Arc<Pools>,
@@ -43,7 +44,7 @@ pub(crate) struct Servers {
 }
 
 impl Servers {
-    /// A way to `address`, which `config` was read from.
+    /// Connects to `address`; `config` is its parsed form.
     pub(crate) async fn connect(&self, address: &str, config: &Config) -> Result<Lease, Error> {
         let failed = |error: &dyn std::error::Error| Error::ConnectionFailed(chain(error));
         let tls = self.tls.get_or_init(tls).as_ref();
@@ -66,7 +67,7 @@ impl Servers {
         if let Some(pool) = pools.get(address) {
             return Ok(pool.clone());
         }
-        // Whether a connection still stands shows when it is used: a check before would double each request's way.
+        // A broken connection is detected when it is used: a check before would add a round trip to each request.
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
@@ -85,7 +86,7 @@ impl Servers {
     }
 }
 
-/// Closes connections that nobody uses, and forgets addresses that have none, as long as there is a runtime.
+/// Closes unused connections, and removes addresses that have none, for the lifetime of the runtime.
 async fn trim(pools: Weak<Pools>) {
     loop {
         tokio::time::sleep(IDLE_TIMEOUT / 2).await;
@@ -100,8 +101,9 @@ async fn trim(pools: Weak<Pools>) {
     }
 }
 
-/// TLS with the system's authorities. `sslmode` in the address decides whether it is used: `require`, `disable`, or where the server offers it (`prefer`,
-/// by default). Where it is used, the server's certificate must be one for its name, from one of them.
+/// TLS with the system's certificate authorities. `sslmode` in the address decides whether it is used: `require`, `disable`, or
+/// `prefer` (the default: TLS if the server offers it). With TLS, the server's certificate must be valid for its name and come
+/// from one of these authorities.
 fn tls() -> Result<MakeRustlsConnect, rustls::Error> {
     let mut roots = rustls::RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();

@@ -1,14 +1,14 @@
-//! The answers that come from the runtime itself and not from a guest (RFC 9457, no internals).
+//! Responses of the runtime itself instead of a guest (RFC 9457, no internals).
 use http::{HeaderValue, Request, Response, StatusCode, Uri, header};
 use serde_json::json;
 use uuid::Uuid;
 
 use crate::body::{Body, full};
 
-/// A longer `x-request-id`, or one of other characters than ids are made of, is not repeated.
+/// The longest `x-request-id` that is repeated. An id with unusual characters is not repeated either.
 const LONGEST_ID: usize = 128;
 
-/// What a problem document states about the request that it answers. Cheap to make: nearly all are dropped unused.
+/// What a problem document states about its request. Cheap to create, because nearly all are dropped unused.
 #[derive(Clone, Debug)]
 pub(crate) struct ProblemContext {
     uri: Uri,
@@ -23,7 +23,8 @@ impl ProblemContext {
         }
     }
 
-    /// The `x-request-id` that came with the request, or else a new one: ask once, and use it in log and answer alike.
+    /// The request's own `x-request-id`, or else a new one. Call this once, and use the id in both the log and the
+    /// response.
     pub(crate) fn request_id(&self) -> String {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b);
         let given = self.request_id.as_ref().and_then(|id| id.to_str().ok());
@@ -36,27 +37,27 @@ impl ProblemContext {
     }
 }
 
-/// A reason why the runtime answers in a guest's place.
+/// Why the runtime answers instead of a guest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
-    /// The request names no host that could be handed to a guest, or two.
+    /// The request does not name a valid host, or names two.
     BadRequest,
-    /// The listener does not expose what is there, if anything is.
+    /// The listener does not expose the path; it may not exist either.
     NotFound,
-    /// The listener exposes the path to other methods.
+    /// The listener exposes the path only to other methods.
     MethodNotAllowed,
     /// The body is larger than the limit.
     BodyTooLarge,
-    /// The body broke off, or its chunks are none.
+    /// The body ended early, or its chunks are invalid.
     BodyBroken,
-    /// The body was not there in time.
+    /// The body did not arrive in time.
     BodyLate,
     /// The guest trapped, or returned without answering.
     Failed,
-    /// As many requests as allowed are running.
+    /// The limit of running requests is reached.
     Busy,
-    /// The guest had not answered when its time was up. 504 and not 500: the component may be sound,
-    /// and what it began may still have taken effect.
+    /// The guest did not answer in time. 504 and not 500: the component may be sound, and its work may still have taken
+    /// effect.
     TimedOut,
 }
 
@@ -124,7 +125,7 @@ impl Problem {
         self.response_as(context, &context.request_id())
     }
 
-    /// As [`response`](Self::response), where the log names the request by this id too.
+    /// Like [`response`](Self::response), with the request id that the log has.
     pub(crate) fn response_as(self, context: &ProblemContext, request_id: &str) -> Response<Body> {
         let (status, code, title, detail) = self.parts();
         let body = json!({
@@ -150,8 +151,8 @@ impl Problem {
             headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
         }
         if matches!(self, Self::BodyTooLarge | Self::BodyBroken | Self::BodyLate) {
-            // The rest of the body is not read, so the connection ends here. A client that does not know sends its next
-            // request into it.
+            // The rest of the body is not read, so the connection ends here. Without this header, the client would send
+            // its next request on it.
             headers.insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response

@@ -1,5 +1,5 @@
-//! One request: a fresh instance, its answer, and its end. The guest runs within the caller's task; only where it continues
-//! after its answer, or its client goes away, does the rest of it move to a task of its own.
+//! One request: a fresh instance, its response, and its end. The guest runs within the caller's task. The rest of the guest moves
+//! to a task of its own only if it continues after its response, or if its client disconnects.
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -33,11 +33,11 @@ pub(crate) struct Job {
     pub(crate) local: Arc<dyn LocalService>,
     pub(crate) component: Arc<LoadedComponent>,
     pub(crate) request: Request<Body>,
-    /// How far the request's body has come.
+    /// The progress of the request's body.
     pub(crate) intake: Intake,
-    /// For the answer where the guest gives none.
+    /// For the response if the guest sends none.
     pub(crate) context: ProblemContext,
-    /// The number of in-process calls that led here.
+    /// The number of in-process calls that led to this one.
     pub(crate) depth: u32,
     /// Held until the guest has returned.
     pub(crate) admission: Option<Admission>,
@@ -70,7 +70,7 @@ pub(crate) async fn run(job: Job) -> Response<Body> {
         (Ok(Ok(response)), None) => {
             of_running(response, &method).unwrap_or_else(|unsendable| failed(&unsendable))
         }
-        // Nothing was sent yet. A response that is complete is sent, whatever its guest did afterwards.
+        // Nothing has been sent yet. A complete response is sent, whatever the guest did afterwards.
         (Ok(Ok(response)), Some(end)) => match (of_ended(response, &method, end.is_ok()), end) {
             (Ok(response), _) | (Err(_), Err(response)) => response,
             (Err(unsendable), Ok(())) => failed(&unsendable),
@@ -81,10 +81,10 @@ pub(crate) async fn run(job: Job) -> Response<Body> {
     }
 }
 
-/// The running guest. Dropped before its end, it continues in the background.
+/// The running guest. If it is dropped before it ends, the guest continues in the background.
 struct Guest(Option<Pin<Box<dyn Future<Output = End> + Send>>>);
 
-/// How a guest ended: well, or with the response for the client.
+/// How a guest ended: without a failure, or with the response for the client.
 type End = Result<(), Response<Body>>;
 
 impl Guest {
@@ -122,7 +122,7 @@ async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
     );
     let mut store = Store::new(component.pre.engine(), state);
     store.limiter(|state| &mut state.memory);
-    // Two ticks at first, one of them already begun: a cheap request is done before it would yield.
+    // Two ticks at first, because one of them has already begun: a cheap request finishes before it would yield.
     store.set_epoch_deadline(2);
     // tokio's own yield: it polls network events and timers before a computing guest continues.
     store.epoch_deadline_callback(|_| {
@@ -135,7 +135,7 @@ async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
     let failure = match within(limits.request_timeout, calling).await {
         Some(result) => match result {
             Ok(()) => None,
-            // The guest's way to return early.
+            // A guest's early return.
             Err(error) if error.downcast_ref().is_some_and(|I32Exit(code)| *code == 0) => None,
             Err(error) => Some(Failure::of(&error, store.data().memory.refused, limits)),
         },
@@ -171,7 +171,7 @@ async fn call(
     handler.call_handle(store, request, out).await
 }
 
-/// `work`'s output, or None where it takes longer than `limit`. A timer is set only once `work` has to wait.
+/// The output of `work`, or None if it takes longer than `limit`. The timer is set only if `work` does not complete at once.
 async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
     let mut work = std::pin::pin!(work);
     let mut timer: Option<Pin<Box<Sleep>>> = None;
@@ -188,7 +188,7 @@ async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
     .await
 }
 
-/// Why a guest failed, in words for the log.
+/// Why a guest failed; its text goes to the log.
 enum Failure {
     TimedOut(Duration),
     /// The client's fault, not the guest's.
@@ -206,7 +206,7 @@ impl Failure {
         if error.is::<PoolConcurrencyLimitError>() {
             return Self::NoInstance(error.to_string());
         }
-        // A guest that is refused memory aborts, which is a trap like any other.
+        // A guest that gets no more memory aborts, which is a trap like any other.
         if let Some(wanted) = refused {
             let limit = limits.memory_per_instance;
             return Self::Memory { wanted, limit };

@@ -1,7 +1,7 @@
-//! A guest's response, checked before it is sent: a client must never take a part of a response for the whole.
+//! Checks a guest's response before it is sent: a client must never take a part of a response for the whole.
 //!
-//! The body of a guest that fails ends with an error (see `HostState`'s drop). What that means for the client depends on when it happens:
-//! before anything is sent the client gets an error response, afterwards its connection breaks.
+//! The body of a failed guest ends with an error (see `HostState`'s drop). The effect on the client depends on when that happens.
+//! Before anything is sent, the client gets an error response; afterwards, its connection breaks.
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -17,7 +17,7 @@ use crate::gather::Gathered;
 /// Why a response cannot be sent as the guest gave it.
 #[derive(Debug)]
 pub(crate) enum Unsendable {
-    /// A status that only announces the final response. hyper has no way to send one.
+    /// A status that only announces the final response. hyper cannot send one.
     Informational(StatusCode),
     /// The declared length is not a number.
     BadLength,
@@ -43,7 +43,7 @@ impl fmt::Display for Unsendable {
     }
 }
 
-/// The response of a guest that still runs. Its body fails where it turns out not to have the declared length.
+/// The response of a guest that still runs. Its body fails if its length differs from the declared one.
 pub(crate) fn of_running(
     response: Response<Body>,
     method: &Method,
@@ -58,8 +58,8 @@ pub(crate) fn of_running(
     })
 }
 
-/// The response of a guest that has ended, by its return or by a failure. All of its body is here, so the client gets a content-length, and
-/// hyper has one frame to write in the common case.
+/// The response of a guest that has ended, with or without a failure. All of its body is here. So the client gets a
+/// content-length, and hyper usually has one frame to write.
 pub(crate) fn of_ended(
     response: Response<Body>,
     method: &Method,
@@ -74,11 +74,11 @@ pub(crate) fn of_ended(
         match Pin::new(&mut body).poll_frame(&mut cx) {
             Poll::Ready(Some(Ok(frame))) => here.push(frame),
             Poll::Ready(None) => break,
-            // wasi:http has a guest that answers HEAD with a length fail to finish its body: no bytes came.
+            // With wasi:http, a guest that answers HEAD with a content-length cannot finish its body, since it wrote no bytes.
             Poll::Ready(Some(Err(_))) if no_body && returned => break,
             Poll::Ready(Some(Err(error))) => return Err(Unsendable::Incomplete(error)),
             Poll::Pending => {
-                // Not seen: the sending side went with the guest.
+                // Does not happen in practice: the sending side was dropped with the guest.
                 let body = here.before(body).boxed_unsync();
                 return of_running(Response::from_parts(parts, body), method);
             }
@@ -98,7 +98,7 @@ pub(crate) fn of_ended(
     }
 }
 
-/// The declared length of a response that can be sent at all.
+/// The declared length of a response. Fails if the response cannot be sent.
 fn check_head(response: &Response<Body>) -> Result<Option<u64>, Unsendable> {
     if response.status().is_informational() {
         return Err(Unsendable::Informational(response.status()));
@@ -107,13 +107,13 @@ fn check_head(response: &Response<Body>) -> Result<Option<u64>, Unsendable> {
         return Ok(None);
     };
     let digits = length.to_str().ok();
-    // `parse` alone takes a plus sign.
+    // `parse` alone accepts a plus sign.
     let digits = digits.filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
     let length = digits.and_then(|digits| digits.parse().ok());
     length.map(Some).ok_or(Unsendable::BadLength)
 }
 
-/// Responses whose declared length, if any, is that of another response (RFC 9110, 6.4.1).
+/// Whether the response has no body. Its declared length, if any, is then that of another response (RFC 9110, 6.4.1).
 fn has_no_body(method: &Method, status: StatusCode) -> bool {
     *method == Method::HEAD || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
 }
@@ -126,7 +126,7 @@ fn compact(here: Gathered) -> Body {
     }
 }
 
-/// A body of declared length, which fails where it ends earlier or has more to send.
+/// A body of declared length. It fails if it ends earlier or has more bytes.
 struct Declared {
     body: Body,
     left: u64,
@@ -142,7 +142,7 @@ impl http_body::Body for Declared {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
         let given = match &frame {
-            // Nothing follows trailers.
+            // No frame follows trailers.
             Some(Ok(frame)) if frame.is_trailers() && self.left > 0 => {
                 return Poll::Ready(Some(Err(BodyError::HttpResponseIncomplete)));
             }

@@ -1,5 +1,5 @@
-//! Which component answers a path: exact segments before `:name` before a trailing wildcard, longest first. The router is
-//! the one that Spin uses, so that a manifest means the same here.
+//! Which component answers a path. Exact segments win over `:name`, which wins over a trailing wildcard; the longest
+//! route wins. The router is Spin's own, so a manifest has the same meaning here.
 use http::HeaderValue;
 use routefinder::Captures;
 use stoa_manifest::RoutePath;
@@ -10,19 +10,19 @@ pub(crate) struct Router {
     routes: routefinder::Router<Route>,
 }
 
-/// A public route and what Spin's headers state about it.
+/// A public route, and its values for Spin's headers.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) component: String,
-    /// The route as the manifest has it.
+    /// The route as in the manifest.
     pub(crate) raw: HeaderValue,
-    /// The same without a slash at its end.
+    /// The same without a trailing slash.
     pub(crate) matched: HeaderValue,
     /// The same as `raw`, without a trailing wildcard.
     pub(crate) prefix: HeaderValue,
 }
 
-/// A route and the parts of the path that it left open.
+/// A route, and the path's values for its parameters and wildcard.
 pub(crate) struct Match<'r, 'p> {
     pub(crate) route: &'r Route,
     path: &'p str,
@@ -31,7 +31,7 @@ pub(crate) struct Match<'r, 'p> {
 
 impl Router {
     /// # Errors
-    /// The first route that is none, and why.
+    /// The first invalid route, and why.
     pub(crate) fn new(routes: &[stoa_manifest::Route]) -> Result<Self, String> {
         let mut router = routefinder::Router::new();
         for route in routes {
@@ -70,7 +70,8 @@ impl Router {
 }
 
 impl Match<'_, '_> {
-    /// What the trailing wildcard took: empty, or beginning with a slash. However many slashes end the path, one stays.
+    /// The part that the trailing wildcard matched: empty, or beginning with a slash. Several slashes at the end of the
+    /// path become one.
     pub(crate) fn rest(&self) -> String {
         let Some(rest) = self.captures.wildcard() else {
             return String::new();

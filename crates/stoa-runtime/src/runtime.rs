@@ -1,4 +1,4 @@
-//! A runtime: started once a process, it loads apps.
+//! A runtime: it is started once per process, and loads apps.
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::ticker::Ticker;
 /// Why a runtime did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// wasmtime refuses the limits, or this machine cannot meet them.
+    /// wasmtime rejects the limits, or this machine cannot provide the resources for them.
     #[error("the engine did not start: {0:#}")]
     Engine(wasmtime::Error),
     /// The folder for compiled code cannot be used.
@@ -26,12 +26,12 @@ pub enum StartError {
         /// Why.
         error: std::io::Error,
     },
-    /// No thread for the epoch.
+    /// The thread that advances the epoch cannot be started.
     #[error("no thread for the epoch: {0}")]
     Thread(std::io::Error),
 }
 
-/// Runs Spin applications. Cheap to clone; one a process is enough.
+/// Runs Spin applications. Cheap to clone; one per process is enough.
 #[derive(Clone)]
 pub struct Runtime {
     shared: Arc<Shared>,
@@ -41,7 +41,7 @@ impl Runtime {
     /// Starts the engine.
     ///
     /// # Errors
-    /// If the engine refuses the limits, or the cache folder cannot be made.
+    /// If the engine rejects the limits, or the cache folder cannot be created.
     pub fn new(config: RuntimeConfig) -> Result<Self, StartError> {
         let engine = crate::engine::engine(&config.limits).map_err(StartError::Engine)?;
         let linker = host::linker(&engine).map_err(StartError::Engine)?;
@@ -71,7 +71,7 @@ impl Runtime {
         })
     }
 
-    /// Makes `app` ready to run. Blocks while it compiles: call it before serving, or on a thread that may block.
+    /// Prepares `app` for running. Blocks while it compiles: call it before serving, or on a thread that may block.
     ///
     /// # Errors
     /// The first component that cannot run, and why.
@@ -83,7 +83,7 @@ impl Runtime {
         LoadedApp::load(Arc::clone(&self.shared), app, options)
     }
 
-    /// Requests from outside that run now. A guest that continues after its answer counts too.
+    /// Requests from outside that run now. A guest that continues after its response counts too.
     pub fn running(&self) -> u32 {
         self.shared.admissions.running()
     }

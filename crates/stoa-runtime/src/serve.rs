@@ -1,4 +1,4 @@
-//! An app behind a socket: HTTP/1.1 with keep-alive, HTTP/2 for clients that begin with it, and a stop that lets running requests finish.
+//! Serves an app on a socket: HTTP/1.1 with keep-alive, HTTP/2 with prior knowledge, and a graceful shutdown.
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -24,15 +24,15 @@ use crate::leftover::Leftover;
 use crate::problem::{Problem, ProblemContext};
 use crate::well_known;
 
-/// What a listener has for a method and path. The paths that Spin answers itself are always open.
+/// What a listener exposes for a method and path. The paths of `/.well-known/spin/` are always open.
 pub type Filter = Arc<dyn Fn(&Method, &str) -> Exposure + Send + Sync>;
 
-/// What a listener has for a request.
+/// What a listener exposes for a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exposure {
     /// The request goes to its component.
     Open,
-    /// The path is open to these methods alone: 405 with `Allow`, and a problem document.
+    /// The path is open only to these methods. Other methods get 405 with `Allow`, and a problem document.
     OtherMethods(Vec<Method>),
     /// 404, with a problem document.
     Hidden,
@@ -41,9 +41,9 @@ pub enum Exposure {
 /// How a listener serves.
 #[derive(Clone)]
 pub struct ServeOptions {
-    /// Which requests this listener takes; None for all that have a route.
+    /// Which requests this listener accepts. None: all that have a route.
     pub filter: Option<Filter>,
-    /// How long running requests may take to finish after `shutdown`. Default 10 s.
+    /// Grace period for running requests after `shutdown`. Default 10 s.
     pub grace: Duration,
 }
 
@@ -56,8 +56,8 @@ impl Default for ServeOptions {
     }
 }
 
-/// Serves `app` until `shutdown` completes. Then accepts no more, lets running requests finish within the grace period
-/// (guests that have answered and go on working too), and cuts the rest. Several listeners may serve one app.
+/// Serves `app` until `shutdown` completes. Then it accepts no more requests, lets running ones finish within the grace period,
+/// and cuts off the rest. A guest that continues after its response counts as running. Several listeners may serve one app.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<LoadedApp>,
@@ -86,8 +86,8 @@ pub async fn serve(
     connections.shutdown().await;
 }
 
-/// Takes connections until `shutdown` completes, and has `connection` serve each. Gives those that are open then: their receivers say true,
-/// and they are to end with the request that they are at.
+/// Accepts connections until `shutdown` completes, and serves each with `connection`. Returns those that are still open: their
+/// receivers then hold true, and each must end after its current request.
 pub async fn accept<C: Future<Output = ()> + Send + 'static>(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
@@ -104,7 +104,7 @@ pub async fn accept<C: Future<Output = ()> + Send + 'static>(
                     connections.spawn(connection(stream, client, stopping.clone()));
                 }
                 Err(error) => {
-                    // Out of file descriptors, as a rule: others must close first.
+                    // Usually out of file descriptors: other connections must close first.
                     tracing::warn!(%error, "no connection accepted");
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
@@ -123,7 +123,7 @@ async fn connection(
     filter: Option<Filter>,
     mut stopping: watch::Receiver<bool>,
 ) {
-    // Answers are small and written at once: waiting to fill a packet only delays them.
+    // Responses are small and written at once: waiting to fill a packet only delays them.
     let _ = stream.set_nodelay(true);
     let client = HeaderValue::try_from(client.to_string());
     let client = client.unwrap_or(HeaderValue::from_static("unknown"));
@@ -133,7 +133,7 @@ async fn connection(
         biased;
         begun = tokio::time::timeout(head_timeout, begins_http2(&stream)) => match begun {
             Ok(Ok(http2)) => http2,
-            // It has sent nothing in time, or has gone.
+            // The client sent nothing in time, or has disconnected.
             Ok(Err(_)) | Err(_) => return,
         },
         _ = stopping.wait_for(|stop| *stop) => return,
@@ -146,7 +146,7 @@ async fn connection(
     if http2 {
         let mut http = http2::Builder::new(TokioExecutor::new());
         http.timer(TokioTimer::new())
-            // Finds a client that has gone without a word.
+            // Detects a client that vanished without closing the connection.
             .keep_alive_interval(head_timeout)
             .max_header_list_size(u32::try_from(max_head).unwrap_or(u32::MAX));
         let mut connection = pin!(http.serve_connection(stream, service));
@@ -163,7 +163,7 @@ async fn connection(
             .max_header_size(max_head);
         let mut connection = pin!(http.serve_connection(stream, service));
         tokio::select! {
-            // A connection that breaks concerns its client alone.
+            // A broken connection affects only its own client.
             _ = &mut connection => return,
             _ = stopping.wait_for(|stop| *stop) => {}
         }
@@ -172,11 +172,11 @@ async fn connection(
     }
 }
 
-/// Whether the client speaks HTTP/2 from its first byte on ("prior knowledge"). Nothing is taken from the socket.
+/// Whether the client speaks HTTP/2 from the first byte ("prior knowledge"). The bytes stay in the socket.
 async fn begins_http2(stream: &TcpStream) -> io::Result<bool> {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    /// Pause before the rest of a preface is looked for. Clients send it in one piece; a socket does not wake for more bytes while
-    /// some are there.
+    /// Pause before the socket is checked again for the rest of a preface. Clients send the preface in one piece. A socket with
+    /// unread bytes does not wake its reader for more.
     const PAUSE: Duration = Duration::from_millis(5);
     let mut begin = [0; PREFACE.len()];
     loop {
@@ -241,7 +241,7 @@ where
     }
 }
 
-/// In HTTP/2 a connection outlives any request, and hyper sends a body in response to HEAD if there is one.
+/// Adapts a response: in HTTP/2 a connection outlives any request, and hyper would send the body of a response to HEAD.
 fn for_http2(mut response: Response<Body>, head: bool) -> Response<Body> {
     response.headers_mut().remove(header::CONNECTION);
     if !head {

@@ -1,4 +1,5 @@
-//! What all apps of a process share: the engine, the cache of compiled code, the open databases, the count of requests.
+//! State that all apps of a process share: the engine, the cache of compiled code, the open databases, the number of
+//! requests.
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -25,6 +26,6 @@ pub(crate) struct Shared {
     pub(crate) servers: Arc<Servers>,
     pub(crate) ticker: Ticker,
     pub(crate) admissions: Admissions,
-    /// Where databases live, unless an app has a folder of its own.
+    /// The folder for databases of apps without a folder of their own.
     pub(crate) state_dir: PathBuf,
 }

@@ -1,9 +1,9 @@
-//! The headers from which a Spin guest learns how it was reached, as Spin sets them.
+//! The headers that report to a Spin guest how it was called, as Spin sets them.
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 
 use crate::routes::Match;
 
-/// Where a call comes from that came over no socket.
+/// The client address of a call that did not come over a socket.
 pub(crate) const IN_PROCESS: HeaderValue = HeaderValue::from_static("127.0.0.1:0");
 
 const PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
@@ -46,7 +46,7 @@ pub(crate) fn insert_route(
     }
 }
 
-/// Sets them for a call that names its component: as if its route were `/...`.
+/// Sets the headers for a call that names its component, as if its route were `/...`.
 pub(crate) fn insert_call<B>(request: &mut Request<B>, component: &str) {
     let any = HeaderValue::from_static("/...");
     let path = HeaderValue::from_str(request.uri().path()).ok();

@@ -1,12 +1,12 @@
 //! The tokio runtime that guests should run on.
 
-/// A multi-threaded tokio runtime set up for guests that compute: with every worker busy, network events are looked for
-/// every few polls, not only after 61, since one poll of a computing guest takes a whole tick (1 ms).
+/// A multi-threaded tokio runtime set up for guests that compute. One poll of a computing guest takes a whole tick
+/// (1 ms). So network events are checked after every 16 polls, even with every worker busy, and not after 61.
 ///
-/// `workers` defaults to one a core.
+/// `workers` defaults to one per core.
 ///
 /// # Errors
-/// If the system gives no threads.
+/// If the system cannot start threads.
 pub fn tokio_runtime(workers: Option<usize>) -> std::io::Result<tokio::runtime::Runtime> {
     let mut builder = tokio::runtime::Builder::new_multi_thread();
     if let Some(workers) = workers {

@@ -1,4 +1,4 @@
-//! Moves the engine's epoch on while guests run: each tick makes a computing guest yield once.
+//! Advances the engine's epoch while guests run: each tick makes a computing guest yield once.
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Builder, JoinHandle};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use wasmtime::Engine;
 
-/// How long a guest may compute before others get their turn.
+/// Time that a guest may compute before others get their turn.
 pub(crate) const TICK: Duration = Duration::from_millis(1);
 /// After this many ticks without a request the thread sleeps until the next one.
 const IDLE_TICKS: u32 = 200;
@@ -61,7 +61,7 @@ impl Ticker {
 
     /// Reports that a guest starts now.
     pub(crate) fn touch(&self) {
-        // A load first: the line is shared by all workers, and is nearly always set already.
+        // A load first: all workers share the cache line, and the flag is nearly always set already.
         if !self.shared.active.load(Ordering::Relaxed) {
             self.shared.active.store(true, Ordering::SeqCst);
         }

@@ -1,4 +1,4 @@
-//! The paths that Spin answers itself, before any route: whether it runs, and what.
+//! The paths that Spin answers itself, before any route: health and information about the app.
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
@@ -7,13 +7,13 @@ use crate::body::{Body, empty, full};
 
 const PREFIX: &str = "/.well-known/spin/";
 
-/// Whether a path is the runtime's own.
+/// Whether the runtime itself answers a path.
 pub(crate) fn is_one(path: &str) -> bool {
     path.starts_with(PREFIX)
 }
 
-/// The response for a path of the runtime's own, None for any other. `name` and `version` are the app's; an app without a version has an
-/// empty one. As in Spin the method does not matter.
+/// The response for a path that the runtime itself answers; None for any other path. `name` and `version` are the app's; the
+/// version is empty if the app has none. As in Spin, the method does not matter.
 pub(crate) fn response(name: &str, version: &str, path: &str) -> Option<Response<Body>> {
     let response = match path.strip_prefix(PREFIX)? {
         "health" => Response::new(full(Bytes::from_static(b"OK"))),

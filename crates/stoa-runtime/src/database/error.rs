@@ -1,10 +1,10 @@
-//! Why a database refuses.
+//! Errors of a database.
 use std::path::PathBuf;
 
 /// Why a statement, or the opening of a database, failed.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// SQLite's own words, as Spin passes them on.
+    /// SQLite's own message, as Spin passes it on.
     #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),
     /// The folder of the databases cannot be used.
@@ -15,13 +15,13 @@ pub enum DatabaseError {
         /// Why.
         error: std::io::Error,
     },
-    /// A label that is not a file name.
+    /// A label that cannot be a file name.
     #[error("the label {0:?} is none: expected letters, digits, - and _")]
     Label(String),
-    /// More rows than may be held in memory at once.
+    /// More rows than the limit for one result in memory.
     #[error("the result is larger than {0} bytes")]
     TooLarge(usize),
-    /// The thread that ran the statement is gone.
+    /// The thread that ran the statement has ended.
     #[error("the statement was cut off")]
     CutOff,
 }

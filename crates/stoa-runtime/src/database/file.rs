@@ -14,14 +14,14 @@ const IDLE_CONNECTIONS: usize = 12;
 pub(crate) struct Database {
     path: PathBuf,
     idle: Mutex<Vec<Session>>,
-    /// The one connection that never closes: while it is open, closing another costs no checkpoint.
+    /// One connection that never closes. While it is open, closing another needs no checkpoint.
     _keeper: Mutex<Session>,
-    /// Held by the writer: waiting here is fair and holds no thread, unlike waiting for SQLite's lock.
+    /// Held by the writer. Waiting for it is fair and blocks no thread, unlike waiting for SQLite's lock.
     pub(super) writer: Arc<Semaphore>,
 }
 
 impl Database {
-    /// Opens the file, made if need be, and runs `schema`.
+    /// Opens the file, creates it if it is missing, and runs `schema`.
     pub(super) fn open(path: &Path, schema: &str) -> Result<Self, DatabaseError> {
         let keeper = Session::open(path)?;
         keeper.sql.execute_batch(schema)?;
@@ -33,7 +33,7 @@ impl Database {
         })
     }
 
-    /// A connection without a past: an idle one made clean, or a new one.
+    /// A clean connection: a reset idle one, or a new one.
     pub(super) fn take(&self) -> Result<Session, DatabaseError> {
         let idle = self.idle().pop();
         Ok(match idle {
@@ -44,7 +44,7 @@ impl Database {
 
     /// Keeps a connection for the next guest.
     pub(super) fn give_back(&self, session: Session) {
-        // Made clean before it is put back, so that a transaction left open ends now.
+        // Reset before it is put back, so that an open transaction ends now.
         let Some(session) = session.cleaned() else {
             return;
         };

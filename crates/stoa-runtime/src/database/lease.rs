@@ -1,5 +1,5 @@
-//! A guest's connection. Most statements take microseconds and run where the guest runs; what may wait for the disk
-//! (a commit), turns out long, or finds the database locked goes to a thread that may block.
+//! A guest's connection. Most statements take microseconds and run on the guest's thread. A statement moves to a thread
+//! that may block if it may wait for the disk (a commit), takes long, or finds the database locked.
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
@@ -10,7 +10,7 @@ use super::error::DatabaseError;
 use super::file::Database;
 use super::session::{BUSY_TIMEOUT, Session, Watch};
 
-/// The most that one statement may return, in bytes: it is held in this process's memory before the guest sees it.
+/// The largest result of one statement, in bytes. The result is held in this process's memory before the guest gets it.
 const LARGEST_RESULT: usize = 64 << 20;
 
 /// What a statement returned.
@@ -20,34 +20,34 @@ pub(crate) struct Rows {
     pub(crate) rows: Vec<Vec<Value>>,
 }
 
-/// A connection on loan. Dropping it rolls back what was not committed.
+/// A connection that a guest holds. Dropping it rolls back uncommitted changes.
 pub(crate) struct Lease {
     database: Arc<Database>,
     /// None while a statement runs on another thread.
     session: Option<Session>,
-    /// The means to interrupt it there.
+    /// Interrupts the statement on that thread.
     away: Option<Arc<Watch>>,
-    /// Held from the begin of a write transaction to its end.
+    /// Held from the beginning of a write transaction to its end.
     writing: Option<OwnedSemaphorePermit>,
     changes: u64,
 }
 
-/// What a statement does, as far as it decides where to run it.
+/// What a statement does; it decides which thread runs it.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
     /// Begins a write transaction.
     BeginWrite,
-    /// Ends a transaction, so may wait for the disk.
+    /// Ends a transaction, so it may wait for the disk.
     Commit,
     Read,
-    /// Writes within a transaction: no disk yet, but an interrupt would undo the whole transaction.
+    /// Writes within a transaction. It does not wait for the disk, but an interrupt would undo the whole transaction.
     Write,
     /// Writes and commits at once.
     WriteAndCommit,
 }
 
 impl Lease {
-    /// A connection to `database` without a past.
+    /// Takes a clean connection to `database`.
     pub(crate) fn connect(database: Arc<Database>) -> Result<Self, DatabaseError> {
         let session = database.take()?;
         Ok(Self {
@@ -70,7 +70,7 @@ impl Lease {
         session.map_or(0, |session| session.sql.last_insert_rowid())
     }
 
-    /// Runs one statement. While another writes, it waits up to five seconds.
+    /// Runs one statement. It waits up to five seconds for another writer.
     pub(crate) async fn execute(
         &mut self,
         sql: String,
@@ -119,7 +119,8 @@ impl Lease {
         let session = self.session.take().ok_or(DatabaseError::CutOff)?;
         session.take_time();
         self.away = Some(session.watch());
-        // A lease of its own for the other thread: if this future is dropped meanwhile, the connection still goes back.
+        // The other thread gets a lease of its own: if this future is dropped meanwhile, the connection still
+        // returns to the idle ones.
         let away = Lease {
             database: Arc::clone(&self.database),
             session: Some(session),
@@ -146,13 +147,13 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if let Some(away) = &self.away {
-            // The guest is gone: no one waits for what the statement returns.
+            // The guest is gone, so nothing needs the result of the statement.
             away.interrupt();
         }
         if let Some(session) = self.session.take() {
             self.database.give_back(session);
         }
-        // Only now may the next writer begin: `writing` is dropped after this.
+        // `writing` is dropped after this; only then may the next writer begin.
     }
 }
 
@@ -191,7 +192,7 @@ fn classify(session: &Session, sql: &str) -> Result<Kind, DatabaseError> {
     })
 }
 
-/// Whether a statement that failed here may succeed elsewhere, with more time.
+/// Whether a statement that failed here may succeed on the other thread, with more time.
 fn retry(kind: Kind, error: &DatabaseError) -> bool {
     let DatabaseError::Sqlite(error) = error else {
         return false;
@@ -200,7 +201,7 @@ fn retry(kind: Kind, error: &DatabaseError) -> bool {
         .sqlite_error()
         .is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_BUSY_SNAPSHOT);
     match error.sqlite_error_code() {
-        // A stale snapshot stays stale however long one waits.
+        // A stale snapshot stays stale; waiting does not help.
         Some(ErrorCode::DatabaseBusy) => !snapshot,
         Some(ErrorCode::OperationInterrupted) => kind == Kind::Read,
         _ => false,

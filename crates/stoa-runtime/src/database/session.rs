@@ -1,4 +1,4 @@
-//! One SQLite connection: how it is set up, what a guest may not do with it, and how it is made clean for the next.
+//! One SQLite connection: how it is set up, what it denies to a guest, and how it is reset for the next guest.
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,39 +10,39 @@ use rusqlite::functions::{Context as FunctionContext, FunctionFlags};
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
-/// How long a statement waits for another writer, as in Spin.
+/// Time that a statement waits for another writer, as in Spin.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// A statement that ran this long on a thread that runs guests moves elsewhere.
+/// Time limit on a thread that runs guests. A statement that takes longer moves to another thread.
 const INLINE_TIME: Duration = Duration::from_millis(2);
-/// A statement that runs longer than any request should is cut off.
+/// Time limit of any statement. It is longer than any request should take.
 const LONGEST_TIME: Duration = Duration::from_secs(60);
-/// SQLite's steps between two looks at the clock: some tens of microseconds.
+/// SQLite's steps between two checks of the clock: some tens of microseconds.
 const STEPS_PER_CHECK: i32 = 2_000;
 /// The longest string or blob, in bytes.
 const LONGEST_VALUE: i32 = 64 << 20;
 const STATEMENTS_KEPT: usize = 64;
 
-/// A connection and what its hooks share with us.
+/// A connection and the state that its hooks share with this module.
 pub(super) struct Session {
     pub(super) sql: Connection,
     watch: Arc<Watch>,
 }
 
-/// What the hooks of a connection look at.
+/// The state that a connection's hooks read.
 pub(super) struct Watch {
     epoch: Instant,
     /// When to interrupt the running statement, in microseconds since `epoch`.
     until: AtomicU64,
-    /// Set once something was done that outlives a rollback: a pragma, a temporary table, an attached database.
+    /// Set by a statement whose effect survives a rollback: a pragma, a temporary table, an attached database.
     marked: AtomicBool,
-    /// Changes that earlier guests made: SQLite counts over a connection's whole life.
+    /// Changes by earlier guests: SQLite counts over the lifetime of a connection.
     earlier_changes: AtomicU64,
 }
 
 impl Session {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let mut sql = Connection::open(path)?;
-        // Waits while another process sets the journal mode; afterwards waiting is the lease's business.
+        // Waits while another process sets the journal mode. After that, the lease handles waiting.
         sql.busy_timeout(BUSY_TIMEOUT)?;
         sql.execute_batch(
             "PRAGMA journal_mode = WAL;
@@ -52,7 +52,8 @@ impl Session {
         )?;
         sql.busy_timeout(Duration::ZERO)?;
         sql.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        // A plan never depends on values: else a kept statement is compiled again each time one is bound.
+        // Query plans must not depend on bound values. Otherwise SQLite compiles a kept statement again each time a value is
+        // bound.
         sql.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         sql.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
 
@@ -75,12 +76,12 @@ impl Session {
         Ok(Self { sql, watch })
     }
 
-    /// Interrupts the next statement once it has run too long for a thread that runs guests.
+    /// Limits the next statement to the time allowed on a thread that runs guests.
     pub(super) fn hurry(&self) {
         self.cut_after(INLINE_TIME);
     }
 
-    /// Lets the next statement take its time.
+    /// Gives the next statement the longest time.
     pub(super) fn take_time(&self) {
         self.cut_after(LONGEST_TIME);
     }
@@ -95,7 +96,7 @@ impl Session {
         self.watch.until.store(micros(until), Ordering::Relaxed);
     }
 
-    /// The same connection as if just opened, or None where it must be closed.
+    /// Resets the connection to the state of a new one. None if it must be closed.
     pub(super) fn cleaned(self) -> Option<Self> {
         self.take_time();
         if !self.sql.is_autocommit() {
@@ -123,9 +124,9 @@ impl Watch {
     }
 }
 
-/// Replaces SQL's `changes` and `total_changes` by functions that count for the guest that has the connection now, as if it were new.
+/// Replaces SQL's `changes` and `total_changes` by functions that count only the changes of the current guest.
 fn count_for_this_guest(sql: &Connection, watch: &Arc<Watch>) -> rusqlite::Result<()> {
-    // What SQLite's own functions allow: use in views and triggers too.
+    // The flags of SQLite's own functions: they also work in views and triggers.
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
     let count = |of: fn(&Connection, u64) -> u64| {
         let watch = Arc::clone(watch);
@@ -134,7 +135,7 @@ fn count_for_this_guest(sql: &Connection, watch: &Arc<Watch>) -> rusqlite::Resul
                 unsafe_code,
                 reason = "the connection is used within this call only, on the thread that runs the statement"
             )]
-            // SAFETY: as above; nothing of it is kept.
+            // SAFETY: as above; no reference to it is kept.
             let connection = unsafe { context.get_connection() }?;
             let earlier = watch.earlier_changes.load(Ordering::Relaxed);
             let count = of(
@@ -145,7 +146,7 @@ fn count_for_this_guest(sql: &Connection, watch: &Arc<Watch>) -> rusqlite::Resul
         }
     };
     sql.create_scalar_function("total_changes", 0, flags, count(|_, total| total))?;
-    // The last statement that changed rows is an earlier guest's as long as this one's have changed none.
+    // Until this guest changes rows, SQLite's last count belongs to an earlier guest.
     let last = count(|sql, total| if total == 0 { 0 } else { sql.changes() });
     sql.create_scalar_function("changes", 0, flags, last)
 }
@@ -154,7 +155,7 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Denies what reaches beyond the database, marks what a rollback does not undo.
+/// Denies actions that reach beyond the database, and marks the connection for those that a rollback does not undo.
 fn judge(action: &AuthAction<'_>, watch: &Watch) -> Authorization {
     /// Pragmas that act on the whole process, or on files beside the database.
     const DENIED: [&str; 4] = [

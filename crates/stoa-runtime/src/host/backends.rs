@@ -1,4 +1,4 @@
-//! What stands behind the interfaces and is shared by the components of an app. Each interface takes from it what it needs.
+//! State behind the interfaces that the components of an app share. Each interface takes the parts that it needs.
 use std::sync::Arc;
 
 use crate::database::Databases;
@@ -9,7 +9,7 @@ use crate::postgres::Servers;
 pub(crate) struct Backends {
     /// SQLite files.
     pub(crate) databases: Arc<Databases>,
-    /// Pools of connections to PostgreSQL, shared by all apps of the process.
+    /// Connection pools for PostgreSQL, shared by all apps of the process.
     pub(crate) postgres: Arc<Servers>,
     /// Connections to other HTTP servers.
     pub(crate) http: Arc<Client>,

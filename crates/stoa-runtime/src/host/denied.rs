@@ -1,5 +1,6 @@
-//! What a dependency imports and its user does not share. The dependency's imports are renamed before it is composed
-//! (`component.rs`); here each function under such a name refuses, so a grant of the user never answers.
+//! Imports of a dependency that its user does not share. They are renamed before the dependency is composed
+//! (`component.rs`). Here every function under such a name returns an error or nothing, so a grant of the user is never
+//! used.
 use std::borrow::Cow;
 
 use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
@@ -10,10 +11,10 @@ use super::state::HostState;
 
 const PREFIX: &str = "denied-";
 
-/// Refusals, in the order in which an error type is searched for them.
+/// Names of error cases that mean "denied". The first one that an error type has is used.
 const REFUSALS: [&str; 4] = ["access-denied", "HTTP-request-denied", "undefined", "other"];
 
-/// The name of `import` where it is denied.
+/// The name of `import` once it is denied.
 pub(crate) fn name(import: &str) -> String {
     format!("{PREFIX}{import}")
 }
@@ -22,7 +23,7 @@ pub(crate) fn is_name(import: &str) -> bool {
     import.starts_with(PREFIX)
 }
 
-/// `linker` with an answer for everything that `component` imports and may not use.
+/// `linker`, with such a function for each denied import of `component`.
 pub(crate) fn linker<'l>(
     linker: &'l Linker<HostState>,
     component: &Component,
@@ -30,7 +31,7 @@ pub(crate) fn linker<'l>(
     let mut linker = Cow::Borrowed(linker);
     let engine = component.engine();
     let ty = component.component_type();
-    // Resources that other interfaces bring: an instance that only uses one does not define it.
+    // Resources defined by other interfaces. An interface that only uses such a resource does not define it.
     let mut known: Vec<ResourceType> = Vec::new();
     for (import, item) in ty.imports(engine) {
         let ComponentItem::ComponentInstance(instance) = item.ty else {
@@ -88,7 +89,7 @@ async fn refuse(
     }
     for (result, ty) in results.iter_mut().zip(ty.results()) {
         *result = match ty {
-            // The environment, and the folders that were opened for the component.
+            // The environment, and the folders that are open for the component.
             Type::List(_) => Val::List(Vec::new()),
             Type::Option(_) => Val::Option(None),
             Type::Result(ty) => {

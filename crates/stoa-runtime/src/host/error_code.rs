@@ -1,4 +1,4 @@
-//! `http-error-code`: why a body broke off.
+//! `http-error-code`: why a body ended early.
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::Error;
@@ -6,8 +6,8 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, IoError};
 
 use super::state::HostState;
 
-/// wasmtime-wasi-http's own `http-error-code` finds only errors that it made itself, none of those that [`Error`] stands for. This one
-/// takes its place.
+/// Replaces wasmtime-wasi-http's own `http-error-code`. That function finds only errors that it made itself, and none that
+/// [`Error`] represents.
 pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance("wasi:http/types@0.2.12")?;
@@ -23,7 +23,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<
     Ok(())
 }
 
-/// Only what a body fails with: errors of whole requests take another way.
+/// Only errors of bodies: errors of whole requests are returned in another way.
 fn error_code(error: &Error) -> ErrorCode {
     match error {
         Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,

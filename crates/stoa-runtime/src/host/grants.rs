@@ -15,7 +15,7 @@ pub(crate) struct Grants {
     pub(crate) environment: Vec<(String, String)>,
     /// Spin's interfaces.
     pub(crate) interfaces: Interfaces,
-    /// Its requests to others.
+    /// Outbound HTTP requests.
     pub(crate) http: Arc<OutboundHttp>,
 }
 

@@ -1,4 +1,4 @@
-//! Where a guest's own requests go: to another component of the app, in this process, or out.
+//! Routes a guest's own requests: to another component of the app, in this process, or to the network.
 use std::sync::Arc;
 
 use http::uri::{Authority, Scheme};
@@ -10,7 +10,7 @@ use super::backends::Backends;
 use crate::local_service::{LocalCallError, LocalService, Remainder, Sending, component_name};
 use crate::outbound::Client;
 
-/// What a component's requests need: the hosts that it may call, and connections to them.
+/// What a component's requests need: the allowed hosts, and connections to them.
 pub(crate) struct OutboundHttp {
     component: Arc<str>,
     allowed_hosts: Vec<AllowedHost>,
@@ -18,7 +18,7 @@ pub(crate) struct OutboundHttp {
 }
 
 impl OutboundHttp {
-    /// `id` is the component's, for the log.
+    /// `id` is the component's id, for the log.
     pub(super) fn new(id: &Arc<str>, component: &Component, backends: &Backends) -> Self {
         Self {
             component: Arc::clone(id),
@@ -41,8 +41,8 @@ impl WasiHttpHooks for Sender {
         is_forbidden(name)
     }
 
-    // Room for a whole answer of usual size (1 MiB in all): the guest writes it and returns, without being woken for
-    // each chunk that the socket takes.
+    // Room for a whole response of usual size (1 MiB in all). The guest writes it and returns, and is not woken for
+    // each chunk that the socket accepts.
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
         16
     }
@@ -119,7 +119,7 @@ impl OutboundHttp {
     fn check(&self, uri: &Uri) -> Result<(), Error> {
         let host = uri.host().ok_or(Error::HttpRequestUriInvalid)?;
         if uri.authority().is_some_and(names_a_user) {
-            // They would be sent in the Host header. Neither is logged.
+            // The user name and password would be sent in the Host header. Neither is logged.
             tracing::warn!(
                 component = %self.component, host,
                 "outbound request refused: its URL has a user name or a password"
@@ -147,7 +147,7 @@ fn names_a_user(authority: &Authority) -> bool {
     authority.as_str().contains('@')
 }
 
-/// Headers that belong to a connection and not to a message; no guest sees or sets them.
+/// Headers of a connection, not of a message. A guest can neither read nor set them.
 fn is_forbidden(name: &HeaderName) -> bool {
     matches!(
         *name,

@@ -1,9 +1,9 @@
-//! Which imports the host answers, and which of them reach beyond the instance.
+//! Which imports the host provides, and which of them reach beyond the instance.
 use stoa_manifest::Capability;
 
 use super::interfaces::PROVIDED;
 
-/// What a dependency must inherit from its user to use `import`; None where there is nothing to grant.
+/// What a dependency must inherit from its user to use `import`; None if that needs no grant.
 pub(crate) fn capability(import: &str) -> Option<Capability> {
     let interface = without_version(import);
     Some(match interface {
@@ -25,7 +25,7 @@ fn without_version(import: &str) -> &str {
     import.split_once('@').map_or(import, |(name, _)| name)
 }
 
-/// Whether the linker answers `import`. WASI 0.2 releases stand in for one another.
+/// Whether the linker provides `import`. Any WASI 0.2 release satisfies an import of another one.
 pub(crate) fn answers(import: &str) -> bool {
     const WASI: [&str; 7] = [
         "wasi:cli/",

@@ -1,12 +1,12 @@
-//! The list of Spin's interfaces that this runtime provides. One entry is one file `host/NAME.rs` with the type of its state.
+//! The list of Spin's interfaces that this runtime provides. Each entry is one file, `host/NAME.rs`, with the type of its state.
 //!
 //! - `bindings`: the interface's module in the generated bindings.
-//! - `wit`: its file below `wit/deps` of spin-sdk, which the guests are built with: host and guest never drift apart.
+//! - `wit`: its file below `wit/deps` of the spin-sdk that the guests are built with: host and guest never drift apart.
 //! - `resources`: the types in `host/NAME.rs` behind its resources.
 //! - `waiting`: functions that may wait for a disk or a network; all others return at once.
-//! - `grant`: what a dependency has to inherit from its user to import it.
+//! - `grant`: what a dependency must inherit from its user to import it.
 //!
-//! build.rs reads this file too, for the bindings; `host.rs` makes the rest of it.
+//! build.rs reads this file for the bindings; `host.rs` uses the other fields.
 
 interfaces! {
     variables: Variables {

@@ -27,7 +27,7 @@ impl KeyValue {
 
     fn open(&self, label: String) -> Result<Store, Error> {
         if !self.labels.contains(&label) {
-            // As in Spin, also where no component has such a store.
+            // As in Spin, even if no component has such a store.
             return Err(Error::AccessDenied);
         }
         let lease = self.databases.key_value().and_then(Lease::connect);

@@ -5,7 +5,7 @@ use wasmtime::{ResourceLimiter, Result};
 pub(crate) struct MemoryMeter {
     limit: usize,
     used: usize,
-    /// The size in bytes that the guest wanted when it was refused.
+    /// The size in bytes that the guest requested when the limit was exceeded.
     pub(crate) refused: Option<usize>,
 }
 

@@ -29,11 +29,11 @@ pub(crate) struct Postgres {
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Connection(Lease);
 
-/// PostgreSQL's usual port.
+/// PostgreSQL's default port.
 const PORT: u16 = 5432;
 
 impl Postgres {
-    /// `id` is the component's, for the log.
+    /// `id` is the component's id, for the log.
     pub(super) fn new(id: &Arc<str>, component: &Component, backends: &Backends) -> Self {
         Self {
             component: Arc::clone(id),
@@ -42,7 +42,7 @@ impl Postgres {
         }
     }
 
-    /// The address, if the component may reach every server that it names.
+    /// Parses the address, and checks that the component may reach every server in it.
     fn check(&self, address: &str) -> Result<Config, Error> {
         let config: Config = address
             .parse()
@@ -54,7 +54,7 @@ impl Postgres {
                     "the address names a socket file; expected a host".to_owned(),
                 ));
             };
-            // One port stands for all hosts.
+            // A single port applies to all hosts.
             let port = ports.get(index).or(ports.first()).copied().unwrap_or(PORT);
             let mut allowed = self.allowed_hosts.iter();
             if !allowed.any(|a| a.allows("postgres", host, port)) {
@@ -65,7 +65,7 @@ impl Postgres {
                 )));
             }
         }
-        // It would be reached whatever the host's name.
+        // The connection would go to the hostaddr, whatever the name of the host is.
         if !config.get_hostaddrs().is_empty() {
             return Err(Error::ConnectionFailed(
                 "the address has a hostaddr; expected a host".to_owned(),

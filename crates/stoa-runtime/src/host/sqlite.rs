@@ -30,7 +30,7 @@ impl Sqlite {
 #[expect(unreachable_pub, reason = "the generated bindings re-export it")]
 pub struct Connection(Lease);
 
-/// Why `open` refuses.
+/// Why `open` fails.
 enum OpenError {
     AccessDenied,
     Io(String),
@@ -42,7 +42,7 @@ impl View<'_, Sqlite> {
         label: &str,
     ) -> Result<Result<Resource<Connection>, OpenError>> {
         if !self.state.labels.iter().any(|granted| granted == label) {
-            // As in Spin, also where no component has such a database.
+            // As in Spin, even if no component has such a database.
             return Ok(Err(OpenError::AccessDenied));
         }
         let database = self.state.databases.sqlite(label);
@@ -65,7 +65,7 @@ impl View<'_, Sqlite> {
     }
 }
 
-/// One version's traits; the two differ in two functions only.
+/// One version's traits; the two versions differ in only two functions.
 macro_rules! version {
     ($module:ident, { $($more:item)* }) => {
         const _: () = {

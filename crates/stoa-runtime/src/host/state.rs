@@ -1,4 +1,4 @@
-//! What one instance can see of the host: built anew for each request and dropped with it.
+//! The host's state of one instance: built for each request and dropped with it.
 use std::any::Any;
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ pub(crate) struct HostState {
     sender: Sender,
     grants: Arc<Grants>,
     pub(crate) memory: MemoryMeter,
-    /// Set once the guest has returned from its call, and was not cut off.
+    /// Set once the guest has returned from its call without being cut off.
     pub(crate) returned: bool,
 }
 
 impl HostState {
-    /// `depth` is the number of in-process calls that led here, `memory_limit` is in bytes.
+    /// `depth` is the number of in-process calls that led to this instance; `memory_limit` is in bytes.
     pub(crate) fn new(
         grants: Arc<Grants>,
         local: Arc<dyn LocalService>,
@@ -65,8 +65,9 @@ impl HostState {
 }
 
 impl Drop for HostState {
-    /// wasmtime-wasi-http ends a body as if it were complete where its guest is dropped in the middle of it. The bodies that a failed guest
-    /// has begun, of its response and of its own requests, end with an error instead: they are the ones still in the table.
+    /// If a guest is dropped in the middle of a body, wasmtime-wasi-http ends that body as if it were complete. So the bodies
+    /// that a failed guest has begun end with an error here: those of its response and of its own requests. They are the ones
+    /// still in the table.
     fn drop(&mut self) {
         if self.returned {
             return;

@@ -1,4 +1,4 @@
-//! `fermyon:spin/variables`: a component's variables, resolved when the app was loaded.
+//! `fermyon:spin/variables`: a component's variables, resolved at load time.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ impl Host for View<'_, Variables> {
     }
 }
 
-/// Lower-case letters, digits and single underscores between them, beginning with a letter. As in Spin, this is wider
-/// than what a manifest may declare: `a_1` is a name here.
+/// Whether a name has lower-case letters, digits and single underscores between them, and begins with a letter. As in
+/// Spin, this allows more than a manifest may declare: `a_1` is a valid name here.
 fn is_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.split('_').all(|word| {

@@ -1,4 +1,5 @@
-//! What one of Spin's interfaces sees when a guest calls it: its own state and the instance's resources, nothing else of the host.
+//! The receiver of an interface's functions: the interface's own state and the instance's resources, and no other part of the
+//! host.
 use std::marker::PhantomData;
 
 use wasmtime::component::{HasData, ResourceTable};
@@ -11,7 +12,7 @@ pub(crate) struct View<'a, S> {
     pub(crate) table: &'a mut ResourceTable,
 }
 
-/// [`View`] of any lifetime, as wasmtime names it.
+/// [`View`] with any lifetime, as wasmtime requires it.
 pub(crate) struct Viewed<S>(PhantomData<S>);
 
 impl<S: 'static> HasData for Viewed<S> {

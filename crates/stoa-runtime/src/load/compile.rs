@@ -1,4 +1,4 @@
-//! From a component's files to code that is linked: from the cache, or compiled.
+//! From a component's files to linked code, compiled or from the cache.
 use stoa_manifest::Component as Spec;
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
@@ -12,8 +12,7 @@ use crate::host::imports::answers;
 use crate::host::state::HostState;
 use crate::shared::Shared;
 
-/// Compiled code for `file` with its dependencies. The key in the cache is made of all that goes in, so that a warm start does not
-/// even compose.
+/// Compiled code for `file` with its dependencies. The cache key covers all of the inputs, so a warm start does not even compose.
 pub(super) fn compiled(
     shared: &Shared,
     spec: &Spec,
@@ -56,7 +55,7 @@ pub(super) fn compiled(
     Ok(kept.unwrap_or(component))
 }
 
-/// `component` with everything that it imports.
+/// Links `component` with everything that it imports.
 pub(super) fn link(
     linker: &Linker<HostState>,
     spec: &Spec,

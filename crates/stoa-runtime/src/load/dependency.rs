@@ -1,4 +1,4 @@
-//! The dependencies of a component: their files, and the component that they are composed into.
+//! The dependencies of a component: reads their files, and composes the component with them.
 use std::collections::BTreeSet;
 
 use stoa_manifest::{App, Capability, DependencySource};
@@ -16,7 +16,7 @@ pub(super) struct Satisfied<'a> {
     pub(super) inherits: &'a BTreeSet<Capability>,
 }
 
-/// The dependencies of `spec`, their files read.
+/// The dependencies of `spec`, with their files.
 pub(super) fn dependencies<'a>(
     app: &App,
     spec: &'a stoa_manifest::Component,
@@ -48,7 +48,7 @@ pub(super) fn dependencies<'a>(
     spec.dependencies.iter().map(of).collect()
 }
 
-/// `file` with its dependencies in it.
+/// Composes `file` with its dependencies.
 pub(super) fn composed(
     spec: &stoa_manifest::Component,
     file: &WasmFile,

@@ -16,7 +16,7 @@ pub enum LoadError {
         /// Why.
         error: std::io::Error,
     },
-    /// A dependency does not fit.
+    /// A dependency does not satisfy its import.
     #[error("component {component}: dependency does not fit: {reason}")]
     Dependency {
         /// The component's id.
@@ -24,7 +24,7 @@ pub enum LoadError {
         /// Which interface, and why.
         reason: String,
     },
-    /// The file is not a component, or one that cannot be compiled.
+    /// The file is not a component, or cannot be compiled.
     #[error("component {component}: {}: {reason}", path.display())]
     Invalid {
         /// The component's id.
@@ -48,7 +48,7 @@ pub enum LoadError {
         /// The component's id.
         component: String,
     },
-    /// A route that the router does not take.
+    /// A route that the router does not accept.
     #[error("{0}")]
     Route(String),
     /// A granted database cannot be opened.

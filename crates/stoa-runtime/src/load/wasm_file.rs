@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::error::LoadError;
 use crate::component;
 
-/// A .wasm file, a component or what one can be made from.
+/// A .wasm file: a component, or a module that can become one.
 pub(super) struct WasmFile {
     path: PathBuf,
     pub(super) bytes: Vec<u8>,
@@ -24,7 +24,7 @@ impl WasmFile {
         })
     }
 
-    /// The component in it, or the one that is made from the module in it.
+    /// The component in the file, or the one made from its module.
     pub(super) fn component(&self, id: &str) -> Result<Cow<'_, [u8]>, LoadError> {
         component::from_file(&self.bytes).map_err(|reason| LoadError::Invalid {
             component: id.to_owned(),

@@ -1,6 +1,6 @@
 //! What a statement leaves behind on its connection.
 
-/// What a statement does to its connection beyond its own work.
+/// The lasting effect of a statement on its connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Effect {
     None,
@@ -10,7 +10,7 @@ pub(super) enum Effect {
 }
 
 impl Effect {
-    /// By the first words of `sql`, and some others.
+    /// Decides by the first words of `sql`, and by some others.
     pub(super) fn of_statement(sql: &str) -> Self {
         let words = sql.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
         let mut words = words
@@ -19,14 +19,15 @@ impl Effect {
         let first = words.next().unwrap_or_default();
         let lasts = match first.as_str() {
             "BEGIN" | "START" => return Self::Begins,
-            // `ROLLBACK TO`, `COMMIT AND CHAIN` and their like leave a transaction open: the connection is not used again.
+            // `ROLLBACK TO`, `COMMIT AND CHAIN` and similar statements leave a transaction open: the connection is not used
+            // again.
             "COMMIT" | "END" | "ROLLBACK" | "ABORT" => {
                 match (words.next().as_deref(), words.next()) {
                     (None | Some("WORK" | "TRANSACTION"), None) => return Self::Ends,
                     _ => true,
                 }
             }
-            // Functions that outlive their statement, and `SELECT ... INTO` a table.
+            // Functions whose effect outlives the statement, and `SELECT ... INTO` a table.
             "SELECT" | "INSERT" | "UPDATE" | "DELETE" | "WITH" | "VALUES" | "MERGE" => {
                 words.any(|word| match word.as_str() {
                     "SET_CONFIG" => true,
@@ -34,7 +35,7 @@ impl Effect {
                     other => other.contains("ADVISORY_LOCK") && !other.contains("XACT"),
                 })
             }
-            // Everybody's, but for temporary tables and the like.
+            // These change the database, not the session, except for temporary tables and the like.
             "CREATE" | "ALTER" | "DROP" => {
                 words.any(|word| matches!(word.as_str(), "TEMP" | "TEMPORARY" | "PG_TEMP"))
             }

@@ -1,8 +1,8 @@
-//! Errors in the terms of the interface.
+//! Errors in the interface's terms.
 use super::values;
 use crate::bindings::spin::postgres::postgres::{Error, QueryError};
 
-/// What a statement failed with.
+/// The error of a failed statement.
 pub(super) fn failed(error: tokio_postgres::Error) -> Error {
     let text = chain(&error);
     match error.as_db_error() {

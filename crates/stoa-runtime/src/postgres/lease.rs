@@ -1,4 +1,4 @@
-//! A guest's way to a server, and when its connection is closed instead of given back.
+//! A guest's access to a server. It decides whether a connection is given back or closed.
 use std::ops::Range;
 use std::pin::pin;
 
@@ -11,28 +11,28 @@ use super::error::{chain, failed};
 use super::values;
 use crate::bindings::spin::postgres::postgres::{DbValue, Error, ParameterValue};
 
-/// Statements that a connection keeps prepared.
+/// Prepared statements that a connection keeps.
 const STATEMENTS_KEPT: usize = 256;
-/// The most that one statement may return, in bytes: it is held in this process's memory before the guest sees it.
+/// The largest result of one statement, in bytes. The result is held in this process's memory before the guest gets it.
 const LARGEST_RESULT: usize = 64 << 20;
-/// What a value takes beside its own bytes: its place in the row, and the form that the guest gets it in.
+/// Bytes that a value takes beside its own: its range in the row, and the form that the guest gets.
 const VALUE_OVERHEAD: usize = size_of::<Option<Range<usize>>>() + size_of::<DbValue>();
 
-/// A guest's way to a server.
+/// A guest's access to a server.
 pub(crate) struct Lease {
     pool: Pool,
-    /// The connection that it holds: within a transaction, or since one that cannot be given back was marked.
+    /// The connection that it holds: within a transaction, or after a statement that marked it.
     object: Option<Object>,
     /// A transaction is open.
     transaction: bool,
-    /// Something was done that may outlive a transaction: a setting, a temporary table, a lock of the session.
+    /// Set by a statement whose effect may outlive a transaction: a setting, a temporary table, a session lock.
     marked: bool,
     /// A statement runs, or was cut off.
     busy: bool,
 }
 
 impl Lease {
-    /// A way to the pool's server, which is called at once: one that cannot be reached is known now.
+    /// Connects to the pool's server at once, so that an unreachable server is reported now.
     pub(super) async fn connect(pool: Pool) -> Result<Self, Error> {
         drop(connect(&pool).await?);
         Ok(Self {
@@ -44,7 +44,7 @@ impl Lease {
         })
     }
 
-    /// Runs one statement and gives its rows and how they are described.
+    /// Runs one statement, and returns its rows with their description.
     pub(crate) async fn query(
         &mut self,
         sql: &str,
@@ -55,7 +55,7 @@ impl Lease {
             let mut stream = pin!(stream);
             let (mut rows, mut size) = (Vec::new(), 0);
             while let Some(row) = stream.try_next().await? {
-                // The bytes, and what stands beside them here and in the guest's form.
+                // The bytes, and the overhead here and in the guest's form.
                 size += row.raw_size_bytes() + size_of::<Row>() + row.len() * VALUE_OVERHEAD;
                 if size > LARGEST_RESULT {
                     return Ok(Err(Error::Other(format!(
@@ -69,7 +69,7 @@ impl Lease {
         .await
     }
 
-    /// Runs one statement and counts the rows that it changed.
+    /// Runs one statement, and counts the rows that it changed.
     pub(crate) async fn execute(
         &mut self,
         sql: &str,
@@ -100,7 +100,7 @@ impl Lease {
             None => connect(&self.pool).await?,
         };
         let object = self.object.insert(object);
-        // Set until an answer came: a request that is cut off leaves it set, and its connection is closed.
+        // Set until the server answers. A request that is cut off leaves it set, and its connection is closed.
         self.busy = true;
         let effect = Effect::of_statement(sql);
         let done = async {
@@ -125,7 +125,7 @@ impl Lease {
         done
     }
 
-    /// Whether nothing is left of this guest on the connection.
+    /// Whether this guest left nothing behind on the connection.
     fn is_clean(&self) -> bool {
         !(self.transaction || self.marked || self.busy)
     }
@@ -136,7 +136,7 @@ impl Drop for Lease {
         if let Some(object) = self.object.take()
             && !self.is_clean()
         {
-            // Closed: the server rolls back, and forgets the session.
+            // The connection is closed: the server rolls back and ends the session.
             drop(Object::take(object));
         }
     }

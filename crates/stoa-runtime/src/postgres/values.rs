@@ -1,6 +1,6 @@
-//! Values between PostgreSQL and `spin:postgres@4.0.0`.
+//! Conversion of values between PostgreSQL and `spin:postgres@4.0.0`.
 //!
-//! What is not listed here (decimals, ranges, intervals, other types of arrays) is refused as a parameter, and comes back as `unsupported`.
+//! Other types (decimals, ranges, intervals, other arrays) are rejected as parameters, and returned as `unsupported`.
 #![expect(
     clippy::result_large_err,
     reason = "the interface's own error, seldom made"
@@ -19,7 +19,7 @@ use crate::bindings::spin::postgres::postgres::{
 
 type Failure = Box<dyn std::error::Error + Sync + Send>;
 
-/// A parameter that its statement takes.
+/// A parameter of a statement.
 #[derive(Debug)]
 pub(crate) enum Parameter {
     Null,
@@ -41,7 +41,7 @@ impl ToSql for Parameter {
     to_sql_checked!();
 }
 
-/// The guest's parameters, each of the type that the statement has it of.
+/// Converts the guest's parameters to the types that the statement declares.
 pub(super) fn parameters(
     statement: &Statement,
     given: Vec<ParameterValue>,
@@ -123,7 +123,7 @@ fn time((hour, minute, second, nanos): (u8, u8, u8, u32)) -> Result<Time, String
     Time::new(small(hour), small(minute), small(second), nanos).map_err(|error| error.to_string())
 }
 
-/// What came back.
+/// The rows of a result.
 pub(crate) fn rows(statement: &Statement, rows: &[Row]) -> Result<RowSet, Error> {
     let columns = statement.columns().iter().map(|column| Column {
         name: column.name().to_owned(),

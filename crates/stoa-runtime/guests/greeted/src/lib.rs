@@ -1,4 +1,4 @@
-//! Answers with what the greeter it is composed with says to the query.
+//! Passes the query to the greeter that it is composed with, and answers with the greeting.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what the macros expand to")]
 

@@ -1,4 +1,4 @@
-//! Greets: a component without HTTP, there to be composed into others.
+//! Greets. A component without HTTP, made to be composed into others.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what wit-bindgen's macro expands to")]
 #![allow(missing_docs, unreachable_pub, reason = "what wit-bindgen generates")]

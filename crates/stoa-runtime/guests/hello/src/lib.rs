@@ -1,4 +1,4 @@
-//! Says hello: the least a component can do, for the benchmark and the tests of routing and isolation.
+//! Answers "hello": a minimal component for the benchmark and for the tests of routing and isolation.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what the SDK's macro expands to")]
 
@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use spin_sdk::http::{IntoResponse, Request, Response};
 use spin_sdk::http_component;
 
-/// Would count requests if an instance served more than one.
+/// Counts requests of one instance: always 1, since each request has an instance of its own.
 static SEEN: AtomicU32 = AtomicU32::new(0);
 
 #[http_component]
@@ -16,7 +16,7 @@ fn hello(request: Request) -> impl IntoResponse {
         "/seen" => (SEEN.fetch_add(1, Ordering::Relaxed) + 1)
             .to_string()
             .into_bytes(),
-        // What the guest was told about the request, one header a line.
+        // The request's headers as the guest sees them, one per line.
         path if path.starts_with("/told") => {
             let mut lines: Vec<String> = request
                 .headers()

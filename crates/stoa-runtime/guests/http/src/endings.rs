@@ -1,17 +1,20 @@
-//! Every way in which a guest can end, before its response, in the middle of it, and after it.
+//! Every way in which a guest can end: before its response, in the middle of it, and after it.
 use std::hint::black_box;
 use std::time::Duration;
 
 use spin_sdk::http::{Headers, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use spin_sdk::key_value::Store;
 
-/// What is written of a body that is cut off.
+/// The part of a truncated body that is sent.
 const BEGINNING: &[u8] = b"12345";
 
-/// Ends as the plan has it: `WAY,MOMENT` or `WAY,MOMENT,LENGTH`, with the length that is declared.
+/// Ends as the plan requires: `WAY,MOMENT` or `WAY,MOMENT,LENGTH`, where LENGTH is the declared length.
 ///
-/// Moments: `silent` before a response is given, `begun` with one that nothing was sent of yet, `sent` once the client has read the beginning (the
-/// test says so by `/mark?go`), `finished` once the whole response was sent.
+/// Moments:
+/// - `silent`: before there is a response.
+/// - `begun`: after the response was started, with nothing sent yet.
+/// - `sent`: after the client has read the beginning, which the test signals with `/mark?go`.
+/// - `finished`: after the whole response was sent.
 pub(crate) fn end(plan: &str, out: ResponseOutparam) {
     let mut words = plan.split(',');
     let mut word = || words.next().unwrap_or_default();
@@ -52,7 +55,7 @@ pub(crate) fn end(plan: &str, out: ResponseOutparam) {
     }
 }
 
-/// Begins a request's body to a URL, and fails in the middle of it.
+/// Starts to send a request's body to a URL, and fails in the middle of it.
 pub(crate) fn fail_while_sending(plan: &str) {
     use wasi::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, Scheme};
     let (way, authority) = plan.split_once(',').unwrap_or_default();
@@ -114,7 +117,7 @@ fn recurse(depth: u64) -> u64 {
     }
 }
 
-/// Waits for a mark of another request.
+/// Waits until another request leaves this mark.
 fn wait_for(mark: &str) {
     let Ok(store) = Store::open_default() else {
         return;

@@ -1,4 +1,4 @@
-//! Calls others over HTTP, in every way a guest may: the query of a request is the URL to call.
+//! Sends outbound HTTP requests in every way that a guest may. The query of a request is the URL to call.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what the SDK's macro expands to")]
 
@@ -25,13 +25,13 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             let request = Request::post(url, body).build();
             answer(out, pass(request).await).await;
         }
-        // As /get, after a rest of the milliseconds before the comma.
+        // Like /get, after a pause. The milliseconds are before the comma.
         "/rest-get" => {
             let (millis, url) = url.split_once(',').unwrap_or_default();
             std::thread::sleep(Duration::from_millis(millis.parse().unwrap_or(100)));
             answer(out, get(url).await).await;
         }
-        // As /get, but gives up on the first byte after the milliseconds before the comma.
+        // Like /get, with a first-byte timeout. The milliseconds are before the comma.
         "/hurry" => {
             let (millis, authority) = url.split_once(',').unwrap_or_default();
             let text = hurry(millis.parse().unwrap_or(100), authority);
@@ -42,7 +42,7 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             let set = headers.append("host", b"other".as_ref());
             answer(out, format!("{set:?}")).await;
         }
-        // Answers first, then works for a while, then leaves a mark.
+        // Answers first, then works for a while and leaves a mark.
         "/later" => {
             let response = OutgoingResponse::new(Headers::new());
             let mut body = response.take_body();
@@ -52,7 +52,7 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             std::thread::sleep(Duration::from_millis(url.parse().unwrap_or(100)));
             mark("later");
         }
-        // Works first: the client may be gone when it is done.
+        // Works first, then answers: the client may have disconnected by then.
         "/slow" => {
             std::thread::sleep(Duration::from_millis(url.parse().unwrap_or(100)));
             mark("slow");
@@ -80,7 +80,7 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             mark(&format!("counted {count}"));
             answer(out, count).await;
         }
-        // Sends two pieces, the milliseconds of the query apart.
+        // Sends two parts. The query is the pause between them, in milliseconds.
         "/parts" => {
             let response = OutgoingResponse::new(Headers::new());
             let mut body = response.take_body();
@@ -89,7 +89,7 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             std::thread::sleep(Duration::from_millis(url.parse().unwrap_or(100)));
             let _ = body.send(b"two".to_vec()).await;
         }
-        // Does not look at the body.
+        // Answers without reading the body.
         "/refuse" => {
             let response = OutgoingResponse::new(Headers::new());
             let _ = response.set_status_code(401);

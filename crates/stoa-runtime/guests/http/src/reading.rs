@@ -1,4 +1,4 @@
-//! Bodies read piece by piece, with what a guest can learn about their end.
+//! Reads bodies piece by piece, and reports how they end.
 use futures::SinkExt;
 use spin_sdk::http::{Headers, IncomingRequest, OutgoingResponse, ResponseOutparam};
 use wasi::http::types::{Fields, OutgoingRequest, RequestOptions, Scheme, http_error_code};
@@ -6,7 +6,7 @@ use wasi::io::streams::{InputStream, StreamError};
 
 const LARGEST_PIECE: u64 = 64 << 10;
 
-/// Answers each piece of the request's body with `[PIECE]`, as soon as it is there.
+/// Answers each piece of the request's body with `[PIECE]` as soon as it arrives.
 pub(crate) async fn echo_pieces(request: IncomingRequest, out: ResponseOutparam) {
     let response = OutgoingResponse::new(Headers::new());
     let mut answer = response.take_body();
@@ -35,8 +35,8 @@ pub(crate) fn count(request: &IncomingRequest) -> String {
     }
 }
 
-/// Reads a response, and tells its status, its bytes, and how it ended. The plan: `CONNECT,FIRST,BETWEEN,AUTHORITY/PATH` with the three timeouts in
-/// milliseconds, empty for none.
+/// Reads a response, and reports its status, its bytes, and how it ended. The plan is `CONNECT,FIRST,BETWEEN,AUTHORITY/PATH`:
+/// three timeouts in milliseconds (empty: none), then the URL.
 pub(crate) fn read(plan: &str) -> String {
     let mut words = plan.splitn(4, ',');
     let mut word = || words.next().unwrap_or_default();
@@ -78,7 +78,7 @@ pub(crate) fn read(plan: &str) -> String {
     }
 }
 
-/// Leaves the mark `reading` once something has come.
+/// Leaves the mark `reading` once the first bytes arrive.
 fn to_end(stream: &InputStream) -> (Vec<u8>, String) {
     let mut all = Vec::new();
     loop {

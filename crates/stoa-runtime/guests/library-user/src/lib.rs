@@ -1,5 +1,5 @@
-//! Uses what it was granted: itself at `/own`, by the library it is composed with elsewhere. The query is the kind, with a
-//! `+` before an address.
+//! Uses its own grants at `/own`. At any other path, the library that it is composed with uses them. The query is the kind, with
+//! a `+` before an address.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what the macros expand to")]
 

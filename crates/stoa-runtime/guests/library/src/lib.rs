@@ -1,4 +1,4 @@
-//! A library that tries to use everything its user was granted.
+//! A library that tries to use every grant of its user.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what wit-bindgen's macro expands to")]
 

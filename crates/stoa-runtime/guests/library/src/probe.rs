@@ -1,9 +1,10 @@
-//! One use of each kind of configuration. `library-user` has this file too: what it is granted, it can use.
+//! One use of each kind of configuration. `library-user` includes this file too, to show that it can use its own
+//! grants.
 use std::net::TcpStream;
 
 use spin_sdk::{key_value, pg4, sqlite, sqlite3, variables};
 
-/// What is found of `kind`; what follows a space is the address to call.
+/// Uses `kind` and returns the result. An address to call follows a space.
 pub(crate) fn probe(kind: &str) -> String {
     let (kind, address) = kind.split_once(' ').unwrap_or((kind, ""));
     match kind {

@@ -1,5 +1,5 @@
-//! Runs SQL on a PostgreSQL: the first line of a request's body is the address, each further one a statement, all on one connection;
-//! the answer has one line each. `TRAP` ends the guest there.
+//! Runs SQL on PostgreSQL. The first line of a request's body is the address. Each further line is a statement; all use one
+//! connection. The response has one line per statement. `TRAP` ends the guest at that point.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what the SDK's macro expands to")]
 
@@ -43,7 +43,7 @@ fn told(error: &Error) -> String {
     }
 }
 
-/// Every kind of value there and back.
+/// Writes and reads back every kind of value.
 fn values(connection: &Connection) -> Result<String, Error> {
     use ParameterValue as P;
     let sent = [

@@ -1,4 +1,5 @@
-//! Runs SQL: the body of a request is one statement a line, all on one connection; the answer has one line each.
+//! Runs SQL: a request's body has one statement per line, all on one connection. The response has one line per
+//! statement.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what the SDK's macro expands to")]
 
@@ -64,7 +65,7 @@ fn new<'a>(database: &str, lines: impl Iterator<Item = &'a str>) -> String {
     answer
 }
 
-/// Every kind of value there and back.
+/// Writes and reads back every kind of value.
 fn values() -> String {
     use sqlite3::Value;
     let sent = [

@@ -1,4 +1,4 @@
-//! Misbehaves on request: traps, loops, eats memory, computes for long, prints, opens sockets.
+//! Misbehaves on request: traps, loops, exhausts memory, computes for a long time, prints, opens sockets.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what the SDK's macro expands to")]
 
@@ -60,7 +60,7 @@ fn trouble(request: Request) -> impl IntoResponse {
     Response::new(200, text)
 }
 
-/// Takes a small frame of the stack for each level: nothing here can be made a loop of.
+/// Uses a small stack frame per level. The compiler cannot turn it into a loop.
 fn recurse(depth: u64) -> u64 {
     match depth {
         0 => 0,
@@ -68,7 +68,7 @@ fn recurse(depth: u64) -> u64 {
     }
 }
 
-/// Computes, as a password hash does, for about `time`.
+/// Computes for about `time`, like a password hash.
 fn burn(time: Duration) -> String {
     let start = Instant::now();
     let mut x = 1u64;

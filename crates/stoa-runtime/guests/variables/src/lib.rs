@@ -1,4 +1,4 @@
-//! The query names a variable; the answer is its value, or the error.
+//! The query names a variable; the response is its value, or the error.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what the SDK's macro expands to")]
 

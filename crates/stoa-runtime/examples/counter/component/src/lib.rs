@@ -1,4 +1,4 @@
-//! Counts visits to each page in a key-value store, and greets in words from a variable.
+//! Counts visits to each page in a key-value store; the greeting comes from a variable.
 #![cfg(target_family = "wasm")]
 #![expect(unsafe_code, reason = "what the SDK's macro expands to")]
 
