@@ -1,17 +1,18 @@
-//! What a component may be granted, kind by kind: a dependency inherits none of it unless the manifest states which.
+//! The kinds of configuration that a component may be granted. A dependency inherits only the kinds that the manifest
+//! lists.
 
 use std::str::FromStr;
 
 /// A kind of configuration; the names are those of Spin's `inherit_configuration`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
-    /// `ai_models`: no component has any here.
+    /// `ai_models`: not supported by this runtime, so a component never has any.
     AiModels,
     /// `allowed_outbound_hosts`: outbound HTTP, PostgreSQL and sockets.
     AllowedOutboundHosts,
     /// `environment`: the environment variables.
     Environment,
-    /// `files`: no component has any here.
+    /// `files`: not supported by this runtime, so a component never has any.
     Files,
     /// `key_value_stores`
     KeyValueStores,

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A place in the file; both count from 1, columns in characters.
+/// A place in the file. Line and column count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The line.
@@ -14,16 +14,16 @@ pub struct Place {
     pub column: usize,
 }
 
-/// One thing that is wrong with a manifest.
+/// One fault of a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The manifest.
     pub file: PathBuf,
-    /// Where in it, unless the fault has no place there (an override that no variable takes, say).
+    /// The place in the file, if the fault has one. An override of an undeclared variable, for example, has none.
     pub place: Option<Place>,
     /// The dotted key, `component.web.source`; empty for the file as a whole.
     pub key: String,
-    /// What is wrong, and what was expected.
+    /// What is wrong, and what is expected.
     pub message: String,
 }
 
@@ -40,7 +40,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All faults of a manifest, in the order of the file. Displays one a line.
+/// All faults of a manifest, in the file's order. Displays one fault per line.
 #[derive(Debug, thiserror::Error)]
 pub struct Errors {
     faults: Vec<Fault>,
@@ -49,12 +49,12 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// The faults, in the order of the file.
+    /// The faults, in the file's order.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
 
-    /// Why the file could not be read at all, if that is what happened.
+    /// The error if the file could not be read at all.
     pub fn unreadable(&self) -> Option<&io::Error> {
         self.io.as_ref()
     }
@@ -85,7 +85,7 @@ impl fmt::Display for Errors {
     }
 }
 
-/// Where faults are collected. Shared by every reader of a file, hence the cell.
+/// Collects faults. All readers of a file share it, hence the cell.
 pub(crate) struct Faults<'a> {
     file: &'a Path,
     bytes: &'a [u8],
@@ -101,7 +101,7 @@ impl<'a> Faults<'a> {
         }
     }
 
-    /// Notes a fault at a byte offset of the file.
+    /// Records a fault at a byte offset of the file.
     pub(crate) fn push(&self, offset: Option<usize>, key: &str, message: impl Into<String>) {
         let fault = Fault {
             file: self.file.to_path_buf(),
@@ -112,7 +112,7 @@ impl<'a> Faults<'a> {
         self.list.borrow_mut().push((offset, fault));
     }
 
-    /// The value if nothing was wrong, else all faults in the order of the file.
+    /// Returns the value if there are no faults, else all faults in the file's order.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Errors> {
         let mut list = self.list.into_inner();
         match value {

@@ -1,4 +1,4 @@
-//! `allowed_outbound_hosts`: scheme, host and port, each of which may be a wildcard.
+//! `allowed_outbound_hosts`: scheme, host and port; each may be a wildcard.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -8,7 +8,7 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHost {
     text: String,
-    /// `None` is any.
+    /// `None`: any scheme.
     scheme: Option<String>,
     host: Host,
     /// First and last port, both included.
@@ -18,7 +18,7 @@ pub struct AllowedHost {
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Host {
     Any,
-    /// Any name that ends with this, the dot included.
+    /// Any name with this suffix; the suffix begins with a dot.
     Below(String),
     Exact(String),
     Network(IpAddr, u8),
@@ -33,7 +33,7 @@ pub struct BadHost(String);
 const INTERNAL: &str = ".spin.internal";
 
 impl AllowedHost {
-    /// Whether a request to `host` at `port` by `scheme` may leave. `host` comes without a port.
+    /// Whether a request to `host` at `port` with `scheme` is allowed. `host` does not include a port.
     pub fn allows(&self, scheme: &str, host: &str, port: u16) -> bool {
         let (first, last) = self.ports;
         self.scheme
@@ -43,7 +43,7 @@ impl AllowedHost {
             && self.host.allows(host)
     }
 
-    /// The component an entry `http://NAME.spin.internal` names.
+    /// The component in an entry `http://NAME.spin.internal`.
     pub(crate) fn internal(&self) -> Option<&str> {
         match &self.host {
             Host::Exact(host) => host.strip_suffix(INTERNAL),
@@ -139,7 +139,7 @@ impl FromStr for AllowedHost {
                 "{whole:?} has the scheme {scheme:?}; expected letters, or `*`"
             )));
         }
-        // One slash at the end is not a path.
+        // A single trailing slash is not a path.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = match rest.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, Some(port)),
@@ -163,7 +163,7 @@ impl FromStr for AllowedHost {
     }
 }
 
-/// The usual port of a scheme.
+/// The default port of a scheme.
 fn default_port(scheme: &str) -> Option<u16> {
     Some(match scheme {
         "http" => 80,
@@ -176,7 +176,7 @@ fn default_port(scheme: &str) -> Option<u16> {
     })
 }
 
-/// `80`, `*`, or `8000..8010`, whose end is not part of it, as in Spin.
+/// Parses `80`, `*`, or `8000..8010`; as in Spin, the end of a range is exclusive.
 fn ports(text: &str) -> Option<(u16, u16)> {
     if text == "*" {
         return Some((0, u16::MAX));

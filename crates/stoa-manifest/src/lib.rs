@@ -1,14 +1,16 @@
-//! Reads a Spin manifest (version 2) into an [`App`] in which nothing can be wrong any more.
+//! Reads a Spin manifest (version 2) into a fully validated [`App`].
 //!
-//! A key that is unknown, or that the embedded runtime does not support, is a fault, never ignored; all faults of a
-//! file are reported together, each with file, line, column and key.
+//! An unknown key, or one that the embedded runtime does not support, is a fault and never ignored. All faults of a file are
+//! reported together, each with file, line, column and key.
 //!
-//! - `fault.rs`: what went wrong and where.
-//! - `reader.rs`: walks a TOML table, keeps the place of everything, and reports the keys that were not read.
-//! - `raw.rs` and `raw/`: the shape of the file, key by key. Read `raw/read.rs` and `raw/component.rs` to see what a manifest may contain.
-//! - `validate.rs` and `validate/`: from that shape to an [`App`]: templates filled in, names and routes checked, components selected.
+//! - `fault.rs`: faults and their places.
+//! - `reader.rs`: walks a TOML table, keeps the place of every value, and reports the keys that were not read.
+//! - `raw.rs` and `raw/`: the shape of the file, key by key. `raw/read.rs` and `raw/component.rs` show what a manifest may
+//!   contain.
+//! - `validate.rs` and `validate/`: turns that shape into an [`App`]: fills in templates, checks names and routes, selects
+//!   components.
 //! - `capability.rs`: what a dependency may inherit from its user.
-//! - `spin_app.rs`: a release as SpinKube's resource describes it.
+//! - `spin_app.rs`: a release, as described by SpinKube's resource.
 //! - `route.rs`, `host.rs`, `template.rs`, `name.rs`: the small grammars.
 #![forbid(unsafe_code)]
 
@@ -33,34 +35,34 @@ pub use fault::{Errors, Fault, Place};
 pub use host::{AllowedHost, BadHost};
 pub use spin_app::{BadSpinApp, SpinApp};
 
-/// What a start may change about a manifest.
+/// Changes to a manifest when an application starts.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
-    /// Values of application variables that win over the manifest's defaults. A name the manifest does not declare is a
+    /// Values of application variables; they override the manifest's defaults. A name that the manifest does not declare is a
     /// fault.
     pub variables: BTreeMap<String, String>,
-    /// The same from the environment, by lower-case name: undeclared ones are ignored, since an environment is shared.
+    /// Values from the environment, by lower-case name. Undeclared names are ignored, because an environment is shared.
     pub environment: BTreeMap<String, String>,
-    /// The components to run, or `None` for all. What they depend on by composition comes along.
+    /// The components to run; `None` for all. Components that they are composed with are included.
     pub components: Option<Vec<String>>,
 }
 
-/// A manifest larger than this is a mistake: 1 MiB.
+/// Size limit of a manifest, 1 MiB. A larger one is a mistake.
 const MAX_BYTES: usize = 1 << 20;
 
 /// Reads and validates the manifest at `path`; paths in it are resolved against its folder.
 ///
 /// # Errors
-/// Every fault of the file together. [`Errors::unreadable`] is there where the file could not be read at all.
+/// All faults of the file together. [`Errors::unreadable`] is set if the file could not be read at all.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<App, Errors> {
     let bytes = std::fs::read(path).map_err(|error| Errors::from_io(path, error))?;
     parse(&bytes, path, options)
 }
 
-/// As [`load`], from bytes already read; `path` is what the faults name and what relative paths start from.
+/// Like [`load`], for bytes that were already read. Faults name `path`, and relative paths start from its folder.
 ///
 /// # Errors
-/// Every fault of the file together.
+/// All faults of the file together.
 pub fn parse(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<App, Errors> {
     let faults = fault::Faults::new(path, bytes);
     let app = if bytes.len() > MAX_BYTES {

@@ -1,6 +1,6 @@
-//! The names a manifest may give, as Spin has them.
+//! The names that are valid in a manifest, as in Spin.
 
-/// `kebab-case`: segments of letters and digits, each beginning with a letter, none mixing cases.
+/// `kebab-case`: segments of letters and digits. Each begins with a letter, and none mixes upper and lower case.
 pub(crate) fn is_kebab(name: &str) -> bool {
     name.split('-').all(segment)
 }
@@ -15,7 +15,7 @@ pub(crate) fn is_label(name: &str) -> bool {
     is_kebab(name) || name.split('_').all(segment)
 }
 
-/// What a component imports: `package:name/interface@1.0.0`, `package:name@1.0.0` or a plain name.
+/// The name of an import: `package:name/interface@1.0.0`, `package:name@1.0.0` or a plain name.
 pub(crate) fn is_interface(name: &str) -> bool {
     let (path, version) = name
         .split_once('@')
@@ -30,7 +30,7 @@ pub(crate) fn is_interface(name: &str) -> bool {
     version_is_fine && path_is_fine
 }
 
-/// Three numbers, and what a pre-release or a build adds: `1.0.0-rc.1+2`.
+/// Three numbers, and the suffix of a pre-release or a build: `1.0.0-rc.1+2`.
 fn is_version(version: &str) -> bool {
     let (numbers, rest) = version.split_at(version.find(['-', '+']).unwrap_or(version.len()));
     let number = |number: &str| {

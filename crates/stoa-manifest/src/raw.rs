@@ -1,6 +1,6 @@
-//! The shape of a manifest, key by key: what may stand where, and of which type. Nothing is checked beyond that.
+//! The shape of a manifest, key by key: the keys and the types of their values. Nothing else is checked here.
 //!
-//! - `raw/shape.rs`: the types; `raw/read.rs` and `raw/component.rs`: from a file to them.
+//! - `raw/shape.rs`: the types; `raw/read.rs` and `raw/component.rs`: read a file into them.
 
 mod component;
 mod read;

@@ -1,4 +1,5 @@
-//! Walks a TOML table. It keeps the place of everything it hands out, and in the end reports the keys that were not read.
+//! Walks a TOML table. It keeps the place of every value that it returns, and at the end reports the keys that were not
+//! read.
 
 use std::collections::BTreeSet;
 
@@ -7,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use crate::fault::Faults;
 
-/// A text of the file with its key and place.
+/// A string of the file, with its key and place.
 #[derive(Debug, Clone)]
 pub(crate) struct Text {
     pub(crate) value: String,
@@ -55,19 +56,19 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// Where faults go.
+    /// The collector of faults.
     pub(crate) fn faults(&self) -> &'a Faults<'a> {
         self.faults
     }
 
-    /// The value of a key, if it is there.
+    /// The value of a key, if the key exists.
     pub(crate) fn entry(&mut self, name: &'static str) -> Option<Entry<'a>> {
         self.known.insert(name);
         let (key, value) = self.table.get_key_value(name)?;
         Some(self.wrap(key, value))
     }
 
-    /// Every key of a table whose keys are names of the user's choosing.
+    /// Every key of a table whose keys are user-defined names.
     pub(crate) fn entries(&self) -> Vec<Entry<'a>> {
         let mut entries: Vec<_> = self
             .table
@@ -78,7 +79,7 @@ impl<'a> Reader<'a> {
         entries
     }
 
-    /// As [`Reader::entry`]; a missing key is a fault.
+    /// Like [`Reader::entry`], but a missing key is a fault.
     pub(crate) fn required(&mut self, name: &'static str) -> Option<Entry<'a>> {
         let entry = self.entry(name);
         if entry.is_none() {
@@ -100,7 +101,7 @@ impl<'a> Reader<'a> {
         self.entry(name).map(Entry::strings).unwrap_or_default()
     }
 
-    /// The keys and texts of a table such as `environment`.
+    /// The keys and strings of a table such as `environment`.
     pub(crate) fn string_map(&mut self, name: &'static str) -> Vec<(Text, Text)> {
         let Some(table) = self.entry(name).and_then(Entry::table) else {
             return Vec::new();
@@ -112,14 +113,14 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    /// A key that Spin gives a meaning and the embedded runtime does not.
+    /// A key that Spin supports and the embedded runtime does not: a fault.
     pub(crate) fn unsupported(&mut self, name: &'static str, instead: &str) {
         if let Some(entry) = self.entry(name) {
             entry.fault(format!("is not supported by the embedded runtime{instead}"));
         }
     }
 
-    /// A key that is meant for other tools.
+    /// A key for other tools.
     pub(crate) fn ignored(&mut self, name: &'static str) {
         self.known.insert(name);
     }
@@ -155,7 +156,7 @@ impl<'a> Entry<'a> {
         self.faults.push(Some(self.offset), &self.key, message);
     }
 
-    /// The key's own name as a text.
+    /// The key's own name, as a [`Text`].
     pub(crate) fn name_text(&self) -> Text {
         Text {
             value: self.name.to_owned(),
@@ -190,7 +191,7 @@ impl<'a> Entry<'a> {
         }
     }
 
-    /// A string, or an array of them.
+    /// A string, or an array of strings.
     pub(crate) fn one_or_more(self) -> Vec<Text> {
         match self.value.get_ref() {
             DeValue::Array(_) => self.strings(),

@@ -1,6 +1,6 @@
 //! The grammar of a route.
 
-/// What is wrong with a public route, or nothing.
+/// Checks a public route; the error describes the fault.
 pub(crate) fn check(route: &str) -> Result<(), String> {
     let Some(rest) = route.strip_prefix('/') else {
         return Err(format!("route {route:?} does not begin with `/`"));
@@ -44,7 +44,7 @@ pub(crate) fn check(route: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Two routes with the same answer here match the same requests: a slash at the end and the names of parameters make no
+/// Two routes of the same shape match the same requests: a trailing slash and the names of parameters make no
 /// difference.
 pub(crate) fn shape(route: &str) -> String {
     let shape: Vec<_> = route

@@ -1,21 +1,22 @@
-//! A SpinApp, SpinKube's resource, read for a run on one machine: which release, which components, which variables.
+//! Reads a SpinApp, SpinKube's resource, for a run on one machine: the release, the components and the variables.
 //!
-//! Fields are those of `core.spinkube.dev/v1alpha1` as of spin-operator 0.6.1. Fields that only a cluster can use are accepted and
-//! ignored, limits of memory among them; a field that would change what a component does and is not supported here is a fault.
+//! The fields are those of `core.spinkube.dev/v1alpha1` in spin-operator 0.6.1. Fields that only a cluster can use are accepted
+//! and ignored, memory limits among them. A field that would change what a component does, and that is not supported here, is a
+//! fault.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// A SpinApp of which every part that matters here was checked.
+/// A SpinApp with every part checked that matters here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpinApp {
     /// Its namespace.
     pub namespace: String,
     /// Its name, `reviews-v1`.
     pub name: String,
-    /// The tag of its image: the version of the application.
+    /// The tag of its image, which is the version of the application.
     pub version: String,
     /// The components it runs; all if empty.
     pub components: Vec<String>,
@@ -23,11 +24,11 @@ pub struct SpinApp {
     pub variables: BTreeMap<String, String>,
 }
 
-/// What is wrong with a SpinApp.
+/// A fault of a SpinApp.
 #[derive(Debug, thiserror::Error)]
 #[error("SpinApp {name}: {reason}")]
 pub struct BadSpinApp {
-    /// Its name, as far as it has one.
+    /// Its name, or a placeholder if it has none.
     pub name: String,
     /// Field, value, and what was expected.
     pub reason: String,
@@ -99,10 +100,10 @@ struct Variable {
 }
 
 impl SpinApp {
-    /// Reads one, as kubectl would print it in JSON.
+    /// Reads a SpinApp in JSON, as kubectl prints it.
     ///
     /// # Errors
-    /// The first thing that is wrong.
+    /// The first fault.
     pub fn read(json: &Value) -> Result<Self, BadSpinApp> {
         let name = json.pointer("/metadata/name").and_then(Value::as_str);
         let bad = |reason: String| BadSpinApp {
@@ -111,7 +112,7 @@ impl SpinApp {
         };
         let raw = Raw::deserialize(json).map_err(|error| bad(error.to_string()))?;
         let spec = raw.spec;
-        // The operator's webhook adds an empty one to each SpinApp, so a cluster's dump has it.
+        // The operator's webhook adds an empty one to each SpinApp, so the dump of a cluster contains it.
         if spec
             .runtime_config
             .is_some_and(|config| config != Value::Object(Map::new()))

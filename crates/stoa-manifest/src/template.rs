@@ -1,4 +1,4 @@
-//! Templates: text with `{{ name }}` in it, where `name` is a variable of the application.
+//! Templates: text with `{{ name }}`, where `name` is a variable of the application.
 
 /// A parsed template.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ enum Part<'a> {
 }
 
 impl<'a> Template<'a> {
-    /// Parses; the error names what is malformed.
+    /// Parses a template; the error describes what is malformed.
     pub(crate) fn parse(text: &'a str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -41,7 +41,7 @@ impl<'a> Template<'a> {
         self.variables().next().is_none()
     }
 
-    /// The variables it names, in order.
+    /// The variables in the template, in order.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &'a str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Variable(name) => Some(*name),
@@ -49,7 +49,7 @@ impl<'a> Template<'a> {
         })
     }
 
-    /// The text with each variable replaced; `None` if `value` knows one of them not.
+    /// The text with each variable replaced; `None` if `value` returns none for a variable.
     pub(crate) fn fill<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
         let mut text = String::new();
         for part in &self.parts {

@@ -1,6 +1,6 @@
-//! From the shape of a manifest to an [`App`]: names, templates, hosts and routes checked, components selected.
+//! Turns the shape of a manifest into an [`App`]: checks names, templates, hosts and routes, and selects the components.
 //!
-//! - this file: the whole.
+//! - this file: the whole application.
 //! - `validate/variables.rs`, `validate/selection.rs`, `validate/routes.rs`: the parts of an application.
 //! - `validate/scope.rs`, `validate/host.rs`, `validate/dependency.rs`: the parts of a component; `validate/fault_at.rs`: their faults.
 
@@ -25,7 +25,7 @@ mod scope;
 mod selection;
 mod variables;
 
-/// Checks everything, and notes every fault on the way.
+/// Checks everything, and records every fault.
 pub(crate) fn app(
     raw: RawManifest,
     path: &Path,

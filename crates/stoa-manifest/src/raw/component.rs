@@ -3,7 +3,7 @@
 use super::shape::{RawComponent, RawDependency, RawDependencySource, RawInherits};
 use crate::reader::{Entry, Reader, Text};
 
-/// Every component, in the order of the file.
+/// Every component, in the file's order.
 pub(super) fn components(table: Reader<'_>) -> Vec<RawComponent> {
     let component = |entry: Entry<'_>| {
         let id = entry.name_text();

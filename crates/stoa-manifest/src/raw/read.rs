@@ -18,7 +18,7 @@ pub(crate) fn read(text: &str, faults: &Faults<'_>) -> Option<RawManifest> {
         );
     }
     if !errors.is_empty() {
-        // What a half-understood file seems to lack would only mislead.
+        // Faults about missing keys would mislead if the file is not valid TOML.
         return None;
     }
     let mut root = Reader::new(document.get_ref(), String::new(), 0, faults);
@@ -68,7 +68,7 @@ fn application(mut table: Reader<'_>) -> (Option<Text>, Option<Text>) {
     table.string("description");
     table.strings("authors");
     table.unsupported("trigger", "; it has no settings for all triggers");
-    // For other tools: environments to check against, settings of plugins.
+    // For other tools: environments to check against, and settings of plugins.
     table.ignored("targets");
     table.ignored("tool");
     table.finish();

@@ -12,7 +12,7 @@ pub(crate) struct RawManifest {
 
 pub(crate) struct RawVariable {
     pub(crate) name: Text,
-    /// Whether there is a default, be it one of a wrong type.
+    /// Whether there is a default, even one of the wrong type.
     pub(crate) has_default: bool,
     pub(crate) default: Option<Text>,
     pub(crate) required: bool,
@@ -31,14 +31,14 @@ pub(crate) enum RawRoute {
 
 pub(crate) struct RawComponent {
     pub(crate) id: Text,
-    /// `None` if it was at fault.
+    /// `None` if it has a fault.
     pub(crate) source: Option<Text>,
     pub(crate) variables: Vec<(Text, Text)>,
     pub(crate) environment: Vec<(Text, Text)>,
     pub(crate) allowed_outbound_hosts: Vec<Text>,
     pub(crate) sqlite_databases: Vec<Text>,
     pub(crate) key_value_stores: Vec<Text>,
-    /// The commands that build it, and the folder they run in.
+    /// The commands that build it, and the folder in which they run.
     pub(crate) build: (Vec<Text>, Option<Text>),
     pub(crate) dependencies: Vec<RawDependency>,
     /// `dependencies_inherit_configuration`, with its key as the text.

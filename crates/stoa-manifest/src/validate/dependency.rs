@@ -1,4 +1,4 @@
-//! The dependencies of a component: what satisfies its imports, and what of its configuration they inherit.
+//! The dependencies of a component: the sources of its imports, and the configuration that they inherit.
 
 use std::collections::BTreeSet;
 
@@ -58,7 +58,8 @@ impl Scope<'_> {
         })
     }
 
-    /// A dependency has what its user shares and nothing of its own; a component that declares more would be surprised.
+    /// A dependency has only the configuration that its user shares. So a component with configuration of its own
+    /// cannot be one: that configuration would have no effect.
     fn usable_as_dependency(&self, user: &RawComponent, id: &Text) {
         if id.value == user.id.value {
             return fault(self.faults, &user.id, "depends on itself");

@@ -3,7 +3,7 @@
 use crate::fault::Faults;
 use crate::reader::Text;
 
-/// Notes a fault at `at`.
+/// Records a fault at `at`.
 pub(super) fn fault(faults: &Faults<'_>, at: &Text, message: impl Into<String>) {
     faults.push(Some(at.offset), &at.key, message);
 }

@@ -7,10 +7,10 @@ use crate::reader::Text;
 use crate::template::Template;
 
 impl Scope<'_> {
-    /// A host of `allowed_outbound_hosts`. `in_selection`: its component runs.
+    /// Checks a host of `allowed_outbound_hosts`. `in_selection`: its component is selected to run.
     pub(super) fn host(&self, text: &Text, in_selection: bool) -> Option<AllowedHost> {
         let (filled, literal) = self.fill(text)?;
-        // A secret has no place in a message.
+        // A message must not show a secret.
         let shown = |message: String| {
             let secret = Template::parse(&text.value).is_ok_and(|template| {
                 template
@@ -48,7 +48,7 @@ impl Scope<'_> {
                     )),
                 );
             } else if literal && in_selection && !self.selected.contains(id) {
-                // With a template the address can be another where this one is left out; without, it can only fail.
+                // A template can give another address in runs without this component. A literal address can only fail.
                 fault(
                     self.faults,
                     text,

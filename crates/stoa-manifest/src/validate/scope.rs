@@ -12,20 +12,20 @@ use crate::raw::RawComponent;
 use crate::reader::Text;
 use crate::template::Template;
 
-/// What the parts of a component are checked against.
+/// The context that the parts of a component are checked in.
 pub(super) struct Scope<'a> {
     pub(super) folder: &'a Path,
     pub(super) variables: &'a Variables,
     pub(super) ids: &'a BTreeSet<String>,
     pub(super) components: &'a [RawComponent],
     pub(super) selected: &'a BTreeSet<String>,
-    /// Whether some of the components were selected, instead of all.
+    /// Whether only some of the components were selected.
     pub(super) selection: bool,
     pub(super) faults: &'a Faults<'a>,
 }
 
 impl Scope<'_> {
-    /// One component; None where a part that cannot be left out is at fault.
+    /// One component; None if a required part has a fault.
     pub(super) fn component(&self, raw: &RawComponent) -> Option<Component> {
         if !name::is_kebab(&raw.id.value) {
             fault(
@@ -89,7 +89,7 @@ impl Scope<'_> {
         Some(self.folder.join(&text.value))
     }
 
-    /// The text with its templates filled in, and whether it had none.
+    /// The text with its templates filled in, and whether it is literal (has no templates).
     pub(super) fn fill(&self, text: &Text) -> Option<(String, bool)> {
         let template = match Template::parse(&text.value) {
             Ok(template) => template,

@@ -6,7 +6,7 @@ use crate::LoadOptions;
 use crate::fault::Faults;
 use crate::raw::{RawComponent, RawDependencySource};
 
-/// The ids to run: the selected ones, and those that they are composed with.
+/// The ids to run: the selected components and their dependencies.
 pub(super) fn selected(
     components: &[RawComponent],
     ids: &BTreeSet<String>,

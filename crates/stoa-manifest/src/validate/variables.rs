@@ -1,4 +1,4 @@
-//! The application's variables: checked, and given their values.
+//! The application's variables: checks them, and gives them their values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,14 +8,14 @@ use crate::fault::Faults;
 use crate::name;
 use crate::raw::RawVariable;
 
-/// The application's variables. One at fault is known, but has no value.
+/// The application's variables. One with a fault is known, but has no value.
 pub(super) struct Variables {
     pub(super) values: BTreeMap<String, Option<String>>,
     pub(super) secrets: BTreeSet<String>,
 }
 
 impl Variables {
-    /// Checks every variable, and notes the faults.
+    /// Checks every variable, and records the faults.
     pub(super) fn resolve(raw: &[RawVariable], options: &LoadOptions, faults: &Faults<'_>) -> Self {
         let mut values = BTreeMap::new();
         let mut secrets = BTreeSet::new();
