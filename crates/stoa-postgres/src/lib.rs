@@ -1,6 +1,7 @@
-//! A PostgreSQL of one's own, for tests and benchmarks: the installed server, in a folder that goes when it ends, on a free port of
-//! this machine, as an unprivileged user (it refuses to run as root). From PostgreSQL 15 on it sorts as English does and not by bytes, as many
-//! servers do and as no program should count on. It ends with the program that started it, however that ends.
+//! A private PostgreSQL server, for tests and benchmarks. It starts the installed server on a free port of this machine, with a
+//! temporary folder that is removed at the end. The server runs as an unprivileged user, since it refuses to run as root. From
+//! PostgreSQL 15 on it sorts in English order and not by bytes: many servers do so, and no program should rely on either order.
+//! The server ends with the program that started it, even after a crash.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -14,11 +15,11 @@ use std::time::{Duration, Instant};
 
 use postgres::{Client, NoTls};
 
-/// How long the first start of a server may take on a busy machine.
+/// Deadline for the first start of a server on a busy machine.
 const START_DEADLINE: Duration = Duration::from_secs(120);
-/// `nobody`, on every Linux.
+/// `nobody`, on every Linux system.
 const NOBODY_ID: u32 = 65534;
-/// Runs until its parent closes the standard input or dies; then nothing is left.
+/// Runs until its parent closes its standard input or dies, then removes everything.
 const LIFE_SCRIPT: &str = r#"
 folder=$1; bin=$2; port=$3; shift 3
 trap 'rm -rf "$folder"' EXIT
@@ -33,10 +34,10 @@ wait $server
 kill $watcher 2>/dev/null
 "#;
 
-/// Whether this run tests PostgreSQL.
+/// Whether this test run uses PostgreSQL.
 ///
 /// # Panics
-/// If STOA_TEST_DATABASE has another value than `sqlite` or `postgres`.
+/// If STOA_TEST_DATABASE is neither `sqlite` nor `postgres`.
 #[expect(
     clippy::panic,
     reason = "a test of another database than the wanted one must not pass"
@@ -52,40 +53,40 @@ pub fn wanted() -> bool {
 /// Why there is no server.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Not installed.
+    /// It is not installed.
     #[error(
         "no PostgreSQL: `make setup-tests` installs it; or set STOA_POSTGRES to the folder of its programs (initdb, postgres)"
     )]
     Missing,
-    /// It cannot be run.
+    /// A program of it cannot be run.
     #[error("PostgreSQL: {0}")]
     Io(#[from] io::Error),
-    /// It ended, or does not answer.
+    /// The server ended, or does not answer.
     #[error("PostgreSQL does not start: {0}")]
     Failed(String),
-    /// It answers, and refuses.
+    /// The server answered with an error.
     #[error("PostgreSQL: {0}")]
     Refused(#[from] postgres::Error),
 }
 
-/// A running server. Dropping it ends it.
+/// A running server. Dropping it stops the server.
 pub struct Server {
     life: Child,
     port: u16,
     made: AtomicU32,
 }
 
-/// Whether what is written survives a crash of the machine.
+/// Whether written data survives a crash of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// As in production.
+    /// Yes, as in production.
     Full,
-    /// No waiting for the disk: enough where only programs are killed.
+    /// No, since the server does not wait for the disk: enough if only programs are killed.
     None,
 }
 
 impl Server {
-    /// Starts one, and waits until it answers.
+    /// Starts a server, and waits until it answers.
     ///
     /// # Errors
     /// If PostgreSQL is not installed, or does not start.
@@ -130,10 +131,10 @@ impl Server {
         Ok(server)
     }
 
-    /// The one of this process, for tests: it ends with the process.
+    /// The shared server of this process, for tests. It ends with the process.
     ///
     /// # Panics
-    /// If there is none to start: a test without its database cannot pass.
+    /// If it cannot start: a test without its database cannot pass.
     #[expect(clippy::panic, reason = "a test without its database cannot continue")]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
@@ -170,7 +171,7 @@ impl Server {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// User and system time of all its processes so far, in steps of 10 ms; of connections that ended too.
+    /// User and system time of all its processes so far, in steps of 10 ms. Connections that have ended count too.
     pub fn cpu(&self) -> Duration {
         let group = self.life.id();
         let all: Vec<_> = std::fs::read_dir("/proc")
@@ -180,7 +181,7 @@ impl Server {
             .filter_map(|process| Stat::read(&process.path()))
             .collect();
         let ours: Vec<_> = all.iter().filter(|stat| stat.group == group).collect();
-        // A connection's process has a group of its own, and one of ours as its parent.
+        // A connection's process has its own group, and a parent in the server's group.
         let is_child = |stat: &Stat| ours.iter().any(|one| one.pid == stat.parent);
         let counted = all
             .iter()
@@ -188,10 +189,10 @@ impl Server {
         Duration::from_millis(counted.map(|stat| stat.ticks).sum::<u64>() * 10)
     }
 
-    /// A connection that may do everything.
+    /// A connection as superuser.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub fn administrator(&self, database: &str) -> Result<Client, postgres::Error> {
         Client::connect(
             &format!("postgres://postgres@{}/{database}", self.host()),
@@ -199,11 +200,11 @@ impl Server {
         )
     }
 
-    /// A database and a role of the same name for each service. Gives the value of `database_url`, where `{service}` stands for
-    /// the service's name.
+    /// Creates a database and a role of the same name for each service. Returns the value of `database_url`, in which `{service}`
+    /// stands for the service's name.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub fn databases(&self, services: &[&str]) -> Result<String, postgres::Error> {
         let prefix = format!("shop{}", self.made.fetch_add(1, Ordering::Relaxed));
         let mut administrator = self.administrator("postgres")?;
@@ -218,10 +219,11 @@ impl Server {
         ))
     }
 
-    /// An empty schema of its own in the one database, much cheaper than a database. Gives the address of a connection in it.
+    /// Creates an empty schema in the shared database, which is much cheaper than a database. Returns the address of a connection
+    /// to it.
     ///
     /// # Errors
-    /// The server's.
+    /// Errors of the server.
     pub fn schema(&self) -> Result<String, postgres::Error> {
         let name = format!("test{}", self.made.fetch_add(1, Ordering::Relaxed));
         self.administrator("postgres")?
@@ -240,7 +242,7 @@ impl Drop for Server {
     }
 }
 
-/// The folder of the newest server that is installed: STOA_POSTGRES, where Debian puts them, PATH.
+/// The folder of the newest installed server. Searches STOA_POSTGRES, Debian's folder, and PATH.
 fn find() -> Option<PathBuf> {
     let has = |folder: &PathBuf| {
         ["initdb", "postgres"]
@@ -273,19 +275,19 @@ fn find() -> Option<PathBuf> {
         .find(has)
 }
 
-/// A process, as Linux lists it.
+/// A process, as Linux reports it.
 struct Stat {
     pid: u32,
     parent: u32,
     group: u32,
-    /// Its own time and that of those it waited for; 100 are a second.
+    /// CPU time of the process and of the children that it waited for, in ticks of 10 ms.
     ticks: u64,
 }
 
 impl Stat {
     fn read(process: &Path) -> Option<Self> {
         let stat = std::fs::read_to_string(process.join("stat")).ok()?;
-        // The second field is the program's name in parentheses, which may hold blanks.
+        // The second field is the program's name in parentheses. It may contain spaces.
         let (_, fields) = stat.rsplit_once(')')?;
         let fields: Vec<&str> = fields.split_whitespace().collect();
         let ticks = |index: usize| fields.get(index)?.parse::<u64>().ok();
