@@ -1,4 +1,4 @@
-//! Which application runs: its manifest with the changes of a caller and of the environment, and its OpenAPI document.
+//! The application that runs: its manifest, with changes from the caller and the environment, and its OpenAPI document.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,17 +9,17 @@ use stoa_manifest::{App, LoadOptions};
 use crate::document::Document;
 use crate::error::UpError;
 
-/// Environment variables of this prefix set the application's variables, as in Spin.
+/// Environment variables with this prefix set the application's variables, as in Spin.
 const VARIABLE_PREFIX: &str = "SPIN_VARIABLE_";
 
-/// Where an application comes from.
+/// The source of an application.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AppSource {
     /// The manifest.
     pub manifest: PathBuf,
-    /// Values of the application's variables; they win over the environment, and that over the manifest's defaults.
+    /// Values of the application's variables. They override the environment, which overrides the manifest's defaults.
     pub variables: Vec<(String, String)>,
-    /// The components to run, with those that they are composed with. `None`: all.
+    /// The components to run, and those that they are composed with. `None`: all.
     pub components: Option<Vec<String>>,
     /// The OpenAPI document. `None`: `api/openapi.yaml` beside the manifest, if it exists.
     pub document: Option<PathBuf>,
@@ -29,7 +29,7 @@ impl AppSource {
     /// Reads and validates the manifest.
     ///
     /// # Errors
-    /// [`UpError::Manifest`] with every fault of it.
+    /// [`UpError::Manifest`] with all faults of the manifest.
     pub fn load(&self) -> Result<App, UpError> {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.to_str()?.strip_prefix(VARIABLE_PREFIX)?;
@@ -46,10 +46,10 @@ impl AppSource {
         })
     }
 
-    /// Reads the OpenAPI document; `None` if none was named and none is beside the manifest.
+    /// Reads the OpenAPI document; `None` if no document was named and the manifest has none beside it.
     ///
     /// # Errors
-    /// [`UpError::DocumentUnreadable`], or [`UpError::Document`] with every fault of it.
+    /// [`UpError::DocumentUnreadable`], or [`UpError::Document`] with all faults of the document.
     pub fn document(&self) -> Result<Option<Document>, UpError> {
         let beside = || self.manifest.with_file_name("api").join("openapi.yaml");
         let path = self.document.clone().unwrap_or_else(beside);
@@ -64,7 +64,7 @@ impl AppSource {
     }
 }
 
-/// The components' files that do not exist.
+/// The files of components that do not exist.
 pub fn missing_components(app: &App) -> Vec<PathBuf> {
     let sources = app.components.values().map(|component| &component.source);
     sources
@@ -73,7 +73,7 @@ pub fn missing_components(app: &App) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Fails with all the files that were not built.
+/// Fails with all files that are not built yet.
 pub(crate) fn require_built(app: &App) -> Result<(), UpError> {
     let missing = missing_components(app);
     if missing.is_empty() {

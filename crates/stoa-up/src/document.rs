@@ -1,7 +1,8 @@
-//! What an OpenAPI document declares about an application's callers and timers.
+//! An OpenAPI document's declarations about callers and timers of an application.
 //!
-//! Two extensions are read. `x-internal: true`, on an operation or on a whole path, keeps it off the main listener. `x-timer: 5s`, on an
-//! operation, has it called every 5 s. The rest of the document is for others. `document/raw.rs` has its shape.
+//! Two extensions are read. `x-internal: true`, on an operation or on a whole path, keeps it off the main listener.
+//! `x-timer: 5s`, on an operation, makes the application call it every 5 s. Other parts of the document are for other tools.
+//! `document/raw.rs` defines its shape.
 
 mod raw;
 
@@ -16,13 +17,13 @@ use crate::duration::parse_duration;
 use crate::exposure::ExposedPaths;
 use raw::{RawDocument, RawOperation};
 
-/// The parts of an OpenAPI document that a run acts on.
+/// The parts of an OpenAPI document that affect a run.
 #[derive(Debug, Clone, Default)]
 pub struct Document {
     exposed: ExposedPaths,
     /// The operations that are called periodically.
     pub timers: Vec<Timer>,
-    /// A path that answers GET with JSON to anyone, as an example to try.
+    /// An example to try: a path that answers GET with JSON without authentication.
     pub first_get: Option<String>,
 }
 
@@ -35,11 +36,11 @@ pub struct Timer {
     pub method: Method,
     /// Its path, without parameters.
     pub path: String,
-    /// From the end of one call to the start of the next.
+    /// Time from the end of one call to the start of the next.
     pub period: Duration,
 }
 
-/// Every fault of a document, one a line.
+/// All faults of a document, one per line.
 #[derive(Debug, thiserror::Error)]
 pub struct BadDocument(Vec<String>);
 
@@ -50,10 +51,10 @@ impl fmt::Display for BadDocument {
 }
 
 impl Document {
-    /// Parses a document in YAML, or in JSON, which is YAML. Faults name `file`.
+    /// Parses a document in YAML, or in JSON, which is a subset of YAML. Faults name `file`.
     ///
     /// # Errors
-    /// Every fault of the document together.
+    /// All faults of the document together.
     pub fn parse(text: &str, file: &Path) -> Result<Self, BadDocument> {
         let file = file.display();
         let raw: RawDocument = serde_saphyr::from_str(text)
@@ -89,7 +90,7 @@ impl Document {
         Ok(document)
     }
 
-    /// What the main listener does with `method` at `path`, a path as it was sent, without a query.
+    /// What the main listener does with `method` at `path`. The path is as the client sent it, without a query.
     pub fn exposure(&self, method: &Method, path: &str) -> Exposure {
         self.exposed.exposure(method, path)
     }

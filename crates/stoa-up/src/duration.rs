@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-/// A shorter timer or timeout would keep the machine busy, or fail always.
+/// A shorter timer would keep the machine busy; a shorter timeout would always fail.
 const SHORTEST: Duration = Duration::from_millis(10);
-/// A longer one is a mistake as a rule: a request, a load or a certificate takes minutes or hours.
+/// A longer duration is usually a mistake: a request, a load run or a certificate takes minutes or hours.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a text is not accepted as a duration.
@@ -18,10 +18,10 @@ pub enum BadDuration {
     OutOfRange,
 }
 
-/// Reads a duration from 10 ms to 24 h in the spellings of humantime.
+/// Parses a duration from 10 ms to 24 h, in the formats of humantime.
 ///
 /// # Errors
-/// If the text is not a duration, or one out of that range.
+/// If the text is not a duration, or is out of that range.
 pub fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
     let duration = humantime::parse_duration(text)?;
     (SHORTEST..=LONGEST)

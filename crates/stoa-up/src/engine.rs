@@ -1,4 +1,4 @@
-//! Components are loaded into one runtime.
+//! Loads components into one runtime.
 
 use std::sync::Arc;
 
@@ -8,20 +8,20 @@ use stoa_runtime::{AppOptions, LoadedApp, Runtime, RuntimeConfig};
 use crate::error::UpError;
 use crate::options::Options;
 
-/// An application, or a workload's part of one, that is to be loaded.
+/// An application, or the part of one that a workload runs, before it is loaded.
 pub(crate) struct Part {
     pub(crate) app: App,
     pub(crate) options: AppOptions,
 }
 
-/// A part that is loaded.
+/// A loaded part.
 pub(crate) struct LoadedPart {
     pub(crate) app: App,
     pub(crate) loaded: Arc<LoadedApp>,
 }
 
 impl Part {
-    /// Compiles the components that the cache does not have. Blocks the thread, for minutes if all are new.
+    /// Compiles the components that are not in the cache. Blocks the thread, for minutes if all are new.
     pub(crate) fn load(self, runtime: &Runtime) -> Result<LoadedPart, UpError> {
         Ok(LoadedPart {
             loaded: runtime.load(&self.app, self.options)?,

@@ -14,12 +14,12 @@ use crate::document::BadDocument;
 /// Why an application does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum UpError {
-    /// The manifest cannot be read ([`stoa_manifest::Errors::unreadable`]), or is wrong.
+    /// The manifest cannot be read ([`stoa_manifest::Errors::unreadable`]), or has faults.
     #[error("the manifest is wrong:\n{errors}")]
     Manifest {
         /// The manifest.
         path: PathBuf,
-        /// All that is wrong with it.
+        /// All faults of the manifest.
         #[source]
         errors: stoa_manifest::Errors,
     },
@@ -32,13 +32,13 @@ pub enum UpError {
         #[source]
         error: io::Error,
     },
-    /// The OpenAPI document is wrong.
+    /// The OpenAPI document has faults.
     #[error(transparent)]
     Document(#[from] BadDocument),
-    /// Components' files are missing.
+    /// Files of components are missing.
     #[error("not built yet:\n  {}", paths(.0, "\n  "))]
     NotBuilt(Vec<PathBuf>),
-    /// The state folder cannot be made or held.
+    /// The state folder cannot be created or locked.
     #[error("state folder {}: {error}", path.display())]
     StateFolder {
         /// The folder.
@@ -68,7 +68,7 @@ pub enum UpError {
     NothingRuns {
         /// The folder.
         path: PathBuf,
-        /// The caller's other way.
+        /// The alternative for the caller.
         otherwise: String,
         /// The state folders near it, if it is not a state folder itself.
         others: Option<Vec<PathBuf>>,
@@ -78,24 +78,24 @@ pub enum UpError {
     AddressInUse {
         /// The address.
         address: SocketAddr,
-        /// Its part.
+        /// The role of the listener.
         role: ListenerRole,
     },
-    /// An address cannot be listened on.
+    /// Binding an address failed.
     #[error("cannot listen on {address} ({role}): {error}")]
     Bind {
         /// The address.
         address: SocketAddr,
-        /// Its part.
+        /// The role of the listener.
         role: ListenerRole,
         /// Why.
         #[source]
         error: io::Error,
     },
-    /// A bound listener does not serve.
+    /// A bound listener cannot serve.
     #[error("listener: {0}")]
     Listener(#[source] io::Error),
-    /// The system gives no threads.
+    /// The system cannot start threads.
     #[error("no threads: {0}")]
     Threads(#[source] io::Error),
     /// Signals cannot be received.
@@ -110,7 +110,7 @@ pub enum UpError {
     /// The thread that loads components failed.
     #[error("loading failed: {0}")]
     Loading(#[source] tokio::task::JoinError),
-    /// A file cannot be written, or a folder not be read.
+    /// A file cannot be written, or a folder cannot be read.
     #[error("{}: {error}", path.display())]
     File {
         /// The file.
@@ -125,16 +125,16 @@ pub enum UpError {
     /// No Envoy was found.
     #[error(transparent)]
     Envoy(#[from] NoEnvoy),
-    /// No certificates of authorities were found.
+    /// No certificates of certificate authorities were found.
     #[error(transparent)]
     Roots(#[from] NoRoots),
     /// The mesh does not start.
     #[error(transparent)]
     Mesh(MeshError),
-    /// A SpinApp is wrong.
+    /// A SpinApp has a fault.
     #[error(transparent)]
     SpinApp(#[from] BadSpinApp),
-    /// Two manifests have the version of one image.
+    /// Two manifests have the same version, so an image's tag is ambiguous.
     #[error("{} and {} are both version {version}: the tag of a SpinApp's image would mean both", first.display(), second.display())]
     SameVersion {
         /// One manifest.
@@ -157,10 +157,10 @@ pub enum UpError {
     /// The mesh has no gateway.
     #[error("the manifests have no gateway")]
     NoGateway,
-    /// The [`crate::Reporter`] cannot show where the application answers.
+    /// The [`crate::Reporter`] cannot show the application's addresses.
     #[error("stdout: {0}")]
     Report(#[source] io::Error),
-    /// A second signal ended it within the grace period.
+    /// A second signal ended the run within the grace period.
     #[error("stopped at once; requests were cut off")]
     Interrupted,
 }
@@ -174,7 +174,7 @@ impl From<MeshError> for UpError {
     }
 }
 
-/// The part of a listener.
+/// The role of a listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ListenerRole {
     /// The main listener.

@@ -1,9 +1,9 @@
-//! What the main listener answers: the operations that an OpenAPI document lists, without those marked `x-internal`.
+//! The operations that the main listener exposes: those in an OpenAPI document, except operations marked `x-internal`.
 
 use http::Method;
 use stoa_runtime::Exposure;
 
-/// The paths of a document, with the methods that are open on each.
+/// The paths of a document, with the exposed methods of each.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct ExposedPaths(Vec<ExposedPath>);
 
@@ -21,10 +21,11 @@ enum Segment {
 }
 
 impl ExposedPaths {
-    /// Adds a path of the document, `/cart/{sku}`, with the methods that it opens. HEAD comes with GET, and OPTIONS with any.
+    /// Adds a path of the document, such as `/cart/{sku}`, with the methods to expose. GET adds HEAD, and any method adds
+    /// OPTIONS.
     ///
     /// # Errors
-    /// Why it is not a path.
+    /// Why the path is invalid.
     pub(crate) fn add(
         &mut self,
         path: &str,
@@ -39,18 +40,18 @@ impl ExposedPaths {
             open.push(Method::OPTIONS);
         }
         let path = ExposedPath { segments, open };
-        // The most literal path comes first, so that the first match is the one meant.
+        // The most literal path comes first, so that the first match is the right one.
         let at = self.0.partition_point(|p| p.segments <= path.segments);
         self.0.insert(at, path);
         Ok(())
     }
 
-    /// What the main listener does with `method` at `path`, a path as it was sent, without a query.
+    /// What the main listener does with `method` at `path`. The path is as the client sent it, without a query.
     pub(crate) fn exposure(&self, method: &Method, path: &str) -> Exposure {
         let Some(rest) = path.strip_prefix('/') else {
             return Exposure::Hidden;
         };
-        // No server reads these as plain names, so they stay hidden.
+        // Servers do not treat these as plain names, so such paths stay hidden.
         if rest.split('/').any(|segment| matches!(segment, "." | "..")) {
             return Exposure::Hidden;
         }

@@ -1,4 +1,4 @@
-//! The layout of a state folder, and which folders are one: a name may be mistyped.
+//! The layout of a state folder, and checks that a folder is one, since a path may be mistyped.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 
 use crate::error::UpError;
 
-/// The file that a run holds as long as it lives. It stays when the run ends, and so marks a state folder.
+/// The file that a run locks while it lives. The file stays when the run ends, and so marks a state folder.
 pub(crate) const LOCK: &str = "lock";
 
-/// The folder of a mesh's files in a state folder; overrides and scenarios are there before the first run.
+/// The folder of a mesh's files in a state folder. Overrides and scenarios may be there before the first run.
 const MESH: &str = "mesh";
 
 /// A mesh's part of a state folder: overrides, scenarios, and the Envoys' files.
@@ -22,7 +22,7 @@ pub fn logs_folder(state_dir: &Path) -> PathBuf {
     state_dir.join("logs")
 }
 
-/// Fails if this is not a state folder. An empty folder, or one with a mesh's overrides alone, was made to be one.
+/// Fails if this is not a state folder. An empty folder counts as one, and so does a folder with only a mesh's files.
 ///
 /// # Errors
 /// [`UpError::NoStateFolder`].

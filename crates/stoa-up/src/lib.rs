@@ -1,16 +1,17 @@
 //! Runs a Spin application on this machine: in one process, or in a mesh with an Envoy in front of every workload.
 //!
-//! `stoa up` is its command line; other commands use the parts that find a running application. It logs by `tracing` and prints nothing:
-//! a [`Reporter`] receives what a caller may show.
+//! `stoa up` is its command line. Other commands use the parts that find a running application. This crate logs with `tracing`
+//! and prints nothing: a [`Reporter`] receives what a caller may show.
 //!
-//! Read `lifecycle.rs` first: it has the one sequence from the state folder to the shutdown. Then:
+//! Read `lifecycle.rs` first: it has the whole sequence from the state folder to the shutdown. Then:
 //! - `placement.rs`: the steps that differ with and without a mesh; `placement/plain.rs` and `placement/meshed.rs` implement them.
-//! - `options.rs`, `application.rs`: what runs, and how.
-//! - `document.rs`: the OpenAPI document; `exposure.rs`: which operations the main listener answers.
-//! - `state.rs`, `run.rs`, `folder.rs`: the state folder, which one process holds at a time, and its `run.json`.
-//! - `engine.rs`: components are loaded; `listeners.rs`: addresses are bound and served.
-//! - `timers.rs`: periodic calls; `operator.rs`: an operator's calls into a mesh; `rebuild.rs`: components that are rebuilt while they run.
-//! - `signals.rs`, `stopping.rs`: Ctrl-C, and the grace period; `notice.rs`, `error.rs`: what a caller gets to know.
+//! - `options.rs`, `application.rs`: the application and its settings.
+//! - `document.rs`: the OpenAPI document; `exposure.rs`: the operations that the main listener exposes.
+//! - `state.rs`, `run.rs`, `folder.rs`: the state folder, which one process locks at a time, and its `run.json`.
+//! - `engine.rs`: loads components; `listeners.rs`: binds and serves addresses.
+//! - `timers.rs`: periodic calls; `operator.rs`: an operator's calls into a mesh; `rebuild.rs`: rebuilds components of a running
+//!   application.
+//! - `signals.rs`, `stopping.rs`: Ctrl-C, and the grace period; `notice.rs`, `error.rs`: reports to the caller.
 #![forbid(unsafe_code)]
 
 mod application;

@@ -1,5 +1,5 @@
-//! The life of a run, from the state folder to the shutdown. It is the same with and without a mesh; a [`Placement`] has the steps that
-//! differ.
+//! The life of a run, from the state folder to the shutdown. It is the same with and without a mesh; a [`Placement`] implements
+//! the steps that differ.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -26,10 +26,11 @@ use crate::state::StateDir;
 use crate::stopping::{GRACE, Tasks};
 use crate::timers::{self, Callee, Timers};
 
-/// Runs an application until Ctrl-C or SIGTERM. Requests in progress then have 10 s; a second signal ends it at once.
+/// Runs an application until Ctrl-C or SIGTERM. Requests in flight then have 10 s to finish; a second signal ends the run at
+/// once.
 ///
 /// # Errors
-/// If it does not start, or [`UpError::Interrupted`] after a second signal.
+/// If it does not start; [`UpError::Interrupted`] after a second signal.
 pub fn run(options: Options, reporter: Arc<dyn Reporter>) -> Result<(), UpError> {
     let app = options.app.load()?;
     require_built(&app)?;
@@ -58,7 +59,7 @@ pub fn run(options: Options, reporter: Arc<dyn Reporter>) -> Result<(), UpError>
     }
 }
 
-/// What holds while the application runs.
+/// State that lives as long as the application runs.
 struct Lifecycle {
     options: Options,
     app: App,
@@ -66,11 +67,11 @@ struct Lifecycle {
     reporter: Arc<dyn Reporter>,
 }
 
-/// Tasks and timers of a run that answers.
+/// Tasks and timers of an application that is ready.
 struct Answering {
-    /// The listeners that callers connect to, and the rebuilding.
+    /// The listeners that callers connect to, and the rebuild task.
     entrances: Tasks,
-    /// The listeners behind them.
+    /// The listeners of the components behind them.
     components: Tasks,
     timers: Timers,
 }
@@ -88,7 +89,7 @@ impl Lifecycle {
             placement.stop().await;
             done
         });
-        // Tasks that still run were stopped and had their time.
+        // Tasks that still run were stopped, and their grace period is over.
         threads.shutdown_background();
         done
     }
@@ -102,7 +103,7 @@ impl Lifecycle {
         let mut signals = Signals::listen()?;
         let starting = self.start(placement, parts, operator);
         let answering = tokio::select! {
-            // A compilation cannot be cut short, but nothing has to wait for it.
+            // A compilation cannot be cancelled, but the process can exit without waiting for it.
             () = signals.stop() => return Ok(()),
             answering = starting => answering?,
         };
@@ -127,7 +128,7 @@ impl Lifecycle {
         placement.start(&*self.reporter)?;
         let config = engine::config(&self.options);
         let loading = tokio::task::spawn_blocking(move || P::load(&Runtime::new(config)?, parts));
-        // Read meanwhile: a long document takes a good part of a warm start.
+        // Read while components load: a long document takes a good part of a warm start.
         let document = self.options.app.document()?.map(Arc::new);
         let loaded = loading.await.map_err(UpError::Loading)??;
         let mut components = Tasks::new();
@@ -191,7 +192,7 @@ impl Lifecycle {
     }
 }
 
-/// Closes the entrances and then the components: a request at an entrance still opens connections to components.
+/// Closes the entrances first and then the components: requests in flight at an entrance still open connections to components.
 async fn drain<P: Placement>(placement: &P, answering: Answering) {
     let Answering {
         entrances,

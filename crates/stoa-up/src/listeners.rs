@@ -1,5 +1,5 @@
-//! Addresses: bound before anything is compiled, so that a taken port is known at once and an early client waits, and served once the
-//! components are loaded.
+//! Addresses. They are bound before anything is compiled, so that a port in use is reported at once and an early client waits.
+//! They are served once the components are loaded.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

@@ -1,4 +1,4 @@
-//! What a run reports to its caller, which may show it.
+//! Reports of a run to its caller, which may show them.
 
 use std::io;
 use std::time::Duration;
@@ -10,43 +10,43 @@ use stoa_runtime::LoadError;
 use crate::document::Document;
 use crate::run::Run;
 
-/// Receives what a run reports.
+/// Receives the reports of a run.
 pub trait Reporter: Send + Sync {
-    /// Something happened that a person who waits wants to know.
+    /// Receives a step of the run that is useful to a waiting person.
     fn notice(&self, notice: Notice);
 
-    /// The application answers.
+    /// Called when the application is ready.
     ///
     /// # Errors
-    /// If it cannot be shown. The run ends then.
+    /// If the announcement cannot be shown. The run then ends.
     fn up(&self, announcement: &Announcement<'_>) -> io::Result<()>;
 }
 
 /// A step of a run.
 #[derive(Debug)]
 pub enum Notice {
-    /// Components are loaded; a new one is compiled first.
+    /// Components are being loaded; new ones are compiled first.
     Loading {
         /// How many.
         components: usize,
     },
-    /// A mesh starts, and the components of its workloads are loaded.
+    /// A mesh starts, and the components of its workloads are being loaded.
     StartingMesh {
         /// How many workloads have a component.
         workloads: usize,
         /// How many Envoys start.
         envoys: usize,
     },
-    /// A scenario is in force in place of the manifests.
+    /// A scenario is in force instead of the manifests.
     Scenario {
         /// Its name.
         name: String,
     },
-    /// Configuration of filters that was set on this machine.
+    /// Overrides of the filters' configuration on this machine.
     Overrides(Overrides),
     /// Everything is loaded, and every Envoy has its configuration.
     Ready {
-        /// Since the start.
+        /// Time since the start.
         after: Duration,
     },
     /// The sources of components are watched.
@@ -59,26 +59,26 @@ pub enum Notice {
         /// The component.
         id: String,
     },
-    /// A component's source changed, and it is built.
+    /// A component's source changed, and its build command runs.
     Building {
         /// The component.
         id: String,
         /// The command.
         command: String,
     },
-    /// A component's build failed; the running one stays.
+    /// A component's build failed; the old component stays in use.
     BuildFailed {
         /// The component.
         id: String,
-        /// How.
+        /// The exit status, or the error.
         reason: String,
     },
-    /// A component was rebuilt and answers from the next request on.
+    /// A component was rebuilt; the next request uses it.
     Reloaded {
         /// The component.
         id: String,
     },
-    /// A component was rebuilt but cannot run; the old one stays.
+    /// A component was rebuilt but cannot run; the old one stays in use.
     ReloadFailed {
         /// The component.
         id: String,
@@ -87,7 +87,7 @@ pub enum Notice {
     },
 }
 
-/// An application that answers.
+/// An application that is ready.
 #[derive(Debug, Clone, Copy)]
 pub struct Announcement<'a> {
     /// The application of the manifest.

@@ -1,5 +1,5 @@
-//! An operator's calls into a mesh. They pass a sidecar of the operator's own, with the operator's identity, so policies decide which
-//! calls are allowed. Workloads without a sidecar are called directly.
+//! An operator's calls into a mesh. They go through a sidecar of the operator's own, with the operator's identity, so policies
+//! decide which calls are allowed. Workloads without a sidecar are called directly.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -23,10 +23,10 @@ use tokio::sync::watch;
 use crate::route::takes;
 use crate::stopping::GRACE;
 
-/// By route of a component: the address to connect to, and the host of the request.
+/// For each route of a component: the address to connect to, and the request's host.
 pub(crate) type Destinations = BTreeMap<String, (SocketAddr, HeaderValue)>;
 
-/// Calls workloads by the paths of their components.
+/// Calls a workload by the path of a request.
 pub(crate) struct Operator {
     destinations: Destinations,
     client: Client<HttpConnector, Body>,
@@ -34,13 +34,13 @@ pub(crate) struct Operator {
     envoys: Vec<ScrapeTarget>,
 }
 
-/// The page of the mesh's metrics.
+/// The path of the mesh's metrics page.
 const METRICS_PATH: &str = "/metrics";
-/// Limit for an Envoy's statistics: with an Envoy that hangs, the page still arrives within two seconds.
+/// Timeout for one Envoy's statistics: even if an Envoy hangs, the page arrives within two seconds.
 const SCRAPE_LIMIT: Duration = Duration::from_millis(1500);
-/// The header with Prometheus' `scrape_timeout`, after which it drops the whole page.
+/// The header with Prometheus' `scrape_timeout`. After this time, Prometheus drops the whole page.
 const SCRAPE_TIMEOUT_HEADER: &str = "x-prometheus-scrape-timeout-seconds";
-/// The part of that timeout for the Envoys' answers; the rest is for writing and sending the page.
+/// The fraction of that timeout for the Envoys' responses; the rest is for writing and sending the page.
 const SCRAPE_PART: f64 = 0.7;
 
 impl Operator {
@@ -67,7 +67,7 @@ impl Operator {
         response
     }
 
-    /// Sends a request to the workload whose route takes its path.
+    /// Sends a request to the workload whose route matches the path.
     pub(crate) async fn call(&self, request: Request<Body>) -> Response<Body> {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path();
@@ -100,7 +100,7 @@ impl Operator {
         }
     }
 
-    /// Answers on `listener` until `stop` completes. Requests in progress then have the grace period to finish.
+    /// Serves `listener` until `stop` completes. Requests in flight then have the grace period to finish.
     pub(crate) async fn serve(
         self: Arc<Self>,
         listener: TcpListener,
@@ -130,7 +130,7 @@ impl Operator {
         http.timer(TokioTimer::new());
         let mut connection = std::pin::pin!(http.serve_connection(TokioIo::new(stream), service));
         tokio::select! {
-            // A connection that breaks affects its client alone.
+            // A broken connection affects only its own client.
             _ = &mut connection => return,
             _ = stopping.wait_for(|stop| *stop) => {}
         }
@@ -139,7 +139,7 @@ impl Operator {
     }
 }
 
-/// How long the Envoys have for a page.
+/// Time that the Envoys have to answer, for one page.
 fn scrape_limit(headers: &HeaderMap) -> Duration {
     let timeout = headers
         .get(SCRAPE_TIMEOUT_HEADER)
@@ -205,7 +205,7 @@ mod tests {
             let mut stream = net::TcpStream::connect(address).expect("somebody listens");
             let request = b"GET /slow HTTP/1.1\r\nhost: operator\r\n\r\n";
             stream.write_all(request).expect("written");
-            // To its end: the caller would keep the connection, the operator closes it.
+            // Reads to the end: the client would keep the connection open, and the operator closes it.
             std::io::read_to_string(stream)
         });
         let at_work = tokio::task::spawn_blocking(move || {

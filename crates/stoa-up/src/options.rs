@@ -1,4 +1,4 @@
-//! How an application runs.
+//! The settings of a run.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -8,18 +8,18 @@ use stoa_runtime::Limits;
 
 use crate::application::AppSource;
 
-/// How an application runs.
+/// The settings of a run.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// Which application.
+    /// The application to run.
     pub app: AppSource,
-    /// The folder of its data, of `run.json`, and of a mesh's files and logs. Made if it is missing.
+    /// The folder of the application's data, of `run.json`, and of a mesh's files and logs. Created if it is missing.
     pub state_dir: PathBuf,
     /// The folder of compiled code. `None`: `cache` in the state folder.
     pub cache_dir: Option<PathBuf>,
     /// The main listener. Port 0: any free port.
     pub listen: SocketAddr,
-    /// The listener on which every public route answers. Port 0: any free port.
+    /// The listener that serves every public route. Port 0: any free port.
     pub operator_listen: SocketAddr,
     /// Whether it runs in a mesh.
     pub mesh: MeshChoice,

@@ -1,5 +1,5 @@
-//! Where an application's components run, and what leads to them. `lifecycle.rs` has the sequence; a placement has the steps that differ:
-//! `plain.rs` has two listeners, `meshed.rs` a gateway, sidecars and workloads.
+//! Where an application's components run, and the listeners in front of them. `lifecycle.rs` has the sequence; a placement
+//! implements the steps that differ. `plain.rs` has two listeners; `meshed.rs` has a gateway, sidecars and workloads.
 
 pub(crate) mod meshed;
 pub(crate) mod plain;
@@ -19,12 +19,12 @@ use crate::timers::Callee;
 
 /// The steps that differ with and without a mesh, in the order of their calls.
 pub(crate) trait Placement {
-    /// What is to be loaded.
+    /// The parts to load.
     type Parts: Send + 'static;
-    /// The loaded parts: one without a mesh, one a workload in a mesh.
+    /// The loaded parts: one without a mesh, one per workload in a mesh.
     type Loaded: AsRef<[LoadedPart]> + Send + 'static;
 
-    /// Reports what starts, and starts other processes: they need their time while components are loaded.
+    /// Reports what starts, and starts other processes early: they start up while components are loaded.
     fn start(&mut self, reporter: &dyn Reporter) -> Result<(), UpError>;
 
     /// Loads the parts. Blocks the thread.
@@ -33,13 +33,13 @@ pub(crate) trait Placement {
     /// Serves the listeners that only other processes of the placement call, until `tasks` end.
     fn serve(&mut self, loaded: &Self::Loaded, tasks: &mut Tasks) -> Result<(), UpError>;
 
-    /// Waits until the other processes take requests.
+    /// Waits until the other processes accept requests.
     async fn ready(&self) -> Result<(), UpError>;
 
-    /// Where the application answers.
+    /// The addresses of the application.
     fn addresses(&self) -> Result<Addresses, UpError>;
 
-    /// Serves the listeners that callers connect to, until `tasks` end. Returns what timers call.
+    /// Serves the listeners that callers connect to, until `tasks` end. Returns the target of the timers' calls.
     fn open(
         &mut self,
         operator: TcpListener,
@@ -48,9 +48,9 @@ pub(crate) trait Placement {
         tasks: &mut Tasks,
     ) -> Result<Callee, UpError>;
 
-    /// Closes the entrances of other processes, and waits for their requests within the grace period.
+    /// Closes the entrances of other processes, and waits within the grace period for their requests to finish.
     async fn close(&self);
 
-    /// Ends the other processes. Called after an error as well.
+    /// Stops the other processes. Also called after an error.
     async fn stop(self);
 }

@@ -1,5 +1,5 @@
-//! Components that are rebuilt while they run. When a source changes, its component's build command runs. When a .wasm changes, by this
-//! build or another, the applications that have it load it for the next request.
+//! Rebuilds components of a running application. When a source changes, its component's build command runs. When a .wasm file
+//! changes, by this build or another one, each application that uses the file loads it for the next request.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,24 +17,24 @@ use crate::notice::{Notice, Reporter};
 use crate::options::Watch;
 use crate::stopping::stopped;
 
-/// Poll interval for changed files. Short enough for a person, and long enough that an editor's save and the build's own files count as
-/// one change as a rule.
+/// Poll interval for changed files. It is short enough for a waiting person. It is also long enough that an editor's save, or the
+/// files of one build, usually count as one change.
 const POLL_INTERVAL: Duration = Duration::from_millis(400);
 
 /// The applications whose components are watched.
 pub(crate) type Watched = Vec<(App, Arc<LoadedApp>)>;
 
-/// A component's file, and what it is built from.
+/// A component's file, and how it is built.
 struct ComponentFile {
     id: String,
     build: Option<Build>,
-    /// When the newest source was written for which a build was started.
+    /// The time of the newest source that a build was started for.
     built_for: Option<SystemTime>,
-    /// When the file was written that is loaded.
+    /// The modification time of the loaded file.
     loaded: Option<SystemTime>,
 }
 
-/// Watches until `stopping` is closed.
+/// Watches until `stopping` closes.
 pub(crate) fn start(
     apps: Watched,
     watch: Watch,
@@ -73,7 +73,7 @@ async fn follow(apps: Watched, watch: Watch, reporter: &dyn Reporter) {
                 build(file, watch.build_command.as_deref(), reporter).await;
             }
             let now = written(source);
-            // A file that is being replaced is missing for a moment.
+            // A file is missing for a moment while it is replaced.
             if now.is_some() && now != file.loaded {
                 file.loaded = now;
                 changed.push((source.clone(), file.id.clone()));
@@ -101,7 +101,7 @@ async fn build(file: &ComponentFile, command: Option<&str>, reporter: &dyn Repor
         .arg(command)
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    // The folder of a manifest in the working directory is empty.
+    // The folder is empty if the manifest is in the working directory.
     if let Some(build) = own.filter(|build| build.workdir != Path::new("")) {
         shell.current_dir(&build.workdir);
     }
@@ -113,7 +113,7 @@ async fn build(file: &ComponentFile, command: Option<&str>, reporter: &dyn Repor
     reporter.notice(Notice::BuildFailed { id, reason });
 }
 
-/// Loads a changed file into every application that has it.
+/// Loads a changed file into every application that uses it.
 async fn reload(apps: &Watched, source: &Path, id: &str, reporter: &dyn Reporter) {
     for (app, loaded) in apps.iter().filter(|(app, _)| has(app, source)) {
         let (app, loaded) = (app.clone(), Arc::clone(loaded));
@@ -126,7 +126,7 @@ async fn reload(apps: &Watched, source: &Path, id: &str, reporter: &dyn Reporter
     }
 }
 
-/// Whether an application has a component from this file, or composed with it.
+/// Whether an application has a component from this file, or one composed with it.
 fn has(app: &App, source: &Path) -> bool {
     app.components.values().any(|component| {
         let mut dependencies = component.dependencies.iter();
@@ -141,7 +141,8 @@ fn written(path: &Path) -> Option<SystemTime> {
     std::fs::metadata(path).ok()?.modified().ok()
 }
 
-/// When the newest source of a .wasm was written, by the list that cargo writes beside it. Sources in cargo's registry do not change.
+/// The modification time of the newest source of a .wasm file, from the dependency file that cargo writes beside it. Sources in
+/// cargo's registry do not change.
 fn newest_source(wasm: &Path) -> Option<SystemTime> {
     let list = std::fs::read_to_string(wasm.with_extension("d")).ok()?;
     let (_, sources) = list.lines().next()?.split_once(": ")?;

@@ -1,6 +1,6 @@
 //! The routes of a manifest: `/cart/...`, `/order/:id`.
 
-/// Whether a route takes a path.
+/// Whether a route matches a path.
 pub(crate) fn takes(route: &str, path: &str) -> bool {
     let segments = |text| str::split(text, '/').filter(|segment| !segment.is_empty());
     let mut rest = segments(path);

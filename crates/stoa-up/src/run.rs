@@ -17,14 +17,14 @@ pub struct Run {
     pub pid: u32,
     /// The main listener, `http://127.0.0.1:8080`.
     pub gateway: String,
-    /// The listener on which every public route answers.
+    /// The listener that serves every public route.
     pub operator: String,
-    /// The manifest that it runs.
+    /// The manifest of the application.
     pub manifest: PathBuf,
     /// The folder that istio-compile wrote, for a mesh.
     #[serde(default)]
     pub compiled: Option<PathBuf>,
-    /// The workloads of the mesh; empty without one.
+    /// The workloads of the mesh; empty without a mesh.
     #[serde(default)]
     pub mesh: Vec<RunWorkload>,
 }
@@ -38,17 +38,17 @@ pub struct RunWorkload {
     pub proxy: Option<String>,
     /// Its SPIFFE identity.
     pub identity: String,
-    /// The address that a cluster would give it.
+    /// The address that it would have in a cluster.
     pub cluster_ip: Ipv4Addr,
     /// Its address on this machine.
     pub ip: Ipv4Addr,
-    /// The admin interface of its Envoy.
+    /// The admin address of its Envoy.
     pub admin: Option<SocketAddr>,
     /// The listener of its component, behind the Envoy.
     pub app: Option<SocketAddr>,
 }
 
-/// Where an application answers, as its placement knows it.
+/// The addresses of an application, from its placement.
 pub(crate) struct Addresses {
     pub(crate) gateway: String,
     pub(crate) compiled: Option<PathBuf>,
@@ -73,8 +73,8 @@ impl Run {
         }
     }
 
-    /// The run in this state folder. `otherwise` completes the error for a caller that meant another folder: "start `stoa up`
-    /// first, or ...".
+    /// The run in this state folder. `otherwise` completes the error message "start `stoa up` first, or ...", for a caller that
+    /// meant another folder.
     ///
     /// # Errors
     /// [`UpError::NothingRuns`].
@@ -86,7 +86,7 @@ impl Run {
         })
     }
 
-    /// The run in this state folder, if its process lives. A process that was killed leaves its `run.json` behind, but holds no lock.
+    /// The run in this state folder, if its process lives. A killed process leaves its `run.json` behind, but no lock.
     pub fn running(state_dir: &Path) -> Option<Self> {
         let lock = File::open(state_dir.join(LOCK)).ok()?;
         let held = matches!(lock.try_lock_shared(), Err(TryLockError::WouldBlock));
@@ -99,7 +99,7 @@ impl Run {
         serde_json::from_slice(&text).ok()
     }
 
-    /// Writes `run.json`; a reader sees all of it or nothing.
+    /// Writes `run.json`. A reader gets the whole file or none.
     pub(crate) fn write(&self, state_dir: &Path) -> Result<(), UpError> {
         let path = state_dir.join(FILE);
         let write = || -> io::Result<()> {
@@ -112,7 +112,8 @@ impl Run {
         write().map_err(|error| UpError::File { path, error })
     }
 
-    /// Removes `run.json`. A missing file is the aim, and nothing better can be done about another error.
+    /// Removes `run.json`. The file may already be missing. Other errors are ignored, since nothing better can be done about
+    /// them.
     pub(crate) fn remove(state_dir: &Path) {
         let _ = fs::remove_file(state_dir.join(FILE));
     }

@@ -4,7 +4,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::UpError;
 
-/// Ctrl-C and SIGTERM. From [`Signals::listen`] on, they no longer end the process.
+/// Ctrl-C and SIGTERM. After [`Signals::listen`], they no longer end the process.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
@@ -12,7 +12,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes both over.
+    /// Takes over the handling of both signals.
     ///
     /// # Errors
     /// [`UpError::Signals`].
@@ -24,7 +24,7 @@ impl Signals {
         })
     }
 
-    /// Completes at the next of either.
+    /// Completes at the next signal.
     pub async fn stop(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}

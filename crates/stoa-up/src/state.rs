@@ -1,4 +1,4 @@
-//! The state folder, which one process holds at a time.
+//! The state folder, which one process locks at a time.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -7,19 +7,19 @@ use crate::error::UpError;
 use crate::folder::LOCK;
 use crate::run::Run;
 
-/// The state folder, held by this process until dropped. Then its `run.json` is gone.
+/// The state folder, locked by this process until this is dropped. Dropping also removes `run.json`.
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    /// Locked as long as it is open, so a crash leaves no lock behind.
+    /// Locked while it is open, so a crash leaves no lock behind.
     _lock: File,
 }
 
 impl StateDir {
-    /// Makes the folder if it is missing, and holds it.
+    /// Creates the folder if it is missing, and locks it.
     ///
     /// # Errors
-    /// [`UpError::StateFolder`], or [`UpError::StateFolderInUse`] if another process holds it.
+    /// [`UpError::StateFolder`], or [`UpError::StateFolderInUse`] if another process has locked it.
     pub fn hold(path: &Path) -> Result<Self, UpError> {
         let failed = |error| UpError::StateFolder {
             path: path.to_path_buf(),
@@ -42,7 +42,7 @@ impl StateDir {
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        // A killed run leaves it behind, and nothing answers at its addresses.
+        // A killed run leaves its `run.json` behind, but nothing answers at its addresses.
         Run::remove(path);
         Ok(Self {
             path: path.to_path_buf(),

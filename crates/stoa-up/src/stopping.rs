@@ -1,11 +1,11 @@
-//! How tasks learn that a run stops, and how long they have.
+//! Signals to tasks that a run stops, and limits the time that they have to end.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// The time that requests in progress have to finish after the first signal.
+/// The grace period of requests in flight after the first signal.
 pub(crate) const GRACE: Duration = Duration::from_secs(10);
 
 /// Completes once the sender is dropped.
@@ -27,7 +27,7 @@ impl Tasks {
         }
     }
 
-    /// Closes when the tasks have to end.
+    /// Closes when the tasks must end.
     pub(crate) fn stopping(&self) -> watch::Receiver<()> {
         self.stop.subscribe()
     }

@@ -1,4 +1,4 @@
-//! Timers: operations that are called periodically, in this process or through the mesh.
+//! Timers: periodic calls of operations, in this process or through the mesh.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,10 +15,10 @@ use crate::operator::Operator;
 use crate::route::takes;
 use crate::stopping::stopped;
 
-/// How much of a failed call's response is logged, in bytes.
+/// Bytes of a failed call's response that are logged.
 const DETAIL: usize = 500;
 
-/// What answers the calls.
+/// The target of the calls.
 #[derive(Clone)]
 pub(crate) enum Callee {
     /// The application, in this process.
@@ -30,8 +30,8 @@ pub(crate) enum Callee {
 /// The running timers.
 pub(crate) struct Timers(JoinSet<()>);
 
-/// Starts a task for each timer that a component of `apps` answers, and logs the other timers: with `--components` a part of the
-/// application runs alone. The tasks end when `stopping` is closed, after the call in progress.
+/// Starts a task for each timer whose path a component of `apps` answers. It logs the other timers: with `--components`, only a
+/// part of the application runs. The tasks end when `stopping` closes, after the call in progress.
 pub(crate) fn start(
     timers: impl Iterator<Item = Timer>,
     apps: &[&App],
@@ -56,7 +56,7 @@ pub(crate) fn start(
 }
 
 impl Timers {
-    /// Waits until the calls in progress have ended, at most this long.
+    /// Waits until the calls in progress have ended, but no longer than `limit`.
     pub(crate) async fn ended(mut self, limit: Duration) {
         let all = async { while self.0.join_next().await.is_some() {} };
         if tokio::time::timeout(limit, all).await.is_err() {
@@ -65,10 +65,10 @@ impl Timers {
     }
 }
 
-/// Calls, waits, calls again: a call that takes longer than the period delays the next, so calls never overlap.
+/// Calls, waits, and calls again. A call that takes longer than the period delays the next one, so calls never overlap.
 async fn run(timer: Timer, callee: Callee, stopping: watch::Receiver<()>) {
     let mut stop = std::pin::pin!(stopped(stopping));
-    // Timers of one period would otherwise always call at the same moment.
+    // Without the jitter, timers with the same period would always call at the same moment.
     let mut wait = jitter(timer.period);
     loop {
         tokio::select! {
@@ -98,7 +98,7 @@ async fn call(timer: &Timer, callee: &Callee) {
         Callee::Mesh(operator) => operator.call(request).await,
     };
     let status = response.status();
-    // To its end: the guest may still be writing it.
+    // Read to the end: the guest may still be writing it.
     let read = response.into_body().collect().await;
     let detail = match read {
         Ok(_) if status.is_success() => return,
@@ -116,7 +116,7 @@ async fn call(timer: &Timer, callee: &Callee) {
     );
 }
 
-/// Whether a public route of `app` takes `path`.
+/// Whether a public route of `app` matches `path`.
 fn is_answered(path: &str, app: &App) -> bool {
     app.routes.iter().any(|route| match &route.path {
         RoutePath::Public(route) => takes(route, path),
@@ -124,7 +124,7 @@ fn is_answered(path: &str, app: &App) -> bool {
     })
 }
 
-/// A random time below `period`.
+/// A random duration below `period`.
 fn jitter(period: Duration) -> Duration {
     use std::hash::{BuildHasher as _, RandomState};
     let random = RandomState::new().hash_one(0_u8);

@@ -1,4 +1,4 @@
-//! The shape of an OpenAPI document, as far as it is read.
+//! The shape of an OpenAPI document, limited to the parts that are read.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(super) struct RawOperation {
 }
 
 impl RawDocument {
-    /// A path without parameters that answers GET with JSON to anyone.
+    /// A path without parameters that answers GET with JSON without authentication.
     pub(super) fn first_get(&self) -> Option<String> {
         let found = self.paths.iter().find(|(path, item)| {
             item.get.as_ref().is_some_and(|get| {

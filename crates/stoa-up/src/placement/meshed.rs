@@ -1,5 +1,6 @@
-//! In a mesh: every workload is a component behind a sidecar of its own, and a gateway leads to them. `meshed/plan.rs` decides which
-//! component runs where, `meshed/releases.rs` from which manifest, `meshed/files.rs` has the mesh's programs, folders and ports.
+//! The placement in a mesh: every workload is a component behind its own sidecar, and a gateway is in front of them.
+//! `meshed/plan.rs` decides which component runs where, `meshed/releases.rs` finds its manifest, and `meshed/files.rs` has the
+//! mesh's programs, folders and ports.
 
 mod files;
 mod plan;
@@ -29,7 +30,7 @@ use crate::timers::Callee;
 use files::{APP_PORT, GATEWAY_PORT};
 use plan::Plan;
 
-/// Envoys compile their filters first, which takes its time on a busy machine.
+/// Deadline for the Envoys to be ready. They compile their filters first, which takes long on a busy machine.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 
 /// An application in a mesh.
@@ -39,9 +40,9 @@ pub(crate) struct Meshed {
     /// The mesh's part of the state folder.
     folder: PathBuf,
     logs: PathBuf,
-    /// The listeners of the parts, in their order, until they are served.
+    /// The listeners of the parts, in the order of the parts, until they are served.
     listeners: Vec<TcpListener>,
-    /// Where the operator's calls go, until the operator's listener is served.
+    /// The targets of the operator's calls, until the operator's listener is served.
     destinations: Destinations,
 }
 
@@ -102,7 +103,7 @@ impl Placement for Meshed {
                 name: scenario.name,
             });
         }
-        // Starting the mesh reports overrides that cannot be read.
+        // The start of the mesh reports overrides that cannot be read.
         let overrides = Overrides::read(&self.folder).unwrap_or_default();
         reporter.notice(Notice::Overrides(overrides));
         let logs = AccessLogs::new(&self.logs);
@@ -162,7 +163,7 @@ impl Placement for Meshed {
     }
 }
 
-/// Counts and writes each line of an access log. A log that cannot be written is reported once.
+/// Counts and writes each line of an access log. Failed writes are reported once.
 fn access(logs: AccessLogs, metrics: Arc<Metrics>) -> stoa_mesh::OnAccess {
     let failed = AtomicBool::new(false);
     Arc::new(move |workload, line| {

@@ -1,4 +1,4 @@
-//! Without a mesh: all components are in this process, behind two listeners.
+//! The placement without a mesh: all components run in this process, behind two listeners.
 
 use std::net::TcpListener;
 use std::sync::Arc;

@@ -21,7 +21,7 @@ pub(super) fn mesh_options(options: &Options, compiled: &Path) -> Result<MeshOpt
     let roots = stoa_mesh::find_roots()?;
     let mut gateway = BTreeMap::new();
     if options.listen.port() != 0 {
-        // Bound for a moment: a taken port is known at once, with a better message than Envoy's.
+        // Bound briefly: a port in use is then reported at once, with a better message than Envoy's.
         drop(bind(options.listen, ListenerRole::Gateway)?);
         gateway.insert(GATEWAY_PORT, options.listen);
     }
@@ -37,7 +37,7 @@ pub(super) fn mesh_options(options: &Options, compiled: &Path) -> Result<MeshOpt
     })
 }
 
-/// Envoys have another working directory.
+/// An absolute path, since Envoys have another working directory.
 fn absolute(path: &Path) -> Result<PathBuf, UpError> {
     std::path::absolute(path).map_err(|error| UpError::File {
         path: path.to_path_buf(),

@@ -19,7 +19,7 @@ use crate::operator::Destinations;
 /// The workload whose sidecar calls into the mesh for an operator.
 const OPERATOR: &str = "operator";
 
-/// The components of the workloads, each with its listener.
+/// The workloads' components, each with its listener.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) parts: Vec<Part>,
@@ -56,7 +56,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// A workload with a sidecar is called through the operator's, any other one directly.
+    /// Adds a workload to the operator's targets. One with a sidecar is called through the operator's sidecar, any
+    /// other directly.
     fn add_destinations(
         &mut self,
         workload: &Workload,
@@ -88,7 +89,7 @@ fn is_behind(workload: &Workload, service: &Service) -> bool {
     service.namespace == workload.namespace && endpoints.any(|e| e.pod == workload.pod)
 }
 
-/// How a workload calls others: through its sidecar, or by addresses of this machine.
+/// How a workload calls others: through its sidecar, or directly at addresses of this machine.
 fn outbound(workload: &Workload, pod: &Pod, compiled: &Compiled, mesh: &Mesh) -> AppOptions {
     match workload.proxy {
         Proxy::None => AppOptions {
@@ -102,7 +103,7 @@ fn outbound(workload: &Workload, pod: &Pod, compiled: &Compiled, mesh: &Mesh) ->
     }
 }
 
-/// The Services' names and their addresses, for a workload without a sidecar.
+/// The names and addresses of the Services, for a workload without a sidecar.
 fn hosts(compiled: &Compiled, mesh: &Mesh) -> BTreeMap<String, SocketAddr> {
     let mut hosts = BTreeMap::new();
     for service in &compiled.services {

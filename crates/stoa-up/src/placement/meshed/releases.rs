@@ -1,4 +1,4 @@
-//! The manifest of each SpinApp: the tag of its image is the version of a manifest.
+//! Finds the manifest of each SpinApp: the tag of its image is the version of a manifest.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -30,7 +30,7 @@ impl Releases {
                 continue;
             }
             let path = folder.join(name.as_ref());
-            // A manifest that is wrong is reported where it is needed.
+            // A manifest with faults is reported when it is needed.
             let Ok(app) = stoa_manifest::load(&path, &LoadOptions::default()) else {
                 continue;
             };
@@ -45,7 +45,7 @@ impl Releases {
         Ok(Self(found))
     }
 
-    /// The components of a SpinApp with its variables; those of `source` win.
+    /// The components of a SpinApp, with its variables; the variables of `source` override them.
     pub(super) fn app(&self, source: &AppSource, spin_app: SpinApp) -> Result<App, UpError> {
         let Some(manifest) = self.0.get(&spin_app.version) else {
             return Err(UpError::NoRelease {
