@@ -1,4 +1,4 @@
-//! Arguments that several commands share, and the spellings of their values.
+//! Arguments that several commands share, and parsers of their values.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,23 +7,24 @@ use bytesize::ByteSize;
 use clap::Args;
 use stoa_up::{AppSource, BadDuration, parse_duration};
 
-/// Which application.
+/// Selects the application.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct AppArgs {
     /// The application's manifest
     #[arg(short = 'f', long, value_name = "FILE", default_value = "spin.toml")]
     pub(crate) manifest: PathBuf,
 
-    /// Set a variable of the application; wins over SPIN_VARIABLE_NAME in the environment, and that over the default
+    /// Set a variable of the application; overrides SPIN_VARIABLE_NAME in the environment, which overrides the
+    /// manifest's default
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) variables: Vec<(String, String)>,
 
-    /// Run these components and what they are composed with [default: all]
+    /// Run these components and those that they are composed with [default: all]
     #[arg(long, value_name = "ID,...", value_delimiter = ',')]
     pub(crate) components: Option<Vec<String>>,
 
-    /// An OpenAPI document: what it marks x-internal, or does not list, stays off the main listener, and what has an
-    /// x-timer is called that often [default: api/openapi.yaml beside the manifest, if it is there]
+    /// OpenAPI document: operations that it marks x-internal or does not list stay off the main listener; operations
+    /// with an x-timer are called at that interval [default: api/openapi.yaml beside the manifest, if it exists]
     #[arg(long, value_name = "FILE")]
     pub(crate) api: Option<PathBuf>,
 }
@@ -39,10 +40,10 @@ impl AppArgs {
     }
 }
 
-/// Which running application.
+/// Selects a running application.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct StateArgs {
-    /// The state folder of the `stoa up` that runs it
+    /// State folder of the `stoa up` that runs the application
     #[arg(long, value_name = "DIR", default_value = ".stoa")]
     pub(crate) state_dir: PathBuf,
 }
@@ -54,12 +55,12 @@ fn variable(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// A duration from 10 ms to 24 h.
+/// Parses a duration from 10 ms to 24 h.
 pub(crate) fn duration(text: &str) -> Result<Duration, BadDuration> {
     parse_duration(text)
 }
 
-/// A duration as [`duration`], or none: `0`, `0s`.
+/// Parses a duration like [`duration`], or zero for none: `0`, `0s`.
 pub(crate) fn duration_or_none(text: &str) -> Result<Duration, BadDuration> {
     match text {
         "0" | "0ms" | "0s" => Ok(Duration::ZERO),
@@ -67,11 +68,11 @@ pub(crate) fn duration_or_none(text: &str) -> Result<Duration, BadDuration> {
     }
 }
 
-/// Bytes, above 0.
+/// Parses a size in bytes, above 0.
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let expected = "expected a size such as 65536, 64KiB, 256MiB or 1GiB";
     match text.parse::<ByteSize>() {
-        // A product that does not fit saturates.
+        // A product that is too large saturates.
         Ok(ByteSize(0 | u64::MAX)) => Err(format!("{expected}, above 0 and below 16EiB")),
         Ok(ByteSize(bytes)) => Ok(bytes),
         Err(reason) => Err(format!("{expected}: {reason}")),

@@ -1,4 +1,4 @@
-//! `stoa canary`: the share of each version of a service, on this machine. A mesh that runs applies it at once.
+//! `stoa canary`: sets the share of each version of a service, on this machine. A running mesh applies it at once.
 
 use canary_router::operator;
 use clap::{Args, Subcommand};

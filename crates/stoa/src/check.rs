@@ -1,4 +1,4 @@
-//! `stoa check`: reads a manifest, its OpenAPI document and the .wasm files that are built as `stoa up` does, and prints what they declare.
+//! `stoa check`: reads a manifest, its OpenAPI document and the built .wasm files like `stoa up`, and prints what they declare.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,4 @@
-//! The command line: every command, and where it runs. Each command has its arguments in its own file.
+//! The command line: all commands, and the code that runs them. Each command has its arguments in its own file.
 
 use clap::{Parser, Subcommand};
 
@@ -64,11 +64,11 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start an application; Ctrl-C stops it
     Up(Box<UpArgs>),
-    /// Read a manifest and its .wasm files, and print what it declares or what is wrong
+    /// Read a manifest and its .wasm files, and print what they declare or what is wrong
     Check(AppArgs),
-    /// Check what building and running needs, and print how to get what is missing
+    /// Check the requirements for building and running, and print how to install what is missing
     Doctor(DoctorArgs),
-    /// Show what the Envoys of a running mesh have, as istioctl does on a cluster
+    /// Show the state of the Envoys of a running mesh, as istioctl does for a cluster
     #[command(subcommand)]
     Mesh(MeshCommand),
     /// Set the share of each version in the canary-router, while the mesh runs
@@ -77,14 +77,14 @@ pub(crate) enum Command {
     /// Set the faults that a fault filter injects, while the mesh runs
     #[command(subcommand)]
     Fault(FaultCommand),
-    /// List the failures that can be replayed in a mesh, and end the one in force
+    /// List the scenarios (failures to replay in a mesh), or end the one in force
     #[command(subcommand)]
     Scenario(ScenarioCommand),
-    /// Send customers to a shop who browse and buy, check the answers, and report latencies
+    /// Simulate customers who browse and buy in a shop, check the responses, and report latencies
     Load(Box<load::LoadArgs>),
     /// Read all services of a running shop, and check that they agree about orders, money, stock and parcels
     Audit(audit::AuditArgs),
-    /// Remove the data of an application that does not run, after a question
+    /// Remove the data of an application that does not run, after a confirmation
     Reset(ResetArgs),
     /// Pack an Envoy filter as an OCI image, and push it
     #[command(subcommand)]
@@ -121,7 +121,7 @@ mod tests {
         Cli::command().debug_assert();
     }
 
-    /// Every command, and those below it.
+    /// A command and all its subcommands.
     fn commands(command: clap::Command) -> Vec<clap::Command> {
         let below: Vec<_> = command.get_subcommands().cloned().collect();
         let below = below.into_iter().flat_map(commands);

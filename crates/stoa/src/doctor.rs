@@ -1,5 +1,5 @@
-//! `stoa doctor`: what building and running needs, what of it is here, and how to get the rest. `doctor/tools.rs` checks programs,
-//! `doctor/machine.rs` addresses, folders and files.
+//! `stoa doctor`: checks the requirements for building and running, and prints how to install what is missing. `doctor/tools.rs`
+//! checks programs, `doctor/machine.rs` checks addresses, folders and files.
 
 mod finding;
 mod machine;
@@ -22,11 +22,11 @@ pub(crate) struct DoctorArgs {
     #[arg(short = 'f', long, value_name = "FILE", default_value = "spin.toml")]
     manifest: PathBuf,
 
-    /// Where data would be kept
+    /// Folder for the application's data
     #[arg(long, value_name = "DIR", default_value = ".stoa")]
     state_dir: PathBuf,
 
-    /// Where the application would answer
+    /// Address at which the application would answer
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 }

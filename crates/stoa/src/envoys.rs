@@ -8,7 +8,7 @@ use stoa_up::{Run, RunWorkload, logs_folder, mesh_folder};
 
 use crate::exit::{Code, Failure};
 
-/// The Envoys of the mesh that runs in this state folder.
+/// The Envoys of the mesh that runs with this state folder.
 pub(crate) fn envoys(state_dir: &Path) -> Result<Vec<Envoy>, Failure> {
     let run = Run::find(state_dir, "say where it runs (--state-dir)")?;
     let (files, logs) = (mesh_folder(state_dir), logs_folder(state_dir));

@@ -1,16 +1,16 @@
-//! How the program ends after an error: a message for people and a code of sysexits for scripts.
+//! How the program ends after an error: a message for people, and a sysexits code for scripts.
 
 use std::fmt;
 
-/// The codes this program ends with.
+/// The exit codes of this program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Code {
-    /// What was checked does not hold.
+    /// A check failed.
     Verdict = 1,
-    /// The command line is wrong.
+    /// The command line is invalid.
     Usage = 64,
-    /// A manifest or an OpenAPI document is wrong.
+    /// A manifest or an OpenAPI document has faults.
     Data = 65,
     /// A named file does not exist.
     NoInput = 66,
@@ -43,7 +43,7 @@ impl Failure {
         }
     }
 
-    /// For an operation on files: the code follows from the error's kind; `otherwise` is for the other kinds.
+    /// A failed file operation. The code follows from the error's kind; `otherwise` is for all other kinds.
     pub(crate) fn io(error: &std::io::Error, otherwise: Code, doing: impl fmt::Display) -> Self {
         let code = match error.kind() {
             std::io::ErrorKind::PermissionDenied => Code::Permission,

@@ -1,4 +1,4 @@
-//! The exit code of each error of the libraries, and the flags that a person can change.
+//! The exit code of each library error, with the flags that can solve it.
 
 use stoa_mesh::inspect::InspectError;
 use stoa_mesh::{AdminError, CompiledError, MeshError};

@@ -1,4 +1,4 @@
-//! `stoa fault`: the faults of a service, on this machine. A mesh that runs applies them at once.
+//! `stoa fault`: sets the faults of a service, on this machine. A running mesh applies them at once.
 
 use clap::{Args, Subcommand};
 use payment_fault::operator;
@@ -8,7 +8,7 @@ use crate::overrides::get::{GetArgs, get};
 use crate::overrides::set::{Changes, set};
 use crate::overrides::{Kind, PlaceArgs, Plugins};
 
-/// How the name of a service's fault filter ends.
+/// Suffix of the name of a service's fault filter.
 const SUFFIX: &str = "-fault";
 
 /// The filters that `stoa fault` overrides.
@@ -35,7 +35,7 @@ pub(crate) struct SetArgs {
     /// The service
     service: String,
 
-    /// The share of a kind of fault, such as decline=30%, perhaps with a value, such as delay=10%:200ms; or `off`; or `reset`
+    /// Share of a kind of fault, such as decline=30%, optionally with a value, such as delay=10%:200ms; or `off`; or `reset`
     #[arg(required = true, value_name = "KIND=SHARE[:VALUE]|off|reset")]
     what: Vec<String>,
 
@@ -59,7 +59,7 @@ pub(crate) fn run(command: &FaultCommand) -> Result<(), Failure> {
     }
 }
 
-/// No Envoy has this filter.
+/// The error message if no Envoy has this filter.
 fn missing(plugin: &str, plugins: &Plugins) -> String {
     let service = plugin.strip_suffix(SUFFIX).unwrap_or(plugin);
     let known = plugins.keys().filter_map(|name| name.strip_suffix(SUFFIX));

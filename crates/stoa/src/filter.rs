@@ -1,5 +1,5 @@
-//! `stoa filter`: packs an Envoy filter for Istio (`filter/pack.rs`), and pushes it to a registry (`filter/push.rs`). The work is in
-//! stoa-filter-image; here are the commands, and in `filter/packed.rs` the labels that both take.
+//! `stoa filter`: packs an Envoy filter for Istio (`filter/pack.rs`), and pushes it to a registry (`filter/push.rs`).
+//! stoa-filter-image implements both. These files have the commands, and `filter/packed.rs` has the labels that both accept.
 
 mod pack;
 mod packed;
@@ -16,7 +16,7 @@ use push::PushArgs;
 pub(crate) enum FilterCommand {
     /// Write a filter as an OCI image into a folder
     Pack(PackArgs),
-    /// Send a filter to a registry, and print what a WasmPlugin is to say
+    /// Push a filter to a registry, and print the fields that a WasmPlugin needs
     Push(PushArgs),
 }
 

@@ -1,4 +1,4 @@
-//! stoa's own log lines, on stderr. Components' lines are not changed.
+//! stoa's own log lines, on stderr. Lines of components stay unchanged.
 
 use std::fmt;
 use std::io::IsTerminal as _;
@@ -17,18 +17,18 @@ use tracing_subscriber::registry::LookupSpan;
 use crate::exit::{Code, Failure};
 use crate::output::note;
 
-/// How log lines look.
+/// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
     /// Text on a terminal, JSON elsewhere
     Auto,
-    /// A line for people
+    /// Lines for people
     Text,
-    /// A JSON object a line
+    /// One JSON object per line
     Json,
 }
 
-/// Whether lines are JSON.
+/// Whether log lines are JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
 
 /// Starts the process's logger.
@@ -58,7 +58,7 @@ pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), Failure> {
     })
 }
 
-/// Prints a step of a run: for people, at any log level, or as a log line where lines are JSON. Programs do not depend on it.
+/// Prints a step of a run: text for people at any log level, or a log line if the format is JSON. Programs do not depend on it.
 pub(crate) fn say(text: &str) {
     if JSON.load(Ordering::Relaxed) {
         tracing::info!("{text}");
@@ -67,7 +67,7 @@ pub(crate) fn say(text: &str) {
     }
 }
 
-/// A JSON object a line, with the members of the components' lines: `ts`, `level`, `service`, `msg`.
+/// Formats one JSON object per line, with the members of the components' lines: `ts`, `level`, `service`, `msg`.
 struct JsonLine;
 
 impl<S, N> FormatEvent<S, N> for JsonLine
@@ -94,7 +94,7 @@ where
     }
 }
 
-/// The members of a line. A number stays a number, and `message` becomes `msg`.
+/// The members of a line. Numbers stay numbers, and `message` becomes `msg`.
 #[derive(Default)]
 struct Members(Map<String, Value>);
 
@@ -110,7 +110,7 @@ impl Members {
         }
     }
 
-    /// A number beyond 64 bits becomes a text, since many readers of JSON cannot represent it.
+    /// A number beyond 64 bits becomes a string, since many readers of JSON cannot represent it.
     fn integer<T: ToString + TryInto<i64> + TryInto<u64> + Copy>(
         &mut self,
         field: &Field,

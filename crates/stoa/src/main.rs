@@ -1,12 +1,13 @@
-//! `stoa`: runs a Spin application on this machine, and works with one that runs.
+//! `stoa`: runs a Spin application on this machine, and inspects and controls a running one.
 //!
-//! `cli.rs` has the commands; each command is in a file of its own with its arguments: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`,
-//! `canary.rs`, `fault.rs` (both set filters: `overrides.rs`), `scenario.rs`, `reset.rs`, `filter.rs`. They share `args.rs` (arguments and their spellings), `output.rs` (stdout
-//! and stderr), `log.rs` (log lines), `exit.rs` (exit codes) and `failures.rs` (the exit code of each error). What a command does is in a
-//! library: stoa-up runs an application, stoa-mesh inspects a mesh, stoa-filter-image packs filters.
+//! `cli.rs` has the commands. Each command is in its own file with its arguments: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`,
+//! `canary.rs`, `fault.rs` (both set filters: `overrides.rs`), `scenario.rs`, `reset.rs`, `filter.rs`. They share `args.rs`
+//! (arguments and parsers), `output.rs` (stdout and stderr), `log.rs` (log lines), `exit.rs` (exit codes) and `failures.rs` (the
+//! exit code of each error). Libraries implement the commands: stoa-up runs an application, stoa-mesh inspects a mesh,
+//! stoa-filter-image packs filters.
 //!
-//! Two commands know the shop, `shop/load.rs` and `shop/audit.rs`, with their libraries shop-load and shop-audit. The others work with any
-//! application.
+//! Two commands are specific to the shop: `shop/load.rs` and `shop/audit.rs`, with their libraries shop-load and shop-audit. The
+//! others work with any application.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -35,7 +36,7 @@ use clap::Parser as _;
 use crate::cli::Cli;
 use crate::exit::Code;
 
-/// A request allocates often and on any thread: with the system's allocator that took about 10 % of its CPU.
+/// A request allocates often and on any thread. The system's allocator took about 10 % of a request's CPU time.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
@@ -43,7 +44,7 @@ fn main() -> ExitCode {
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {
-            // --help and --version are errors of clap as well.
+            // clap reports --help and --version as errors too.
             let code = if error.use_stderr() {
                 ExitCode::from(Code::Usage as u8)
             } else {

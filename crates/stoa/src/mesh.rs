@@ -1,5 +1,5 @@
-//! `stoa mesh`: what istioctl's proxy-status, proxy-config and `x authz check` show on a cluster, for the mesh that runs here. The texts
-//! are made in stoa-mesh; here are the commands, with their arguments in `mesh/args.rs`.
+//! `stoa mesh`: shows for the running mesh what istioctl's proxy-status, proxy-config and `x authz check` show for a cluster.
+//! stoa-mesh formats the texts. This file has the commands, and `mesh/args.rs` their arguments.
 
 mod args;
 mod logs;
@@ -17,23 +17,23 @@ use args::{
 /// `stoa mesh`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum MeshCommand {
-    /// Every Envoy: what it has taken and refused, and its certificate (istioctl proxy-status)
+    /// Every Envoy: the configuration that it accepted and rejected, and its certificate (istioctl proxy-status)
     Status(StatusArgs),
     /// The routes of a workload's Envoy (istioctl proxy-config routes)
     Routes(RoutesArgs),
-    /// Its clusters (istioctl proxy-config clusters)
+    /// The clusters of a workload's Envoy (istioctl proxy-config clusters)
     Clusters(ClustersArgs),
-    /// Its endpoints and their health (istioctl proxy-config endpoints)
+    /// The endpoints of a workload's Envoy, and their health (istioctl proxy-config endpoints)
     Endpoints(PortArgs),
-    /// Its listeners (istioctl proxy-config listeners)
+    /// The listeners of a workload's Envoy (istioctl proxy-config listeners)
     Listeners(PortArgs),
-    /// All of its configuration, as JSON (istioctl proxy-config all -o json)
+    /// The whole configuration of a workload's Envoy, as JSON (istioctl proxy-config all -o json)
     Config(WorkloadArgs),
-    /// Its log levels, or a new one for it (istioctl proxy-config log)
+    /// Show or set the log levels of a workload's Envoy (istioctl proxy-config log)
     LogLevel(LogLevelArgs),
-    /// Who may call the workload, as its Envoy has it (istioctl x authz check)
+    /// The callers that a workload's Envoy allows (istioctl x authz check)
     Authz(AuthzArgs),
-    /// The end of its access log, or of its own log (kubectl logs -c istio-proxy)
+    /// The end of the access log of a workload's Envoy, or of the Envoy's own log (kubectl logs -c istio-proxy)
     Logs(LogsArgs),
 }
 

@@ -1,10 +1,10 @@
-//! What goes to stdout and stderr.
+//! Writes to stdout and stderr.
 
 use std::io::{self, Write as _};
 
 use crate::exit::{Code, Failure};
 
-/// Writes to stdout. A reader that closed it wants no more, which is not an error.
+/// Writes to stdout. A reader that has closed it needs no more output, so this is not an error.
 pub(crate) fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -18,7 +18,8 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     write(text).map_err(|error| Failure::io(&error, Code::Io, "stdout"))
 }
 
-/// A line for people, on stderr, beside a result that programs read. A closed stderr is not a reason to stop.
+/// Prints a line for people, on stderr, since programs read the result on stdout. A closed stderr does not stop the
+/// command.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "stoa: {text}");
 }

@@ -1,8 +1,9 @@
-//! Other configuration for the mesh's own filters than the manifests give, on this machine alone. It is kept in the state folder, and
-//! holds until `reset`.
+//! Overrides of the configuration that the manifests give to the mesh's own filters, on this machine only. They are kept in the
+//! state folder, and stay in force until `reset`.
 //!
-//! `canary.rs` and `fault.rs` are the commands; each filter's crate knows its configuration. Here is what both share: which mesh,
-//! and which filters it has. `overrides/set.rs` writes an override and follows the Envoys, `overrides/get.rs` shows what is in force.
+//! `canary.rs` and `fault.rs` are the commands, and each filter's crate defines its configuration. This module has what both
+//! share: the mesh and its filters. `overrides/set.rs` writes an override and waits for the Envoys, `overrides/get.rs` shows what
+//! is in force.
 
 pub(crate) mod get;
 pub(crate) mod set;
@@ -19,25 +20,25 @@ use crate::exit::{Code, Failure};
 use crate::failures::compiled_failure;
 use stoa_up::{Run, known_state_folder};
 
-/// The configuration that the manifests give to each filter, and the workloads whose Envoys have it.
+/// For each filter: its configuration in the manifests, and the workloads whose Envoys have the filter.
 pub(crate) type Plugins = BTreeMap<String, (Value, Vec<String>)>;
 
 /// A kind of filter that can be overridden.
 pub(crate) struct Kind {
     /// Its command: `canary`.
     pub(crate) command: &'static str,
-    /// Whether a filter of this name is of this kind.
+    /// Whether the filter with this name is of this kind.
     pub(crate) selects: fn(&str) -> bool,
-    /// The services whose callers a filter concerns, by its name and its configuration.
+    /// The services whose callers a filter affects, by its name and its configuration.
     pub(crate) services: fn(&str, &Value) -> Vec<String>,
-    /// What a configuration does for a service: `v1=75% v2=25%`.
+    /// Describes a configuration for one service: `v1=75% v2=25%`.
     pub(crate) describe: fn(&Value, &str) -> String,
 }
 
-/// Which mesh.
+/// Selects the mesh.
 #[derive(Debug, Args)]
 pub(crate) struct PlaceArgs {
-    /// What istio-compile made of the manifests [default: what the mesh of the state folder runs with, else istio/compiled]
+    /// Folder that istio-compile wrote [default: the one that the mesh of the state folder runs with, else istio/compiled]
     #[arg(long, value_name = "DIR")]
     pub(crate) mesh: Option<PathBuf>,
 
@@ -56,14 +57,14 @@ impl PlaceArgs {
         compiled.plugins().map_err(|error| compiled_failure(&error))
     }
 
-    /// The mesh's part of the state folder, which has to exist: an override in a folder that no program starts from is lost.
+    /// The mesh's part of the state folder. The state folder must exist: no program would use an override in another folder.
     fn folder(&self) -> Result<PathBuf, Failure> {
         known_state_folder(&self.state.state_dir)?;
         Ok(self.state.state_dir.join("mesh"))
     }
 }
 
-/// A line for each override, for people who start a mesh and may not remember it.
+/// Describes each override in one line, to remind people who start a mesh.
 pub(crate) fn report(overrides: &Overrides, kinds: &[Kind]) -> Vec<String> {
     let mut lines = Vec::new();
     for (plugin, config) in &overrides.0 {
@@ -87,7 +88,7 @@ impl Kind {
     }
 }
 
-/// The command line is wrong.
+/// An error of the command line.
 pub(crate) fn usage(message: impl Into<String>) -> Failure {
     Failure::new(Code::Usage, message)
 }

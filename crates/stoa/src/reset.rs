@@ -11,9 +11,9 @@ use crate::args::StateArgs;
 use crate::exit::{Code, Failure};
 use crate::output::print;
 
-/// Folders of a state folder that are removed: logs, and what was set for a mesh.
+/// Folders of a state folder that are removed: logs, and the mesh's files with its overrides.
 const FOLDERS: [&str; 2] = ["logs", "mesh"];
-/// The names of SQLite's files end so.
+/// Suffixes of SQLite's files.
 const DATABASE: [&str; 4] = [".db", ".db-wal", ".db-shm", ".db-journal"];
 
 /// `stoa reset`.
@@ -29,7 +29,7 @@ pub(crate) struct ResetArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
 
-    /// Do not ask
+    /// Skip the confirmation
     #[arg(long, short)]
     pub(crate) yes: bool,
 }
@@ -38,7 +38,7 @@ pub(crate) struct ResetArgs {
 pub(crate) fn run(arguments: &ResetArgs) -> Result<(), Failure> {
     let folder = &arguments.state.state_dir;
     known_state_folder(folder)?;
-    // Held until the end, so that nothing starts on half of the data.
+    // Locked until the end, so that nothing starts with only a part of the data.
     let _held = StateDir::hold(folder)?;
     let io = |path: &Path| {
         let path = path.display().to_string();
@@ -68,7 +68,7 @@ pub(crate) fn run(arguments: &ResetArgs) -> Result<(), Failure> {
     print(&format!("removed {}\n", names.join(", ")))
 }
 
-/// What there is to remove. A folder below may be a state folder of its own, so only known names are removed.
+/// The files and folders to remove. Only known names: a subfolder may be a state folder of its own.
 fn found(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in fs::read_dir(folder)? {

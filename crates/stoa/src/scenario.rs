@@ -1,4 +1,4 @@
-//! `stoa scenario`: lists the scenarios, marks the one in force, and goes back to the manifests. `make scenario` compiles one.
+//! `stoa scenario`: lists the scenarios, marks the one in force, and returns to the manifests. `make scenario` compiles one.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,16 +14,16 @@ use crate::output::print;
 /// `stoa scenario`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScenarioCommand {
-    /// List the scenarios, the one in force marked with *; `make scenario NAME=...` puts one in force
+    /// List the scenarios; * marks the one in force, and `make scenario NAME=...` changes it
     List(ListArgs),
-    /// Go back to the manifests; a running mesh applies it at once
+    /// Return to the manifests; a running mesh applies them at once
     Off(StateArgs),
 }
 
 /// `stoa scenario list`.
 #[derive(Debug, Args)]
 pub(crate) struct ListArgs {
-    /// The folder with a kustomize component for each scenario
+    /// Folder with a kustomize component for each scenario
     #[arg(long, value_name = "DIR", default_value = "istio/scenarios")]
     pub(crate) scenarios: PathBuf,
 

@@ -1,4 +1,5 @@
-//! The commands that know the shop: `stoa load` and `stoa audit`. All other commands run any Spin application.
+//! The commands that are specific to the shop: `stoa load` and `stoa audit`. All other commands work with any Spin
+//! application.
 
 pub(crate) mod audit;
 pub(crate) mod load;

@@ -1,4 +1,4 @@
-//! `stoa up`. What it does is in stoa-up; here are its arguments, and in `up/report.rs` what it prints.
+//! `stoa up`: its arguments. stoa-up implements the command, and `up/report.rs` prints its reports.
 
 mod report;
 
@@ -34,64 +34,64 @@ pub(crate) struct UpArgs {
     #[command(flatten)]
     app: AppArgs,
 
-    /// Where data is kept
+    /// Folder for the application's data
     #[arg(long, value_name = "DIR", default_value = ".stoa")]
     state_dir: PathBuf,
 
-    /// Where compiled code is kept [default: cache/ in the state folder]
+    /// Folder for compiled code [default: cache/ in the state folder]
     #[arg(long, value_name = "DIR")]
     cache_dir: Option<PathBuf>,
 
-    /// Where the application answers; port 0 is any that is free
+    /// Address of the main listener; port 0 selects any free port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// Where every public route answers, for operators and tests
+    /// Address that serves every public route, for operators and tests
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     operator_listen: SocketAddr,
 
-    /// What istio-compile made of the manifests: then every workload runs behind an Envoy of its own, in a mesh with mutual TLS
-    /// [default: istio/compiled beside the manifest, if it is there]
+    /// Folder that istio-compile wrote; with it, every workload runs behind its own Envoy, in a mesh with mutual TLS
+    /// [default: istio/compiled beside the manifest, if it exists]
     #[arg(long, value_name = "DIR", conflicts_with_all = ["components", "no_mesh"])]
     mesh: Option<PathBuf>,
 
-    /// Run the components of the one manifest in this process, without Envoys
+    /// Run the components of this one manifest in this process, without Envoys
     #[arg(long)]
     no_mesh: bool,
 
-    /// How long the mesh's certificates are valid; they are renewed after half of that
+    /// Validity of the mesh's certificates; they are renewed after half of it
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
     certificate_lifetime: Duration,
 
-    /// Build a component again when its sources change, and load it for the next request
+    /// Rebuild a component when its sources change, and load it for the next request
     #[arg(long)]
     watch: bool,
 
-    /// What builds a component that changed, instead of the command in its manifest
+    /// Command that builds a changed component, instead of the command in its manifest
     #[arg(long, value_name = "COMMAND", requires = "watch")]
     build_command: Option<String>,
 
-    /// Leave the OpenAPI document's timers off
+    /// Do not run the OpenAPI document's timers
     #[arg(long)]
     no_timers: bool,
 
     #[command(flatten)]
     limits: LimitArgs,
 
-    /// How stoa's own lines on stderr look
+    /// Format of stoa's own log lines on stderr
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     log: LogFormat,
 
-    /// Which of them: error, warn, info, debug, trace, or a filter such as stoa_runtime=debug. trace shows what components
-    /// and host hand each other, secrets included: for made-up data only
+    /// Log level: error, warn, info, debug, trace, or a filter such as stoa_runtime=debug. trace logs the data that components
+    /// and host exchange, secrets included: use it with test data only
     #[arg(long, value_name = "LEVEL", env = "STOA_LOG", default_value = "info")]
     log_level: String,
 }
 
-/// What one request may take.
+/// Limits of one request.
 #[derive(Debug, Args)]
 struct LimitArgs {
-    /// Requests in progress at the same time; more get 503 [default: 128]
+    /// Requests in flight at the same time; more get 503 [default: 128]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max_instances: Option<u32>,
 
@@ -99,11 +99,11 @@ struct LimitArgs {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
 
-    /// Time for one request, such as 30s [default: 30s]
+    /// Timeout of one request, such as 30s [default: 30s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     request_timeout: Option<Duration>,
 
-    /// Time for the head of a request, and between two on one connection, such as 60s [default: 60s]
+    /// Timeout for the head of a request, and between two requests on one connection, such as 60s [default: 60s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     head_timeout: Option<Duration>,
 
@@ -122,7 +122,7 @@ pub(crate) fn run(arguments: UpArgs) -> Result<(), Failure> {
 
 impl UpArgs {
     fn options(self) -> Options {
-        // A mesh is of whole releases.
+        // A mesh always runs whole releases.
         let alone = self.no_mesh || self.app.components.is_some();
         let mesh = match self.mesh {
             _ if alone => MeshChoice::Off,

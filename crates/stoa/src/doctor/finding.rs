@@ -1,6 +1,6 @@
-//! One thing that `stoa doctor` checks.
+//! The result of one check of `stoa doctor`.
 
-/// One checked thing.
+/// The result of one check.
 pub(super) struct Finding {
     pub(super) state: State,
     pub(super) what: &'static str,
@@ -11,12 +11,12 @@ pub(super) struct Finding {
 pub(super) enum State {
     Ok,
     Missing,
-    /// Missing, and not needed either.
+    /// Missing, but optional.
     Optional,
 }
 
 impl Finding {
-    /// Needed: what is there, or what is missing and how to get it.
+    /// The result for something required: what was found, or what is missing and how to get it.
     pub(super) fn needed(what: &'static str, result: Result<String, String>) -> Self {
         let (state, detail) = match result {
             Ok(detail) => (State::Ok, detail),
@@ -29,7 +29,7 @@ impl Finding {
         }
     }
 
-    /// Missing, and not needed.
+    /// The result for something optional that is missing.
     pub(super) fn optional(what: &'static str, detail: impl Into<String>) -> Self {
         Self {
             state: State::Optional,

@@ -1,4 +1,4 @@
-//! What the application needs of this machine.
+//! The application's requirements on this machine.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -8,7 +8,7 @@ use stoa_up::{AppSource, Run, compiled_beside, missing_components};
 use super::finding::Finding;
 use crate::exit::Failure;
 
-/// The inotify instances of the mesh of `make up`: a test counts them.
+/// The inotify instances that the mesh of `make up` uses; a test counts them.
 const WATCHES: u32 = 54;
 
 pub(super) fn components(manifest: &Path) -> Finding {
@@ -48,7 +48,7 @@ pub(super) fn envoy(manifest: &Path) -> Finding {
     Finding::needed("Envoy", found.map_err(|error| error.to_string()))
 }
 
-/// The inotify instances of a user: an Envoy takes one for each file that it watches.
+/// Checks the limit of inotify instances per user: an Envoy uses one for each file that it watches.
 pub(super) fn watches() -> Finding {
     const LIMIT: &str = "/proc/sys/fs/inotify/max_user_instances";
     let text = std::fs::read_to_string(LIMIT).unwrap_or_default();
@@ -80,7 +80,7 @@ pub(super) fn port(address: SocketAddr, state_dir: &Path) -> Finding {
 }
 
 pub(super) fn state_dir(path: &Path) -> Finding {
-    // The check must not make the folder: the nearest existing one shows whether it can be made.
+    // The check must not create the folder. The nearest existing parent shows whether the folder can be created.
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
     let there = absolute
         .ancestors()

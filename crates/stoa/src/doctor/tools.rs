@@ -1,4 +1,4 @@
-//! The programs that build the application.
+//! Checks the programs that build the application.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -8,7 +8,7 @@ use super::finding::Finding;
 /// The targets of `rustup target add`.
 const WASM_TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip2"];
 
-/// The first line a program prints, or `None` if it does not run.
+/// The first line that a program prints; `None` if it does not run.
 fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program)
         .args(arguments)
@@ -41,7 +41,7 @@ pub(super) fn rust() -> Finding {
     Finding::needed("rust", result)
 }
 
-/// `1.95.0` as numbers, to compare versions.
+/// Parses `1.95.0` into numbers, to compare versions.
 fn number(version: &str) -> Vec<u32> {
     let digits = version.split(['-', ' ']).next().unwrap_or_default();
     let mut number: Vec<u32> = digits
@@ -85,7 +85,7 @@ pub(super) fn c_compiler() -> Finding {
     )
 }
 
-/// The tools with Istio's own code are built with Go.
+/// Checks for Go, which builds the tools that use Istio's own code.
 pub(super) fn go(manifest: &Path) -> Finding {
     let optional = |detail: String| Finding::optional("Go", detail);
     let module = manifest.with_file_name("tools").join("go.mod");

@@ -21,11 +21,11 @@ Example:
   stoa filter pack payment_fault.wasm --version 0.1.0 --out target/images"
 )]
 pub(crate) struct PackArgs {
-    /// The filter, built for wasm32-wasip1
+    /// Filter, built for wasm32-wasip1
     #[arg(value_name = "FILE.wasm")]
     pub(crate) file: PathBuf,
 
-    /// The folder of the image, an OCI image layout; made if it is not there
+    /// Folder for the image, in the OCI image layout; created if it does not exist
     #[arg(long, value_name = "DIR")]
     pub(crate) out: PathBuf,
 

@@ -14,24 +14,24 @@ use crate::exit::{Code, Failure};
 /// The labels of an image.
 #[derive(Debug, Args)]
 pub(crate) struct LabelArgs {
-    /// The image's title [default: the name of the file, with dashes]
+    /// Title of the image [default: the name of the file, with dashes]
     #[arg(long)]
     name: Option<String>,
 
-    /// The image's version
+    /// Version of the image
     #[arg(long)]
     version: Option<String>,
 
-    /// One more annotation, such as org.opencontainers.image.licenses=Apache-2.0
+    /// Additional annotation, such as org.opencontainers.image.licenses=Apache-2.0
     #[arg(long = "annotation", value_name = "KEY=VALUE", value_parser = annotation)]
     annotations: Vec<(String, String)>,
 
-    /// When it was created, in seconds since 1970 [default: none, so that every build gives the same digest]
+    /// Creation time of the image, in seconds since 1970 [default: none, so that every build gives the same digest]
     #[arg(long, value_name = "SECONDS", env = "SOURCE_DATE_EPOCH")]
     created: Option<i64>,
 }
 
-/// A filter that was read, as an image.
+/// An image made from a filter's file.
 pub(super) struct Packed {
     pub(super) image: Image,
     pub(super) abi: String,
@@ -80,7 +80,7 @@ fn annotation(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// An error of the image's folder; `otherwise` is the code of a file error of another kind.
+/// An error of the image's folder; `otherwise` is the code for other kinds of file errors.
 pub(super) fn layout_failure(error: &LayoutError, otherwise: Code) -> Failure {
     match error {
         LayoutError::Io { path, source } => Failure::io(source, otherwise, path.display()),
@@ -91,7 +91,7 @@ pub(super) fn layout_failure(error: &LayoutError, otherwise: Code) -> Failure {
     }
 }
 
-/// An error with its causes, each text once.
+/// An error with its causes; each text appears once.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut seen = BTreeSet::from([text.clone()]);

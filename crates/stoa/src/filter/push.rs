@@ -13,7 +13,7 @@ use super::packed::{LabelArgs, chain, layout_failure, packed};
 use crate::exit::{Code, Failure};
 use crate::output::{note, print};
 
-/// Interval of progress lines, for a push that takes longer.
+/// Interval of progress lines, for pushes that take longer than this.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// `stoa filter push`.
@@ -29,16 +29,16 @@ Examples:
   stoa filter push payment_fault.wasm 127.0.0.1:5000/fault:1 --version 0.1.0"
 )]
 pub(crate) struct PushArgs {
-    /// A folder that `stoa filter pack` wrote, or a filter, which is packed first. Of several images in a folder, the one
-    /// with the destination's name and tag
+    /// Folder that `stoa filter pack` wrote, or a filter file, which is packed first. If the folder has several images,
+    /// the one with the destination's name and tag is pushed
     #[arg(value_name = "DIR|FILE.wasm")]
     pub(crate) source: PathBuf,
 
-    /// Where to
+    /// Registry, repository and tag to push to
     #[arg(value_name = "REGISTRY/REPOSITORY:TAG")]
     pub(crate) destination: String,
 
-    /// Use plain HTTP; a registry on this machine is always called so
+    /// Use plain HTTP; always used for a registry on this machine
     #[arg(long)]
     pub(crate) insecure: bool,
 

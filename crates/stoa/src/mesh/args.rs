@@ -5,19 +5,19 @@ use stoa_mesh::inspect::View;
 
 use crate::args::StateArgs;
 
-/// How a result is printed.
+/// The format of a result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
     /// A table
     Table,
-    /// JSON; configuration as Envoy has it
+    /// JSON; configuration in Envoy's own form
     Json,
 }
 
-/// How a result is printed.
+/// The format of a result.
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
-    /// How it is shown
+    /// Output format
     #[arg(short, long, value_name = "FORMAT", default_value = "table")]
     pub(crate) output: Output,
 }
@@ -54,7 +54,7 @@ pub(crate) struct RoutesArgs {
     #[command(flatten)]
     pub(crate) of: WorkloadArgs,
 
-    /// Only those of this name, such as 80 or http.8080
+    /// Show only routes with this name, such as 80 or http.8080
     #[arg(long)]
     pub(crate) name: Option<String>,
 
@@ -68,7 +68,7 @@ pub(crate) struct ClustersArgs {
     #[command(flatten)]
     pub(crate) of: PortArgs,
 
-    /// Only those whose service has this in its name, such as payment.shop
+    /// Show only clusters whose service name contains this, such as payment.shop
     #[arg(long)]
     pub(crate) fqdn: Option<String>,
 }
@@ -79,7 +79,7 @@ pub(crate) struct PortArgs {
     #[command(flatten)]
     pub(crate) of: WorkloadArgs,
 
-    /// Only those with this port
+    /// Show only entries with this port
     #[arg(long)]
     pub(crate) port: Option<u16>,
 
@@ -103,23 +103,23 @@ pub(crate) struct LogsArgs {
     #[command(flatten)]
     pub(crate) of: WorkloadArgs,
 
-    /// The Envoy's own log instead of its access log
+    /// Show the Envoy's own log instead of its access log
     #[arg(long)]
     pub(crate) envoy: bool,
 
-    /// How many lines
+    /// Number of lines to show
     #[arg(long, value_name = "NUMBER", default_value_t = 20)]
     pub(crate) tail: usize,
 
-    /// Print what is added, until Ctrl-C
+    /// Print new lines as they are written, until Ctrl-C
     #[arg(short, long)]
     pub(crate) follow: bool,
 }
 
-/// Which workload.
+/// Selects the workload.
 #[derive(Debug, Args)]
 pub(crate) struct WorkloadArgs {
-    /// A Pod, or what it is one of: shop/payment-v1-0, payment-v1, payment
+    /// Pod, or a unique beginning of its name: shop/payment-v1-0, payment-v1, payment
     pub(crate) workload: String,
 
     #[command(flatten)]
@@ -132,7 +132,7 @@ pub(crate) struct LogLevelArgs {
     #[command(flatten)]
     pub(crate) of: WorkloadArgs,
 
-    /// For all loggers, `debug`, or for some, `rbac:debug,jwt:trace`; without it the levels are shown
+    /// New level for all loggers, `debug`, or for some, `rbac:debug,jwt:trace` [default: show the levels]
     #[arg(value_name = "LEVEL")]
     pub(crate) level: Option<String>,
 }

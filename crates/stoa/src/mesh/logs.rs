@@ -1,4 +1,4 @@
-//! `stoa mesh logs`: the end of a log, and what is added to it.
+//! `stoa mesh logs`: the last lines of a log, and new lines as they are written.
 
 use std::fs::File;
 use std::io::{ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use crate::exit::{Code, Failure};
 
-/// Poll interval for what is added. An Envoy writes its access log four times a second.
+/// Poll interval for new lines. An Envoy writes its access log four times per second.
 const POLL_INTERVAL: Duration = Duration::from_millis(250);
-/// How much of a log's end is read for its last lines, in bytes; an access log has about 2 KiB a line.
+/// Bytes at a log's end that are read to find its last lines; a line of an access log has about 2 KiB.
 const TAIL_BYTES: u64 = 8 << 20;
 
-/// Prints the last lines, and then, if it is followed, what is added until Ctrl-C.
+/// Prints the last lines. With `follow`, it then prints new lines until Ctrl-C.
 pub(super) fn print(log: &Path, lines: usize, follow: bool) -> Result<(), Failure> {
     let io = |error: std::io::Error| Failure::io(&error, Code::Io, log.display().to_string());
     let mut file = File::open(log).map_err(io)?;
@@ -28,7 +28,7 @@ pub(super) fn print(log: &Path, lines: usize, follow: bool) -> Result<(), Failur
         text.clear();
         file.read_to_end(&mut text).map_err(io)?;
         read = write(&String::from_utf8_lossy(&text))?;
-        // A log that grew too long is renamed, and a new one is started.
+        // A log that is too long is renamed, and a new one is started.
         if text.is_empty() && is_another(&file, log) {
             file = File::open(log).map_err(io)?;
         }
@@ -36,7 +36,7 @@ pub(super) fn print(log: &Path, lines: usize, follow: bool) -> Result<(), Failur
     Ok(())
 }
 
-/// Whether stdout is still read.
+/// Returns false once the reader has closed stdout.
 fn write(text: &str) -> Result<bool, Failure> {
     let mut out = std::io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

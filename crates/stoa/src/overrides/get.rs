@@ -1,4 +1,4 @@
-//! Shows what is in force, and where it comes from.
+//! Shows the configuration in force, and its origin.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -14,19 +14,19 @@ use stoa_up::Run;
 /// `stoa canary get`, `stoa fault get`.
 #[derive(Debug, Args)]
 pub(crate) struct GetArgs {
-    /// The service [default: all that can be set]
+    /// Service to show [default: all services with such a filter]
     pub(crate) service: Option<String>,
 
     #[command(flatten)]
     pub(crate) place: PlaceArgs,
 }
 
-/// What is in force for a service.
+/// The configuration in force for a service.
 struct InForce {
     service: String,
     /// The override on this machine, if there is one.
     overridden: Option<String>,
-    /// The manifests' configuration.
+    /// The configuration in the manifests.
     manifests: String,
     /// The workloads whose Envoys have the filter.
     workloads: Vec<String>,

@@ -1,4 +1,4 @@
-//! Writes an override, and follows the Envoys until they have it.
+//! Writes an override, and waits until the Envoys apply it.
 
 use std::time::{Duration, Instant};
 
@@ -13,18 +13,18 @@ use crate::exit::{Code, Failure};
 use crate::output::print;
 use stoa_up::Run;
 
-/// The longest that Envoys may take to apply an override.
+/// The longest time that Envoys may take to apply an override.
 const APPLY_DEADLINE: Duration = Duration::from_secs(15);
-/// How often their counters are read meanwhile.
+/// Interval at which their counters are read meanwhile.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// What an operator wants of a filter.
+/// An operator's change to a filter.
 enum Change<'t> {
-    /// The manifests' configuration.
+    /// Back to the manifests' configuration.
     Reset,
-    /// No effect.
+    /// Turn the filter off.
     Off,
-    /// These settings, as `NAME=SHARE`.
+    /// Apply these settings, written as `NAME=SHARE`.
     Settings(&'t [String]),
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Changes<O, S> {
     pub(crate) turn_off: O,
     /// Applies settings.
     pub(crate) set: S,
-    /// Why a mesh without the filter cannot do it.
+    /// The error message if the mesh does not have the filter.
     pub(crate) missing: fn(plugin: &str, plugins: &Plugins) -> String,
 }
 
@@ -92,7 +92,7 @@ where
     threads.block_on(async {
         let counts = reloads(&envoys, plugin).await?;
         after.write(&folder).map_err(io)?;
-        // Envoys do not load a configuration again that they have.
+        // Envoys do not reload a configuration that they already have.
         if in_force(&after, plugin, manifest) == in_force(&before, plugin, manifest) {
             return Ok(());
         }
@@ -122,12 +122,12 @@ impl From<SettingError> for Failure {
     }
 }
 
-/// A filter's configuration: the override, or else the manifests'.
+/// A filter's configuration: the override, or else the one in the manifests.
 fn in_force<'a>(overrides: &'a Overrides, plugin: &str, manifest: &'a Value) -> &'a Value {
     overrides.0.get(plugin).unwrap_or(manifest)
 }
 
-/// How often an Envoy has loaded and rejected configuration of a filter.
+/// How many times an Envoy has loaded and rejected configuration of a filter.
 #[derive(Debug, Clone, Copy)]
 struct Reloads {
     loaded: u64,

@@ -1,4 +1,4 @@
-//! `stoa audit`: checks whether the records of a running shop's services agree. The checks are in shop-audit; this is the command.
+//! `stoa audit`: checks whether the records of a running shop's services agree. shop-audit has the checks; this is the command.
 
 mod args;
 mod options;
@@ -58,7 +58,7 @@ async fn repeatedly(
         let address = listener.local_addr().map_err(in_use)?;
         page.set(Tally::default().text());
         tokio::spawn(serve(listener, page.clone()));
-        // Stdout is for verdicts alone: they may be read as JSON.
+        // Stdout is only for verdicts: a program may read them as JSON.
         note(&format!("metrics on http://{address}/metrics"));
     }
     let mut signals = Signals::listen()?;
@@ -74,7 +74,7 @@ async fn repeatedly(
     weigh(so_far, watched.map(|_| ()))
 }
 
-/// The verdict outweighs a failure to write it, which is reported beside it.
+/// The verdict takes precedence over a failure to write it. Such a failure is reported in addition.
 fn weigh(verdict: Result<(), Failure>, written: Result<(), Failure>) -> Result<(), Failure> {
     if let (Err(_), Err(unwritten)) = (&verdict, &written) {
         note(&unwritten.to_string());
@@ -82,7 +82,7 @@ fn weigh(verdict: Result<(), Failure>, written: Result<(), Failure>) -> Result<(
     verdict.and(written)
 }
 
-/// The result so far: a breach in any audit comes first, then a failure of the last one to read everything.
+/// The result so far: a breach in any audit takes precedence, then an error of the last audit.
 fn result(tally: &Tally, audit: &Result<Verdict, AuditError>) -> Result<(), Failure> {
     if tally.has_breach() {
         let message = "the shop is not as it should be: the breaches are above";

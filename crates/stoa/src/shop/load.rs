@@ -1,4 +1,4 @@
-//! `stoa load`: customers for a running shop. Their behaviour is in shop-load; this is the command.
+//! `stoa load`: simulates customers of a running shop. shop-load has their behaviour; this is the command.
 
 mod args;
 
@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: &LoadArgs) -> Result<(), Failure> {
         None => running(&arguments.state_dir, "--target", |run| run.gateway)?,
     };
     let plan = arguments.plan(target);
-    // Before the first order: a file that cannot be written is an error at once.
+    // Created before the first order, so that a file that cannot be written is reported at once.
     let orders = arguments.orders.as_deref().map(create).transpose()?;
     let threads = tokio::runtime::Builder::new_multi_thread()
         .enable_all()

@@ -1,4 +1,4 @@
-//! What `stoa up` prints: its steps on stderr, and on stdout where the application answers.
+//! Prints the reports of `stoa up`: its steps on stderr, and the application's addresses on stdout.
 
 use std::fmt::Write as _;
 use std::io;
@@ -10,7 +10,7 @@ use stoa_up::{Announcement, Notice, Reporter, logs_folder};
 use crate::log::say;
 use crate::{canary, fault, output, overrides};
 
-/// Prints what a run reports.
+/// Prints the reports of a run.
 pub(super) struct Terminal {
     state_dir: PathBuf,
 }

@@ -26,28 +26,28 @@ pub(crate) struct AuditArgs {
     #[command(flatten)]
     pub(crate) state: StateArgs,
 
-    /// Address at which an operator may read everything [default: that of the shop in the state folder]
+    /// Operator's address, at which everything may be read [default: that of the shop in the state folder]
     #[arg(long, value_name = "URL", conflicts_with = "state_dir")]
     pub(crate) operator: Option<String>,
 
-    /// Do not compare the shop's books with the card processor's ledger and the carrier's book, even if they are there
+    /// Do not compare the shop's books with the card processor's ledger and the carrier's book, even if they exist
     #[arg(long)]
     pub(crate) without_third_parties: bool,
 
-    /// The shop's manifest: its settings of order bound how long an order may be pending [default: the manifest of the shop
-    /// in the state folder; with --operator, order's default settings]
+    /// Manifest of the shop: its settings for order limit how long an order may be pending [default: the manifest of the shop in
+    /// the state folder; with --operator, order's default settings]
     #[arg(short = 'f', long, value_name = "FILE")]
     pub(crate) manifest: Option<PathBuf>,
 
-    /// Longest time that an order may be pending [default: order's max_pending_seconds and order_lease_seconds]
+    /// Longest time that an order may be pending [default: derived from order's max_pending_seconds and order_lease_seconds]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) stuck_after: Option<Duration>,
 
-    /// Longest time that an event or a message may wait; the default is longer than a message is retried
+    /// Longest time that an event or a message may wait; the default is longer than the time in which a message is retried
     #[arg(long, value_name = "DURATION", default_value_t = Options::UNDELIVERED_AFTER.into(), value_parser = printable)]
     pub(crate) undelivered_after: humantime::Duration,
 
-    /// Pause before a suspect is read again
+    /// Pause before a suspected breach is checked again
     #[arg(long, value_name = "DURATION", default_value_t = Options::LOOK_AGAIN_AFTER.into(), value_parser = printable)]
     pub(crate) look_again_after: humantime::Duration,
 
@@ -59,23 +59,23 @@ pub(crate) struct AuditArgs {
     #[arg(long, value_name = "FILE|-")]
     pub(crate) metrics: Option<PathBuf>,
 
-    /// Audit again and again, at this interval
+    /// Repeat the audit at this interval
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub(crate) every: Option<Duration>,
 
-    /// Serve /metrics at this address meanwhile; port 0 is any free one
+    /// Serve /metrics at this address meanwhile; port 0 selects any free port
     #[arg(long, value_name = "ADDRESS", requires = "every")]
     pub(crate) listen: Option<SocketAddr>,
 }
 
 impl AuditArgs {
-    /// Whether stdout is for metrics alone.
+    /// Whether only metrics go to stdout.
     pub(crate) fn prints_metrics(&self) -> bool {
         self.metrics.as_deref() == Some(Path::new("-"))
     }
 }
 
-/// A duration whose default `--help` can print.
+/// Parses a duration into a type whose default `--help` can print.
 fn printable(text: &str) -> Result<humantime::Duration, BadDuration> {
     duration(text).map(humantime::Duration::from)
 }

@@ -1,4 +1,4 @@
-//! From the command line and the shop's settings to the auditor's options.
+//! Derives the auditor's options from the command line and the shop's settings.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::args::AuditArgs;
 use super::output::note;
 use crate::exit::{Code, Failure};
 
-/// The component whose settings bound how long an order may be pending.
+/// The component whose settings limit how long an order may be pending.
 const ORDER: &str = "order";
 
 /// The auditor's options.
@@ -33,7 +33,7 @@ pub(super) fn options(arguments: &AuditArgs) -> Result<Options, Failure> {
         (Some(manifest), _, None) => options = with_settings(options, manifest)?,
         (None, Some(manifest), None) => match with_settings(options.clone(), &manifest) {
             Ok(set) => options = set,
-            // The shop may have been started from another folder.
+            // The shop may have been started from another working directory.
             Err(failure) => note(&format!(
                 "{failure}; the bounds are those of a shop with default settings, unless --manifest or --stuck-after is given"
             )),
@@ -43,7 +43,7 @@ pub(super) fn options(arguments: &AuditArgs) -> Result<Options, Failure> {
     Ok(options)
 }
 
-/// With the bounds that follow from the settings in a manifest, and in the environment, which wins as it does in `stoa up`.
+/// Adds the limits that follow from the settings in a manifest and in the environment. The environment wins, as in `stoa up`.
 fn with_settings(options: Options, manifest: &Path) -> Result<Options, Failure> {
     let source = AppSource {
         manifest: manifest.to_owned(),

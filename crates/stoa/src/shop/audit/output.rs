@@ -1,4 +1,4 @@
-//! Where verdicts and metrics go.
+//! Writes verdicts and metrics.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,7 +9,7 @@ use super::args::AuditArgs;
 use crate::exit::{Code, Failure};
 use crate::output;
 
-/// Prints the verdict of the only audit.
+/// Prints the verdict of a single audit.
 pub(super) fn print(arguments: &AuditArgs, verdict: &Verdict) -> Result<(), Failure> {
     if arguments.json {
         let text = json(verdict, serde_json::to_string_pretty)?;
@@ -21,7 +21,7 @@ pub(super) fn print(arguments: &AuditArgs, verdict: &Verdict) -> Result<(), Fail
     output::print(&report(verdict))
 }
 
-/// Prints one of many verdicts: a line, and the breaches if there are any.
+/// Prints one of many verdicts: a line, and any breaches.
 pub(super) fn print_next(
     arguments: &AuditArgs,
     audit: &Result<Verdict, AuditError>,
@@ -40,7 +40,7 @@ pub(super) fn print_next(
     }
 }
 
-/// Writes the metrics to where `--metrics` says. A collector never reads half of the file.
+/// Writes the metrics to the target of `--metrics`. A collector never reads a partial file.
 pub(super) fn publish(arguments: &AuditArgs, tally: &Tally) -> Result<(), Failure> {
     let Some(path) = &arguments.metrics else {
         return Ok(());

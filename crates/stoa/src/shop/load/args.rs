@@ -34,11 +34,11 @@ Exit codes beside those of stoa: 1 a response was wrong, or more requests failed
 #[derive(Debug, Args)]
 #[command(after_help = HELP)]
 pub(crate) struct LoadArgs {
-    /// The shop [default: the gateway of the one in the state folder]
+    /// URL of the shop [default: the gateway of the shop in the state folder]
     #[arg(long, value_name = "URL", value_parser = target)]
     pub(crate) target: Option<Target>,
 
-    /// The state folder of the `stoa up` that runs it
+    /// State folder of the `stoa up` that runs the shop
     #[arg(long, value_name = "DIR", default_value = ".stoa")]
     pub(crate) state_dir: PathBuf,
 
@@ -46,15 +46,15 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "NUMBER", conflicts_with = "rate", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) users: Option<u32>,
 
-    /// Open loop: new customers a second, on average; each sends several requests
+    /// Open loop: new customers per second, on average; each sends several requests
     #[arg(long, value_name = "NUMBER", value_parser = rate)]
     pub(crate) rate: Option<f64>,
 
-    /// Open loop: customers at the same time; more wait, and their wait counts as latency
+    /// Open loop: limit of customers at the same time; others wait, and their wait counts as latency
     #[arg(long, value_name = "NUMBER", requires = "rate", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) max_in_flight: u32,
 
-    /// Time in which the load grows to its full size
+    /// Time until the load reaches its full size
     #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration_or_none)]
     pub(crate) ramp: Duration,
 
@@ -70,19 +70,19 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration_or_none)]
     pub(crate) think_time: Duration,
 
-    /// Time for one response
+    /// Timeout of one response
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) timeout: Duration,
 
-    /// How long a buyer repeats an order without a result: after a crash the shop needs a minute
+    /// How long a buyer retries an order without a result; after a crash the shop needs a minute
     #[arg(long, value_name = "DURATION", default_value = "90s", value_parser = duration_or_none)]
     pub(crate) give_up: Duration,
 
-    /// Accounts made before the load begins [default: about the number of buyers at the same time]
+    /// Accounts to create before the load begins [default: about the number of buyers at the same time]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(crate) accounts: Option<u32>,
 
-    /// Seed of arrivals and choices; the report states it [default: random]
+    /// Seed of arrivals and choices; the report shows it [default: random]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
 
