@@ -55,10 +55,10 @@ soak: setup-tests wasm build ## what takes too long for every change: a million 
 check: setup-tests ## format, lints, documentation, manifests: all that needs no run
 	@scripts/check
 
-dependencies: setup ## judge the dependencies anew (minutes), after a change of Cargo.lock
+dependencies: setup ## check the dependencies again (minutes), after a change of Cargo.lock
 	@scripts/dependencies
 
-bench: wasm release ## measure; docs/benchmarks.md says what came out
+bench: wasm release ## measure; docs/benchmarks.md has the results
 	cargo bench --profile native --workspace --locked --bench hello --bench shop --bench filters --bench mesh --bench orders
 
 clean: ## remove all that was built; the shop's data in .stoa/ stays

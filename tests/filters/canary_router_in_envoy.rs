@@ -31,7 +31,7 @@ fn served(reply: &Reply) -> String {
     assert_eq!(
         reply.all("x-shop-version"),
         [reply.text().as_str()],
-        "the answer tells"
+        "the response reports it"
     );
     reply.text()
 }

@@ -77,7 +77,7 @@ fn by_default_a_tenth_of_all_orders_is_declined_and_a_retry_changes_nothing() {
         assert_eq!(
             upstream.take().len(),
             ORDERS - declined.len(),
-            "payment is not asked"
+            "payment is not called"
         );
         let acts = declined.len() + 50;
         assert_eq!(counter(&envoy, "default-decline.decline"), acts as u64);

@@ -77,7 +77,7 @@ fn calls_stay_in_their_zone_leave_it_when_it_fails_and_come_back() {
     });
     let failures = failing.seen("/").len();
     assert_eq!(visits(60), (0, 60), "with the near one ejected");
-    assert_eq!(failing.seen("/").len(), failures, "it was asked");
+    assert_eq!(failing.seen("/").len(), failures, "it was called");
     drop(down);
     wait_until(RETURN, "calls to come back", || {
         visits(1) == (1, 0) && ejected() == 0

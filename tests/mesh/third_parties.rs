@@ -175,7 +175,7 @@ fn a_third_party_is_spoken_to_by_tls_and_has_to_be_who_it_says() {
         assert_eq!(
             party.seen("/").len(),
             before,
-            "{what}: it was told something"
+            "{what}: it received something"
         );
     }
     for (caller, host) in CALLS.into_iter().skip(1) {

@@ -169,7 +169,7 @@ fn a_failing_replica_is_ejected_and_comes_back() {
     assert_eq!(
         failing.seen("/").len(),
         seen,
-        "an ejected replica was asked"
+        "an ejected replica was called"
     );
     // The replica works again, and after half a minute it gets requests again.
     drop(stand_in);

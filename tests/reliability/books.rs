@@ -101,7 +101,7 @@ pub(crate) fn balance(
         assert_eq!(
             order["status"] == "confirmed",
             told.confirmed,
-            "told otherwise: {order}"
+            "reported otherwise: {order}"
         );
         if told.confirmed {
             news(gateway, told);

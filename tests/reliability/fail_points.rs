@@ -37,7 +37,7 @@ fn dies(point: &str, failing: bool) -> [Shop; 2] {
         .header("idempotency-key", &customer::key());
     let answer = call.json(&body(SKU)).try_send();
     let died = answer.map_or(true, |answer| answer.status == 500);
-    assert!(died, "{point}: the order went on");
+    assert!(died, "{point}: the order continued");
     shop.kill();
     let after = Shop::start(Crowd::believed(options()).over(&shop));
     Operator::of(&after).unscript("carrier");

@@ -81,6 +81,6 @@ fn what_notification_could_not_be_told_arrives_later_and_once() {
     let operator = Operator::of(&after);
     let told = [told(&ann, &order)];
     let tally = books::balance(&operator, after.gateway(), &told, SKU, SUPPLY.into());
-    println!("told later: {tally:?}");
+    println!("reported later: {tally:?}");
     assert_eq!(tally.confirmed, 1);
 }

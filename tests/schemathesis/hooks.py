@@ -1,4 +1,4 @@
-"""What the document says in words, for schemathesis: signatures, keys, and which refusals are right."""
+"""What the document states in words, for schemathesis: signatures, keys, and which refusals are right."""
 
 import hashlib
 import hmac
@@ -50,7 +50,7 @@ BEYOND_THE_SCHEMA = {
 }
 
 # Rules that a schema could express only by a list of all currencies, or not at all.
-RULES_IN_WORDS = ("expected all of them, or none", "is no code of ISO 4217", " units in all", "looks like a card number", "the character NUL", "without NUL")
+RULES_IN_WORDS = ("expected all of them, or none", "is not a code of ISO 4217", " units in all", "looks like a card number", "the character NUL", "without NUL")
 
 
 class CarrierSignature(requests.auth.AuthBase):

@@ -103,7 +103,7 @@ spec:
 	out.resource(t, "demo/edge/listeners.json", "0.0.0.0_8080")
 	secure := text(t, out.resource(t, "demo/edge/listeners.json", "0.0.0.0_8443"))
 	if !strings.Contains(secure, "kubernetes://edge-cert") {
-		t.Errorf("the Certificate's Secret is not asked for: %s", secure)
+		t.Errorf("the Certificate's Secret is not requested: %s", secure)
 	}
 	routes := text(t, out.resource(t, "demo/edge/routes.json", "http.8080"))
 	for _, part := range []string{`"demo.example.com"`, `"prefix":"/api"`, `"outbound|80||api.demo.svc.cluster.local"`} {

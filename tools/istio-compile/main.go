@@ -1,9 +1,13 @@
 // istio-compile shows the configuration that Istio makes from manifests, without a cluster. It runs Istio's own discovery server on
 // them in this process, sends it the requests of each proxy, and writes the responses as files that an Envoy can load.
 //
-// Read in this order: render.go (manifests, and where each came from), derive.go (what a cluster would make from them: catalog.go
-// finds owners; pods.go, spin_app.go, rollout.go, inject.go and services.go derive; defaults.go is the API server), judge.go (what
-// Istio rejects or warns about), discover.go and order.go (the server, and what a proxy requests), write.go (stable files).
+// Read in this order:
+//   - render.go: manifests, and where each came from.
+//   - derive.go: what a cluster would make from them. catalog.go finds owners; pods.go, spin_app.go, rollout.go, inject.go and
+//     services.go derive; defaults.go is the API server.
+//   - judge.go: what Istio rejects or warns about.
+//   - discover.go and order.go: the server, and what a proxy requests.
+//   - write.go: stable files.
 package main
 
 import (

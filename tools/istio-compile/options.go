@@ -15,7 +15,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-const help = `istio-compile says what Istio makes of manifests, without a cluster.
+const help = `istio-compile prints what Istio makes of manifests, without a cluster.
 
 Usage:
   istio-compile [flags] MANIFESTS...
@@ -118,5 +118,5 @@ func parse(arguments []string) (options, error) {
 }
 
 func wrong(format string, arguments ...any) (options, error) {
-	return options{}, failure{fmt.Errorf("istio-compile: %w; --help tells more", fmt.Errorf(format, arguments...)), usage}
+	return options{}, failure{fmt.Errorf("istio-compile: %w; see --help", fmt.Errorf(format, arguments...)), usage}
 }

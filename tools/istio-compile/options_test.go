@@ -44,7 +44,7 @@ func TestHelpNamesEveryFlag(t *testing.T) {
 	}
 	for _, flag := range []string{"--out", "--objects", "--mesh-config", "--component", "--zone", "--namespace", "--allow"} {
 		if run := start(t, "", two, flag); run.code != 64 || !strings.Contains(run.stderr, "needs an argument") {
-			t.Errorf("%s is no flag: %s", flag, run.stderr)
+			t.Errorf("%s is not a flag: %s", flag, run.stderr)
 		}
 		if !strings.Contains(help, flag) {
 			t.Errorf("%s is not in the help", flag)

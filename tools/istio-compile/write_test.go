@@ -190,7 +190,7 @@ func TestOutIsReplacedAsAWhole(t *testing.T) {
 		t.Errorf("left behind: %q", names)
 	}
 	if kind, err := os.Lstat(filepath.Join(folder, "link")); err != nil || kind.Mode()&os.ModeSymlink == 0 {
-		t.Errorf("the link is no link any more: %v", err)
+		t.Errorf("the link is not a link any more: %v", err)
 	}
 }
 

@@ -76,7 +76,7 @@ func TestEveryCombinationIsValid(t *testing.T) {
 		}
 		for _, file := range files {
 			if !strings.Contains(said.stdout+said.stderr, `"`+file+`"`) {
-				t.Errorf("nothing is said about %s: %s", file, said)
+				t.Errorf("nothing is reported about %s: %s", file, said)
 			}
 		}
 	})

@@ -3,7 +3,7 @@
 #![allow(
     missing_docs,
     unreachable_pub,
-    reason = "what wit-bindgen generates; wit/pricing/pricing.wit says what it is"
+    reason = "what wit-bindgen generates; wit/pricing/pricing.wit describes it"
 )]
 
 use crate::rules;

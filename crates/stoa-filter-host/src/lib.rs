@@ -24,9 +24,9 @@
 //! ```
 //!
 //! # What the filter gets
-//! The filter gets everything that Envoy 1.40 gives an HTTP filter, by Envoy's rules: headers, bodies, trailers, properties,
-//! ticks, shared data and queues, HTTP calls, metrics, the log, foreign functions, local replies, pausing and resuming, the life
-//! of contexts and configurations. The rules were read from Envoy's sources. `tests/against_envoy.rs` runs the same [`Script`]s
+//! The filter gets everything that Envoy 1.40 gives an HTTP filter, by Envoy's rules. That is headers, bodies, trailers, properties,
+//! ticks, shared data and queues, HTTP calls, metrics, the log and foreign functions. Local replies, pausing and resuming, and the
+//! life of contexts and configurations follow Envoy as well. The rules were read from Envoy's sources. `tests/against_envoy.rs` runs the same [`Script`]s
 //! here and in a real Envoy and compares what the upstream and the caller see.
 //!
 //! Not supported: gRPC calls return `Unimplemented`, TCP filters and HTTP/2 metadata are never called, `FAIL_RELOAD` is not

@@ -73,7 +73,7 @@ impl fmt::Display for Misuse {
             Self::NoStream(call) => {
                 write!(
                     f,
-                    "the filter called {call} from a context that is no stream"
+                    "the filter called {call} from a context that is not a stream"
                 )
             }
             Self::NeverResumed(side) => {
@@ -84,7 +84,7 @@ impl fmt::Display for Misuse {
             }
             Self::WrongLength { side, header, body } => write!(
                 f,
-                "the filter changed the body of a {side} to {body} bytes, but content-length says {header}"
+                "the filter changed the body of a {side} to {body} bytes, but content-length is {header}"
             ),
             Self::BadHeader(name) => write!(
                 f,

@@ -83,7 +83,7 @@ fn request_headers_are_out_of_reach_once_they_have_left() {
     vm.advance(std::time::Duration::from_millis(10));
     let trap = vm
         .trap()
-        .expect("the SDK panics where the host says BadArgument");
+        .expect("the SDK panics where the host returns BadArgument");
     assert_eq!(trap.callback, "proxy_on_tick");
     assert!(
         lines(&vm)

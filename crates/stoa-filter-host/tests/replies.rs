@@ -157,7 +157,7 @@ fn replying_to_the_body_of_a_response_fails_the_test() {
 }
 
 #[test]
-#[should_panic(expected = "send_local_response from a context that is no stream")]
+#[should_panic(expected = "send_local_response from a context that is not a stream")]
 fn replying_from_a_root_context_fails_the_test() {
     let vm = vm("every 10; root-tick reply 500");
     vm.advance(Duration::from_millis(10));

@@ -16,7 +16,7 @@ pub struct Destination {
 #[derive(Debug, thiserror::Error)]
 pub enum WrongDestination {
     /// It is not a reference to an image.
-    #[error("{0:?} is no REGISTRY/REPOSITORY:TAG")]
+    #[error("{0:?} is not REGISTRY/REPOSITORY:TAG")]
     Reference(String, #[source] ParseError),
     /// A reference without a tag means `latest`, which Istio fetches again and again.
     #[error("{0:?} has no tag: write it as {0}:TAG, such as {0}:0.1.0")]

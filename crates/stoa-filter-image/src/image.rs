@@ -40,13 +40,13 @@ pub enum WrongLabel {
     )]
     Word(&'static str, String),
     /// The annotation is given twice, but can have only one value.
-    #[error("the annotation {0} is said twice")]
+    #[error("the annotation {0} is given twice")]
     Twice(String),
     /// An annotation without a key.
     #[error("an annotation without a key")]
     NoKey,
     /// The time is outside the range of a calendar.
-    #[error("SOURCE_DATE_EPOCH {0} is no time in seconds")]
+    #[error("SOURCE_DATE_EPOCH {0} is not a time in seconds")]
     Time(i64),
 }
 

@@ -164,7 +164,7 @@ fn check_mark(path: &Path) -> Result<()> {
     }
     Err(LayoutError::NotALayout {
         path: path.to_path_buf(),
-        reason: "says no image layout of version 1.0.0".to_owned(),
+        reason: "is not an image layout of version 1.0.0".to_owned(),
     })
 }
 
@@ -175,7 +175,7 @@ fn parse_index(path: &Path, bytes: &[u8]) -> Result<Value> {
     }
     Err(LayoutError::NotALayout {
         path: path.to_path_buf(),
-        reason: "is no index of images".to_owned(),
+        reason: "is not an index of images".to_owned(),
     })
 }
 

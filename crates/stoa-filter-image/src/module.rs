@@ -20,7 +20,7 @@ pub struct Module {
 #[derive(Debug, thiserror::Error)]
 pub enum NotAFilter {
     /// It is not WebAssembly.
-    #[error("is no WebAssembly: it does not begin with the bytes \\0asm")]
+    #[error("is not WebAssembly: it does not begin with the bytes \\0asm")]
     NotWasm,
     /// It was built for a component runtime such as Spin.
     #[error(
@@ -28,11 +28,11 @@ pub enum NotAFilter {
     )]
     Component,
     /// It is damaged.
-    #[error("is no valid WebAssembly module")]
+    #[error("is not a valid WebAssembly module")]
     Invalid(#[from] BinaryReaderError),
     /// It is a module, but not a filter.
     #[error(
-        "is a WebAssembly module and no proxy-wasm filter: no exported function says which ABI it speaks, \
+        "is a WebAssembly module and no proxy-wasm filter: no exported function names its ABI, \
          such as {ABI_EXPORT}0_2_1"
     )]
     NoAbi,

@@ -52,7 +52,7 @@ pub enum PushError {
         source: OciDistributionError,
     },
     /// The registry rejected the credentials, or needs some.
-    #[error("{registry} does not let us push to {repository}; it was asked {origin}")]
+    #[error("{registry} does not let us push to {repository}; credentials: {origin}")]
     Unauthorized {
         /// The registry.
         registry: String,
@@ -70,7 +70,7 @@ pub enum PushError {
         source: OciDistributionError,
     },
     /// The image under the tag is not the one that was sent.
-    #[error("{registry} says the image has the digest {there}, and it was sent as {sent}")]
+    #[error("{registry} has the image with the digest {there}; it was sent as {sent}")]
     Altered {
         /// The registry.
         registry: String,

@@ -131,7 +131,7 @@ impl From<Faults> for Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "misconfigured",
-            "the service is not configured; its log says why",
+            "the service is not configured; its log has the reason",
         )
         .caused_by(faults.to_string())
     }

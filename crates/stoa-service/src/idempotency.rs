@@ -102,7 +102,7 @@ pub fn once(
             Taken::InProgress if time::now() >= give_up => {
                 return Err(Problem::conflict(
                     "request_in_progress",
-                    "Idempotency-Key: the first request with this key is still at work",
+                    "Idempotency-Key: the first request with this key is still in progress",
                 )
                 .retry_after(1));
             }

@@ -72,7 +72,7 @@ impl FromStr for Currency {
     fn from_str(code: &str) -> Result<Self, Self::Err> {
         iso_currency::Currency::from_code(code)
             .map(Currency)
-            .ok_or_else(|| format!("`{}` is no code of ISO 4217", crate::text::shorten(code)))
+            .ok_or_else(|| format!("`{}` is not a code of ISO 4217", crate::text::shorten(code)))
     }
 }
 

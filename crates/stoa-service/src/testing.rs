@@ -123,7 +123,7 @@ pub fn reply(status: u16, body: serde_json::Value) -> Result<Reply, CallError> {
 /// A request with a JSON body and the given headers, to `service`.
 #[expect(
     clippy::expect_used,
-    reason = "a test that cannot make its request cannot go on"
+    reason = "a test cannot continue without its request"
 )]
 pub fn request(
     service: &'static str,
@@ -173,7 +173,7 @@ impl Issuer {
     }
 
     /// The private key, in the format of the setting `jwt_private_key`.
-    #[expect(clippy::expect_used, reason = "a test that has no key cannot go on")]
+    #[expect(clippy::expect_used, reason = "a test cannot continue without a key")]
     pub fn pem(&self) -> String {
         use p256::pkcs8::EncodePrivateKey as _;
         let pem = self
@@ -196,7 +196,7 @@ impl Issuer {
     }
 
     /// A token for `user` that expires in `seconds`, which may be negative.
-    #[expect(clippy::expect_used, reason = "a test that has no token cannot go on")]
+    #[expect(clippy::expect_used, reason = "a test cannot continue without a token")]
     pub fn token(&self, user: uuid::Uuid, seconds: i64) -> String {
         use p256::pkcs8::EncodePrivateKey as _;
         let now = crate::time::now() / 1000;

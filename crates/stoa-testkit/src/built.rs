@@ -19,7 +19,7 @@ pub(crate) fn fault(file: &Path, command: &str) -> Option<String> {
     let place = |path: &Path| std::fs::canonicalize(path).ok();
     if place(&result) != place(file) {
         return Some(format!(
-            "nothing beside {} says what it was made of: run `{command}`",
+            "no file beside {} lists its sources: run `{command}`",
             file.display()
         ));
     }

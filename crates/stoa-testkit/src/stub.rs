@@ -50,7 +50,7 @@ impl Play {
         Self::json(
             status,
             serde_json::json!({"type": "about:blank", "title": code, "status": status, "code": code,
-                "detail": format!("the test says {code}"), "instance": "/", "request_id": "stub"}),
+                "detail": format!("the test scripts {code}"), "instance": "/", "request_id": "stub"}),
         )
     }
 }

@@ -188,7 +188,7 @@ pub(super) fn pool_inventory_overflow(scenario: &Scenario<'_>) {
         for (reply, took) in &refused {
             assert_eq!(reply.header("x-envoy-overloaded"), Some("true"));
             assert_eq!(reply.json()["code"], "unavailable");
-            assert!(*took < SECOND, "{took:?}, and it is told at once");
+            assert!(*took < SECOND, "{took:?}, and it is reported at once");
         }
         let overflown = || {
             let lines = stage.mesh.access_log("order").into_iter();

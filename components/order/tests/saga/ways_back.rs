@@ -46,7 +46,7 @@ fn a_confirmed_order_can_be_cancelled_until_the_carrier_has_the_parcel() {
         assert_eq!(world.orders()[0]["status"], "confirmed");
         assert_eq!(world.orders()[0]["reason"], Value::Null);
     }
-    assert_eq!(world.events(), ["stoa.order.confirmed"], "told once");
+    assert_eq!(world.events(), ["stoa.order.confirmed"], "sent once");
     world.check(2);
 }
 

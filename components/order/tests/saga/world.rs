@@ -338,10 +338,7 @@ impl World {
                 return;
             }
         }
-        panic!(
-            "recovery does not come to an end: {context} {}",
-            self.orders()
-        );
+        panic!("recovery does not end: {context} {}", self.orders());
     }
 
     pub(crate) fn orders(self: &Arc<Self>) -> Value {

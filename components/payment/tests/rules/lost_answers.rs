@@ -39,7 +39,7 @@ fn expected(ledger: &[String]) -> Status {
         ["decline"] => Status::Declined,
         ["capture", "refund"] => Status::Refunded,
         ["void"] => Status::Voided,
-        _ => panic!("the ledger says {kinds:?}"),
+        _ => panic!("the ledger has {kinds:?}"),
     }
 }
 
@@ -97,7 +97,7 @@ impl Case<'_> {
         );
         assert!(
             !untouched || truth != Status::Captured,
-            "charged after a refund was asked for"
+            "charged after a refund was requested"
         );
         let has = |kind: &str| ledger.iter().any(|k| k == kind);
         match (&outcome, deed) {

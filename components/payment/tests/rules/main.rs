@@ -39,7 +39,11 @@ fn captures_once_and_gives_the_first_answer_again() {
         payment["amount"],
         json!({"amount": 1999, "currency": "EUR"})
     );
-    assert_eq!(shop.outbound.sent().len(), 1, "a repeat asks nobody");
+    assert_eq!(
+        shop.outbound.sent().len(),
+        1,
+        "a repeat calls no other service"
+    );
     let id = payment["payment_id"].as_str().unwrap().parse().unwrap();
     assert_eq!(shop.ledger(id), ["capture"]);
     assert_eq!(shop.look(id).unwrap(), (200, payment));

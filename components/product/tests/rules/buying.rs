@@ -94,7 +94,7 @@ fn an_order_without_an_answer_is_503_with_retry_after() {
 
 #[test]
 fn what_cannot_be_bought_never_reaches_order() {
-    let till = Till::new(|| panic!("order was asked"));
+    let till = Till::new(|| panic!("order was called"));
     let with = |name: &str, value: Value| {
         let mut body = purchase();
         body[name] = value;

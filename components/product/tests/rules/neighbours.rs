@@ -113,7 +113,7 @@ fn v2_says_what_is_available_in_one_call_and_null_when_inventory_is_down() {
     assert_eq!(
         shop.outbound.sent().len(),
         3,
-        "nothing found, nothing asked"
+        "nothing found, nothing called"
     );
 
     let shop = Shop::alone(Release::V2);

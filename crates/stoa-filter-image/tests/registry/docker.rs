@@ -59,7 +59,7 @@ impl Registry {
             address: address.clone().unwrap_or_default(),
             _folder: folder,
         };
-        address.expect("docker-registry says where it listens");
+        address.expect("docker-registry prints its address");
         registry
     }
 }

@@ -14,7 +14,7 @@ pub enum CompiledError {
         error: std::io::Error,
     },
     /// A file has unexpected content.
-    #[error("{}: {error}: `make mesh` writes it anew", path.display())]
+    #[error("{}: {error}: `make mesh` writes it again", path.display())]
     Malformed {
         /// The file.
         path: PathBuf,

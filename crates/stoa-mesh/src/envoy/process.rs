@@ -85,7 +85,7 @@ pub(super) fn spawn(start: &Start, on_line: &OnLine) -> std::io::Result<Child> {
 fn die_with_parent(command: &mut std::process::Command) {
     #[expect(
         unsafe_code,
-        reason = "the parent's death can be asked for only between fork and exec"
+        reason = "the signal for the parent's death can be set only between fork and exec"
     )]
     // SAFETY: one system call, which is async-signal-safe and does not allocate.
     unsafe {

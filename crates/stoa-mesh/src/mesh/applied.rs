@@ -40,7 +40,7 @@ pub(super) async fn report_applied(shared: &Shared, configured: bool) {
             tracing::warn!(
                 envoy,
                 %log,
-                "this Envoy refuses its new configuration and keeps what it had; its log says why"
+                "this Envoy rejects its new configuration and keeps the one it had; its log has the reason"
             );
         } else {
             tracing::warn!(

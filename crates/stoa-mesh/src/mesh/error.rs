@@ -43,7 +43,7 @@ pub enum MeshError {
         log: PathBuf,
     },
     /// An Envoy rejected its configuration.
-    #[error("{envoy} does not take its configuration ({stat}); its log says why: {}", log.display())]
+    #[error("{envoy} does not take its configuration ({stat}); its log has the reason: {}", log.display())]
     Rejected {
         /// The Envoy.
         envoy: String,

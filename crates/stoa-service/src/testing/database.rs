@@ -28,7 +28,7 @@ impl TestDatabase {
     )]
     #[expect(
         clippy::expect_used,
-        reason = "a test that has no database cannot go on"
+        reason = "a test cannot continue without a database"
     )]
     pub fn new() -> Self {
         if stoa_postgres::wanted() {
@@ -45,7 +45,7 @@ impl TestDatabase {
     /// unchanged, as with Spin.
     #[expect(
         clippy::expect_used,
-        reason = "a test that has no database cannot go on"
+        reason = "a test cannot continue without a database"
     )]
     pub fn connect(&self) -> Connection {
         match &self.0 {
@@ -92,7 +92,7 @@ impl Connection {
     /// Opens any SQLite file like the embedded runtime, but writes do not wait for the disk: the tests include no power failure.
     #[expect(
         clippy::expect_used,
-        reason = "a test that has no database cannot go on"
+        reason = "a test cannot continue without a database"
     )]
     pub fn open(path: &Path) -> Self {
         let connection = rusqlite::Connection::open(path).expect("open the test's database");

@@ -242,7 +242,7 @@ fn a_second_ctrl_c_does_not_wait_for_answers() {
         .lines()
         .map(Result::unwrap)
         .find(|line| line.contains("ending, 2 requests"));
-    assert!(ending.is_some(), "it says what it waits for");
+    assert!(ending.is_some(), "it reports what it waits for");
     kill_process(pid, Signal::INT).unwrap();
     let report = report(&child.wait_with_output().unwrap(), 130);
     assert_eq!(

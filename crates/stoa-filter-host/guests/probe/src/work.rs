@@ -143,7 +143,7 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
             Ok(())
         }
         ["log", words @ ..] => report(&words.join(" ")),
-        ["panic"] => panic!("as asked"),
+        ["panic"] => panic!("as scripted"),
         other => panic!("no operation is called {}", other.join(" ")),
     }
 }

@@ -87,7 +87,7 @@ fn fail(way: &str) {
         "trap" => std::process::abort(),
         "panic" => {
             let nothing: Option<()> = black_box(None);
-            #[expect(clippy::unwrap_used, reason = "to panic is what was told")]
+            #[expect(clippy::unwrap_used, reason = "the request scripts a panic")]
             nothing.unwrap();
         }
         "exit" => std::process::exit(0),
