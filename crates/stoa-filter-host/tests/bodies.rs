@@ -85,7 +85,7 @@ fn a_body_is_replaced_prepended_to_and_appended_to() {
 }
 
 #[test]
-#[should_panic(expected = "changed the body of a response to 3 bytes, but content-length says 9")]
+#[should_panic(expected = "changed the body of a response to 3 bytes, but content-length is 9")]
 fn a_changed_body_with_the_old_length_fails_the_test() {
     let vm = vm("until-end; response-body pause; response-end body new");
     forwarded(&vm).answer(Response::ok("old value"));

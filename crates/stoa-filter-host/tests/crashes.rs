@@ -16,7 +16,7 @@ fn a_crash_is_503_for_its_stream_and_for_all_that_follow() {
     let trap = vm.trap().unwrap();
     assert_eq!(trap.callback, "proxy_on_request_headers");
     assert!(trap.message.contains("unreachable"), "{}", trap.message);
-    assert!(lines(&vm).iter().any(|line| line.contains("as asked")));
+    assert!(lines(&vm).iter().any(|line| line.contains("as scripted")));
     let reply = vm.stream().send(Request::get("/")).replied();
     assert_eq!(reply.status(), 503);
 }

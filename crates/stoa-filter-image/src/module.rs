@@ -155,8 +155,8 @@ pub(crate) mod tests {
 
     #[test]
     fn refuses_what_envoy_would_not_load_and_says_what_it_is() {
-        refused(Vec::new(), "is no WebAssembly");
-        refused(b"<html>not found</html>".to_vec(), "is no WebAssembly");
+        refused(Vec::new(), "is not WebAssembly");
+        refused(b"<html>not found</html>".to_vec(), "is not WebAssembly");
         refused(b"\0asm\x0d\0\x01\0".to_vec(), "wasm32-wasip1");
         refused(exporting(&["_start"]), "no proxy-wasm filter");
         refused(exporting(&["proxy_abi_version_0_3_0"]), "ABI 0.3.0");

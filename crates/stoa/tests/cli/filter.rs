@@ -56,10 +56,10 @@ fn what_is_no_filter_is_65_and_named() {
     std::fs::write(fixture.path("module.wasm"), b"\0asm\x01\0\0\0").unwrap();
     std::fs::write(fixture.path("cut.wasm"), &FILTER[..40]).unwrap();
     for (file, words) in [
-        ("text.wasm", "no WebAssembly"),
+        ("text.wasm", "not WebAssembly"),
         ("component.wasm", "wasm32-wasip1"),
         ("module.wasm", "no proxy-wasm filter"),
-        ("cut.wasm", "no valid WebAssembly module: "),
+        ("cut.wasm", "not a valid WebAssembly module: "),
     ] {
         fails(
             &fixture,
