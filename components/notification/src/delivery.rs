@@ -22,6 +22,7 @@ pub fn queue() -> Queue {
     Queue {
         table: "notification_deliveries".to_owned(),
         id: "delivery_id",
+        payload: "delivery_id",
         due_at: "next_attempt_at",
         waiting: Some("status = 'pending'"),
         done: Settled::Marked("status = 'delivered'"),

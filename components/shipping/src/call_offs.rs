@@ -23,6 +23,7 @@ fn queue() -> Queue {
     Queue {
         table: "shipping_call_offs".to_owned(),
         id: "shipment_id",
+        payload: "shipment_id",
         due_at: "due_at",
         waiting: None,
         done: Settled::Deleted,

@@ -47,6 +47,7 @@ fn queue(service: &str) -> Queue {
     Queue {
         table: format!("{service}_outbox"),
         id: "event_id",
+        payload: "event",
         due_at: "due_at",
         waiting: None,
         done: Settled::Deleted,
@@ -111,16 +112,11 @@ pub struct Flushed {
 /// Sends the due events to `POST {base}/events`, oldest first. Two concurrent flushes do not send the same event.
 pub fn flush(db: &dyn Database, caller: Caller<'_>, base: &str) -> Result<Flushed, SqlError> {
     let service = caller.context.service();
-    let select = format!("SELECT event FROM {service}_outbox WHERE event_id = $1");
     let drained = queue(service).drain(db, caller.context, PASS, |claim| {
-        let rows = db.execute(&select, params![claim.id])?;
-        let Some(event) = rows.one(|row| row.get::<String>(0))? else {
-            return Ok(Attempt::Done);
-        };
         let mut call = Call::new(caller.context, Method::POST, base, "/events")
             .header("content-type", "application/cloudevents+json")
             .timeout(SEND_TIMEOUT);
-        call.body = event.into_bytes();
+        call.body = claim.payload.clone().into_bytes();
         Ok::<_, SqlError>(match caller.outbound.send(call) {
             Ok(reply) if reply.status.is_success() => Attempt::Done,
             Ok(reply) => Attempt::Failed(format!("status {}", reply.status)),

@@ -23,6 +23,8 @@ pub struct Queue {
     pub table: String,
     /// The column of an entry's id.
     pub id: &'static str,
+    /// The column whose text each claim carries; the id's column where the id is enough.
+    pub payload: &'static str,
     /// The column of the instant at which an entry becomes due.
     pub due_at: &'static str,
     /// The condition that selects waiting entries, such as `status = 'pending'`; `None` where settled entries are deleted.
@@ -59,6 +61,8 @@ pub struct Claim {
     pub id: Uuid,
     /// The number of this attempt; 1 is the first.
     pub attempt: u32,
+    /// The text of the queue's payload column.
+    pub payload: String,
     leased_until: Millis,
 }
 
@@ -148,24 +152,30 @@ impl Queue {
             if begun.elapsed() > pass {
                 break;
             }
+            // The worker of the last attempt died before it could settle the entry.
+            if let Some((most, settled)) = self.give_up
+                && due.attempts >= most
+            {
+                if self.settle(db, due.id, due.due_at, settled)? {
+                    let cause = "its last attempt did not end";
+                    self.log_failure(context, due.id, due.attempts, "failed", cause);
+                    drained.failed += 1;
+                }
+                continue;
+            }
             let Some(claim) = self.claim(db, &due)? else {
                 continue;
             };
-            // The worker of the last attempt died: the entry was not settled.
-            let exhausted = self.give_up.filter(|(most, _)| due.attempts >= *most);
-            let outcome = match exhausted {
-                Some(_) => Attempt::Failed("its last attempt never ended".to_owned()),
-                None => match attempt(&claim) {
-                    Ok(outcome) => outcome,
-                    Err(error) => {
-                        self.retry(db, &claim)?;
-                        return Err(error);
-                    }
-                },
+            let outcome = match attempt(&claim) {
+                Ok(outcome) => outcome,
+                Err(error) => {
+                    self.retry(db, &claim)?;
+                    return Err(error);
+                }
             };
             match outcome {
                 Attempt::Done => {
-                    self.settle(db, &claim, self.done)?;
+                    self.settle(db, claim.id, claim.leased_until, self.done)?;
                     drained.done += 1;
                 }
                 Attempt::Failed(cause) => {
@@ -181,17 +191,21 @@ impl Queue {
     /// `None` where another worker has claimed the entry.
     fn claim(&self, db: &dyn Database, due: &Due) -> Result<Option<Claim>, SqlError> {
         let (table, id, due_at) = (&self.table, self.id, self.due_at);
-        let claim = Claim {
-            id: due.id,
-            attempt: due.attempts.saturating_add(1),
-            leased_until: after(self.lease),
-        };
+        let leased_until = after(self.lease);
         let statement = format!(
-            "UPDATE {table} SET {due_at} = $1, attempts = attempts + 1 WHERE {id} = $2 AND {due_at} = $3{} RETURNING {id}",
-            self.and_waiting()
+            "UPDATE {table} SET {due_at} = $1, attempts = attempts + 1 WHERE {id} = $2 AND {due_at} = $3{} RETURNING {}",
+            self.and_waiting(),
+            self.payload,
         );
-        let claimed = db.execute(&statement, params![claim.leased_until, due.id, due.due_at])?;
-        Ok((!claimed.is_empty()).then_some(claim))
+        let claimed = db.execute(&statement, params![leased_until, due.id, due.due_at])?;
+        claimed.one(|row| {
+            Ok(Claim {
+                id: due.id,
+                attempt: due.attempts.saturating_add(1),
+                payload: row.get(0)?,
+                leased_until,
+            })
+        })
     }
 
     fn failed(
@@ -203,25 +217,42 @@ impl Queue {
     ) -> Result<(), SqlError> {
         let given_up = self.give_up.filter(|(most, _)| claim.attempt >= *most);
         match given_up {
-            Some((_, settled)) => self.settle(db, claim, settled)?,
+            Some((_, settled)) => {
+                self.settle(db, claim.id, claim.leased_until, settled)?;
+            }
             None => self.retry(db, claim)?,
         }
         let status = given_up.map_or("pending", |_| "failed");
-        let fields =
-            json!({self.id: claim.id, "attempts": claim.attempt, "status": status, "error": cause});
-        log::warn(context, self.failure_message, fields);
+        self.log_failure(context, claim.id, claim.attempt, status, cause);
         Ok(())
     }
 
-    /// Only the holder of the claim settles: a worker whose claim expired finds another due time.
-    fn settle(&self, db: &dyn Database, claim: &Claim, settled: Settled) -> Result<(), SqlError> {
+    fn log_failure(&self, context: &Context, id: Uuid, attempts: u32, status: &str, cause: &str) {
+        let fields = json!({self.id: id, "attempts": attempts, "status": status, "error": cause});
+        log::warn(context, self.failure_message, fields);
+    }
+
+    /// Settles the entry if it is still due at `due_at`, and returns whether it was. A claim that expired finds another due time
+    /// there, so only the holder of the latest claim settles.
+    fn settle(
+        &self,
+        db: &dyn Database,
+        id: Uuid,
+        due_at: Millis,
+        settled: Settled,
+    ) -> Result<bool, SqlError> {
         let verb = match settled {
             Settled::Deleted => format!("DELETE FROM {}", self.table),
             Settled::Marked(assignment) => format!("UPDATE {} SET {assignment}", self.table),
         };
-        let statement = format!("{verb} WHERE {} = $1 AND {} = $2", self.id, self.due_at);
-        db.execute(&statement, params![claim.id, claim.leased_until])
-            .map(drop)
+        let statement = format!(
+            "{verb} WHERE {id} = $1 AND {due_at} = $2{} RETURNING {id}",
+            self.and_waiting(),
+            id = self.id,
+            due_at = self.due_at,
+        );
+        let rows = db.execute(&statement, params![id, due_at])?;
+        Ok(!rows.is_empty())
     }
 
     fn retry(&self, db: &dyn Database, claim: &Claim) -> Result<(), SqlError> {

@@ -19,6 +19,7 @@ fn queue() -> Queue {
     Queue {
         table: "test_jobs".to_owned(),
         id: "job_id",
+        payload: "job_id",
         due_at: "due_at",
         waiting: Some("status = 'pending'"),
         done: Settled::Marked("status = 'done'"),
@@ -83,6 +84,7 @@ fn workers_that_drain_at_once_share_the_entries() {
         for _ in 0..4 {
             scope.spawn(|| {
                 drain(&database, |claim| {
+                    assert_eq!(claim.payload, claim.id.to_string());
                     done.lock().unwrap().push(claim.id);
                     Ok(Attempt::Done)
                 })
@@ -122,7 +124,7 @@ fn an_entry_whose_last_worker_died_is_given_up_without_another_attempt() {
         Err(SqlError::Other("not to be tried".to_owned()))
     });
     assert_eq!(drained.unwrap().failed, 1);
-    assert_eq!(statuses(&database)[0].0, "failed");
+    assert_eq!(statuses(&database), [("failed".to_owned(), 3)]);
 }
 
 #[test]

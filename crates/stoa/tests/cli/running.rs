@@ -27,12 +27,8 @@ fn says_in_run_json_where_it_answers_and_takes_that_back_in_the_end() {
     for client in [shop.gateway(), shop.operator()] {
         assert_eq!(client.get("/hello/x").send().expect(200).text(), "hello");
     }
-    assert!(
-        shop.log()
-            .contains(&format!("curl {}/hello/", shop.gateway().base())),
-        "{}",
-        shop.log()
-    );
+    let example = format!("curl {}/hello/", shop.gateway().base());
+    wait_until(SOON, "the example", || shop.log().contains(&example));
     shop.stop();
     assert!(
         shop.gateway().get("/hello").try_send().is_err(),
