@@ -1,48 +1,48 @@
-# All tasks of stoa. `make` alone lists them. A task of more than one line is in scripts/.
+# All tasks of stoa. `make` without a target lists them. A task with more than one command is a script in scripts/.
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-tests wasm build release mesh scenario up test soak check dependencies bench clean
 
-# Arguments that `make up` passes on: make up ARGS="--listen 127.0.0.1:9000"
+# Arguments that `make up` passes to `stoa up`: make up ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
-# The packages whose tests `make test` runs; empty for all: make test ONLY=order
+# The packages whose tests `make test` runs, for example make test ONLY=order. If ONLY is empty, all packages are tested.
 ONLY ?=
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## find what building and running needs, and install what is missing
+setup: ## check the tools that are needed to build and run the shop, and install missing tools
 	@scripts/setup
 
-setup-tests: ## the same for the tests: PostgreSQL, a registry, Python's venv
+setup-tests: ## like `make setup`, and also check and install the tools that the tests need: PostgreSQL, an image registry, Python's venv, Go
 	@scripts/setup tests
 
-wasm: setup ## build the components, the filters, and the guests that runtime and filter host are tested with
+wasm: setup ## build the WebAssembly files: components, filters, and the test guests of the runtime and the filter host
 	@scripts/wasm
 
-build: setup ## build the program that runs them, target/native/stoa
+build: setup ## build the program that runs the shop, target/native/stoa (quick build; slower than the program of `make release`)
 	@scripts/build
 
-release: setup ## the same linked as a whole, target/release/stoa: a request costs over a quarter less, and it takes minutes
+release: setup ## build the optimized program, target/release/stoa (slow build; saves over 25 % of the CPU time of a request)
 	@cargo build --release --package stoa --locked
 
-mesh: setup ## have Istio translate istio/ and k8s/ into istio/compiled/, after a change of theirs
+mesh: setup ## let Istio translate istio/ and k8s/ into istio/compiled/; needed after each change in these folders
 	@scripts/generate-mesh
 
-scenario: ## the same with one of istio/scenarios/ on top, for a running mesh: NAME=fault-product-delay; `stoa scenario off` goes back
+scenario: ## activate a scenario of istio/scenarios/ in a running mesh (NAME=fault-product-delay); `stoa scenario off` ends it
 	@scripts/generate-mesh --scenario '$(NAME)'
 
-up: ## start the shop on http://127.0.0.1:8080, built before if it has to be; Ctrl-C stops it (ARGS="--help" for more)
+up: ## build the shop if needed, and start it on http://127.0.0.1:8080; Ctrl-C stops it (ARGS="--help" lists options)
 	@scripts/up $(ARGS)
 
-test: setup-tests wasm build ## run every test, or those of one package (ONLY=order)
+test: setup-tests wasm build ## run all tests, or the tests of one package (ONLY=order)
 ifeq ($(ONLY),)
 	@. scripts/go-env && cd tools && go build -o ../target/tools/istio-compile ./istio-compile
 	@scripts/istio-tools install >/dev/null
 endif
 	@scripts/test $(ONLY)
 
-soak: setup-tests wasm build ## what takes too long for every change: a million cases of garbage, 30 crashes, 10,000 connections, 5,000 requests by the document
+soak: setup-tests wasm build ## run the tests that are too long for every change: 1,000,000 random inputs, 30 crashes, 10,000 connections, 5,000 API requests
 	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test filters -- --nocapture survives_anything
 	STOA_FUZZ_CASES=1000000 cargo test --profile native --workspace --locked --test parsers
 	STOA_TEST_DATABASE=postgres STOA_ALL_CRASHES=1 cargo test --profile native --workspace --locked --test saga crash
@@ -52,14 +52,14 @@ soak: setup-tests wasm build ## what takes too long for every change: a million 
 	@scripts/schemathesis 5000
 	@scripts/dependencies
 
-check: setup-tests ## format, lints, documentation, manifests: all that needs no run
+check: setup-tests ## check format, lints, prose, documentation and manifests, without running tests
 	@scripts/check
 
-dependencies: setup ## check the dependencies again (minutes), after a change of Cargo.lock
+dependencies: setup ## check licenses, sources and vulnerabilities of the dependencies (minutes); needed after each change of Cargo.lock
 	@scripts/dependencies
 
-bench: wasm release ## measure; docs/benchmarks.md has the results
+bench: wasm release ## run the benchmarks; docs/benchmarks.md has results
 	cargo bench --profile native --workspace --locked --bench hello --bench shop --bench filters --bench mesh --bench orders
 
-clean: ## remove all that was built; the shop's data in .stoa/ stays
+clean: ## delete the build output in target/; keep the shop's data in .stoa/
 	rm -rf target

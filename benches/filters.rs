@@ -1,16 +1,17 @@
-//! The cost of the filters, in real Envoys with one worker that answer by themselves: CPU per request, memory, and whether
-//! memory grows over a million requests and a thousand new configurations. The baselines are an Envoy without a filter and
-//! Envoy's own equivalents (its fault filter, a route by header).
+//! The cost of the filters in real Envoys: CPU per request, memory, and whether memory grows over a million requests and a thousand
+//! new configurations. Each Envoy has one worker, and responds itself, without an upstream. The baselines are an Envoy without a
+//! filter and Envoy's own equivalents (its fault filter, a route by header).
 //!
-//! All Envoys run on one core. Another core loads them in turn, in short slices, so that all get the same noise. The tables
-//! show medians. Arguments select benchmarks by name: cost, growth. `short` cuts the measuring time to 10 %.
+//! All Envoys run on one core. A client on another core sends requests to one Envoy after the other, in short slices, so that the
+//! same noise affects all Envoys. The tables show medians. Arguments select benchmarks by name: cost, growth. `short` cuts the
+//! measuring time to 10 %.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     reason = "a benchmark that cannot measure has to stop"
 )]
 
-#[expect(dead_code, reason = "the other benchmarks need the rest")]
+#[expect(dead_code, reason = "only other benchmarks call the unused functions")]
 mod process;
 
 use std::io::{Read, Write};
@@ -23,12 +24,12 @@ use stoa_testkit::envoy::{Envoy, Filter, Route, Setup};
 
 /// Connections that send at the same time.
 const CONNECTIONS: usize = 8;
-/// Time that one Envoy is loaded before the next one.
+/// Time for which one Envoy gets requests. Then the next Envoy gets requests.
 const SLICE: Duration = Duration::from_millis(500);
 const ROUNDS: usize = 24;
 const REQUESTS: usize = 1_000_000;
 const CONFIGURATIONS: usize = 1_000;
-/// The body of every response; no head ends with this text.
+/// The body of every response. The head of a response never ends with this text, so the text marks the end of the response.
 const BODY: &str = r#"{"answer":"of the bench"}"#;
 /// Placeholder for the part of an `Idempotency-Key` that differs from request to request.
 const NUMBER: &str = "################";
@@ -40,7 +41,7 @@ const PRODUCTS: &str = "GET /product?category=coffee HTTP/1.1\r\nhost: shop.test
     accept-encoding: gzip, deflate, br, zstd\r\nreferer: http://shop.test/shop/\r\n\
     cookie: theme=dark; shop-session=0123456789abcdef; consent=yes\r\n\
     sec-fetch-dest: document\r\nsec-fetch-mode: navigate\r\nsec-fetch-site: same-origin\r\n\r\n";
-/// A request from order to payment.
+/// A request from the service `order` to the service `payment`.
 const LOOK_UP: &str = "GET /payments/0190b6f3-7a52-7cc3-98a1-b2d0c4e7f911 HTTP/1.1\r\nhost: payment.shop.svc.cluster.local\r\n\
     traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\naccept: application/json\r\n\r\n";
 
@@ -69,7 +70,7 @@ fn pin(pid: u32, core: u32) {
     let output = taskset.output().unwrap();
     assert!(
         output.status.success(),
-        "taskset: {output:?}; two cores are needed"
+        "taskset failed (the benchmark needs two cores): {output:?}"
     );
 }
 
@@ -79,7 +80,7 @@ fn start(setup: Setup) -> Envoy {
     envoy
 }
 
-/// Never declines: the benchmark measures requests that pass.
+/// A configuration that declines 0 % of the payments: the benchmark measures requests that pass the filter.
 fn declining(rule: &str) -> Value {
     json!({"rules": [{
         "name": rule,
@@ -90,7 +91,8 @@ fn declining(rule: &str) -> Value {
     }]})
 }
 
-/// Without a body: Envoy answers before it has read a body, and would then close the connection.
+/// A payment request without a body. If the request had a body, Envoy would respond before it has read the body, and then close the
+/// connection.
 fn payment() -> String {
     format!(
         "POST /payments HTTP/1.1\r\nhost: payment.shop.svc.cluster.local\r\ncontent-type: application/json\r\n\
@@ -104,7 +106,7 @@ fn plain() -> Setup {
     setup.route(Route::prefix("/").answers(200, BODY))
 }
 
-/// The routes of a canary; the filter or the caller chooses the version.
+/// The routes of a canary. The filter or the caller selects the version by the header `x-shop-version`.
 fn versions() -> Setup {
     let chosen = |version| {
         let route = Route::prefix("/").header("x-shop-version", version);
@@ -164,20 +166,21 @@ fn costs(rounds: usize) {
     for round in 0..rounds {
         for (kind, (_, request)) in requests.iter().enumerate() {
             for turn in 0..envoys.len() {
-                let place = (turn + round) % envoys.len(); // no Envoy always follows the same one
+                let place = (turn + round) % envoys.len(); // each round begins with a different Envoy
                 let (_, envoy, load) = &mut envoys[place];
                 measured[place][kind].push(load.cost(envoy.pid(), request, SLICE));
             }
         }
     }
     println!(
-        "| request | in the Envoy | CPU per request, µs | at its least | over no filter, µs | its quartiles | resident, MiB |"
+        "| request | in the Envoy | CPU per request, µs | minimum | more than without a filter, µs | quartiles | resident, MiB |"
     );
     println!("|---|---|---|---|---|---|---|");
     for (kind, (request, _)) in requests.iter().enumerate() {
         for (place, (name, envoy, _)) in envoys.iter().enumerate() {
             let (own, none) = (&measured[place][kind], &measured[0][kind]);
-            // Both values are from the same round, so common noise cancels out.
+            // Subtracts what the Envoy without a filter needed in the same round, so that noise which affects the whole round
+            // cancels out.
             let over: Vec<f64> = own.iter().zip(none).map(|(own, none)| own - none).collect();
             println!(
                 "| {request} | {name} | {:.1} | {:.1} | {:+.1} | {:+.1} to {:+.1} | {} |",
@@ -192,7 +195,7 @@ fn costs(rounds: usize) {
     }
 }
 
-/// A quartile; 0 is the minimum, 2 the median.
+/// A quartile of the values. For the parameter `quartile`, 0 selects the minimum, 2 the median, and 4 the maximum.
 fn part(values: &[f64], quartile: usize) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -209,7 +212,7 @@ fn growth(parts: usize) {
         }
     };
     let push = |times: usize| {
-        // Each configuration differs from the previous one.
+        // Each configuration differs from the previous configuration of the same filter.
         for time in 0..times {
             let (filter, config) = match time % 4 {
                 0 => ("canary-router", json!({"everyone_on_stable": true})),
@@ -220,7 +223,7 @@ fn growth(parts: usize) {
             envoy.push_config(filter, config).unwrap();
         }
     };
-    println!("\n| both filters, after | resident, MiB |\n|---|---|");
+    println!("\n| an Envoy with both filters, after | resident, MiB |\n|---|---|");
     let row = |what: String| println!("| {what} | {} |", process::resident(envoy.pid()));
     row("the start".to_owned());
     serve(20_000);
@@ -238,14 +241,14 @@ fn growth(parts: usize) {
         ));
     }
     serve(20_000);
-    row("20,000 requests by the last one".to_owned());
+    row("20,000 requests with the last configuration".to_owned());
     row(format!(
-        "all that, at its peak {}",
+        "all of this, with a peak of {} MiB",
         process::resident_at_its_peak(envoy.pid())
     ));
 }
 
-/// Keep-alive connections of one thread, as cheap as possible: the load runs on the cores that Envoy needs.
+/// A client with several keep-alive connections in one thread. It uses as little CPU time as possible for each request.
 struct Load {
     sockets: Vec<TcpStream>,
     buffer: Vec<u8>,
@@ -268,14 +271,14 @@ impl Load {
         }
     }
 
-    /// CPU per request within `time`, in µs.
+    /// CPU time of Envoy for each request, in µs, measured over `time`.
     fn cost(&mut self, pid: u32, request: &str, time: Duration) -> f64 {
         let (end, before) = (Instant::now() + time, cpu(pid));
         let served = self.run(request, &mut |_| Instant::now() >= end);
         (cpu(pid) - before).as_secs_f64() * 1e6 / served as f64
     }
 
-    /// Sends until `enough` returns true; returns the number of requests.
+    /// Sends requests until `enough` returns true. Returns the number of requests.
     fn run(&mut self, request: &str, enough: &mut dyn FnMut(usize) -> bool) -> usize {
         let mut bytes = request.as_bytes().to_vec();
         let number = request.find(NUMBER);
@@ -305,7 +308,7 @@ impl Load {
     }
 }
 
-/// CPU time of all threads, to the nanosecond: a slice is too short for the ticks of [`process`].
+/// CPU time of all threads, in nanoseconds. A slice is too short to measure it in the clock ticks that [`process`] reads.
 fn cpu(pid: u32) -> Duration {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap();
     let nanos = threads.map(|thread| {

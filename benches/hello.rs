@@ -1,6 +1,6 @@
 //! The cost of a request that does nothing: CPU per request, rate, memory, the price of a composed dependency, and the latency
-//! of a cheap request while others compute. It measures the shipped program in a process of its own, so that the load's CPU
-//! does not count. Every figure is the median of several rounds.
+//! of a cheap request while other requests compute. The shipped program runs in its own process, so the CPU time of the load does
+//! not count. Every figure is the median of several rounds.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -24,7 +24,8 @@ use stoa_testkit::{Shop, ShopOptions};
 const ROUNDS: usize = 5;
 const ROUND: Duration = Duration::from_secs(3);
 
-/// The burning guest simulates log-ins: argon2id with 19 MiB and two passes takes about 50 ms.
+/// The component `burn` simulates log-ins: each request computes for 50 ms, about as long as a log-in (argon2id with 19 MiB and two
+/// passes).
 const MANIFEST: &str = r#"
 spin_manifest_version = 2
 [application]
@@ -82,12 +83,13 @@ fn main() {
     for connections in [1, 8, 32] {
         let mut rounds = [const { Vec::new() }; 3];
         for _ in 0..ROUNDS {
-            // In turn, so that all get the same noise.
+            // The requests with a guest, with a composed dependency and without a guest take turns, so that the same noise affects
+            // all three kinds.
             rounds[0].push(load(&server, "/hello", connections, ROUND));
             rounds[1].push(load(&server, "/greeted?you", connections, ROUND));
             rounds[2].push(load(&none.server, "/", connections, ROUND / 3));
         }
-        let names = ["hello", "hello from a dependency composed in", "no guest"];
+        let names = ["hello", "hello from a composed dependency", "no guest"];
         for (name, rounds) in names.iter().zip(rounds) {
             let cpu = median(rounds.iter().map(|r| r.nanos_per_request).collect());
             let rate = median(rounds.iter().map(|r| r.rate).collect());
@@ -143,7 +145,8 @@ fn median(mut values: Vec<u128>) -> u128 {
     values[values.len() / 2]
 }
 
-/// The baseline: sockets and HTTP alone on this machine. Prints its address, and runs until stdin closes.
+/// The baseline: a server that runs no guest, so a request costs only sockets and HTTP. Prints its address, and runs until stdin
+/// closes.
 #[tokio::main]
 async fn no_guest() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -208,7 +211,7 @@ struct Load {
     rate: u128,
 }
 
-/// The requests that `connections` clients send within `time`; each client waits for a response before its next request.
+/// Measures the requests that `connections` clients send within `time`. Each client waits for a response before its next request.
 fn load(server: &Server, path: &str, connections: usize, time: Duration) -> Load {
     let (done, stop) = (
         Arc::new(AtomicU64::new(0)),
@@ -242,7 +245,7 @@ fn load(server: &Server, path: &str, connections: usize, time: Duration) -> Load
 }
 
 impl Server {
-    /// Sorted latencies of sequential requests, with a pause between them.
+    /// The latencies of sequential requests, sorted. The client pauses after each request.
     fn latency(&self, time: Duration) -> Vec<Duration> {
         let end = Instant::now() + time;
         let mut client = Client::connect(&self.address);
@@ -258,7 +261,8 @@ impl Server {
     }
 }
 
-/// One keep-alive connection, as cheap as possible: the load runs on the cores that the server needs.
+/// A client with one keep-alive connection. It uses as little CPU time as possible, because it runs on the cores that the server
+/// needs.
 struct Client {
     socket: TcpStream,
     buffer: Vec<u8>,

@@ -1,5 +1,6 @@
-//! The cost of the mesh: the same requests with and without it, the memory of all Envoys, and the time from start to first
-//! response. Latencies are measured at a moderate load, 10 % of the machine's capacity: a queue would hide the cost of a hop.
+//! The cost of the mesh: the same requests to a shop with a mesh and to a shop without one, the memory of all Envoys, and the time
+//! from the start of the program to its first response. Latencies are measured at 10 % of the machine's capacity: under a high
+//! load, the waiting times in queues would hide the cost of a hop.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -11,7 +12,7 @@
 
 #[path = "../tests/customer.rs"]
 mod customer;
-#[expect(dead_code, reason = "the other benchmarks need the rest")]
+#[expect(dead_code, reason = "only other benchmarks call the unused functions")]
 mod process;
 
 use std::path::Path;
@@ -22,7 +23,7 @@ use serde_json::json;
 use stoa_testkit::{Shop, ShopOptions, wait_for};
 
 const RUNS: usize = 5;
-/// Pause between two requests of the one client.
+/// Pause between two requests. There is only one client.
 const PAUSE: Duration = Duration::from_millis(10);
 
 fn options(mesh: bool) -> ShopOptions {
@@ -42,7 +43,7 @@ fn options(mesh: bool) -> ShopOptions {
     }
 }
 
-/// The program and all Envoys of a shop.
+/// The process ids of a shop's program and of all its Envoys.
 fn processes(shop: &Shop) -> Vec<u32> {
     let mesh = shop.mesh();
     let envoys = mesh.workloads.iter().filter(|w| w.admin.is_some());
@@ -107,7 +108,7 @@ fn main() {
     );
     let shops = [("without", &plain), ("with", &meshed)];
     let customers = shops.map(|(_, shop)| {
-        Operator::of(shop).set_stock("COF-001", 1_000_000);
+        Operator::of_shop(shop).set_stock("COF-001", 1_000_000);
         Customer::register(shop, "ann")
     });
     let body = json!({"shipping_address": address(), "payment": card("tok_visa"), "items": [{"sku": "COF-001", "quantity": 1}]});
@@ -128,7 +129,7 @@ fn main() {
                     }
                 };
                 let measured = measure(shop, count, &send);
-                // The first run only warms up.
+                // The first of the runs only warms up the shop; its result is not used.
                 if run > 0 {
                     all[which].push(measured);
                 }
@@ -152,7 +153,7 @@ fn main() {
     let all = processes(&meshed);
     let envoys: f64 = all[1..].iter().map(|pid| proportional(*pid)).sum();
     println!(
-        "\n{} Envoys: {envoys:.0} MiB of proportional memory; the program: {:.0} MiB",
+        "\nproportional memory of {} Envoys: {envoys:.0} MiB; of the program: {:.0} MiB",
         all.len() - 1,
         proportional(all[0])
     );
@@ -160,14 +161,14 @@ fn main() {
     starts(runs);
 }
 
-/// Time from the start of the program to the first product through the gateway, with everything compiled before.
+/// Measures the time from the start of the program until the gateway returns a product. Everything was compiled before.
 fn starts(runs: usize) {
     let folder = tempfile::tempdir().unwrap();
     let mut took: Vec<_> = (0..=runs).map(|_| start_once(folder.path())).collect();
     took.remove(0);
     took.sort();
     println!(
-        "warm start of the mesh to the first answer: {:.2?} (median of {runs})",
+        "time from a warm start of the mesh to the first response: {:.2?} (median of {runs})",
         took[took.len() / 2]
     );
 }

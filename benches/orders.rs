@@ -1,6 +1,7 @@
-//! The cost of an order on SQLite and on PostgreSQL, and how it grows with the stored orders: 1,000 and 1,000,000.
+//! The cost of an order on SQLite and on PostgreSQL, with 1,000 and with 1,000,000 stored orders.
 //!
-//! The stored orders are copies of one real order: every row of it, in every table of every service, with ids of its own.
+//! The stored orders are copies of one real order. A copy contains all rows of the order, in every table of every service, with new
+//! ids.
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -14,7 +15,7 @@
 mod copies;
 #[path = "../tests/customer.rs"]
 mod customer;
-#[expect(dead_code, reason = "the other benchmarks need the rest")]
+#[expect(dead_code, reason = "only other benchmarks call the unused functions")]
 mod process;
 
 use std::time::{Duration, Instant};
@@ -37,7 +38,7 @@ fn main() {
     };
     let server = Server::start(Durability::Full).unwrap();
     println!(
-        "| database | stored orders | CPU of stoa | CPU of PostgreSQL | median |\n|---|---|---|---|---|"
+        "| database | stored orders | CPU of stoa | CPU of PostgreSQL | median latency |\n|---|---|---|---|---|"
     );
     for postgres in [false, true] {
         let shops = stored.map(|count| Grown::new(&server, postgres, count));
@@ -45,7 +46,7 @@ fn main() {
         for run in 0..=runs {
             for (which, shop) in shops.iter().enumerate() {
                 let measured = shop.measure(&server);
-                // The first run only warms up.
+                // The first of the runs only warms up the shop; its result is not used.
                 if run > 0 {
                     all[which].push(measured);
                 }
@@ -74,7 +75,7 @@ struct Measured {
     latency: f64,
 }
 
-/// A shop with that many stored orders.
+/// A shop with a given number of stored orders.
 struct Grown {
     shop: Shop,
     customer: Customer,
@@ -99,7 +100,7 @@ impl Grown {
         }
         let mut shop = Shop::start(options);
         let customer = Customer::register(&shop, "ann");
-        Operator::of(&shop).set_stock(SKU, 1_000_000);
+        Operator::of_shop(&shop).set_stock(SKU, 1_000_000);
         let order = customer.order(&key(), SKU, 1, "tok_visa").expect(201).json;
         shop.stop();
         let begun = Instant::now();
@@ -113,7 +114,7 @@ impl Grown {
         }
         eprintln!("{count} orders stored in {:.0?}", begun.elapsed());
         shop.restart();
-        let customer = customer.back_at(&shop);
+        let customer = customer.after_restart(&shop);
         Self { shop, customer }
     }
 

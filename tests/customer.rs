@@ -1,10 +1,10 @@
-//! A customer and an operator, who use the shop only through HTTP.
+//! A customer and an operator for tests. Both use the shop only through HTTP.
 #![allow(
     dead_code,
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "each test file includes this module and uses the part it needs; a fixture that fails is to fail the test"
+    reason = "each test program includes this module and uses only a part; a failure in the test's setup must fail the test"
 )]
 
 use std::time::Duration;
@@ -13,9 +13,10 @@ use serde_json::{Value, json};
 use stoa_testkit::{Answer, Client, Shop, wait_for};
 use uuid::Uuid;
 
-/// Timeout for effects after a response, such as an event on its way to the inbox.
-pub(crate) const SOON: Duration = Duration::from_secs(20);
+/// Timeout for effects that follow a response, such as a message in the inbox.
+pub(crate) const EFFECT_TIMEOUT: Duration = Duration::from_secs(20);
 
+/// Password of all customers.
 pub(crate) const PASSWORD: &str = "correct horse battery";
 
 /// A registered and logged-in customer.
@@ -69,8 +70,8 @@ impl Customer {
         self.token = text(&login.json, "access_token");
     }
 
-    /// The same customer, after a restart of the shop (on other ports).
-    pub(crate) fn back_at(self, shop: &Shop) -> Self {
+    /// The same customer after a restart of the shop, which then listens on different ports.
+    pub(crate) fn after_restart(self, shop: &Shop) -> Self {
         Self {
             gateway: shop.gateway().clone(),
             ..self
@@ -98,7 +99,7 @@ impl Customer {
             .send()
     }
 
-    /// Orders the content of the cart.
+    /// Orders the items of the cart.
     pub(crate) fn order_cart(&self, card_token: &str) -> Answer {
         let body = json!({"shipping_address": address(), "payment": card(card_token)});
         self.post("/order", &key(), &body)
@@ -111,9 +112,9 @@ impl Customer {
         self.post("/order", key, &body)
     }
 
-    /// Waits for a message of this type about the order in the inbox; returns it.
+    /// Waits until the inbox has a message of this type about the order. Returns the message.
     pub(crate) fn wait_for_message(&self, kind: &str, order_id: &str) -> Value {
-        wait_for(SOON, &format!("{kind} in the inbox"), || {
+        wait_for(EFFECT_TIMEOUT, &format!("{kind} in the inbox"), || {
             let inbox = self.get("/notification").expect(200).json;
             items(&inbox)
                 .into_iter()
@@ -126,7 +127,7 @@ impl Customer {
 pub(crate) struct Operator(Client);
 
 impl Operator {
-    pub(crate) fn of(shop: &Shop) -> Self {
+    pub(crate) fn of_shop(shop: &Shop) -> Self {
         Self(shop.operator().clone())
     }
 
@@ -134,11 +135,11 @@ impl Operator {
         &self.0
     }
 
-    /// on_hand, reserved, available
+    /// The stock of a SKU as (on_hand, reserved, available).
     pub(crate) fn stock(&self, sku: &str) -> (i64, i64, i64) {
         let item = self.0.get(&format!("/items/{sku}")).send().expect(200).json;
-        let n = |k: &str| item[k].as_i64().unwrap();
-        (n("on_hand"), n("reserved"), n("available"))
+        let member = |name: &str| item[name].as_i64().unwrap();
+        (member("on_hand"), member("reserved"), member("available"))
     }
 
     pub(crate) fn set_stock(&self, sku: &str, on_hand: u32) {
@@ -152,12 +153,12 @@ impl Operator {
             .expect(200);
     }
 
-    /// Every entry of the processor's ledger: the oracle.
+    /// All entries of the processor's ledger, with which tests compare the shop's records.
     pub(crate) fn ledger(&self) -> Vec<Value> {
         self.list("/processor/ledger")
     }
 
-    /// The kinds of the entries about one payment, oldest first.
+    /// The kinds of the ledger entries for one payment, oldest first.
     pub(crate) fn ledger_of(&self, payment_id: &str) -> Vec<String> {
         self.list(&format!("/processor/ledger?reference={payment_id}"))
             .iter()
@@ -184,14 +185,14 @@ impl Operator {
         }
     }
 
-    /// Reads a list without pages.
-    pub(crate) fn all(&self, path: &str) -> Vec<Value> {
+    /// Reads a list that has only one page.
+    pub(crate) fn list_unpaged(&self, path: &str) -> Vec<Value> {
         items(&self.read(path))
     }
 
-    /// Reads a path; retries while the shop is overloaded.
+    /// Reads a path, and retries while the shop is overloaded (503).
     fn read(&self, path: &str) -> Value {
-        let answer = wait_for(SOON, path, || {
+        let answer = wait_for(EFFECT_TIMEOUT, path, || {
             let answer = self.0.get(path).send();
             (answer.status != 503).then_some(answer)
         });
@@ -207,7 +208,7 @@ impl Operator {
             .expect(200);
     }
 
-    pub(crate) fn unscript(&self, partner: &str) {
+    pub(crate) fn clear_script(&self, partner: &str) {
         let answer = self.0.delete(&format!("/script/{partner}")).send();
         assert!(answer.status < 300, "{}", answer.text());
     }
@@ -220,8 +221,8 @@ impl Operator {
             .json
     }
 
-    /// Runs the CronJobs of a cluster: one round of every operation with a timer.
-    pub(crate) fn round(&self) {
+    /// Calls every operation with a timer once, as the CronJobs of a cluster do.
+    pub(crate) fn run_timers(&self) {
         for path in [
             "/internal/orders/recover",
             "/internal/orders/outbox",
@@ -237,7 +238,7 @@ impl Operator {
 pub(crate) fn text(value: &Value, name: &str) -> String {
     match value[name].as_str() {
         Some(text) => text.to_owned(),
-        None => panic!("{name} is not text in {value}"),
+        None => panic!("`{name}` is missing or not a string, in: {value}"),
     }
 }
 
@@ -245,15 +246,15 @@ pub(crate) fn text(value: &Value, name: &str) -> String {
 pub(crate) fn items(page: &Value) -> Vec<Value> {
     match page["items"].as_array() {
         Some(items) => items.clone(),
-        None => panic!("no items in {page}"),
+        None => panic!("`items` is missing or not a list, in: {page}"),
     }
 }
 
-/// Items of an order.
+/// The items of an order.
 #[track_caller]
 pub(crate) fn order_items(order: &Value) -> &[Value] {
     match order["items"].as_array() {
         Some(items) => items,
-        None => panic!("no items in {order}"),
+        None => panic!("`items` is missing or not a list, in: {order}"),
     }
 }

@@ -1,10 +1,11 @@
-//! The journey: register, browse, fill a cart, order, pay, track the parcel, read the notification. Each step is checked by
-//! its traces: the stock, the processor's ledger, the carrier's records, the inbox and the order's timeline.
+//! Tests of a customer's journey: register, browse, fill a cart, order, pay, track the parcel, and read the notifications. The
+//! tests check the effects of each step in the stock, the processor's ledger, the carrier's records, the inbox and the order's
+//! timeline.
 
 #![allow(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a failure in the test's setup must fail the test"
 )]
 
 mod customer;
@@ -14,13 +15,13 @@ use serde_json::{Value, json};
 use stoa_testkit::{Shop, ShopOptions};
 
 fn journey(options: ShopOptions) {
-    // In a mesh 10 % of the customers go to the next release.
+    // In a mesh, 10 % of the customers get the next release, v2.
     let releases: &[&str] = if options.mesh { &["v1", "v2"] } else { &["v1"] };
     let mut shop = Shop::start(options);
-    let operator = Operator::of(&shop);
+    let operator = Operator::of_shop(&shop);
     let customer = Customer::register(&shop, "ann");
 
-    // Browse: it needs no log-in, and the catalogue has the size of a real shop's.
+    // Browse without a log-in. The catalogue has at least 60 products in 6 categories.
     let mut products = Vec::new();
     let mut path = "/product?limit=100".to_owned();
     loop {
@@ -46,7 +47,7 @@ fn journey(options: ShopOptions) {
     let product = items(&found.json).remove(0);
     let sku = text(&product, "sku");
     let price = product["price"]["amount"].as_i64().unwrap();
-    // A single product has the PIM's own description.
+    // The page of a single product contains the description from the PIM (the third party for product texts).
     let one = shop
         .gateway()
         .get(&format!("/product/{}", text(&product, "product_id")))
@@ -59,7 +60,7 @@ fn journey(options: ShopOptions) {
         .expect(200);
     assert_eq!(one.json["description"], pim.json["description"]);
 
-    // Fill the cart; more than the stock is rejected.
+    // Fill the cart. A quantity above the stock is rejected.
     let (on_hand, reserved, available) = operator.stock(&sku);
     assert_eq!(reserved, 0);
     operator.set_stock("TEA-001", 1);
@@ -111,9 +112,9 @@ fn journey(options: ShopOptions) {
         order
     );
 
-    // Track the parcel: the carrier moves it and sends a signed report to the shop.
+    // Track the parcel. The carrier moves the parcel, and sends signed reports to the shop.
     let tracking = text(&order["shipment"], "tracking_number");
-    let book = operator.all(&format!(
+    let book = operator.list_unpaged(&format!(
         "/carrier/shipments?reference={}",
         text(&order["shipment"], "shipment_id")
     ));
@@ -148,10 +149,10 @@ fn journey(options: ShopOptions) {
     );
     assert_eq!(late.expect(409).json["code"], "handed_over");
 
-    // Read the notifications; the courier has sent each mail once.
+    // Read the notifications. The courier must have sent each mail once.
     customer.wait_for_message("stoa.order.confirmed", &order_id);
     customer.wait_for_message("stoa.shipment.delivered", &order_id);
-    let mails = stoa_testkit::wait_for(customer::SOON, "two mails at least", || {
+    let mails = stoa_testkit::wait_for(customer::EFFECT_TIMEOUT, "at least two mails", || {
         let mails = operator.list(&format!("/courier/messages?to={}", customer.email));
         (mails.len() >= 2).then_some(mails)
     });
@@ -161,10 +162,10 @@ fn journey(options: ShopOptions) {
     subjects.dedup();
     assert_eq!(sent, subjects.len(), "a mail was sent twice: {subjects:?}");
 
-    // State survives a restart.
+    // The order is unchanged after a restart.
     let order = customer.get(&format!("/order/{order_id}")).expect(200).json;
     shop.restart();
-    let customer = customer.back_at(&shop);
+    let customer = customer.after_restart(&shop);
     assert_eq!(
         customer.get(&format!("/order/{order_id}")).expect(200).json,
         order
@@ -173,17 +174,17 @@ fn journey(options: ShopOptions) {
 }
 
 #[test]
-fn a_customer_goes_from_login_to_delivery() {
+fn a_customer_orders_and_receives_a_parcel() {
     journey(ShopOptions::checked());
 }
 
 #[test]
-fn the_journey_needs_no_timer() {
+fn the_journey_works_without_timers() {
     journey(ShopOptions::checked().timers(false));
 }
 
 #[test]
-fn the_journey_passes_through_the_mesh_unchanged() {
+fn the_journey_works_in_the_mesh() {
     journey(ShopOptions::mesh());
 }
 
@@ -198,9 +199,9 @@ fn the_next_release_serves_product_v2() {
 }
 
 #[test]
-fn products_are_listed_while_the_pim_is_down() {
+fn a_product_can_be_read_while_the_pim_fails() {
     let shop = Shop::start(ShopOptions::checked());
-    let operator = Operator::of(&shop);
+    let operator = Operator::of_shop(&shop);
     operator.script("pim", &json!({"mode": "error", "status": 503}));
     let one = shop.gateway().get("/product/COF-001").send().expect(200);
     assert_eq!(one.json["sku"], "COF-001");
@@ -208,16 +209,16 @@ fn products_are_listed_while_the_pim_is_down() {
 }
 
 #[test]
-fn nothing_from_inside_is_reachable_from_outside() {
-    nothing_from_inside(&Shop::start(ShopOptions::checked()));
+fn internal_operations_are_unreachable_from_outside() {
+    assert_internal_operations_unreachable(&Shop::start(ShopOptions::checked()));
 }
 
 #[test]
-fn nothing_from_inside_is_reachable_through_the_gateway() {
-    nothing_from_inside(&Shop::start(ShopOptions::mesh()));
+fn internal_operations_are_unreachable_through_the_gateway_of_the_mesh() {
+    assert_internal_operations_unreachable(&Shop::start(ShopOptions::mesh()));
 }
 
-fn nothing_from_inside(shop: &Shop) {
+fn assert_internal_operations_unreachable(shop: &Shop) {
     for (method, path) in [
         ("GET", "/payments"),
         ("POST", "/payments"),

@@ -1,4 +1,4 @@
-//! Orders under failures: repeats, declines, failing third parties, recovery beside live orders, a crash.
+//! Tests of orders under failures: repeats, declines, failing third parties, recovery during orders in progress, and a crash.
 
 mod customer;
 
@@ -12,17 +12,17 @@ use stoa_testkit::{Shop, ShopOptions, at_once, wait_for};
 const SKU: &str = "KIT-004";
 
 #[test]
-fn twenty_submits_with_one_key_are_one_order_one_charge_and_twenty_equal_answers() {
+fn twenty_requests_with_one_key_make_one_order_and_one_charge_and_get_equal_responses() {
     let shop = Shop::start(ShopOptions::checked());
-    let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
+    let (operator, customer) = (Operator::of_shop(&shop), Customer::register(&shop, "ann"));
     operator.set_stock(SKU, 50);
     operator.script("processor", &json!({"mode": "slow", "delay_ms": 300}));
     let key = key();
     let answers: Vec<_> = std::thread::scope(|scope| {
-        let submits: Vec<_> = (0..20)
+        let requests: Vec<_> = (0..20)
             .map(|_| scope.spawn(|| customer.order(&key, SKU, 1, "tok_visa")))
             .collect();
-        submits.into_iter().map(|s| s.join().unwrap()).collect()
+        requests.into_iter().map(|r| r.join().unwrap()).collect()
     });
     for answer in &answers {
         assert_eq!((answer.status, answer.text()), (201, answers[0].text()));
@@ -40,7 +40,7 @@ fn twenty_submits_with_one_key_are_one_order_one_charge_and_twenty_equal_answers
 #[test]
 fn a_declined_card_leaves_nothing_reserved_and_nothing_charged() {
     let shop = Shop::start(ShopOptions::checked());
-    let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
+    let (operator, customer) = (Operator::of_shop(&shop), Customer::register(&shop, "ann"));
     let before = operator.stock(SKU);
     let key = key();
     for _ in 0..2 {
@@ -53,15 +53,15 @@ fn a_declined_card_leaves_nothing_reserved_and_nothing_charged() {
 }
 
 #[test]
-fn a_failing_carrier_after_the_charge_means_a_refund_and_the_stock_back() {
+fn an_order_is_refunded_and_restocked_if_the_carrier_fails_after_the_charge() {
     let shop = Shop::start(ShopOptions::checked());
-    let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
+    let (operator, customer) = (Operator::of_shop(&shop), Customer::register(&shop, "ann"));
     let before = operator.stock(SKU);
     operator.script("carrier", &json!({"mode": "error", "status": 503}));
     let answer = customer.order(&key(), SKU, 1, "tok_visa").expect(503);
     assert!(answer.header("retry-after").is_some());
-    // A parcel without a label cannot leave, so the refund does not wait for the carrier's return.
-    let order = wait_for(customer::SOON, "the order's end", || {
+    // A parcel without a label cannot be picked up, so the refund does not wait until the carrier works again.
+    let order = wait_for(customer::EFFECT_TIMEOUT, "the order's end", || {
         let order = customer::items(&customer.get("/order").expect(200).json).remove(0);
         (order["status"] == "cancelled").then_some(order)
     });
@@ -70,18 +70,23 @@ fn a_failing_carrier_after_the_charge_means_a_refund_and_the_stock_back() {
         ["capture", "refund"]
     );
     assert_eq!(operator.stock(SKU), before);
-    operator.unscript("carrier");
+    operator.clear_script("carrier");
     let shipment = text(&order["shipment"], "shipment_id");
-    wait_for(customer::SOON, "the carrier to hear of it", || {
-        let parcels = operator.all(&format!("/carrier/shipments?reference={shipment}"));
-        (parcels.first()?["status"] == "cancelled").then_some(())
-    });
+    wait_for(
+        customer::EFFECT_TIMEOUT,
+        "the call-off at the carrier",
+        || {
+            let parcels =
+                operator.list_unpaged(&format!("/carrier/shipments?reference={shipment}"));
+            (parcels.first()?["status"] == "cancelled").then_some(())
+        },
+    );
 }
 
 #[test]
-fn an_answer_lost_after_the_capture_is_looked_up_and_charged_once() {
+fn a_charge_whose_response_was_lost_is_looked_up_and_captured_once() {
     let shop = Shop::start(ShopOptions::checked().timers(false));
-    let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
+    let (operator, customer) = (Operator::of_shop(&shop), Customer::register(&shop, "ann"));
     operator.script(
         "processor",
         &json!({"mode": "lost_response", "status": 503, "remaining": 1}),
@@ -89,7 +94,7 @@ fn an_answer_lost_after_the_capture_is_looked_up_and_charged_once() {
     let key = key();
     let answer = customer.order(&key, SKU, 1, "tok_visa");
     let order = if answer.status == 503 {
-        wait_for(customer::SOON, "the retry to succeed", || {
+        wait_for(customer::EFFECT_TIMEOUT, "the retry to succeed", || {
             let again = customer.order(&key, SKU, 1, "tok_visa");
             assert!(matches!(again.status, 201 | 409 | 503), "{}", again.text());
             (again.status == 201).then_some(again)
@@ -103,9 +108,9 @@ fn an_answer_lost_after_the_capture_is_looked_up_and_charged_once() {
 }
 
 #[test]
-fn a_processor_that_fails_is_no_decline() {
+fn a_failure_of_the_processor_is_not_a_decline() {
     let shop = Shop::start(ShopOptions::checked().timers(false));
-    let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
+    let (operator, customer) = (Operator::of_shop(&shop), Customer::register(&shop, "ann"));
     let answer = customer.order(&key(), SKU, 1, "tok_error").expect(503);
     assert!(answer.header("retry-after").is_some(), "{}", answer.text());
     assert!(operator.ledger().iter().all(|e| e["kind"] != "capture"));
@@ -114,7 +119,7 @@ fn a_processor_that_fails_is_no_decline() {
 #[test]
 fn a_cancelled_order_is_refunded_and_restocked_once() {
     let shop = Shop::start(ShopOptions::checked());
-    let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
+    let (operator, customer) = (Operator::of_shop(&shop), Customer::register(&shop, "ann"));
     let before = operator.stock(SKU);
     let order = customer
         .order(&key(), SKU, 3, "tok_mastercard")
@@ -138,7 +143,7 @@ fn a_cancelled_order_is_refunded_and_restocked_once() {
 #[test]
 fn an_item_without_a_price_is_refused_and_logged_with_sku_and_order() {
     let shop = Shop::start(ShopOptions::checked());
-    let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
+    let (operator, customer) = (Operator::of_shop(&shop), Customer::register(&shop, "ann"));
     let before = operator.stock("BOK-011");
     let answer = customer.order(&key(), "BOK-011", 1, "tok_visa").expect(422);
     assert_eq!(answer.json["code"], "unpriced_item");
@@ -146,7 +151,7 @@ fn an_item_without_a_price_is_refused_and_logged_with_sku_and_order() {
         (operator.stock("BOK-011"), operator.ledger().len()),
         (before, 0)
     );
-    let line = wait_for(customer::SOON, "the log's line", || {
+    let line = wait_for(customer::EFFECT_TIMEOUT, "the log's line", || {
         shop.log()
             .lines()
             .filter_map(|l| serde_json::from_str::<Value>(l).ok())
@@ -165,9 +170,9 @@ fn an_item_without_a_price_is_refused_and_logged_with_sku_and_order() {
 }
 
 #[test]
-fn recovery_in_a_loop_never_touches_a_live_order() {
+fn repeated_recovery_never_resumes_an_order_with_a_driver() {
     let shop = Shop::start(ShopOptions::checked());
-    let operator = Operator::of(&shop);
+    let operator = Operator::of_shop(&shop);
     operator.set_stock(SKU, 50);
     operator.script("processor", &json!({"mode": "slow", "delay_ms": 1500}));
     let customers: Vec<_> = (0..6)
@@ -193,7 +198,7 @@ fn recovery_in_a_loop_never_touches_a_live_order() {
         done.store(true, Ordering::SeqCst);
         (orders, recovery.join().unwrap())
     });
-    assert!(rounds > 10, "recovery ran {rounds} times only");
+    assert!(rounds > 10, "recovery ran only {rounds} times");
     for order in orders {
         let order = order.expect(201).json;
         assert_eq!(
@@ -205,9 +210,9 @@ fn recovery_in_a_loop_never_touches_a_live_order() {
 }
 
 #[test]
-fn an_order_cut_off_by_a_crash_comes_to_one_of_two_ends() {
+fn an_order_that_a_crash_interrupts_is_confirmed_or_cancelled_afterwards() {
     let mut shop = Shop::start(ShopOptions::checked().variable("order_lease_seconds", "31"));
-    let (operator, customer) = (Operator::of(&shop), Customer::register(&shop, "ann"));
+    let (operator, customer) = (Operator::of_shop(&shop), Customer::register(&shop, "ann"));
     operator.set_stock(SKU, 10);
     operator.script(
         "processor",
@@ -224,15 +229,18 @@ fn an_order_cut_off_by_a_crash_comes_to_one_of_two_ends() {
             .json(&body)
             .try_send()
     });
-    // The processor has booked the charge and delays its response.
-    wait_for(customer::SOON, "the capture", || {
+    // The processor has captured the charge, and delays its response.
+    wait_for(customer::EFFECT_TIMEOUT, "the capture", || {
         (!operator.ledger().is_empty()).then_some(())
     });
     shop.kill();
-    assert!(submit.join().unwrap().is_err(), "the crash came too late");
+    assert!(
+        submit.join().unwrap().is_err(),
+        "the order got a response before the crash"
+    );
     shop.restart();
-    let operator = Operator::of(&shop);
-    let customer = customer.back_at(&shop);
+    let operator = Operator::of_shop(&shop);
+    let customer = customer.after_restart(&shop);
     let order = wait_for(Duration::from_secs(90), "the order's end", || {
         let order = customer::items(&customer.get("/order").expect(200).json).remove(0);
         (order["status"] != "pending").then_some(order)
@@ -262,11 +270,12 @@ fn an_order_cut_off_by_a_crash_comes_to_one_of_two_ends() {
     );
 }
 
-/// Product waits for order, which requests prices from product: more buyers than database connections must not starve each other.
+/// The service `product` waits for `order`, which reads prices from `product`. With more buyers than database connections, the
+/// requests must not block each other.
 #[test]
-fn many_who_buy_at_once_are_all_served() {
+fn many_concurrent_purchases_all_succeed() {
     let shop = Shop::start(ShopOptions::checked());
-    let operator = Operator::of(&shop);
+    let operator = Operator::of_shop(&shop);
     operator.set_stock(SKU, 100);
     let customer = Customer::register(&shop, "ann");
     let body = json!({"quantity": 1, "shipping_address": customer::address(), "payment": customer::card("tok_visa")});

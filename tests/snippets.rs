@@ -1,11 +1,11 @@
-//! The commands of the services' READMEs, of the shop's own page and of docs/tour.md. Each works after every other one, on a shop
-//! that has been used before.
+//! Tests of the commands in the services' READMEs, on the shop's web page and in docs/tour.md. The commands must also work on a
+//! shop that was used before, in any order.
 
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a failure in the test's setup must fail the test"
 )]
 
 mod auditing;
@@ -14,21 +14,22 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use auditing::sound;
+use auditing::assert_sound;
 use serde_json::{Value, json};
 use stoa_testkit::{SERVICES, Shop, ShopOptions, wait_until, workspace};
 
-/// Recovery passes run every few seconds.
-const SOON: Duration = Duration::from_secs(120);
+/// Timeout for the recovery of pending orders, which a timer calls every few seconds.
+const RECOVERY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// A snippet's file, and its commands.
+/// Commands of a document.
 struct Snippet {
-    from: String,
+    /// The path of the document.
+    source: String,
     commands: String,
 }
 
-/// The fenced or indented blocks of a README that call curl.
-fn of_readme(path: &Path) -> impl Iterator<Item = Snippet> {
+/// The code blocks of a README that call curl.
+fn readme_snippets(path: &Path) -> impl Iterator<Item = Snippet> {
     let text = std::fs::read_to_string(path).unwrap();
     let mut blocks = vec![String::new()];
     let mut fenced = false;
@@ -44,33 +45,33 @@ fn of_readme(path: &Path) -> impl Iterator<Item = Snippet> {
             blocks.push(String::new());
         }
     }
-    let from = path.display().to_string();
+    let source = path.display().to_string();
     blocks
         .into_iter()
         .filter(|block| block.contains("curl "))
         .map(move |commands| Snippet {
-            from: from.clone(),
+            source: source.clone(),
             commands,
         })
 }
 
-/// The command block of the shop's page.
-fn of_page(shop: &Shop) -> Snippet {
+/// The command block of the shop's web page.
+fn page_snippet(shop: &Shop) -> Snippet {
     let page = shop.gateway().get("/shop/").send().expect(200).text();
     let (_, rest) = page.split_once("<pre>").unwrap();
     let (commands, _) = rest.split_once("</pre>").unwrap();
     Snippet {
-        from: "/shop/".to_owned(),
+        source: "/shop/".to_owned(),
         commands: commands.replace("&amp;", "&").replace("&lt;", "<"),
     }
 }
 
-/// Expected errors of a snippet: it ran before, or it contains a placeholder.
-fn is_expected(from: &str, code: &str) -> bool {
+/// True if the error is expected, because the snippet ran before or contains a placeholder.
+fn is_expected(source: &str, code: &str) -> bool {
     match code {
         "email_taken" => true,
-        "stock_changed" => from.contains("inventory"),
-        "not_found" => from.contains("shipping"),
+        "stock_changed" => source.contains("inventory"),
+        "not_found" => source.contains("shipping"),
         _ => false,
     }
 }
@@ -88,28 +89,32 @@ fn run(shop: &Shop, token: &str, snippet: &Snippet) {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     let errors = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{}: {errors}", snippet.from);
+    assert!(output.status.success(), "{}: {errors}", snippet.source);
     if text.starts_with("<!doctype html>") {
         return;
     }
     let answers: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&text)
         .into_iter()
         .collect();
-    let answers = answers.unwrap_or_else(|error| panic!("{}: {error}: {text}", snippet.from));
-    assert!(!answers.is_empty(), "{}: no answer", snippet.from);
+    let answers = answers.unwrap_or_else(|error| panic!("{}: {error}: {text}", snippet.source));
+    assert!(
+        !answers.is_empty(),
+        "{}: no JSON in the output",
+        snippet.source
+    );
     for answer in answers {
         if let Some(code) = answer["code"].as_str() {
             assert!(
-                is_expected(&snippet.from, code),
+                is_expected(&snippet.source, code),
                 "{}: {answer}",
-                snippet.from
+                snippet.source
             );
         }
     }
 }
 
 #[test]
-fn every_snippet_works_after_every_other_one_and_leaves_no_breach() {
+fn every_snippet_works_after_every_other_snippet_and_the_audit_stays_sound() {
     let shop = Shop::start(ShopOptions::default());
     let ann =
         json!({"email": "ann@example.com", "password": "correct horse battery", "name": "Ann"});
@@ -128,25 +133,28 @@ fn every_snippet_works_after_every_other_one_and_leaves_no_breach() {
         .expect(200);
     let token = token.json["access_token"].as_str().unwrap();
 
-    let mut snippets = vec![of_page(&shop)];
+    let mut snippets = vec![page_snippet(&shop)];
     for service in SERVICES.iter().copied().chain(["storefront", "pricing"]) {
         let readme = workspace()
             .join("components")
             .join(service)
             .join("README.md");
         let before = snippets.len();
-        snippets.extend(of_readme(&readme));
-        assert!(snippets.len() > before, "{service} shows a command");
+        snippets.extend(readme_snippets(&readme));
+        assert!(
+            snippets.len() > before,
+            "the README of {service} must have a command"
+        );
     }
     for snippet in snippets.iter().chain(snippets.iter().rev()) {
         run(&shop, token, snippet);
     }
 
-    sound(&shop);
+    assert_sound(&shop);
 }
 
-/// All commands of the tour, for a shop with another state folder.
-fn tour(shop: &Shop) -> String {
+/// All commands of the tour, with the addresses and the state folder of the test's shop.
+fn tour_commands(shop: &Shop) -> String {
     let state = shop.state_dir().display();
     let text = std::fs::read_to_string(workspace().join("docs/tour.md")).unwrap();
     let mut commands = String::new();
@@ -168,23 +176,24 @@ fn tour(shop: &Shop) -> String {
         (".stoa/run.json", format!("{state}/run.json")),
         (".stoa/logs/", format!("{state}/logs/")),
         ("make scenario NAME=", scenario),
-        // The manifests decline 10 % of the orders.
+        // The test replaces `reset` with `off`, because `reset` would restore the manifests' faults, which decline 10 % of the
+        // orders.
         (
             "stoa fault set payment reset",
             "stoa fault set payment off".to_owned(),
         ),
     ];
-    for (place, value) in replaced {
-        assert!(commands.contains(place), "the tour has no {place}");
-        commands = commands.replace(place, &value);
+    for (original, value) in replaced {
+        assert!(commands.contains(original), "the tour has no {original}");
+        commands = commands.replace(original, &value);
     }
     commands
 }
 
 #[test]
-fn the_tour_can_be_taken_again_on_the_same_shop() {
+fn the_tour_works_twice_on_the_same_shop() {
     let shop = Shop::start(ShopOptions::mesh());
-    let commands = tour(&shop);
+    let commands = tour_commands(&shop);
     let orders = commands.matches("\norder ").count();
     assert!(orders >= 5, "{commands}");
     for (round, time) in [(1, "first"), (2, "second")] {
@@ -211,15 +220,19 @@ fn the_tour_can_be_taken_again_on_the_same_shop() {
         }
         assert!(!text.contains(r#""status":500"#), "the {time} time: {text}");
         let list = shop.operator().get("/internal/orders?limit=100").send();
-        let made = list.expect(200).json["items"].as_array().unwrap().len();
-        assert_eq!(made, round * orders, "new orders each time");
+        let found = list.expect(200).json["items"].as_array().unwrap().len();
+        assert_eq!(
+            found,
+            round * orders,
+            "number of orders after the tour ran for the {time} time"
+        );
     }
-    wait_until(SOON, "the orders that are pending to end", || {
+    wait_until(RECOVERY_TIMEOUT, "the end of all pending orders", || {
         let pending = shop
             .operator()
             .get("/internal/orders?status=pending")
             .send();
         pending.expect(200).json["items"] == json!([])
     });
-    sound(&shop);
+    assert_sound(&shop);
 }

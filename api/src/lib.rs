@@ -1,6 +1,7 @@
-//! `openapi.yaml` (the shop) and `partners.yaml` (simulated third parties), for tests that check services against them.
+//! The OpenAPI documents `openapi.yaml` (the shop) and `partners.yaml` (the stand-ins for third parties). Tests check the services
+//! against these documents.
 //!
-//! [`Contract::check_answer`] reports violations in a response: an undocumented status, or a body that does not match.
+//! [`Contract::check_answer`] checks a response, and reports an undocumented status or a body that does not match the schema.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,25 +9,27 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jsonschema::Validator;
 use serde_json::{Map, Value, json};
 
-/// An OpenAPI document.
+/// An OpenAPI document, against which tests check responses.
 #[derive(Debug)]
 pub struct Contract {
     document: Value,
-    /// Keyed by the schema as text. Building a validator processes all components of the document, 1,000 times the work of using it.
+    /// Cached validators, by the text of their schema. To build a validator is 1,000 times the work of a check, because the builder
+    /// processes all components of the document.
     validators: Mutex<BTreeMap<String, Arc<Validator>>>,
 }
 
 /// One operation of a document.
 #[derive(Debug, Clone, Copy)]
 pub struct Operation<'a> {
-    /// In upper case.
+    /// The method in upper case, such as `GET`.
     pub method: &'a str,
-    /// With `{name}` for parameters.
+    /// The path, with parameters as `{name}`.
     pub path: &'a str,
-    /// The operation object.
+    /// The operation object of the document.
     pub object: &'a Value,
 }
 
+/// The HTTP methods. For each method: its name in the document, and its name in requests.
 const METHODS: [(&str, &str); 5] = [
     ("get", "GET"),
     ("put", "PUT"),
@@ -36,18 +39,18 @@ const METHODS: [(&str, &str); 5] = [
 ];
 
 impl Contract {
-    /// The shop's interface.
+    /// Reads the shop's interface.
     ///
     /// # Errors
-    /// The parse error, if the YAML is invalid.
+    /// If the YAML is invalid.
     pub fn shop() -> Result<Self, String> {
         Self::parse(include_str!("../openapi.yaml"))
     }
 
-    /// The third parties' interface.
+    /// Reads the interface of the stand-ins for third parties.
     ///
     /// # Errors
-    /// The parse error, if the YAML is invalid.
+    /// If the YAML is invalid.
     pub fn partners() -> Result<Self, String> {
         Self::parse(include_str!("../partners.yaml"))
     }
@@ -66,7 +69,7 @@ impl Contract {
         &self.document
     }
 
-    /// Every operation, by path.
+    /// All operations of the document.
     pub fn operations(&self) -> Vec<Operation<'_>> {
         let paths = self.document.get("paths").and_then(Value::as_object);
         paths
@@ -76,20 +79,23 @@ impl Contract {
             .collect()
     }
 
-    /// The operation that matches a request; `path` as it was sent, without its query. A literal path wins over one with parameters.
+    /// Finds the operation for a request. `path` is the path of the request, without the query. If several operations match, the
+    /// operation with the fewest path parameters is returned.
     pub fn find(&self, method: &str, path: &str) -> Option<Operation<'_>> {
-        let fits =
-            |operation: &Operation<'_>| operation.method == method && matches(operation.path, path);
+        let is_match = |operation: &Operation<'_>| {
+            operation.method == method && path_matches(operation.path, path)
+        };
         self.operations()
             .into_iter()
-            .filter(fits)
+            .filter(is_match)
             .min_by_key(|operation| operation.path.matches('{').count())
     }
 
-    /// Follows `pointer` (such as `#/components/schemas/Money`) until the value is not a reference.
+    /// Follows references, such as `$ref: '#/components/schemas/Money'`, and returns the first value that is not a reference.
+    /// Returns `None` if a reference points to nothing in the document.
     pub fn resolve<'a>(&'a self, value: &'a Value) -> Option<&'a Value> {
         let mut value = value;
-        // A cycle would be a mistake in the document: no chain is this long.
+        // The limit ends a cycle of references, which would be a mistake in the document. No valid chain has 8 references.
         for _ in 0..8 {
             match value.get("$ref").and_then(Value::as_str) {
                 Some(pointer) => value = self.document.pointer(pointer.strip_prefix('#')?)?,
@@ -102,7 +108,7 @@ impl Contract {
     /// Checks `value` against `schema`, which may refer to the document's components.
     ///
     /// # Errors
-    /// The place of each mismatch, with the reason.
+    /// If the value does not match. The error has the location and the reason of each mismatch.
     pub fn check(&self, schema: &Value, value: &Value) -> Result<(), String> {
         let validator = self.validator(schema)?;
         let faults: Vec<_> = validator
@@ -118,12 +124,12 @@ impl Contract {
 
     fn validator(&self, schema: &Value) -> Result<Arc<Validator>, String> {
         let text = schema.to_string();
-        let known = || {
+        let cache = || {
             self.validators
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
         };
-        if let Some(validator) = known().get(&text) {
+        if let Some(validator) = cache().get(&text) {
             return Ok(Arc::clone(validator));
         }
         let mut root = Map::new();
@@ -134,16 +140,16 @@ impl Contract {
         let validator = jsonschema::draft202012::options()
             .should_validate_formats(true)
             .build(&Value::Object(root))
-            .map_err(|e| format!("schema: {e}"))?;
+            .map_err(|e| format!("cannot compile the schema: {e}"))?;
         let validator = Arc::new(validator);
-        known().insert(text, Arc::clone(&validator));
+        cache().insert(text, Arc::clone(&validator));
         Ok(validator)
     }
 
-    /// Checks a response against its documented operation: status, content type and body.
+    /// Checks the status, the content type and the body of a response against the documented operation.
     ///
     /// # Errors
-    /// The mismatches.
+    /// If the response does not match. The error describes the mismatches.
     pub fn check_answer(
         &self,
         method: &str,
@@ -152,36 +158,39 @@ impl Contract {
         content_type: Option<&str>,
         body: &[u8],
     ) -> Result<(), String> {
-        let place = format!("{method} {path} -> {status}");
+        let exchange = format!("{method} {path} -> {status}");
         let operation = self
             .find(method, path)
-            .ok_or_else(|| format!("{place}: no such operation"))?;
-        let answers = operation.object.get("responses");
-        let answer = answers
+            .ok_or_else(|| format!("{exchange}: the operation is not documented"))?;
+        let responses = operation.object.get("responses");
+        let response = responses
             .and_then(|all| all.get(status.to_string()))
-            // `default` is for errors: an undocumented success is a mismatch.
-            .or_else(|| answers.filter(|_| status >= 400)?.get("default"))
-            .and_then(|answer| self.resolve(answer))
-            .ok_or_else(|| format!("{place}: the status is not documented"))?;
-        let Some(content) = answer.get("content").and_then(Value::as_object) else {
+            // `default` documents only errors, so an undocumented success is a mismatch.
+            .or_else(|| responses.filter(|_| status >= 400)?.get("default"))
+            .and_then(|response| self.resolve(response))
+            .ok_or_else(|| format!("{exchange}: the status is not documented"))?;
+        let Some(content) = response.get("content").and_then(Value::as_object) else {
             return if body.is_empty() {
                 Ok(())
             } else {
-                Err(format!("{place}: a body where none is documented"))
+                Err(format!(
+                    "{exchange}: the response has a body, but no body is documented"
+                ))
             };
         };
-        let kind = content_type.unwrap_or_default().split(';').next();
-        let kind = kind.unwrap_or_default().trim();
+        let media_type = content_type.unwrap_or_default().split(';').next();
+        let media_type = media_type.unwrap_or_default().trim();
         let schema = content
-            .get(kind)
+            .get(media_type)
             .and_then(|media| media.get("schema"))
-            .ok_or_else(|| format!("{place}: content type `{kind}` is not documented"))?;
-        if !kind.ends_with("json") {
+            .ok_or_else(|| format!("{exchange}: content type `{media_type}` is not documented"))?;
+        if !media_type.ends_with("json") {
             return Ok(());
         }
-        let value = serde_json::from_slice(body).map_err(|e| format!("{place}: {e}"))?;
+        let value = serde_json::from_slice(body)
+            .map_err(|e| format!("{exchange}: the body is not JSON: {e}"))?;
         self.check(schema, &value)
-            .map_err(|fault| format!("{place}: {fault}"))
+            .map_err(|fault| format!("{exchange}: {fault}"))
     }
 }
 
@@ -198,28 +207,30 @@ fn operations_of<'a>(path: &'a str, item: &'a Value) -> Vec<Operation<'a>> {
         .collect()
 }
 
-fn matches(pattern: &str, path: &str) -> bool {
-    let mut sent = path.split('/');
-    let all = pattern.split('/').all(|expected| match sent.next() {
+/// True if the `path` of a request matches the documented path `pattern`. A parameter of `pattern`, such as `{sku}`, matches one
+/// segment that is not empty.
+fn path_matches(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    let all_match = pattern.split('/').all(|expected| match segments.next() {
         Some(segment) if expected.starts_with('{') => !segment.is_empty(),
         Some(segment) => segment == expected,
         None => false,
     });
-    all && sent.next().is_none()
+    all_match && segments.next().is_none()
 }
 
 impl<'a> Operation<'a> {
-    /// `METHOD /path`.
+    /// The operation as `METHOD /path`.
     pub fn name(&self) -> String {
         format!("{} {}", self.method, self.path)
     }
 
-    /// The service it belongs to.
+    /// The service of the operation, which is the operation's first tag.
     pub fn tag(&self) -> Option<&'a str> {
         self.object.pointer("/tags/0").and_then(Value::as_str)
     }
 
-    /// Whether only other services may call it.
+    /// Whether only callers inside the mesh may call the operation.
     pub fn is_internal(&self) -> bool {
         self.object.get("x-internal") == Some(&Value::Bool(true))
     }

@@ -1,7 +1,7 @@
-//! The documents, the services' tables of routes and the gateway agree.
+//! Tests that the OpenAPI documents, the services' routes and the operations of the gateway agree.
 #![expect(
     clippy::unwrap_used,
-    reason = "a document that cannot be read fails the test"
+    reason = "an unreadable document must fail the test"
 )]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,13 +11,15 @@ use serde_json::Value;
 use stoa_service::Service;
 use stoa_service::route::Route;
 
-fn described<A: Service>() -> (String, BTreeSet<String>) {
+/// The name of a service, and its routes as `METHOD /path`.
+fn routes_of<A: Service>() -> (String, BTreeSet<String>) {
     let routes = A::ROUTES.iter().map(Route::describe);
     let names = routes.map(|(method, pattern)| format!("{method} {pattern}"));
     (A::NAME.to_owned(), names.collect())
 }
 
-fn documented(contract: &Contract) -> BTreeMap<String, BTreeSet<String>> {
+/// The documented operations of each service, as `METHOD /path`.
+fn documented_operations(contract: &Contract) -> BTreeMap<String, BTreeSet<String>> {
     let mut all = BTreeMap::<String, BTreeSet<String>>::new();
     for operation in contract.operations() {
         let tag = operation.tag().unwrap_or("no tag").to_owned();
@@ -27,25 +29,28 @@ fn documented(contract: &Contract) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 #[test]
-fn every_route_is_an_operation_and_every_operation_a_route() {
+fn the_routes_of_the_services_are_exactly_the_documented_operations() {
     let shop = BTreeMap::from([
-        described::<cart::app::App>(),
-        described::<inventory::app::App>(),
-        described::<notification::app::App>(),
-        described::<order::app::App>(),
-        described::<payment::app::App>(),
-        described::<product::app::App>(),
-        described::<shipping::app::App>(),
-        described::<storefront::app::App>(),
-        described::<user::app::App>(),
+        routes_of::<cart::app::App>(),
+        routes_of::<inventory::app::App>(),
+        routes_of::<notification::app::App>(),
+        routes_of::<order::app::App>(),
+        routes_of::<payment::app::App>(),
+        routes_of::<product::app::App>(),
+        routes_of::<shipping::app::App>(),
+        routes_of::<storefront::app::App>(),
+        routes_of::<user::app::App>(),
     ]);
-    assert_eq!(documented(&Contract::shop().unwrap()), shop);
-    let partners = BTreeMap::from([described::<partners::app::App>()]);
-    assert_eq!(documented(&Contract::partners().unwrap()), partners);
+    assert_eq!(documented_operations(&Contract::shop().unwrap()), shop);
+    let partners = BTreeMap::from([routes_of::<partners::app::App>()]);
+    assert_eq!(
+        documented_operations(&Contract::partners().unwrap()),
+        partners
+    );
 }
 
-/// Operations open to external callers; all others stay inside the mesh.
-const GATEWAY: &[&str] = &[
+/// The operations that the gateway permits for external callers. All other operations are only for callers inside the mesh.
+const GATEWAY_OPERATIONS: &[&str] = &[
     "DELETE /cart",
     "DELETE /cart/items/{sku}",
     "GET /",
@@ -73,12 +78,13 @@ const GATEWAY: &[&str] = &[
 ];
 
 #[test]
-fn nothing_but_the_gateways_operations_is_open() {
+fn only_the_operations_of_the_gateway_are_not_internal() {
     let contract = Contract::shop().unwrap();
     let operations = contract.operations();
     let open = operations.iter().filter(|o| !o.is_internal());
     let open: BTreeSet<_> = open.map(|o| o.name()).collect();
-    assert_eq!(open, GATEWAY.iter().map(|&name| name.to_owned()).collect());
+    let expected = GATEWAY_OPERATIONS.iter().map(|&name| name.to_owned());
+    assert_eq!(open, expected.collect());
     for operation in &operations {
         let mesh = operation.object.pointer("/security/0/mesh").is_some();
         assert_eq!(mesh, operation.is_internal(), "{}", operation.name());
@@ -108,28 +114,29 @@ fn timers_call_the_recovery_the_outboxes_and_the_deliveries() {
     }
 }
 
-/// `found` gets every object of the document with its place.
-fn walk<'a>(place: &str, value: &'a Value, found: &mut dyn FnMut(&str, &'a Value)) {
+/// Calls `visit` with every object of a document, and with the JSON pointer of the object.
+fn walk<'a>(pointer: &str, value: &'a Value, visit: &mut dyn FnMut(&str, &'a Value)) {
     match value {
         Value::Object(members) => {
-            found(place, value);
+            visit(pointer, value);
             for (name, member) in members {
-                // A quoted example is not a schema.
+                // Examples and constants are values, not schemas.
                 if !["example", "examples", "const", "enum"].contains(&name.as_str()) {
-                    walk(&format!("{place}/{name}"), member, found);
+                    walk(&format!("{pointer}/{name}"), member, visit);
                 }
             }
         }
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
-                walk(&format!("{place}/{index}"), item, found);
+                walk(&format!("{pointer}/{index}"), item, visit);
             }
         }
         _ => {}
     }
 }
 
-fn both() -> [(&'static str, Contract); 2] {
+/// Both documents, with their names.
+fn documents() -> [(&'static str, Contract); 2] {
     [
         ("shop", Contract::shop().unwrap()),
         ("partners", Contract::partners().unwrap()),
@@ -137,27 +144,28 @@ fn both() -> [(&'static str, Contract); 2] {
 }
 
 #[test]
-fn every_object_is_closed_or_says_why_not() {
-    for (name, contract) in &both() {
+fn every_schema_of_an_object_is_closed_or_has_a_reason_in_x_open() {
+    for (name, contract) in &documents() {
         let mut objects = 0;
-        walk("#", contract.document(), &mut |place, value| {
+        walk("#", contract.document(), &mut |pointer, value| {
             if value.get("type") == Some(&Value::from("object")) {
                 objects += 1;
                 let open = value.get("x-open").is_some_and(Value::is_string);
                 let closed = value.get("additionalProperties") == Some(&Value::Bool(false));
-                assert!(closed != open, "{name} {place}");
+                assert!(closed != open, "{name} {pointer}");
             } else if value.get("properties").is_some_and(Value::is_object)
-                && !place.ends_with("/properties")
+                && !pointer.ends_with("/properties")
             {
-                // Only a schema that narrows a closed object may omit its type.
-                assert!(place.contains("/allOf/"), "{name} {place}");
+                // A schema with properties may omit the type only as a member of `allOf`. There it adds restrictions to another
+                // schema of the same `allOf`, and that other schema is a closed object.
+                assert!(pointer.contains("/allOf/"), "{name} {pointer}");
             }
             if let Some(required) = value.get("required").and_then(Value::as_array) {
                 for field in required {
                     let field = field.as_str().unwrap();
                     assert!(
                         value["properties"].get(field).is_some(),
-                        "{name} {place}: {field}"
+                        "{name} {pointer}: {field}"
                     );
                 }
             }
@@ -167,16 +175,16 @@ fn every_object_is_closed_or_says_why_not() {
 }
 
 #[test]
-fn every_reference_leads_somewhere_and_every_component_is_used() {
-    for (name, contract) in &both() {
+fn every_reference_can_be_resolved_and_every_component_is_used() {
+    for (name, contract) in &documents() {
         let mut used = BTreeSet::new();
-        walk("#", contract.document(), &mut |place, value| {
-            if let Some(pointer) = value.get("$ref").and_then(Value::as_str) {
+        walk("#", contract.document(), &mut |pointer, value| {
+            if let Some(reference) = value.get("$ref").and_then(Value::as_str) {
                 assert!(
                     contract.resolve(value).is_some(),
-                    "{name} {place}: {pointer}"
+                    "{name} {pointer}: {reference}"
                 );
-                used.insert(pointer.to_owned());
+                used.insert(reference.to_owned());
             }
         });
         for (kind, components) in contract.document()["components"].as_object().unwrap() {
@@ -192,16 +200,16 @@ fn every_reference_leads_somewhere_and_every_component_is_used() {
 }
 
 #[test]
-fn every_example_fits_its_schema() {
-    for (name, contract) in &both() {
+fn every_example_matches_its_schema() {
+    for (name, contract) in &documents() {
         let mut examples = 0;
-        walk("#", contract.document(), &mut |place, value| {
-            let of_schema = value.get("examples").and_then(Value::as_array);
-            for example in of_schema.into_iter().flatten() {
+        walk("#", contract.document(), &mut |pointer, value| {
+            let schema_examples = value.get("examples").and_then(Value::as_array);
+            for example in schema_examples.into_iter().flatten() {
                 examples += 1;
                 contract
                     .check(value, example)
-                    .unwrap_or_else(|fault| panic!("{name} {place}: {fault}"));
+                    .unwrap_or_else(|fault| panic!("{name} {pointer}: {fault}"));
             }
             if let (Some(example), Some(schema)) = (value.get("example"), value.get("schema")) {
                 contract.check(schema, example).unwrap();
@@ -212,8 +220,8 @@ fn every_example_fits_its_schema() {
 }
 
 #[test]
-fn every_body_asked_for_has_an_example_that_nothing_may_be_added_to() {
-    for (name, contract) in &both() {
+fn every_request_body_has_an_example_and_rejects_additional_members() {
+    for (name, contract) in &documents() {
         for operation in contract.operations() {
             let Some(content) = operation
                 .object
@@ -242,7 +250,7 @@ fn every_body_asked_for_has_an_example_that_nothing_may_be_added_to() {
 
 #[test]
 fn operations_have_unique_ids_and_declare_the_parameters_of_their_paths() {
-    for (name, contract) in &both() {
+    for (name, contract) in &documents() {
         let mut ids = BTreeSet::new();
         for operation in contract.operations() {
             let id = operation.object["operationId"].as_str().unwrap();

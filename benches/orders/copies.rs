@@ -1,14 +1,14 @@
-//! Copies of one order: every row, in every table, that contains one of its ids, with new ids.
+//! Copies one order: in every table, each row that contains one of the order's ids. The copies get new ids.
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::Value;
 
-/// SQL for the n-th copy of a value, per database. Ids are UUIDs; a copy replaces their first eight digits.
+/// SQL expressions for the copies, for one kind of database. Ids are UUIDs; a copy replaces the first eight digits of each id.
 struct Dialect {
     /// The number of the copy, as eight hexadecimal digits.
     digits: &'static str,
-    /// A table `n` with the column `i`, from 1 to COUNT.
+    /// A table `n` whose column `i` contains the numbers from 1 to COUNT.
     numbers: &'static str,
 }
 
@@ -21,13 +21,13 @@ const POSTGRES: Dialect = Dialect {
     numbers: "generate_series(1, COUNT) AS n(i)",
 };
 
-/// A table: its columns, and whether each is text.
+/// A table. For each column: the name, and true if its values are texts.
 struct Table {
     name: String,
     columns: Vec<(String, bool)>,
 }
 
-/// The ids that identify the rows of an order.
+/// The ids by which the rows of an order are found (`marks`).
 fn marks(order: &Value) -> Vec<String> {
     let at = |pointer: &str| {
         order
@@ -56,7 +56,7 @@ fn of_the_order(table: &Table, marks: &[String]) -> String {
     conditions.collect::<Vec<_>>().join(" OR ")
 }
 
-/// The statement that makes `count` copies of the matching rows; `ids` are all ids in these rows.
+/// Builds the statement that makes `count` copies of all rows that contain one of the `marks`. `ids` are all ids in these rows.
 fn copy(
     dialect: &Dialect,
     table: &Table,
@@ -91,7 +91,7 @@ fn copy(
     )
 }
 
-/// The UUIDs in a text, and the marks.
+/// All ids that a copy replaces: the UUIDs in `texts`, and the `marks`.
 fn ids(texts: &[String], marks: &[String]) -> BTreeSet<String> {
     let mut found: BTreeSet<_> = marks.iter().cloned().collect();
     for text in texts {

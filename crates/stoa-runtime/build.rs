@@ -1,6 +1,6 @@
-//! Generates the host side of Spin's own interfaces, which `src/host/interfaces.rs` lists. It reads the WIT files of the same
-//! spin-sdk crate that the guests are built with, so host and guest never drift apart. wasi:* interfaces come from the
-//! wasmtime-wasi crates.
+//! Generates the host's bindings for Spin's interfaces, which `src/host/interfaces.rs` lists. This program reads the WIT files of
+//! the spin-sdk crate that the guests are built with, so host and guest always have the same interfaces. The bindings of wasi:*
+//! interfaces come from the wasmtime-wasi crates.
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -10,19 +10,20 @@ use std::{env, fs};
 use wasmtime_internal_wit_bindgen::{FunctionConfig, FunctionFilter, FunctionFlags, Opts};
 use wit_parser::Resolve;
 
-/// One entry of the list.
+/// One interface in the list of `src/host/interfaces.rs`.
 struct Interface {
     /// `package:name/interface@version`
     import: &'static str,
-    /// Its file below spin-sdk's `wit/deps`.
+    /// The interface's WIT file, relative to spin-sdk's `wit/deps`.
     wit: &'static str,
-    /// Its resources, and the types in the crate that implement them.
+    /// The interface's resources, each with the Rust type that implements the resource.
     resources: &'static [(&'static str, &'static str)],
-    /// Functions that may wait for a disk or a network.
+    /// The functions that may wait for a disk or a network.
     waiting: &'static [&'static str],
 }
 
-/// Reads the fields that this program needs. `src/host.rs` uses the others.
+/// Reads those fields that this program needs from the list in `src/host/interfaces.rs`. `src/host.rs` reads the other fields of
+/// the list.
 macro_rules! interfaces {
     ($($module:ident: $state:ident {
         $($import:literal {
@@ -55,16 +56,20 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed=src/host/interfaces.rs");
     let wit = spin_sdk_folder()?.join("wit/deps");
 
-    // spin-sdk's packages also contain worlds, and interfaces whose imports no guest uses. So only the files of the listed
-    // interfaces are read, and each package gets a new header.
+    // spin-sdk's packages also contain worlds, and interfaces that import unused packages. So this program reads only the files of
+    // the listed interfaces, and writes a new package header for each package.
     let mut packages: BTreeMap<String, String> = BTreeMap::new();
     let mut world = String::from("package stoa:host;\nworld spin-host {\n");
     let mut imports = FunctionConfig::new();
     let mut resources = Vec::new();
     for interface in interfaces::ALL {
         let import = interface.import;
-        let (name, version) = import.split_once('@').ok_or("an import has no version")?;
-        let (package, _) = name.split_once('/').ok_or("an import has no package")?;
+        let (name, version) = import
+            .split_once('@')
+            .ok_or("src/host/interfaces.rs: an import has no version")?;
+        let (package, _) = name
+            .split_once('/')
+            .ok_or("src/host/interfaces.rs: an import has no package")?;
         let package = format!("{package}@{version}");
         let head = format!("package {package};\n");
         let text = read(&wit.join(interface.wit))?;
@@ -132,7 +137,9 @@ fn spin_sdk_folder() -> Result<PathBuf, Box<dyn Error>> {
         .flatten()
         .find(|p| text(p, "name") == "spin-sdk" && text(p, "version").starts_with("5."))
         .map(|p| text(p, "manifest_path"))
-        .ok_or("spin-sdk 5 is not among this workspace's packages")?;
-    let folder = Path::new(&manifest).parent().ok_or("no parent folder")?;
+        .ok_or("the workspace does not depend on spin-sdk 5")?;
+    let folder = Path::new(&manifest)
+        .parent()
+        .ok_or("the path of spin-sdk's Cargo.toml has no parent folder")?;
     Ok(folder.to_owned())
 }

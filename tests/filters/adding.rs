@@ -1,5 +1,5 @@
-//! Replays docs/adding-a-filter.md: writes its files into a workspace, runs its commands, and calls the filter in the filter
-//! host and in a real Envoy with the configuration that Istio makes of its manifest.
+//! Follows the steps of docs/adding-a-filter.md: writes the files of the page into a workspace, and runs the commands. Then calls
+//! the filter in the filter host, and in a real Envoy with the configuration that Istio generates from the manifest.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 
 use crate::plugins;
 
-/// Step 4's test exactly as on the page, with the filter built from the page.
+/// The test of step 4, exactly as on the page, with the filter that was built from the page.
 mod in_the_filter_host {
     mod stoa_testkit {
         pub(super) fn filter(name: &str) -> std::path::PathBuf {
@@ -24,7 +24,7 @@ mod in_the_filter_host {
     include!("adding/read_only.rs");
 }
 
-/// Result of steps 1 to 3, which run once.
+/// The result of steps 1 to 3, which run once for all tests.
 static REPLAY: LazyLock<Replay> = LazyLock::new(Replay::new);
 
 struct Replay {
@@ -35,7 +35,7 @@ struct Replay {
     wasm: PathBuf,
 }
 
-/// The files of the page, by path: a line "`path`:" and the code block after it.
+/// The files of the page, by path. On the page, a file is a line "`path`:" and the code block after that line.
 fn files(page: &str) -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let mut name = None;
@@ -56,7 +56,7 @@ fn files(page: &str) -> BTreeMap<String, String> {
     files
 }
 
-/// The commands of the page, one per line.
+/// The commands of the page: every line of the `sh` blocks.
 fn commands(page: &str) -> Vec<&str> {
     let blocks = page.split("```sh\n").skip(1);
     blocks
@@ -64,16 +64,16 @@ fn commands(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// A workspace with only the filters and the manifests: nothing else needs a build.
-fn lay_out(folder: &Path, files: &BTreeMap<String, String>) {
-    let here = stoa_testkit::workspace();
-    let root = std::fs::read_to_string(here.join("Cargo.toml")).unwrap();
+/// Creates a workspace with only the filters, the manifests, and the files of the page, so that cargo builds nothing else.
+fn create_workspace(folder: &Path, files: &BTreeMap<String, String>) {
+    let repository = stoa_testkit::workspace();
+    let root = std::fs::read_to_string(repository.join("Cargo.toml")).unwrap();
     let (before, rest) = root.split_once("members = [").unwrap();
     let (_, after) = rest.split_once(']').unwrap();
     let root = format!("{before}members = [\"crates/stoa-filter\", \"filters/read-only\"]{after}");
-    // Settings for packages that are missing here are only warnings.
+    // The root Cargo.toml also contains settings for packages that this workspace does not contain. They cause only warnings.
     std::fs::write(folder.join("Cargo.toml"), root).unwrap();
-    std::fs::copy(here.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
+    std::fs::copy(repository.join("Cargo.lock"), folder.join("Cargo.lock")).unwrap();
     for (part, into) in [
         ("crates/stoa-filter", "crates"),
         (".cargo", "."),
@@ -86,16 +86,16 @@ fn lay_out(folder: &Path, files: &BTreeMap<String, String>) {
         std::fs::create_dir_all(&into).unwrap();
         let copied = Command::new("cp")
             .arg("-r")
-            .arg(here.join(part))
+            .arg(repository.join(part))
             .arg(&into)
             .status();
         assert!(copied.unwrap().success(), "{part}");
     }
-    // If a developer has followed the page, all of its files exist.
-    let followed = here.join("filters/read-only").exists();
+    // The files of the page may exist already, if a developer has followed the page in this repository.
+    let followed = repository.join("filters/read-only").exists();
     for (name, text) in files {
-        let is_new = followed || !here.join(name).exists();
-        assert!(is_new, "{name} is there before the page");
+        let is_new = followed || !repository.join(name).exists();
+        assert!(is_new, "{name} exists already, but the page creates it");
         let path = folder.join(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
@@ -105,9 +105,9 @@ fn lay_out(folder: &Path, files: &BTreeMap<String, String>) {
 #[track_caller]
 fn run(process: &mut Command) {
     let output = process.output().unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    let said = said + String::from_utf8_lossy(&output.stdout);
-    assert!(output.status.success(), "{process:?}:\n{said}");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let text = text + String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{process:?}:\n{text}");
 }
 
 impl Replay {
@@ -116,12 +116,13 @@ impl Replay {
         let page = std::fs::read_to_string(page).unwrap();
         let files = files(&page);
         let folder = tempfile::tempdir().unwrap();
-        lay_out(folder.path(), &files);
-        // The target folder is kept, so that the next run builds only changes.
+        create_workspace(folder.path(), &files);
+        // All runs use the same target folder, so that the next run builds only changes.
         let target = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("adding-a-filter");
         let commands = commands(&page);
         assert_eq!(commands[..2], ["cargo test -p read-only", "make wasm"]);
-        // The second command is the part of `make wasm` for this filter. Its crates are in the lock file, so cargo downloads nothing.
+        // Instead of `make wasm`, the test runs the part of `make wasm` that builds this filter. The filter's dependencies are in
+        // the lock file, so cargo downloads nothing.
         let wasm = "cargo_wasm \"$(wasm_toolchain)\" build --release --target wasm32-wasip1 -p read-only --offline";
         for command in [&format!("{} --offline", commands[0]), wasm] {
             let mut process = Command::new("bash");
@@ -145,7 +146,7 @@ fn step_4_runs_the_test_of_the_page() {
     assert_eq!(
         REPLAY.files["tests/filters/read_only.rs"],
         include_str!("adding/read_only.rs"),
-        "the page and the test differ"
+        "the test on the page differs from tests/filters/adding/read_only.rs"
     );
     let command = "cargo test --profile native --workspace --test filters read_only::";
     assert_eq!(commands(&REPLAY.page)[2], command);
@@ -169,8 +170,8 @@ fn step_5_packs_the_filter() {
     assert!(index.contains("read-only:0.1.0"), "{index}");
 }
 
-/// The gateway's Envoy configuration of the plugin.
-fn compiled(plugin: &str) -> Value {
+/// Compiles the manifests of the page, and returns the configuration of a plugin in the gateway's Envoy.
+fn compiled_config(plugin: &str) -> Value {
     let folder = REPLAY.folder.path();
     let list = folder.join("istio/plugins/kustomization.yaml");
     let text = std::fs::read_to_string(&list).unwrap();
@@ -183,7 +184,7 @@ fn compiled(plugin: &str) -> Value {
     let tool = stoa_testkit::workspace().join("target/tools/istio-compile");
     assert!(
         tool.exists(),
-        "{} is missing: run `make mesh`",
+        "{} does not exist; run `make mesh`",
         tool.display()
     );
     let mut process = Command::new(tool);
@@ -202,9 +203,9 @@ fn compiled(plugin: &str) -> Value {
 }
 
 #[test]
-fn step_5_makes_a_plugin_that_the_gateway_runs() {
+fn step_5_adds_a_plugin_that_the_gateway_runs() {
     let folder = REPLAY.folder.path();
-    let config = compiled("read-only")["configuration"]["value"].clone();
+    let config = compiled_config("read-only")["configuration"]["value"].clone();
     let config = config.as_str().unwrap();
     let filter = Filter::wasm("read-only", &REPLAY.wasm, config);
     let envoy = Setup::new().filter(filter).start();

@@ -1,4 +1,4 @@
-//! canary-router.wasm in the filter host.
+//! Tests of canary-router.wasm in the filter host.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use stoa_filter_host::{Filter, Headers, Options, Request, Response, Vm};
 
-use crate::product;
+use crate::product_config;
 
 static FILTER: LazyLock<Filter> =
     LazyLock::new(|| Filter::load(stoa_testkit::filter("canary-router")).unwrap());
@@ -17,20 +17,21 @@ fn vm(config: &Value) -> Vm {
     vm
 }
 
-fn texts<'h>(headers: &'h Headers, name: &'h str) -> Vec<&'h str> {
+/// All values of a header, as text.
+fn values<'h>(headers: &'h Headers, name: &'h str) -> Vec<&'h str> {
     headers
         .all(name)
         .map(|value| str::from_utf8(value).unwrap())
         .collect()
 }
 
-/// The filter updates its counts of choices every second.
-fn count(vm: &Vm) {
+/// Advances the clock by a second, after which the filter has updated its counters.
+fn update_counters(vm: &Vm) {
     vm.advance(Duration::from_secs(1));
 }
 
 fn cookie(answer: &Response) -> Vec<&str> {
-    texts(&answer.headers, "set-cookie")
+    values(&answer.headers, "set-cookie")
 }
 
 #[test]
@@ -63,15 +64,16 @@ fn a_new_caller_gets_a_version_a_header_and_one_cookie_and_keeps_them() {
         assert!(cookie(&next.answer(Response::ok("list")).forwarded()).is_empty());
         on_v2 += u64::from(version == "v2");
     }
-    count(&vm);
+    update_counters(&vm);
     let counted = |reason: &str| vm.counter(&format!("canary_router.product.v2.{reason}"));
     assert_eq!((counted("random"), counted("session-hash")), (on_v2, on_v2));
-    // 10 % of 1,000 within 6 sigma: the draws are random here, so one run in a billion may fail.
+    // 10 % of the 1,000 callers should get v2, and the tolerance of 57 callers is 6 sigma. The draws are random here, so one run in
+    // a billion may fail.
     assert!((43..=157).contains(&on_v2), "{on_v2}");
 }
 
 #[test]
-fn chance_repeats_with_the_seed_of_the_host_only() {
+fn equal_seeds_of_the_host_give_equal_sessions() {
     let sessions = |seed: u64| {
         let vm = FILTER.start(Options::new().seed(seed)).unwrap();
         vm.configure("").unwrap();
@@ -90,8 +92,8 @@ fn chance_repeats_with_the_seed_of_the_host_only() {
 }
 
 #[test]
-fn a_version_from_outside_is_overwritten_unless_it_may_choose() {
-    let asks = Request::get("/product").header("x-shop-version", "v2");
+fn a_version_from_outside_is_overwritten_unless_the_configuration_permits_it() {
+    let asks_for_v2 = Request::get("/product").header("x-shop-version", "v2");
     let sent = |config: &Value, inside: bool| {
         let vm = vm(config);
         let mut stream = vm.stream();
@@ -101,24 +103,24 @@ fn a_version_from_outside_is_overwritten_unless_it_may_choose() {
                 "spiffe://cluster.local/ns/shop/sa/cart",
             );
         }
-        let request = stream.send(asks.clone()).forwarded();
-        let version = texts(&request.headers, "x-shop-version").join("+");
+        let request = stream.send(asks_for_v2.clone()).forwarded();
+        let version = values(&request.headers, "x-shop-version").join("+");
         (version, stream.route_cache_clears() > 0)
     };
-    let closed = product(0, json!({}));
+    let closed = product_config(0, json!({}));
     assert_eq!(sent(&closed, false), ("v1".to_owned(), true));
     assert_eq!(
         sent(&closed, true),
         ("v2".to_owned(), false),
-        "nothing to change"
+        "a version from inside the mesh is unchanged"
     );
-    let open = product(0, json!({"choose": {"from_outside": ["x-shop-version"]}}));
+    let open = product_config(0, json!({"choose": {"from_outside": ["x-shop-version"]}}));
     assert_eq!(sent(&open, false), ("v2".to_owned(), false));
 }
 
 #[test]
-fn a_user_is_who_jwt_authn_says_he_is() {
-    let config = product(
+fn the_user_is_the_subject_of_the_token_that_jwt_authn_verified() {
+    let config = product_config(
         0,
         json!({"choose": {"users": [{"version": "v2", "names": ["ann"]}]}}),
     );
@@ -142,27 +144,31 @@ fn a_user_is_who_jwt_authn_says_he_is() {
     assert_eq!(with("payload", "ann"), "v2");
     assert_eq!(with("payload", "bob"), "v1");
     assert_eq!(with("elsewhere", "ann"), "v1");
-    count(&vm);
+    update_counters(&vm);
     assert_eq!(vm.counter("canary_router.product.v2.user"), 1);
     assert_eq!(vm.counter("canary_router.product.v1.user-hash"), 1);
 }
 
 #[test]
-fn what_the_service_says_of_itself_stays() {
-    let vm = vm(&product(0, json!({})));
+fn the_version_header_and_the_cookie_of_the_service_are_kept() {
+    let vm = vm(&product_config(0, json!({})));
     let mut stream = vm.stream();
     stream.send(Request::get("/product")).forwarded();
     let upstream = Response::ok("x")
         .header("x-shop-version", "v2")
         .header("set-cookie", "shop-session=1; Path=/");
     let answer = stream.answer(upstream).forwarded();
-    assert_eq!(texts(&answer.headers, "x-shop-version"), ["v2"]);
-    assert_eq!(cookie(&answer), ["shop-session=1; Path=/"], "never two");
+    assert_eq!(values(&answer.headers, "x-shop-version"), ["v2"]);
+    assert_eq!(
+        cookie(&answer),
+        ["shop-session=1; Path=/"],
+        "the filter adds no second cookie"
+    );
 }
 
 #[test]
 fn several_services_have_a_header_each() {
-    let mut config = product(10_000, json!({}));
+    let mut config = product_config(10_000, json!({}));
     config["services"]
         .as_array_mut()
         .unwrap()
@@ -175,30 +181,34 @@ fn several_services_have_a_header_each() {
     assert_eq!(request.headers.get("x-cart-version"), Some("a"));
     let answer = stream.answer(Response::ok("")).forwarded();
     assert_eq!(answer.headers.get("x-cart-version"), Some("a"));
-    assert_eq!(cookie(&answer).len(), 1, "one session for all");
+    assert_eq!(
+        cookie(&answer).len(),
+        1,
+        "all services share one session cookie"
+    );
 }
 
 #[test]
 fn the_kill_switch_takes_effect_with_the_next_request() {
     let open = json!({"choose": {"from_outside": ["x-shop-version"]}});
-    let vm = vm(&product(10_000, open.clone()));
+    let vm = vm(&product_config(10_000, open.clone()));
     let sent = || {
         let request = Request::get("/product").header("x-shop-version", "v2");
         let request = vm.stream().send(request).forwarded();
         request.headers.get("x-shop-version").unwrap().to_owned()
     };
     assert_eq!(sent(), "v2");
-    let mut killed = product(10_000, open);
+    let mut killed = product_config(10_000, open);
     killed["everyone_on_stable"] = json!(true);
     vm.configure(killed.to_string()).unwrap();
     assert_eq!(sent(), "v1");
-    count(&vm);
+    update_counters(&vm);
     assert_eq!(vm.counter("canary_router.product.v1.kill-switch"), 1);
 }
 
 #[test]
-fn a_gateway_that_takes_tokens_off_can_say_so() {
-    let mut config = product(
+fn a_user_counts_without_a_token_header_if_the_configuration_sets_jwt_header_to_false() {
+    let mut config = product_config(
         0,
         json!({"choose": {"users": [{"version": "v2", "names": ["ann"]}]}}),
     );
@@ -224,7 +234,7 @@ fn a_gateway_that_takes_tokens_off_can_say_so() {
 }
 
 #[test]
-fn a_bad_configuration_is_refused_and_the_log_says_all_that_is_wrong() {
+fn the_log_reports_all_faults_of_a_rejected_configuration() {
     let vm = FILTER.start(Options::new()).unwrap();
     let refused = vm
         .configure(r#"{"services": [{"name": "a"}], "x": 1}"#)
@@ -240,8 +250,8 @@ fn a_bad_configuration_is_refused_and_the_log_says_all_that_is_wrong() {
 }
 
 #[test]
-fn headers_that_are_no_text_are_no_reason_to_fail() {
-    let vm = vm(&product(
+fn headers_with_invalid_text_do_not_cause_a_failure() {
+    let vm = vm(&product_config(
         5_000,
         json!({"choose": {"cookie": "v", "query": "v"}}),
     ));

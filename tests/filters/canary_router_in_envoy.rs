@@ -1,4 +1,4 @@
-//! canary-router.wasm in a real Envoy, before two versions of product.
+//! Tests of canary-router.wasm in a real Envoy, in front of two versions of product.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,9 +8,9 @@ use stoa_testkit::envoy::{
     Authority, Call, Connection, Envoy, Filter, Reply, Route, Setup, Upstream,
 };
 
-use crate::product;
+use crate::product_config;
 
-/// Routes as in the shop's VirtualService: by header, and without a header by weight.
+/// An Envoy with the routes of the shop's VirtualService: by the version header, or by weight if there is no such header.
 fn setup(filter: Option<&Value>) -> (Setup, [Upstream; 2]) {
     let versions = [Upstream::named("v1"), Upstream::named("v2")];
     let mut setup = Setup::new()
@@ -25,13 +25,13 @@ fn setup(filter: Option<&Value>) -> (Setup, [Upstream; 2]) {
     (setup, versions)
 }
 
-/// The version that served; also checks that the response names it.
-fn served(reply: &Reply) -> String {
+/// The version that responded. Checks that the response's header has the same version.
+fn serving_version(reply: &Reply) -> String {
     assert_eq!(reply.status, 200);
     assert_eq!(
         reply.all("x-shop-version"),
         [reply.text().as_str()],
-        "the response reports it"
+        "the header must have the version that responded"
     );
     reply.text()
 }
@@ -49,7 +49,7 @@ fn get(connection: &mut Connection, name: &str, value: &str) -> Reply {
 }
 
 #[test]
-fn new_callers_are_split_by_weight_and_stay_where_they_are() {
+fn new_callers_are_split_by_weight_and_keep_their_version() {
     const CALLERS: usize = 20_000;
     let (setup, versions) = setup(Some(&json!({})));
     let envoy = setup.start();
@@ -57,18 +57,22 @@ fn new_callers_are_split_by_weight_and_stay_where_they_are() {
     let mut on_v2 = 0;
     for caller in 0..CALLERS {
         let first = connection.send(&Call::get("/product")).unwrap();
-        let version = served(&first);
+        let version = serving_version(&first);
         on_v2 += usize::from(version == "v2");
         if caller % 100 == 0 {
             let cookie = session(&first);
             for _ in 0..3 {
                 let next = get(&mut connection, "cookie", &cookie);
-                assert_eq!(served(&next), version, "sticky");
-                assert!(next.all("set-cookie").is_empty(), "never a second one");
+                assert_eq!(serving_version(&next), version, "sticky");
+                assert!(
+                    next.all("set-cookie").is_empty(),
+                    "a caller with a session gets no second cookie"
+                );
             }
         }
     }
-    // 5 sigma of 20,000 at 10 % are 212: by chance alone this fails once in 1.7 million runs.
+    // 10 % of the 20,000 callers should get v2, and the tolerance of 212 callers is 5 sigma. By chance alone, the test fails once
+    // in 1.7 million runs.
     assert!(on_v2.abs_diff(CALLERS / 10) <= 212, "{on_v2} of {CALLERS}");
     let [v1, v2] = versions.map(|version| version.seen().len());
     assert_eq!(v1 + v2, CALLERS + 600);
@@ -76,18 +80,18 @@ fn new_callers_are_split_by_weight_and_stay_where_they_are() {
 }
 
 #[test]
-fn while_the_weight_grows_callers_move_once_and_none_goes_back() {
-    let (setup, _versions) = setup(Some(&product(0, json!({}))));
+fn while_the_weight_grows_callers_move_to_v2_once_and_never_back() {
+    let (setup, _versions) = setup(Some(&product_config(0, json!({}))));
     let envoy = setup.start();
     let mut connection = envoy.connect();
     let mut before = vec![false; 500];
     for weight in [1_000, 2_500, 5_000, 10_000] {
         envoy
-            .push_config("canary-router", product(weight, json!({})))
+            .push_config("canary-router", product_config(weight, json!({})))
             .unwrap();
         let now: Vec<bool> = (0..before.len())
             .map(|caller| {
-                served(&get(
+                serving_version(&get(
                     &mut connection,
                     "cookie",
                     &format!("shop-session={caller:x}"),
@@ -96,10 +100,11 @@ fn while_the_weight_grows_callers_move_once_and_none_goes_back() {
             .collect();
         assert!(
             before.iter().zip(&now).all(|(before, now)| now >= before),
-            "someone went back"
+            "a caller went back to v1"
         );
         let on_v2 = now.iter().filter(|v2| **v2).count();
-        // The sessions are the same in every run; 4 sigma are at most 45.
+        // The tolerance of 45 callers is at least 4 sigma for every weight. The sessions are the same in every run, so the result
+        // never changes.
         assert!(
             on_v2.abs_diff(before.len() * weight as usize / 10_000) <= 45,
             "{on_v2} at {weight}"
@@ -110,29 +115,34 @@ fn while_the_weight_grows_callers_move_once_and_none_goes_back() {
 }
 
 #[test]
-fn a_header_from_outside_counts_only_where_it_may() {
-    let (setup, _versions) = setup(Some(&product(0, json!({}))));
+fn a_header_from_outside_counts_only_if_the_configuration_permits_it() {
+    let (setup, _versions) = setup(Some(&product_config(0, json!({}))));
     let envoy = setup.start();
     let mut connection = envoy.connect();
-    let mut asks = |name: &str, value: &str| served(&get(&mut connection, name, value));
-    assert_eq!(asks("x-shop-version", "v2"), "v1", "overwritten");
+    let mut version_with =
+        |name: &str, value: &str| serving_version(&get(&mut connection, name, value));
+    assert_eq!(version_with("x-shop-version", "v2"), "v1", "overwritten");
     let beta = json!([{"name": "x-beta-user", "exact": "true", "version": "v2"}]);
     let open =
         json!({"choose": {"headers": beta, "from_outside": ["x-shop-version", "x-beta-user"]}});
     envoy
-        .push_config("canary-router", product(0, open.clone()))
+        .push_config("canary-router", product_config(0, open.clone()))
         .unwrap();
-    assert_eq!(asks("x-shop-version", "v2"), "v2");
-    assert_eq!(asks("x-beta-user", "true"), "v2");
-    assert_eq!(asks("x-beta-user", "false"), "v1");
-    let mut killed = product(0, open);
+    assert_eq!(version_with("x-shop-version", "v2"), "v2");
+    assert_eq!(version_with("x-beta-user", "true"), "v2");
+    assert_eq!(version_with("x-beta-user", "false"), "v1");
+    let mut killed = product_config(0, open);
     killed["everyone_on_stable"] = json!(true);
     envoy.push_config("canary-router", killed).unwrap();
-    assert_eq!(asks("x-shop-version", "v2"), "v1", "the kill switch");
+    assert_eq!(
+        version_with("x-shop-version", "v2"),
+        "v1",
+        "the kill switch overrides the header"
+    );
 }
 
 #[test]
-fn of_a_header_that_is_sent_twice_each_value_counts_by_itself_as_in_a_native_route() {
+fn each_value_of_a_repeated_header_is_matched_separately_as_in_a_native_route() {
     let versions = [Upstream::named("v1"), Upstream::named("v2")];
     let native = Setup::new()
         .cluster("v1", versions[0].address())
@@ -142,7 +152,7 @@ fn of_a_header_that_is_sent_twice_each_value_counts_by_itself_as_in_a_native_rou
         .start();
     let beta = json!([{"name": "x-beta-user", "exact": "true", "version": "v2"}]);
     let choose = json!({"choose": {"headers": beta, "from_outside": ["x-beta-user"]}});
-    let (setup, filtered_versions) = setup(Some(&product(0, choose)));
+    let (setup, filtered_versions) = setup(Some(&product_config(0, choose)));
     let filtered = setup.start();
     let twice = |name: &str, [first, second]: [&str; 2]| {
         let call = Call::get("/product").header(name, first);
@@ -160,26 +170,30 @@ fn of_a_header_that_is_sent_twice_each_value_counts_by_itself_as_in_a_native_rou
             assert_eq!(reply.text(), expected, "{name}: {values:?}");
         }
     }
-    // The routes match on every value, so a second value from outside must not remain beside the first.
-    filtered_versions[0].take();
+    // A request can contain the version header several times, and a route matches if any of its values matches. So the filter must
+    // remove all values that come from outside.
+    filtered_versions[0].take_requests();
     for values in [["v1", "v2"], ["v2", "v1"]] {
         assert_eq!(
-            served(&filtered.send(twice("x-shop-version", values))),
+            serving_version(&filtered.send(twice("x-shop-version", values))),
             "v1"
         );
     }
-    for seen in filtered_versions[0].take() {
+    for seen in filtered_versions[0].take_requests() {
         assert_eq!(seen.all("x-shop-version"), ["v1"]);
     }
 }
 
 #[test]
-fn a_cookie_among_several_headers_is_found_and_not_set_twice() {
-    let (setup, _versions) = setup(Some(&product(0, json!({"choose": {"cookie": "version"}}))));
+fn a_cookie_in_several_headers_is_found_and_not_set_twice() {
+    let (setup, _versions) = setup(Some(&product_config(
+        0,
+        json!({"choose": {"cookie": "version"}}),
+    )));
     let envoy = setup.start();
     let call = Call::get("/product").header("cookie", "a=b");
     let reply = envoy.send(call.header("cookie", "version=v2"));
-    assert_eq!(served(&reply), "v2");
+    assert_eq!(serving_version(&reply), "v2");
 
     let upstream = Upstream::start(|_: &stoa_testkit::envoy::Received| {
         stoa_testkit::envoy::Response::default()
@@ -195,31 +209,34 @@ fn a_cookie_among_several_headers_is_found_and_not_set_twice() {
 }
 
 #[test]
-fn a_header_from_inside_counts() {
-    let (setup, _versions) = setup(Some(&product(0, json!({}))));
+fn a_version_header_from_inside_the_mesh_counts() {
+    let (setup, _versions) = setup(Some(&product_config(0, json!({}))));
     let authority = Authority::new();
     let envoy = setup
         .mtls(&authority.identity("spiffe://cluster.local/ns/shop/sa/product"))
         .start();
     let mut cart = envoy.connect_as(&authority.identity("spiffe://cluster.local/ns/shop/sa/cart"));
-    assert_eq!(served(&get(&mut cart, "x-shop-version", "v2")), "v2");
+    assert_eq!(
+        serving_version(&get(&mut cart, "x-shop-version", "v2")),
+        "v2"
+    );
 }
 
 #[test]
-fn without_the_filter_the_weights_of_the_routes_hold() {
+fn without_the_filter_the_weights_of_the_routes_apply() {
     let (setup, _versions) = setup(None);
     let envoy = setup.start();
     let mut connection = envoy.connect();
     let on_v2 = (0..2_000)
         .filter(|_| connection.send(&Call::get("/product")).unwrap().text() == "v2")
         .count();
-    // 5 sigma of 2,000 at 50 % are 112.
+    // 50 % of the 2,000 requests should reach v2, and the tolerance of 112 requests is 5 sigma.
     assert!(on_v2.abs_diff(1_000) <= 112, "{on_v2}");
     assert_eq!(get(&mut connection, "x-shop-version", "v2").text(), "v2");
 }
 
 #[test]
-fn the_versions_own_word_stays() {
+fn the_version_header_and_the_cookie_of_the_upstream_are_kept() {
     let upstream = Upstream::start(|_: &stoa_testkit::envoy::Received| {
         stoa_testkit::envoy::Response::default()
             .header("x-shop-version", "v7")
@@ -236,7 +253,7 @@ fn the_versions_own_word_stays() {
 
 const KEY: &[u8] = b"a key of thirty-two bytes for the test";
 
-/// A token as jwt_authn verifies it (HS256, RFC 7515).
+/// A token that jwt_authn can verify (HS256, RFC 7515).
 fn token(key: &[u8], claims: &Value) -> String {
     let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
     let head = encode(
@@ -250,7 +267,8 @@ fn token(key: &[u8], claims: &Value) -> String {
     format!("{signed}.{}", encode(&mac.finalize().into_bytes()))
 }
 
-fn with_jwt(config: &Value) -> (Envoy, [Upstream; 2]) {
+/// An Envoy with jwt_authn before canary-router.
+fn start_with_jwt_authn(config: &Value) -> (Envoy, [Upstream; 2]) {
     let jwks = json!({"keys": [{"kty": "oct", "alg": "HS256", "kid": "test", "k": URL_SAFE_NO_PAD.encode(KEY)}]});
     let authn = json!({"@type": "type.googleapis.com/envoy.extensions.filters.http.jwt_authn.v3.JwtAuthentication",
         "providers": {"user": {"issuer": "stoa", "payload_in_metadata": "payload", "forward": true,
@@ -265,69 +283,69 @@ fn with_jwt(config: &Value) -> (Envoy, [Upstream; 2]) {
 }
 
 #[test]
-fn a_user_is_who_the_verified_token_says() {
+fn the_user_and_the_groups_come_from_the_verified_token() {
     let lists = json!({"choose": {"users": [{"version": "v2", "names": ["ann"]}],
         "groups": [{"version": "v2", "names": ["staff"]}]}});
-    let (envoy, _versions) = with_jwt(&product(0, lists));
-    let ask = |key: &[u8], claims: Value| {
+    let (envoy, _versions) = start_with_jwt_authn(&product_config(0, lists));
+    let send_with_token = |key: &[u8], claims: Value| {
         let bearer = format!("Bearer {}", token(key, &claims));
         envoy.send(Call::get("/product").header("authorization", &bearer))
     };
     assert_eq!(
-        served(&ask(KEY, json!({"iss": "stoa", "sub": "ann"}))),
+        serving_version(&send_with_token(KEY, json!({"iss": "stoa", "sub": "ann"}))),
         "v2"
     );
     assert_eq!(
-        served(&ask(KEY, json!({"iss": "stoa", "sub": "bob"}))),
+        serving_version(&send_with_token(KEY, json!({"iss": "stoa", "sub": "bob"}))),
         "v1"
     );
     assert_eq!(
-        served(&ask(
+        serving_version(&send_with_token(
             KEY,
             json!({"iss": "stoa", "sub": "bob", "groups": "staff"})
         )),
         "v2"
     );
     assert_eq!(
-        served(&ask(
+        serving_version(&send_with_token(
             KEY,
             json!({"iss": "stoa", "sub": "bob", "groups": ["people", "staff"]})
         )),
         "v2"
     );
     assert_eq!(
-        served(&ask(
+        serving_version(&send_with_token(
             KEY,
             json!({"iss": "stoa", "sub": "bob", "groups": ["people"]})
         )),
         "v1"
     );
-    let forged = ask(
+    let forged = send_with_token(
         b"another key of thirty-two bytes length",
         json!({"iss": "stoa", "sub": "ann"}),
     );
     assert_eq!(forged.status, 401);
-    assert_eq!(served(&envoy.send(Call::get("/product"))), "v1");
+    assert_eq!(serving_version(&envoy.send(Call::get("/product"))), "v1");
 }
 
 #[test]
-fn without_jwt_authn_a_token_says_nothing() {
+fn without_jwt_authn_a_token_is_ignored() {
     let lists = json!({"choose": {"users": [{"version": "v2", "names": ["ann"]}]}});
-    let (setup, _versions) = setup(Some(&product(0, lists)));
+    let (setup, _versions) = setup(Some(&product_config(0, lists)));
     let envoy = setup.start();
     let bearer = format!(
         "Bearer {}",
         token(KEY, &json!({"iss": "stoa", "sub": "ann"}))
     );
     assert_eq!(
-        served(&envoy.send(Call::get("/product").header("authorization", &bearer))),
+        serving_version(&envoy.send(Call::get("/product").header("authorization", &bearer))),
         "v1"
     );
 }
 
 #[test]
 fn every_choice_is_counted_by_service_version_and_reason() {
-    let (setup, _versions) = setup(Some(&product(
+    let (setup, _versions) = setup(Some(&product_config(
         0,
         json!({"choose": {"from_outside": ["x-shop-version"]}}),
     )));
@@ -347,8 +365,8 @@ fn every_choice_is_counted_by_service_version_and_reason() {
 }
 
 #[test]
-fn a_bad_configuration_is_refused_with_all_its_faults_and_the_old_one_holds() {
-    let (setup, _versions) = setup(Some(&product(10_000, json!({}))));
+fn an_invalid_configuration_is_rejected_with_all_faults_and_the_previous_configuration_stays() {
+    let (setup, _versions) = setup(Some(&product_config(10_000, json!({}))));
     let envoy = setup.start();
     let rejected = envoy
         .push_config(
@@ -363,5 +381,5 @@ fn a_bad_configuration_is_refused_with_all_its_faults_and_the_old_one_holds() {
     ] {
         assert!(rejected.log.contains(fault), "{}", rejected.log);
     }
-    assert_eq!(served(&envoy.send(Call::get("/product"))), "v2");
+    assert_eq!(serving_version(&envoy.send(Call::get("/product"))), "v2");
 }

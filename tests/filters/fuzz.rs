@@ -1,16 +1,16 @@
-//! Fuzzing: for any input, no filter panics, answers twice or hangs a client. Thousands of cases in `make test`, a million in
-//! `make soak`. A seed generates the cases; a failure names it.
+//! Fuzz tests of the filters. With any input, no filter panics, sends two responses, or lets a client wait forever. There are
+//! thousands of cases in `make test`, and a million cases in `make soak`. A failure prints the seed that generates the cases.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use fastrand::Rng;
 use stoa_filter_host::{Filter, Headers, Options, Request, Response, Vm};
 
-/// Number of cases per filter; `make soak` sets more.
+/// Number of cases per filter, from `STOA_FUZZ_CASES` (default 20,000).
 fn cases() -> u64 {
-    let asked = std::env::var("STOA_FUZZ_CASES").ok();
-    asked.map_or(20_000, |asked| {
-        asked.parse().expect("STOA_FUZZ_CASES is a number")
+    let text = std::env::var("STOA_FUZZ_CASES").ok();
+    text.map_or(20_000, |text| {
+        text.parse().expect("STOA_FUZZ_CASES must be a number")
     })
 }
 
@@ -18,7 +18,7 @@ fn pick<T: Copy>(dice: &mut Rng, from: &[T]) -> T {
     from[dice.usize(..from.len())]
 }
 
-/// Bytes that are often close to valid input of a filter.
+/// Random bytes that are often almost valid input of a filter.
 fn bytes(dice: &mut Rng, words: &[&str]) -> Vec<u8> {
     let mut all = Vec::new();
     for _ in 0..dice.usize(..6) {
@@ -28,7 +28,7 @@ fn bytes(dice: &mut Rng, words: &[&str]) -> Vec<u8> {
             _ => all.extend_from_slice(pick(dice, words).as_bytes()),
         }
     }
-    // Envoy passes none of these bytes to a filter.
+    // Envoy never passes NUL, CR or LF to a filter.
     all.retain(|b| !matches!(b, 0 | b'\r' | b'\n'));
     all
 }
@@ -68,12 +68,15 @@ fn json(dice: &mut Rng, names: &[&str], depth: usize) -> String {
     }
 }
 
+/// The filter to test, and the texts from which the input is generated.
 struct Subject {
+    /// The filter's name.
     name: &'static str,
-    /// Configurations that use every part of a request.
+    /// Valid configurations. Together, their rules match on every part of a request.
     configs: &'static [&'static str],
-    /// Words of configurations, headers and bodies.
+    /// Words for configurations, headers and bodies.
     words: &'static [&'static str],
+    /// Names of headers that the filter reads.
     headers: &'static [&'static str],
 }
 
@@ -100,7 +103,8 @@ fn request(dice: &mut Rng, subject: &Subject) -> Request {
     request
 }
 
-fn one(vm: &Vm, dice: &mut Rng, subject: &Subject) {
+/// Sends one random request and one random response through the filter.
+fn fuzz_exchange(vm: &Vm, dice: &mut Rng, subject: &Subject) {
     let mut stream = vm.stream();
     if dice.bool() {
         let identity = pick(
@@ -117,7 +121,7 @@ fn one(vm: &Vm, dice: &mut Rng, subject: &Subject) {
     if stream.send(request).is_paused() && dice.u8(..4) == 0 {
         return;
     }
-    // No request waits longer than a minute.
+    // A filter delays a request or a response for at most one minute.
     vm.advance(std::time::Duration::from_secs(61));
     if stream.upstream().is_none() {
         return;
@@ -130,47 +134,50 @@ fn one(vm: &Vm, dice: &mut Rng, subject: &Subject) {
     }
     stream.answer(response.body(vec![b'x'; dice.usize(..2_000)]));
     vm.advance(std::time::Duration::from_secs(61));
-    assert!(!stream.response().is_paused(), "an answer that never comes");
+    assert!(
+        !stream.response().is_paused(),
+        "the response is still paused after a minute"
+    );
 }
 
 fn fuzz(subject: &Subject) {
     let filter = Filter::load(stoa_testkit::filter(subject.name)).unwrap();
     let cases = cases();
-    let (mut taken, mut refused) = (0, 0);
+    let (mut accepted, mut rejected) = (0, 0);
     for round in 0..cases / 200 {
         let seed = round;
-        let told = catch_unwind(AssertUnwindSafe(|| {
+        let result = catch_unwind(AssertUnwindSafe(|| {
             let dice = &mut Rng::with_seed(seed);
             let vm = filter.start(Options::new()).unwrap();
             vm.configure(pick(dice, subject.configs)).unwrap();
-            let mut taken = 0;
+            let mut accepted = 0;
             for case in 0..200 {
                 if case % 2 == 0 {
-                    one(&vm, dice, subject);
+                    fuzz_exchange(&vm, dice, subject);
                 } else {
                     let config = json(dice, subject.words, 5);
                     match vm.configure(config.as_bytes()) {
-                        Ok(()) => taken += 1,
+                        Ok(()) => accepted += 1,
                         Err(_) => vm.configure(pick(dice, subject.configs)).unwrap(),
                     }
                 }
                 assert!(vm.trap().is_none(), "{:?}", vm.trap());
             }
-            taken
+            accepted
         }));
-        match told {
+        match result {
             Ok(count) => {
-                taken += count;
-                refused += 100 - count;
+                accepted += count;
+                rejected += 100 - count;
             }
-            Err(_) => panic!("{}: the cases of seed {seed} fail", subject.name),
+            Err(_) => panic!("{}: a case that seed {seed} generated failed", subject.name),
         }
     }
     println!(
-        "{}: {cases} cases, half of them configurations: {taken} taken, {refused} refused",
+        "{}: {cases} cases; half of them are configurations: {accepted} accepted, {rejected} rejected",
         subject.name
     );
-    assert!(refused > 0);
+    assert!(rejected > 0);
 }
 
 #[test]

@@ -1,12 +1,12 @@
-//! The shop's built Envoy filters, in the filter host and in a real Envoy.
+//! Tests of the shop's compiled Envoy filters, in the filter host and in a real Envoy.
 //!
-//! They share one test program, since each program would link wasmtime. Native tests of their rules are beside them in `filters/`.
+//! The tests share one program, because each program would link wasmtime. Native tests of the filters' rules are in `filters/`.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "what cannot be set up fails the test that needs it"
+    reason = "a failure in the test's setup must fail the test"
 )]
 
 mod adding;
@@ -21,8 +21,9 @@ mod trace_sampling;
 
 use serde_json::{Value, json};
 
-/// canary-router's configuration for product alone, with this weight of v2 and more fields of the service.
-fn product(v2: u32, more: Value) -> Value {
+/// A configuration of canary-router for the service `product` only. `v2` is the weight of release v2. `more` contains further JSON
+/// members of the service's configuration.
+fn product_config(v2: u32, more: Value) -> Value {
     let mut service = json!({"name": "product", "header": "x-shop-version", "stable": "v1",
         "versions": [{"name": "v1", "weight": 10_000 - v2}, {"name": "v2", "weight": v2}]});
     let more = more.as_object().unwrap().clone();

@@ -1,4 +1,5 @@
-//! Settings from `stoa fault set` and `stoa canary set`, in the built filters. The test controls the clock, so delays take no time.
+//! Tests of settings from `stoa fault set` and `stoa canary set` in the compiled filters. The tests control the clock, so delays
+//! take no time.
 
 use std::time::Duration;
 
@@ -12,7 +13,7 @@ fn start(name: &str, config: &Value) -> Vm {
     vm
 }
 
-/// payment-fault with these settings, in place of the manifests' rule.
+/// The filter payment-fault with these settings, which replace the rule of the manifests.
 fn payment_fault(settings: &[&str]) -> Vm {
     let manifest = json!({"rules": [{"name": "default-decline", "percentage": {"numerator": 10},
         "match": {"methods": ["POST"], "path": {"exact": "/payments"}}, "fault": {"decline": {}}}]});
@@ -30,13 +31,13 @@ fn millis(ms: u64) -> Duration {
 }
 
 #[test]
-fn a_delay_holds_every_payment_for_its_time() {
+fn a_delay_setting_delays_every_payment() {
     let vm = payment_fault(&["delay=100%:200ms"]);
     let mut stream = vm.stream();
     assert!(stream.send(payment("k")).is_paused());
     vm.advance(millis(199));
     assert!(stream.request().is_paused());
-    // Ticks are 5 ms apart.
+    // The filter acts only at ticks, every 5 ms.
     vm.advance(millis(6));
     assert_eq!(stream.request().forwarded(), payment("k"));
     let response = stream.answer(Response::ok("done")).forwarded();
@@ -64,14 +65,14 @@ fn a_throttle_limits_the_rate_of_the_response() {
 }
 
 #[test]
-fn several_kinds_get_their_shares_of_one_draw() {
+fn several_settings_share_one_draw() {
     let vm = payment_fault(&["abort=25%:504", "delay=25%:1s", "decline=50%:do_not_honor"]);
     let orders = 400;
     let [mut aborted, mut delayed, mut declined] = [0; 3];
     for order in 0..orders {
         let mut stream = vm.stream();
         stream.send(payment(&format!("order-{order}")));
-        // A response is sent at the next tick.
+        // The filter sends its response at the next tick.
         vm.advance(millis(5));
         let verdict = stream.request();
         if verdict.is_paused() {
@@ -89,14 +90,15 @@ fn several_kinds_get_their_shares_of_one_draw() {
         }
     }
     assert_eq!(aborted + delayed + declined, orders);
-    // The keys are fixed, so the result never changes; 4 sigma are 35 and 40.
+    // The tolerances are 4 sigma of 400 orders: 35 orders for a share of 25 %, and 40 orders for a share of 50 %. The keys are the
+    // same in every run, so the result never changes.
     assert!((65..=135).contains(&aborted), "{aborted}");
     assert!((65..=135).contains(&delayed), "{delayed}");
     assert!((160..=240).contains(&declined), "{declined}");
 }
 
 #[test]
-fn a_share_moves_callers_to_a_version_and_off_takes_them_back() {
+fn a_share_moves_callers_to_a_version_and_off_moves_them_back() {
     use canary_router::operator::{set, turn_off};
     let version = |config: &Value| {
         let vm = start("canary-router", config);

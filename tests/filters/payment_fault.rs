@@ -1,4 +1,4 @@
-//! payment-fault.wasm in the filter host. The test controls the clock, so delays take no time.
+//! Tests of payment-fault.wasm in the filter host. The tests control the clock, so delays take no time.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -17,8 +17,8 @@ fn vm(config: &Value) -> Vm {
     vm
 }
 
-/// One rule for every request.
-fn rule(rest: Value) -> Vm {
+/// A filter with one rule, which matches every request.
+fn vm_with_rule(rest: Value) -> Vm {
     let mut rule = json!({"name": "test"});
     rule.as_object_mut()
         .unwrap()
@@ -34,8 +34,9 @@ fn payment(key: &str) -> Request {
         .header("x-request-id", "request-1")
 }
 
-/// The verdict on a request within a tick: a response chosen before the body arrives is sent at the next tick.
-fn ask(vm: &Vm, request: Request) -> Verdict<Request> {
+/// Sends a request, and returns what the filter did with it. If the filter pauses the request, first waits for one tick: a filter
+/// that decides before the body arrives sends its response at the next tick.
+fn verdict_of(vm: &Vm, request: Request) -> Verdict<Request> {
     let mut stream = vm.stream();
     if stream.send(request).is_paused() {
         vm.advance(millis(5));
@@ -51,23 +52,31 @@ fn millis(ms: u64) -> Duration {
     Duration::from_millis(ms)
 }
 
-/// Asserts that no request is left, and that none counts as in flight.
-fn is_quiet(vm: &Vm) {
+/// Asserts that no request is in flight, and that no request counts as delayed.
+fn assert_idle(vm: &Vm) {
     assert_eq!(vm.streams(), 0);
     assert_eq!(vm.gauge("payment_fault.delayed"), 0);
 }
 
 #[test]
-fn by_default_it_declines_a_tenth_of_the_payments_as_payment_would() {
+fn by_default_10_percent_of_the_payments_are_declined_with_the_response_of_payment() {
     let vm = vm(&json!({}));
     let mut declined = 0;
     for order in 0..2_000 {
         let request = payment(&format!("order-{order}"));
-        let verdict = ask(&vm, request.clone());
-        let again = ask(&vm, request.clone());
-        assert_eq!(verdict.is_forwarded(), again.is_forwarded(), "a retry");
+        let verdict = verdict_of(&vm, request.clone());
+        let again = verdict_of(&vm, request.clone());
+        assert_eq!(
+            verdict.is_forwarded(),
+            again.is_forwarded(),
+            "a retry must get the same result"
+        );
         if verdict.is_forwarded() {
-            assert_eq!(verdict.forwarded(), request, "untouched");
+            assert_eq!(
+                verdict.forwarded(),
+                request,
+                "the forwarded request must be unchanged"
+            );
             continue;
         }
         declined += 1;
@@ -83,24 +92,24 @@ fn by_default_it_declines_a_tenth_of_the_payments_as_payment_would() {
             "code": "payment_declined", "request_id": "request-1", "decline_code": "card_declined"});
         assert_eq!(document(&reply.text()), expected);
     }
-    // The keys are fixed, so the result never changes; 4 sigma are 54.
+    // The tolerance of 54 orders is 4 sigma. The keys are the same in every run, so the result never changes.
     assert!((146..=254).contains(&declined), "{declined}");
     assert_eq!(
         vm.counter("payment_fault.default-decline.decline"),
         2 * declined
     );
-    is_quiet(&vm);
+    assert_idle(&vm);
 }
 
 #[test]
-fn a_delay_holds_a_request_up_for_its_time_and_no_longer() {
-    let vm = rule(json!({"delay": {"fixed_ms": 200}}));
+fn a_delayed_request_is_forwarded_exactly_after_the_delay() {
+    let vm = vm_with_rule(json!({"delay": {"fixed_ms": 200}}));
     let mut stream = vm.stream();
     assert!(stream.send(payment("k")).is_paused());
     assert_eq!(vm.gauge("payment_fault.delayed"), 1);
     vm.advance(millis(199));
     assert!(stream.request().is_paused());
-    // Ticks are 5 ms apart.
+    // The filter acts only at ticks, every 5 ms.
     vm.advance(millis(6));
     assert_eq!(stream.request().forwarded(), payment("k"));
     assert_eq!(vm.gauge("payment_fault.delayed"), 0);
@@ -108,13 +117,14 @@ fn a_delay_holds_a_request_up_for_its_time_and_no_longer() {
     assert_eq!(answer.headers.get("x-stoa-fault-rule"), Some("test"));
     drop(stream);
     assert_eq!(vm.counter("payment_fault.test.delay"), 1);
-    is_quiet(&vm);
+    assert_idle(&vm);
 }
 
 #[test]
 fn a_delay_combines_with_a_decline() {
-    let vm =
-        rule(json!({"delay": {"fixed_ms": 50}, "fault": {"decline": {"code": "do_not_honor"}}}));
+    let vm = vm_with_rule(
+        json!({"delay": {"fixed_ms": 50}, "fault": {"decline": {"code": "do_not_honor"}}}),
+    );
     let mut stream = vm.stream();
     assert!(stream.send(payment("k")).is_paused());
     vm.advance(millis(60));
@@ -123,25 +133,25 @@ fn a_delay_combines_with_a_decline() {
     assert_eq!(document(&reply.text())["decline_code"], "do_not_honor");
     assert_eq!(vm.counter("payment_fault.test.decline"), 1);
     assert_eq!(vm.counter("payment_fault.test.delay"), 1);
-    is_quiet(&vm);
+    assert_idle(&vm);
 }
 
 #[test]
-fn a_client_that_leaves_while_he_waits_leaves_nothing_behind() {
-    let vm = rule(json!({"delay": {"fixed_ms": 200}}));
+fn a_client_that_disconnects_during_a_delay_is_no_longer_counted() {
+    let vm = vm_with_rule(json!({"delay": {"fixed_ms": 200}}));
     for _ in 0..50 {
         let mut stream = vm.stream();
         assert!(stream.send(payment("k")).is_paused());
         stream.finish();
     }
-    is_quiet(&vm);
+    assert_idle(&vm);
     vm.advance(Duration::from_secs(1));
-    is_quiet(&vm);
+    assert_idle(&vm);
 }
 
 #[test]
-fn a_request_that_waits_is_let_go_across_a_change_of_configuration() {
-    let vm = rule(json!({"delay": {"fixed_ms": 200}}));
+fn a_delayed_request_is_forwarded_after_a_change_of_configuration() {
+    let vm = vm_with_rule(json!({"delay": {"fixed_ms": 200}}));
     let mut stream = vm.stream();
     assert!(stream.send(payment("k")).is_paused());
     vm.configure(r#"{"rules": []}"#).unwrap();
@@ -151,7 +161,7 @@ fn a_request_that_waits_is_let_go_across_a_change_of_configuration() {
 }
 
 #[test]
-fn many_wait_at_once_each_for_his_time() {
+fn many_requests_can_be_delayed_at_once_with_different_delays() {
     let vm = vm(&json!({"rules": [], "header_faults": {"principals": [ORDER], "match": {}}}));
     let mut streams: Vec<(u64, Stream)> = (1..=100_u64)
         .map(|n| {
@@ -166,32 +176,32 @@ fn many_wait_at_once_each_for_his_time() {
     for now in (10..=1_010).step_by(10) {
         vm.advance(millis(10));
         for (delay, stream) in &mut streams {
-            // A tick may be 5 ms late.
+            // A tick may come up to 5 ms after the end of the delay.
             let paused = stream.request().is_paused();
             assert!(paused || *delay <= now, "{delay} at {now}");
             assert!(!paused || *delay + 5 > now, "{delay} at {now}");
         }
     }
     streams.clear();
-    is_quiet(&vm);
+    assert_idle(&vm);
 }
 
 #[test]
 fn an_abort_is_a_problem_document_for_http_and_a_status_for_grpc() {
-    let vm = rule(json!({"fault": {"abort": {"http_status": 504, "grpc_status": 14}}}));
-    let reply = ask(&vm, payment("k")).replied();
+    let vm = vm_with_rule(json!({"fault": {"abort": {"http_status": 504, "grpc_status": 14}}}));
+    let reply = verdict_of(&vm, payment("k")).replied();
     assert_eq!(reply.status(), 504);
     assert_eq!(document(&reply.text())["code"], "fault_injected");
     assert_eq!(reply.grpc_status, None);
     let call =
         Request::post("/pay.Payments/Charge", "").header("content-type", "application/grpc+proto");
-    let reply = ask(&vm, call).replied();
+    let reply = verdict_of(&vm, call).replied();
     assert_eq!(reply.grpc_status, Some(14));
 }
 
 #[test]
-fn a_lost_response_reaches_payment_and_not_the_caller() {
-    let vm = rule(json!({"fault": {"lost_response": {}}}));
+fn a_request_with_a_lost_response_reaches_payment_and_the_caller_gets_503() {
+    let vm = vm_with_rule(json!({"fault": {"lost_response": {}}}));
     let mut stream = vm.stream();
     assert_eq!(stream.send(payment("k")).forwarded(), payment("k"));
     let reply = stream
@@ -200,12 +210,12 @@ fn a_lost_response_reaches_payment_and_not_the_caller() {
     assert_eq!(reply.status(), 503);
     assert_eq!(document(&reply.text())["code"], "response_lost");
     assert_eq!(reply.header("x-stoa-fault-rule"), Some("test"));
-    is_quiet(&vm);
+    assert_idle(&vm);
 }
 
 #[test]
-fn only_a_success_can_be_lost() {
-    let vm = rule(json!({"fault": {"lost_response": {}}}));
+fn only_a_successful_response_can_be_lost() {
+    let vm = vm_with_rule(json!({"fault": {"lost_response": {}}}));
     let mut stream = vm.stream();
     stream.send(payment("k")).forwarded();
     let declined = Response::new(402).body("declined");
@@ -213,8 +223,8 @@ fn only_a_success_can_be_lost() {
 }
 
 #[test]
-fn a_throttled_answer_comes_no_faster_than_its_rate() {
-    let vm = rule(json!({"fault": {"throttle": {"bytes_per_second": 1000}}}));
+fn a_throttled_response_is_not_faster_than_its_rate() {
+    let vm = vm_with_rule(json!({"fault": {"throttle": {"bytes_per_second": 1000}}}));
     let mut stream = vm.stream();
     stream.send(payment("k")).forwarded();
     assert!(stream.answer(Response::ok("x".repeat(500))).is_paused());
@@ -223,18 +233,18 @@ fn a_throttled_answer_comes_no_faster_than_its_rate() {
     vm.advance(millis(11));
     assert_eq!(stream.response().forwarded().body.len(), 500);
     drop(stream);
-    is_quiet(&vm);
+    assert_idle(&vm);
 }
 
 #[test]
-fn a_body_is_looked_into_as_far_as_configured() {
+fn a_body_is_matched_only_up_to_the_configured_size() {
     let config = |max: u64| {
         json!({"max_body_bytes": max, "rules": [{"name": "large", "fault": {"decline": {"code": "limit"}},
             "match": {"methods": ["POST"], "body": [{"pointer": "/amount/amount", "min": 1000}]}}]})
     };
-    let vm_of = |max| vm(&config(max));
+    let vm_with_limit = |max| vm(&config(max));
     let body = r#"{"amount": {"amount": 5000}, "card_token": "tok_visa"}"#;
-    let enough = vm_of(body.len() as u64);
+    let enough = vm_with_limit(body.len() as u64);
     let sent = enough.stream().send(Request::post("/payments", body));
     let reply = sent.replied();
     assert_eq!(document(&reply.text())["decline_code"], "limit");
@@ -247,7 +257,7 @@ fn a_body_is_looked_into_as_far_as_configured() {
             .text(),
         little
     );
-    let too_small = vm_of(body.len() as u64 - 1);
+    let too_small = vm_with_limit(body.len() as u64 - 1);
     assert!(
         too_small
             .stream()
@@ -255,11 +265,11 @@ fn a_body_is_looked_into_as_far_as_configured() {
             .is_forwarded()
     );
     assert_eq!(too_small.counter("payment_fault.body.too-long"), 1);
-    is_quiet(&enough);
+    assert_idle(&enough);
 }
 
 #[test]
-fn a_body_in_pieces_or_with_trailers_is_looked_into_as_a_whole() {
+fn a_body_in_pieces_or_with_trailers_is_matched_as_a_whole() {
     let vm = vm(&json!({"rules": [{"name": "eur", "fault": {"decline": {}},
         "match": {"body": [{"pointer": "/currency", "one_of": ["EUR"]}]}}]}));
     let head = payment("k").headers;
@@ -278,20 +288,22 @@ fn a_body_in_pieces_or_with_trailers_is_looked_into_as_a_whole() {
 }
 
 #[test]
-fn a_request_that_waits_for_its_body_is_drawn_once() {
+fn a_request_that_waits_for_its_body_gets_only_one_draw() {
     const REQUESTS: usize = 2_000;
     let vm = vm(&json!({"log": {"numerator": 0}, "rules": [
         {"name": "fifth", "percentage": {"numerator": 20}, "fall_through": true, "fault": {"decline": {}}},
         {"name": "small", "fault": {"decline": {}}, "match": {"body": [{"pointer": "/amount/amount", "max": 1}]}}]}));
-    let asked = (0..REQUESTS).filter(|key| ask(&vm, payment(&key.to_string())).is_replied());
-    let declined = asked.count();
-    // The host's random numbers are the same in every run; 4 sigma are 72.
+    let replied =
+        (0..REQUESTS).filter(|key| verdict_of(&vm, payment(&key.to_string())).is_replied());
+    let declined = replied.count();
+    // The tolerance of 72 requests is 4 sigma of 2,000 draws. The host's random numbers are the same in every run, so the test is
+    // not flaky.
     assert!(declined.abs_diff(REQUESTS / 5) <= 72, "{declined}");
     assert_eq!(vm.counter("payment_fault.fifth.decline"), declined as u64);
 }
 
 #[test]
-fn at_most_so_many_faults_are_at_work_at_a_time() {
+fn max_active_faults_limits_the_faults_at_the_same_time() {
     let vm = vm(
         &json!({"max_active_faults": 2, "rules": [{"name": "slow", "delay": {"fixed_ms": 100}}]}),
     );
@@ -309,35 +321,35 @@ fn at_most_so_many_faults_are_at_work_at_a_time() {
 }
 
 #[test]
-fn a_rule_dies_at_its_end() {
+fn a_rule_ends_at_its_until_time() {
     let start = std::time::UNIX_EPOCH + Duration::from_secs(1_798_740_000 - 10);
     let vm = FILTER.start(Options::new().clock(start)).unwrap();
     vm.configure(
         r#"{"rules": [{"name": "r", "until": "2026-12-31T18:00:00Z", "fault": {"decline": {}}}]}"#,
     )
     .unwrap();
-    assert!(ask(&vm, payment("k")).is_replied());
+    assert!(verdict_of(&vm, payment("k")).is_replied());
     vm.advance(Duration::from_secs(10));
     assert!(vm.stream().send(payment("k")).is_forwarded());
 }
 
 #[test]
-fn a_fault_is_given_to_who_may_ask_for_it() {
+fn only_permitted_callers_can_request_a_fault_by_header() {
     let vm = vm(&json!({"rules": [], "header_faults": {"principals": [ORDER]}}));
-    let asks = || payment("k").header("x-stoa-fault", "abort=503");
-    assert!(vm.stream().send(asks()).is_forwarded());
+    let fault_request = || payment("k").header("x-stoa-fault", "abort=503");
+    assert!(vm.stream().send(fault_request()).is_forwarded());
     let mut cart = vm.stream();
     cart.set_property(
         "connection.uri_san_peer_certificate",
         "spiffe://cluster.local/ns/shop/sa/cart",
     );
-    assert!(cart.send(asks()).is_forwarded());
+    assert!(cart.send(fault_request()).is_forwarded());
     let mut order = vm.stream();
     order.set_property("connection.uri_san_peer_certificate", ORDER);
-    assert!(order.send(asks()).is_paused());
+    assert!(order.send(fault_request()).is_paused());
     vm.advance(millis(5));
     assert_eq!(order.request().replied().status(), 503);
-    assert_eq!(vm.counter("payment_fault.asked.abort"), 1);
+    assert_eq!(vm.counter("payment_fault.by_header.abort"), 1);
     let mut order = vm.stream();
     order.set_property("connection.uri_san_peer_certificate", ORDER);
     assert!(
@@ -345,31 +357,50 @@ fn a_fault_is_given_to_who_may_ask_for_it() {
             .send(payment("k").header("x-stoa-fault", "boom"))
             .is_forwarded()
     );
-    assert_eq!(vm.counter("payment_fault.asked.misread"), 1);
+    assert_eq!(vm.counter("payment_fault.by_header.unreadable"), 1);
+    for old_name in ["abort", "misread"] {
+        let counter = format!("payment_fault.asked.{old_name}");
+        assert_eq!(vm.counter(&counter), 1, "{counter}");
+    }
     assert!(
         vm.logs()
             .iter()
-            .any(|log| log.message.contains("boom is not one of"))
+            .any(|log| log.message.contains("\"boom\": expected one of"))
     );
 }
 
 #[test]
-fn it_can_act_without_telling() {
-    let vm = vm(&json!({"tell": false, "rules": [{"name": "r", "fault": {"decline": {}}}]}));
+fn the_response_does_not_report_the_rule_if_report_rule_is_false() {
+    let vm = vm(&json!({"report_rule": false, "rules": [{"name": "r", "fault": {"decline": {}}}]}));
     assert_eq!(
-        ask(&vm, payment("k")).replied().header("x-stoa-fault-rule"),
+        verdict_of(&vm, payment("k"))
+            .replied()
+            .header("x-stoa-fault-rule"),
         None
     );
 }
 
 #[test]
-fn acts_are_logged_by_the_share_that_is_configured() {
+fn the_old_key_tell_works_and_logs_a_warning() {
+    let vm = vm(&json!({"tell": false, "rules": [{"name": "r", "fault": {"decline": {}}}]}));
+    let response = verdict_of(&vm, payment("k"));
+    assert_eq!(response.replied().header("x-stoa-fault-rule"), None);
+    let warnings = vm.logs();
+    let warning = "payment-fault: pluginConfig: tell: renamed to report_rule; release 0.3 rejects the old name";
+    assert!(
+        warnings.iter().any(|log| log.message == warning),
+        "{warnings:?}"
+    );
+}
+
+#[test]
+fn the_configured_share_of_faults_is_logged() {
     let logged = |share: u64| {
         let vm = vm(
             &json!({"log": {"numerator": share}, "rules": [{"name": "r", "fault": {"decline": {}}}]}),
         );
         for _ in 0..100 {
-            ask(&vm, payment("k")).replied();
+            verdict_of(&vm, payment("k")).replied();
         }
         vm.logs().len()
     };
@@ -377,7 +408,7 @@ fn acts_are_logged_by_the_share_that_is_configured() {
 }
 
 #[test]
-fn a_bad_configuration_is_refused_and_the_log_says_all_that_is_wrong() {
+fn the_log_reports_all_faults_of_a_rejected_configuration() {
     let vm = FILTER.start(Options::new()).unwrap();
     let refused = vm
         .configure(r#"{"rules": [{"fault": {}}], "x": 1}"#)
@@ -386,14 +417,14 @@ fn a_bad_configuration_is_refused_and_the_log_says_all_that_is_wrong() {
     for fault in [
         "payment-fault: pluginConfig: rules[0].name: missing",
         "payment-fault: pluginConfig: rules[0].fault: expected exactly one of",
-        "payment-fault: pluginConfig: x: unknown; expected one of enabled, rules",
+        "payment-fault: pluginConfig: x: unknown member; expected one of enabled, rules",
     ] {
         assert!(refused.contains(fault), "{refused}");
     }
 }
 
 #[test]
-fn headers_that_are_no_text_are_no_reason_to_fail() {
+fn headers_with_invalid_text_do_not_cause_a_failure() {
     let vm = vm(&json!({}));
     let request = payment("k")
         .header("x-request-id", vec![0xff, 0xfe])

@@ -1,4 +1,4 @@
-//! payment-fault.wasm in a real Envoy, before an upstream that records its requests.
+//! Tests of payment-fault.wasm in a real Envoy, in front of an upstream that records its requests.
 
 use std::sync::Arc;
 use std::thread;
@@ -18,8 +18,8 @@ fn payment(key: &str) -> Call {
         .json(&json!({"order_id": "7", "amount": {"amount": 1999, "currency": "EUR"}, "card_token": "tok_visa"}))
 }
 
-/// Responds as payment does without faults.
-fn payments() -> Upstream {
+/// An upstream that responds like the payment service without faults.
+fn payment_upstream() -> Upstream {
     Upstream::start(|_: &Received| Response::status(201).json(&json!({"status": "captured"})))
 }
 
@@ -29,13 +29,13 @@ fn setup(upstream: &Upstream, config: &Value) -> Setup {
         .cluster("payment", upstream.address())
 }
 
-/// One rule for every request, and its Envoy.
-fn rule(rest: Value) -> (Upstream, Envoy) {
+/// An Envoy whose filter has one rule, which matches every request.
+fn envoy_with_rule(rest: Value) -> (Upstream, Envoy) {
     let mut rule = json!({"name": "test"});
     rule.as_object_mut()
         .unwrap()
         .extend(rest.as_object().unwrap().clone());
-    let upstream = payments();
+    let upstream = payment_upstream();
     let envoy = setup(&upstream, &json!({"rules": [rule]})).start();
     (upstream, envoy)
 }
@@ -47,10 +47,10 @@ fn counter(envoy: &Envoy, name: &str) -> u64 {
 }
 
 #[test]
-fn by_default_a_tenth_of_all_orders_is_declined_and_a_retry_changes_nothing() {
+fn by_default_10_percent_of_all_orders_are_declined_and_a_retry_gets_the_same_result() {
     const ORDERS: usize = 20_000;
     let mut scenario = Scenario::new("the default rate");
-    let upstream = scenario.step("start payment", payments);
+    let upstream = scenario.step("start payment", payment_upstream);
     let envoy = scenario.start("start Envoy", setup(&upstream, &json!({})));
     let declined = scenario.step("pay for every order, over one connection", || {
         let mut connection = envoy.connect();
@@ -68,14 +68,15 @@ fn by_default_a_tenth_of_all_orders_is_declined_and_a_retry_changes_nothing() {
         declined
     });
     scenario.step("count", || {
-        // 4 sigma of 20,000 orders at 10 % are 170. The keys are the same in every run, so the result never changes.
+        // 10 % of the 20,000 orders should be declined, and the tolerance of 170 orders is 4 sigma. The keys are the same in every
+        // run, so the result never changes.
         assert!(
             declined.len().abs_diff(ORDERS / 10) <= 170,
             "{}",
             declined.len()
         );
         assert_eq!(
-            upstream.take().len(),
+            upstream.take_requests().len(),
             ORDERS - declined.len(),
             "payment is not called"
         );
@@ -86,22 +87,23 @@ fn by_default_a_tenth_of_all_orders_is_declined_and_a_retry_changes_nothing() {
 }
 
 #[test]
-fn the_dice_hit_their_share_too() {
+fn random_draws_have_the_configured_share() {
     const REQUESTS: u64 = 20_000;
-    let (_upstream, envoy) = rule(
+    let (_upstream, envoy) = envoy_with_rule(
         json!({"percentage": {"numerator": 1000, "denominator": 10_000}, "fault": {"decline": {}}}),
     );
     let mut connection = envoy.connect();
     let declined = (0..REQUESTS)
         .filter(|_| connection.send(&Call::get("/payments")).unwrap().status == 402)
         .count();
-    // 5 sigma are 212: by chance alone this fails once in 1.7 million runs.
+    // 2,000 declines are expected, and the tolerance of 212 is 5 sigma. By chance alone, the test fails once in 1.7 million runs.
     assert!(declined.abs_diff(2_000) <= 212, "{declined} of {REQUESTS}");
 }
 
 #[test]
-fn a_decline_is_what_payment_would_say_and_keeps_the_connection() {
-    let (upstream, envoy) = rule(json!({"fault": {"decline": {"code": "do_not_honor"}}}));
+fn a_decline_has_the_response_of_payment_and_keeps_the_connection_open() {
+    let (upstream, envoy) =
+        envoy_with_rule(json!({"fault": {"decline": {"code": "do_not_honor"}}}));
     let reply = envoy.send(payment("k")).expect(402);
     assert_eq!(
         reply.header("content-type"),
@@ -111,7 +113,7 @@ fn a_decline_is_what_payment_would_say_and_keeps_the_connection() {
     assert_eq!(
         reply.header("connection"),
         None,
-        "the next payment may use it"
+        "the connection stays open for the next payment"
     );
     let document = reply.json();
     assert_eq!(document["code"], "payment_declined");
@@ -127,8 +129,8 @@ fn a_decline_is_what_payment_would_say_and_keeps_the_connection() {
 }
 
 #[test]
-fn a_delay_holds_requests_up_and_lets_them_go_on() {
-    let (upstream, envoy) = rule(json!({"delay": {"fixed_ms": 300}}));
+fn delayed_requests_are_forwarded_after_the_delay() {
+    let (upstream, envoy) = envoy_with_rule(json!({"delay": {"fixed_ms": 300}}));
     let envoy = Arc::new(envoy);
     let waiting: Vec<_> = (0..8)
         .map(|key| {
@@ -148,8 +150,8 @@ fn a_delay_holds_requests_up_and_lets_them_go_on() {
 }
 
 #[test]
-fn who_waits_is_let_go_across_a_change_of_configuration() {
-    let (_upstream, envoy) = rule(json!({"delay": {"fixed_ms": 1000}}));
+fn a_delayed_request_is_forwarded_after_a_change_of_configuration() {
+    let (_upstream, envoy) = envoy_with_rule(json!({"delay": {"fixed_ms": 1000}}));
     let envoy = Arc::new(envoy);
     let waiting = thread::spawn({
         let envoy = Arc::clone(&envoy);
@@ -175,8 +177,8 @@ fn who_waits_is_let_go_across_a_change_of_configuration() {
 }
 
 #[test]
-fn a_client_that_leaves_is_forgotten() {
-    let (_upstream, envoy) = rule(json!({"delay": {"fixed_ms": 60_000}}));
+fn a_client_that_disconnects_during_a_delay_is_no_longer_counted() {
+    let (_upstream, envoy) = envoy_with_rule(json!({"delay": {"fixed_ms": 60_000}}));
     let delayed = "wasmcustom.payment_fault.delayed";
     let leaving: Vec<_> = (0..5)
         .map(|_| {
@@ -194,8 +196,8 @@ fn a_client_that_leaves_is_forgotten() {
 }
 
 #[test]
-fn a_lost_response_charges_and_does_not_tell() {
-    let (upstream, envoy) = rule(json!({"fault": {"lost_response": {}}}));
+fn a_request_with_a_lost_response_is_charged_and_the_caller_gets_503() {
+    let (upstream, envoy) = envoy_with_rule(json!({"fault": {"lost_response": {}}}));
     let reply = envoy.send(payment("k")).expect(503);
     assert_eq!(reply.json()["code"], "response_lost");
     assert_eq!(reply.header("x-stoa-fault-rule"), Some("test"));
@@ -204,7 +206,7 @@ fn a_lost_response_charges_and_does_not_tell() {
 }
 
 #[test]
-fn a_refusal_of_payments_own_is_not_lost() {
+fn a_rejection_by_payment_is_not_lost() {
     let upstream = Upstream::start(|_: &Received| Response::status(402).body("no"));
     let config = json!({"rules": [{"name": "test", "fault": {"lost_response": {}}}]});
     let envoy = setup(&upstream, &config).start();
@@ -214,7 +216,7 @@ fn a_refusal_of_payments_own_is_not_lost() {
 #[test]
 fn an_abort_of_a_grpc_call_is_a_grpc_status() {
     let (_upstream, envoy) =
-        rule(json!({"fault": {"abort": {"http_status": 504, "grpc_status": 14}}}));
+        envoy_with_rule(json!({"fault": {"abort": {"http_status": 504, "grpc_status": 14}}}));
     assert_eq!(
         envoy.send(payment("k")).expect(504).json()["code"],
         "fault_injected"
@@ -227,8 +229,8 @@ fn an_abort_of_a_grpc_call_is_a_grpc_status() {
 }
 
 #[test]
-fn of_a_header_that_is_sent_twice_each_value_is_tested_by_itself() {
-    let (_upstream, envoy) = rule(json!({"fault": {"decline": {}},
+fn each_value_of_a_repeated_header_is_matched_separately() {
+    let (_upstream, envoy) = envoy_with_rule(json!({"fault": {"decline": {}},
         "match": {"headers": [{"name": "x-test", "exact": "yes"}]}}));
     let send = |[first, second]: [&str; 2]| {
         let call = Call::get("/payments").header("x-test", first);
@@ -239,8 +241,8 @@ fn of_a_header_that_is_sent_twice_each_value_is_tested_by_itself() {
 }
 
 #[test]
-fn a_body_is_looked_into_whole_and_passed_on_unchanged() {
-    let upstream = payments();
+fn a_body_is_matched_as_a_whole_and_forwarded_unchanged() {
+    let upstream = payment_upstream();
     let config = json!({"max_body_bytes": 1000, "rules": [{"name": "large", "fault": {"decline": {"code": "limit"}},
         "match": {"methods": ["POST"], "body": [{"pointer": "/amount/amount", "min": 1000}]}}]});
     let envoy = setup(&upstream, &config).start();
@@ -259,18 +261,22 @@ fn a_body_is_looked_into_whole_and_passed_on_unchanged() {
         assert_eq!(send(body).status, 201);
     }
     let seen: Vec<_> = upstream
-        .take()
+        .take_requests()
         .into_iter()
         .map(|received| received.body)
         .collect();
-    assert_eq!(seen, passes.map(String::into_bytes), "as they were sent");
+    assert_eq!(
+        seen,
+        passes.map(String::into_bytes),
+        "bodies are forwarded unchanged"
+    );
     assert_eq!(counter(&envoy, "body.too-long"), 2);
     let pieces = Call::post("/payments").chunks(["{\"amount\": {\"am", "ount\": 10", "00}}"]);
     assert_eq!(envoy.send(pieces).status, 402);
 }
 
 #[test]
-fn a_throttled_answer_arrives_whole_and_no_sooner_than_it_may() {
+fn a_throttled_response_is_complete_and_not_faster_than_its_rate() {
     let upstream = Upstream::start(|_: &Received| Response::default().body("x".repeat(1_000)));
     let config =
         json!({"rules": [{"name": "slow", "fault": {"throttle": {"bytes_per_second": 2000}}}]});
@@ -282,43 +288,43 @@ fn a_throttled_answer_arrives_whole_and_no_sooner_than_it_may() {
 }
 
 #[test]
-fn a_caller_is_who_his_certificate_says_he_is() {
-    let upstream = payments();
+fn the_identity_of_a_caller_comes_from_its_certificate() {
+    let upstream = payment_upstream();
     let authority = Authority::new();
     let config = json!({"rules": [], "header_faults": {"principals": [ORDER]}});
     let envoy = setup(&upstream, &config)
         .mtls(&authority.identity("spiffe://cluster.local/ns/shop/sa/payment"))
         .start();
-    let asks = payment("k").header("x-stoa-fault", "decline=do_not_honor");
-    let ask = |identity: &str| -> Reply {
+    let fault_request = payment("k").header("x-stoa-fault", "decline=do_not_honor");
+    let send_as = |identity: &str| -> Reply {
         let mut connection = envoy.connect_as(&authority.identity(identity));
-        connection.send(&asks).unwrap()
+        connection.send(&fault_request).unwrap()
     };
     assert_eq!(
-        ask(ORDER).expect(402).json()["decline_code"],
+        send_as(ORDER).expect(402).json()["decline_code"],
         "do_not_honor"
     );
-    assert_eq!(ask(CART).status, 201);
+    assert_eq!(send_as(CART).status, 201);
 }
 
 #[test]
-fn whoever_knows_the_secret_may_ask_without_a_certificate() {
-    let upstream = payments();
+fn a_caller_with_the_secret_can_request_a_fault_without_a_certificate() {
+    let upstream = payment_upstream();
     let config = json!({"rules": [], "header_faults": {"secret": "correcthorsebattery"}});
     let envoy = setup(&upstream, &config).start();
-    let ask = |value: &str| {
+    let status_with = |value: &str| {
         envoy
             .send(payment("k").header("x-stoa-fault", value))
             .status
     };
-    assert_eq!(ask("abort=418; secret=correcthorsebattery"), 418);
-    assert_eq!(ask("abort=418; secret=wronghorsebattery00"), 201);
-    assert_eq!(ask("abort=418"), 201);
+    assert_eq!(status_with("abort=418; secret=correcthorsebattery"), 418);
+    assert_eq!(status_with("abort=418; secret=wronghorsebattery00"), 201);
+    assert_eq!(status_with("abort=418"), 201);
 }
 
 #[test]
-fn a_bad_configuration_is_refused_with_all_its_faults_and_the_old_one_holds() {
-    let (_upstream, envoy) = rule(json!({"fault": {"decline": {}}}));
+fn an_invalid_configuration_is_rejected_with_all_faults_and_the_previous_configuration_stays() {
+    let (_upstream, envoy) = envoy_with_rule(json!({"fault": {"decline": {}}}));
     let rejected = envoy
         .push_config(
             "payment-fault",
@@ -328,7 +334,7 @@ fn a_bad_configuration_is_refused_with_all_its_faults_and_the_old_one_holds() {
     for fault in [
         "pluginConfig: rules[0].name: missing",
         "pluginConfig: rules[0].fault: expected exactly one of decline, abort, lost_response, throttle",
-        "pluginConfig: colour: unknown; expected one of enabled, rules",
+        "pluginConfig: colour: unknown member; expected one of enabled, rules",
     ] {
         assert!(rejected.log.contains(fault), "{}", rejected.log);
     }
@@ -340,9 +346,9 @@ fn a_bad_configuration_is_refused_with_all_its_faults_and_the_old_one_holds() {
 }
 
 #[test]
-fn bytes_that_are_no_text_pass() {
+fn headers_with_invalid_text_do_not_cause_a_failure() {
     use std::io::{Read as _, Write as _};
-    let upstream = payments();
+    let upstream = payment_upstream();
     let envoy = setup(&upstream, &json!({})).start();
     let mut client = std::net::TcpStream::connect(envoy.address()).unwrap();
     let head = b"POST /payments HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\nx-request-id: \xff\xfe\r\nidempotency-key: \xff\r\ncontent-length: 0\r\n\r\n";
@@ -357,6 +363,6 @@ fn bytes_that_are_no_text_pass() {
     assert_eq!(
         envoy.send(Call::get("/payments")).status,
         201,
-        "the filter lives"
+        "the filter still works"
     );
 }

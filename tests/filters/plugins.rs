@@ -1,4 +1,4 @@
-//! Shipped files: the size of each filter, and every `pluginConfig` in `istio/`, loaded by the built filter.
+//! Tests of shipped files: the size of each filter, and every `pluginConfig` in `istio/`, which the compiled filter must accept.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 use stoa_filter_host::{Filter, Options};
 
-/// Every WasmPlugin object below a folder, including patches, with its file.
-fn plugins(folder: &Path, found: &mut Vec<(String, Value)>) {
+/// Finds every WasmPlugin object below a folder, including patches, and the path of its file.
+fn find_plugins(folder: &Path, found: &mut Vec<(String, Value)>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            plugins(&path, found);
+            find_plugins(&path, found);
         } else if path.extension().is_some_and(|end| end == "yaml") {
             let text = std::fs::read_to_string(&path).unwrap();
             let documents: Vec<Value> = serde_saphyr::from_multiple(&text).unwrap();
@@ -29,10 +29,10 @@ fn plugins(folder: &Path, found: &mut Vec<(String, Value)>) {
     }
 }
 
-/// Loads every `pluginConfig` below a folder into the filter of that name; returns their number.
+/// Configures the filters with every `pluginConfig` below a folder. Returns the number of these configurations.
 pub(crate) fn configure_all(folder: &Path, wasm: impl Fn(&str) -> PathBuf) -> usize {
     let mut found = Vec::new();
-    plugins(folder, &mut found);
+    find_plugins(folder, &mut found);
     let mut filters = HashMap::new();
     let configured = found.iter().filter(|(file, plugin)| {
         let config = &plugin["spec"]["pluginConfig"];
@@ -50,7 +50,7 @@ pub(crate) fn configure_all(folder: &Path, wasm: impl Fn(&str) -> PathBuf) -> us
 }
 
 #[test]
-fn every_plugin_config_is_one_that_its_filter_takes() {
+fn every_plugin_config_is_accepted_by_its_filter() {
     let read = configure_all(
         &stoa_testkit::workspace().join("istio"),
         stoa_testkit::filter,
@@ -59,7 +59,7 @@ fn every_plugin_config_is_one_that_its_filter_takes() {
 }
 
 #[test]
-fn every_example_in_the_documents_is_one_that_its_filter_takes() {
+fn every_example_in_the_documents_is_accepted_by_its_filter() {
     let mut read = 0;
     for file in [
         "docs/filters.md",
@@ -81,7 +81,7 @@ fn every_example_in_the_documents_is_one_that_its_filter_takes() {
 }
 
 #[test]
-fn every_plugin_says_how_it_is_loaded() {
+fn every_plugin_sets_all_fields_of_its_loading() {
     for name in ["payment-fault", "canary-router"] {
         let path = stoa_testkit::workspace().join(format!("istio/plugins/{name}.yaml"));
         let plugin: Value =
@@ -100,7 +100,7 @@ fn every_plugin_says_how_it_is_loaded() {
         }
         assert_eq!(
             plugin["spec"]["failStrategy"], "FAIL_OPEN",
-            "{name}: a shop can do without it"
+            "{name}: the shop must work if the filter fails"
         );
     }
 }

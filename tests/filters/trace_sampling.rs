@@ -1,12 +1,13 @@
-//! The decision whether a request is traced: the manifests' EnvoyFilter `request-ids` and the percentage of their Telemetry, in
-//! real Envoys with the OpenTelemetry tracer. The tests count the `traceparent` headers that arrive at the upstream.
+//! Tests of the decision whether a request is traced. Real Envoys with the OpenTelemetry tracer use the manifests' EnvoyFilter
+//! `request-ids` and the sampling percentage of the manifests' Telemetry object. The tests count the sampled `traceparent` headers
+//! that arrive at the upstream.
 
 use serde_json::{Value, json};
 use stoa_testkit::envoy::{Call, Envoy, Setup, Upstream};
 
 const REQUESTS: usize = 200;
 
-/// The objects of `istio/base/mesh.yaml`.
+/// The object of `istio/base/mesh.yaml` with this kind and name.
 fn manifest(kind: &str, name: &str) -> Value {
     let path = stoa_testkit::workspace().join("istio/base/mesh.yaml");
     let text = std::fs::read_to_string(path).unwrap();
@@ -16,17 +17,17 @@ fn manifest(kind: &str, name: &str) -> Value {
     found.find(wanted).unwrap()
 }
 
-/// The settings that the EnvoyFilter merges into the connection managers of a context, with the tracing that Istio makes of the
-/// Telemetry.
+/// The settings of the HTTP connection managers in this context, such as `GATEWAY`: the EnvoyFilter's patch, and the tracing
+/// settings that Istio generates from the Telemetry.
 fn manager(context: &str) -> Value {
     let filter = manifest("EnvoyFilter", "request-ids");
     let patches = filter["spec"]["configPatches"].as_array().unwrap();
     let mut patch = patches.iter().filter(|p| p["match"]["context"] == context);
     let mut manager = patch.next().unwrap()["patch"]["value"]["typed_config"].clone();
-    assert!(patch.next().is_none(), "one patch for {context}");
+    assert!(patch.next().is_none(), "expected one patch for {context}");
     let telemetry = manifest("Telemetry", "mesh");
     let percentage = &telemetry["spec"]["tracing"][0]["randomSamplingPercentage"];
-    assert_eq!(percentage, 10, "what this test counts with");
+    assert_eq!(percentage, 10, "this test expects 10 %");
     let fields = manager.as_object_mut().unwrap();
     fields.remove("@type");
     let collector = json!({"envoy_grpc": {"cluster_name": "collector"}});
@@ -45,7 +46,7 @@ fn manager(context: &str) -> Value {
     manager
 }
 
-/// An Envoy of this context before an upstream. Its traces have no collector.
+/// An Envoy with the settings of this context, in front of an upstream. The cluster of the trace collector has no endpoint.
 fn envoy(context: &str, to: std::net::SocketAddr) -> Envoy {
     Setup::new()
         .cluster("next", to)
@@ -64,12 +65,13 @@ fn envoy(context: &str, to: std::net::SocketAddr) -> Envoy {
         .start()
 }
 
-/// The `traceparent` of a caller, with its own trace.
+/// The `traceparent` of a caller. Each number gives a different trace id.
 fn parent(number: usize, flags: &str) -> String {
     format!("00-{number:032x}-00000000000000ff-{flags}")
 }
 
-/// The first digits of a UUID that looks random: multiples of 2^32 divided by the golden ratio scatter evenly (Knuth, 6.4).
+/// The first eight hexadecimal digits of UUID number `number`, as a number. The numbers are evenly scattered, because they are
+/// multiples of 2^32 / phi, where phi is the golden ratio (Knuth, 6.4).
 fn scattered(number: usize) -> u32 {
     u32::try_from(number).unwrap().wrapping_mul(2_654_435_769)
 }
@@ -78,25 +80,26 @@ fn uuid(number: usize) -> String {
     format!("{:08x}-0000-4000-8000-000000000000", scattered(number))
 }
 
-fn name(number: usize) -> String {
+fn order_name(number: usize) -> String {
     format!("order-{number}")
 }
 
-/// Number of UUIDs that Envoy samples at 10 %: it takes the first eight digits modulo 10,000.
-fn drawn() -> usize {
+/// Number of UUIDs that Envoy samples at 10 %. Envoy takes the first eight digits modulo 10,000, and samples the request if the
+/// result is below 1,000.
+fn sampled_uuids() -> usize {
     let numbers = 1..=REQUESTS;
     numbers.filter(|n| scattered(*n) % 10_000 < 1_000).count()
 }
 
-/// Number of sampled requests that arrive; each must keep its trace and its id.
-fn sampled(
+/// Sends requests, and returns the number of sampled requests at the upstream. Checks that each request keeps its trace and its id.
+fn count_sampled(
     envoy: &Envoy,
     upstream: &Upstream,
     flags: Option<&str>,
     id: fn(usize) -> String,
 ) -> usize {
     let mut connection = envoy.connect();
-    upstream.take();
+    upstream.take_requests();
     let mut ids = Vec::new();
     for number in 1..=REQUESTS {
         let id = id(number);
@@ -107,7 +110,7 @@ fn sampled(
         assert_eq!(connection.send(&call).unwrap().status, 200);
         ids.push(id);
     }
-    let seen = upstream.take();
+    let seen = upstream.take_requests();
     assert_eq!(seen.len(), REQUESTS);
     let traced = seen.iter().enumerate().filter(|(index, received)| {
         assert_eq!(received.header("x-request-id"), Some(ids[*index].as_str()));
@@ -123,13 +126,18 @@ fn sampled(
 }
 
 #[test]
-fn a_parent_from_inside_the_mesh_decides_whatever_the_request_is_called() {
+fn inside_the_mesh_the_parent_decides_and_the_request_id_does_not() {
     for context in ["SIDECAR_INBOUND", "SIDECAR_OUTBOUND"] {
         let upstream = Upstream::named("ok");
         let envoy = envoy(context, upstream.address());
-        for id in [uuid as fn(usize) -> String, name] {
-            let of = |flags| sampled(&envoy, &upstream, Some(flags), id);
-            assert_eq!([of("01"), of("00")], [REQUESTS, 0], "{context}, {}", id(1));
+        for id in [uuid as fn(usize) -> String, order_name] {
+            let with_flags = |flags| count_sampled(&envoy, &upstream, Some(flags), id);
+            assert_eq!(
+                [with_flags("01"), with_flags("00")],
+                [REQUESTS, 0],
+                "{context}, {}",
+                id(1)
+            );
         }
     }
 }
@@ -138,25 +146,35 @@ fn a_parent_from_inside_the_mesh_decides_whatever_the_request_is_called() {
 fn a_trace_that_a_workload_begins_is_sampled() {
     let upstream = Upstream::named("ok");
     let envoy = envoy("SIDECAR_OUTBOUND", upstream.address());
-    assert_eq!(sampled(&envoy, &upstream, None, uuid), REQUESTS);
+    assert_eq!(count_sampled(&envoy, &upstream, None, uuid), REQUESTS);
 }
 
 #[test]
-fn at_the_gateway_a_draw_from_the_id_decides_and_no_parent_from_outside() {
+fn at_the_gateway_the_request_id_decides_and_a_parent_from_outside_does_not() {
     let upstream = Upstream::named("ok");
     let envoy = envoy("GATEWAY", upstream.address());
-    assert!((10..=30).contains(&drawn()), "{} of {REQUESTS}", drawn());
+    assert!(
+        (10..=30).contains(&sampled_uuids()),
+        "{} of {REQUESTS}",
+        sampled_uuids()
+    );
     for flags in [Some("01"), None] {
-        assert_eq!(sampled(&envoy, &upstream, flags, uuid), drawn());
+        assert_eq!(
+            count_sampled(&envoy, &upstream, flags, uuid),
+            sampled_uuids()
+        );
     }
-    assert_eq!(sampled(&envoy, &upstream, Some("00"), uuid), 0);
-    assert_eq!(sampled(&envoy, &upstream, Some("01"), name), 0);
+    assert_eq!(count_sampled(&envoy, &upstream, Some("00"), uuid), 0);
+    assert_eq!(count_sampled(&envoy, &upstream, Some("01"), order_name), 0);
 }
 
 #[test]
-fn what_the_gateway_has_drawn_holds_behind_it() {
+fn the_decision_of_the_gateway_applies_behind_the_gateway() {
     let upstream = Upstream::named("ok");
     let sidecar = envoy("SIDECAR_INBOUND", upstream.address());
     let gateway = envoy("GATEWAY", sidecar.address());
-    assert_eq!(sampled(&gateway, &upstream, Some("01"), uuid), drawn());
+    assert_eq!(
+        count_sampled(&gateway, &upstream, Some("01"), uuid),
+        sampled_uuids()
+    );
 }

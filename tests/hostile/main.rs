@@ -1,15 +1,15 @@
-//! Attacks on the shop, over HTTP, and over sockets where the attack needs invalid HTTP.
+//! Tests of attacks on the shop: over HTTP, or over sockets if the attack needs invalid HTTP.
 //!
-//! - `slow.rs`: requests that never end, heads that are too long, silent connections.
-//! - `strangers.rs`: no user sees or changes another user's data, operation by operation.
-//! - `secrets.rs`: no secret is ever printed.
+//! - `slow.rs`: requests that never end, heads that are too long, and idle connections.
+//! - `strangers.rs`: in every operation, no user sees or changes another user's data.
+//! - `secrets.rs`: no secret is printed.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a failure in the test's setup must fail the test"
 )]
 
 #[path = "../customer.rs"]

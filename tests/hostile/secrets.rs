@@ -1,5 +1,5 @@
-//! No secret is printed, whatever goes wrong: not by the shop, not by its components, down to `--log-level debug`. (`trace`
-//! shows everything that passes between components and host, and warns about it.) Files contain no passwords either.
+//! Tests that the shop and its components print no secret in any failure, up to `--log-level debug`. (With `trace`, the log
+//! contains all data between components and host, and warns about that.) The shop's files must not contain passwords either.
 
 use std::path::Path;
 
@@ -15,11 +15,11 @@ const CARRIER_SECRET: &str = "carrier-secret-5b1f6a";
 const WRONG_PASSWORD: &str = "hunter2-hunter2-hunter2";
 const CARD_NUMBER: &str = "4111111111111111";
 const TOKENS: [&str; 3] = ["tok_visa", "tok_declined", "tok_error"];
-/// A marker in the requests, which shows that the log covers them.
-const TRACE: &str = "watched-by-a-test";
+/// The request id of two requests in this test. If the log contains this id, the log really covers the requests of this test.
+const REQUEST_ID: &str = "watched-by-a-test";
 
 /// The carrier's signature of `body`.
-fn signed(body: &str) -> String {
+fn signature(body: &str) -> String {
     let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(CARRIER_SECRET.as_bytes()).unwrap();
     mac.update(format!("{now}.{body}").as_bytes());
@@ -28,8 +28,9 @@ fn signed(body: &str) -> String {
     format!("t={now},v1={hex}")
 }
 
-/// Uses every operation that handles a secret, correctly and wrongly. Returns the secrets that appeared.
-fn journey(shop: &Shop) -> Vec<String> {
+/// Calls every operation that handles a secret, with valid and with invalid secrets. Returns the tokens and signatures that were
+/// used.
+fn use_secrets(shop: &Shop) -> Vec<String> {
     let ann = Customer::register(shop, "ann");
     let gateway = shop.gateway();
     let mut secrets = vec![ann.token.clone()];
@@ -43,7 +44,7 @@ fn journey(shop: &Shop) -> Vec<String> {
     }
     let order = ann.order(&key(), SKU, 1, "tok_visa").expect(201).json;
 
-    // Passwords: wrong, in the wrong place, in invalid JSON.
+    // Sends a wrong password, a password in the wrong member, and a password in invalid JSON.
     for body in [
         json!({"email": ann.email, "password": WRONG_PASSWORD}),
         json!({"email": WRONG_PASSWORD, "password": PASSWORD}),
@@ -57,14 +58,14 @@ fn journey(shop: &Shop) -> Vec<String> {
             assert!(!answer.text().contains(PASSWORD), "{}", answer.text());
         }
     }
-    let torn = format!(r#"{{"email": "{}", "password": "{PASSWORD}"#, ann.email);
-    let torn = gateway
+    let partial = format!(r#"{{"email": "{}", "password": "{PASSWORD}"#, ann.email);
+    let partial = gateway
         .post("/user/login")
         .header("content-type", "application/json")
-        .body(torn);
-    let _ = torn.send().expect(400);
+        .body(partial);
+    let _ = partial.send().expect(400);
 
-    // Cards: a number in place of a token, and beside it.
+    // Sends a card number in the place of the card token, and a card number in addition to a card token.
     for payment in [
         card(CARD_NUMBER),
         json!({"method": "card", "card_token": "tok_visa", "number": CARD_NUMBER}),
@@ -74,7 +75,7 @@ fn journey(shop: &Shop) -> Vec<String> {
         assert!(!answer.text().contains(CARD_NUMBER), "{}", answer.text());
     }
 
-    // Tokens: mangled, in a query, as a password of Basic.
+    // Sends an invalid access token, an access token in a query, and a password with the scheme Basic.
     let mangled = format!("{}x", ann.token);
     let _ = gateway.get("/cart").bearer(&mangled).send().expect(401);
     let query = format!("/cart?access_token={}", ann.token);
@@ -86,39 +87,40 @@ fn journey(shop: &Shop) -> Vec<String> {
         .send()
         .expect(401);
 
-    // The carrier: a forged signature, then a valid one.
+    // Sends a report of the carrier with a forged signature, and then with a valid signature.
     let shipment = text(&order["shipment"], "shipment_id");
     let report =
         json!({"event_id": key(), "status": "picked_up", "at": "2026-11-21T14:05:09Z"}).to_string();
-    for (signature, status) in [("t=1,v1=00".to_owned(), 401), (signed(&report), 200)] {
+    for (signature, status) in [("t=1,v1=00".to_owned(), 401), (signature(&report), 200)] {
         let path = format!("/shipments/{shipment}/events");
         let request = gateway
             .post(&path)
             .header("x-carrier-signature", &signature);
         let request = request
             .header("content-type", "application/json")
-            .header("x-request-id", TRACE);
+            .header("x-request-id", REQUEST_ID);
         let _ = request.body(report.clone()).send().expect(status);
         secrets.push(signature.rsplit('=').next().unwrap().to_owned());
     }
     secrets.retain(|secret| secret.len() > 16);
 
-    // Responses while dependencies fail.
-    let operator = Operator::of(shop);
+    // Places an order while third parties fail.
+    let operator = Operator::of_shop(shop);
     for partner in ["processor", "carrier", "courier", "sms"] {
         operator.script(partner, &json!({"mode": "error", "status": 500}));
     }
     let answer = ann.order(&key(), SKU, 1, "tok_visa");
     assert!(answer.status >= 400, "{}", answer.text());
-    operator.round();
+    operator.run_timers();
     secrets
 }
 
-fn files(folder: &Path, found: &mut Vec<Vec<u8>>) {
+/// Reads all files below a folder.
+fn read_files(folder: &Path, found: &mut Vec<Vec<u8>>) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            files(&path, found);
+            read_files(&path, found);
         } else {
             found.push(std::fs::read(path).unwrap());
         }
@@ -126,7 +128,7 @@ fn files(folder: &Path, found: &mut Vec<Vec<u8>>) {
 }
 
 #[test]
-fn no_secret_is_printed_and_no_password_is_kept() {
+fn no_secret_is_printed_and_no_password_is_stored() {
     let issuer = Issuer::new("unnamed", 7);
     let pem = issuer.pem();
     let mut options = ShopOptions::checked()
@@ -136,7 +138,7 @@ fn no_secret_is_printed_and_no_password_is_kept() {
         .arguments
         .extend(["--log-level".to_owned(), "debug".to_owned()]);
     let mut shop = Shop::start(options);
-    let mut secrets = journey(&shop);
+    let mut secrets = use_secrets(&shop);
     shop.stop();
 
     secrets.extend([PASSWORD, WRONG_PASSWORD, CARRIER_SECRET, CARD_NUMBER].map(str::to_owned));
@@ -146,24 +148,30 @@ fn no_secret_is_printed_and_no_password_is_kept() {
             .filter(|line| !line.starts_with("---"))
             .map(str::to_owned),
     );
-    // The last part of a token is the signature: the other parts are worthless without it.
+    // Only the last part of a token, the signature, is secret. Without the signature, the other parts are useless.
     let bearer = secrets[0].rsplit('.').next().unwrap().to_owned();
     secrets[0] = bearer;
     let log = shop.log();
-    assert!(log.contains(TRACE), "the log has no line of the request");
+    assert!(
+        log.contains(REQUEST_ID),
+        "the log has no line about the request"
+    );
     for secret in &secrets {
         let line = log.lines().find(|line| line.contains(secret.as_str()));
         assert_eq!(line, None, "`{secret}` was printed");
     }
 
     let mut kept = Vec::new();
-    files(shop.state_dir(), &mut kept);
+    read_files(shop.state_dir(), &mut kept);
     assert!(kept.iter().any(|file| file.starts_with(b"SQLite format 3")));
     for password in [PASSWORD, WRONG_PASSWORD] {
         let holds = |file: &Vec<u8>| {
             file.windows(password.len())
                 .any(|w| w == password.as_bytes())
         };
-        assert!(!kept.iter().any(holds), "`{password}` is in a file");
+        assert!(
+            !kept.iter().any(holds),
+            "the password `{password}` is in a file of the shop"
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Requests that never finish: they end within a bound, and block no other request meanwhile.
+//! Tests that requests which never end are rejected after a timeout, and do not block other requests.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -11,20 +11,22 @@ use stoa_testkit::{Client, Shop, ShopOptions, at_once, wait_until};
 use crate::customer::{Customer, key};
 
 const SKU: &str = "HOM-001";
-/// The shop's timeout for a head, and for a body, in these tests.
-const BOUND: &str = "2s";
-/// Far beyond the bound: only a connection that never ends takes this long.
-const PATIENCE: Duration = Duration::from_secs(60);
-/// Requests of each kind. Only the two kinds with a partial body could occupy an instance; together they are more than the
-/// limit of requests in flight (128).
-const OF_A_KIND: usize = 70;
+/// The shop's timeout for the head and for the body of a request in these tests.
+const REQUEST_TIMEOUT: &str = "2s";
+/// Time after which a test fails, because the server did not close a connection. It is far longer than the shop's timeout for
+/// requests.
+const CONNECTION_TIMEOUT: Duration = Duration::from_secs(60);
+/// Number of requests of each kind. Only two of the kinds send a part of a body, and only these requests could occupy an instance.
+/// The two kinds together send 140 requests, more than the limit of requests in flight (128).
+const REQUESTS_PER_KIND: usize = 70;
 
-fn impatient() -> ShopOptions {
+/// Options of a shop with short timeouts.
+fn short_timeouts() -> ShopOptions {
     let mut options = ShopOptions::checked();
     for name in ["--head-timeout", "--request-timeout"] {
         options
             .arguments
-            .extend([name.to_owned(), BOUND.to_owned()]);
+            .extend([name.to_owned(), REQUEST_TIMEOUT.to_owned()]);
     }
     options
 }
@@ -32,7 +34,7 @@ fn impatient() -> ShopOptions {
 fn connect(client: &Client) -> TcpStream {
     let address = client.base().strip_prefix("http://").unwrap();
     let stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(CONNECTION_TIMEOUT)).unwrap();
     stream
 }
 
@@ -42,11 +44,11 @@ fn send(client: &Client, text: &str) -> TcpStream {
     stream
 }
 
-/// Everything until the peer closes; panics if it does not.
-fn rest(mut stream: TcpStream) -> String {
+/// Reads until the server closes the connection. Panics if the server does not close it in time.
+fn read_to_close(mut stream: TcpStream) -> String {
     let mut bytes = Vec::new();
     match stream.read_to_end(&mut bytes) {
-        // The peer closed while our bytes were in flight.
+        // The server closed the connection while bytes from the test were in flight.
         Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset => {}
         other => {
             other.unwrap();
@@ -55,8 +57,8 @@ fn rest(mut stream: TcpStream) -> String {
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// Partial requests to `POST /order`; the shop waits for the rest.
-const PARTS: [(&str, &str); 4] = [
+/// Partial requests to `POST /order`: the kind, and the text that is sent.
+const PARTIAL_REQUESTS: [(&str, &str); 4] = [
     ("nothing", ""),
     (
         "half a head",
@@ -73,34 +75,34 @@ const PARTS: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn half_sent_requests_end_and_keep_nobody_waiting() {
-    let shop = Shop::start(impatient());
+fn partial_requests_end_and_do_not_delay_other_requests() {
+    let shop = Shop::start(short_timeouts());
     let customer = Customer::register(&shop, "ann");
-    let halves: Vec<_> = PARTS
+    let partial: Vec<_> = PARTIAL_REQUESTS
         .iter()
-        .flat_map(|part| std::iter::repeat_n(part, OF_A_KIND))
-        .map(|(what, text)| (*what, send(shop.gateway(), text)))
+        .flat_map(|request| std::iter::repeat_n(request, REQUESTS_PER_KIND))
+        .map(|(kind, text)| (*kind, send(shop.gateway(), text)))
         .collect();
     for _ in 0..20 {
         let _ = shop.gateway().get("/product?limit=1").send().expect(200);
     }
     let _ = customer.order(&key(), SKU, 1, "tok_visa").expect(201);
-    for (what, stream) in halves {
-        let answer = rest(stream);
-        match what {
+    for (kind, stream) in partial {
+        let answer = read_to_close(stream);
+        match kind {
             "half a body" | "half the chunks" => {
-                assert!(answer.starts_with("HTTP/1.1 408 "), "{what}: {answer}");
-                assert!(answer.contains("\"incomplete_body\""), "{what}: {answer}");
+                assert!(answer.starts_with("HTTP/1.1 408 "), "{kind}: {answer}");
+                assert!(answer.contains("\"incomplete_body\""), "{kind}: {answer}");
             }
-            _ => assert_eq!(answer, "", "{what}"),
+            _ => assert_eq!(answer, "", "{kind}"),
         }
     }
     let _ = customer.order(&key(), SKU, 1, "tok_visa").expect(201);
 }
 
 #[test]
-fn a_byte_now_and_then_does_not_keep_a_request_alive() {
-    let shop = Shop::start(impatient());
+fn a_byte_every_100_ms_does_not_keep_a_request_open() {
+    let shop = Shop::start(short_timeouts());
     let body = format!("{}\r\n\r\n", "content-length: 100000\r\nx: y");
     let endless = [
         "GET /product HTTP/1.1\r\nhost: shop.test\r\nx: ".to_owned(),
@@ -109,18 +111,19 @@ fn a_byte_now_and_then_does_not_keep_a_request_alive() {
     let answers = at_once(endless.len(), |number| {
         let stream = send(shop.gateway(), &endless[number]);
         let mut writing = stream.try_clone().unwrap();
-        // Ends with the connection, when a write fails.
-        let drip = thread::spawn(move || {
+        // The thread ends when the server closes the connection, because a write then fails.
+        let sender = thread::spawn(move || {
             while writing.write_all(b"x").is_ok() {
                 thread::sleep(Duration::from_millis(100));
             }
         });
-        let answer = rest(stream);
-        drip.join().unwrap();
+        let answer = read_to_close(stream);
+        sender.join().unwrap();
         answer
     });
     assert_eq!(answers[0], "");
-    // The response can be lost if a byte arrives during the close; a request that passed would have another status.
+    // If a byte arrives while the server closes the connection, the 408 response can be lost. (If the server had accepted the
+    // request, its response would have a different status.)
     assert!(
         answers[1].is_empty() || answers[1].starts_with("HTTP/1.1 408 "),
         "{}",
@@ -130,7 +133,7 @@ fn a_byte_now_and_then_does_not_keep_a_request_alive() {
 }
 
 #[test]
-fn a_head_of_64_kib_or_of_too_many_lines_is_431() {
+fn a_head_of_64_kib_or_with_too_many_lines_is_rejected_with_431() {
     let shop = Shop::start(ShopOptions::checked());
     let head = |headers: &str| {
         format!(
@@ -152,10 +155,13 @@ fn a_head_of_64_kib_or_of_too_many_lines_is_431() {
             ),
         ] {
             let mut stream = connect(listener);
-            // The server may reject and close before it has read everything.
+            // The result is ignored, because the server may close the connection before it has read the whole head.
             let _ = stream.write_all(text.as_bytes());
-            let answer = rest(stream);
-            let first = answer.lines().next().unwrap_or("reset before it was read");
+            let answer = read_to_close(stream);
+            let first = answer
+                .lines()
+                .next()
+                .unwrap_or("the connection was reset before a response");
             assert!(
                 first.starts_with(&format!("HTTP/1.1 {status} "))
                     || (status == 431 && answer.is_empty()),
@@ -167,21 +173,22 @@ fn a_head_of_64_kib_or_of_too_many_lines_is_431() {
     }
 }
 
-/// Number of connections; `make soak` sets more.
-fn connections() -> usize {
-    let asked = std::env::var("STOA_IDLE_CONNECTIONS").ok();
-    asked.map_or(1_000, |asked| {
-        asked.parse().expect("STOA_IDLE_CONNECTIONS is a number")
+/// Number of idle connections, from `STOA_IDLE_CONNECTIONS` (default 1,000). `make soak` sets a higher number.
+fn idle_connections() -> usize {
+    let text = std::env::var("STOA_IDLE_CONNECTIONS").ok();
+    text.map_or(1_000, |text| {
+        text.parse()
+            .expect("STOA_IDLE_CONNECTIONS must be a number")
     })
 }
 
-/// Raises the limit of open files to `needed`, for this process and the shop that it starts; panics if the system allows fewer.
-fn raise_the_limit_of_files(needed: u64) {
+/// Raises the limit of open files to `needed`, for this process and for the shop. Panics if the system permits fewer open files.
+fn raise_open_file_limit(needed: u64) {
     let limit = getrlimit(Resource::Nofile);
     let allowed = limit.maximum.unwrap_or(u64::MAX);
     assert!(
         allowed >= needed,
-        "{needed} open files are needed, and this user may have {allowed}"
+        "the test needs {needed} open files, but this user may open only {allowed}"
     );
     if limit.current.is_some_and(|current| current < needed) {
         let raised = Rlimit {
@@ -193,9 +200,9 @@ fn raise_the_limit_of_files(needed: u64) {
 }
 
 #[test]
-fn idle_connections_cost_nobody_anything() {
-    let count = connections();
-    raise_the_limit_of_files(count as u64 + 1_000);
+fn idle_connections_do_not_disturb_other_requests() {
+    let count = idle_connections();
+    raise_open_file_limit(count as u64 + 1_000);
     let mut options = ShopOptions::checked();
     options
         .arguments
@@ -204,7 +211,7 @@ fn idle_connections_cost_nobody_anything() {
     let customer = Customer::register(&shop, "ann");
     let mut idle: Vec<_> = (0..count).map(|_| connect(shop.gateway())).collect();
     let _ = customer.order(&key(), SKU, 1, "tok_visa").expect(201);
-    // All are accepted, and each is served once it sends a request.
+    // The shop has accepted all connections, and responds to a request on each of them.
     for stream in &mut idle {
         stream
             .write_all(b"HEAD /product?limit=1 HTTP/1.1\r\nhost: shop.test\r\n\r\n")
@@ -213,12 +220,15 @@ fn idle_connections_cost_nobody_anything() {
         stream.read_exact(&mut status).unwrap();
         assert_eq!(&status, b"HTTP/1.1 200");
     }
-    println!("{count} connections, each served after all were open");
-    let open = || std::fs::read_dir(format!("/proc/{}/fd", shop.pid())).map_or(0, Iterator::count);
-    assert!(open() >= count, "{} open files", open());
+    println!("{count} connections were open at the same time, and each of them got a response");
+    let open_files =
+        || std::fs::read_dir(format!("/proc/{}/fd", shop.pid())).map_or(0, Iterator::count);
+    assert!(open_files() >= count, "{} open files", open_files());
     drop(idle);
-    wait_until(PATIENCE, "the shop to let go of the connections", || {
-        open() < count / 2
-    });
+    wait_until(
+        CONNECTION_TIMEOUT,
+        "the shop to close the connections",
+        || open_files() < count / 2,
+    );
     let _ = customer.get("/cart").expect(200);
 }

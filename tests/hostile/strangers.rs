@@ -1,5 +1,5 @@
-//! No user sees or changes another user's data. The operations come from the document. A new operation is tested too, or it
-//! makes this test fail until the test states which of the first user's data it could expose.
+//! Tests that no user sees or changes another user's data. The operations come from `api/openapi.yaml`, so new operations are
+//! tested too. A new path parameter makes the test fail until the test has a value for it.
 
 use api::{Contract, Operation};
 use serde_json::{Value, json};
@@ -11,16 +11,16 @@ const SKU: &str = "HOM-001";
 const PHONE: &str = "+31201234567";
 const STREET: &str = "7 Hidden Lane";
 
-/// Ann, who has one of everything, with the texts that only she may see.
+/// Ann, a customer with orders, messages and a cart, to which other users try to get access.
 struct Ann {
     customer: Customer,
     key: String,
     order: Value,
-    /// Ann's texts, which a response to another caller must not contain.
-    marks: Vec<String>,
+    /// Texts of Ann's data, which a response to another user must not contain.
+    private_texts: Vec<String>,
 }
 
-fn ann(shop: &Shop) -> Ann {
+fn create_ann(shop: &Shop) -> Ann {
     let customer = Customer::register(shop, "ann");
     let change = shop.gateway().patch("/user/me").bearer(&customer.token);
     let _ = change.json(&json!({"phone": PHONE})).send().expect(200);
@@ -33,7 +33,7 @@ fn ann(shop: &Shop) -> Ann {
         .order(&crate::customer::key(), SKU, 1, "tok_visa")
         .expect(201)
         .json;
-    let mut marks = vec![
+    let mut private_texts = vec![
         customer.email.clone(),
         customer.user_id.clone(),
         PHONE.into(),
@@ -42,7 +42,7 @@ fn ann(shop: &Shop) -> Ann {
     for order in [&order, &second] {
         let id = text(order, "order_id");
         let message = customer.wait_for_message("stoa.order.confirmed", &id);
-        marks.extend([
+        private_texts.extend([
             id,
             text(&order["payment"], "payment_id"),
             text(&order["shipment"], "shipment_id"),
@@ -55,19 +55,19 @@ fn ann(shop: &Shop) -> Ann {
         customer,
         key,
         order,
-        marks,
+        private_texts,
     }
 }
 
 impl Ann {
-    /// All of Ann's data, as she sees it.
-    fn belongings(&self) -> Vec<Value> {
+    /// All of Ann's data, read with her token.
+    fn data(&self) -> Vec<Value> {
         let paths = ["/cart", "/order", "/notification", "/user/me"];
         let get = |path: &str| self.customer.get(path).expect(200).json;
         paths.into_iter().map(get).collect()
     }
 
-    /// The operation's path with Ann's ids in it; for a list with pages, the page after her first one.
+    /// The operation's path with Ann's ids as parameters. For a list with pages, the path of Ann's second page.
     fn path(&self, contract: &Contract, operation: &Operation<'_>) -> String {
         let mut path = operation.path.to_owned();
         for (name, value) in [
@@ -79,7 +79,7 @@ impl Ann {
         }
         assert!(
             !path.contains('{'),
-            "{path}: say here what stands there for something of ann's"
+            "{path}: add a value of ann's data for this path parameter to the list above"
         );
         if parameters(contract, operation).any(|p| p["name"] == "page_token") {
             let first = self
@@ -103,15 +103,16 @@ fn parameters<'a>(
 }
 
 /// The operations that accept a token.
-fn with_a_token(contract: &Contract) -> Vec<Operation<'_>> {
-    let asks = |operation: &Operation<'_>| {
+fn operations_with_token(contract: &Contract) -> Vec<Operation<'_>> {
+    let accepts_token = |operation: &Operation<'_>| {
         let schemes = operation.object["security"].as_array();
         schemes.is_some_and(|all| all.iter().any(|scheme| scheme.get("bearer").is_some()))
     };
-    contract.operations().into_iter().filter(asks).collect()
+    let operations = contract.operations().into_iter();
+    operations.filter(accepts_token).collect()
 }
 
-/// The example body in the document.
+/// The example of the request body in `api/openapi.yaml`.
 fn example(contract: &Contract, operation: &Operation<'_>) -> Option<Value> {
     let schema = operation
         .object
@@ -119,13 +120,13 @@ fn example(contract: &Contract, operation: &Operation<'_>) -> Option<Value> {
     let example = contract.resolve(schema).unwrap()["examples"][0].clone();
     assert!(
         !example.is_null(),
-        "{}: its body has no example",
+        "{}: api/openapi.yaml has no example of the request body",
         operation.path
     );
     Some(example)
 }
 
-fn ask(
+fn send(
     client: &Client,
     contract: &Contract,
     operation: &Operation<'_>,
@@ -133,7 +134,7 @@ fn ask(
     token: Option<&str>,
 ) -> Answer {
     let path = ann.path(contract, operation);
-    // Ann's own key: the response stored under it is for her alone.
+    // Sends Ann's idempotency key. Only Ann may get the response that is stored for this key.
     let mut request = client
         .request(operation.method, &path)
         .header("idempotency-key", &ann.key);
@@ -148,37 +149,45 @@ fn ask(
 }
 
 #[test]
-fn nobody_sees_or_changes_what_is_anothers() {
+fn other_users_cannot_see_or_change_a_users_data() {
     let contract = Contract::shop().unwrap();
     let shop = Shop::start(ShopOptions::checked());
-    let (ann, eve) = (ann(&shop), Customer::register(&shop, "eve"));
-    let before = ann.belongings();
-    let operations = with_a_token(&contract);
+    let (ann, eve) = (create_ann(&shop), Customer::register(&shop, "eve"));
+    let before = ann.data();
+    let operations = operations_with_token(&contract);
     assert!(operations.iter().any(|o| o.path == "/order/{order_id}"));
     for listener in [shop.gateway(), shop.operator()] {
         for operation in &operations {
-            let what = format!("{} {}", operation.method, operation.path);
-            let nobody = ask(listener, &contract, operation, &ann, None);
-            assert_eq!(nobody.status, 401, "{what}: {}", nobody.text());
-            let answer = ask(listener, &contract, operation, &ann, Some(&eve.token));
+            let name = format!("{} {}", operation.method, operation.path);
+            let without_token = send(listener, &contract, operation, &ann, None);
+            assert_eq!(
+                without_token.status,
+                401,
+                "{name}: {}",
+                without_token.text()
+            );
+            let answer = send(listener, &contract, operation, &ann, Some(&eve.token));
             if operation.path.contains("{order_id}") {
-                assert_eq!(answer.status, 404, "{what}: {}", answer.text());
+                assert_eq!(answer.status, 404, "{name}: {}", answer.text());
             }
-            assert!(answer.status < 500, "{what}: {}", answer.text());
-            let mut told = format!("{} {:?}", answer.text(), answer.headers);
+            assert!(answer.status < 500, "{name}: {}", answer.text());
+            let mut response = format!("{} {:?}", answer.text(), answer.headers);
             if answer.status >= 400 {
-                // A rejection may name the requested id.
-                told = told.replace(&text(&ann.order, "order_id"), "");
+                // A rejection may contain the requested id.
+                response = response.replace(&text(&ann.order, "order_id"), "");
             }
-            for mark in &ann.marks {
-                assert!(!told.contains(mark.as_str()), "{what} tells {mark}: {told}");
+            for private in &ann.private_texts {
+                assert!(
+                    !response.contains(private.as_str()),
+                    "{name}: the response contains {private}: {response}"
+                );
             }
         }
     }
-    assert_eq!(ann.belongings(), before);
-    // Eve's requests changed her own account.
+    assert_eq!(ann.data(), before);
+    // Eve's requests changed only her own account.
     let orders = items(&eve.get("/order").expect(200).json);
     assert!(!orders.is_empty());
-    let charged = Operator::of(&shop).ledger();
+    let charged = Operator::of_shop(&shop).ledger();
     assert!(charged.len() >= orders.len() + 2, "{charged:?}");
 }

@@ -1,4 +1,4 @@
-//! The access log: the fields of a request, and the secrets that it omits.
+//! Tests of the access log: the fields of a request, and the secrets that the log must not have.
 
 use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
@@ -7,15 +7,18 @@ use serde_json::{Value, json};
 use stoa_testkit::mesh::Mesh;
 use stoa_testkit::{Client, Shop, ShopOptions, wait_for, workspace};
 
-use crate::customer::{Customer, PASSWORD, SOON, key};
+use crate::customer::{Customer, EFFECT_TIMEOUT, PASSWORD, key};
 
-const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
-const IDENTITY: &str = "spiffe://cluster.local/ns/shop/sa/";
-const GATEWAY: &str =
+/// Trace id of the test's request.
+const TRACE_ID: &str = "0af7651916cd43dd8448eb211c80319c";
+/// The beginning of the identities of the shop's workloads.
+const IDENTITY_PREFIX: &str = "spiffe://cluster.local/ns/shop/sa/";
+/// The identity of the gateway.
+const GATEWAY_IDENTITY: &str =
     "spiffe://cluster.local/ns/istio-system/sa/istio-ingressgateway-service-account";
 
-/// The fields that `istio/install` configures.
-fn fields() -> BTreeSet<String> {
+/// The fields of the access log that `istio/install` configures.
+fn configured_fields() -> BTreeSet<String> {
     let text = std::fs::read_to_string(workspace().join("istio/install/istio.yaml")).unwrap();
     let install: Value = serde_saphyr::from_str(&text).unwrap();
     let format = install["spec"]["meshConfig"]["accessLogFormat"]
@@ -25,39 +28,40 @@ fn fields() -> BTreeSet<String> {
     format.as_object().unwrap().keys().cloned().collect()
 }
 
-/// The one line of a request in this direction (1 in, 2 out) at a workload. All calls for one request share its id.
+/// The access log line of a request at a workload, in this direction (`1`: inbound, `2`: outbound). Fails if there are several
+/// lines. The path is needed, because all calls for a request have the same request id.
 #[track_caller]
 fn line(mesh: &Mesh, workload: &str, direction: &str, path: &str, id: &str) -> Value {
     let lines = || -> Vec<Value> {
         let lines = mesh.access_log(workload).into_iter();
-        let own = |line: &Value| {
+        let is_match = |line: &Value| {
             line["request_id"] == *id && line["direction"] == *direction && line["path"] == *path
         };
-        lines.filter(own).collect()
+        lines.filter(is_match).collect()
     };
-    let found = wait_for(SOON, &format!("a line of {workload}"), || {
+    let found = wait_for(EFFECT_TIMEOUT, &format!("a line of {workload}"), || {
         Some(lines()).filter(|lines| !lines.is_empty())
     });
     assert_eq!(found.len(), 1, "{found:?}");
     let names: BTreeSet<_> = found[0].as_object().unwrap().keys().cloned().collect();
-    assert_eq!(names, fields());
+    assert_eq!(names, configured_fields());
     found[0].clone()
 }
 
 #[track_caller]
-fn assert_says(line: &Value, expected: &Value) {
+fn assert_fields(line: &Value, expected: &Value) {
     for (name, value) in expected.as_object().unwrap() {
         assert_eq!(&line[name], value, "{name} in {line}");
     }
 }
 
 #[test]
-fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secrets() {
+fn every_envoy_logs_a_request_with_all_fields_and_without_secrets() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
     let customer = Customer::register(&shop, "ann");
     let id = key();
-    let parent = format!("00-{TRACE}-b7ad6b7169203331-01");
+    let parent = format!("00-{TRACE_ID}-b7ad6b7169203331-01");
     let secret = "s3cr3t-in-a-query";
     let body = json!({"quantity": 1}).to_string();
     let answer = Client::new(shop.gateway().base())
@@ -89,9 +93,9 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
         "user_agent": "a-test/1.0", "grpc_status": null, "connection_termination_details": null,
         "upstream_request_attempt_count": 1, "upstream_transport_failure_reason": null,
     });
-    assert_says(&at_gateway, &same);
-    assert_says(&at_cart, &same);
-    assert_says(
+    assert_fields(&at_gateway, &same);
+    assert_fields(&at_cart, &same);
+    assert_fields(
         &at_gateway,
         &json!({
             "authority": shop.gateway().base().trim_start_matches("http://"),
@@ -99,23 +103,23 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
             "upstream_host": cart.inbound().to_string(),
             "downstream_principal": null, "downstream_local_principal": null, "downstream_tls_version": null,
             "requested_server_name": null,
-            "upstream_principal": format!("{IDENTITY}cart"), "upstream_local_principal": GATEWAY,
+            "upstream_principal": format!("{IDENTITY_PREFIX}cart"), "upstream_local_principal": GATEWAY_IDENTITY,
             "upstream_tls_version": "TLSv1.3",
         }),
     );
-    assert_says(
+    assert_fields(
         &at_cart,
         &json!({
             "route_name": "default", "upstream_cluster": "inbound|80||",
             "upstream_host": cart.app.unwrap().to_string(),
             "downstream_local_address": cart.inbound().to_string(),
-            "downstream_principal": GATEWAY, "downstream_local_principal": format!("{IDENTITY}cart"),
+            "downstream_principal": GATEWAY_IDENTITY, "downstream_local_principal": format!("{IDENTITY_PREFIX}cart"),
             "downstream_tls_version": "TLSv1.3",
             "requested_server_name": "outbound_.80_._.cart.shop.svc.cluster.local",
             "upstream_principal": null, "upstream_local_principal": null, "upstream_tls_version": null,
         }),
     );
-    // Each line has its own times and sizes; the trace is the same on the whole way.
+    // Times and sizes differ between the gateway's line and the cart's line. The trace id is the same in both lines.
     for line in [&at_gateway, &at_cart] {
         for number in [
             "duration",
@@ -129,7 +133,7 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
             "{line}"
         );
         assert!(
-            line["traceparent"].as_str().unwrap().contains(TRACE),
+            line["traceparent"].as_str().unwrap().contains(TRACE_ID),
             "{line}"
         );
         assert!(
@@ -148,7 +152,7 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
         }
         let from = line["downstream_remote_address"].as_str().unwrap();
         assert!(from.parse::<SocketAddr>().is_ok(), "{line}");
-        // For a caller on this machine, this is the machine's own address.
+        // The caller runs on this machine, so X-Forwarded-For contains one of the machine's addresses.
         let from = line["x_forwarded_for"].as_str().unwrap().parse();
         assert!(matches!(from, Ok(IpAddr::V4(_))), "{line}");
     }
@@ -158,23 +162,24 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
         .unwrap();
     assert_eq!(from.rsplit_once(':').unwrap().0, gateway);
 
-    // Calls to another service for this request have its id too, at both ends.
-    let asks = line(&mesh, "cart", "2", "/items/COF-001", &id);
-    assert_says(
-        &asks,
+    // For this request, cart calls inventory. The lines of the caller's sidecar and of the callee's sidecar have the same request
+    // id.
+    let outbound = line(&mesh, "cart", "2", "/items/COF-001", &id);
+    assert_fields(
+        &outbound,
         &json!({
             "method": "GET", "path": "/items/COF-001", "authority": "inventory.shop.svc.cluster.local", "route_name": "read",
             "upstream_cluster": "outbound|80||inventory.shop.svc.cluster.local", "upstream_host": inventory.inbound().to_string(),
-            "upstream_principal": format!("{IDENTITY}inventory"), "upstream_local_principal": format!("{IDENTITY}cart"),
+            "upstream_principal": format!("{IDENTITY_PREFIX}inventory"), "upstream_local_principal": format!("{IDENTITY_PREFIX}cart"),
         }),
     );
-    let asked = line(&mesh, "inventory", "1", "/items/COF-001", &id);
-    assert_says(
-        &asked,
-        &json!({"path": "/items/COF-001", "downstream_principal": format!("{IDENTITY}cart")}),
+    let inbound = line(&mesh, "inventory", "1", "/items/COF-001", &id);
+    assert_fields(
+        &inbound,
+        &json!({"path": "/items/COF-001", "downstream_principal": format!("{IDENTITY_PREFIX}cart")}),
     );
 
-    // The line of the Envoy that chose a version contains it; a rejection has its source and its reason.
+    // The gateway, which selects the version, logs the version.
     let id = key();
     let read = shop
         .gateway()
@@ -182,46 +187,46 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
         .header("x-request-id", &id);
     let _ = read.header("x-shop-version", "v2").send().expect(200);
     let chosen = line(&mesh, "istio-ingressgateway", "2", "/product/COF-001", &id);
-    assert_says(
+    assert_fields(
         &chosen,
         &json!({
             "route_name": "product-read-v2", "shop_version": "v2", "shop_version_answered": "v2",
             "upstream_cluster": "outbound|80|v2|product.shop.svc.cluster.local",
         }),
     );
-    // Search terms are not logged.
+    // The query of a request is not logged.
     let id = key();
-    let look = format!("/product?q={secret}");
+    let search = format!("/product?q={secret}");
     let _ = shop
         .gateway()
-        .get(&look)
+        .get(&search)
         .header("x-request-id", &id)
         .send()
         .expect(200);
-    assert_says(
+    assert_fields(
         &line(&mesh, "istio-ingressgateway", "2", "/product", &id),
         &json!({"method": "GET", "path": "/product"}),
     );
     let id = key();
-    let denied = mesh.connect("storefront", "payment");
+    // The line of a denied call contains the caller and the reason.
+    let mut connection = mesh.connect("storefront", "payment");
     let call = stoa_testkit::envoy::Call::get("/payments").header("x-request-id", &id);
-    let mut denied = denied;
-    let _ = denied.send(&call).unwrap().expect(403);
+    let _ = connection.send(&call).unwrap().expect(403);
     let denied = line(&mesh, "payment", "1", "/payments", &id);
-    assert_says(
+    assert_fields(
         &denied,
         &json!({
             "response_code": 403, "response_code_details": "rbac_access_denied_matched_policy[none]",
-            "downstream_principal": format!("{IDENTITY}storefront"), "upstream_host": null,
+            "downstream_principal": format!("{IDENTITY_PREFIX}storefront"), "upstream_host": null,
         }),
     );
 
     // No log contains a secret.
-    let mut looked = 0;
+    let mut logs_with_text = 0;
     for file in std::fs::read_dir(shop.state_dir().join("logs")).unwrap() {
         let path = file.unwrap().path();
         let text = std::fs::read_to_string(&path).unwrap();
-        looked += usize::from(!text.is_empty());
+        logs_with_text += usize::from(!text.is_empty());
         let secrets = [
             secret,
             "s3cr3t-in-a-cookie",
@@ -235,5 +240,5 @@ fn a_request_is_a_line_at_every_envoy_that_says_what_it_was_and_keeps_its_secret
             assert!(!text.contains(secret), "{secret} in {}", path.display());
         }
     }
-    assert!(looked >= 13, "{looked} logs");
+    assert!(logs_with_text >= 13, "{logs_with_text} logs");
 }

@@ -1,14 +1,16 @@
-//! The canary, over the whole shop: shares, explicit choices, stickiness, a growing weight, and Istio's own weights without the filter.
+//! Tests of the canary in the whole shop: shares, explicit choices, sessions, a growing weight, and Istio's weights without the
+//! filter.
 
 use serde_json::{Value, json};
 use stoa_testkit::mesh::compile;
 use stoa_testkit::{Client, Shop, ShopOptions, at_once, wait_until};
 
-use crate::customer::{Customer, SOON};
+use crate::customer::{Customer, EFFECT_TIMEOUT};
 
-/// Four standard deviations: one run in 16,000 deviates more.
-pub(crate) fn within_four_sigma(found: usize, of: usize, share: f64) {
-    #[expect(clippy::cast_precision_loss, reason = "thousands at most")]
+/// Asserts that `found` is near the expected number `of * share`: within four standard deviations. By chance alone, one run in
+/// 16,000 fails.
+pub(crate) fn assert_within_four_sigma(found: usize, of: usize, share: f64) {
+    #[expect(clippy::cast_precision_loss, reason = "counts are thousands at most")]
     let (found, of) = (found as f64, of as f64);
     let (expected, sigma) = (of * share, (of * share * (1.0 - share)).sqrt());
     assert!(
@@ -22,7 +24,7 @@ pub(crate) fn within_four_sigma(found: usize, of: usize, share: f64) {
     );
 }
 
-/// The version that answers, and the session cookie if the response sets one.
+/// Requests a product. Returns the version that responded, and the session cookie if the response sets a cookie.
 fn visit(gateway: &Client, headers: &[(&str, &str)]) -> (String, Option<String>) {
     let mut request = gateway.get("/product/COF-001");
     for (name, value) in headers {
@@ -35,8 +37,8 @@ fn visit(gateway: &Client, headers: &[(&str, &str)]) -> (String, Option<String>)
     (answer.header("x-shop-version").unwrap().to_owned(), cookie)
 }
 
-/// Of `many` new visitors, the number sent to v2.
-fn strangers(gateway: &Client, many: usize) -> usize {
+/// Sends `many` requests without a session. Returns the number of responses from v2.
+fn count_visitors_on_v2(gateway: &Client, many: usize) -> usize {
     let found = at_once(4, |_| {
         (0..many / 4)
             .filter(|_| visit(gateway, &[]).0 == "v2")
@@ -45,8 +47,8 @@ fn strangers(gateway: &Client, many: usize) -> usize {
     found.into_iter().sum()
 }
 
-/// The plugin's configuration in the manifests, with these weights.
-fn weights(v1: u32, v2: u32) -> Value {
+/// The manifests' configuration of canary-router, but with the weights `v1` and `v2`.
+fn config_with_weights(v1: u32, v2: u32) -> Value {
     let path = stoa_testkit::workspace().join("istio/plugins/canary-router.yaml");
     let text = std::fs::read_to_string(path).unwrap();
     let plugin: Value = serde_saphyr::from_str(&text).unwrap();
@@ -57,10 +59,10 @@ fn weights(v1: u32, v2: u32) -> Value {
 }
 
 #[test]
-fn a_tenth_goes_to_the_next_release_and_stays_there() {
+fn ten_percent_of_the_sessions_get_the_next_release_and_keep_it() {
     let shop = Shop::start(ShopOptions::mesh());
     let gateway = shop.gateway();
-    within_four_sigma(strangers(gateway, 2000), 2000, 0.1);
+    assert_within_four_sigma(count_visitors_on_v2(gateway, 2000), 2000, 0.1);
 
     // Explicit choices.
     for (headers, version) in [
@@ -73,7 +75,7 @@ fn a_tenth_goes_to_the_next_release_and_stays_there() {
         }
     }
 
-    // A session keeps its version; so does a user, in every session.
+    // A session keeps its version. A user gets the same version in every session.
     let mut sessions = Vec::new();
     for _ in 0..100 {
         let (version, cookie) = visit(gateway, &[]);
@@ -93,9 +95,9 @@ fn a_tenth_goes_to_the_next_release_and_stays_there() {
         assert_eq!(as_user(), first);
     }
 
-    // The weight grows while the shop runs: no session goes back to v1.
+    // While the weight of v2 grows, no session goes back to v1.
     let set = |v1, v2| {
-        let router = weights(v1, v2);
+        let router = config_with_weights(v1, v2);
         shop.override_filters(
             &json!({"payment-fault": {"enabled": false}, "canary-router": router}),
         );
@@ -108,7 +110,7 @@ fn a_tenth_goes_to_the_next_release_and_stays_there() {
     for (v1, v2) in [(7000, 3000), (3000, 7000), (0, 10_000)] {
         let before = reloads();
         set(v1, v2);
-        wait_until(SOON, "the gateway to have the new weights", || {
+        wait_until(EFFECT_TIMEOUT, "the new weights at the gateway", || {
             reloads() > before
         });
         let (mut moved, mut on_v2) = (0, 0);
@@ -119,20 +121,26 @@ fn a_tenth_goes_to_the_next_release_and_stays_there() {
             on_v2 += usize::from(now == "v2");
             *version = now;
         }
-        println!("{v2} of 10,000: {moved} of 100 moved, {on_v2} on v2");
+        println!(
+            "v2 has a weight of {v2} of 10,000: {moved} of 100 sessions moved to v2, and {on_v2} are on v2 now"
+        );
     }
     assert!(versions.iter().all(|(version, _)| version == "v2"));
 }
 
 #[test]
-fn without_the_filter_istios_own_weights_hold() {
+fn without_the_filter_the_weights_of_the_virtual_service_apply() {
     let folder = tempfile::tempdir().unwrap();
     let compiled = folder.path().join("compiled");
     compile(&["tests/mesh/without-canary-router"], &compiled);
     let shop = Shop::start(ShopOptions::mesh().compiled(&compiled));
     let gateway = shop.gateway();
-    within_four_sigma(strangers(gateway, 1000), 1000, 0.1);
-    assert_eq!(visit(gateway, &[]).1, None, "no filter, no cookie");
+    assert_within_four_sigma(count_visitors_on_v2(gateway, 1000), 1000, 0.1);
+    assert_eq!(
+        visit(gateway, &[]).1,
+        None,
+        "only the filter sets a session cookie"
+    );
     for _ in 0..20 {
         assert_eq!(visit(gateway, &[("x-shop-version", "v2")]).0, "v2");
         assert_eq!(visit(gateway, &[("x-beta-user", "true")]).0, "v2");

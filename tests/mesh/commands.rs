@@ -1,4 +1,4 @@
-//! Commands that report on a running mesh, and commands that change it.
+//! Tests of commands that report on a running mesh, and of commands that change it.
 
 use std::process::{Command, Output};
 
@@ -16,14 +16,16 @@ fn stoa(shop: &Shop, arguments: &[&str]) -> Output {
         .unwrap()
 }
 
-pub(crate) fn said(shop: &Shop, arguments: &[&str]) -> String {
+/// Runs a command that must succeed. Returns its standard output.
+pub(crate) fn stdout_of(shop: &Shop, arguments: &[&str]) -> String {
     let output = stoa(shop, arguments);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(output.status.success(), "{arguments:?}: {error}");
     String::from_utf8(output.stdout).unwrap()
 }
 
-fn refused(shop: &Shop, arguments: &[&str], words: &str) {
+/// Runs a command that must fail with an error that contains `words`.
+fn assert_fails(shop: &Shop, arguments: &[&str], words: &str) {
     let output = stoa(shop, arguments);
     let error = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "{arguments:?}");
@@ -31,12 +33,12 @@ fn refused(shop: &Shop, arguments: &[&str], words: &str) {
 }
 
 #[test]
-fn the_command_line_shows_and_changes_a_running_mesh() {
+fn commands_report_on_and_change_a_running_mesh() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let customer = Customer::register(&shop, "ann");
     let gateway = shop.gateway();
 
-    let status = said(&shop, &["mesh", "status"]);
+    let status = stdout_of(&shop, &["mesh", "status"]);
     assert_eq!(status.lines().count(), 14, "{status}");
     assert!(
         !status.contains("REJECTED") && !status.contains("STALE"),
@@ -51,22 +53,22 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
         ("authz", "spiffe://cluster.local/ns/shop/sa/order"),
         ("log-level", "rbac: warning"),
     ] {
-        let said = said(&shop, &["mesh", command, "payment"]);
+        let stdout = stdout_of(&shop, &["mesh", command, "payment"]);
         let words = if command == "clusters" {
             "partners"
         } else {
             words
         };
-        assert!(said.contains(words), "{command}: {said}");
+        assert!(stdout.contains(words), "{command}: {stdout}");
         assert!(
-            !said.contains("BEGIN PRIVATE KEY") && !said.contains("BEGIN EC PRIVATE KEY"),
+            !stdout.contains("BEGIN PRIVATE KEY") && !stdout.contains("BEGIN EC PRIVATE KEY"),
             "{command} shows a key"
         );
     }
-    // JSON output for programs, filtered.
+    // Options of the commands filter the output, or select JSON as its format.
     let json = |arguments: &[&str]| -> serde_json::Value {
         let arguments = [arguments, &["-o", "json"]].concat();
-        serde_json::from_str(&said(&shop, &arguments)).unwrap()
+        serde_json::from_str(&stdout_of(&shop, &arguments)).unwrap()
     };
     let clusters = json(&[
         "mesh",
@@ -83,56 +85,58 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
     let status = json(&["mesh", "status"]);
     assert_eq!(status.as_array().map(Vec::len), Some(13), "{status}");
     // HTTP and HTTPS have the same routes at the gateway.
-    let routes = said(&shop, &["mesh", "routes", "istio-ingressgateway"]);
+    let routes = stdout_of(&shop, &["mesh", "routes", "istio-ingressgateway"]);
     let notification = "   /notification   ";
     assert_eq!(routes.matches(notification).count(), 1, "{routes}");
     let widest = routes.lines().map(str::len).max().unwrap_or(0);
-    println!("the gateway's routes are {widest} columns wide");
-    let access_log = || said(&shop, &["mesh", "logs", "user", "--tail", "1"]);
-    stoa_testkit::wait_until(crate::customer::SOON, "the log of a log-in", || {
-        access_log().contains("/user/")
-    });
+    println!("the longest line of the gateway's routes has {widest} columns");
+    let access_log = || stdout_of(&shop, &["mesh", "logs", "user", "--tail", "1"]);
+    stoa_testkit::wait_until(
+        crate::customer::EFFECT_TIMEOUT,
+        "the log of a log-in",
+        || access_log().contains("/user/"),
+    );
     assert_eq!(access_log().lines().count(), 1);
-    said(&shop, &["mesh", "logs", "user", "--envoy"]);
-    let level = said(&shop, &["mesh", "log-level", "payment", "rbac:debug"]);
+    stdout_of(&shop, &["mesh", "logs", "user", "--envoy"]);
+    let level = stdout_of(&shop, &["mesh", "log-level", "payment", "rbac:debug"]);
     assert!(level.contains("rbac: debug"), "{level}");
-    refused(
+    assert_fails(
         &shop,
         &["mesh", "routes", "paymnt"],
         "did you mean shop/payment-v1-0",
     );
 
-    // The canary: all callers to v2, and back.
+    // Moves all callers to v2 with `stoa canary`, and back to v1.
     let version = || {
         let answer = gateway.get("/product/COF-001").send().expect(200);
         answer.header("x-shop-version").unwrap().to_owned()
     };
-    said(&shop, &["canary", "set", "product", "v2=100%"]);
+    stdout_of(&shop, &["canary", "set", "product", "v2=100%"]);
     assert!((0..20).all(|_| version() == "v2"));
-    let in_force = said(&shop, &["canary", "get", "product"]);
+    let current = stdout_of(&shop, &["canary", "get", "product"]);
     let shown = "product: v1=0% v2=100%, set in ";
-    assert!(in_force.starts_with(shown), "{in_force}");
-    said(&shop, &["canary", "set", "product", "off"]);
+    assert!(current.starts_with(shown), "{current}");
+    stdout_of(&shop, &["canary", "set", "product", "off"]);
     assert!((0..20).all(|_| version() == "v1"));
-    said(&shop, &["canary", "set", "product", "reset"]);
-    for (what, words) in [
+    stdout_of(&shop, &["canary", "set", "product", "reset"]);
+    for (setting, words) in [
         ("v3=5%", "expected one of v1, v2"),
         ("v2=101%", "from 0% to 100%"),
         ("v2", "expected VERSION=SHARE"),
     ] {
-        refused(&shop, &["canary", "set", "product", what], words);
+        assert_fails(&shop, &["canary", "set", "product", setting], words);
     }
-    refused(
+    assert_fails(
         &shop,
         &["canary", "set", "cart", "v2=5%"],
         "expected one of product",
     );
 
-    // A scenario, only in the state folder.
+    // Compiles a scenario into the state folder. The running shop then activates the scenario.
     let name = "fault-product-delay";
     let scenario = shop.state_dir().join("mesh/scenario").join(name);
     let marked = format!("* {name}");
-    assert!(!said(&shop, &["scenario", "list"]).contains('*'));
+    assert!(!stdout_of(&shop, &["scenario", "list"]).contains('*'));
     stoa_testkit::mesh::compile(&[&format!("istio/scenarios/{name}")], &scenario);
     let read = || {
         let begun = std::time::Instant::now();
@@ -140,43 +144,43 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
         begun.elapsed()
     };
     let delay = std::time::Duration::from_secs(1);
-    let soon = crate::customer::SOON;
+    let soon = crate::customer::EFFECT_TIMEOUT;
     stoa_testkit::wait_until(soon, "the delay", || read() >= delay);
-    let list = said(&shop, &["scenario", "list"]);
+    let list = stdout_of(&shop, &["scenario", "list"]);
     assert!(
-        list.contains(&marked) && list.contains("takes a second more"),
+        list.contains(&marked) && list.contains("takes one second longer"),
         "{list}"
     );
-    said(&shop, &["scenario", "off"]);
+    stdout_of(&shop, &["scenario", "off"]);
     stoa_testkit::wait_until(soon, "the end of the delay", || read() < delay);
     assert_eq!(
-        said(&shop, &["scenario", "off"]),
+        stdout_of(&shop, &["scenario", "off"]),
         "no scenario is in force\n"
     );
 
-    // Payments fail, and recover.
+    // Injects faults into payments, and removes the faults again.
     let order = || {
         let body = serde_json::json!({"shipping_address": address(), "payment": card("tok_visa"), "items": [{"sku": "COF-001", "quantity": 1}]});
         customer.post("/order", &key(), &body).status
     };
-    said(&shop, &["fault", "set", "payment", "decline=100%"]);
+    stdout_of(&shop, &["fault", "set", "payment", "decline=100%"]);
     assert_eq!(order(), 402);
-    said(&shop, &["fault", "set", "payment", "abort=100%"]);
+    stdout_of(&shop, &["fault", "set", "payment", "abort=100%"]);
     assert_eq!(order(), 503);
-    said(&shop, &["fault", "set", "payment", "off"]);
+    stdout_of(&shop, &["fault", "set", "payment", "off"]);
     assert_eq!(order(), 201);
-    refused(
+    assert_fails(
         &shop,
         &["fault", "set", "payment", "explode=3%"],
         "expected one of decline, abort, lost_response",
     );
-    refused(
+    assert_fails(
         &shop,
         &["fault", "set", "cart", "off"],
-        "no Envoy has a filter cart-fault, so cart cannot be made to fail; there is one for payment",
+        "no Envoy has the filter cart-fault, so faults for cart cannot be set; services with a fault filter: payment",
     );
 
-    // The metrics count all of it.
+    // The metrics count the requests and the faults of this test.
     let metrics = || {
         let client = stoa_testkit::Client::new(shop.operator().base());
         client.get("/metrics").send().expect(200).text()
@@ -192,9 +196,11 @@ fn the_command_line_shows_and_changes_a_running_mesh() {
         "destination_service_name=\"payment\"",
         "response_code=\"402\"",
     ];
-    stoa_testkit::wait_until(crate::customer::SOON, "the declined charge", || {
-        counted(&metrics(), &declined)
-    });
+    stoa_testkit::wait_until(
+        crate::customer::EFFECT_TIMEOUT,
+        "the declined charge",
+        || counted(&metrics(), &declined),
+    );
     let page = metrics();
     for words in [
         &[

@@ -1,4 +1,4 @@
-//! Mutual TLS and authorization: every cell of the table in docs/mesh.md is checked.
+//! Tests of mutual TLS and authorization: every cell of the table in docs/mesh.md.
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -63,8 +63,9 @@ fn operations() -> Vec<Operation> {
     found
 }
 
-/// Allowed calls inside the mesh: caller, method, and a path or its prefix. Public operations and the operator are separate.
-const INSIDE: [(&str, &str, &str); 22] = [
+/// The calls that the policies allow inside the mesh: caller, method and path. A path that ends with `*` is a prefix. [`allowed`]
+/// adds the rules for public operations and for the operator.
+const ALLOWED_CALLS: [(&str, &str, &str); 22] = [
     ("product", "POST", "/order"),
     ("product", "GET", "/items*"),
     ("cart", "GET", "/items*"),
@@ -74,7 +75,7 @@ const INSIDE: [(&str, &str, &str); 22] = [
     ("order", "DELETE", "/reservations*"),
     ("order", "POST", "/payments*"),
     ("order", "GET", "/payments*"),
-    // To look up a shipment by its order if the response was lost.
+    // Looks up a shipment by its order after a lost response.
     ("order", "GET", "/shipments"),
     ("order", "POST", "/shipments"),
     ("order", "POST", "/shipments/{shipment_id}/cancel"),
@@ -90,9 +91,9 @@ const INSIDE: [(&str, &str, &str); 22] = [
     ("shipping", "POST", "/events"),
 ];
 
-fn fits(pattern: &str, path: &str) -> bool {
+fn matches_pattern(pattern: &str, path: &str) -> bool {
     match pattern.strip_suffix('*') {
-        // `/items*` matches `/items` and everything below it, but not `/itemsx`.
+        // `/items*` matches `/items` and all paths below `/items`, but not `/itemsx`.
         Some(beginning) => path
             .strip_prefix(beginning.trim_end_matches('/'))
             .is_some_and(|rest| {
@@ -102,8 +103,9 @@ fn fits(pattern: &str, path: &str) -> bool {
     }
 }
 
-/// Whether the table allows this call; `path` as in the document, with its parameters' names. No caller may call a path without
-/// an operation of the service, even if a `*` matches it. Only an operator may GET everything.
+/// True if the policies allow this call. `path` contains the names of parameters, as in `api/openapi.yaml`. If the service has
+/// no operation for the path, the call is denied, even if a pattern with `*` matches the path. Only the operator may GET every
+/// path.
 fn allowed(
     operations: &[Operation],
     caller: &str,
@@ -122,18 +124,18 @@ fn allowed(
         _ if !known => false,
         "istio-ingressgateway" | "storefront" => public,
         "operator" => {
-            method == "PUT" && fits("/items*", path)
+            method == "PUT" && matches_pattern("/items*", path)
                 || method == "POST" && path.starts_with("/internal/")
         }
         "user" => method == "GET" && path == "/user/jwks",
-        _ => INSIDE
-            .iter()
-            .any(|(who, how, what)| *who == caller && *how == method && fits(what, path)),
+        _ => ALLOWED_CALLS.iter().any(|(from, verb, pattern)| {
+            *from == caller && *verb == method && matches_pattern(pattern, path)
+        }),
     }
 }
 
-/// A path with ids in place of the parameters' names.
-fn real(path: &str) -> String {
+/// Replaces the parameters of a path with ids.
+fn with_ids(path: &str) -> String {
     path.split('/')
         .map(|part| {
             if part.starts_with('{') {
@@ -146,12 +148,14 @@ fn real(path: &str) -> String {
         .join("/")
 }
 
-/// Whether Envoy denied the call: its problem document, not a service's own 403.
-fn denied(reply: &Reply) -> bool {
+/// True if Envoy denied the call: the status is 403, and the problem document has the code `forbidden`. If a service responds with
+/// 403, the code is a different one.
+fn is_denied(reply: &Reply) -> bool {
     reply.status == 403 && reply.json()["code"] == "forbidden"
 }
 
-fn count(mesh: &Mesh, service: &str) -> u64 {
+/// Number of calls that the RBAC filters of the service's sidecars have denied.
+fn rbac_denials(mesh: &Mesh, service: &str) -> u64 {
     let pods = mesh
         .workloads
         .iter()
@@ -161,13 +165,13 @@ fn count(mesh: &Mesh, service: &str) -> u64 {
 }
 
 #[test]
-fn every_call_is_allowed_exactly_where_the_table_says() {
+fn exactly_the_calls_in_the_table_are_allowed() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let (mesh, operations) = (shop.mesh(), operations());
     let mut wrong = Vec::new();
     let (mut allowed_calls, mut denied_calls) = (0, BTreeMap::new());
     for service in SERVICES {
-        let before = count(&mesh, service);
+        let before = rbac_denials(&mesh, service);
         let mut refused = 0;
         let mut paths: Vec<_> = operations
             .iter()
@@ -180,17 +184,17 @@ fn every_call_is_allowed_exactly_where_the_table_says() {
             let mut connection = mesh.connect(caller, service);
             for path in &paths {
                 for method in METHODS {
-                    let call = Call::new(method, &real(path)).body("");
+                    let call = Call::new(method, &with_ids(path)).body("");
                     let reply = connection.send(&call).unwrap();
                     let expected = allowed(&operations, caller, service, method, path);
-                    if denied(&reply) {
+                    if is_denied(&reply) {
                         refused += 1;
                     } else {
                         allowed_calls += 1;
                     }
-                    if denied(&reply) == expected {
+                    if is_denied(&reply) == expected {
                         wrong.push(format!(
-                            "{caller} {method} {path} of {service}: {}, and allowed is {expected}",
+                            "{caller} {method} {path} of {service}: status {}, expected allowed: {expected}",
                             reply.status
                         ));
                     }
@@ -198,18 +202,20 @@ fn every_call_is_allowed_exactly_where_the_table_says() {
             }
         }
         assert_eq!(
-            count(&mesh, service) - before,
+            rbac_denials(&mesh, service) - before,
             refused,
-            "RBAC's own count at {service}"
+            "RBAC denials at {service}"
         );
         denied_calls.insert(service, refused);
     }
-    println!("{allowed_calls} calls allowed; denied, by RBAC's own count: {denied_calls:?}");
+    println!(
+        "{allowed_calls} calls were allowed; denials that the RBAC filters counted: {denied_calls:?}"
+    );
     assert!(wrong.is_empty(), "{}\n{}", wrong.len(), wrong.join("\n"));
 }
 
 #[test]
-fn no_spelling_of_a_path_gets_around_a_policy() {
+fn unusual_spellings_of_a_path_do_not_bypass_the_policies() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
     for (callee, method, path) in [
@@ -238,7 +244,7 @@ fn no_spelling_of_a_path_gets_around_a_policy() {
         let mut connection = mesh.connect("istio-ingressgateway", callee);
         let reply = connection.send(&Call::new(method, path).body("")).unwrap();
         assert!(
-            denied(&reply) || reply.status == 400,
+            is_denied(&reply) || reply.status == 400,
             "{callee} {method} {path}: {} {}",
             reply.status,
             reply.text()
@@ -247,7 +253,7 @@ fn no_spelling_of_a_path_gets_around_a_policy() {
 }
 
 #[test]
-fn plaintext_to_a_sidecar_fails_and_every_hop_is_mutual_tls() {
+fn plaintext_to_a_sidecar_fails_and_all_calls_use_mutual_tls() {
     let shop = Shop::start(ShopOptions::mesh());
     let mesh = shop.mesh();
     let sidecars: Vec<_> = mesh
@@ -272,7 +278,7 @@ fn plaintext_to_a_sidecar_fails_and_every_hop_is_mutual_tls() {
             workload.name
         );
     }
-    // An order calls every service.
+    // Together, these requests cause calls to every service.
     let customer = crate::customer::Customer::register(&shop, "ann");
     let _ = customer.put_in_cart("COF-001", 1).expect(200);
     let _ = customer.order_cart("tok_visa").expect(201);
@@ -290,7 +296,7 @@ fn plaintext_to_a_sidecar_fails_and_every_hop_is_mutual_tls() {
         assert_eq!(
             (refused, verified),
             (1, 0),
-            "{}: the plaintext above, and no one without a certificate",
+            "{}: expected one rejected connection (the plaintext above) and no client without a certificate",
             workload.name
         );
     }

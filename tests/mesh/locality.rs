@@ -1,20 +1,22 @@
-//! Replicas in two zones. `istio-compile --zone` distributes them as a scheduler would. Istio turns the zones into priorities,
-//! which differ for each caller.
+//! Tests of replicas in two zones. `istio-compile --zone` distributes the replicas as a scheduler would. From the zones, Istio
+//! generates priorities of the replicas. The priorities differ from caller to caller.
 
 use std::time::Duration;
 
 use serde_json::{Value, json};
 use stoa_testkit::mesh::{Mesh, istio_compile};
-use stoa_testkit::{Play, Shop, ShopOptions, Stub, wait_until};
+use stoa_testkit::{Shop, ShopOptions, Stub, StubResponse, wait_until};
 
 const ZONES: [&str; 2] = ["eu-west/a", "eu-west/b"];
-/// The gateway is in the first zone, and so is product's first replica.
+/// The replica of product in the first zone, where the gateway is.
 const NEAR: &str = "product-v1-0";
+/// The replica of product in the second zone.
 const FAR: &str = "product-v1-1";
-/// Half a minute of ejection, with time to spare for a slow machine.
-const RETURN: Duration = Duration::from_secs(90);
+/// Timeout for an ejection to begin, and for an ejection to end. An ejection lasts half a minute; the timeout is longer because of
+/// slow machines.
+const EJECTION_TIMEOUT: Duration = Duration::from_secs(90);
 
-/// The zone of each replica, with the priority that the gateway gives it.
+/// The zone of each replica of product, and the priority that the gateway's Envoy gives to the replica.
 fn priorities(mesh: &Mesh) -> Vec<(String, u64)> {
     let file = mesh
         .folder("istio-ingressgateway")
@@ -25,15 +27,15 @@ fn priorities(mesh: &Mesh) -> Vec<(String, u64)> {
     let cluster = clusters.iter().find(|c| c["name"] == name).unwrap();
     assert_eq!(cluster["type"], "STATIC");
     let groups = cluster["load_assignment"]["endpoints"].as_array().unwrap();
-    let of = |group: &Value| {
+    let zone_and_priority = |group: &Value| {
         let zone = group["locality"]["zone"].as_str().unwrap().to_owned();
         (zone, group["priority"].as_u64().unwrap_or(0))
     };
-    groups.iter().map(of).collect()
+    groups.iter().map(zone_and_priority).collect()
 }
 
 #[test]
-fn calls_stay_in_their_zone_leave_it_when_it_fails_and_come_back() {
+fn calls_stay_in_their_zone_and_use_the_other_zone_while_it_fails() {
     let folder = tempfile::tempdir().unwrap();
     let zones = ZONES.iter().flat_map(|zone| ["--zone", zone]);
     let arguments: Vec<_> = zones.chain(["k8s/overlays/local"]).collect();
@@ -48,57 +50,63 @@ fn calls_stay_in_their_zone_leave_it_when_it_fails_and_come_back() {
         let request = shop.gateway().get("/product/COF-001");
         request.header("x-shop-version", "v1").send().status
     };
-    let asked = |replica: &str| mesh.stat(replica, r"^http\.inbound.*downstream_rq_total$");
-    // The number of visits that each replica gets out of `count`, and whether all succeed.
-    let tries = |count: u64| {
-        let before = (asked(NEAR), asked(FAR));
-        let answered = (0..count).filter(|_| visit() == 200).count();
-        let seen = (asked(NEAR) - before.0, asked(FAR) - before.1);
-        (seen, u64::try_from(answered) == Ok(count))
+    let requests = |replica: &str| mesh.stat(replica, r"^http\.inbound.*downstream_rq_total$");
+    // Sends `count` visits. Returns the number of requests at each replica, and whether all visits succeeded.
+    let try_visits = |count: u64| {
+        let before = (requests(NEAR), requests(FAR));
+        let succeeded = (0..count).filter(|_| visit() == 200).count();
+        let received = (requests(NEAR) - before.0, requests(FAR) - before.1);
+        (received, u64::try_from(succeeded) == Ok(count))
     };
     let visits = |count: u64| {
-        let (seen, answered) = tries(count);
-        assert!(answered);
-        seen
+        let (received, all_succeeded) = try_visits(count);
+        assert!(all_succeeded);
+        received
     };
     let ejected = || {
-        let of = r"outbound\|80\|v1\|product.*ejections_active$";
-        mesh.stat("istio-ingressgateway", of)
+        let stat = r"outbound\|80\|v1\|product.*ejections_active$";
+        mesh.stat("istio-ingressgateway", stat)
     };
-    assert_eq!(visits(60), (60, 0), "with both zones well");
+    assert_eq!(visits(60), (60, 0), "while both zones work");
 
-    // The sidecar runs, but its component does not.
-    let failing = Stub::start(|_| Play::Cut);
+    // The sidecar of the near replica runs, but the component behind the sidecar closes every connection without a response.
+    let failing = Stub::start(|_| StubResponse::Disconnect);
     let down = mesh.stand_in(NEAR, &failing);
-    // Callers usually see no failure: a failed attempt is retried, and the third failure ejects the replica. On a busy machine all
-    // attempts may end before every Envoy worker has the ejection.
-    wait_until(RETURN, "calls to leave the zone", || {
-        tries(1) == ((0, 1), true) && ejected() == 1
+    // Callers usually see no failure: a failed attempt is retried, and the third failure ejects the replica. On a busy machine, all
+    // attempts of a call may fail before every worker of the gateway's Envoy has applied the ejection.
+    wait_until(EJECTION_TIMEOUT, "calls to leave the zone", || {
+        try_visits(1) == ((0, 1), true) && ejected() == 1
     });
     let failures = failing.seen("/").len();
-    assert_eq!(visits(60), (0, 60), "with the near one ejected");
-    assert_eq!(failing.seen("/").len(), failures, "it was called");
+    assert_eq!(visits(60), (0, 60), "while the near replica is ejected");
+    assert_eq!(
+        failing.seen("/").len(),
+        failures,
+        "the ejected replica was called"
+    );
     drop(down);
-    wait_until(RETURN, "calls to come back", || {
+    wait_until(EJECTION_TIMEOUT, "calls to come back", || {
         visits(1) == (1, 0) && ejected() == 0
     });
-    assert_eq!(visits(60), (60, 0), "with both zones well again");
-    println!("{failures} failures; 60 of 60 to the other zone, and back");
+    assert_eq!(visits(60), (60, 0), "when both zones work again");
+    println!(
+        "{failures} failed attempts; then 60 of 60 calls went to the other zone, and later 60 of 60 to the near zone again"
+    );
 }
 
 #[test]
-fn without_zones_both_replicas_are_asked() {
+fn without_zones_both_replicas_get_requests() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
     for _ in 0..60 {
         let request = shop.gateway().get("/product/COF-001");
         let _ = request.header("x-shop-version", "v1").send().expect(200);
     }
-    let asked =
+    let requests =
         [NEAR, FAR].map(|replica| mesh.stat(replica, r"^http\.inbound.*downstream_rq_total$"));
-    println!("without zones: {}", json!(asked));
+    println!("without zones: {}", json!(requests));
     assert!(
-        asked.iter().sum::<u64>() >= 60 && asked.iter().all(|count| *count >= 20),
-        "{asked:?}"
+        requests.iter().sum::<u64>() >= 60 && requests.iter().all(|count| *count >= 20),
+        "{requests:?}"
     );
 }

@@ -1,25 +1,26 @@
-//! The client address for failed log-ins: the one that the gateway saw, whatever address the caller claims.
+//! Tests of the client address that counts for failed log-ins: the address that the gateway saw, not an address in the caller's
+//! headers.
 
 use serde_json::json;
-use stoa_testkit::{Client, Play, Shop, ShopOptions, Stub};
+use stoa_testkit::{Client, Shop, ShopOptions, Stub, StubResponse};
 
 use crate::customer::{Customer, PASSWORD};
 
-/// A different forged address for each request.
-fn pretended(n: usize) -> String {
+/// A forged X-Forwarded-For header, different for each request.
+fn forged_addresses(n: usize) -> String {
     format!("203.0.113.{n}, 198.51.100.{n}")
 }
 
 #[test]
-fn the_gateway_says_whom_it_was_called_by_behind_whatever_the_caller_said() {
+fn the_gateway_appends_the_callers_address_to_the_addresses_from_the_caller() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
-    let stub = Stub::start(|_| Play::problem(503, "unavailable"));
+    let stub = Stub::start(|_| StubResponse::problem(503, "unavailable"));
     let _stand_in = shop.mesh().stand_in("user", &stub);
     let plain = Client::new(shop.gateway().base());
     for n in 0..3 {
         let call = plain
             .post("/user/login")
-            .header("x-forwarded-for", &pretended(n));
+            .header("x-forwarded-for", &forged_addresses(n));
         let _ = call.json(&json!({})).send().expect(503);
     }
     let _ = plain
@@ -32,19 +33,19 @@ fn the_gateway_says_whom_it_was_called_by_behind_whatever_the_caller_said() {
         .iter()
         .map(|seen| seen.header("x-forwarded-for").unwrap().replace(' ', ""))
         .collect();
-    // Envoy writes the machine's own address if the caller is 127.0.0.1.
-    let Some((own, pretending)) = seen.split_last() else {
-        panic!("nothing came through");
+    // The caller's address is 127.0.0.1, but Envoy appends another address of this machine to X-Forwarded-For.
+    let Some((real, forged)) = seen.split_last() else {
+        panic!("the stub received no request");
     };
-    assert!(own.parse::<std::net::IpAddr>().is_ok(), "{own}");
-    for (n, seen) in pretending.iter().enumerate() {
-        assert_eq!(*seen, format!("203.0.113.{n},198.51.100.{n},{own}"));
+    assert!(real.parse::<std::net::IpAddr>().is_ok(), "{real}");
+    for (n, addresses) in forged.iter().enumerate() {
+        assert_eq!(*addresses, format!("203.0.113.{n},198.51.100.{n},{real}"));
     }
-    assert_eq!(pretending.len(), 3);
+    assert_eq!(forged.len(), 3);
 }
 
 #[test]
-fn whatever_address_a_caller_pretends_to_have_his_guesses_add_up() {
+fn failed_log_ins_with_forged_addresses_count_for_the_real_address() {
     let limit = 5;
     let shop = Shop::start(
         ShopOptions::mesh()
@@ -55,7 +56,7 @@ fn whatever_address_a_caller_pretends_to_have_his_guesses_add_up() {
     let log_in = |n: usize, password: &str| {
         shop.gateway()
             .post("/user/login")
-            .header("x-forwarded-for", &pretended(n))
+            .header("x-forwarded-for", &forged_addresses(n))
             .header("spin-client-addr", &format!("203.0.113.{n}:1"))
             .json(&json!({"email": ann.email, "password": password}))
             .send()

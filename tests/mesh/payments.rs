@@ -1,19 +1,19 @@
-//! payment-fault, over the whole shop: its default effect on orders.
+//! Tests of payment-fault in the whole shop: the effect of its default configuration on orders.
 
 use serde_json::json;
 use stoa_testkit::{Shop, ShopOptions, at_once, wait_until};
 
-use crate::customer::{Customer, Operator, SOON, key, text};
+use crate::customer::{Customer, EFFECT_TIMEOUT, Operator, key, text};
 
 const ORDERS: usize = 400;
 const AT_ONCE: usize = 4;
 
 #[test]
-fn a_tenth_of_the_orders_is_declined_and_a_retry_meets_the_same_fate() {
+fn ten_percent_of_the_orders_are_declined_and_a_retry_gets_the_same_result() {
     let mut options = ShopOptions::mesh().timers(false);
     options.filters.clear();
     let shop = Shop::start(options);
-    let operator = Operator::of(&shop);
+    let operator = Operator::of_shop(&shop);
     operator.set_stock("COF-001", 10_000);
     let customer = Customer::register(&shop, "ann");
     let before = operator.ledger().len();
@@ -41,7 +41,7 @@ fn a_tenth_of_the_orders_is_declined_and_a_retry_meets_the_same_fate() {
         declined
     });
     let declined: usize = declined.into_iter().sum();
-    // Four standard deviations: 24 of 400.
+    // 40 of the 400 orders should be declined, and the tolerance of 24 orders is four standard deviations.
     assert!((16..=64).contains(&declined), "{declined} of {ORDERS}");
     println!("{declined} of {ORDERS} orders declined");
     // A declined customer is not charged, and the items are in stock again.
@@ -51,16 +51,16 @@ fn a_tenth_of_the_orders_is_declined_and_a_retry_meets_the_same_fate() {
 }
 
 #[test]
-fn a_decline_after_lost_answers_is_looked_up_and_nobody_pays_for_a_cancelled_order() {
+fn an_order_that_is_declined_after_a_lost_response_is_refunded() {
     let lost = json!({"rules": [{"name": "lost", "match": {"methods": ["POST"], "path": {"exact": "/payments"}},
         "fault": {"lost_response": {}}}]});
     let mut options = ShopOptions::mesh().timers(false);
     options.filters.clear();
     let shop = Shop::start(options.filter("payment-fault", lost));
-    let (operator, mesh) = (Operator::of(&shop), shop.mesh());
+    let (operator, mesh) = (Operator::of_shop(&shop), shop.mesh());
     operator.set_stock("COF-001", 10_000);
     let customer = Customer::register(&shop, "ann");
-    // So many that only one run in 30,000 has no decline.
+    // With 100 orders, only one run in 30,000 has no decline.
     let keys: Vec<_> = at_once(4, |_| {
         let keys: Vec<_> = (0..25).map(|_| key()).collect();
         for key in &keys {
@@ -71,16 +71,17 @@ fn a_decline_after_lost_answers_is_looked_up_and_nobody_pays_for_a_cancelled_ord
     })
     .concat();
 
-    // The same as `stoa fault set payment reset`: 10 % are declined again, by the hash of the key.
+    // Restores the rules of the manifests, like `stoa fault set payment reset`. The rules decline 10 % of the orders, by the hash
+    // of the idempotency key.
     let reloads = || mesh.stat("payment", "payment-fault.*config_reload$");
     let before = reloads();
     shop.override_filters(&json!({}));
     wait_until(
-        SOON,
-        "payment's sidecar to have its own rules again",
+        EFFECT_TIMEOUT,
+        "the rules of the manifests at payment's sidecar",
         || reloads() > before,
     );
-    wait_until(SOON, "every order to end", || {
+    wait_until(EFFECT_TIMEOUT, "the end of every order", || {
         operator.recover()["pending"] == 0
             && operator.list("/internal/orders?status=pending").is_empty()
     });
@@ -99,7 +100,7 @@ fn a_decline_after_lost_answers_is_looked_up_and_nobody_pays_for_a_cancelled_ord
         cancelled += usize::from(answer.status == 402);
     }
     println!(
-        "{cancelled} of {} declined after they had been charged, and refunded",
+        "{cancelled} of {} orders were declined after they had been charged, and were then refunded",
         keys.len()
     );
     assert!(cancelled > 0);

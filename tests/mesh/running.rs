@@ -1,4 +1,4 @@
-//! A running mesh: Envoys that are killed, certificates that are renewed under load.
+//! Tests of a running mesh: Envoys that are killed or hang, and certificates that are renewed under load.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use stoa_testkit::mesh::Mesh;
 use stoa_testkit::{Shop, ShopOptions, wait_for, wait_until};
 
-use crate::customer::{Customer, SOON, key};
+use crate::customer::{Customer, EFFECT_TIMEOUT, key};
 
 #[test]
-fn an_envoy_that_is_killed_is_back_within_two_seconds() {
+fn a_killed_envoy_handles_traffic_again_within_two_seconds() {
     let shop = Shop::start(ShopOptions::mesh());
     let mesh = shop.mesh();
     let customer = Customer::register(&shop, "ann");
-    // A plain client: Envoy's response while a page's sidecar is down is not in the page's document.
+    // A client that does not check responses against `api/openapi.yaml`. While a sidecar is down, Envoys respond, and the file does
+    // not contain their responses.
     let gateway = stoa_testkit::Client::new(shop.gateway().base());
     let works = |path: &str| {
         let request = gateway.get(path).bearer(&customer.token);
@@ -27,16 +28,18 @@ fn an_envoy_that_is_killed_is_back_within_two_seconds() {
         ("notification", "/notification"),
         ("storefront", "/shop/"),
     ] {
-        wait_until(SOON, path, || works(path));
+        wait_until(EFFECT_TIMEOUT, path, || works(path));
         let pid = mesh.pid(workload);
         mesh.kill(workload);
         let killed = Instant::now();
-        wait_until(SOON, "traffic", || works(path) && mesh.pid(workload) != pid);
+        wait_until(EFFECT_TIMEOUT, "traffic", || {
+            works(path) && mesh.pid(workload) != pid
+        });
         let took = killed.elapsed();
-        println!("{workload}: traffic again after {took:?}");
+        println!("{workload}: its Envoy handled requests again {took:?} after it was killed");
         assert!(took < Duration::from_secs(2), "{workload}: {took:?}");
     }
-    // Killed in the middle of an order: a retry with the same key is the same order, charged once.
+    // Kills an Envoy in the middle of an order. Retries with the same key must make one order with one charge.
     for workload in ["payment", "inventory", "shipping"] {
         let key = key();
         let order = std::thread::scope(|scope| {
@@ -51,17 +54,17 @@ fn an_envoy_that_is_killed_is_back_within_two_seconds() {
         });
         assert_eq!(order["status"], "confirmed", "{workload}: {order}");
         let payment = order["payment"]["payment_id"].as_str().unwrap();
-        let operator = crate::customer::Operator::of(&shop);
+        let operator = crate::customer::Operator::of_shop(&shop);
         assert_eq!(operator.ledger_of(payment), ["capture"], "{workload}");
     }
 }
 
 #[test]
-fn an_envoy_that_hangs_is_down_on_the_page_in_status_and_in_the_log_and_holds_up_nothing_else() {
+fn an_envoy_that_hangs_is_reported_in_metrics_status_and_log_and_delays_nothing_else() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
     let operator = stoa_testkit::Client::new(shop.operator().base());
-    // The same request as a Prometheus scrape, with its default timeout.
+    // Reads the metrics as Prometheus does, with Prometheus' default timeout.
     let page = || {
         let timeout = "x-prometheus-scrape-timeout-seconds";
         let request = operator.get("/metrics").header(timeout, "10");
@@ -81,15 +84,15 @@ fn an_envoy_that_hangs_is_down_on_the_page_in_status_and_in_the_log_and_holds_up
     let begun = Instant::now();
     let hung = page();
     let took = begun.elapsed();
-    println!("the page took {took:?}");
+    println!("the metrics page took {took:?}");
     assert!(took < Duration::from_secs(2), "{took:?}");
     assert!(up(&hung, "notification-v1-0", "0"));
     assert!(up(&hung, "order-v1-0", "1"));
     assert!(hung.contains("envoy_server_uptime{workload=\"order-v1\""));
     let begun = Instant::now();
-    let status = crate::commands::said(&shop, &["mesh", "status"]);
+    let status = crate::commands::stdout_of(&shop, &["mesh", "status"]);
     let took = begun.elapsed();
-    println!("the status took {took:?}");
+    println!("`stoa mesh status` took {took:?}");
     assert!(took < Duration::from_secs(3), "{took:?}");
     assert!(status.contains("NOT ANSWERING"), "{status}");
     let silent = "this Envoy does not answer";
@@ -97,7 +100,7 @@ fn an_envoy_that_hangs_is_down_on_the_page_in_status_and_in_the_log_and_holds_up
         line.to_string().contains(silent) && line["envoy"] == "shop/notification-v1-0"
     });
     rustix::process::kill_process(pid, rustix::process::Signal::CONT).unwrap();
-    wait_until(SOON, "it to answer", || {
+    wait_until(EFFECT_TIMEOUT, "the Envoy's metrics", || {
         up(&page(), "notification-v1-0", "1")
     });
     shop.wait_for_line("the Envoy that answers again", |line| {
@@ -108,12 +111,12 @@ fn an_envoy_that_hangs_is_down_on_the_page_in_status_and_in_the_log_and_holds_up
     assert_eq!(
         log.lines().filter(own).count(),
         1,
-        "it is logged once: {log}"
+        "the log must have one line about the Envoy: {log}"
     );
 }
 
 #[test]
-fn a_mesh_takes_as_many_inotify_instances_as_doctor_and_the_documents_say() {
+fn a_mesh_uses_as_many_inotify_instances_as_doctor_and_the_documents_state() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
     let envoys = mesh.workloads.iter().filter(|w| w.admin.is_some());
@@ -122,36 +125,39 @@ fn a_mesh_takes_as_many_inotify_instances_as_doctor_and_the_documents_say() {
         let files = files.unwrap().flatten();
         files.filter_map(|file| std::fs::read_link(file.path()).ok())
     });
-    let taken = instances.filter(|to| to.to_string_lossy() == "anon_inode:inotify");
-    let taken = taken.count();
-    let doctor = crate::commands::said(&shop, &["doctor", "--listen", "127.0.0.1:0"]);
-    let words = format!("a mesh takes {taken}");
-    assert!(doctor.contains(&words), "{taken} instances: {doctor}");
+    let inotify_count = instances.filter(|to| to.to_string_lossy() == "anon_inode:inotify");
+    let inotify_count = inotify_count.count();
+    let doctor = crate::commands::stdout_of(&shop, &["doctor", "--listen", "127.0.0.1:0"]);
+    let words = format!("a mesh needs {inotify_count}");
+    assert!(
+        doctor.contains(&words),
+        "{inotify_count} instances: {doctor}"
+    );
     for (document, words) in [
-        ("README.md", format!("takes {taken} inotify")),
-        ("docs/mesh.md", format!("takes {taken} of them")),
+        ("README.md", format!("takes {inotify_count} inotify")),
+        ("docs/mesh.md", format!("takes {inotify_count} of them")),
     ] {
         let text = std::fs::read_to_string(stoa_testkit::workspace().join(document)).unwrap();
         assert!(text.contains(&words), "{document}: no {words:?}");
     }
 }
 
-/// Ends a load, even if the test fails meanwhile.
-struct Over<'a>(&'a AtomicBool);
+/// Sets the flag that ends the load when this value is dropped, even if the test fails.
+struct StopOnDrop<'a>(&'a AtomicBool);
 
-impl Drop for Over<'_> {
+impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
 }
 
-/// The sum of these counters of a workload's Envoy for calls to other services.
+/// The sum of a counter of a workload's Envoy over all calls to other services.
 fn outbound(mesh: &Mesh, workload: &str, counts: &str) -> u64 {
     mesh.stat(workload, &format!(r"^cluster\.outbound\|80\|.*\.{counts}$"))
 }
 
-/// Number of failed connections from a workload's Envoy to others. It excludes connections that took too long to open, and
-/// attempts that timed out and were retried (`upstream_rq_retry`): both happen on a busy machine.
+/// Number of failed connections from a workload's Envoy to other Envoys. Two kinds of failures are excluded, because they happen on
+/// a busy machine: connections that took too long to open, and attempts that timed out and were retried (`upstream_rq_retry`).
 fn failed_connections(mesh: &Mesh, workload: &str) -> u64 {
     let failed = [
         "upstream_cx_connect_fail",
@@ -179,7 +185,7 @@ fn certificates_are_renewed_under_load_and_no_request_fails() {
         certificates["certificates"][0]["cert_chain"][0]["serial_number"].to_string()
     };
     let customer = Customer::register(&shop, "ann");
-    // Reads are retried after a broken connection, so only these counters show it.
+    // A read that fails with a broken connection is retried, so only these counters show that a connection broke.
     let callers = ["istio-ingressgateway", "cart"];
     let failed = || callers.map(|caller| failed_connections(&mesh, caller));
     let opened = || callers.map(|caller| outbound(&mesh, caller, r"ssl\.handshake"));
@@ -187,8 +193,8 @@ fn certificates_are_renewed_under_load_and_no_request_fails() {
     let (stop, sent) = (AtomicBool::new(false), AtomicUsize::new(0));
     let written = AtomicUsize::new(0);
     std::thread::scope(|scope| {
-        let over = Over(&stop);
-        // Writes are not retried.
+        let stop_on_drop = StopOnDrop(&stop);
+        // Writes are not retried, so every write must succeed.
         scope.spawn(|| {
             while !stop.load(Ordering::Relaxed) {
                 let _ = customer.put_in_cart("COF-001", 1).expect(200);
@@ -205,19 +211,21 @@ fn certificates_are_renewed_under_load_and_no_request_fails() {
         }
         for round in 0..3 {
             let before = serials();
-            wait_until(SOON, "a new certificate", || serials() != before);
+            wait_until(EFFECT_TIMEOUT, "a new certificate", || serials() != before);
             println!(
                 "renewal {round}: {} requests so far",
                 sent.load(Ordering::Relaxed)
             );
         }
-        drop(over);
+        drop(stop_on_drop);
     });
     assert!(sent.load(Ordering::Relaxed) > 100);
     assert!(written.load(Ordering::Relaxed) > 20);
     assert_eq!(failed(), failed_before, "of {callers:?}");
     let opened = opened();
-    println!("{callers:?}: connections opened: {opened_before:?}, then {opened:?}");
+    println!(
+        "connections opened by {callers:?}: {opened_before:?} before the load, {opened:?} after it"
+    );
     assert!(
         opened
             .iter()

@@ -1,6 +1,8 @@
-//! Each of `istio/scenarios`: it has the effect that its README states, and the effect ends with it.
+//! Tests of the scenarios in `istio/scenarios`: each scenario has the effect that its README describes, and the effect ends with
+//! the scenario.
 //!
-//! One mesh runs for all of them (`scenarios/stage.rs`). The effect is measured twice in the same way: with the scenario and after it.
+//! One mesh runs for all scenarios (`scenarios/stage.rs`). A test measures the effect twice in the same way: with the scenario, and
+//! after the end of the scenario.
 
 mod borders;
 mod faults;
@@ -20,7 +22,8 @@ use stage::{Scenario, Stage};
 /// The test of a scenario.
 type Test = fn(&Scenario<'_>);
 
-/// Every scenario, and its test. Those that place orders come first: the later ones make long access logs, which are read repeatedly.
+/// Every scenario, and its test. Scenarios with orders come first, because the later scenarios make the access logs long, and tests
+/// with orders read the logs repeatedly.
 const SCENARIOS: [(&str, Test); 12] = [
     ("fault-product-delay", faults::fault_product_delay),
     ("fault-cart-abort-503", faults::fault_cart_abort_503),
@@ -37,7 +40,7 @@ const SCENARIOS: [(&str, Test); 12] = [
 ];
 
 #[test]
-fn every_scenario_has_its_effect_and_leaves_nothing_behind() {
+fn every_scenario_has_its_effect_only_while_it_is_active() {
     let stage = Stage::start(&SCENARIOS.map(|(name, _)| name));
     for (name, test) in SCENARIOS {
         println!("== {name}");
@@ -65,7 +68,7 @@ fn every_scenario_has_its_effect_and_leaves_nothing_behind() {
 fn every_scenario_has_a_test_and_a_line_in_the_list() {
     let folder = workspace().join("istio/scenarios");
     let entries = std::fs::read_dir(&folder).unwrap().flatten();
-    let there: BTreeSet<_> = entries
+    let folders: BTreeSet<_> = entries
         .filter(|entry| entry.path().is_dir())
         .map(|entry| entry.file_name().into_string().unwrap())
         .collect();
@@ -73,12 +76,12 @@ fn every_scenario_has_a_test_and_a_line_in_the_list() {
         .iter()
         .map(|(name, _)| (*name).to_owned())
         .collect();
-    assert_eq!(there, tested);
+    assert_eq!(folders, tested);
     let list = std::fs::read_to_string(folder.join("README.md")).unwrap();
-    for name in &there {
+    for name in &folders {
         assert!(
             list.contains(&format!("[{name}]({name})")),
-            "{name} in istio/scenarios/README.md"
+            "istio/scenarios/README.md does not list {name}"
         );
         assert!(
             folder.join(name).join("README.md").is_file(),
@@ -88,8 +91,8 @@ fn every_scenario_has_a_test_and_a_line_in_the_list() {
 }
 
 #[test]
-fn a_scenario_that_does_not_exist_is_refused_before_anything_is_built() {
-    // A build starts with Go.
+fn an_unknown_scenario_is_rejected_before_a_build() {
+    // If the command began to build, it would first call `go`. The test replaces `go` with a script that records the call.
     let folder = tempfile::tempdir().unwrap();
     let (go, began) = (folder.path().join("go"), folder.path().join("began"));
     std::fs::write(
@@ -120,7 +123,7 @@ fn a_scenario_that_does_not_exist_is_refused_before_anything_is_built() {
             );
         }
     }
-    // A state folder without a shop is rejected too.
+    // If the state folder belongs to no shop, the command fails too.
     let (code, text) = generate("fault-product-delay");
     assert_eq!(code, Some(66), "{text}");
     assert!(!began.exists() && !state.exists());

@@ -1,5 +1,4 @@
-//! Handling of requests by callers' sidecars and the gateway: retries, timeouts, ejection, limits, tokens, and unregistered
-//! hosts.
+//! Tests of the callers' sidecars and of the gateway: retries, timeouts, ejection, limits, tokens, and unregistered hosts.
 
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
@@ -9,12 +8,12 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::json;
 use stoa_testkit::envoy::{Call, Connection, Reply};
 use stoa_testkit::mesh::Mesh;
-use stoa_testkit::{Play, Shop, ShopOptions, Stub, at_once, wait_until};
+use stoa_testkit::{Shop, ShopOptions, Stub, StubResponse, at_once, wait_until};
 
-use crate::customer::{Customer, SOON, key};
+use crate::customer::{Customer, EFFECT_TIMEOUT, key};
 
-/// Sends a request as a workload's component would: to its sidecar, which routes it.
-fn from(mesh: &Mesh, workload: &str, call: Call, service: &str) -> Reply {
+/// Sends a request as a workload's component would: to the sidecar, which routes the request.
+fn send_from(mesh: &Mesh, workload: &str, call: Call, service: &str) -> Reply {
     let host = match service.contains('.') {
         true => service.to_owned(),
         false => format!("{service}.shop.svc.cluster.local"),
@@ -24,11 +23,12 @@ fn from(mesh: &Mesh, workload: &str, call: Call, service: &str) -> Reply {
 }
 
 #[test]
-fn retries_happen_exactly_where_they_are_stated() {
+fn only_the_requests_in_the_table_are_retried() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
-    let fails = |status: u16| Stub::start(move |_| Play::problem(status, "unavailable"));
-    // Caller, callee, request, the callee's status, and the number of attempts that the callee sees.
+    let fails = |status: u16| Stub::start(move |_| StubResponse::problem(status, "unavailable"));
+    // The columns: caller, callee, method, path, the status of each response from the callee, and the number of attempts that reach
+    // the callee.
     for (caller, callee, method, path, status, times) in [
         ("order", "payment", "POST", "/payments", 503, 4),
         ("order", "payment", "POST", "/payments", 402, 1),
@@ -61,7 +61,7 @@ fn retries_happen_exactly_where_they_are_stated() {
         let call = Call::new(method, path)
             .header("idempotency-key", &key)
             .json(&json!({}));
-        let reply = from(&mesh, caller, call, callee);
+        let reply = send_from(&mesh, caller, call, callee);
         assert_eq!(
             reply.status,
             status,
@@ -98,20 +98,20 @@ fn retries_happen_exactly_where_they_are_stated() {
 }
 
 #[test]
-fn timeouts_cut_what_takes_too_long() {
+fn a_request_that_takes_too_long_gets_504_at_its_timeout() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
-    let silent = Stub::start(|_| Play::Silence);
-    for (caller, callee, method, path, seconds, tries) in [
+    let silent = Stub::start(|_| StubResponse::Silence);
+    for (caller, callee, method, path, seconds, attempts) in [
         ("order", "inventory", "GET", "/items/COF-001", 3, 3),
         ("order", "inventory", "POST", "/reservations", 5, 1),
-        // Four attempts of two seconds each, within the ten seconds for all of them.
+        // Four attempts of two seconds each take eight seconds, within the timeout of ten seconds for all attempts.
         ("order", "payment", "POST", "/payments", 8, 4),
     ] {
         let _stand_in = mesh.stand_in(callee, &silent);
         let before = silent.seen("/").len();
         let begun = Instant::now();
-        let reply = from(
+        let reply = send_from(
             &mesh,
             caller,
             Call::new(method, path).json(&json!({})),
@@ -125,9 +125,13 @@ fn timeouts_cut_what_takes_too_long() {
             Some("application/problem+json")
         );
         let seen = silent.seen("/").len() - before;
-        println!("{method} {path}: 504 after {took:?}, {seen} tries");
-        assert!((1..=tries).contains(&seen), "{method} {path}: {seen} tries");
-        // Not earlier, except for a timer's rounding; `routes.rs` checks that the timeout is not longer.
+        println!("{method} {path}: 504 after {took:?}, {seen} attempts");
+        assert!(
+            (1..=attempts).contains(&seen),
+            "{method} {path}: {seen} attempts"
+        );
+        // The response must not come earlier than the timeout, except for a timer's rounding. `routes.rs` checks the exact
+        // timeouts.
         let limit = Duration::from_secs(seconds);
         assert!(
             took > limit - Duration::from_millis(100) && took < limit * 2,
@@ -137,7 +141,7 @@ fn timeouts_cut_what_takes_too_long() {
 }
 
 #[test]
-fn a_failing_replica_is_ejected_and_comes_back() {
+fn a_failing_replica_is_ejected_and_gets_requests_again_later() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
     let ejected = || {
@@ -154,10 +158,10 @@ fn a_failing_replica_is_ejected_and_comes_back() {
     };
     let _ = visit().expect(200);
     assert_eq!(ejected(), 0);
-    let failing = Stub::start(|_| Play::problem(500, "internal"));
+    let failing = Stub::start(|_| StubResponse::problem(500, "internal"));
     let stand_in = mesh.stand_in("product-v1-1", &failing);
     // Callers see no failure: a failed attempt is retried, and after three failures the replica is ejected.
-    wait_until(SOON, "the ejection", || {
+    wait_until(EFFECT_TIMEOUT, "the ejection", || {
         let _ = visit().expect(200);
         ejected() == 1
     });
@@ -171,7 +175,7 @@ fn a_failing_replica_is_ejected_and_comes_back() {
         seen,
         "an ejected replica was called"
     );
-    // The replica works again, and after half a minute it gets requests again.
+    // The ejected replica works again, and after half a minute it gets requests again.
     drop(stand_in);
     let before = mesh.stat("product-v1-1", r"^cluster\.inbound.*upstream_rq_200$");
     wait_until(Duration::from_secs(60), "the replica's return", || {
@@ -182,15 +186,16 @@ fn a_failing_replica_is_ejected_and_comes_back() {
 }
 
 #[test]
-fn the_gateway_refuses_what_it_should() {
+fn the_gateway_rejects_invalid_tokens_and_too_many_log_ins() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
     let gateway = shop.gateway();
     let customer = Customer::register(&shop, "ann");
 
-    // Forged, expired or truncated token: 401 from the gateway, and no service is called. No token: 401 from the service.
-    let asked = || mesh.stat("order", r"^http\.inbound.*downstream_rq_total$");
-    let before = asked();
+    // A forged or malformed token gets 401 from the gateway, and no service is called. A request without a token gets 401 from the
+    // service.
+    let requests = || mesh.stat("order", r"^http\.inbound.*downstream_rq_total$");
+    let before = requests();
     let encode = |value: serde_json::Value| URL_SAFE_NO_PAD.encode(value.to_string());
     let mut parts = customer.token.split('.');
     let (head, claims) = (parts.next().unwrap(), parts.next().unwrap());
@@ -211,12 +216,16 @@ fn the_gateway_refuses_what_it_should() {
         assert_eq!(answer.json["code"], "unauthorized");
         assert_eq!(answer.header("server"), Some("istio-envoy"));
     }
-    assert_eq!(asked(), before, "a bad token went through");
+    assert_eq!(
+        requests(),
+        before,
+        "a request with an invalid token reached the order service"
+    );
     let _ = customer.get("/order").expect(200);
     let _ = gateway.get("/order").send().expect(401);
-    assert_eq!(asked(), before + 2);
+    assert_eq!(requests(), before + 2);
 
-    // More concurrent log-ins than the gateway accepts: 429, and Retry-After.
+    // The gateway rejects too many log-ins at once with 429 and Retry-After.
     let plain = stoa_testkit::Client::new(gateway.base());
     let answers = at_once(100, |_| plain.post("/user/login").json(&json!({})).send());
     let limited: Vec<_> = answers
@@ -232,52 +241,56 @@ fn the_gateway_refuses_what_it_should() {
 }
 
 #[test]
-fn a_token_that_cannot_be_checked_is_not_called_invalid() {
+fn a_token_gets_503_and_not_401_while_it_cannot_be_verified() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
-    // The gateway fetches the keys from user when it gets its first token, which is below.
+    // The gateway fetches the keys from the user service when it gets the first token, in the request below.
     let customer = Customer::register(&shop, "ann");
-    let asked = || mesh.stat("order", r"^http\.inbound.*downstream_rq_total$");
-    let before = asked();
-    let down = Stub::start(|_| Play::problem(503, "unavailable"));
+    let requests = || mesh.stat("order", r"^http\.inbound.*downstream_rq_total$");
+    let before = requests();
+    let down = Stub::start(|_| StubResponse::problem(503, "unavailable"));
     let stand_in = mesh.stand_in("user", &down);
     let answer = customer.get("/order").expect(503);
     assert_eq!(answer.json["code"], "unavailable");
     assert_eq!(answer.header("retry-after"), Some("1"));
-    // Not `error="invalid_token"`, which would make a client discard the token.
+    // The header must not have `error="invalid_token"`, because a client would then discard the token.
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
     assert_eq!(down.seen("/user/jwks").len(), 1);
-    assert_eq!(asked(), before, "it went through");
+    assert_eq!(
+        requests(),
+        before,
+        "a request with an unverified token reached the order service"
+    );
     drop(stand_in);
-    wait_until(SOON, "user to be back", || {
+    wait_until(EFFECT_TIMEOUT, "a verified token", || {
         customer.get("/order").status == 200
     });
 }
 
 #[test]
-fn hosts_that_nobody_registered_are_blocked() {
+fn calls_to_unregistered_hosts_are_blocked() {
     let shop = Shop::start(ShopOptions::mesh().timers(false));
     let mesh = shop.mesh();
     for (caller, host) in [
         ("product", "example.com"),
         ("order", "evil.example"),
-        // Registered, but not for this caller.
+        // The hosts `order` and `partners` are registered in the mesh, but not for the callers `payment` and `cart`.
         ("payment", "order.shop.svc.cluster.local"),
         ("cart", "partners.partners.svc.cluster.local"),
     ] {
-        let reply = from(&mesh, caller, Call::get("/"), host);
+        let reply = send_from(&mesh, caller, Call::get("/"), host);
         assert_eq!(reply.status, 502, "{caller} to {host}: {}", reply.text());
         assert_eq!(reply.json()["code"], "bad_gateway", "{}", reply.text());
     }
-    // A workload that calls no service has no listener for calls; its sidecar runs.
+    // Workloads that call no service have a running sidecar, but no listener for outbound calls.
     for caller in ["inventory", "user"] {
         let workload = mesh.workload(caller);
         let _ = Connection::plain(workload.inbound()).unwrap();
         let refused = Connection::plain(workload.egress()).unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::ConnectionRefused, "{caller}");
     }
-    // A registered host answers.
-    let reply = from(
+    // A call to a registered host succeeds.
+    let reply = send_from(
         &mesh,
         "product",
         Call::get("/pim/products/COF-001"),

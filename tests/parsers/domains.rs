@@ -1,4 +1,4 @@
-//! Parsers of single services.
+//! Property tests of the parsers of single services.
 
 use hmac::{Hmac, Mac};
 use http::Method;
@@ -8,11 +8,12 @@ use serde_json::json;
 use shipping::signature::{Secret, TOLERANCE_SECONDS, verify};
 use stoa_service::testing::request;
 
-use crate::{config, nearly};
+use crate::{config, mutated};
 
 const NOW: i64 = 1_800_000_000;
 
-fn signed(secret: &str, time: i64, body: &[u8]) -> String {
+/// The carrier's signature of a report.
+fn signature(secret: &str, time: i64, body: &[u8]) -> String {
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(format!("{time}.").as_bytes());
     mac.update(body);
@@ -21,7 +22,7 @@ fn signed(secret: &str, time: i64, body: &[u8]) -> String {
     format!("t={time},v1={hex}")
 }
 
-fn an_order() -> String {
+fn valid_order() -> String {
     json!({
         "shipping_address": {"name": "Ann Lee", "street": "Hauptstr. 1", "city": "Berlin", "postal_code": "10115", "country": "DE"},
         "payment": {"method": "card", "card_token": "tok_visa"},
@@ -34,33 +35,33 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_report_is_the_carriers_own_if_it_is_fresh(body in proptest::collection::vec(any::<u8>(), 0..60), late in -1_000..1_000_i64) {
-        let header = signed("s", NOW + late, &body);
-        let taken = verify(&Secret::new("s".to_owned()), Some(&header), &body, NOW).is_ok();
-        prop_assert_eq!(taken, late.unsigned_abs() <= TOLERANCE_SECONDS);
+    fn a_signed_report_is_accepted_only_within_the_tolerance(body in proptest::collection::vec(any::<u8>(), 0..60), late in -1_000..1_000_i64) {
+        let header = signature("s", NOW + late, &body);
+        let accepted = verify(&Secret::new("s".to_owned()), Some(&header), &body, NOW).is_ok();
+        prop_assert_eq!(accepted, late.unsigned_abs() <= TOLERANCE_SECONDS);
     }
 
     #[test]
-    fn fuzz_a_mutated_signature(header in nearly(&signed("s", NOW, b"{}"), "[0-9a-fA-F,=tv]{0,4}"), now in any::<i64>()) {
+    fn fuzz_a_mutated_signature(header in mutated(&signature("s", NOW, b"{}"), "[0-9a-fA-F,=tv]{0,4}"), now in any::<i64>()) {
         let secret = Secret::new("s".to_owned());
-        // The hexadecimal digits may be upper case: the signature is the same.
-        let same = header.to_lowercase() == signed("s", NOW, b"{}");
+        // A signature remains valid if its hexadecimal digits are in upper case.
+        let same = header.to_lowercase() == signature("s", NOW, b"{}");
         prop_assert_eq!(verify(&secret, Some(&header), b"{}", NOW).is_ok(), same, "{}", header);
-        // No time overflows.
+        // The check must not overflow for any time.
         let _ = verify(&secret, Some(&header), b"{}", now);
         for now in [i64::MIN, i64::MAX] {
-            let taken = verify(&secret, Some(&header), b"{}", now).is_ok();
-            prop_assert!(!taken);
+            let accepted = verify(&secret, Some(&header), b"{}", now).is_ok();
+            prop_assert!(!accepted);
         }
         for time in [i64::MIN, i64::MAX, -1, 0] {
-            let extreme = signed("s", time, b"{}");
-            let taken = verify(&secret, Some(&extreme), b"{}", NOW).is_ok();
-            prop_assert!(!taken);
+            let extreme = signature("s", time, b"{}");
+            let accepted = verify(&secret, Some(&extreme), b"{}", NOW).is_ok();
+            prop_assert!(!accepted);
         }
     }
 
     #[test]
-    fn fuzz_a_mutated_order(text in nearly(&an_order(), "[\\[\\]{}\":,a-zA-Z0-9.\\\\ -]{0,6}")) {
+    fn fuzz_a_mutated_order(text in mutated(&valid_order(), "[\\[\\]{}\":,a-zA-Z0-9.\\\\ -]{0,6}")) {
         let request = request("order", Method::POST, "/order", &[], &text);
         match body::read(&request) {
             Ok(draft) => {
@@ -74,8 +75,8 @@ proptest! {
     }
 
     #[test]
-    fn a_card_number_anywhere_in_an_order_is_never_repeated(number in "[0-9]{13,19}", place in 0..6_usize) {
-        let mut body: serde_json::Value = serde_json::from_str(&an_order()).unwrap();
+    fn the_error_never_repeats_a_card_number_in_an_order(number in "[0-9]{13,19}", place in 0..6_usize) {
+        let mut body: serde_json::Value = serde_json::from_str(&valid_order()).unwrap();
         let pointers = ["/payment/card_token", "/payment/method", "/payment", "/items/0/sku", "/items/0/quantity", "/shipping_address/country"];
         *body.pointer_mut(pointers[place]).unwrap() = json!(number);
         let request = request("order", Method::POST, "/order", &[], &body.to_string());
@@ -84,7 +85,7 @@ proptest! {
     }
 
     #[test]
-    fn fuzz_any_text_as_a_card_token(text in prop_oneof![nearly("tok_visa", "[a-z_0-9 -]{0,6}"), ".{0,80}"]) {
+    fn fuzz_any_text_as_a_card_token(text in prop_oneof![mutated("tok_visa", "[a-z_0-9 -]{0,6}"), ".{0,80}"]) {
         match payment::domain::CardToken::parse(&text) {
             Ok(token) => prop_assert_eq!(token.reveal(), &text),
             Err(error) => prop_assert!(text.is_empty() || text.len() < 8 || !error.to_string().contains(&text)),
@@ -92,11 +93,11 @@ proptest! {
     }
 
     #[test]
-    fn a_sku_is_1_to_64_letters_digits_and_three_signs(text in prop_oneof!["[A-Za-z0-9._-]{0,70}", ".{0,12}"]) {
+    fn a_sku_has_1_to_64_letters_digits_and_dots_hyphens_or_underscores(text in prop_oneof!["[A-Za-z0-9._-]{0,70}", ".{0,12}"]) {
         let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-        let is_one = (1..=64).contains(&text.len()) && text.chars().all(allowed);
+        let is_sku = (1..=64).contains(&text.len()) && text.chars().all(allowed);
         let sku = text.parse::<stoa_service::Sku>();
-        prop_assert_eq!(sku.is_ok(), is_one);
+        prop_assert_eq!(sku.is_ok(), is_sku);
         prop_assert!(sku.is_err() || sku.unwrap().as_str() == text);
     }
 
@@ -110,14 +111,14 @@ proptest! {
     }
 
     #[test]
-    fn words_of_any_text_are_folded_and_found_again(text in ".{0,80}") {
+    fn the_words_of_any_text_are_alphanumeric_and_not_empty(text in ".{0,80}") {
         for word in product::text::words(&text) {
             prop_assert!(!word.is_empty() && word.chars().all(char::is_alphanumeric), "{:?}", word);
         }
     }
 
     #[test]
-    fn an_account_keeps_no_blank_and_no_control_character(text in prop_oneof!["[a-zA-Z0-9.]{1,8}@[a-z.]{1,8}", ".{0,40}"]) {
+    fn an_accepted_email_name_or_phone_is_not_blank_and_has_no_control_characters(text in prop_oneof!["[a-zA-Z0-9.]{1,8}@[a-z.]{1,8}", ".{0,40}"]) {
         use user::domain::{parse_email, parse_name, parse_phone};
         if let Ok(email) = parse_email(&text) {
             prop_assert!(email.matches('@').count() == 1 && !email.chars().any(|c| c.is_whitespace() || c.is_control()));

@@ -1,8 +1,8 @@
-//! Every parser of the services accepts any input without a panic, and accepts only valid values; no sum of money wraps or
-//! rounds. Thousands of cases each in `make test`, a million in `make soak`.
+//! Property tests of the services' parsers. No input causes a panic, and only valid values are accepted. No sum of money overflows
+//! or is rounded. Each property has thousands of cases in `make test`, and a million cases in `make soak`.
 //!
-//! - `shared.rs`: parsers of all services: money, pages, times, settings, queries, JSON.
-//! - `tokens.rs`, `cursors.rs`, `events.rs`: input from strangers, mutated from valid input.
+//! - `shared.rs`: parsers of all services: money, pages, times, settings, queries and JSON.
+//! - `tokens.rs`, `cursors.rs`, `events.rs`: parsers of input from outside, with mutated valid input.
 //! - `domains.rs`: parsers of single services.
 //! - `sums.rs`: sums of money and units.
 
@@ -10,7 +10,7 @@
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a failure in the test's setup must fail the test"
 )]
 
 mod cursors;
@@ -22,30 +22,30 @@ mod tokens;
 
 use proptest::prelude::*;
 
-/// Number of cases per property; `make soak` sets more.
+/// The configuration of the property tests. `STOA_FUZZ_CASES` sets the number of cases per property (default 2,000).
 fn config() -> ProptestConfig {
-    let asked = std::env::var("STOA_FUZZ_CASES").ok();
-    let cases = asked.map_or(2_000, |asked| {
-        asked.parse().expect("STOA_FUZZ_CASES is a number")
+    let text = std::env::var("STOA_FUZZ_CASES").ok();
+    let cases = text.map_or(2_000, |text| {
+        text.parse().expect("STOA_FUZZ_CASES must be a number")
     });
     ProptestConfig {
         cases,
-        // A failure prints its case, so no file is written beside the sources.
+        // A failure prints the case, so proptest need not write a file beside the sources.
         failure_persistence: None,
         ..ProptestConfig::default()
     }
 }
 
-/// `good` with up to three parts of it replaced.
-fn nearly(good: &str, paste: &'static str) -> impl Strategy<Value = String> + use<> {
-    let chars: Vec<char> = good.chars().collect();
-    let cut = (any::<prop::sample::Index>(), 0..8_usize, paste);
-    proptest::collection::vec(cut, 0..=3).prop_map(move |cuts| {
+/// A valid text in which up to three parts are replaced by texts that match the regular expression `replacement`.
+fn mutated(valid: &str, replacement: &'static str) -> impl Strategy<Value = String> + use<> {
+    let chars: Vec<char> = valid.chars().collect();
+    let edit = (any::<prop::sample::Index>(), 0..8_usize, replacement);
+    proptest::collection::vec(edit, 0..=3).prop_map(move |edits| {
         let mut text = chars.clone();
-        for (place, drop, paste) in cuts {
-            let start = place.index(text.len() + 1);
-            let end = (start + drop).min(text.len());
-            text.splice(start..end, paste.chars());
+        for (position, removed, inserted) in edits {
+            let start = position.index(text.len() + 1);
+            let end = (start + removed).min(text.len());
+            text.splice(start..end, inserted.chars());
         }
         text.into_iter().collect()
     })

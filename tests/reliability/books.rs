@@ -1,5 +1,5 @@
-//! The final balance, once every order has ended. The oracle is the third parties' records: the processor's ledger and the
-//! carrier's parcels. The shop's own tables only provide the claims to check.
+//! Checks all records of a shop after every order has ended. The checks compare the shop's records with the records of the third
+//! parties: the processor's ledger and the carrier's parcels.
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use stoa_testkit::{Client, wait_for};
 
 use crate::customer::{self, Operator, text};
 
-/// A lease, and the time that recovery needs after it.
-const SETTLED: Duration = Duration::from_secs(240);
+/// Timeout for the end of all orders: a lease, and the time that recovery needs after the lease has expired.
+const SETTLE_TIMEOUT: Duration = Duration::from_secs(240);
 const CONFIRMED: &str = "stoa.order.confirmed";
 
-/// The result, to be printed and recorded.
+/// The numbers of orders, captures and refunds.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Tally {
     pub(crate) orders: usize,
@@ -22,22 +22,22 @@ pub(crate) struct Tally {
     pub(crate) refunds: usize,
 }
 
-/// The response that a customer got about an order.
-pub(crate) struct Told {
+/// The result of an order, as the shop reported it to the customer.
+pub(crate) struct ReportedOrder {
     pub(crate) token: String,
     pub(crate) order_id: String,
     pub(crate) confirmed: bool,
 }
 
-/// Waits until no order is pending and no event is in flight, then checks all records. `supply` is the initial stock of the one SKU.
-pub(crate) fn balance(
+/// Waits until no order is pending, and then checks all records. `supply` is the initial stock of `sku`.
+pub(crate) fn check_balance(
     operator: &Operator,
     gateway: &Client,
-    told: &[Told],
+    reported: &[ReportedOrder],
     sku: &str,
     supply: i64,
 ) -> Tally {
-    let orders = wait_for(SETTLED, "the end of every order", || {
+    let orders = wait_for(SETTLE_TIMEOUT, "the end of every order", || {
         let orders = operator.list("/internal/orders");
         orders
             .iter()
@@ -46,20 +46,24 @@ pub(crate) fn balance(
     });
     let ids: BTreeSet<_> = orders.iter().map(|order| text(order, "order_id")).collect();
     assert_eq!(ids.len(), orders.len(), "an order is listed twice");
-    for told in told {
-        assert!(ids.contains(&told.order_id), "lost: {}", told.order_id);
+    for order in reported {
+        assert!(
+            ids.contains(&order.order_id),
+            "order {} is lost",
+            order.order_id
+        );
     }
     let mut tally = Tally {
         orders: orders.len(),
         ..Tally::default()
     };
-    let money = ledger(operator, &orders, &mut tally);
-    let parcels = shipments(operator);
-    let reservations = by_order(operator.list("/reservations"));
+    let entries = entries_by_order(operator, &orders, &mut tally);
+    let parcels = parcels_by_order(operator);
+    let reservations = group_by_order(operator.list("/reservations"));
     let mut sold = 0;
     for order in &orders {
         let id = text(order, "order_id");
-        let kinds = money.get(&id).map(Vec::as_slice).unwrap_or_default();
+        let kinds = entries.get(&id).map(Vec::as_slice).unwrap_or_default();
         let reservation = reservations.get(&id).map(|all| {
             assert_eq!(all.len(), 1, "reservations of {id}");
             text(&all[0], "status")
@@ -70,7 +74,7 @@ pub(crate) fn balance(
             assert_eq!(
                 kinds,
                 ["capture"],
-                "a confirmed order is charged once: {order}"
+                "a confirmed order must have one capture: {order}"
             );
             assert_eq!(reservation.as_deref(), Some("committed"), "{order}");
             assert_eq!(shipped, 1, "parcels of {order}");
@@ -82,7 +86,7 @@ pub(crate) fn balance(
             let count = |kind: &str| kinds.iter().filter(|k| *k == kind).count();
             assert!(
                 count("capture") <= 1 && count("capture") == count("refund"),
-                "a cancelled order costs nothing: {kinds:?} {order}"
+                "a cancelled order must have no capture, or a refunded capture: {kinds:?} {order}"
             );
             assert!(
                 !matches!(reservation.as_deref(), Some("held" | "committed")),
@@ -93,25 +97,26 @@ pub(crate) fn balance(
     }
     let (on_hand, reserved, _) = operator.stock(sku);
     assert_eq!((on_hand + sold, reserved), (supply, 0), "stock");
-    for told in told {
+    for reported in reported {
         let order = orders
             .iter()
-            .find(|order| text(order, "order_id") == told.order_id)
+            .find(|order| text(order, "order_id") == reported.order_id)
             .unwrap();
         assert_eq!(
             order["status"] == "confirmed",
-            told.confirmed,
-            "reported otherwise: {order}"
+            reported.confirmed,
+            "the shop reported a different status to the customer: {order}"
         );
-        if told.confirmed {
-            news(gateway, told);
+        if reported.confirmed {
+            check_notification(gateway, reported);
         }
     }
     tally
 }
 
-/// The ledger's entries for each order, oldest first. Every entry belongs to a known order, and has its amount.
-fn ledger(
+/// The kinds of the ledger's entries for each order, oldest first. Checks that every entry belongs to an order, and has the order's
+/// amount.
+fn entries_by_order(
     operator: &Operator,
     orders: &[Value],
     tally: &mut Tally,
@@ -128,10 +133,11 @@ fn ledger(
     let mut found: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for entry in operator.ledger() {
         let order_id = payments.get(&text(&entry, "reference"));
-        let order_id = order_id.unwrap_or_else(|| panic!("a charge of no payment: {entry}"));
+        let order_id =
+            order_id.unwrap_or_else(|| panic!("the ledger entry has no payment: {entry}"));
         let total = totals
             .get(order_id)
-            .unwrap_or_else(|| panic!("a charge of no order: {entry}"));
+            .unwrap_or_else(|| panic!("the ledger entry has no order: {entry}"));
         let kind = text(&entry, "kind");
         match kind.as_str() {
             "capture" => tally.captures += 1,
@@ -146,38 +152,39 @@ fn ledger(
     found
 }
 
-/// Number of the carrier's parcels for each order with a shipment.
-fn shipments(operator: &Operator) -> BTreeMap<String, usize> {
+/// Number of the carrier's parcels for each order. Cancelled parcels do not count.
+fn parcels_by_order(operator: &Operator) -> BTreeMap<String, usize> {
     let mut parcels: BTreeMap<String, usize> = BTreeMap::new();
     for shipment in operator.list("/shipments") {
         let reference = text(&shipment, "shipment_id");
-        let known = operator.all(&format!("/carrier/shipments?reference={reference}"));
-        let live = known
+        let all = operator.list_unpaged(&format!("/carrier/shipments?reference={reference}"));
+        let active = all
             .iter()
             .filter(|parcel| parcel["status"] != "cancelled")
             .count();
-        *parcels.entry(text(&shipment, "order_id")).or_default() += live;
+        *parcels.entry(text(&shipment, "order_id")).or_default() += active;
     }
     parcels
 }
 
-fn by_order(all: Vec<Value>) -> BTreeMap<String, Vec<Value>> {
-    let mut found: BTreeMap<String, Vec<Value>> = BTreeMap::new();
-    for one in all {
-        found.entry(text(&one, "order_id")).or_default().push(one);
+fn group_by_order(records: Vec<Value>) -> BTreeMap<String, Vec<Value>> {
+    let mut groups: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+    for record in records {
+        let order_id = text(&record, "order_id");
+        groups.entry(order_id).or_default().push(record);
     }
-    found
+    groups
 }
 
-/// The customer got one notification.
-fn news(gateway: &Client, told: &Told) {
-    wait_for(customer::SOON, "the notification", || {
+/// Waits until the customer's inbox has one notification of the confirmed order. Fails if the inbox has several.
+fn check_notification(gateway: &Client, reported: &ReportedOrder) {
+    wait_for(customer::EFFECT_TIMEOUT, "the notification", || {
         let mut all = Vec::new();
         let mut path = "/notification?limit=100".to_owned();
         loop {
             let page = gateway
                 .get(&path)
-                .bearer(&told.token)
+                .bearer(&reported.token)
                 .send()
                 .expect(200)
                 .json;
@@ -187,11 +194,15 @@ fn news(gateway: &Client, told: &Told) {
                 None => break,
             }
         }
-        let mine = all
-            .iter()
-            .filter(|one| one["order_id"] == told.order_id && one["type"] == CONFIRMED);
-        let count = mine.count();
-        assert!(count <= 1, "{count} notifications of {}", told.order_id);
+        let about_order = all.iter().filter(|message| {
+            message["order_id"] == reported.order_id && message["type"] == CONFIRMED
+        });
+        let count = about_order.count();
+        assert!(
+            count <= 1,
+            "{count} notifications of order {}",
+            reported.order_id
+        );
         (count == 1).then_some(())
     });
 }

@@ -1,5 +1,5 @@
-//! Hundreds of customers. The test signs their tokens with the shop's own key: a log-in is costly by design, and is not
-//! under test.
+//! Simulates hundreds of customers. The test signs their tokens with the shop's key, because a log-in takes much CPU time by
+//! design, and log-ins are not the subject of these tests.
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -10,11 +10,11 @@ use uuid::Uuid;
 
 use crate::customer::{self, text};
 
-/// Time limit for retries until a definite response.
-const PATIENCE: Duration = Duration::from_secs(120);
+/// Timeout for a definite response, including all retries.
+const RETRY_TIMEOUT: Duration = Duration::from_secs(120);
 
-/// Seed of the shop's key.
-const SEED: u8 = 7;
+/// Seed of the shop's key for tokens.
+const KEY_SEED: u8 = 7;
 
 pub(crate) struct Crowd {
     issuer: Issuer,
@@ -23,38 +23,38 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// A shop that accepts this many concurrent requests, and its crowd.
-    pub(crate) fn start(options: ShopOptions, at_once: usize) -> (Shop, Self) {
-        let mut options = Self::believed(options);
+    /// Starts a shop that accepts `concurrent` requests at the same time. Returns the shop and the crowd.
+    pub(crate) fn start(options: ShopOptions, concurrent: usize) -> (Shop, Self) {
+        let mut options = Self::with_crowd_key(options);
         options
             .arguments
-            .extend(["--max-instances".to_owned(), at_once.to_string()]);
+            .extend(["--max-instances".to_owned(), concurrent.to_string()]);
         let shop = Shop::start(options);
         let keys = shop.gateway().get("/user/jwks").send().expect(200).json;
         let crowd = Self {
-            issuer: Issuer::new(text(&keys["keys"][0], "kid"), SEED),
+            issuer: Issuer::new(text(&keys["keys"][0], "kid"), KEY_SEED),
             repeats: AtomicUsize::new(0),
         };
         (shop, crowd)
     }
 
-    /// A shop that accepts a crowd's tokens.
-    pub(crate) fn believed(options: ShopOptions) -> ShopOptions {
-        options.variable("jwt_private_key", Issuer::new("", SEED).pem())
+    /// Options of a shop that accepts the crowd's tokens.
+    pub(crate) fn with_crowd_key(options: ShopOptions) -> ShopOptions {
+        options.variable("jwt_private_key", Issuer::new("", KEY_SEED).pem())
     }
 
-    /// A new customer's token.
+    /// The token of a new customer.
     pub(crate) fn token(&self) -> String {
         self.issuer.token(Uuid::now_v7(), 3600)
     }
 
     /// Orders one unit of `sku`.
     pub(crate) fn buy(&self, gateway: &Client, token: &str, key: &str, sku: &str) -> Answer {
-        self.ask(gateway, "/order", token, key, &body(sku))
+        self.send_until_definite(gateway, "/order", token, key, &body(sku))
     }
 
-    /// Sends a request with the same key until the response is definite.
-    pub(crate) fn ask(
+    /// Sends a request again with the same key, until the response is definite.
+    pub(crate) fn send_until_definite(
         &self,
         client: &Client,
         path: &str,
@@ -70,24 +70,27 @@ impl Crowd {
                 token => call.bearer(token),
             };
             if let Ok(answer) = call.json(body).try_send()
-                && !goes_on(&answer)
+                && !must_retry(&answer)
             {
                 return answer;
             }
-            assert!(begun.elapsed() < PATIENCE, "{path}: no definite answer");
+            assert!(
+                begun.elapsed() < RETRY_TIMEOUT,
+                "{path}: no definite response"
+            );
             self.repeats.fetch_add(1, Ordering::Relaxed);
             std::thread::sleep(Duration::from_millis(50));
         }
     }
 }
 
-/// An order of one unit of `sku`.
+/// The request body of an order for one unit of `sku`.
 pub(crate) fn body(sku: &str) -> Value {
     json!({"shipping_address": customer::address(), "payment": customer::card("tok_visa"), "items": [{"sku": sku, "quantity": 1}]})
 }
 
 /// Whether a response means that the client must retry.
-pub(crate) fn goes_on(answer: &Answer) -> bool {
+pub(crate) fn must_retry(answer: &Answer) -> bool {
     match answer.status {
         409 => answer.json["code"] == "request_in_progress",
         429 | 503 | 504 => true,

@@ -1,15 +1,17 @@
-//! The same request fifty times concurrently.
+//! Sends the same request fifty times at once.
 use serde_json::{Value, json};
 use stoa_testkit::{Answer, Client, ShopOptions};
 
 use crate::crowd::{Crowd, body};
 use crate::customer::{self, Operator, text};
 
-const TIMES: usize = 50;
+/// Number of concurrent requests with the same idempotency key.
+const REPEATS: usize = 50;
 const SKU: &str = "KIT-004";
 
-/// Sends the same request concurrently and retries while the first one is in progress; returns the response, which all share.
-fn submit(
+/// Sends the same request several times at once, and retries while the first request is in progress. Checks that all responses are
+/// equal, and returns the response.
+fn submit_at_once(
     crowd: &Crowd,
     client: &Client,
     path: &str,
@@ -18,10 +20,10 @@ fn submit(
     body: &Value,
 ) -> Answer {
     let mut answers: Vec<_> = std::thread::scope(|scope| {
-        let submits: Vec<_> = (0..TIMES)
-            .map(|_| scope.spawn(|| crowd.ask(client, path, token, key, body)))
+        let requests: Vec<_> = (0..REPEATS)
+            .map(|_| scope.spawn(|| crowd.send_until_definite(client, path, token, key, body)))
             .collect();
-        submits.into_iter().map(|s| s.join().unwrap()).collect()
+        requests.into_iter().map(|r| r.join().unwrap()).collect()
     });
     let first = answers.pop().unwrap();
     for answer in &answers {
@@ -33,32 +35,41 @@ fn submit(
     }
     assert_eq!(first.status, 201, "{path}: {}", first.text());
     println!(
-        "{path}: {TIMES} times at once, {} equal answers",
+        "{path}: {REPEATS} requests at once, {} equal responses",
         answers.len() + 1
     );
     first
 }
 
-/// The same key with another body is rejected, and changes nothing.
-fn refuses(crowd: &Crowd, client: &Client, path: &str, token: &str, key: &str, body: &Value) {
-    let answer = crowd.ask(client, path, token, key, body).expect(422);
+/// Asserts that a request with the same key and a different body is rejected.
+fn assert_key_reused(
+    crowd: &Crowd,
+    client: &Client,
+    path: &str,
+    token: &str,
+    key: &str,
+    body: &Value,
+) {
+    let answer = crowd
+        .send_until_definite(client, path, token, key, body)
+        .expect(422);
     assert_eq!(answer.json["code"], "idempotency_key_reused", "{path}");
 }
 
 /// Number of the carrier's parcels for a shipment.
 fn parcels(operator: &Operator, shipment_id: &str) -> usize {
     operator
-        .all(&format!("/carrier/shipments?reference={shipment_id}"))
+        .list_unpaged(&format!("/carrier/shipments?reference={shipment_id}"))
         .len()
 }
 
 #[test]
-fn fifty_submits_of_an_order_are_one_order_one_charge_and_fifty_equal_answers() {
-    let (shop, crowd) = Crowd::start(ShopOptions::checked(), TIMES + 50);
-    let operator = Operator::of(&shop);
+fn fifty_requests_with_one_key_make_one_order_and_one_charge_and_get_equal_responses() {
+    let (shop, crowd) = Crowd::start(ShopOptions::checked(), REPEATS + 50);
+    let operator = Operator::of_shop(&shop);
     operator.set_stock(SKU, 50);
     let (token, key) = (crowd.token(), customer::key());
-    let order = submit(&crowd, shop.gateway(), "/order", &token, &key, &body(SKU)).json;
+    let order = submit_at_once(&crowd, shop.gateway(), "/order", &token, &key, &body(SKU)).json;
     assert_eq!(
         operator.ledger_of(&text(&order["payment"], "payment_id")),
         ["capture"]
@@ -76,7 +87,7 @@ fn fifty_submits_of_an_order_are_one_order_one_charge_and_fifty_equal_answers() 
         .send()
         .expect(200);
     assert_eq!(customer::items(&mine.json).len(), 1);
-    refuses(
+    assert_key_reused(
         &crowd,
         shop.gateway(),
         "/order",
@@ -84,8 +95,8 @@ fn fifty_submits_of_an_order_are_one_order_one_charge_and_fifty_equal_answers() 
         &key,
         &body("COF-001"),
     );
-    // The same key from another user is a different key.
-    let other = crowd.ask(shop.gateway(), "/order", &crowd.token(), &key, &body(SKU));
+    // The idempotency key of another user is a different key, even if its text is the same.
+    let other = crowd.buy(shop.gateway(), &crowd.token(), &key, SKU);
     assert_ne!(
         text(&other.expect(201).json, "order_id"),
         text(&order, "order_id")
@@ -93,9 +104,9 @@ fn fifty_submits_of_an_order_are_one_order_one_charge_and_fifty_equal_answers() 
 }
 
 #[test]
-fn fifty_submits_inside_the_mesh_are_one_reservation_one_payment_and_one_shipment() {
-    let (shop, crowd) = Crowd::start(ShopOptions::checked(), TIMES + 50);
-    let operator = Operator::of(&shop);
+fn fifty_internal_requests_with_one_key_make_one_reservation_one_payment_and_one_shipment() {
+    let (shop, crowd) = Crowd::start(ShopOptions::checked(), REPEATS + 50);
+    let operator = Operator::of_shop(&shop);
     operator.set_stock(SKU, 50);
     let (inside, order_id) = (shop.operator(), customer::key());
     let lines = |quantity: u32| json!([{"sku": SKU, "quantity": quantity}]);
@@ -120,8 +131,8 @@ fn fifty_submits_inside_the_mesh_are_one_reservation_one_payment_and_one_shipmen
     ];
     for (path, body, other) in &requests {
         let key = customer::key();
-        let _ = submit(&crowd, inside, path, "", &key, body);
-        refuses(&crowd, inside, path, "", &key, other);
+        let _ = submit_at_once(&crowd, inside, path, "", &key, body);
+        assert_key_reused(&crowd, inside, path, "", &key, other);
     }
     assert_eq!(operator.stock(SKU), (50, 2, 48));
     assert_eq!(operator.ledger().len(), 1);
@@ -129,7 +140,7 @@ fn fifty_submits_inside_the_mesh_are_one_reservation_one_payment_and_one_shipmen
         let of_order: Vec<_> = operator
             .list(path)
             .into_iter()
-            .filter(|one| one["order_id"] == order_id)
+            .filter(|record| record["order_id"] == order_id)
             .collect();
         assert_eq!(of_order.len(), 1, "{path}");
         if *path == "/shipments" {

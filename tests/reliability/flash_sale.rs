@@ -1,4 +1,4 @@
-//! Two hundred buyers, and very little stock.
+//! Simulates a flash sale: two hundred buyers at once, and only a few units in stock.
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -12,22 +12,22 @@ const BUYERS: usize = 200;
 const SKU: &str = "KIT-004";
 
 #[test]
-fn two_hundred_buyers_of_the_last_one_make_one_order() {
+fn two_hundred_buyers_of_the_last_unit_make_one_order() {
     sale(1);
 }
 
 #[test]
-fn two_hundred_buyers_of_thirty_seven_make_thirty_seven_orders() {
+fn two_hundred_buyers_of_thirty_seven_units_make_thirty_seven_orders() {
     sale(37);
 }
 
 fn sale(stock: usize) {
     let (shop, crowd) = Crowd::start(ShopOptions::checked(), BUYERS + 50);
-    let operator = Operator::of(&shop);
+    let operator = Operator::of_shop(&shop);
     operator.set_stock(SKU, u32::try_from(stock).unwrap());
     let over = AtomicBool::new(false);
-    let (answers, looks) = std::thread::scope(|scope| {
-        let watch = scope.spawn(|| watch(operator.client(), &over));
+    let (answers, reads) = std::thread::scope(|scope| {
+        let watch = scope.spawn(|| watch_stock(operator.client(), &over));
         let buyers: Vec<_> = (0..BUYERS)
             .map(|_| {
                 let (token, key) = (crowd.token(), customer::key());
@@ -50,24 +50,24 @@ fn sale(stock: usize) {
         assert_eq!(operator.ledger_of(&payment), ["capture"]);
     }
     println!(
-        "{BUYERS} buyers, {stock} in stock: {} sold, {} refused, {} repeats, stock seen {looks} times, oversold 0",
+        "{BUYERS} buyers, {stock} units in stock: {} units sold, {} buyers rejected, {} repeats, {reads} reads of the stock, 0 units oversold",
         sold.len(),
         refused.len(),
         crowd.repeats.load(Ordering::Relaxed)
     );
     assert_eq!(sold.len(), stock);
     assert_eq!(operator.stock(SKU), (0, 0, 0));
-    // Buyers without an item paid nothing: an attempt that failed after its charge, as in a busy shop, is refunded.
+    // Buyers without an item paid nothing. In a busy shop an order may fail after its charge, and is then refunded.
     let mut payments = BTreeMap::<_, Vec<_>>::new();
     for entry in operator.ledger() {
         let payment = payments.entry(text(&entry, "reference")).or_default();
         payment.push(text(&entry, "kind"));
     }
-    let (kept, given_back): (Vec<_>, Vec<_>) = payments
+    let (captured, refunded): (Vec<_>, Vec<_>) = payments
         .into_values()
         .partition(|kinds| kinds == &["capture"]);
-    assert_eq!(kept.len(), stock);
-    for kinds in &given_back {
+    assert_eq!(captured.len(), stock);
+    for kinds in &refunded {
         assert_eq!(kinds, &["capture", "refund"]);
     }
     let answer = operator
@@ -76,19 +76,19 @@ fn sale(stock: usize) {
         .send();
     let ledger = answer.expect(200).json;
     let count = |name: &str| ledger[name].as_i64().unwrap();
-    // Sold and returned: stock of an attempt that failed after the commit.
+    // The returned units belong to orders that failed after the commit.
     let stock = i64::try_from(stock).unwrap();
     assert_eq!(count("sold") - count("returned"), stock);
     assert_eq!(count("supplied"), stock);
 }
 
-/// Reads the stock until the sale is over; returns the number of reads.
-fn watch(operator: &Client, over: &AtomicBool) -> usize {
-    let mut looks = 0;
+/// Reads and checks the stock until the sale is over. Returns the number of reads.
+fn watch_stock(operator: &Client, over: &AtomicBool) -> usize {
+    let mut reads = 0;
     while !over.load(Ordering::SeqCst) {
         let answer = operator.get(&format!("/items/{SKU}")).send();
         if answer.status != 200 {
-            continue; // The shop is overloaded.
+            continue; // The shop is overloaded, so this read does not count.
         }
         let count = |name: &str| answer.json[name].as_i64().unwrap();
         let (on_hand, reserved, available) =
@@ -98,8 +98,8 @@ fn watch(operator: &Client, over: &AtomicBool) -> usize {
             "{}",
             Value::to_string(&answer.json)
         );
-        looks += 1;
+        reads += 1;
     }
-    assert!(looks > 0, "the stock was never seen");
-    looks
+    assert!(reads > 0, "the stock was never read");
+    reads
 }

@@ -1,15 +1,15 @@
-//! The shop's promises under failures: nothing is lost, nothing is charged twice, nothing is sold that is not in stock.
+//! Tests of the shop's guarantees under failures: no order is lost, no order is charged twice, and no unit is sold twice.
 //!
-//! - `crowd.rs`: many concurrent customers.
-//! - `double_submit.rs`, `flash_sale.rs`: the same request many times, many requests for the same item.
-//! - `crashes.rs`: the program killed under load; `fail_points.rs`: killed at every step of an order.
-//! - `lost_answers.rs`: dependencies that are late, or down.
-//! - `books.rs`: the final balance, with the third parties' ledgers as the oracle.
+//! - `crowd.rs` simulates many concurrent customers.
+//! - `double_submit.rs` sends the same request many times, and `flash_sale.rs` sends many requests for the same item.
+//! - `crashes.rs` kills the program under load, and `fail_points.rs` kills it at every step of an order.
+//! - `lost_answers.rs` tests third parties and services that are slow or down.
+//! - `books.rs` compares the shop's records with the third parties' records at the end of a test.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "what these lints allow in tests, also in what the tests share"
+    reason = "the modules that the tests share may do the same as tests"
 )]
 
 mod books;

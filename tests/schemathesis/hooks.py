@@ -1,4 +1,4 @@
-"""What the document states in words, for schemathesis: signatures, keys, and which refusals are right."""
+"""Hooks for schemathesis with the rules that api/openapi.yaml describes only in text: signatures, keys, and correct rejections."""
 
 import hashlib
 import hmac
@@ -20,9 +20,9 @@ REPORT = "POST /shipments/{shipment_id}/events"
 EXAMPLE_KEY = "0199d5a0-7c1e-7f3a-9c1b-2f4f2f6f3b10"
 NEW_KEYS = (str(uuid.UUID(int=n)) for n in itertools.count(int(time.time()) << 64))
 
-# Responses that every operation may give (info.description), which `default` stands for: status -> codes, and the
-# required header.
-ANYWHERE = {
+# Responses that are possible for every operation (see info.description in api/openapi.yaml). The operations cover them only by
+# `default`. The value for each status: the possible codes (None: any code), and the header that the response must have.
+COMMON_RESPONSES = {
     400: ({"bad_request", "bad_path"}, None),
     405: ({"method_not_allowed"}, "allow"),
     408: ({"incomplete_body"}, None),
@@ -30,9 +30,9 @@ ANYWHERE = {
     429: (None, "retry-after"),
 }
 
-# Rejections of input that matches the schema: a schema cannot express the tokens of a list, the keys used before, or
-# the stock.
-BEYOND_THE_SCHEMA = {
+# Codes with which the shop correctly rejects input that matches the schema. A schema cannot describe, for example, which page
+# tokens are valid, which keys are used, or the stock.
+REJECTIONS_BEYOND_SCHEMA = {
     "address_refused",
     "bad_if_match",
     "bad_page_token",
@@ -49,49 +49,51 @@ BEYOND_THE_SCHEMA = {
     "unpriced_item",
 }
 
-# Rules that a schema could express only by a list of all currencies, or not at all.
-RULES_IN_WORDS = ("expected all of them, or none", "is not a code of ISO 4217", " units in all", "looks like a card number", "the character NUL", "without NUL")
+# If the `detail` of a rejection contains one of these texts, the rejection is correct: api/openapi.yaml describes the rule
+# only in text. A schema cannot express these rules. (For the rule about ISO 4217, it would have to list all currencies.)
+RULES_IN_TEXT = ("expected all three parameters, or none", "is not a code of ISO 4217", "all lines of this SKU together", "looks like a card number", "the character NUL")
 
 
 class CarrierSignature(requests.auth.AuthBase):
-    """Signs what is really sent, as the carrier does."""
+    """Signs the body that is sent, as the carrier does."""
 
     def __call__(self, request):
         body = request.body or b""
         body = body.encode() if isinstance(body, str) else body
-        moment = str(int(time.time()))
-        digest = hmac.new(SECRET, moment.encode() + b"." + body, hashlib.sha256).hexdigest()
-        request.headers["x-carrier-signature"] = f"t={moment},v1={digest}"
+        now = str(int(time.time()))
+        digest = hmac.new(SECRET, now.encode() + b"." + body, hashlib.sha256).hexdigest()
+        request.headers["x-carrier-signature"] = f"t={now},v1={digest}"
         return request
 
 
-def whole(value):
-    """JSON Schema takes 2.0 for an integer, and the shop does not."""
+def with_integers(value):
+    """Converts numbers like 2.0 to integers: JSON Schema counts 2.0 as an integer, but the shop rejects it."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if isinstance(value, list):
-        return [whole(item) for item in value]
+        return [with_integers(item) for item in value]
     if isinstance(value, dict):
-        return {name: whole(item) for name, item in value.items()}
+        return {name: with_integers(item) for name, item in value.items()}
     return value
 
 
 @schemathesis.hook
 def map_body(context, body):
-    return whole(body)
+    return with_integers(body)
 
 
 @schemathesis.hook
 def before_call(context, case, kwargs):
-    # The document's example key works for one request; generated keys stay, so that some are used twice.
+    # Replaces the example key of api/openapi.yaml, which works for only one request. Generated keys stay, so that some keys are
+    # used twice.
     if case.headers and case.headers.get("Idempotency-Key") == EXAMPLE_KEY:
         case.headers["Idempotency-Key"] = next(NEW_KEYS)
-    # A generated or deliberately missing signature stays as it is.
-    if case.operation.label == REPORT and sound_headers(case):
+    # Signs the carrier's reports, except in cases with deliberately invalid headers.
+    if case.operation.label == REPORT and has_valid_headers(case):
         kwargs["auth"] = CarrierSignature()
 
 
-def sound_headers(case):
+def has_valid_headers(case):
     part = case.meta and case.meta.components.get(ParameterLocation.HEADER)
     return not part or part.mode is GenerationMode.POSITIVE
 
@@ -99,12 +101,12 @@ def sound_headers(case):
 @schemathesis.hook
 def filter_failure(context, failure, case, response):
     if isinstance(failure, AcceptedNegativeData) and "sku" in (case.query or {}):
-        return isinstance(case.query["sku"], list) # when it is sent, one value is a list of one
+        return isinstance(case.query["sku"], list) # in a URL, one SKU is a list with one item, so the request is valid
     if not isinstance(failure, RejectedPositiveData):
         return True
     detail = member(response, "detail") or ""
-    in_words = any(rule in detail for rule in RULES_IN_WORDS)
-    return not in_words and member(response, "code") not in BEYOND_THE_SCHEMA
+    in_text = any(rule in detail for rule in RULES_IN_TEXT)
+    return not in_text and member(response, "code") not in REJECTIONS_BEYOND_SCHEMA
 
 
 def member(response, name):
@@ -115,15 +117,15 @@ def member(response, name):
 
 
 @schemathesis.check
-def said_in_the_document(ctx, response, case):
-    """`default` takes every status: what it really stands for is a short list."""
+def status_is_documented(ctx, response, case):
+    """Checks responses without a documented status. `default` matches every status, but only COMMON_RESPONSES are correct."""
     status, headers = response.status_code, response.headers
-    assert "x-request-id" in headers, "no x-request-id"
+    assert "x-request-id" in headers, "header x-request-id: missing"
     if case.operation.responses.get(str(status)):
         return
     if status == 404 and case.method.upper() != case.operation.method.upper():
-        return # the gateway does not have this operation
-    codes, header = ANYWHERE.get(status, (set(), None))
+        return # the gateway has no operation with this method
+    codes, header = COMMON_RESPONSES.get(status, (set(), None))
     code = member(response, "code")
     assert codes is None or code in codes, f"{status} {code} is not documented for {case.operation.label}"
-    assert header is None or header in headers, f"{status} without {header}"
+    assert header is None or header in headers, f"header {header}: missing in the response with status {status}"

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// Networks of the size that is usual on clusters.
+// The networks of the Pods and of the Services. Their sizes are usual for a cluster.
 var (
 	podNetwork     = netip.MustParsePrefix("10.128.0.0/9")
 	serviceNetwork = netip.MustParsePrefix("10.96.0.0/12")
 )
 
-// addresses gives each name its own address. It depends only on the name, unless two names collide, so adding or
-// removing a workload leaves the other addresses unchanged.
+// addresses assigns a different address to each Pod and each Service. The address depends only on the name, unless the hashes of
+// two names collide. So the addresses of all other workloads stay unchanged when a workload is added or removed.
 type addresses map[netip.Addr]bool
 
 func (a addresses) next(network netip.Prefix, name string) string {
@@ -25,7 +25,7 @@ func (a addresses) next(network netip.Prefix, name string) string {
 		number := binary.BigEndian.Uint32(sum[:4]) % hosts
 		binary.BigEndian.PutUint32(made[:], binary.BigEndian.Uint32(base[:])|number)
 		address := netip.AddrFrom4(made)
-		// Addresses that end in 0 or 255 look like network or broadcast addresses.
+		// An address that ends in 0 or 255 looks like a network or broadcast address, so it is skipped.
 		if made[3] != 0 && made[3] != 255 && !a[address] {
 			a[address] = true
 			return address.String()

@@ -9,7 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// Kinds that lead to Pods, as kindOf writes them.
+// Kinds from which Pods are derived, in the form that kindOf returns.
 const (
 	podKind         = "Pod"
 	deploymentKind  = "Deployment.apps"
@@ -26,9 +26,9 @@ var leadsToPods = map[string]bool{
 	podKind: true, deploymentKind: true, replicaSetKind: true, statefulSetKind: true, daemonSetKind: true, spinAppKind: true, rolloutKind: true,
 }
 
-func kindOf(of object) string { return of.GroupVersionKind().GroupKind().String() }
+func kindOf(manifest object) string { return manifest.GroupVersionKind().GroupKind().String() }
 
-// kindIn is the kind of a reference.
+// kindIn returns the kind that a reference names by its apiVersion and its kind, in the form that kindOf returns.
 func kindIn(version, kind string) string {
 	return schema.FromAPIVersionAndKind(version, kind).GroupKind().String()
 }
@@ -36,49 +36,56 @@ func kindIn(version, kind string) string {
 // key identifies an object on a cluster.
 type key struct{ kind, namespace, name string }
 
-func keyOf(of object) key { return key{kindOf(of), of.GetNamespace(), of.GetName()} }
+func keyOf(manifest object) key {
+	return key{kindOf(manifest), manifest.GetNamespace(), manifest.GetName()}
+}
 
-// catalog finds manifests by kind and name, and by the manifest that owns them. The output of `kubectl get -o yaml` holds, beside a
-// Deployment, the ReplicaSets and Pods that a cluster derived from it.
+// catalog finds a manifest by kind and name, and finds all manifests whose owner is a given manifest. Owners matter because the
+// output of `kubectl get -o yaml` contains a Deployment together with the ReplicaSets and Pods that the cluster derived from the
+// Deployment.
 type catalog struct {
 	objects  map[key]object
 	children map[key][]object
 }
 
-// catalogOf fails when two manifests are the same object.
+// catalogOf makes a catalog of these manifests. It fails if two manifests describe the same object.
 func catalogOf(objects []object) (catalog, error) {
 	made := catalog{map[key]object{}, map[key][]object{}}
-	var wrong faults
-	for _, of := range objects {
-		if first, there := made.objects[keyOf(of)]; there {
-			wrong.add(of, "%s holds the same object", first.place)
+	var errs messageList
+	for _, manifest := range objects {
+		if first, ok := made.objects[keyOf(manifest)]; ok {
+			errs.add(manifest, "the manifest at %s describes the same object", first.location)
 			continue
 		}
-		made.objects[keyOf(of)] = of
+		made.objects[keyOf(manifest)] = manifest
 	}
-	for _, of := range objects {
-		if owner, there := made.owner(of); there {
-			made.children[keyOf(owner)] = append(made.children[keyOf(owner)], of)
+	for _, manifest := range objects {
+		if owner, ok := made.owner(manifest); ok {
+			made.children[keyOf(owner)] = append(made.children[keyOf(owner)], manifest)
 		}
 	}
-	return made, wrong.err()
+	return made, errs.err()
 }
 
-// owner is the manifest of the object's controller. Where the dump leaves that controller out, it is the controller's own controller.
-func (c catalog) owner(of object) (object, bool) {
-	for _, reference := range of.GetOwnerReferences() {
+// owner returns the manifest of the object's controller. If the manifests do not contain the controller, owner returns the manifest
+// of the controller's own controller, for example the Deployment of a Pod whose ReplicaSet is missing.
+func (c catalog) owner(manifest object) (object, bool) {
+	for _, reference := range manifest.GetOwnerReferences() {
 		controls := reference.Controller != nil && *reference.Controller
-		// A reference without `controller` only deletes an object together with its owner. Pods and ReplicaSets have no such references.
-		if !controls && kindOf(of) != podKind && kindOf(of) != replicaSetKind {
+		// If `controller` is not set in an owner reference, the reference only means that the object is deleted together with the owner.
+		// Such an owner is not the object's controller. Pods and ReplicaSets are different: each of their owner references names a
+		// controller.
+		if !controls && kindOf(manifest) != podKind && kindOf(manifest) != replicaSetKind {
 			continue
 		}
 		kind := kindIn(reference.APIVersion, reference.Kind)
-		if owner, there := c.objects[key{kind, of.GetNamespace(), reference.Name}]; there {
-			// An owner that was deleted and created again has another UID.
+		if owner, ok := c.objects[key{kind, manifest.GetNamespace(), reference.Name}]; ok {
+			// If the UID of the found object differs from the UID in the owner reference, the owner was deleted, and the found object was
+			// created later with the owner's name.
 			return owner, owner.GetUID() == "" || reference.UID == "" || owner.GetUID() == reference.UID
 		}
-		for _, ancestor := range ancestors(kind, reference.Name, of) {
-			if owner, there := c.objects[ancestor]; there {
+		for _, ancestor := range ancestors(kind, reference.Name, manifest) {
+			if owner, ok := c.objects[ancestor]; ok {
 				return owner, true
 			}
 		}
@@ -86,8 +93,9 @@ func (c catalog) owner(of object) (object, bool) {
 	return object{}, false
 }
 
-// ancestors are the objects that may control a controller of this kind and name. They follow from the controller's name: a ReplicaSet's
-// name is its owner's and a hash, which its Pods have as a label; spin-operator's Deployment has the name of its SpinApp.
+// ancestors is for an object whose own manifest is missing. It returns the keys of the objects that may control this object, and
+// derives the keys from the object's kind and name. The name of a ReplicaSet is the name of its owner and a hash. The hash is also
+// a label of the parameter `child`, a Pod of the ReplicaSet. A Deployment that spin-operator made has the name of the SpinApp.
 func ancestors(kind, name string, child object) []key {
 	deployed := func(name string) []key {
 		return []key{{deploymentKind, child.GetNamespace(), name}, {spinAppKind, child.GetNamespace(), name}}
@@ -106,27 +114,28 @@ func ancestors(kind, name string, child object) []key {
 	return nil
 }
 
-// covered reports whether another manifest already leads to the same Pods or endpoints as this one.
-func (c catalog) covered(of object) bool {
-	if kindOf(of) == rolloutKind {
-		// Services and subsets select its ReplicaSets' hashes, which the Rollout itself does not hold.
-		return slices.ContainsFunc(c.children[keyOf(of)], func(child object) bool { return leadsToPods[kindOf(child)] })
+// covered reports whether the Pods or endpoints of this manifest already come from another manifest.
+func (c catalog) covered(manifest object) bool {
+	if kindOf(manifest) == rolloutKind {
+		// Services and subsets select Pods by the hashes of the Rollout's ReplicaSets. The Rollout's manifest does not contain these
+		// hashes. So if the manifests contain the Rollout's ReplicaSets or Pods, these are used instead of the Rollout.
+		return slices.ContainsFunc(c.children[keyOf(manifest)], func(child object) bool { return leadsToPods[kindOf(child)] })
 	}
-	owner, there := c.owner(of)
+	owner, ok := c.owner(manifest)
 	switch {
-	case !there:
+	case !ok:
 		return false
-	case leadsToPods[kindOf(of)]:
+	case leadsToPods[kindOf(manifest)]:
 		return leadsToPods[kindOf(owner)] && kindOf(owner) != rolloutKind
-	case kindOf(of) == endpointSliceKind && kindOf(owner) == "Service":
+	case kindOf(manifest) == endpointSliceKind && kindOf(owner) == "Service":
 		selector, _, _ := unstructured.NestedMap(owner.Object, "spec", "selector")
 		return len(selector) > 0
 	}
 	return false
 }
 
-// ended reports whether all containers of a Pod have stopped permanently, as those of a Job's Pod do.
-func ended(of object) bool {
-	phase, _, _ := unstructured.NestedString(of.Object, "status", "phase")
-	return kindOf(of) == podKind && (phase == string(corev1.PodSucceeded) || phase == string(corev1.PodFailed))
+// ended reports whether the object is a Pod whose containers have all stopped permanently, for example the Pod of a finished Job.
+func ended(manifest object) bool {
+	phase, _, _ := unstructured.NestedString(manifest.Object, "status", "phase")
+	return kindOf(manifest) == podKind && (phase == string(corev1.PodSucceeded) || phase == string(corev1.PodFailed))
 }

@@ -15,10 +15,10 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// secretOf is the Secret that cert-manager makes from a Certificate. Its certificate is a placeholder for Istio to find and read;
-// it is not written anywhere.
+// secretOf returns the Secret that cert-manager makes from a Certificate. The certificate in the Secret is a placeholder that Istio
+// can read. The placeholder is valid for a day, and no output file contains it.
 func secretOf(from object) (*corev1.Secret, error) {
-	asked, err := read[struct {
+	requested, err := read[struct {
 		Spec struct {
 			SecretName string
 			DNSNames   []string `json:"dnsNames"`
@@ -27,7 +27,7 @@ func secretOf(from object) (*corev1.Secret, error) {
 	if err != nil {
 		return nil, err
 	}
-	if asked.Spec.SecretName == "" {
+	if requested.Spec.SecretName == "" {
 		return nil, errors.New("spec.secretName is missing")
 	}
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -35,7 +35,7 @@ func secretOf(from object) (*corev1.Secret, error) {
 		return nil, err
 	}
 	certificate := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: asked.Spec.SecretName}, DNSNames: asked.Spec.DNSNames,
+		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: requested.Spec.SecretName}, DNSNames: requested.Spec.DNSNames,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
 	}
 	signed, err := x509.CreateCertificate(rand.Reader, certificate, certificate, &key.PublicKey, key)
@@ -48,7 +48,7 @@ func secretOf(from object) (*corev1.Secret, error) {
 	}
 	return &corev1.Secret{
 		TypeMeta:   metav1.TypeMeta{APIVersion: "v1", Kind: "Secret"},
-		ObjectMeta: metav1.ObjectMeta{Name: asked.Spec.SecretName, Namespace: from.GetNamespace()},
+		ObjectMeta: metav1.ObjectMeta{Name: requested.Spec.SecretName, Namespace: from.GetNamespace()},
 		Type:       corev1.SecretTypeTLS,
 		Data: map[string][]byte{
 			corev1.TLSCertKey:       pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: signed}),

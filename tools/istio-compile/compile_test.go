@@ -9,7 +9,7 @@ import (
 
 const shop = "../../k8s/overlays/local"
 
-// priorities are the endpoints' addresses by priority.
+// priorities returns a map from each priority in a cluster load assignment to the addresses of its endpoints.
 func priorities(t *testing.T, assignment map[string]any) map[int][]string {
 	t.Helper()
 	var read struct {
@@ -24,7 +24,7 @@ func priorities(t *testing.T, assignment map[string]any) map[int][]string {
 			} `json:"lb_endpoints"`
 		}
 	}
-	readJSON(t, file(t, "assignment.json", text(t, assignment)), &read)
+	readJSON(t, tempFile(t, "assignment.json", toJSON(t, assignment)), &read)
 	found := map[int][]string{}
 	for _, locality := range read.Endpoints {
 		for _, one := range locality.LbEndpoints {
@@ -35,7 +35,7 @@ func priorities(t *testing.T, assignment map[string]any) map[int][]string {
 }
 
 func TestZonesGiveEndpointsPriorities(t *testing.T) {
-	rule := file(t, "rule.yaml", `apiVersion: networking.istio.io/v1
+	rule := tempFile(t, "rule.yaml", `apiVersion: networking.istio.io/v1
 kind: DestinationRule
 metadata: {name: api, namespace: demo}
 spec:
@@ -44,22 +44,22 @@ spec:
     outlierDetection: {consecutive5xxErrors: 3, interval: 10s, baseEjectionTime: 30s}
     loadBalancer: {simple: ROUND_ROBIN, localityLbSetting: {enabled: true}}
 `)
-	out := compile(t, two, rule, "--zone", "europe/a", "--zone", "europe/b")
+	out := compile(t, twoWorkloads, rule, "--zone", "europe/a", "--zone", "europe/b")
 	near, far := out.workload(t, "demo/api-0").IP, out.workload(t, "demo/api-1").IP
 	const endpoints, cluster = "demo/web-0/endpoints.json", "outbound|80||api.demo.svc.cluster.local"
-	// web-0 is in europe/a, as api-0 is.
+	// The Pods web-0 and api-0 are in the zone europe/a, and api-1 is in europe/b.
 	want := map[int][]string{0: {near}, 1: {far}}
 	if found := priorities(t, out.resource(t, endpoints, cluster)); !reflect.DeepEqual(found, want) {
-		t.Errorf("with zones: %v, not %v", found, want)
+		t.Errorf("with zones: found the endpoints %v, expected %v", found, want)
 	}
-	found := priorities(t, compile(t, two, rule).resource(t, endpoints, cluster))
+	found := priorities(t, compile(t, twoWorkloads, rule).resource(t, endpoints, cluster))
 	if len(found) != 1 || len(found[0]) != 2 {
-		t.Errorf("without zones: %v", found)
+		t.Errorf("without zones: found the endpoints %v, expected two endpoints with the same priority", found)
 	}
 }
 
 func TestAGatewayHasTheRoutesOfItsVirtualServices(t *testing.T) {
-	manifest := file(t, "gateway.yaml", `apiVersion: v1
+	manifest := tempFile(t, "gateway.yaml", `apiVersion: v1
 kind: Pod
 metadata:
   name: edge
@@ -95,17 +95,17 @@ spec:
   gateways: [edge]
   http: [{match: [{uri: {prefix: /api}}], route: [{destination: {host: api, port: {number: 80}}}]}]
 `)
-	out := compile(t, two, manifest)
+	out := compile(t, twoWorkloads, manifest)
 	if found := out.workload(t, "demo/edge").Proxy; found != gateway {
-		t.Errorf("the Pod's proxy is %q", found)
+		t.Errorf("the proxy of the Pod is %q, expected a gateway", found)
 	}
-	// Istio listens on the Service's target ports.
+	// The gateway listens on the target ports of its Service.
 	out.resource(t, "demo/edge/listeners.json", "0.0.0.0_8080")
-	secure := text(t, out.resource(t, "demo/edge/listeners.json", "0.0.0.0_8443"))
+	secure := toJSON(t, out.resource(t, "demo/edge/listeners.json", "0.0.0.0_8443"))
 	if !strings.Contains(secure, "kubernetes://edge-cert") {
-		t.Errorf("the Certificate's Secret is not requested: %s", secure)
+		t.Errorf("the HTTPS listener does not request the Certificate's Secret: %s", secure)
 	}
-	routes := text(t, out.resource(t, "demo/edge/routes.json", "http.8080"))
+	routes := toJSON(t, out.resource(t, "demo/edge/routes.json", "http.8080"))
 	for _, part := range []string{`"demo.example.com"`, `"prefix":"/api"`, `"outbound|80||api.demo.svc.cluster.local"`} {
 		if !strings.Contains(routes, part) {
 			t.Errorf("no %s in %s", part, routes)
@@ -114,7 +114,7 @@ spec:
 }
 
 func TestAWasmPluginArrivesOverECDS(t *testing.T) {
-	plugin := file(t, "plugin.yaml", `apiVersion: extensions.istio.io/v1alpha1
+	plugin := tempFile(t, "plugin.yaml", `apiVersion: extensions.istio.io/v1alpha1
 kind: WasmPlugin
 metadata: {name: stamp, namespace: demo}
 spec:
@@ -123,13 +123,13 @@ spec:
   imagePullSecret: registry
   pluginConfig: {header: x-stamp}
 `)
-	out := compile(t, two, plugin)
+	out := compile(t, twoWorkloads, plugin)
 	var extensions response
 	readJSON(t, filepath.Join(string(out), "demo/api-1/extensions.json"), &extensions)
 	if len(extensions.Resources) != 1 {
 		t.Fatalf("%d resources", len(extensions.Resources))
 	}
-	found := text(t, extensions.Resources[0])
+	found := toJSON(t, extensions.Resources[0])
 	for _, part := range []string{"demo.stamp", "oci://registry.example.com/stamp:1", "x-stamp"} {
 		if !strings.Contains(found, part) {
 			t.Errorf("no %s in %s", part, found)
@@ -137,68 +137,68 @@ spec:
 	}
 	readJSON(t, filepath.Join(string(out), "demo/web-0/extensions.json"), &extensions)
 	if len(extensions.Resources) != 0 {
-		t.Errorf("web has it too: %v", extensions.Resources)
+		t.Errorf("the WasmPlugin does not select web, but web has extensions: %v", extensions.Resources)
 	}
 }
 
-func TestTheMeshConfigIsReadFromEitherFile(t *testing.T) {
+func TestTheMeshConfigIsReadFromAMeshConfigOrAnIstioOperator(t *testing.T) {
 	blackHole := func(arguments ...string) bool {
-		out := compile(t, append(arguments, two)...)
-		found := text(t, out.resource(t, "demo/web-0/listeners.json", "virtualOutbound"))
+		out := compile(t, append(arguments, twoWorkloads)...)
+		found := toJSON(t, out.resource(t, "demo/web-0/listeners.json", "virtualOutbound"))
 		return !strings.Contains(found, `"PassthroughCluster"`)
 	}
 	if blackHole() {
-		t.Fatal("by default, unknown hosts should be let through")
+		t.Fatal("without --mesh-config, a sidecar must forward requests to unknown hosts")
 	}
-	if !blackHole("--mesh-config", file(t, "mesh.yaml", "outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n")) {
-		t.Error("a MeshConfig has no effect")
+	if !blackHole("--mesh-config", tempFile(t, "mesh.yaml", "outboundTrafficPolicy: {mode: REGISTRY_ONLY}\n")) {
+		t.Error("--mesh-config: a file that contains a MeshConfig has no effect")
 	}
-	if !blackHole("--mesh-config", file(t, "operator.yaml", `apiVersion: install.istio.io/v1alpha1
+	if !blackHole("--mesh-config", tempFile(t, "operator.yaml", `apiVersion: install.istio.io/v1alpha1
 kind: IstioOperator
 metadata: {name: any}
 spec: {meshConfig: {outboundTrafficPolicy: {mode: REGISTRY_ONLY}}}
 `)) {
-		t.Error("an IstioOperator has no effect")
+		t.Error("--mesh-config: a file that contains an IstioOperator has no effect")
 	}
 }
 
-func TestAWrongMeshConfigNamesItsFile(t *testing.T) {
+func TestAnErrorInTheMeshConfigNamesItsFile(t *testing.T) {
 	for name, one := range map[string]struct{ content, want string }{
 		"an unknown field": {"outboundTraficPolicy: {}\n", `mesh.yaml: mesh config: unknown field "outboundTraficPolicy"`},
 		"a wrong value":    {"outboundTrafficPolicy: {mode: REGISTRY}\n", `mesh.yaml: mesh config: unknown value "\"REGISTRY\""`},
-		"no YAML":          {"a: b\nc: {\n", "mesh.yaml:3: "},
+		"invalid YAML":     {"a: b\nc: {\n", "mesh.yaml:3: "},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if run := start(t, "", "--mesh-config", file(t, "mesh.yaml", one.content), two); run.code != 65 || !strings.Contains(run.stderr, one.want) {
+			if run := runProgram(t, "", "--mesh-config", tempFile(t, "mesh.yaml", one.content), twoWorkloads); run.code != 65 || !strings.Contains(run.stderr, one.want) {
 				t.Errorf("exit %d\n%s", run.code, run.stderr)
 			}
 		})
 	}
 }
 
-func TestAComponentAppliesToAllOfIt(t *testing.T) {
-	component := filepath.Dir(file(t, "kustomization.yaml", `apiVersion: kustomize.config.k8s.io/v1alpha1
+func TestAComponentAppliesToAllManifests(t *testing.T) {
+	component := filepath.Dir(tempFile(t, "kustomization.yaml", `apiVersion: kustomize.config.k8s.io/v1alpha1
 kind: Component
 patches:
   - target: {kind: Deployment, name: api}
     patch: |
       - {op: replace, path: /spec/replicas, value: 3}
 `))
-	if found := len(compile(t, two).inventory(t).Workloads); found != 3 {
-		t.Errorf("without it: %d Pods", found)
+	if found := len(compile(t, twoWorkloads).inventory(t).Workloads); found != 3 {
+		t.Errorf("without the component: found %d Pods, expected 3", found)
 	}
-	if found := len(compile(t, two, "--component", component).inventory(t).Workloads); found != 4 {
-		t.Errorf("with it: %d Pods", found)
+	if found := len(compile(t, twoWorkloads, "--component", component).inventory(t).Workloads); found != 4 {
+		t.Errorf("with the component: found %d Pods, expected 4", found)
 	}
 }
 
 func TestManifestsMayComeFromTheStandardInput(t *testing.T) {
 	manifests := "apiVersion: v1\nkind: Namespace\nmetadata: {name: demo, labels: {istio-injection: enabled}}\n"
-	if run := start(t, manifests, "-"); run.code != 0 {
+	if run := runProgram(t, manifests, "-"); run.code != 0 {
 		t.Errorf("exit %d\n%s", run.code, run.stderr)
 	}
 	policy := "---\napiVersion: security.istio.io/v1\nkind: PeerAuthentication\nmetadata: {name: all, namespace: demo}\nspec: {mtls: {mode: STRIKT}}\n"
-	run := start(t, manifests+policy, "-")
+	run := runProgram(t, manifests+policy, "-")
 	if run.code != 65 || !strings.HasPrefix(run.stderr, "(standard input):5: PeerAuthentication demo/all: ") {
 		t.Errorf("exit %d\n%s", run.code, run.stderr)
 	}
@@ -214,22 +214,23 @@ func TestTheShopCompiles(t *testing.T) {
 	if proxies[gateway] != 1 || proxies[sidecar] < 9 || proxies[none] != 1 {
 		t.Errorf("%v", proxies)
 	}
-	// partners, which has no sidecar, reaches the shop by this.
+	// workloads.json must contain the endpoints of each Service: the workload `partners`, which has no sidecar, finds the shop
+	// there.
 	for _, service := range inventory.Services {
 		if len(service.Ports) == 0 || len(service.Ports[0].Endpoints) == 0 {
 			t.Errorf("%s/%s has no endpoints", service.Namespace, service.Name)
 		}
 	}
-	if routes := text(t, out.resource(t, "istio-system/istio-ingressgateway-0/routes.json", "http.8080")); !strings.Contains(routes, "weighted_clusters") {
-		t.Error("the gateway has no weights")
+	if routes := toJSON(t, out.resource(t, "istio-system/istio-ingressgateway-0/routes.json", "http.8080")); !strings.Contains(routes, "weighted_clusters") {
+		t.Error("the gateway's routes have no weights")
 	}
 }
 
-func TestNothingThatOnlyIstiosEnvoyKnowsIsWritten(t *testing.T) {
+func TestTheOutputUsesNoFeatureThatUpstreamEnvoyLacks(t *testing.T) {
 	for path, content := range compile(t, "example").files(t) {
-		for _, own := range []string{"istio.alpn", "metadata_exchange", "io.istio.http.peer"} {
-			if strings.Contains(content, own) {
-				t.Errorf("%s has %s", path, own)
+		for _, istioOnly := range []string{"istio.alpn", "metadata_exchange", "io.istio.http.peer"} {
+			if strings.Contains(content, istioOnly) {
+				t.Errorf("%s uses %s, a feature that upstream Envoy does not have", path, istioOnly)
 			}
 		}
 	}

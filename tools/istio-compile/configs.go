@@ -14,30 +14,30 @@ import (
 	"istio.io/istio/pkg/config/schema/resource"
 )
 
-// schemas are all kinds of Istio's own API, in all their versions.
+// schemas describes all kinds of Istio's own API, in all versions.
 var schemas = collections.Pilot
 
-func schemaOf(of object) (resource.Schema, bool) {
-	return schemas.FindByGroupVersionAliasesKind(config.FromKubernetesGVK(of.GroupVersionKind()))
+func schemaOf(manifest object) (resource.Schema, bool) {
+	return schemas.FindByGroupVersionAliasesKind(config.FromKubernetesGVK(manifest.GroupVersionKind()))
 }
 
-// clusterScoped reports whether objects of this kind have no namespace, if Istio knows the kind. All other kinds here lead to objects
-// in a namespace.
-func clusterScoped(of object) bool {
-	schema, known := collections.All.FindByGroupVersionAliasesKind(config.FromKubernetesGVK(of.GroupVersionKind()))
+// clusterScoped reports whether objects of this kind have no namespace. It returns false for a kind that Istio does not know,
+// because istio-compile reads only a few such kinds, and their objects always have a namespace.
+func clusterScoped(manifest object) bool {
+	schema, known := collections.All.FindByGroupVersionAliasesKind(config.FromKubernetesGVK(manifest.GroupVersionKind()))
 	return known && schema.IsClusterScoped()
 }
 
-// istioConfig is a manifest in Istio's own type.
+// istioConfig is a manifest of one of Istio's kinds, decoded into Istio's Go type. It also holds the schema of the kind.
 type istioConfig struct {
 	config.Config
 	schema resource.Schema
 	from   object
 }
 
-// configs reads Istio's own manifests. An unknown field, which Kubernetes would drop silently, is an error.
+// configs decodes the manifests of Istio's own kinds. An unknown field is an error, although Kubernetes would drop it silently.
 func configs(objects []object) ([]istioConfig, error) {
-	var wrong faults
+	var errs messageList
 	var found []istioConfig
 	for _, from := range objects {
 		schema, known := schemaOf(from)
@@ -46,12 +46,12 @@ func configs(objects []object) ([]istioConfig, error) {
 		}
 		read, err := configOf(from, schema)
 		if err != nil {
-			wrong.add(from, "%v", err)
+			errs.add(from, "%v", err)
 			continue
 		}
 		found = append(found, istioConfig{*read, schema, from})
 	}
-	return found, wrong.err()
+	return found, errs.err()
 }
 
 func configOf(from object, schema resource.Schema) (*config.Config, error) {
@@ -67,7 +67,7 @@ func configOf(from object, schema resource.Schema) (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
-	versioned(&read.Meta, text)
+	setVersion(&read.Meta, text)
 	return read, nil
 }
 
@@ -79,13 +79,13 @@ func strict(schema resource.Schema, text string) (config.Spec, error) {
 	return spec, config.ApplyJSONStrict(spec, text)
 }
 
-// The creation time of every object.
-var epoch = metav1.NewTime(time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC))
+// The creation time that every object gets. It is constant so that the same manifests give the same output.
+var creationTime = metav1.NewTime(time.Date(2000, time.January, 1, 0, 0, 0, 0, time.UTC))
 
-// versioned sets a manifest's resource version and creation time, as a cluster would. They are the same for the same content;
-// otherwise Istio's output would change from run to run.
-func versioned(meta *config.Meta, content []byte) {
+// setVersion sets a manifest's resource version and creation time, as a cluster would. The version is a hash of the content, and
+// the time is constant. Otherwise Istio's output would change from run to run.
+func setVersion(meta *config.Meta, content []byte) {
 	sum := sha256.Sum256(content)
 	meta.ResourceVersion = hex.EncodeToString(sum[:8])
-	meta.CreationTimestamp = epoch.Time
+	meta.CreationTimestamp = creationTime.Time
 }

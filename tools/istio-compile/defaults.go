@@ -8,8 +8,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// The defaults that an API server fills in before it stores an object, as far as Istio reads them. For example, Istio compares a
-// container port's protocol with a Service's, and finds no port when one of them is empty.
+// The functions below fill in the defaults that an API server adds to an object, for all fields that Istio reads. For example,
+// Istio compares the protocol of a container port with the protocol of a Service's port. If one of the two protocols were empty,
+// Istio would not find the port.
 
 func completeNamespace(namespace *corev1.Namespace) {
 	if namespace.Labels == nil {
@@ -53,7 +54,7 @@ func completeSlice(slice *discoveryv1.EndpointSlice) {
 }
 
 func completePod(spec *corev1.PodSpec) {
-	// The second field is the old name of the first.
+	// DeprecatedServiceAccount is the old name of the field ServiceAccountName.
 	spec.ServiceAccountName = cmp.Or(spec.ServiceAccountName, spec.DeprecatedServiceAccount, "default")
 	for _, containers := range [][]corev1.Container{spec.Containers, spec.InitContainers} {
 		for _, container := range containers {

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// undefaulted are manifests as users write them: each mark is a place where an API server fills in a default.
+// undefaulted contains manifests as users write them. At each mark, such as /*PROTOCOL*/, an API server would fill in a default.
 const undefaulted = `apiVersion: v1
 kind: Namespace
 metadata: {name: demo, labels: {istio-injection: enabled/*NAMESPACE*/}}
@@ -55,7 +55,8 @@ spec:
         - {name: a, image: a, ports: [{name: web, containerPort: 8080/*PROTOCOL*/}, {containerPort: 7000/*PROTOCOL*/}]}
 `
 
-// fill replaces each mark by the API server's default, or by nothing.
+// fill returns the text `undefaulted`, with each mark replaced by the default of the API server. If `filled` is false, it removes
+// the marks instead.
 func fill(filled bool) string {
 	marks := map[string]string{
 		"NAMESPACE":  ", kubernetes.io/metadata.name: demo",
@@ -76,10 +77,10 @@ func fill(filled bool) string {
 	return text
 }
 
-func TestManifestsAreReadAsAnAPIServerStoresThem(t *testing.T) {
+func TestOmittedFieldsGetTheDefaultsOfAnAPIServer(t *testing.T) {
 	compiledFrom := func(text string) map[string]string {
 		out := filepath.Join(t.TempDir(), "out")
-		if run := start(t, "", file(t, "a.yaml", text), "--out", out); run.code != 0 {
+		if run := runProgram(t, "", tempFile(t, "a.yaml", text), "--out", out); run.code != 0 {
 			t.Fatal(run.stderr)
 		}
 		return compiled(out).files(t)
@@ -90,10 +91,10 @@ func TestManifestsAreReadAsAnAPIServerStoresThem(t *testing.T) {
 	}
 	for path, text := range stored {
 		if written[path] != text {
-			t.Errorf("%s differs:\n%s\nof what an API server stores:\n%s", path, written[path], text)
+			t.Errorf("%s differs. Compiled from the manifests as users write them:\n%s\ncompiled from the manifests as an API server stores them:\n%s", path, written[path], text)
 		}
 	}
-	// Istio sends these clusters for such Pods.
+	// The Pods have the ports 8080, 7000 and 9000. Istio must send an inbound cluster for each port.
 	for _, name := range []string{"inbound|8080||", "inbound|7000||", "inbound|9000||"} {
 		if !strings.Contains(written["demo/a-0/clusters.json"], `"`+name+`"`) {
 			t.Errorf("no cluster %s", name)
@@ -101,8 +102,9 @@ func TestManifestsAreReadAsAnAPIServerStoresThem(t *testing.T) {
 	}
 }
 
-// As on a cluster, where only the Service's named port leads to the port of a SpinApp.
-func TestTheShopsSidecarsHaveTheirInboundPort(t *testing.T) {
+// The test compiles the manifests of a cluster, without the local overlay. In these manifests, only the Service names the port of a
+// SpinApp's Pod, by the port's name http-app.
+func TestEverySidecarOfTheShopListensOnItsSpinAppsPort(t *testing.T) {
 	out := compile(t, "--mesh-config", "../../istio/install/istio.yaml", "../../k8s/base", "../../istio/base", "../../k8s/overlays/local/cluster.yaml",
 		"../../k8s/overlays/local/operator.yaml", "../istio-manifests/testdata/collector.yaml")
 	sidecars := 0
@@ -119,10 +121,10 @@ func TestTheShopsSidecarsHaveTheirInboundPort(t *testing.T) {
 			names = append(names, nameOf(chain.(map[string]any)))
 		}
 		if !slices.Contains(names, "0.0.0.0_80") {
-			t.Errorf("%s: no chain for port 80: %q", one.Pod, names)
+			t.Errorf("%s: expected a filter chain for port 80, found %q", one.Pod, names)
 		}
 	}
 	if sidecars < 10 {
-		t.Errorf("only %d", sidecars)
+		t.Errorf("found %d sidecars of SpinApps, expected at least 10", sidecars)
 	}
 }

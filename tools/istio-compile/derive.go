@@ -17,22 +17,22 @@ import (
 
 // cluster is the state of a cluster to which the manifests were applied.
 type cluster struct {
-	// All manifests, including Istio's.
+	// All manifests, including the manifests of Istio's kinds.
 	objects []object
-	// The objects that Kubernetes itself stores, including derived Pods and EndpointSlices.
+	// The objects of Kubernetes' own kinds, including the Pods and EndpointSlices that derive made.
 	kubernetes []derived
 	// The Pods, sorted by namespace and name.
 	workloads []workload
 }
 
-// derived is a Kubernetes object, and the manifest that led to it.
+// derived is a Kubernetes object, and the manifest that the object comes from.
 type derived struct {
 	runtime.Object
 	from object
 }
 
-func (c *cluster) keep(of runtime.Object, from object) {
-	c.kubernetes = append(c.kubernetes, derived{of, from})
+func (c *cluster) keep(stored runtime.Object, from object) {
+	c.kubernetes = append(c.kubernetes, derived{stored, from})
 }
 
 const gatewayAPI = "gateway.networking.k8s.io"
@@ -43,14 +43,14 @@ func derive(objects []object, zones []string, notes io.Writer) (*cluster, error)
 	if err != nil {
 		return nil, err
 	}
-	var wrong faults
+	var errs messageList
 	made := &cluster{objects: objects}
 	nodes := scheduler{known: known, zones: zones, namespaces: namespacesOf(objects), addresses: addresses{}, names: map[key]bool{}}
 	var pods []*corev1.Pod
 	var services []derived
 	for _, from := range objects {
 		if from.GroupVersionKind().Group == gatewayAPI {
-			wrong.add(from, "the Gateway API is not translated here: a cluster would start a gateway of its own for it")
+			errs.add(from, "istio-compile does not support the Gateway API: a cluster would start a separate gateway for this object")
 			continue
 		}
 		if known.covered(from) {
@@ -60,7 +60,7 @@ func derive(objects []object, zones []string, notes io.Writer) (*cluster, error)
 		case "Namespace", "ServiceAccount", "Secret", "Node", "Service", endpointSliceKind:
 			read, err := decode(from)
 			if err != nil {
-				wrong.add(from, "%v", err)
+				errs.add(from, "%v", err)
 				continue
 			}
 			made.keep(read, from)
@@ -75,12 +75,12 @@ func derive(objects []object, zones []string, notes io.Writer) (*cluster, error)
 			}
 		case podKind, deploymentKind, statefulSetKind, replicaSetKind, daemonSetKind, spinAppKind, rolloutKind:
 			if ended(from) {
-				fmt.Fprintf(notes, "note: %s: %s: it has ended, and is left out\n", from.place, from)
+				fmt.Fprintf(notes, "note: %s: %s: the Pod has ended and is left out\n", from.location, from)
 				continue
 			}
 			template, err := templateOf(from, max(1, len(zones)), known)
 			if err != nil {
-				wrong.add(from, "%v", err)
+				errs.add(from, "%v", err)
 				continue
 			}
 			for replica := range template.replicas {
@@ -91,16 +91,16 @@ func derive(objects []object, zones []string, notes io.Writer) (*cluster, error)
 			}
 		case "Job.batch", "CronJob.batch", "ReplicationController":
 			if len(known.children[keyOf(from)]) == 0 {
-				fmt.Fprintf(notes, "note: %s: %s: its Pods are left out\n", from.place, from)
+				fmt.Fprintf(notes, "note: %s: %s: the Pods of this kind are left out\n", from.location, from)
 			}
 		case "Certificate.cert-manager.io":
 			secret, err := secretOf(from)
 			if err != nil {
-				wrong.add(from, "%v", err)
+				errs.add(from, "%v", err)
 				continue
 			}
-			// A dump of a cluster may also hold the Secret.
-			if _, there := known.objects[key{"Secret", secret.Namespace, secret.Name}]; !there {
+			// If the manifests also contain the Certificate's Secret (as a dump of a cluster may), no placeholder Secret is made.
+			if _, ok := known.objects[key{"Secret", secret.Namespace, secret.Name}]; !ok {
 				made.keep(secret, from)
 			}
 		}
@@ -116,10 +116,11 @@ func derive(objects []object, zones []string, notes io.Writer) (*cluster, error)
 	slices.SortFunc(made.workloads, func(a, b workload) int {
 		return strings.Compare(a.Namespace+"/"+a.Pod, b.Namespace+"/"+b.Pod)
 	})
-	return made, wrong.err()
+	return made, errs.err()
 }
 
-// The decoder for Kubernetes' own kinds. An unknown field, which an API server warns about and drops, is an error.
+// The decoder for Kubernetes' own kinds. It rejects unknown fields. (An API server only warns about an unknown field, and drops the
+// field.)
 var codec = serializer.NewCodecFactory(kube.IstioScheme, serializer.EnableStrict).UniversalDeserializer()
 
 func decode(from object) (runtime.Object, error) {

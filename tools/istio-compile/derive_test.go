@@ -11,11 +11,11 @@ import (
 
 const kinds = "testdata/kinds.yaml"
 
-func TestEveryKindLeadsToItsPods(t *testing.T) {
+func TestPodsAreDerivedFromEveryKindOfWorkload(t *testing.T) {
 	var found []string
 	for _, one := range compile(t, kinds).inventory(t).Workloads {
 		found = append(found, fmt.Sprintf("%s/%s of %s %s as %s: %s %s", one.Namespace, one.Pod, one.Kind, one.Owner, one.ServiceAccount,
-			one.Labels[canonicalName]+"@"+one.Labels[canonicalLevel], one.Proxy))
+			one.Labels[canonicalNameLabel]+"@"+one.Labels[canonicalRevisionLabel], one.Proxy))
 	}
 	want := []string{
 		"kinds/agent-0 of DaemonSet agent as default: @ ",
@@ -36,7 +36,7 @@ func TestASpinAppsPodHasTheOperatorsLabels(t *testing.T) {
 	out := compile(t, kinds)
 	want := map[string]string{
 		"app": "cart", "version": "v1", "core.spinkube.dev/app-name": "cart-v1", "core.spinkube.dev/app.cart-v1.status": "ready",
-		canonicalName: "cart", canonicalLevel: "v1", tlsMode: "istio",
+		canonicalNameLabel: "cart", canonicalRevisionLabel: "v1", tlsModeLabel: "istio",
 	}
 	if found := out.workload(t, "kinds/cart-v1-1").Labels; !reflect.DeepEqual(found, want) {
 		t.Errorf("%v", found)
@@ -47,20 +47,21 @@ func TestASpinAppsPodHasTheOperatorsLabels(t *testing.T) {
 	}
 }
 
-func TestAnInterceptionModeReachesIstio(t *testing.T) {
+func TestIstioAppliesThePodsInterceptionMode(t *testing.T) {
 	out := compile(t, kinds)
-	// Without iptables there is no listener for all traffic of a Pod.
+	// The interception mode of cart is NONE: no traffic is redirected, so its sidecar must not have the listeners for redirected
+	// traffic.
 	var listeners response
 	readJSON(t, filepath.Join(string(out), "kinds/cart-v1-0/listeners.json"), &listeners)
 	for _, one := range listeners.Resources {
 		if name := nameOf(one); name == "virtualOutbound" || name == "virtualInbound" {
-			t.Errorf("cart's sidecar has %s", name)
+			t.Errorf("the sidecar of cart has the listener %s, although its interception mode is NONE", name)
 		}
 	}
 	out.resource(t, "kinds/web-0/listeners.json", "virtualOutbound")
 }
 
-func TestServicesLeadToTheirEndpoints(t *testing.T) {
+func TestEndpointsAreDerivedFromServices(t *testing.T) {
 	out := compile(t, kinds)
 	at := func(pod string) string { return out.workload(t, "kinds/"+pod).IP }
 	var found []string
@@ -89,60 +90,61 @@ func TestServicesLeadToTheirEndpoints(t *testing.T) {
 	if !reflect.DeepEqual(found, want) {
 		t.Errorf("found\n%s\nexpected\n%s", strings.Join(found, "\n"), strings.Join(want, "\n"))
 	}
-	// Istio has the same endpoints.
-	of := text(t, out.resource(t, "kinds/cart-v1-0/endpoints.json", "outbound|80||web.kinds.svc.cluster.local"))
+	// Istio must send the proxies the same endpoints that workloads.json lists.
+	endpoints := toJSON(t, out.resource(t, "kinds/cart-v1-0/endpoints.json", "outbound|80||web.kinds.svc.cluster.local"))
 	for _, endpoint := range []string{at("web-0") + `","port_value":8080`, at("lone") + `","port_value":9090`, `"web;kinds;front;7;`} {
-		if !strings.Contains(of, endpoint) {
-			t.Errorf("no %s in %s", endpoint, of)
+		if !strings.Contains(endpoints, endpoint) {
+			t.Errorf("no %s in %s", endpoint, endpoints)
 		}
 	}
 }
 
-func TestAPortThatNoPodNamesIsANote(t *testing.T) {
-	service := file(t, "service.yaml", `apiVersion: v1
+func TestATargetPortThatNoPodHasIsReportedAsANote(t *testing.T) {
+	service := tempFile(t, "service.yaml", `apiVersion: v1
 kind: Service
 metadata: {name: other, namespace: demo}
 spec: {selector: {app: api}, ports: [{name: http, port: 80, targetPort: wep}]}
 `)
-	run := start(t, "", two, service)
+	run := runProgram(t, "", twoWorkloads, service)
 	if run.code != 0 || !strings.Contains(run.stderr, "service.yaml:1: Service demo/other: Pod api-0 has no port named wep") {
 		t.Errorf("exit %d\n%s", run.code, run.stderr)
 	}
 }
 
-func TestPodsOfOtherKindsAreANote(t *testing.T) {
-	job := file(t, "job.yaml", "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: sweep, namespace: demo}\nspec: {}\n")
-	run := start(t, "", two, job)
-	if run.code != 0 || run.stderr != "note: "+job+":1: CronJob demo/sweep: its Pods are left out\n" {
+func TestAKindWhosePodsAreLeftOutIsReportedAsANote(t *testing.T) {
+	job := tempFile(t, "job.yaml", "apiVersion: batch/v1\nkind: CronJob\nmetadata: {name: sweep, namespace: demo}\nspec: {}\n")
+	run := runProgram(t, "", twoWorkloads, job)
+	if run.code != 0 || run.stderr != "note: "+job+":1: CronJob demo/sweep: the Pods of this kind are left out\n" {
 		t.Errorf("exit %d\n%s", run.code, run.stderr)
 	}
 }
 
-// Istio's injection decision follows from its webhooks' selectors and its injector's rules.
-func TestWhoGetsASidecar(t *testing.T) {
+// A Pod gets a sidecar only if the selectors of one of Istio's webhooks match, and the rules of Istio's injector permit the
+// injection.
+func TestLabelsAndAnnotationsDecideWhetherAPodGetsASidecar(t *testing.T) {
 	for name, one := range map[string]struct {
 		namespace, labels, annotations string
 		want                           proxy
 	}{
-		"enabled":                                {"istio-injection: enabled", "", "", sidecar},
-		"a revision":                             {"istio.io/rev: canary", "", "", sidecar},
-		"a revision, and disabled":               {"istio.io/rev: canary, istio-injection: disabled", "", "", none},
-		"nothing said":                           {"", "", "", none},
-		"disabled":                               {"istio-injection: disabled", "", "", none},
-		"enabled, not the Pod":                   {"istio-injection: enabled", `sidecar.istio.io/inject: "false"`, "", none},
-		"enabled, not the Pod, by annotation":    {"istio-injection: enabled", "", `sidecar.istio.io/inject: "false"`, none},
-		"the Pod alone":                          {"", `sidecar.istio.io/inject: "true"`, "", sidecar},
-		"the Pod alone, by revision":             {"", "istio.io/rev: canary", "", sidecar},
-		"the Pod alone, by annotation":           {"", "", `sidecar.istio.io/inject: "true"`, none},
-		"disabled, and the Pod wants it":         {"istio-injection: disabled", `sidecar.istio.io/inject: "true"`, "", none},
-		"the label counts, not the annotation":   {"istio-injection: enabled", `sidecar.istio.io/inject: "true"`, `sidecar.istio.io/inject: "false"`, sidecar},
-		"a gateway":                              {"", `sidecar.istio.io/inject: "true"`, "inject.istio.io/templates: gateway", gateway},
-		"a gateway with a template of one's own": {"istio-injection: enabled", "", `inject.istio.io/templates: "gateway, mine"`, gateway},
-		"a gateway's template, and no injection": {"", "", "inject.istio.io/templates: gateway", none},
+		"namespace enabled":                             {"istio-injection: enabled", "", "", sidecar},
+		"namespace with a revision":                     {"istio.io/rev: canary", "", "", sidecar},
+		"namespace with a revision, but disabled":       {"istio.io/rev: canary, istio-injection: disabled", "", "", none},
+		"no setting":                                    {"", "", "", none},
+		"namespace disabled":                            {"istio-injection: disabled", "", "", none},
+		"namespace enabled, Pod disabled by label":      {"istio-injection: enabled", `sidecar.istio.io/inject: "false"`, "", none},
+		"namespace enabled, Pod disabled by annotation": {"istio-injection: enabled", "", `sidecar.istio.io/inject: "false"`, none},
+		"Pod enabled by label":                          {"", `sidecar.istio.io/inject: "true"`, "", sidecar},
+		"Pod with a revision":                           {"", "istio.io/rev: canary", "", sidecar},
+		"Pod enabled by annotation":                     {"", "", `sidecar.istio.io/inject: "true"`, none},
+		"namespace disabled, Pod enabled by label":      {"istio-injection: disabled", `sidecar.istio.io/inject: "true"`, "", none},
+		"Pod enabled by label, disabled by annotation":  {"istio-injection: enabled", `sidecar.istio.io/inject: "true"`, `sidecar.istio.io/inject: "false"`, sidecar},
+		"gateway":                                {"", `sidecar.istio.io/inject: "true"`, "inject.istio.io/templates: gateway", gateway},
+		"gateway with a second, custom template": {"istio-injection: enabled", "", `inject.istio.io/templates: "gateway, mine"`, gateway},
+		"gateway's template without injection":   {"", "", "inject.istio.io/templates: gateway", none},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			manifest := file(t, "pod.yaml", fmt.Sprintf(`apiVersion: v1
+			manifest := tempFile(t, "pod.yaml", fmt.Sprintf(`apiVersion: v1
 kind: Namespace
 metadata: {name: demo, labels: {%s}}
 ---
@@ -152,7 +154,7 @@ metadata: {name: one, namespace: demo, labels: {%s}, annotations: {%s}}
 spec: {containers: [{name: one, image: one}]}
 `, one.namespace, one.labels, one.annotations))
 			out := filepath.Join(t.TempDir(), "out")
-			if run := start(t, "", manifest, "--out", out); run.code != 0 {
+			if run := runProgram(t, "", manifest, "--out", out); run.code != 0 {
 				t.Fatal(run.stderr)
 			}
 			if found := compiled(out).workload(t, "demo/one"); found.Proxy != one.want {

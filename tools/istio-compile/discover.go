@@ -25,14 +25,16 @@ import (
 	"istio.io/istio/pkg/test"
 )
 
-// Deadline for Istio to answer all requests of one proxy.
-const patience = 60 * time.Second
+// The maximum time in which Istio must answer all requests of one proxy. It is also the maximum time in which Istio must apply the
+// sorted services.
+const answerDeadline = 60 * time.Second
 
-// The version that a proxy reports. Istio sends each proxy only what that version understands.
+// The Istio version that each proxy reports. Istio sends a proxy only the configuration that the proxy's version understands.
 const istioVersion = "1.31.0"
 
-// discover runs Istio's discovery server, and sends it the requests of each proxy.
-func discover(cluster *cluster, mesh *meshconfig.MeshConfig, said *istioLog) (map[string]resources, error) {
+// discover runs Istio's discovery server, sends it the requests of each proxy, and returns the resources of each proxy. The keys of
+// the returned map have the form NAMESPACE/POD.
+func discover(cluster *cluster, mesh *meshconfig.MeshConfig, log *istioLog) (map[string]resources, error) {
 	found, err := configs(cluster.objects)
 	if err != nil {
 		return nil, err
@@ -44,23 +46,24 @@ func discover(cluster *cluster, mesh *meshconfig.MeshConfig, said *istioLog) (ma
 	var kubernetes []runtime.Object
 	for _, kept := range cluster.kubernetes {
 		if object, ok := kept.Object.(metav1.Object); ok {
-			object.SetCreationTimestamp(epoch)
+			object.SetCreationTimestamp(creationTime)
 		}
 		kubernetes = append(kubernetes, kept.Object)
 	}
 	compiled := map[string]resources{}
-	// Istio's fake server is written for Istio's tests: it needs a test.Failer, and stops when that ends.
+	// FakeDiscoveryServer is written for Istio's own tests: it needs a test.Failer, and stops when the test ends. test.Wrap
+	// provides a test.Failer outside of tests.
 	err = test.Wrap(func(t test.Failer) {
-		defer said.end()
+		defer log.end()
 		server := xds.NewFakeDiscoveryServer(t, xds.FakeOptions{Configs: istio, KubernetesObjects: kubernetes, MeshConfig: mesh})
-		if err := order(server); err != nil {
+		if err := sortServices(server); err != nil {
 			t.Fatal(err)
 		}
 		for _, workload := range cluster.workloads {
 			if workload.Proxy == none {
 				continue
 			}
-			answer, err := ask(server, workload)
+			answer, err := requestResources(server, workload)
 			if err != nil {
 				t.Fatalf("%s/%s: %v", workload.Namespace, workload.Pod, err)
 			}
@@ -70,8 +73,8 @@ func discover(cluster *cluster, mesh *meshconfig.MeshConfig, said *istioLog) (ma
 	return compiled, err
 }
 
-// ask requests all resources of one proxy from Istio.
-func ask(server *xds.FakeDiscoveryServer, of workload) (resources, error) {
+// requestResources requests all resources of one proxy from Istio.
+func requestResources(server *xds.FakeDiscoveryServer, pod workload) (resources, error) {
 	var found resources
 	connection, err := grpc.NewClient("passthrough:///istio", grpc.WithTransportCredentials(insecure.NewCredentials()),
 		grpc.WithContextDialer(func(context.Context, string) (net.Conn, error) { return server.BufListener.Dial() }),
@@ -80,17 +83,17 @@ func ask(server *xds.FakeDiscoveryServer, of workload) (resources, error) {
 		return found, err
 	}
 	defer connection.Close()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), answerDeadline)
 	defer cancel()
 	opened, err := discovery.NewAggregatedDiscoveryServiceClient(connection).StreamAggregatedResources(ctx)
 	if err != nil {
 		return found, err
 	}
-	node, err := nodeOfProxy(of)
+	node, err := nodeOfProxy(pod)
 	if err != nil {
 		return found, err
 	}
-	proxy, names := stream{opened, node}, named{}
+	proxy, names := stream{opened, node}, references{}
 	if found.Clusters, err = proxy.get(v3.ClusterType, nil); err != nil {
 		return found, err
 	}
@@ -105,12 +108,12 @@ func ask(server *xds.FakeDiscoveryServer, of workload) (resources, error) {
 	if found.Routes, err = proxy.getSome(v3.RouteType, names.routes); err != nil {
 		return found, err
 	}
-	if of.Proxy == sidecar {
-		known, err := connected(server, of.Pod+"."+of.Namespace)
+	if pod.Proxy == sidecar {
+		known, err := connectedProxy(server, pod.Pod+"."+pod.Namespace)
 		if err != nil {
 			return found, err
 		}
-		settle(found.Routes, known)
+		assignSharedAddresses(found.Routes, known)
 	}
 	found.Extensions, err = proxy.getSome(v3.ExtensionConfigurationType, names.extensions)
 	return found, err
@@ -122,7 +125,8 @@ type stream struct {
 	node *corev3.Node
 }
 
-// get requests these resources, or all of the kind, acknowledges them, and returns them as JSON, sorted by name.
+// get requests the resources with these names, or all resources of the kind if `names` is empty. It acknowledges the response, and
+// returns the resources as JSON, sorted by name.
 func (s stream) get(kind string, names []string) ([]map[string]any, error) {
 	request := &discovery.DiscoveryRequest{Node: s.node, TypeUrl: kind, ResourceNames: names}
 	if err := s.Send(request); err != nil {
@@ -133,7 +137,7 @@ func (s stream) get(kind string, names []string) ([]map[string]any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", kind, err)
 		}
-		// Istio also sends resources of other kinds, such as endpoints again after a push.
+		// Istio also sends resources of other kinds on this stream (for example endpoints again after a push). They are skipped here.
 		if response.TypeUrl != kind {
 			continue
 		}
@@ -145,7 +149,7 @@ func (s stream) get(kind string, names []string) ([]map[string]any, error) {
 	}
 }
 
-// getSome requests the resources that others name, if any.
+// getSome requests the resources with these names, or nothing if `names` is empty.
 func (s stream) getSome(kind string, names map[string]bool) ([]map[string]any, error) {
 	if len(names) == 0 {
 		return nil, nil
@@ -153,27 +157,27 @@ func (s stream) getSome(kind string, names map[string]bool) ([]map[string]any, e
 	return s.get(kind, keys(names))
 }
 
-func nodeOfProxy(of workload) (*corev3.Node, error) {
+func nodeOfProxy(pod workload) (*corev3.Node, error) {
 	kind := "sidecar"
-	if of.Proxy == gateway {
+	if pod.Proxy == gateway {
 		kind = "router"
 	}
 	metadata, err := toStruct(model.NodeMetadata{
-		ServiceAccount:   of.ServiceAccount,
-		Namespace:        of.Namespace,
-		InterceptionMode: model.TrafficInterceptionMode(of.interception),
-		InstanceIPs:      []string{of.IP},
-		Labels:           of.Labels,
-		WorkloadName:     of.Owner,
+		ServiceAccount:   pod.ServiceAccount,
+		Namespace:        pod.Namespace,
+		InterceptionMode: model.TrafficInterceptionMode(pod.interception),
+		InstanceIPs:      []string{pod.IP},
+		Labels:           pod.Labels,
+		WorkloadName:     pod.Owner,
 		IstioVersion:     istioVersion,
 		ClusterID:        "Kubernetes",
 	})
 	if err != nil {
 		return nil, err
 	}
-	id := fmt.Sprintf("%s~%s~%s.%s~%s.svc.cluster.local", kind, of.IP, of.Pod, of.Namespace, of.Namespace)
+	id := fmt.Sprintf("%s~%s~%s.%s~%s.svc.cluster.local", kind, pod.IP, pod.Pod, pod.Namespace, pod.Namespace)
 	node := &corev3.Node{Id: id, Metadata: metadata}
-	if region, zone, ok := strings.Cut(of.locality, "/"); ok {
+	if region, zone, ok := strings.Cut(pod.locality, "/"); ok {
 		node.Locality = &corev3.Locality{Region: region, Zone: zone}
 	}
 	return node, nil

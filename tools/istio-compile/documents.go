@@ -11,7 +11,7 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// document is one of a file's YAML documents.
+// document describes one YAML document of a file: the line on which it begins, and the fields that identify the manifest in it.
 type document struct {
 	line                           int
 	version, kind, name, namespace string
@@ -24,7 +24,8 @@ type syntaxError struct {
 
 var (
 	lineOfError = regexp.MustCompile(`line (\d+): (.*)`)
-	// For these errors the YAML parser counts lines from 0, and names no line for the first one.
+	// If the message of an error matches this pattern, the YAML parser has counted lines from 0. If such an error is in the first
+	// line, the message does not contain a line number.
 	countedFromZero = regexp.MustCompile(`did not find expected (<document start>|'-' indicator|key|',' or '[]}]'|node content)`)
 )
 
@@ -40,7 +41,7 @@ func syntaxErrorOf(err error) *syntaxError {
 	return found
 }
 
-// documents reads a file's YAML documents, without empty ones.
+// documents reads the YAML documents of a file, and leaves out empty documents.
 func documents(text []byte) ([]document, *syntaxError) {
 	decoder := yaml.NewDecoder(bytes.NewReader(text))
 	var found []document
@@ -51,7 +52,8 @@ func documents(text []byte) ([]document, *syntaxError) {
 			return found, nil
 		}
 		if err == nil {
-			// Only this decoding finds a duplicate key.
+			// The decoder does not report duplicate keys if it decodes into a yaml.Node. So the node is also decoded into a Go
+			// value.
 			var all any
 			err = node.Decode(&all)
 		}
@@ -65,7 +67,7 @@ func documents(text []byte) ([]document, *syntaxError) {
 	}
 }
 
-// documentsAt are the manifest at a node, or the manifests of a list.
+// documentsAt returns the manifest at a node. If the manifest is a List, it returns all manifests in the List.
 func documentsAt(node *yaml.Node) []document {
 	var head struct {
 		APIVersion string `yaml:"apiVersion"`
@@ -73,7 +75,8 @@ func documentsAt(node *yaml.Node) []document {
 		Metadata   struct{ Name, Namespace string }
 		Items      []yaml.Node
 	}
-	// A document that is not a manifest has no kind; the missing kind is reported with its place.
+	// If a document is not a manifest, Decode fails, and the kind stays empty. sources.manifests then reports the missing kind with
+	// the line of the document.
 	_ = node.Decode(&head)
 	if !strings.HasSuffix(head.Kind, "List") || head.Items == nil {
 		return []document{{node.Line, head.APIVersion, head.Kind, head.Metadata.Name, head.Metadata.Namespace}}

@@ -5,20 +5,21 @@ import (
 	"testing"
 )
 
-// find is the first object with this key within a resource.
-func find(of any, key string) any {
-	switch of := of.(type) {
+// find searches a resource at all depths for this key, and returns the value at the first place where it finds the key. It returns
+// nil if the resource does not contain the key.
+func find(value any, key string) any {
+	switch value := value.(type) {
 	case []any:
-		for _, one := range of {
+		for _, one := range value {
 			if found := find(one, key); found != nil {
 				return found
 			}
 		}
 	case map[string]any:
-		if found, there := of[key]; there {
+		if found, ok := value[key]; ok {
 			return found
 		}
-		for _, one := range of {
+		for _, one := range value {
 			if found := find(one, key); found != nil {
 				return found
 			}
@@ -27,7 +28,7 @@ func find(of any, key string) any {
 	return nil
 }
 
-func TestTheExampleSendsAFifthToTheNextRelease(t *testing.T) {
+func TestTheExampleSends20PercentToTheNextRelease(t *testing.T) {
 	out := compile(t, "example")
 	routes := out.resource(t, "books/catalogue-0/routes.json", "80")
 	weights := map[string]float64{}
@@ -47,32 +48,32 @@ func TestTheExampleSendsAFifthToTheNextRelease(t *testing.T) {
 		t.Errorf("v2 is at %v", endpoints)
 	}
 	cluster := out.resource(t, "books/catalogue-0/clusters.json", v1)
-	if found := text(t, find(cluster, "outlier_detection")); !strings.Contains(found, `"consecutive_5xx":3`) {
+	if found := toJSON(t, find(cluster, "outlier_detection")); !strings.Contains(found, `"consecutive_5xx":3`) {
 		t.Errorf("outlier detection: %s", found)
 	}
 }
 
-func TestTheExamplesGatewayServesTheCatalogueAlone(t *testing.T) {
+func TestTheExamplesGatewayServesOnlyTheCatalogue(t *testing.T) {
 	out := compile(t, "example")
-	found := text(t, out.resource(t, "edge/gateway-0/routes.json", "http.8080"))
+	found := toJSON(t, out.resource(t, "edge/gateway-0/routes.json", "http.8080"))
 	if !strings.Contains(found, `"outbound|80||catalogue.books.svc.cluster.local"`) || !strings.Contains(found, `"books.example.com"`) {
-		t.Errorf("no way to the catalogue: %s", found)
+		t.Errorf("the gateway has no route to the catalogue: %s", found)
 	}
 	if strings.Contains(found, "reviews") {
-		t.Errorf("a way to the reviews: %s", found)
+		t.Errorf("the gateway has a route to reviews, which is not public: %s", found)
 	}
 }
 
-func TestTheExamplesReviewsAreForTheCatalogueAlone(t *testing.T) {
+func TestTheExamplesReviewsAcceptOnlyTheCatalogue(t *testing.T) {
 	out := compile(t, "example")
 	for _, pod := range []string{"reviews-v1-0", "reviews-v1-1", "reviews-v2-0"} {
 		inbound := out.resource(t, "books/"+pod+"/listeners.json", "virtualInbound")
-		rules := text(t, find(inbound, "policies"))
+		rules := toJSON(t, find(inbound, "policies"))
 		if !strings.Contains(rules, `spiffe://cluster.local/ns/books/sa/catalogue`) || !strings.Contains(rules, `"exact":"GET"`) {
 			t.Errorf("%s: %s", pod, rules)
 		}
 	}
 	if found := find(out.resource(t, "books/catalogue-0/listeners.json", "virtualInbound"), "policies"); found != nil {
-		t.Errorf("the catalogue has a policy: %s", text(t, found))
+		t.Errorf("the catalogue has a policy, although no manifest contains a policy for it: %s", toJSON(t, found))
 	}
 }

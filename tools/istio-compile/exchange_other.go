@@ -7,14 +7,15 @@ import (
 	"os"
 )
 
-// exchange swaps the names of two folders. For a moment there is no folder with the first name.
-func exchange(one, other string) error {
-	aside := other + "-old"
-	if err := os.Rename(one, aside); err != nil {
+// exchange swaps the names of two folders. It needs several steps, unlike the version for Linux: for a moment, no folder has the
+// path `first`.
+func exchange(first, second string) error {
+	aside := second + "-old"
+	if err := os.Rename(first, aside); err != nil {
 		return err
 	}
-	if err := os.Rename(other, one); err != nil {
-		return errors.Join(err, os.Rename(aside, one))
+	if err := os.Rename(second, first); err != nil {
+		return errors.Join(err, os.Rename(aside, first))
 	}
-	return os.Rename(aside, other)
+	return os.Rename(aside, second)
 }

@@ -9,7 +9,7 @@ import (
 	"istio.io/istio/pkg/kube/inject"
 )
 
-// proxy is the kind of a Pod's proxy.
+// proxy is the kind of proxy that a Pod has: none, a sidecar, or a gateway.
 type proxy string
 
 const (
@@ -19,27 +19,28 @@ const (
 )
 
 const (
-	injectLabel    = "sidecar.istio.io/inject"
-	revision       = "istio.io/rev"
-	canonicalName  = "service.istio.io/canonical-name"
-	canonicalLevel = "service.istio.io/canonical-revision"
-	tlsMode        = "security.istio.io/tlsMode"
-	// The injector's own report: a Pod with this annotation was injected.
-	injected = "sidecar.istio.io/status"
+	injectLabel            = "sidecar.istio.io/inject"
+	revisionLabel          = "istio.io/rev"
+	canonicalNameLabel     = "service.istio.io/canonical-name"
+	canonicalRevisionLabel = "service.istio.io/canonical-revision"
+	tlsModeLabel           = "security.istio.io/tlsMode"
+	// The injector writes this annotation. A Pod that has the annotation already has a proxy.
+	injectedAnnotation = "sidecar.istio.io/status"
 )
 
-// injection is the setting in a namespace's labels.
+// injection is the setting for sidecar injection that the labels of a namespace contain.
 type injection int
 
 const (
-	unsaid injection = iota
+	unset injection = iota
 	enabled
 	disabled
 )
 
 type namespaces map[string]injection
 
-// namespacesOf reads the labels as the selectors of Istio's webhooks do. Every revision counts as the current one.
+// namespacesOf reads the injection setting of each Namespace from the Namespace's labels, as the selectors of Istio's webhooks do.
+// If a label names a revision of Istio, the name of the revision does not matter.
 func namespacesOf(objects []object) namespaces {
 	found := namespaces{}
 	for _, from := range objects {
@@ -47,7 +48,7 @@ func namespacesOf(objects []object) namespaces {
 			continue
 		}
 		label, labelled := from.GetLabels()["istio-injection"]
-		_, revised := from.GetLabels()[revision]
+		_, revised := from.GetLabels()[revisionLabel]
 		switch {
 		case label == "enabled", revised && !labelled:
 			found[from.GetName()] = enabled
@@ -58,9 +59,10 @@ func namespacesOf(objects []object) namespaces {
 	return found
 }
 
-// wanted reports whether Istio would inject a proxy: whether one of its webhooks is called for the Pod, and decides to inject.
-func (n namespaces) wanted(pod *corev1.Pod) bool {
-	if pod.Annotations[injected] != "" {
+// wantsProxy reports whether Istio would inject a proxy into the Pod. Istio does so only if the API server calls Istio's webhook
+// for the Pod, and the webhook decides to inject a proxy.
+func (n namespaces) wantsProxy(pod *corev1.Pod) bool {
+	if pod.Annotations[injectedAnnotation] != "" {
 		return true
 	}
 	label := pod.Labels[injectLabel]
@@ -68,19 +70,19 @@ func (n namespaces) wanted(pod *corev1.Pod) bool {
 	switch n[pod.Namespace] {
 	case enabled:
 		called = label != "false"
-	case unsaid:
-		called = label == "true" || label != "false" && pod.Labels[revision] != ""
+	case unset:
+		called = label == "true" || label != "false" && pod.Labels[revisionLabel] != ""
 	}
-	asked := label
+	setting := label
 	if _, labelled := pod.Labels[injectLabel]; !labelled {
-		asked = pod.Annotations[injectLabel]
+		setting = pod.Annotations[injectLabel]
 	}
-	return called && asked != "false" && !pod.Spec.HostNetwork && !inject.IgnoredNamespaces.Contains(pod.Namespace)
+	return called && setting != "false" && !pod.Spec.HostNetwork && !inject.IgnoredNamespaces.Contains(pod.Namespace)
 }
 
-// inject changes a Pod as Istio's injector does, as far as it matters to the control plane.
+// inject changes a Pod as Istio's injector does, in all fields that the control plane reads.
 func (n namespaces) inject(pod *corev1.Pod, owner string) proxy {
-	if !n.wanted(pod) {
+	if !n.wantsProxy(pod) {
 		return none
 	}
 	if pod.Labels == nil {
@@ -98,10 +100,10 @@ func (n namespaces) inject(pod *corev1.Pod, owner string) proxy {
 		}
 		pod.Labels[name] = otherwise
 	}
-	label(canonicalName, owner, "app.kubernetes.io/name", "app")
-	label(canonicalLevel, "latest", "app.kubernetes.io/version", "version")
-	label(tlsMode, "istio")
-	pod.Annotations[injected] = "{}"
+	label(canonicalNameLabel, owner, "app.kubernetes.io/name", "app")
+	label(canonicalRevisionLabel, "latest", "app.kubernetes.io/version", "version")
+	label(tlsModeLabel, "istio")
+	pod.Annotations[injectedAnnotation] = "{}"
 	templates := strings.Split(strings.ReplaceAll(pod.Annotations["inject.istio.io/templates"], " ", ""), ",")
 	isProxy := func(container corev1.Container) bool { return container.Name == "istio-proxy" }
 	pod.Spec.InitContainers = slices.DeleteFunc(pod.Spec.InitContainers, isProxy)

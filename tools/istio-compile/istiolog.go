@@ -12,7 +12,8 @@ import (
 	istiolog "istio.io/istio/pkg/log"
 )
 
-// istioLog collects the messages that Istio logs during a run. They name no manifest, and are repeated for each proxy.
+// istioLog collects the messages that Istio logs during a run. Istio logs the same message for each proxy, so istioLog keeps each
+// text once. No message names a manifest, so the messages are printed without a file and line.
 type istioLog struct {
 	zapcore.LevelEnabler
 	mutex            sync.Mutex
@@ -20,28 +21,30 @@ type istioLog struct {
 	ended            bool
 }
 
-// Messages that Istio logs only because this is not a cluster.
-var ofNoConcern = []string{
-	// The fake API server's CRDs do not have it.
+// Parts of messages to ignore. Istio logs these messages only because istio-compile runs Istio without a cluster.
+var ignoredMessages = []string{
+	// Istio expects a version annotation on the CRDs, and the CRDs of the fake API server do not have it.
 	"gateway.networking.k8s.io expected to have a ",
-	// A proxy has no certificate here. It only misses the password for a filter's image.
+	// In istio-compile the proxies have no certificates. Therefore Istio does not send a proxy the secret that contains the password
+	// for a filter's image.
 	"is not authorized to receive secret",
-	// Two of Istio's controllers create the same GatewayClass at the start. The second one finds that it exists, and continues.
+	// At the start, two of Istio's controllers create the same GatewayClass. The second controller logs that the GatewayClass
+	// exists, and continues.
 	`gatewayclasses.gateway.networking.k8s.io "istio`,
 }
 
-// listen redirects Istio's log from the standard error to an istioLog.
-func listen() (*istioLog, error) {
-	said := &istioLog{LevelEnabler: zapcore.WarnLevel}
+// collectIstioLog redirects Istio's log from the standard error to an istioLog.
+func collectIstioLog() (*istioLog, error) {
+	collected := &istioLog{LevelEnabler: zapcore.WarnLevel}
 	settings := istiolog.DefaultOptions()
 	settings.SetDefaultOutputLevel(istiolog.OverrideScopeName, istiolog.WarnLevel)
 	settings.WithExtension(func(zapcore.Core) (zapcore.Core, func() error, error) {
-		return said, func() error { return nil }, nil
+		return collected, func() error { return nil }, nil
 	})
 	if err := istiolog.Configure(settings); err != nil {
-		return nil, fmt.Errorf("Istio's log: %w", err)
+		return nil, fmt.Errorf("cannot redirect Istio's log: %w", err)
 	}
-	return said, nil
+	return collected, nil
 }
 
 func (l *istioLog) With([]zapcore.Field) zapcore.Core { return l }
@@ -51,7 +54,7 @@ func (l *istioLog) Check(entry zapcore.Entry, checked *zapcore.CheckedEntry) *za
 }
 
 func (l *istioLog) Write(entry zapcore.Entry, _ []zapcore.Field) error {
-	if slices.ContainsFunc(ofNoConcern, func(part string) bool { return strings.Contains(entry.Message, part) }) {
+	if slices.ContainsFunc(ignoredMessages, func(part string) bool { return strings.Contains(entry.Message, part) }) {
 		return nil
 	}
 	l.mutex.Lock()
@@ -71,25 +74,25 @@ func (l *istioLog) Write(entry zapcore.Entry, _ []zapcore.Field) error {
 
 func (l *istioLog) Sync() error { return nil }
 
-// end stops the collection: messages that Istio logs during its shutdown do not matter.
+// end stops the collection of messages, because the messages that Istio logs during its shutdown do not matter.
 func (l *istioLog) end() {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	l.ended = true
 }
 
-// report prints the warnings, and fails if there were errors.
+// report prints the collected warnings, and returns an error if Istio logged errors.
 func (l *istioLog) report(notes io.Writer) error {
 	l.mutex.Lock()
 	defer l.mutex.Unlock()
 	slices.Sort(l.warnings)
 	slices.Sort(l.errors)
 	for _, warning := range l.warnings {
-		fmt.Fprintf(notes, "note: Istio warns in its log: %s\n", warning)
+		fmt.Fprintf(notes, "note: Istio logged a warning: %s\n", warning)
 	}
-	var wrong []error
+	var errs []error
 	for _, text := range l.errors {
-		wrong = append(wrong, fmt.Errorf("Istio reports in its log: %s", text))
+		errs = append(errs, fmt.Errorf("Istio logged an error: %s", text))
 	}
-	return errors.Join(wrong...)
+	return errors.Join(errs...)
 }

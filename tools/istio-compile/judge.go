@@ -20,20 +20,23 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// tolerance selects messages that do not fail a run: all warnings, or those of some codes.
+// tolerance selects the messages that do not make a run fail: all warnings (--warnings-ok), or the messages that have one of the
+// codes (--allow).
 type tolerance struct {
 	warnings bool
 	codes    map[string]bool
 }
 
-// verdict collects Istio's messages by their effect: the run fails, a warning is printed, or a note is printed.
+// verdict collects Istio's messages by their effect. A message in the list `rejected` makes the run fail. The messages in the
+// lists `warnings` and `notes` are only printed.
 type verdict struct {
 	tolerated                 tolerance
-	rejected, warnings, notes faults
+	rejected, warnings, notes messageList
 }
 
-// judge fails on everything that Istio rejects or warns about. It runs Istio's validation, as a cluster does when a manifest is applied,
-// and Istio's analysis, `istioctl analyze`. Tolerated warnings and messages of lower levels are printed.
+// judge returns an error if Istio rejects a manifest or warns about one. It runs Istio's validation, as a cluster does when a
+// manifest is applied, and Istio's analysis, as `istioctl analyze` does. Messages that are tolerated, and messages that are less
+// severe than a warning, are only printed.
 func judge(cluster *cluster, mesh *meshconfig.MeshConfig, tolerated tolerance, notes io.Writer) error {
 	found := &verdict{tolerated: tolerated}
 	if err := found.validate(cluster.objects); err != nil {
@@ -53,8 +56,8 @@ func judge(cluster *cluster, mesh *meshconfig.MeshConfig, tolerated tolerance, n
 	return found.rejected.err()
 }
 
-// listOf is the list for a message of this level and code.
-func (v *verdict) listOf(level diag.Level, code string) *faults {
+// listOf returns the list that collects messages of this level and code.
+func (v *verdict) listOf(level diag.Level, code string) *messageList {
 	switch {
 	case !level.IsWorseThanOrEqualTo(diag.Warning):
 		return &v.notes
@@ -64,7 +67,8 @@ func (v *verdict) listOf(level diag.Level, code string) *faults {
 	return &v.rejected
 }
 
-// A subset that selects no Pods. For Istio it is an error, but its own samples have it: a release often has its subset before its Pods.
+// The code of Istio's error for a subset that selects no Pods. --warnings-ok also tolerates this error, because a subset is often
+// created before the Pods of its release. Istio's own samples also contain such subsets.
 var emptySubset = msg.DestinationRuleSubsetNotSelectPods.Code()
 
 func (v *verdict) validate(objects []object) error {
@@ -72,35 +76,35 @@ func (v *verdict) validate(objects []object) error {
 	if err != nil {
 		return err
 	}
-	for _, one := range found {
-		warning, err := one.schema.ValidateConfig(one.Config)
-		for _, each := range parts(err) {
-			v.rejected.add(one.from, "%v", each)
+	for _, config := range found {
+		warning, err := config.schema.ValidateConfig(config.Config)
+		for _, each := range joinedErrors(err) {
+			v.rejected.add(config.from, "%v", each)
 		}
-		for _, each := range parts(warning) {
+		for _, each := range joinedErrors(warning) {
 			code := codeOf(each)
-			if suppressed(one.from, code) {
+			if suppressed(config.from, code) {
 				continue
 			}
 			into := v.listOf(diag.Warning, code)
-			if strings.HasPrefix(each.Error(), anyEnvoyFilter) {
+			if strings.HasPrefix(each.Error(), envoyFilterWarning) {
 				into = &v.warnings
 			}
-			into.add(one.from, "%v [%s]", each, code)
+			into.add(config.from, "%v [%s]", each, code)
 		}
 	}
 	return nil
 }
 
-// Validation gives this warning for every EnvoyFilter, so it does not fail a run.
-const anyEnvoyFilter = "EnvoyFilter exposes internal implementation details"
+// The first words of the warning that Istio's validation returns for every EnvoyFilter. This warning does not make a run fail.
+const envoyFilterWarning = "EnvoyFilter exposes internal implementation details"
 
-// The codes under which `istioctl analyze` reports the warnings of validation.
-var ofValidation = map[string]bool{
+// The codes under which `istioctl analyze` reports the warnings of Istio's validation.
+var validationCodes = map[string]bool{
 	msg.SchemaWarning.Code(): true, msg.VirtualServiceUnreachableRule.Code(): true, msg.VirtualServiceIneffectiveMatch.Code(): true,
 }
 
-// codeOf is the code under which `istioctl analyze` reports a warning of validation.
+// codeOf returns the code under which `istioctl analyze` would report this warning of Istio's validation.
 func codeOf(warning error) string {
 	var aware *validation.AnalysisAwareError
 	if errors.As(warning, &aware) {
@@ -114,64 +118,67 @@ func codeOf(warning error) string {
 	return msg.SchemaWarning.Code()
 }
 
-// suppressed reports whether a manifest's annotation suppresses messages of this code, as it does for `istioctl analyze`.
-func suppressed(of object, code string) bool {
-	codes := strings.Split(of.GetAnnotations()[annotation.GalleyAnalyzeSuppress.Name], ",")
+// suppressed reports whether an annotation of the manifest suppresses messages that have this code. `istioctl analyze` reads the
+// same annotation.
+func suppressed(manifest object, code string) bool {
+	codes := strings.Split(manifest.GetAnnotations()[annotation.GalleyAnalyzeSuppress.Name], ",")
 	return slices.Contains(codes, code) || slices.Contains(codes, "*")
 }
 
-// parts are the errors that Istio joined into one.
-func parts(of error) []error {
+// joinedErrors returns the errors that Istio joined into the error `err`.
+func joinedErrors(err error) []error {
 	var many interface{ WrappedErrors() []error }
 	switch {
-	case of == nil:
+	case err == nil:
 		return nil
-	case errors.As(of, &many):
+	case errors.As(err, &many):
 		return many.WrappedErrors()
 	}
-	return []error{of}
+	return []error{err}
 }
 
 func (v *verdict) analyze(cluster *cluster, mesh *meshconfig.MeshConfig) error {
 	analyzer := local.NewIstiodAnalyzer(analyzers.AllCombined(), "", resource.Namespace(mesh.RootNamespace), nil)
 	if err := useMeshConfig(analyzer, mesh); err != nil {
-		return failure{err, software}
+		return failure{err, exitSoftware}
 	}
 	sources, at, err := sourcesOf(cluster)
 	if err == nil {
 		err = analyzer.AddTestReaderKubeSource(sources)
 	}
 	if err != nil {
-		return failure{err, software}
+		return failure{err, exitSoftware}
 	}
 	stop := make(chan struct{})
 	defer close(stop)
 	result, err := analyzer.Analyze(stop)
 	if err != nil {
-		return failure{err, software}
+		return failure{err, exitSoftware}
 	}
-	// For files, istioctl itself silently skips most of them: all analyzers that read Pods and Services.
+	// If `istioctl analyze` reads files, it silently skips all analyzers that read Pods and Services. istio-compile does not: if Istio
+	// skips an analyzer, istio-compile fails.
 	if len(result.SkippedAnalyzers) > 0 {
-		return failure{fmt.Errorf("Istio left out some of its analyzers: %s", strings.Join(result.SkippedAnalyzers, ", ")), software}
+		return failure{fmt.Errorf("Istio skipped some of its analyzers: %s", strings.Join(result.SkippedAnalyzers, ", ")), exitSoftware}
 	}
 	for _, message := range result.Messages {
 		code := message.Type.Code()
-		// Validation has already reported these, in its own wording.
-		if ofValidation[code] {
+		// Istio's validation has run before the analysis, and has already reported the messages that have these codes.
+		if validationCodes[code] {
 			continue
 		}
 		into := v.listOf(message.Type.Level(), code)
 		text := fmt.Sprintf("%s [%s]", message.Unstructured(false)["message"], code)
-		if of := at[sourceOf(message)]; of.Unstructured != nil {
-			into.add(of, "%s", text)
+		if manifest := at[sourceOf(message)]; manifest.Unstructured != nil {
+			into.add(manifest, "%s", text)
 		} else {
-			into.say(place{"analysis", 0}, "%s%s", message.Origin(), text)
+			into.addAt(location{"analysis", 0}, "%s%s", message.Origin(), text)
 		}
 	}
 	return nil
 }
 
-// sourcesOf is the text of each object, under a name that leads from a message back to the manifest.
+// sourcesOf returns the YAML text of each object as a source with a name, and a map from these names to the manifests. A message
+// of the analysis names a source, and the map contains the manifest of this source.
 func sourcesOf(cluster *cluster) ([]local.ReaderSource, map[string]object, error) {
 	at := map[string]object{}
 	var sources []local.ReaderSource
@@ -182,23 +189,24 @@ func sourcesOf(cluster *cluster) ([]local.ReaderSource, map[string]object, error
 		sources = append(sources, local.ReaderSource{Name: name, Reader: strings.NewReader(string(text))})
 		return err
 	}
-	for _, of := range cluster.objects {
-		if _, known := schemaOf(of); !known {
+	for _, manifest := range cluster.objects {
+		if _, known := schemaOf(manifest); !known {
 			continue
 		}
-		if err := add(of.Object, of); err != nil {
+		if err := add(manifest.Object, manifest); err != nil {
 			return nil, nil, err
 		}
 	}
-	for _, of := range cluster.kubernetes {
-		if err := add(of.Object, of.from); err != nil {
+	for _, stored := range cluster.kubernetes {
+		if err := add(stored.Object, stored.from); err != nil {
 			return nil, nil, err
 		}
 	}
 	return sources, at, nil
 }
 
-// sourceOf is the name of the text that a message is about, or empty.
+// sourceOf returns the name of the source (see sourcesOf) of the object that a message is about, or an empty string if the message
+// is not about an object.
 func sourceOf(message diag.Message) string {
 	if message.Resource == nil || message.Resource.Origin == nil || message.Resource.Origin.Reference() == nil {
 		return ""
@@ -207,7 +215,8 @@ func sourceOf(message diag.Message) string {
 	return name
 }
 
-// useMeshConfig passes the mesh configuration in a file: the analyzer accepts no other form.
+// useMeshConfig gives the mesh configuration to the analyzer in a temporary file, because the analyzer can read it only from a
+// file.
 func useMeshConfig(analyzer *local.IstiodAnalyzer, mesh *meshconfig.MeshConfig) error {
 	text, err := protomarshal.ToYAML(mesh)
 	if err != nil {

@@ -1,13 +1,15 @@
-// istio-compile shows the configuration that Istio makes from manifests, without a cluster. It runs Istio's own discovery server on
-// them in this process, sends it the requests of each proxy, and writes the responses as files that an Envoy can load.
+// istio-compile writes the configuration that Istio makes from manifests, without a cluster. It runs Istio's own discovery server
+// in this process, and loads the manifests into the server. Then it sends the server the requests of each proxy, and writes the
+// responses as files that an Envoy can load.
 //
-// Read in this order:
-//   - render.go: manifests, and where each came from.
-//   - derive.go: what a cluster would make from them. catalog.go finds owners; pods.go, spin_app.go, rollout.go, inject.go and
-//     services.go derive; defaults.go is the API server.
-//   - judge.go: what Istio rejects or warns about.
-//   - discover.go and order.go: the server, and what a proxy requests.
-//   - write.go: stable files.
+// Read the files in this order:
+//   - render.go reads the manifests, and finds the file and line of each manifest.
+//   - derive.go derives the objects that a cluster would make from the manifests. catalog.go finds the owners of objects. pods.go,
+//     spin_app.go, rollout.go, inject.go and services.go derive Pods and EndpointSlices. defaults.go fills in the defaults of an
+//     API server.
+//   - judge.go runs Istio's validation and analysis.
+//   - discover.go and order.go run Istio's server, and request the configuration of each proxy.
+//   - write.go writes the output files.
 package main
 
 import (
@@ -19,8 +21,9 @@ import (
 	"syscall"
 )
 
-// Features that upstream Envoy does not have are off. The proxy fetches a JWKS, because the control plane here cannot.
-// Istio reads these variables when its packages are initialized, so they must be set when the program starts.
+// Environment variables for Istio. The first two turn off features that upstream Envoy does not have. With the third, each proxy
+// itself fetches the JWKS (keys that verify tokens), because the control plane in this process cannot fetch them. Istio reads these
+// variables when its packages are initialized, so the variables must be set when the program starts.
 var environment = []string{
 	"PILOT_ENABLE_ALPN_FILTER=false",
 	"PILOT_ENABLE_METADATA_EXCHANGE=false",
@@ -29,13 +32,14 @@ var environment = []string{
 
 // The exit codes, from sysexits.h.
 const (
-	usage     = 64
-	manifests = 65
-	software  = 70
-	output    = 73
+	exitUsage     = 64
+	exitManifests = 65
+	exitSoftware  = 70
+	exitOutput    = 73
 )
 
-// failure is an error with its own exit code. Every other error is a fault of the manifests.
+// failure is an error that has its own exit code. Every other error is an error in the manifests, and its exit code is
+// exitManifests.
 type failure struct {
 	error
 	code int
@@ -62,19 +66,20 @@ func main() {
 
 func end(err error) {
 	fmt.Fprintln(os.Stderr, err)
-	failed := failure{code: manifests}
+	failed := failure{code: exitManifests}
 	errors.As(err, &failed)
 	os.Exit(failed.code)
 }
 
-// restart runs this program again if the environment is not the one that Istio needs.
+// restart replaces this process by a new run of the program if one of the needed environment variables has another value. The new
+// run has the needed values.
 func restart() error {
 	needed := false
 	for _, setting := range environment {
 		name, value, _ := strings.Cut(setting, "=")
 		needed = needed || os.Getenv(name) != value
 		if err := os.Setenv(name, value); err != nil {
-			return failure{err, software}
+			return failure{err, exitSoftware}
 		}
 	}
 	if !needed {
@@ -84,17 +89,18 @@ func restart() error {
 	if err == nil {
 		err = syscall.Exec(self, os.Args, os.Environ())
 	}
-	return failure{fmt.Errorf("cannot start again with %s: %w", strings.Join(environment, " "), err), software}
+	return failure{fmt.Errorf("cannot restart with the environment variables %s: %w", strings.Join(environment, " "), err), exitSoftware}
 }
 
-// run reads, derives, judges, compiles and, with an --out, writes. Information that is not a fault goes to notes.
+// run reads the manifests, derives objects from them, judges and compiles all objects, and writes the output if --out is given. It
+// prints warnings and notes, which do not make the run fail, to the writer `notes`.
 func run(options options, input io.Reader, notes io.Writer) error {
 	if err := writable(options.out); err != nil {
-		return failure{err, usage}
+		return failure{err, exitUsage}
 	}
-	said, err := listen()
+	log, err := collectIstioLog()
 	if err != nil {
-		return failure{err, software}
+		return failure{err, exitSoftware}
 	}
 	mesh, err := readMeshConfig(options.meshConfig)
 	if err != nil {
@@ -110,24 +116,24 @@ func run(options options, input io.Reader, notes io.Writer) error {
 	}
 	if options.objects != "" {
 		if err := cluster.writeObjects(options.objects); err != nil {
-			return failure{err, output}
+			return failure{err, exitOutput}
 		}
 	}
 	if err := judge(cluster, mesh, options.allowed, notes); err != nil {
 		return err
 	}
-	compiled, err := discover(cluster, mesh, said)
+	compiled, err := discover(cluster, mesh, log)
 	if err != nil {
-		return failure{err, software}
+		return failure{err, exitSoftware}
 	}
-	if err := said.report(notes); err != nil {
+	if err := log.report(notes); err != nil {
 		return err
 	}
 	if options.out == "" {
 		return nil
 	}
 	if err := write(options.out, cluster, compiled); err != nil {
-		return failure{err, output}
+		return failure{err, exitOutput}
 	}
 	return nil
 }

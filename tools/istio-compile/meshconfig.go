@@ -10,18 +10,18 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// readMeshConfig reads a MeshConfig over Istio's defaults; an IstioOperator holds it in spec.meshConfig. An unknown field, which
-// Istio would ignore, is an error.
+// readMeshConfig reads a MeshConfig. The file contains either the MeshConfig itself or an IstioOperator, whose spec.meshConfig is
+// then read. Fields that the file omits get Istio's defaults. An unknown field is an error, although Istio would ignore it.
 func readMeshConfig(path string) (*meshconfig.MeshConfig, error) {
 	if path == "" {
 		return mesh.DefaultMeshConfig(), nil
 	}
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return nil, failure{err, usage}
+		return nil, failure{err, exitUsage}
 	}
 	if _, err := documents(text); err != nil {
-		return nil, fmt.Errorf("%s: %s", place{path, err.line}, err.text)
+		return nil, fmt.Errorf("%s: %s", location{path, err.line}, err.text)
 	}
 	var operator struct {
 		Kind string

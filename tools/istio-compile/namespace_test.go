@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// Manifests like Istio's samples: they are applied to kubectl's current namespace.
+// Manifests that do not name a namespace, like Istio's samples. kubectl would apply them to its current namespace.
 const withoutNamespace = `apiVersion: v1
 kind: Service
 metadata: {name: a}
@@ -37,16 +37,16 @@ metadata: {name: a}
 spec: {selector: {matchLabels: {app: a}}}
 `
 
-func TestManifestsWithoutANamespaceAreInTheDefaultOne(t *testing.T) {
+func TestAManifestWithoutANamespaceGetsTheDefaultNamespace(t *testing.T) {
 	for namespace, arguments := range map[string][]string{"default": nil, "till": {"--namespace", "till"}} {
 		t.Run(namespace, func(t *testing.T) {
 			t.Parallel()
-			injected := file(t, "namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+", labels: {istio-injection: enabled}}\n")
-			out := compile(t, append(arguments, file(t, "a.yaml", withoutNamespace), injected)...)
+			injectedAnnotation := tempFile(t, "namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: "+namespace+", labels: {istio-injection: enabled}}\n")
+			out := compile(t, append(arguments, tempFile(t, "a.yaml", withoutNamespace), injectedAnnotation)...)
 			if found := out.workload(t, namespace+"/a-0"); found.Proxy != sidecar {
 				t.Errorf("%+v", found)
 			}
-			routes := text(t, out.resource(t, namespace+"/b-0/routes.json", "80"))
+			routes := toJSON(t, out.resource(t, namespace+"/b-0/routes.json", "80"))
 			if !strings.Contains(routes, `"cluster":"outbound|80||a.`+namespace+`.svc.cluster.local"`) || !strings.Contains(routes, `"timeout":"3s"`) {
 				t.Errorf("no route: %s", routes)
 			}
@@ -60,57 +60,57 @@ func TestManifestsWithoutANamespaceAreInTheDefaultOne(t *testing.T) {
 	}
 }
 
-func TestANamespaceOfItsOwnStays(t *testing.T) {
-	out := compile(t, two, "--namespace", "other")
-	equal(t, "Pods", out.pods(t), "api-0 of Deployment api", "api-1 of Deployment api", "web-0 of Deployment web")
+func TestTheNamespaceFlagDoesNotChangeAManifestWithANamespace(t *testing.T) {
+	out := compile(t, twoWorkloads, "--namespace", "other")
+	expectEqual(t, "Pods", out.pods(t), "api-0 of Deployment api", "api-1 of Deployment api", "web-0 of Deployment web")
 	out.workload(t, "demo/web-0")
 }
 
-func TestAnObjectThatIsThereTwiceIsAFault(t *testing.T) {
+func TestTwoManifestsOfTheSameObjectAreAnError(t *testing.T) {
 	named, unnamed := "metadata: {name: a, namespace: till}\n", "metadata: {name: a}\n"
 	const service, spec = "apiVersion: v1\nkind: Service\n", "spec: {ports: [{name: http, port: 80}]}\n"
-	first, second := file(t, "first.yaml", service+named+spec), file(t, "second.yaml", service+unnamed+spec)
-	run := start(t, "", "--namespace", "till", first, second)
-	if run.code != 65 || run.stderr != second+":1: Service till/a: "+first+":1 holds the same object\n" {
+	first, second := tempFile(t, "first.yaml", service+named+spec), tempFile(t, "second.yaml", service+unnamed+spec)
+	run := runProgram(t, "", "--namespace", "till", first, second)
+	if run.code != 65 || run.stderr != second+":1: Service till/a: the manifest at "+first+":1 describes the same object\n" {
 		t.Errorf("exit %d\n%s", run.code, run.stderr)
 	}
 }
 
-func TestANumberMayBeAKeyOfAMap(t *testing.T) {
-	out := compile(t, two, file(t, "mtls.yaml", `apiVersion: security.istio.io/v1
+func TestTheKeyOfAMapMayBeANumber(t *testing.T) {
+	out := compile(t, twoWorkloads, tempFile(t, "mtls.yaml", `apiVersion: security.istio.io/v1
 kind: PeerAuthentication
 metadata: {name: api, namespace: demo}
 spec: {selector: {matchLabels: {app: api}}, mtls: {mode: STRICT}, portLevelMtls: {8080: {mode: DISABLE}}}
 `))
-	found := text(t, out.resource(t, "demo/api-0/listeners.json", "virtualInbound"))
+	found := toJSON(t, out.resource(t, "demo/api-0/listeners.json", "virtualInbound"))
 	if strings.Contains(found, `"destination_port":8080,"transport_protocol":"tls"`) {
-		t.Errorf("port 8080 has TLS: %s", found)
+		t.Errorf("port 8080 uses TLS, although mTLS is off for this port: %s", found)
 	}
 }
 
-// bookinfo is a file of Istio's Bookinfo sample, in the version of tools/go.mod.
+// bookinfo returns the path of a file in Istio's Bookinfo sample. The sample comes from the version of Istio in tools/go.mod.
 func bookinfo(t *testing.T, path string) string {
 	t.Helper()
-	return filepath.Join(module(t, "istio.io/istio"), "samples/bookinfo", path)
+	return filepath.Join(moduleFolder(t, "istio.io/istio"), "samples/bookinfo", path)
 }
 
 func TestIstiosOwnSampleCompiles(t *testing.T) {
 	inputs := []string{
 		bookinfo(t, "platform/kube/bookinfo.yaml"), bookinfo(t, "networking/bookinfo-gateway.yaml"), bookinfo(t, "networking/virtual-service-reviews-80-20.yaml"),
 		bookinfo(t, "networking/destination-rule-all.yaml"), "../../k8s/overlays/local/cluster.yaml",
-		file(t, "namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {istio-injection: enabled}}\n"),
+		tempFile(t, "namespace.yaml", "apiVersion: v1\nkind: Namespace\nmetadata: {name: default, labels: {istio-injection: enabled}}\n"),
 	}
-	run := start(t, "", inputs...)
+	run := runProgram(t, "", inputs...)
 	if run.code != 65 || !strings.Contains(run.stderr, "[IST0173]") {
-		t.Errorf("a subset without Pods: exit %d\n%s", run.code, run.stderr)
+		t.Errorf("a subset selects no Pods: expected exit code 65 and IST0173, found exit code %d\n%s", run.code, run.stderr)
 	}
 	for _, flags := range [][]string{{"--allow", "IST0173"}, {"--warnings-ok"}} {
 		out := filepath.Join(t.TempDir(), "out")
-		run = start(t, "", append(append(inputs, "--out", out), flags...)...)
+		run = runProgram(t, "", append(append(inputs, "--out", out), flags...)...)
 		if run.code != 0 || !strings.Contains(run.stderr, "warning: ") {
 			t.Fatalf("%q: exit %d\n%s", flags, run.code, run.stderr)
 		}
-		routes := text(t, find(compiled(out).resource(t, "default/productpage-v1-0/routes.json", "9080"), "weighted_clusters"))
+		routes := toJSON(t, find(compiled(out).resource(t, "default/productpage-v1-0/routes.json", "9080"), "weighted_clusters"))
 		if !strings.Contains(routes, `"outbound|9080|v2|reviews.default.svc.cluster.local","weight":20`) {
 			t.Errorf("no route to reviews: %s", routes)
 		}

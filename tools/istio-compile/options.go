@@ -15,35 +15,38 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation"
 )
 
-const help = `istio-compile prints what Istio makes of manifests, without a cluster.
+const help = `istio-compile writes the configuration that Istio makes from manifests, without a cluster.
 
 Usage:
   istio-compile [flags] MANIFESTS...
 
 MANIFESTS are folders with a kustomization, YAML files, or - for YAML on the standard input. Istio's own kinds, Services,
-EndpointSlices, Namespaces, ServiceAccounts, Secrets and Nodes are taken as they are. Pods, Deployments, StatefulSets,
-ReplicaSets, DaemonSets, SpinApps and Argo Rollouts lead to Pods, and a Certificate to its Secret. In a cluster's dump, an
-object whose owner is in the dump too leads to nothing more.
+EndpointSlices, Namespaces, ServiceAccounts, Secrets and Nodes are used unchanged. Pods are derived from Pods, Deployments,
+StatefulSets, ReplicaSets, DaemonSets, SpinApps and Argo Rollouts. A Secret is derived from each Certificate. The manifests may
+be a dump of a cluster: then nothing is derived from an object whose owner is also in the dump. A Rollout is the
+exception: if its ReplicaSets or Pods are in the dump, they are used, and nothing is derived from the Rollout itself.
 
 The output is one folder for each proxy, OUT/NAMESPACE/POD/, with listeners.json, routes.json, clusters.json, endpoints.json
-and extensions.json, and OUT/workloads.json, which lists Pods and Services. The same manifests give the same bytes.
+and extensions.json. OUT/workloads.json lists Pods and Services. If the manifests are the same, the output has the same bytes.
 
-What Istio rejects or warns of fails with its file and line, and nothing is written. The warning that EnvoyFilters expose
-Istio's internals is printed and does not fail.
+If Istio rejects a manifest or warns about it, the run fails with the manifest's file and line, and writes nothing. One
+warning does not make the run fail: the warning that an EnvoyFilter exposes Istio's internals.
 
 Flags:
-  --out FOLDER           the folder to write, replaced as a whole. Without it the manifests are only checked
-  --objects FILE         also write all that a cluster would hold, manifests and what was derived from them, as YAML for
-                         other tools
-  --mesh-config FILE     the mesh's configuration: a MeshConfig, or an IstioOperator that holds one. Default: Istio's
-  --namespace NAME       the namespace of manifests that name none. Default: default
-  --component FOLDER     a kustomize component to apply to all of it; may be repeated
-  --zone REGION/ZONE     a zone to spread the replicas of each workload over; may be repeated
-  --allow CODE           report messages of istioctl analyze with this code, such as IST0173, without failing; may be repeated
-  --warnings-ok          report all warnings without failing; errors still fail
-  -h, --help             this text
+  --out FOLDER           the folder to write; its previous content is removed. Without --out the manifests are only checked
+  --objects FILE         also write all objects that a cluster would hold, as YAML for other tools: the manifests, and the
+                         objects that are derived from them
+  --mesh-config FILE     the configuration of the mesh: a MeshConfig, or an IstioOperator that contains a MeshConfig. If this
+                         flag is missing, Istio's defaults apply
+  --namespace NAME       the namespace for manifests that do not name one. If this flag is missing, it is "default"
+  --component FOLDER     a kustomize component to apply to all manifests; may be repeated
+  --zone REGION/ZONE     a zone for the replicas of each workload. May be repeated: the replicas are spread over all zones
+  --allow CODE           messages with this code of istioctl analyze, such as IST0173, do not make the run fail, and are only
+                         printed; may be repeated
+  --warnings-ok          warnings do not make the run fail, and are only printed; errors still make it fail
+  -h, --help             print this text
 
-Exit codes: 64 wrong arguments, 65 manifests that Istio would not take, 70 Istio itself failed, 73 cannot write.
+Exit codes: 0 success, 64 wrong arguments, 65 errors in the manifests, 70 Istio itself failed, 73 cannot write the output.
 `
 
 type options struct {
@@ -53,7 +56,7 @@ type options struct {
 	help                                bool
 }
 
-// list is a flag that may be given more than once.
+// list is the value of a flag that may be given more than once.
 type list []string
 
 func (l *list) String() string { return strings.Join(*l, ",") }
@@ -81,7 +84,7 @@ func parse(arguments []string) (options, error) {
 		if err := flags.Parse(arguments); errors.Is(err, flag.ErrHelp) {
 			return options{help: true}, nil
 		} else if err != nil {
-			return wrong("%v", err)
+			return argumentError("%v", err)
 		}
 		if flags.NArg() == 0 {
 			break
@@ -89,20 +92,20 @@ func parse(arguments []string) (options, error) {
 		found.inputs, arguments = append(found.inputs, flags.Arg(0)), flags.Args()[1:]
 	}
 	if len(found.inputs) == 0 {
-		return wrong("no manifests: name a folder with a kustomization, or YAML files")
+		return argumentError("no manifests are given; expected a folder with a kustomization, YAML files, or - for the standard input")
 	}
 	for _, zone := range found.zones {
 		if region, name, _ := strings.Cut(zone, "/"); region == "" || name == "" || strings.Contains(name, "/") {
-			return wrong("--zone %s: expected REGION/ZONE, such as westeurope/westeurope-1", zone)
+			return argumentError("--zone %s: expected REGION/ZONE, such as westeurope/westeurope-1", zone)
 		}
 	}
 	if invalid := validation.IsDNS1123Label(found.namespace); len(invalid) > 0 {
-		return wrong("--namespace %s: %s", found.namespace, strings.Join(invalid, "; "))
+		return argumentError("--namespace %s: %s", found.namespace, strings.Join(invalid, "; "))
 	}
 	found.allowed.codes = map[string]bool{}
 	for _, code := range codes {
 		if !slices.ContainsFunc(msg.All(), func(known *diag.MessageType) bool { return known.Code() == code }) {
-			return wrong("--allow %s: expected the code of one of Istio's messages, such as IST0173", code)
+			return argumentError("--allow %s: expected the code of a message of istioctl analyze, such as IST0173", code)
 		}
 		found.allowed.codes[code] = true
 	}
@@ -111,12 +114,12 @@ func parse(arguments []string) (options, error) {
 			continue
 		}
 		if _, err := os.Stat(path); err != nil {
-			return wrong("%v", err)
+			return argumentError("%v", err)
 		}
 	}
 	return found, nil
 }
 
-func wrong(format string, arguments ...any) (options, error) {
-	return options{}, failure{fmt.Errorf("istio-compile: %w; see --help", fmt.Errorf(format, arguments...)), usage}
+func argumentError(format string, arguments ...any) (options, error) {
+	return options{}, failure{fmt.Errorf("istio-compile: %w; see --help", fmt.Errorf(format, arguments...)), exitUsage}
 }

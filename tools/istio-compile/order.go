@@ -14,16 +14,17 @@ import (
 	"istio.io/istio/pkg/config/constants"
 )
 
-// ordered lists Istio's services in an order that follows from the manifests. Istio itself orders them by age, host and namespace. A
-// ServiceEntry has one service for each address, and these share all three: their order would depend on the iteration of a map.
-type ordered struct{ model.ServiceDiscovery }
+// sortedServices lists Istio's services in an order that depends only on the manifests. Istio itself sorts services by age, host
+// and namespace. Istio makes one service from each address of a ServiceEntry, and these services have the same age, host and
+// namespace. So without sortedServices, their order would depend on the iteration of a map, which is random.
+type sortedServices struct{ model.ServiceDiscovery }
 
-func (o ordered) Services() []*model.Service {
+func (o sortedServices) Services() []*model.Service {
 	return slices.SortedStableFunc(slices.Values(o.ServiceDiscovery.Services()), compareServices)
 }
 
-func (o ordered) GetProxyServiceTargets(of *model.Proxy) []model.ServiceTarget {
-	return slices.SortedStableFunc(slices.Values(o.ServiceDiscovery.GetProxyServiceTargets(of)), func(a, b model.ServiceTarget) int {
+func (o sortedServices) GetProxyServiceTargets(proxy *model.Proxy) []model.ServiceTarget {
+	return slices.SortedStableFunc(slices.Values(o.ServiceDiscovery.GetProxyServiceTargets(proxy)), func(a, b model.ServiceTarget) int {
 		return cmp.Or(compareServices(a.Service, b.Service), cmp.Compare(a.Port.Port, b.Port.Port), cmp.Compare(a.Port.TargetPort, b.Port.TargetPort))
 	})
 }
@@ -32,34 +33,35 @@ func compareServices(a, b *model.Service) int {
 	return cmp.Or(
 		cmp.Compare(a.Hostname, b.Hostname),
 		cmp.Compare(a.Attributes.Namespace, b.Attributes.Namespace),
-		// The name of the ServiceEntry: several may have the same host.
+		// The names of the ServiceEntries are compared too, because several ServiceEntries may have the same host.
 		cmp.Compare(a.Attributes.K8sAttributes.ObjectName, b.Attributes.K8sAttributes.ObjectName),
 		cmp.Compare(a.DefaultAddress, b.DefaultAddress),
 	)
 }
 
-// order makes a server list its services in order, and waits until it has applied the change.
-func order(server *xds.FakeDiscoveryServer) error {
-	server.Env().ServiceDiscovery = ordered{server.Env().ServiceDiscovery}
+// sortServices makes the server use sortedServices, and waits until the server has applied the change.
+func sortServices(server *xds.FakeDiscoveryServer) error {
+	server.Env().ServiceDiscovery = sortedServices{server.Env().ServiceDiscovery}
 	server.Discovery.ConfigUpdate(&model.PushRequest{Forced: true, Reason: model.NewReasonStats(model.ConfigUpdate)})
 	updates := server.Discovery.InboundUpdates.Load()
-	for deadline := time.Now().Add(patience); server.Discovery.CommittedUpdates.Load() < updates; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(answerDeadline); server.Discovery.CommittedUpdates.Load() < updates; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			return fmt.Errorf("Istio did not take its services over within %s", patience)
+			return fmt.Errorf("Istio did not apply the sorted services within %s", answerDeadline)
 		}
 	}
 	return nil
 }
 
-// settle gives an address that several hosts share to the first of them, in each route configuration of a proxy. Istio gives it to
-// the first one in a map's iteration.
-func settle(routes []map[string]any, proxy *model.Proxy) {
+// assignSharedAddresses changes each route configuration of a proxy. If several hosts share an address, the address becomes a
+// domain of the virtual host whose name sorts first. Istio itself chooses the first host in the iteration of a map, which is
+// random.
+func assignSharedAddresses(routes []map[string]any, proxy *model.Proxy) {
 	proxy.RLock()
 	defer proxy.RUnlock()
 	for _, configuration := range routes {
 		addresses := addressesOf(proxy, nameOf(configuration))
 		first := map[string]map[string]any{}
-		// Istio sorts them by name.
+		// Istio has already sorted the virtual hosts by name. So the first host in this loop that has an address gets the address.
 		hosts, _ := configuration["virtual_hosts"].([]any)
 		for _, each := range hosts {
 			host, _ := each.(map[string]any)
@@ -69,16 +71,16 @@ func settle(routes []map[string]any, proxy *model.Proxy) {
 			case first[address] == nil:
 				first[address] = host
 			default:
-				own, shared := split(host["domains"], address)
+				others, shared := splitDomains(host["domains"], address)
 				kept, _ := first[address]["domains"].([]any)
-				host["domains"], first[address]["domains"] = own, append(kept, shared...)
+				host["domains"], first[address]["domains"] = others, append(kept, shared...)
 			}
 		}
 	}
 }
 
-// addressesOf are the addresses that Istio uses as domains of a route configuration, by the names of their virtual hosts. If a host has
-// several services, the address of the last one counts.
+// addressesOf returns, for each virtual host of a route configuration, the address that Istio uses as a domain. The keys are the
+// names of the virtual hosts. If a host has several services, the result contains the address of the last service.
 func addressesOf(proxy *model.Proxy, configuration string) map[string]string {
 	found := map[string]string{}
 	port, err := strconv.Atoi(configuration[strings.LastIndex(configuration, ":")+1:])
@@ -97,25 +99,26 @@ func addressesOf(proxy *model.Proxy, configuration string) map[string]string {
 	return found
 }
 
-// split separates the domains that are this address, with or without a port, from the others.
-func split(domains any, address string) (others, those []any) {
+// splitDomains splits a list of domains in two. The result `matching` contains the domains that consist of the address, alone or
+// with a port. The result `others` contains all other domains.
+func splitDomains(domains any, address string) (others, matching []any) {
 	all, _ := domains.([]any)
 	for _, domain := range all {
 		if text, _ := domain.(string); text == address || strings.HasPrefix(text, address+":") {
-			those = append(those, domain)
+			matching = append(matching, domain)
 		} else {
 			others = append(others, domain)
 		}
 	}
-	return others, those
+	return others, matching
 }
 
-// connected is the server's record of the proxy with this ID. It exists while the proxy has a stream.
-func connected(server *xds.FakeDiscoveryServer, id string) (*model.Proxy, error) {
+// connectedProxy returns the server's record of the proxy that has this ID. The record exists while the proxy's stream is open.
+func connectedProxy(server *xds.FakeDiscoveryServer, id string) (*model.Proxy, error) {
 	for _, client := range server.Discovery.Clients() {
 		if proxy := client.Proxy(); proxy.ID == id {
 			return proxy, nil
 		}
 	}
-	return nil, fmt.Errorf("Istio has no stream of %s", id)
+	return nil, fmt.Errorf("the discovery server has no open stream of the proxy %s", id)
 }

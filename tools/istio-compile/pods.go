@@ -13,33 +13,35 @@ import (
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
-// workload is a Pod. It is written to workloads.json.
+// workload is a Pod, as it is written to workloads.json.
 type workload struct {
 	Namespace string `json:"namespace"`
 	Pod       string `json:"pod"`
-	// The manifest that led to the Pod, which may be the Pod itself.
+	// The name of the manifest from which the Pod is derived. This manifest may be the Pod itself.
 	Owner          string            `json:"owner"`
 	Kind           string            `json:"kind"`
 	ServiceAccount string            `json:"service_account"`
 	IP             string            `json:"ip"`
 	Labels         map[string]string `json:"labels"`
-	// The kind of its proxy, if it has one.
+	// The kind of the Pod's proxy; empty if the Pod has no proxy.
 	Proxy proxy `json:"proxy,omitempty"`
-	// The proxy's interception mode; empty for iptables.
+	// The value of the annotation sidecar.istio.io/interceptionMode, in capitals. Empty if the Pod does not have the annotation;
+	// iptables then redirects the traffic.
 	interception string
 	locality     string
 }
 
-// template is the specification of the Pods in a workload's manifest.
+// template is the Pod template in a workload's manifest, and the number of Pods.
 type template struct {
 	corev1.PodTemplateSpec
 	replicas int
 }
 
-// Limit of Pods in one workload. A larger number is treated as a mistake.
-const replicasAtMost = 100
+// The maximum number of Pods of one workload. A larger number is rejected, because it is probably a mistake.
+const maxReplicas = 100
 
-// templateOf reads a manifest that leads to Pods, on a cluster with this many nodes.
+// templateOf reads the template from a manifest from which Pods are derived. `nodes` is the number of nodes, and so the number of
+// Pods of a DaemonSet.
 func templateOf(from object, nodes int, among catalog) (template, error) {
 	switch kindOf(from) {
 	case spinAppKind:
@@ -54,26 +56,26 @@ func templateOf(from object, nodes int, among catalog) (template, error) {
 	if err != nil {
 		return template{}, err
 	}
-	switch of := read.(type) {
+	switch typed := read.(type) {
 	case *corev1.Pod:
-		return template{corev1.PodTemplateSpec{ObjectMeta: of.ObjectMeta, Spec: of.Spec}, 1}, nil
+		return template{corev1.PodTemplateSpec{ObjectMeta: typed.ObjectMeta, Spec: typed.Spec}, 1}, nil
 	case *appsv1.Deployment:
-		return replicated(of.Spec.Template, of.Spec.Replicas)
+		return replicated(typed.Spec.Template, typed.Spec.Replicas)
 	case *appsv1.StatefulSet:
-		return replicated(of.Spec.Template, of.Spec.Replicas)
+		return replicated(typed.Spec.Template, typed.Spec.Replicas)
 	case *appsv1.ReplicaSet:
-		return replicated(of.Spec.Template, of.Spec.Replicas)
+		return replicated(typed.Spec.Template, typed.Spec.Replicas)
 	case *appsv1.DaemonSet:
-		// A dump of a cluster has the cluster's own count.
-		if scheduled := of.Status.DesiredNumberScheduled; scheduled > 0 {
-			return template{of.Spec.Template, int(scheduled)}, nil
+		// If the manifest comes from a dump of a cluster, its status contains the number of Pods that the cluster had.
+		if scheduled := typed.Status.DesiredNumberScheduled; scheduled > 0 {
+			return template{typed.Spec.Template, int(scheduled)}, nil
 		}
-		return template{of.Spec.Template, nodes}, nil
+		return template{typed.Spec.Template, nodes}, nil
 	}
-	return template{}, fmt.Errorf("%s is not a version of it that is known here", from.GetAPIVersion())
+	return template{}, fmt.Errorf("istio-compile does not support the apiVersion %s of this kind", from.GetAPIVersion())
 }
 
-// read reads the needed fields of a kind that has no Go type here.
+// read decodes the needed fields of a manifest whose kind has no complete Go type here.
 func read[T any](from object) (T, error) {
 	var into T
 	text, err := from.MarshalJSON()
@@ -83,17 +85,17 @@ func read[T any](from object) (T, error) {
 	return into, err
 }
 
-func replicated(of corev1.PodTemplateSpec, replicas *int32) (template, error) {
+func replicated(podTemplate corev1.PodTemplateSpec, replicas *int32) (template, error) {
 	if replicas == nil {
-		return template{of, 1}, nil
+		return template{podTemplate, 1}, nil
 	}
-	if *replicas < 0 || *replicas > replicasAtMost {
-		return template{}, fmt.Errorf("spec.replicas is %d: expected 0 to %d", *replicas, replicasAtMost)
+	if *replicas < 0 || *replicas > maxReplicas {
+		return template{}, fmt.Errorf("spec.replicas is %d: expected 0 to %d", *replicas, maxReplicas)
 	}
-	return template{of, int(*replicas)}, nil
+	return template{podTemplate, int(*replicas)}, nil
 }
 
-// scheduler gives Pods their names, zones, sidecars and addresses.
+// scheduler assigns names, zones, sidecars and addresses to Pods.
 type scheduler struct {
 	known      catalog
 	zones      []string
@@ -102,19 +104,20 @@ type scheduler struct {
 	names      map[key]bool
 }
 
-// podOf makes one Pod, running and ready, with the sidecar that Istio would inject.
-func (s scheduler) podOf(from object, of template, replica int) (*corev1.Pod, workload) {
+// podOf makes the Pod of one replica. The Pod is running and ready, and has the sidecar that Istio would inject.
+func (s scheduler) podOf(from object, podTemplate template, replica int) (*corev1.Pod, workload) {
 	pod := &corev1.Pod{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
 		ObjectMeta: metav1.ObjectMeta{
-			Name: from.GetName(), Namespace: from.GetNamespace(), Labels: maps.Clone(of.Labels), Annotations: maps.Clone(of.Annotations),
+			Name: from.GetName(), Namespace: from.GetNamespace(),
+			Labels: maps.Clone(podTemplate.Labels), Annotations: maps.Clone(podTemplate.Annotations),
 		},
 		Spec: corev1.PodSpec{
-			ServiceAccountName:       of.Spec.ServiceAccountName,
-			DeprecatedServiceAccount: of.Spec.DeprecatedServiceAccount,
-			HostNetwork:              of.Spec.HostNetwork,
-			Containers:               served(of.Spec.Containers, func(corev1.Container) bool { return true }),
-			InitContainers:           served(of.Spec.InitContainers, nativeSidecar),
+			ServiceAccountName:       podTemplate.Spec.ServiceAccountName,
+			DeprecatedServiceAccount: podTemplate.Spec.DeprecatedServiceAccount,
+			HostNetwork:              podTemplate.Spec.HostNetwork,
+			Containers:               portContainers(podTemplate.Spec.Containers, func(corev1.Container) bool { return true }),
+			InitContainers:           portContainers(podTemplate.Spec.InitContainers, nativeSidecar),
 		},
 		Status: corev1.PodStatus{
 			Phase:      corev1.PodRunning,
@@ -124,12 +127,12 @@ func (s scheduler) podOf(from object, of template, replica int) (*corev1.Pod, wo
 	completePod(&pod.Spec)
 	if from.GetKind() != "Pod" {
 		pod.Name = s.nameOf(from, replica)
-		// Istio derives the workload's name from these fields.
+		// Istio derives the workload's name from GenerateName and OwnerReferences.
 		pod.GenerateName = from.GetName() + "-"
 		pod.OwnerReferences = []metav1.OwnerReference{*metav1.NewControllerRef(from, from.GroupVersionKind())}
 	}
 	if kindOf(from) == statefulSetKind {
-		// A Service for one Pod selects these labels.
+		// These labels let a Service select a single Pod of the StatefulSet.
 		metav1.SetMetaDataLabel(&pod.ObjectMeta, appsv1.StatefulSetPodNameLabel, pod.Name)
 		metav1.SetMetaDataLabel(&pod.ObjectMeta, appsv1.PodIndexLabel, strconv.Itoa(replica))
 	}
@@ -155,19 +158,21 @@ func (s scheduler) podOf(from object, of template, replica int) (*corev1.Pod, wo
 	}
 }
 
-// nameOf is OWNER-N, or OWNER-KIND-N if another Pod has that name: a Deployment and the Rollout that replaces it may share a name.
+// nameOf returns the name of a Pod: OWNER-N, or OWNER-KIND-N if another Pod already has the name OWNER-N. This happens if a
+// Deployment and the Rollout that replaces it have the same name.
 func (s scheduler) nameOf(from object, replica int) string {
 	number := strconv.Itoa(replica)
 	name := key{podKind, from.GetNamespace(), from.GetName() + "-" + number}
-	if pod, there := s.known.objects[name]; s.names[name] || there && !s.known.covered(pod) {
+	if pod, ok := s.known.objects[name]; s.names[name] || ok && !s.known.covered(pod) {
 		name.name = from.GetName() + "-" + strings.ToLower(from.GetKind()) + "-" + number
 	}
 	s.names[name] = true
 	return name.name
 }
 
-// served are the containers that can be behind a Service, reduced to the fields that matter.
-func served(all []corev1.Container, which func(corev1.Container) bool) []corev1.Container {
+// portContainers returns copies of the containers for which `which` is true. The copies have only the fields that Istio and
+// Services read.
+func portContainers(all []corev1.Container, which func(corev1.Container) bool) []corev1.Container {
 	var found []corev1.Container
 	for _, one := range all {
 		if which(one) {
@@ -177,6 +182,6 @@ func served(all []corev1.Container, which func(corev1.Container) bool) []corev1.
 	return found
 }
 
-func nativeSidecar(of corev1.Container) bool {
-	return of.RestartPolicy != nil && *of.RestartPolicy == corev1.ContainerRestartPolicyAlways
+func nativeSidecar(container corev1.Container) bool {
+	return container.RestartPolicy != nil && *container.RestartPolicy == corev1.ContainerRestartPolicyAlways
 }

@@ -12,7 +12,7 @@ import (
 	"testing"
 )
 
-// With this variable set, the test program runs as istio-compile.
+// If this environment variable is set, the test program runs as istio-compile.
 const asProgram = "ISTIO_COMPILE_TEST_AS_PROGRAM"
 
 func TestMain(m *testing.M) {
@@ -23,21 +23,21 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// result is the outcome of one run of the program.
+// result holds the exit code and the output of one run of istio-compile.
 type result struct {
 	code           int
 	stdout, stderr string
 }
 
-// start runs istio-compile as a user would.
-func start(t *testing.T, input string, arguments ...string) result {
+// runProgram runs istio-compile as a user would, with the text `input` on its standard input.
+func runProgram(t *testing.T, input string, arguments ...string) result {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
 	command := exec.Command(self, arguments...)
-	// A setting of the user that differs from the one that Istio needs here.
+	// istio-compile needs PILOT_ENABLE_ALPN_FILTER=false, so it must restart itself with this value.
 	command.Env = append(os.Environ(), asProgram+"=1", "PILOT_ENABLE_ALPN_FILTER=true")
 	command.Stdin = strings.NewReader(input)
 	var stdout, stderr bytes.Buffer
@@ -49,8 +49,8 @@ func start(t *testing.T, input string, arguments ...string) result {
 	return result{command.ProcessState.ExitCode(), stdout.String(), stderr.String()}
 }
 
-// module is the folder of a module, in go.mod's version.
-func module(t *testing.T, path string) string {
+// moduleFolder returns the folder of a Go module. The module's version is the version in go.mod.
+func moduleFolder(t *testing.T, path string) string {
 	t.Helper()
 	found, err := exec.Command("go", "list", "-m", "-f", "{{.Dir}}", path).Output()
 	if err != nil {
@@ -59,14 +59,14 @@ func module(t *testing.T, path string) string {
 	return strings.TrimSpace(string(found))
 }
 
-// compiled is the folder that a run wrote.
+// compiled is the path of a folder that istio-compile wrote.
 type compiled string
 
-// compile runs istio-compile, which must succeed and print nothing.
+// compile runs istio-compile, and fails the test unless it succeeds and prints nothing.
 func compile(t *testing.T, arguments ...string) compiled {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "compiled")
-	run := start(t, "", append([]string{"--out", out}, arguments...)...)
+	run := runProgram(t, "", append([]string{"--out", out}, arguments...)...)
 	if run.code != 0 || run.stdout+run.stderr != "" {
 		t.Fatalf("%q: exit %d\n%s%s", arguments, run.code, run.stdout, run.stderr)
 	}
@@ -80,7 +80,7 @@ func (c compiled) inventory(t *testing.T) inventory {
 	return found
 }
 
-// workload is the workload of this Pod, given as NAMESPACE/POD.
+// workload returns the workload with this name. The name has the form NAMESPACE/POD.
 func (c compiled) workload(t *testing.T, name string) workload {
 	t.Helper()
 	for _, one := range c.inventory(t).Workloads {
@@ -92,7 +92,7 @@ func (c compiled) workload(t *testing.T, name string) workload {
 	return workload{}
 }
 
-// resource is the resource with this name in a proxy's file, such as demo/web-0/clusters.json.
+// resource returns the resource with this name in a proxy's file, such as demo/web-0/clusters.json.
 func (c compiled) resource(t *testing.T, file, name string) map[string]any {
 	t.Helper()
 	var found response
@@ -104,11 +104,11 @@ func (c compiled) resource(t *testing.T, file, name string) map[string]any {
 		}
 		names = append(names, nameOf(one))
 	}
-	t.Fatalf("%s holds no %s, but %q", file, name, names)
+	t.Fatalf("%s: expected the resource %s, found only %q", file, name, names)
 	return nil
 }
 
-// files are the contents of all files that a run wrote, by path.
+// files returns a map from the path of each file in the folder to the file's content.
 func (c compiled) files(t *testing.T) map[string]string {
 	t.Helper()
 	found := map[string]string{}
@@ -138,8 +138,8 @@ func readJSON(t *testing.T, path string, into any) {
 	}
 }
 
-// file writes a file to a temporary folder of the test, and returns its path.
-func file(t *testing.T, name, text string) string {
+// tempFile writes a file to a temporary folder of the test, and returns the file's path.
+func tempFile(t *testing.T, name, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
@@ -151,10 +151,10 @@ func file(t *testing.T, name, text string) string {
 	return path
 }
 
-// text is a value as JSON, to search in.
-func text(t *testing.T, of any) string {
+// toJSON returns a value as JSON, so that a test can search in the text.
+func toJSON(t *testing.T, value any) string {
 	t.Helper()
-	made, err := json.Marshal(of)
+	made, err := json.Marshal(value)
 	if err != nil {
 		t.Fatal(err)
 	}

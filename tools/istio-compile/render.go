@@ -15,10 +15,10 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// object is one manifest and its source place.
+// object is one manifest, and the file and line from which it comes.
 type object struct {
 	*unstructured.Unstructured
-	place place
+	location location
 }
 
 func (o object) String() string {
@@ -29,20 +29,21 @@ func (o object) String() string {
 	return o.GetKind() + " " + name
 }
 
-// The argument that means the standard input.
+// The command-line argument that means: read manifests from the standard input.
 const standardInput = "-"
 
-// render reads all manifests, renders kustomizations, and applies the components to all of them. A manifest without a namespace gets the
-// given one.
+// render reads all manifests, renders the kustomizations, and applies the components to all manifests. If a manifest does not name
+// a namespace, it gets the namespace that is passed to render.
 func render(inputs, components []string, namespace string, input io.Reader) ([]object, error) {
 	overlay, err := os.MkdirTemp("", "istio-compile-")
 	if err != nil {
-		return nil, failure{err, software}
+		return nil, failure{err, exitSoftware}
 	}
 	defer os.RemoveAll(overlay)
-	// kustomize compares resolved paths, and rejects absolute ones.
+	// The paths of the inputs become relative to the folder `overlay`, because kustomize rejects absolute paths. kustomize resolves
+	// symbolic links before it compares paths, so they are resolved here too.
 	if overlay, err = filepath.EvalSymlinks(overlay); err != nil {
-		return nil, failure{err, software}
+		return nil, failure{err, exitSoftware}
 	}
 	sources := sources{overlay: overlay, files: map[string][]document{}}
 	var kustomization types.Kustomization
@@ -54,37 +55,38 @@ func render(inputs, components []string, namespace string, input io.Reader) ([]o
 			err = os.WriteFile(sources.standardInput(), text, 0o600)
 		}
 		if err != nil {
-			return nil, failure{err, software}
+			return nil, failure{err, exitSoftware}
 		}
 		inputs = slices.Replace(slices.Clone(inputs), at, at+1, sources.standardInput())
 	}
 	if kustomization.Resources, err = sources.readAll(inputs); err != nil {
-		return nil, failure{err, usage}
+		return nil, failure{err, exitUsage}
 	}
 	if kustomization.Components, err = sources.readAll(components); err != nil {
-		return nil, failure{err, usage}
+		return nil, failure{err, exitUsage}
 	}
-	if len(sources.wrong) > 0 {
-		return nil, sources.wrong.err()
+	if len(sources.errs) > 0 {
+		return nil, sources.errs.err()
 	}
 	text, err := yaml.Marshal(kustomization)
 	if err == nil {
 		err = os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), text, 0o600)
 	}
 	if err != nil {
-		return nil, failure{err, software}
+		return nil, failure{err, exitSoftware}
 	}
 	settings := krusty.MakeDefaultOptions()
-	// A single file among the inputs is outside the overlay.
+	// By default kustomize rejects files outside the overlay folder. This restriction is off, because an input may be a file
+	// elsewhere.
 	settings.LoadRestrictions = types.LoadRestrictionsNone
 	rendered, err := krusty.MakeKustomizer(settings).Run(filesys.MakeFsOnDisk(), overlay)
 	if err != nil {
-		return nil, fmt.Errorf("kustomize: %s", innermost(err))
+		return nil, fmt.Errorf("kustomize: %s", innermostError(err))
 	}
 	var objects []object
 	for _, resource := range rendered.Resources() {
 		read := object{Unstructured: &unstructured.Unstructured{}}
-		// The conversion to JSON turns numeric keys into text, as kubectl does.
+		// The conversion to JSON turns numeric keys of maps into strings. kubectl does the same.
 		text, err := resource.RNode.String()
 		if err == nil {
 			var asJSON []byte
@@ -95,7 +97,7 @@ func render(inputs, components []string, namespace string, input io.Reader) ([]o
 		if err != nil {
 			return nil, fmt.Errorf("kustomize: %s: %w", resource.CurId(), err)
 		}
-		read.place = sources.placeOf(read.Unstructured)
+		read.location = sources.locationOf(read.Unstructured)
 		if read.GetNamespace() == "" && !clusterScoped(read) {
 			read.SetNamespace(namespace)
 		}
@@ -104,7 +106,7 @@ func render(inputs, components []string, namespace string, input io.Reader) ([]o
 	return objects, nil
 }
 
-func resolved(path string) (string, error) {
+func resolvePath(path string) (string, error) {
 	path, err := filepath.Abs(path)
 	if err != nil {
 		return "", err
@@ -112,8 +114,9 @@ func resolved(path string) (string, error) {
 	return filepath.EvalSymlinks(path)
 }
 
-// innermost reduces kustomize's error to the fault of the innermost folder. Each folder above it adds its own clause.
-func innermost(err error) string {
+// innermostError reduces a kustomize error to the part about the innermost folder. kustomize adds a clause for each
+// kustomization that includes this folder; these clauses are removed.
+func innermostError(err error) string {
 	text := err.Error()
 	const clause = "recursed accumulation of path "
 	if at := strings.LastIndex(text, clause); at >= 0 {

@@ -9,20 +9,21 @@ import (
 	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/types/known/anypb"
 
-	// Every type that may be in an Any.
+	// This import registers every protobuf type that an Any in Istio's resources may contain.
 	_ "istio.io/istio/pkg/config/xds"
 )
 
-// resources are the resources that Istio sends to one proxy, by kind, as JSON.
+// resources holds the resources that Istio sends to one proxy, by kind, as JSON.
 type resources struct {
 	Listeners, Routes, Clusters, Endpoints, Extensions []map[string]any
 }
 
-// sorted are resources as JSON, sorted by name.
+// sorted converts resources to JSON, and sorts them by name.
 func sorted(from []*anypb.Any) ([]map[string]any, error) {
 	var found []map[string]any
 	for _, resource := range from {
-		// protojson varies its spaces on purpose, so encoding/json writes the files.
+		// protojson varies the spaces in its output on purpose. So its output is parsed here, and encoding/json later writes the
+		// files.
 		text, err := protojson.MarshalOptions{UseProtoNames: true}.Marshal(resource)
 		if err != nil {
 			return nil, err
@@ -46,12 +47,12 @@ func nameOf(resource map[string]any) string {
 	return ""
 }
 
-func keys(of map[string]bool) []string { return slices.Sorted(maps.Keys(of)) }
+func keys(set map[string]bool) []string { return slices.Sorted(maps.Keys(set)) }
 
-// named are the names of resources that others refer to.
-type named struct{ endpoints, routes, extensions map[string]bool }
+// references collects the names of endpoints, routes and extensions to which other resources refer.
+type references struct{ endpoints, routes, extensions map[string]bool }
 
-func (n *named) walk(found []map[string]any) {
+func (n *references) walk(found []map[string]any) {
 	if n.routes == nil {
 		n.endpoints, n.routes, n.extensions = map[string]bool{}, map[string]bool{}, map[string]bool{}
 	}
@@ -69,7 +70,7 @@ func (n *named) walk(found []map[string]any) {
 	}
 }
 
-func (n *named) visit(value any) {
+func (n *references) visit(value any) {
 	switch value := value.(type) {
 	case []any:
 		for _, one := range value {

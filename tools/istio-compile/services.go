@@ -14,9 +14,10 @@ import (
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
-// slicesOf are the EndpointSlices of a Service with a selector, one for each set of port numbers among its Pods.
-func slicesOf(of derived, pods []*corev1.Pod, notes io.Writer) []*discoveryv1.EndpointSlice {
-	service := of.Object.(*corev1.Service)
+// slicesOf returns the EndpointSlices of a Service that has a selector. Pods on which the Service's ports lead to the same port
+// numbers are in the same slice.
+func slicesOf(from derived, pods []*corev1.Pod, notes io.Writer) []*discoveryv1.EndpointSlice {
+	service := from.Object.(*corev1.Service)
 	if len(service.Spec.Selector) == 0 {
 		return nil
 	}
@@ -31,7 +32,7 @@ func slicesOf(of derived, pods []*corev1.Pod, notes io.Writer) []*discoveryv1.En
 		for _, port := range service.Spec.Ports {
 			number := targetOf(port, pod)
 			if number == 0 {
-				fmt.Fprintf(notes, "note: %s: %s: Pod %s has no port named %s\n", of.from.place, of.from, pod.Name, port.TargetPort.StrVal)
+				fmt.Fprintf(notes, "note: %s: %s: Pod %s has no port named %s\n", from.from.location, from.from, pod.Name, port.TargetPort.StrVal)
 				continue
 			}
 			ports = append(ports, discoveryv1.EndpointPort{Name: &port.Name, Port: &number, Protocol: &port.Protocol, AppProtocol: port.AppProtocol})
@@ -75,7 +76,8 @@ func endpointOf(pod *corev1.Pod) discoveryv1.Endpoint {
 	return made
 }
 
-// targetOf is the Pod's port behind a Service's port, or 0 if the Pod has no port with that name.
+// targetOf returns the number of the Pod's port to which a Service's port leads. It returns 0 if targetPort is a name, and the Pod
+// has no port with this name.
 func targetOf(port corev1.ServicePort, pod *corev1.Pod) int32 {
 	if port.TargetPort.Type == intstr.Int {
 		return port.TargetPort.IntVal
@@ -90,12 +92,12 @@ func targetOf(port corev1.ServicePort, pod *corev1.Pod) int32 {
 	return 0
 }
 
-// service is a Service as a Pod without a proxy sees it: a caller of its name reaches one of the endpoints. It is written to
-// workloads.json.
+// service is a Service in workloads.json. Pods that have no proxy need the entry: if such a Pod calls the Service's name, the call
+// must reach one of the endpoints.
 type service struct {
 	Namespace string `json:"namespace"`
 	Name      string `json:"name"`
-	// "None" for a headless Service, empty for an ExternalName.
+	// The address of the Service. "None" for a headless Service, empty for a Service of type ExternalName.
 	ClusterIP    string        `json:"cluster_ip"`
 	ExternalName string        `json:"external_name,omitempty"`
 	Ports        []servicePort `json:"ports"`
@@ -109,23 +111,23 @@ type servicePort struct {
 }
 
 type endpoint struct {
-	// Empty if the EndpointSlice is a manifest and names no Pod.
+	// The name of the endpoint's Pod. Empty if the EndpointSlice is itself a manifest, and names no Pod for this endpoint.
 	Pod  string `json:"pod"`
 	IP   string `json:"ip"`
 	Port int32  `json:"port"`
 }
 
-// services are all Services, sorted by namespace and name, with the endpoints of their EndpointSlices.
+// services returns all Services, sorted by namespace and name. Each Service has the endpoints of its EndpointSlices.
 func (c *cluster) services() []service {
 	found := []service{}
 	for _, kept := range c.kubernetes {
-		of, ok := kept.Object.(*corev1.Service)
+		k8sService, ok := kept.Object.(*corev1.Service)
 		if !ok {
 			continue
 		}
-		made := service{of.Namespace, of.Name, of.Spec.ClusterIP, of.Spec.ExternalName, []servicePort{}}
-		for _, port := range of.Spec.Ports {
-			made.Ports = append(made.Ports, servicePort{port.Name, port.Port, string(port.Protocol), c.endpoints(of, port.Name)})
+		made := service{k8sService.Namespace, k8sService.Name, k8sService.Spec.ClusterIP, k8sService.Spec.ExternalName, []servicePort{}}
+		for _, port := range k8sService.Spec.Ports {
+			made.Ports = append(made.Ports, servicePort{port.Name, port.Port, string(port.Protocol), c.endpoints(k8sService, port.Name)})
 		}
 		found = append(found, made)
 	}
@@ -135,11 +137,11 @@ func (c *cluster) services() []service {
 	return found
 }
 
-func (c *cluster) endpoints(of *corev1.Service, port string) []endpoint {
+func (c *cluster) endpoints(k8sService *corev1.Service, port string) []endpoint {
 	found := []endpoint{}
 	for _, kept := range c.kubernetes {
 		slice, ok := kept.Object.(*discoveryv1.EndpointSlice)
-		if !ok || slice.Namespace != of.Namespace || slice.Labels[discoveryv1.LabelServiceName] != of.Name {
+		if !ok || slice.Namespace != k8sService.Namespace || slice.Labels[discoveryv1.LabelServiceName] != k8sService.Name {
 			continue
 		}
 		for _, listed := range slice.Ports {

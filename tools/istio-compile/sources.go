@@ -12,35 +12,35 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/yaml"
 )
 
-// place is the line of a file that a fault names.
-type place struct {
+// location is a file and a line in this file. The line is 0 if it is unknown. Error messages begin with a location.
+type location struct {
 	file string
 	line int
 }
 
-func (p place) String() string {
+func (p location) String() string {
 	if p.line == 0 {
 		return p.file
 	}
 	return fmt.Sprintf("%s:%d", p.file, p.line)
 }
 
-// sources are the files that manifests come from. They are read here first, because kustomize does not name the line of a fault, and
-// for some faults not even the file.
+// sources holds the files from which manifests come. istio-compile reads these files before kustomize does, because the errors of
+// kustomize do not name the line, and sometimes not even the file.
 type sources struct {
-	// The temporary folder.
+	// The path of a temporary folder. It contains the kustomization that combines all inputs.
 	overlay string
 	files   map[string][]document
-	wrong   faults
+	errs    messageList
 }
 
 func (s *sources) standardInput() string { return filepath.Join(s.overlay, "stdin.yaml") }
 
-// readAll reads files and folders, and returns their paths relative to the overlay.
+// readAll reads files and folders, and returns their paths relative to the temporary folder `overlay`.
 func (s *sources) readAll(paths []string) ([]string, error) {
 	var found []string
 	for _, path := range paths {
-		path, err := resolved(path)
+		path, err := resolvePath(path)
 		if err != nil {
 			return nil, err
 		}
@@ -53,7 +53,8 @@ func (s *sources) readAll(paths []string) ([]string, error) {
 	return found, nil
 }
 
-// read reads a file of manifests, or a folder's kustomization and all that it names.
+// read reads a path. If the path is a folder, it reads the folder's kustomization and all files that the kustomization names.
+// Otherwise the path is a file of manifests.
 func (s *sources) read(path string) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		s.kustomization(path)
@@ -62,14 +63,16 @@ func (s *sources) read(path string) {
 	}
 }
 
-// named reports whether the kustomization at path names an existing file or folder. It leaves addresses to kustomize.
-func (s *sources) named(path, name string) bool {
+// namesExisting reports whether `name`, an entry of the kustomization at `path`, is an existing file or folder. If there is no such
+// file or folder, namesExisting adds an error. For a remote address it returns false and adds no error, because kustomize itself
+// checks the address.
+func (s *sources) namesExisting(path, name string) bool {
 	if name == "" || strings.Contains(name, "//") || strings.ContainsAny(name, ":?@") {
 		return false
 	}
 	_, err := os.Stat(filepath.Join(filepath.Dir(path), name))
 	if err != nil {
-		s.wrong.say(place{shown(path), 0}, "there is no %s", name)
+		s.errs.addAt(location{displayPath(path), 0}, "%s does not exist", name)
 	}
 	return err == nil
 }
@@ -86,30 +89,30 @@ func (s *sources) kustomization(folder string) {
 		}
 		var read types.Kustomization
 		if err := read.Unmarshal(text); err != nil {
-			s.wrong.say(place{shown(path), 0}, "%v", err)
+			s.errs.addAt(location{displayPath(path), 0}, "%v", err)
 			return
 		}
 		read.FixKustomization()
 		for _, inner := range append(read.Resources, read.Components...) {
-			if s.named(path, inner) {
+			if s.namesExisting(path, inner) {
 				s.read(filepath.Join(folder, inner))
 			}
 		}
 		for i, patch := range read.Patches {
-			if s.named(path, patch.Path) {
+			if s.namesExisting(path, patch.Path) {
 				s.patch(filepath.Join(folder, patch.Path))
 			} else if _, err := documents([]byte(patch.Patch)); err != nil {
-				s.wrong.say(place{shown(path), 0}, "patch %d, line %d of it: %s", i+1, err.line, err.text)
+				s.errs.addAt(location{displayPath(path), 0}, "patch %d: line %d of the patch: %s", i+1, err.line, err.text)
 			}
 		}
 		return
 	}
-	s.wrong.say(place{shown(folder), 0}, "there is no kustomization.yaml in it")
+	s.errs.addAt(location{displayPath(folder), 0}, "this folder does not contain a kustomization.yaml")
 }
 
 func (s *sources) patch(path string) {
 	if text, err := os.ReadFile(path); err != nil {
-		s.wrong.say(place{shown(path), 0}, "%v", err)
+		s.errs.addAt(location{displayPath(path), 0}, "%v", err)
 	} else {
 		s.add(path, text)
 	}
@@ -118,17 +121,17 @@ func (s *sources) patch(path string) {
 func (s *sources) manifests(path string) {
 	text, err := os.ReadFile(path)
 	if err != nil {
-		s.wrong.say(place{s.shown(path), 0}, "%v", err)
+		s.errs.addAt(location{s.displayPath(path), 0}, "%v", err)
 		return
 	}
 	if !s.add(path, text) {
 		return
 	}
-	for _, one := range s.files[path] {
-		if one.kind == "" || one.version == "" {
-			s.wrong.say(place{s.shown(path), one.line}, "no manifest: apiVersion or kind is missing")
-		} else if one.name == "" {
-			s.wrong.say(place{s.shown(path), one.line}, "%s: metadata.name is missing", one.kind)
+	for _, document := range s.files[path] {
+		if document.kind == "" || document.version == "" {
+			s.errs.addAt(location{s.displayPath(path), document.line}, "not a manifest: apiVersion or kind is missing")
+		} else if document.name == "" {
+			s.errs.addAt(location{s.displayPath(path), document.line}, "%s: metadata.name is missing", document.kind)
 		}
 	}
 }
@@ -136,52 +139,55 @@ func (s *sources) manifests(path string) {
 func (s *sources) add(path string, text []byte) bool {
 	found, err := documents(text)
 	if err != nil {
-		s.wrong.say(place{s.shown(path), err.line}, "%s", err.text)
+		s.errs.addAt(location{s.displayPath(path), err.line}, "%s", err.text)
 		return false
 	}
 	s.files[path] = found
 	return true
 }
 
-// The annotation in which kustomize names the file of a manifest.
-const origin = "config.kubernetes.io/origin"
+// The annotation in which kustomize stores the path of the file from which a manifest comes.
+const originAnnotation = "config.kubernetes.io/origin"
 
-// placeOf removes kustomize's annotation with the origin, and finds the line on which the manifest begins.
-func (s *sources) placeOf(read *unstructured.Unstructured) place {
+// locationOf returns the file from which a manifest comes, and the line on which it begins. It removes originAnnotation from the
+// manifest.
+func (s *sources) locationOf(read *unstructured.Unstructured) location {
 	annotations := read.GetAnnotations()
 	var noted struct {
 		Path         string `yaml:"path"`
 		ConfiguredIn string `yaml:"configuredIn"`
 	}
-	// Without an annotation, the place is the given folder, without a line.
-	_ = yaml.Unmarshal([]byte(annotations[origin]), &noted)
-	delete(annotations, origin)
+	// If the annotation is missing, the location is the overlay folder, and the line is unknown.
+	_ = yaml.Unmarshal([]byte(annotations[originAnnotation]), &noted)
+	delete(annotations, originAnnotation)
 	read.SetAnnotations(annotations)
 	if noted.Path == "" {
 		noted.Path = noted.ConfiguredIn
 	}
 	path := filepath.Join(s.overlay, noted.Path)
-	return place{s.shown(path), lineOf(s.files[path], read)}
+	return location{s.displayPath(path), lineOf(s.files[path], read)}
 }
 
-// lineOf is the line of this manifest. If a kustomization renamed it, it is the line of the only manifest of its kind, or else 0.
+// lineOf returns the line on which a manifest begins in its file. The parameter `among` holds the documents of this file. If a
+// kustomization renamed the manifest, no document has its name. Then lineOf returns the line of the only document of the same kind,
+// or 0 if the file has several documents of this kind.
 func lineOf(among []document, read *unstructured.Unstructured) int {
 	kinds, names, line := 0, 0, 0
-	for _, one := range among {
-		if one.kind != read.GetKind() {
+	for _, document := range among {
+		if document.kind != read.GetKind() {
 			continue
 		}
-		if kinds++; one.name != read.GetName() {
+		if kinds++; document.name != read.GetName() {
 			if kinds == 1 {
-				line = one.line
+				line = document.line
 			}
 			continue
 		}
-		if one.namespace == read.GetNamespace() {
-			return one.line
+		if document.namespace == read.GetNamespace() {
+			return document.line
 		}
 		if names++; names == 1 {
-			line = one.line
+			line = document.line
 		}
 	}
 	if names == 0 && kinds != 1 {
@@ -190,15 +196,15 @@ func lineOf(among []document, read *unstructured.Unstructured) int {
 	return line
 }
 
-// shown is a path in the form that a user would write.
-func (s *sources) shown(path string) string {
+// displayPath returns a path as messages show it: relative to the current folder if that is shorter.
+func (s *sources) displayPath(path string) string {
 	if path == s.standardInput() {
 		return "(standard input)"
 	}
-	return shown(path)
+	return displayPath(path)
 }
 
-func shown(path string) string {
+func displayPath(path string) string {
 	if here, err := os.Getwd(); err == nil {
 		if here, err = filepath.EvalSymlinks(here); err == nil {
 			if short, err := filepath.Rel(here, path); err == nil && len(short) < len(path) {

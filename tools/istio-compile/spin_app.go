@@ -11,7 +11,8 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// spinAppSpec has the fields of a SpinApp that determine its Pods, and those that spin-operator's webhook checks without a cluster.
+// spinAppSpec has two groups of fields of a SpinApp: those that determine the SpinApp's Pods, and those that spin-operator's
+// webhook can check without a cluster.
 type spinAppSpec struct {
 	Replicas           int32
 	EnableAutoscaling  bool
@@ -22,56 +23,58 @@ type spinAppSpec struct {
 	InvocationLimits   map[string]string
 }
 
-// validate reports the errors that the webhook would return, in its wording.
+// validate returns the errors that spin-operator's webhook would return for the SpinApp. The texts are the webhook's texts.
 func (s spinAppSpec) validate() field.ErrorList {
-	var wrong field.ErrorList
+	var errs field.ErrorList
 	replicas := field.NewPath("spec", "replicas")
 	if s.EnableAutoscaling && s.Replicas != 0 {
-		wrong = append(wrong, field.Invalid(replicas, s.Replicas, "replicas cannot be set when autoscaling is enabled"))
+		errs = append(errs, field.Invalid(replicas, s.Replicas, "replicas cannot be set when autoscaling is enabled"))
 	}
 	if !s.EnableAutoscaling && s.Replicas < 1 {
-		wrong = append(wrong, field.Invalid(replicas, s.Replicas, "replicas must be > 0"))
+		errs = append(errs, field.Invalid(replicas, s.Replicas, "replicas must be > 0"))
 	}
-	if memory, there := s.InvocationLimits["memory"]; there {
+	if memory, ok := s.InvocationLimits["memory"]; ok {
 		path := field.NewPath("spec", "invocationLimits").Key("memory")
 		limit, err := resource.ParseQuantity(memory)
 		if err != nil {
-			return append(wrong, field.Invalid(path, memory, "memory limit must be a valid memory quantity (e.g. 128Mi, 1Gi)"))
+			return append(errs, field.Invalid(path, memory, "memory limit must be a valid memory quantity (e.g. 128Mi, 1Gi)"))
 		}
 		kind := "limit"
-		most, there := s.Resources.Limits[corev1.ResourceMemory]
-		if !there {
+		most, ok := s.Resources.Limits[corev1.ResourceMemory]
+		if !ok {
 			kind = "request"
-			most, there = s.Resources.Requests[corev1.ResourceMemory]
+			most, ok = s.Resources.Requests[corev1.ResourceMemory]
 		}
-		if there && limit.Cmp(most) > 0 {
-			wrong = append(wrong, field.Invalid(path, limit.String(),
+		if ok && limit.Cmp(most) > 0 {
+			errs = append(errs, field.Invalid(path, limit.String(),
 				fmt.Sprintf("invocation limit quantity cannot be greater than the memory %s (%s)", kind, most.String())))
 		}
 	}
-	return wrong
+	return errs
 }
 
-// spinApp is the Deployment that spin-operator 0.6.1 makes from a SpinApp. Its Pods have the labels of the SpinApp, overridden by the
-// operator's own, and one port, `http-app`. A SpinApp that the operator's webhook rejects is rejected in the webhook's wording.
+// spinApp returns the Pod template of the Deployment that spin-operator 0.6.1 makes from a SpinApp. The Pods have the SpinApp's
+// podLabels and spin-operator's own labels; the labels of spin-operator take precedence. The Pods have one port, with the name
+// `http-app`. If spin-operator's webhook would reject the SpinApp, spinApp returns the webhook's error.
 func spinApp(from object) (template, error) {
 	app, err := read[struct{ Spec spinAppSpec }](from)
 	if err != nil {
 		return template{}, err
 	}
 	spec := app.Spec
-	if wrong := spec.validate(); len(wrong) > 0 {
-		return template{}, wrong.ToAggregate()
+	if errs := spec.validate(); len(errs) > 0 {
+		return template{}, errs.ToAggregate()
 	}
 	replicas := &spec.Replicas
 	if spec.EnableAutoscaling {
-		// The autoscaler sets the number; it starts from a Deployment's default.
+		// The autoscaler sets the number of replicas later. Until then the Deployment has the default number of replicas, 1.
 		replicas = nil
 	}
 	ready := "core.spinkube.dev/app." + from.GetName() + ".status"
-	// The API server rejects such a Deployment, and the operator retries forever.
-	if wrong := content.IsLabelKey(ready); len(wrong) > 0 {
-		return template{}, fmt.Errorf("metadata.name: the operator's label %s: %s", ready, strings.Join(wrong, "; "))
+	// The API server rejects a Deployment that has an invalid label key, and spin-operator would retry forever. So this is an
+	// error.
+	if errs := content.IsLabelKey(ready); len(errs) > 0 {
+		return template{}, fmt.Errorf("metadata.name: spin-operator's label %s is invalid: %s", ready, strings.Join(errs, "; "))
 	}
 	var made corev1.PodTemplateSpec
 	made.Labels = map[string]string{}

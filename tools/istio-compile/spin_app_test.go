@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// spinAppWith is a SpinApp with these fields.
+// spinAppWith returns the manifest of SpinApp demo/cart-v1. The given fields are added to the fields of its spec.
 func spinAppWith(fields string) string {
 	return `apiVersion: core.spinkube.dev/v1alpha1
 kind: SpinApp
@@ -14,9 +14,10 @@ spec: {image: "registry.example.com/cart:1", executor: shim, ` + fields + `}
 `
 }
 
-// As in spin-operator 0.6.1: constructDeployment copies its own labels over those of the SpinApp.
-func TestTheOperatorsLabelsWin(t *testing.T) {
-	out := compile(t, file(t, "app.yaml", spinAppWith(
+// spin-operator 0.6.1 also gives its own labels precedence: its function constructDeployment copies them over the SpinApp's
+// podLabels.
+func TestTheOperatorsLabelsOverrideTheSpinAppsLabels(t *testing.T) {
+	out := compile(t, tempFile(t, "app.yaml", spinAppWith(
 		"replicas: 1, podLabels: {app: cart, core.spinkube.dev/app-name: mine, core.spinkube.dev/app.cart-v1.status: mine}")))
 	want := map[string]string{
 		"app": "cart", "core.spinkube.dev/app-name": "cart-v1", "core.spinkube.dev/app.cart-v1.status": "ready",
@@ -27,17 +28,17 @@ func TestTheOperatorsLabelsWin(t *testing.T) {
 }
 
 func TestAnAutoscaledSpinAppStartsWithOnePod(t *testing.T) {
-	equal(t, "Pods", compile(t, file(t, "app.yaml", spinAppWith("enableAutoscaling: true"))).pods(t), "cart-v1-0 of SpinApp cart-v1")
+	expectEqual(t, "Pods", compile(t, tempFile(t, "app.yaml", spinAppWith("enableAutoscaling: true"))).pods(t), "cart-v1-0 of SpinApp cart-v1")
 }
 
-func TestALimitOfAnInvocationMayBeThatOfThePod(t *testing.T) {
+func TestTheMemoryLimitOfAnInvocationMayEqualThePodsLimit(t *testing.T) {
 	app := spinAppWith("replicas: 1, invocationLimits: {memory: 64Mi, fuel: much}, resources: {limits: {memory: 64Mi}, requests: {memory: 32Mi}}")
-	equal(t, "Pods", compile(t, file(t, "app.yaml", app)).pods(t), "cart-v1-0 of SpinApp cart-v1")
+	expectEqual(t, "Pods", compile(t, tempFile(t, "app.yaml", app)).pods(t), "cart-v1-0 of SpinApp cart-v1")
 }
 
-func TestASpinAppHasTheLongestNameThatTheOperatorsLabelAllows(t *testing.T) {
+func TestASpinAppMayHaveTheLongestNameThatTheOperatorsLabelAllows(t *testing.T) {
 	name := "a123456789b123456789c123456789d123456789e123456789f1"
-	equal(t, "Pods", compile(t, file(t, "app.yaml", `apiVersion: core.spinkube.dev/v1alpha1
+	expectEqual(t, "Pods", compile(t, tempFile(t, "app.yaml", `apiVersion: core.spinkube.dev/v1alpha1
 kind: SpinApp
 metadata: {name: `+name+`, namespace: demo}
 spec: {image: "registry.example.com/cart:1", executor: shim, replicas: 1}

@@ -12,27 +12,28 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// The comment at the start of every file.
-const generated = "Written by istio-compile. Do not edit: change the manifests, and compile again."
+// The comment at the start of every output file.
+const generatedComment = "Written by istio-compile. Do not edit: change the manifests, and compile again."
 
-// response is one file: the resources of one kind that Istio sends, in the form of Envoy's DiscoveryResponse.
+// response is the content of one output file: the resources of one kind, in the form of Envoy's DiscoveryResponse.
 type response struct {
 	Comment   string           `json:"//"`
 	Resources []map[string]any `json:"resources"`
 }
 
-// inventory is workloads.json.
+// inventory is the content of workloads.json.
 type inventory struct {
 	Comment   string     `json:"//"`
 	Workloads []workload `json:"workloads"`
 	Services  []service  `json:"services"`
-	// As rendered, for the program that runs them.
+	// The SpinApps as kustomize renders them. They are for the program that runs the local mesh.
 	SpinApps []map[string]any `json:"spin_apps"`
 }
 
 const inventoryFile = "workloads.json"
 
-// writable rejects a folder that this program did not write.
+// writable returns an error if the folder contains files that istio-compile did not write. The check is necessary because write
+// replaces the whole folder.
 func writable(out string) error {
 	if out == "" {
 		return nil
@@ -46,19 +47,19 @@ func writable(out string) error {
 	}
 	var found inventory
 	text, err := os.ReadFile(filepath.Join(out, inventoryFile))
-	if err != nil || json.Unmarshal(text, &found) != nil || found.Comment != generated {
-		return fmt.Errorf("--out %s: something else is in it: name a folder that is new, empty, or was written by istio-compile", out)
+	if err != nil || json.Unmarshal(text, &found) != nil || found.Comment != generatedComment {
+		return fmt.Errorf("--out %s: contains other files; use a folder that is new, empty, or was written by istio-compile", out)
 	}
 	return nil
 }
 
-// write replaces the whole folder. If it fails, the old folder stays unchanged.
+// write replaces the whole folder `out`. If write fails, the previous folder stays unchanged.
 func write(out string, cluster *cluster, compiled map[string]resources) error {
 	out, err := filepath.Abs(out)
 	if err != nil {
 		return err
 	}
-	// The target of a symbolic link is replaced, not the link.
+	// If `out` is a symbolic link, the folder to which it leads is replaced, and the link stays.
 	if real, err := filepath.EvalSymlinks(out); err == nil {
 		out = real
 	}
@@ -73,12 +74,12 @@ func write(out string, cluster *cluster, compiled map[string]resources) error {
 	if err := os.Chmod(made, 0o755); err != nil {
 		return err
 	}
-	for name, of := range compiled {
-		if err := of.write(filepath.Join(made, filepath.FromSlash(name))); err != nil {
+	for name, proxyResources := range compiled {
+		if err := proxyResources.write(filepath.Join(made, filepath.FromSlash(name))); err != nil {
 			return err
 		}
 	}
-	list := inventory{generated, cluster.workloads, cluster.services(), cluster.spinApps()}
+	list := inventory{generatedComment, cluster.workloads, cluster.services(), cluster.spinApps()}
 	if err := writeJSON(filepath.Join(made, inventoryFile), list); err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func (r resources) write(folder string) error {
 		if resources == nil {
 			resources = []map[string]any{}
 		}
-		if err := writeJSON(filepath.Join(folder, file), response{generated, resources}); err != nil {
+		if err := writeJSON(filepath.Join(folder, file), response{generatedComment, resources}); err != nil {
 			return err
 		}
 	}
@@ -105,33 +106,33 @@ func (r resources) write(folder string) error {
 
 func (c *cluster) spinApps() []map[string]any {
 	found := []map[string]any{}
-	for _, of := range c.objects {
-		if of.GetKind() == "SpinApp" {
-			found = append(found, of.Object)
+	for _, manifest := range c.objects {
+		if manifest.GetKind() == "SpinApp" {
+			found = append(found, manifest.Object)
 		}
 	}
 	return found
 }
 
-// writeObjects writes Istio's manifests unchanged, and for the others the objects that the cluster would hold. It runs before they are
-// judged, so that a user can look up the reason for a judgement.
+// writeObjects writes the file of --objects: the manifests of Istio's kinds unchanged, and all other objects as a cluster would
+// store them. It runs before judge. So if judge fails, a user can find the cause of the error in this file.
 func (c *cluster) writeObjects(path string) error {
 	var text bytes.Buffer
-	add := func(of any) error {
-		one, err := yaml.Marshal(of)
+	add := func(content any) error {
+		document, err := yaml.Marshal(content)
 		text.WriteString("---\n")
-		text.Write(one)
+		text.Write(document)
 		return err
 	}
-	for _, of := range c.objects {
-		if _, known := schemaOf(of); known {
-			if err := add(of.Object); err != nil {
+	for _, manifest := range c.objects {
+		if _, known := schemaOf(manifest); known {
+			if err := add(manifest.Object); err != nil {
 				return err
 			}
 		}
 	}
-	for _, of := range c.kubernetes {
-		if err := add(of.Object); err != nil {
+	for _, stored := range c.kubernetes {
+		if err := add(stored.Object); err != nil {
 			return err
 		}
 	}
@@ -149,13 +150,13 @@ func writeJSON(path string, content any) error {
 	return os.WriteFile(path, text.Bytes(), 0o644)
 }
 
-// replace moves the folder made to out. The previous folder at out, if any, is then at made.
+// replace moves the folder `made` to the path `out`. If a folder was at `out` before, it is moved to the path `made`.
 func replace(out, made string) error {
 	err := os.Rename(made, out)
 	if err == nil {
 		return nil
 	}
-	if _, there := os.Stat(out); there != nil {
+	if _, statErr := os.Stat(out); statErr != nil {
 		return err
 	}
 	return exchange(out, made)

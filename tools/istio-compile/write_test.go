@@ -12,7 +12,7 @@ import (
 
 func TestTwoRunsGiveTheSameBytes(t *testing.T) {
 	for name, arguments := range map[string][]string{
-		"two workloads": {two},
+		"two workloads": {twoWorkloads},
 		"the shop":      {"--mesh-config", "../../istio/install/istio.yaml", shop},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -27,24 +27,25 @@ func TestTwoRunsGiveTheSameBytes(t *testing.T) {
 				}
 			}
 			if len(first) != len(second) {
-				t.Errorf("%d files, then %d", len(first), len(second))
+				t.Errorf("the first run wrote %d files, the second run wrote %d", len(first), len(second))
 			}
 		})
 	}
 }
 
-// Istio iterates over maps, so one repetition would often find nothing.
+// The number of runs that a test compares. Two runs are too few: Istio iterates over maps in random order, so the outputs of two
+// runs may be the same by chance.
 const repetitions = 8
 
-func TestNothingFollowsFromChance(t *testing.T) {
+func TestTheOutputDoesNotDependOnTheIterationOfMaps(t *testing.T) {
 	runs := make([]map[string]string, repetitions)
 	t.Run("runs", func(t *testing.T) {
 		for i := range runs {
 			t.Run(strconv.Itoa(i), func(t *testing.T) {
 				t.Parallel()
 				out := filepath.Join(t.TempDir(), "out")
-				// The manifests define one host twice, on purpose.
-				run := start(t, "", "testdata/many.yaml", "--out", out, "--warnings-ok", "--allow", "IST0109", "--allow", "IST0112")
+				// The manifests define the same host twice on purpose. The flags tolerate Istio's messages about this.
+				run := runProgram(t, "", "testdata/many.yaml", "--out", out, "--warnings-ok", "--allow", "IST0109", "--allow", "IST0112")
 				if run.code != 0 {
 					t.Fatalf("exit %d\n%s", run.code, run.stderr)
 				}
@@ -65,8 +66,8 @@ func TestNothingFollowsFromChance(t *testing.T) {
 	}
 }
 
-func TestRangesOfAServiceEntryAreInOrder(t *testing.T) {
-	out := compile(t, file(t, "ssh.yaml", `apiVersion: v1
+func TestTheRangesOfAServiceEntryAreSorted(t *testing.T) {
+	out := compile(t, tempFile(t, "ssh.yaml", `apiVersion: v1
 kind: Namespace
 metadata: {name: demo, labels: {istio-injection: enabled}}
 ---
@@ -89,12 +90,12 @@ spec:
 	for _, chain := range out.resource(t, "demo/web/listeners.json", "0.0.0.0_22")["filter_chains"].([]any) {
 		found = append(found, find(chain, "address_prefix").(string))
 	}
-	equal(t, "filter chains", found, "192.0.2.0", "198.51.100.0", "203.0.113.0")
+	expectEqual(t, "filter chains", found, "192.0.2.0", "198.51.100.0", "203.0.113.0")
 }
 
-func TestAnAddressOfSeveralHostsIsTheFirstOnes(t *testing.T) {
+func TestASharedAddressBelongsToTheFirstHostByName(t *testing.T) {
 	for range repetitions {
-		out := compile(t, file(t, "shared.yaml", `apiVersion: v1
+		out := compile(t, tempFile(t, "shared.yaml", `apiVersion: v1
 kind: Namespace
 metadata: {name: demo, labels: {istio-injection: enabled}}
 ---
@@ -114,7 +115,7 @@ spec:
 `))
 		domains := map[string]string{}
 		for _, host := range out.resource(t, "demo/web/routes.json", "8081")["virtual_hosts"].([]any) {
-			domains[nameOf(host.(map[string]any))] = text(t, host.(map[string]any)["domains"])
+			domains[nameOf(host.(map[string]any))] = toJSON(t, host.(map[string]any)["domains"])
 		}
 		want := map[string]string{
 			"a.example.com:8081": `["a.example.com","a.example.com.","240.1.0.1"]`,
@@ -128,8 +129,8 @@ spec:
 	}
 }
 
-func TestAWorkloadMoreLeavesTheOthersWhereTheyAre(t *testing.T) {
-	more := file(t, "more.yaml", `apiVersion: v1
+func TestAnAddedWorkloadDoesNotChangeTheOtherWorkloads(t *testing.T) {
+	more := tempFile(t, "more.yaml", `apiVersion: v1
 kind: Namespace
 metadata: {name: aside, labels: {istio-injection: enabled}}
 ---
@@ -138,31 +139,31 @@ kind: Pod
 metadata: {name: a-more, namespace: aside, labels: {app: more}}
 spec: {containers: [{name: more, image: more}]}
 `)
-	before, after := compile(t, two), compile(t, more, two)
+	before, after := compile(t, twoWorkloads), compile(t, more, twoWorkloads)
 	addresses := map[string]string{}
 	for _, one := range after.inventory(t).Workloads {
 		addresses[one.Pod] = one.IP
 	}
 	for _, one := range before.inventory(t).Workloads {
 		if addresses[one.Pod] != one.IP {
-			t.Errorf("%s was at %s and is at %s", one.Pod, one.IP, addresses[one.Pod])
+			t.Errorf("the address of Pod %s changed from %s to %s", one.Pod, one.IP, addresses[one.Pod])
 		}
 	}
-	was, is := before.files(t), after.files(t)
-	for path, text := range was {
-		if path != inventoryFile && is[path] != text {
+	filesBefore, filesAfter := before.files(t), after.files(t)
+	for path, text := range filesBefore {
+		if path != inventoryFile && filesAfter[path] != text {
 			t.Errorf("%s changed", path)
 		}
 	}
-	if len(is) != len(was)+5 {
-		t.Errorf("%d files became %d", len(was), len(is))
+	if len(filesAfter) != len(filesBefore)+5 {
+		t.Errorf("the first run wrote %d files, the run with the added workload wrote %d; expected 5 more", len(filesBefore), len(filesAfter))
 	}
 }
 
-func TestOutIsReplacedAsAWhole(t *testing.T) {
+func TestTheOutputFolderIsReplacedAsAWhole(t *testing.T) {
 	folder := t.TempDir()
 	out := filepath.Join(folder, "compiled")
-	if run := start(t, "", two, "--out", out); run.code != 0 {
+	if run := runProgram(t, "", twoWorkloads, "--out", out); run.code != 0 {
 		t.Fatal(run.stderr)
 	}
 	stale := filepath.Join(out, "demo", "gone-0")
@@ -172,11 +173,11 @@ func TestOutIsReplacedAsAWhole(t *testing.T) {
 	if err := os.Symlink(out, filepath.Join(folder, "link")); err != nil {
 		t.Fatal(err)
 	}
-	if run := start(t, "", two, "--out", filepath.Join(folder, "link")); run.code != 0 {
+	if run := runProgram(t, "", twoWorkloads, "--out", filepath.Join(folder, "link")); run.code != 0 {
 		t.Fatal(run.stderr)
 	}
 	if _, err := os.Stat(stale); err == nil {
-		t.Error("a folder of a Pod that is gone is still there")
+		t.Error("the output still contains the folder of a Pod that no longer exists")
 	}
 	entries, err := os.ReadDir(folder)
 	if err != nil {
@@ -187,18 +188,18 @@ func TestOutIsReplacedAsAWhole(t *testing.T) {
 		names = append(names, entry.Name())
 	}
 	if !slices.Equal(names, []string{"compiled", "link"}) {
-		t.Errorf("left behind: %q", names)
+		t.Errorf("the folder contains %q, expected only \"compiled\" and \"link\"", names)
 	}
 	if kind, err := os.Lstat(filepath.Join(folder, "link")); err != nil || kind.Mode()&os.ModeSymlink == 0 {
-		t.Errorf("the link is not a link any more: %v", err)
+		t.Errorf("the path \"link\" is no longer a symbolic link: %v", err)
 	}
 }
 
-func TestOutOfSomeoneElseIsLeftAlone(t *testing.T) {
+func TestAFolderWithOtherFilesIsRejectedAndUnchanged(t *testing.T) {
 	for name, content := range map[string]map[string]string{
-		"other files":                 {"notes.txt": "mine"},
-		"someone's workloads.json":    {"workloads.json": `{"workloads": []}`},
-		"a workloads.json of no JSON": {"workloads.json": "mine"},
+		"other files":                       {"notes.txt": "mine"},
+		"another program's workloads.json":  {"workloads.json": `{"workloads": []}`},
+		"a workloads.json that is not JSON": {"workloads.json": "mine"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			out := t.TempDir()
@@ -207,26 +208,26 @@ func TestOutOfSomeoneElseIsLeftAlone(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if run := start(t, "", two, "--out", out); run.code != 64 || !strings.Contains(run.stderr, "something else is in it") {
+			if run := runProgram(t, "", twoWorkloads, "--out", out); run.code != 64 || !strings.Contains(run.stderr, "contains other files") {
 				t.Errorf("exit %d\n%s", run.code, run.stderr)
 			}
-			if left := compiled(out).files(t); !maps.Equal(left, content) {
-				t.Errorf("left: %q", left)
+			if remaining := compiled(out).files(t); !maps.Equal(remaining, content) {
+				t.Errorf("istio-compile changed the folder: %q", remaining)
 			}
 		})
 	}
 }
 
-func TestWhatCannotBeWrittenEndsWith73(t *testing.T) {
-	in := file(t, "file", "")
-	if run := start(t, "", two, "--objects", filepath.Join(in, "objects.yaml")); run.code != 73 {
+func TestAFailedWriteExitsWith73(t *testing.T) {
+	in := tempFile(t, "file", "")
+	if run := runProgram(t, "", twoWorkloads, "--objects", filepath.Join(in, "objects.yaml")); run.code != 73 {
 		t.Errorf("exit %d\n%s", run.code, run.stderr)
 	}
 }
 
-func TestObjectsAreAllThatTheClusterWouldHold(t *testing.T) {
+func TestTheObjectsFileHasAllObjectsOfTheCluster(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "objects.yaml")
-	if run := start(t, "", two, "--objects", path); run.code != 0 {
+	if run := runProgram(t, "", twoWorkloads, "--objects", path); run.code != 0 {
 		t.Fatal(run.stderr)
 	}
 	text, err := os.ReadFile(path)
@@ -234,9 +235,9 @@ func TestObjectsAreAllThatTheClusterWouldHold(t *testing.T) {
 		t.Fatal(err)
 	}
 	kinds := map[string]int{}
-	found, wrong := documents(text)
-	if wrong != nil {
-		t.Fatalf("line %d: %s", wrong.line, wrong.text)
+	found, syntax := documents(text)
+	if syntax != nil {
+		t.Fatalf("line %d: %s", syntax.line, syntax.text)
 	}
 	for _, one := range found {
 		kinds[one.kind]++

@@ -1,5 +1,5 @@
-// Package manifests checks that every kustomize combination of k8s/ and istio/ renders, and that Istio's and Kubernetes' own tools
-// accept it.
+// Package manifests checks every combination of the kustomizations in k8s/ and istio/: kustomize must render the combination, and
+// Istio's tools and Kubernetes' schemas must accept the rendered manifests.
 package manifests
 
 import (
@@ -20,18 +20,18 @@ const (
 	mesh = "istio/install/istio.yaml"
 )
 
-// combination has the resources and components that a user's own kustomization would name.
+// combination is a list of resources and components, as a user's kustomization could name them.
 type combination struct {
 	name                  string
 	resources, components []string
 }
 
-// combinations are all combinations of the current folders. Paths are relative to the repository.
+// combinations returns all combinations to check. Their paths are relative to the root of the repository.
 func combinations(t *testing.T) []combination {
 	t.Helper()
 	const local, rollout = "k8s/overlays/local", "istio/plugins/rollout/"
 	base := slices.Clip([]string{"k8s/base", "istio/base"})
-	// The other objects that a cluster has.
+	// The manifests of objects that exist on a cluster, but are not in the shop's manifests.
 	cluster := []string{"k8s/overlays/local/cluster.yaml", "k8s/overlays/local/operator.yaml", "tools/istio-manifests/testdata/collector.yaml"}
 	first := "tools/istio-manifests/testdata/first-workloads"
 	found := []combination{
@@ -52,7 +52,7 @@ func combinations(t *testing.T) []combination {
 	return found
 }
 
-// kustomizations are the folders that match this pattern. Each must hold a kustomization.
+// kustomizations returns the folders that match the pattern `like`. Each folder must have a kustomization.yaml.
 func kustomizations(t *testing.T, like string) []string {
 	t.Helper()
 	paths, err := filepath.Glob(filepath.Join(root, like))
@@ -65,7 +65,7 @@ func kustomizations(t *testing.T, like string) []string {
 			continue
 		}
 		if _, err := os.Stat(filepath.Join(path, "kustomization.yaml")); err != nil {
-			t.Errorf("%s: no kustomization", path)
+			t.Errorf("%s does not contain a kustomization.yaml", path)
 		}
 		short, err := filepath.Rel(root, path)
 		if err != nil {
@@ -105,7 +105,7 @@ func TestEveryKustomizationIsInACombination(t *testing.T) {
 		err := filepath.WalkDir(filepath.Join(root, tree), func(path string, entry os.DirEntry, err error) error {
 			if err == nil && entry.Name() == "kustomization.yaml" {
 				if folder, _ := filepath.Rel(root, filepath.Dir(path)); !known[folder] {
-					t.Errorf("%s is in no combination", folder)
+					t.Errorf("%s is not part of any combination", folder)
 				}
 			}
 			return err
@@ -116,7 +116,7 @@ func TestEveryKustomizationIsInACombination(t *testing.T) {
 	}
 }
 
-// render is kustomize's output for the combination.
+// render returns kustomize's output for the combination.
 func (c combination) render(t *testing.T) []byte {
 	t.Helper()
 	overlay, err := filepath.EvalSymlinks(t.TempDir())
@@ -149,7 +149,8 @@ func (c combination) render(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	settings := krusty.MakeDefaultOptions()
-	// A combination may name single files.
+	// By default kustomize rejects files outside the overlay folder. This restriction is off, because a combination may name such
+	// files.
 	settings.LoadRestrictions = types.LoadRestrictionsNone
 	rendered, err := krusty.MakeKustomizer(settings).Run(filesys.MakeFsOnDisk(), overlay)
 	if err != nil {
@@ -162,7 +163,7 @@ func (c combination) render(t *testing.T) []byte {
 	return made
 }
 
-// file is the combination's file name.
+// file makes a file name from the name of the combination.
 func (c combination) file() string {
 	return strings.NewReplacer(" ", "-", ":", "", ",", "").Replace(c.name) + ".yaml"
 }

@@ -8,13 +8,14 @@ import (
 	"testing"
 )
 
-func TestIstioHasNothingToSayAboutAnyCombination(t *testing.T) {
+func TestIstioReportsNothingAboutAnyCombination(t *testing.T) {
 	tools := toolsOf(t)
 	for _, one := range combinations(t) {
 		t.Run(one.name, func(t *testing.T) {
 			t.Parallel()
-			// All objects that the cluster would hold, including Pods. For files, istioctl runs only the analyzers that need neither Pods nor
-			// Services; istio-compile runs all of them.
+			// The path of a file that contains all objects of the cluster, including Pods. istio-compile writes the file, and runs
+			// all of Istio's analyzers on these objects. istioctl reads the file, and runs only the analyzers that need neither
+			// Pods nor Services.
 			objects := filepath.Join(t.TempDir(), "objects.yaml")
 			arguments := []string{"--mesh-config", filepath.Join(root, mesh), "--objects", objects}
 			for _, path := range one.resources {
@@ -23,25 +24,25 @@ func TestIstioHasNothingToSayAboutAnyCombination(t *testing.T) {
 			for _, path := range one.components {
 				arguments = append(arguments, "--component", filepath.Join(root, path))
 			}
-			if said := run(tools.compile, arguments...); said != (result{}) {
-				t.Fatalf("istio-compile: %s", said)
+			if compiled := run(tools.compile, arguments...); compiled != (result{}) {
+				t.Fatalf("istio-compile: %s", compiled)
 			}
-			said := run(tools.istioctl, "analyze", "--use-kube=false", "--all-namespaces", objects)
-			if want := "✔ No validation issues found when analyzing " + objects + "."; said.code != 0 || strings.TrimSpace(said.stdout+said.stderr) != want {
-				t.Errorf("istioctl analyze: %s", said)
+			outcome := run(tools.istioctl, "analyze", "--use-kube=false", "--all-namespaces", objects)
+			if want := "✔ No validation issues found when analyzing " + objects + "."; outcome.code != 0 || strings.TrimSpace(outcome.stdout+outcome.stderr) != want {
+				t.Errorf("istioctl analyze: %s", outcome)
 			}
 		})
 	}
 }
 
-// istioctl prints this for every EnvoyFilter.
-const anyEnvoyFilter = "EnvoyFilter exposes internal implementation details"
+// The first words of the warning that istioctl prints for every EnvoyFilter.
+const envoyFilterWarning = "EnvoyFilter exposes internal implementation details"
 
 func TestEveryCombinationIsValid(t *testing.T) {
 	tools := toolsOf(t)
 	folder := t.TempDir()
 	var files []string
-	// Most documents are in several combinations. Each is checked once.
+	// Most YAML documents are in several combinations. Each document is checked only once.
 	seen := map[string]bool{}
 	for _, one := range combinations(t) {
 		var fresh []string
@@ -60,27 +61,27 @@ func TestEveryCombinationIsValid(t *testing.T) {
 		}
 		files = append(files, path)
 	}
-	t.Run("for istioctl validate", func(t *testing.T) {
+	t.Run("istioctl validate", func(t *testing.T) {
 		arguments := []string{"validate"}
 		for _, file := range files {
 			arguments = append(arguments, "-f", file)
 		}
-		said := run(tools.istioctl, arguments...)
-		if said.code != 0 {
-			t.Fatal(said)
+		outcome := run(tools.istioctl, arguments...)
+		if outcome.code != 0 {
+			t.Fatal(outcome)
 		}
-		for _, line := range strings.Split(said.stdout+said.stderr, "\n") {
-			if strings.Contains(line, "\t* ") && !strings.Contains(line, anyEnvoyFilter) {
+		for _, line := range strings.Split(outcome.stdout+outcome.stderr, "\n") {
+			if strings.Contains(line, "\t* ") && !strings.Contains(line, envoyFilterWarning) {
 				t.Error(line)
 			}
 		}
 		for _, file := range files {
-			if !strings.Contains(said.stdout+said.stderr, `"`+file+`"`) {
-				t.Errorf("nothing is reported about %s: %s", file, said)
+			if !strings.Contains(outcome.stdout+outcome.stderr, `"`+file+`"`) {
+				t.Errorf("istioctl printed no result for %s: %s", file, outcome)
 			}
 		}
 	})
-	t.Run("for the schemas of their kinds", func(t *testing.T) {
+	t.Run("schemas", func(t *testing.T) {
 		t.Parallel()
 		schemas := schemasOf(t)
 		for document := range seen {
@@ -91,10 +92,11 @@ func TestEveryCombinationIsValid(t *testing.T) {
 	})
 }
 
-// Without this test, tools that lack the schemas would go unnoticed.
-func TestTheJudgesFindAFaultOfEachKind(t *testing.T) {
+// This test shows that each checker finds errors. Without it, a checker that lacks the schemas would accept every manifest, and the
+// tests above would pass.
+func TestTheCheckersFindEachKindOfError(t *testing.T) {
 	tools := toolsOf(t)
-	bySchema := func(path string) string {
+	checkSchema := func(path string) string {
 		text, err := os.ReadFile(path)
 		if err != nil {
 			t.Fatal(err)
@@ -104,73 +106,73 @@ func TestTheJudgesFindAFaultOfEachKind(t *testing.T) {
 		}
 		return ""
 	}
-	by := func(program string, arguments ...string) func(path string) string {
+	checkWith := func(program string, arguments ...string) func(path string) string {
 		return func(path string) string {
-			said := run(program, append(slices.Clone(arguments), path)...)
-			if said.code == 0 {
+			outcome := run(program, append(slices.Clone(arguments), path)...)
+			if outcome.code == 0 {
 				return ""
 			}
-			return said.stdout + said.stderr
+			return outcome.stdout + outcome.stderr
 		}
 	}
 	for name, one := range map[string]struct {
 		manifest, want string
-		by             func(path string) string
+		check          func(path string) string
 	}{
-		"a SpinApp": {`apiVersion: core.spinkube.dev/v1alpha1
+		"a SpinApp's field with a wrong type": {`apiVersion: core.spinkube.dev/v1alpha1
 kind: SpinApp
 metadata: {name: a, namespace: b}
 spec: {image: a, executor: b, replicas: one}
-`, "spec.replicas", bySchema},
-		"a field of a SpinApp": {`apiVersion: core.spinkube.dev/v1alpha1
+`, "spec.replicas", checkSchema},
+		"an unknown field of a SpinApp": {`apiVersion: core.spinkube.dev/v1alpha1
 kind: SpinApp
 metadata: {name: a, namespace: b}
 spec: {image: a, executor: b, replicas: 1, env: []}
-`, "spec.env", bySchema},
-		"a Certificate": {`apiVersion: cert-manager.io/v1
+`, "spec.env", checkSchema},
+		"an unknown field of a Certificate": {`apiVersion: cert-manager.io/v1
 kind: Certificate
 metadata: {name: a, namespace: b}
 spec: {secretName: a, issuer: {name: a}}
-`, "spec.issuer", bySchema},
-		"a WasmPlugin": {`apiVersion: extensions.istio.io/v1alpha1
+`, "spec.issuer", checkSchema},
+		"an unknown value in a WasmPlugin": {`apiVersion: extensions.istio.io/v1alpha1
 kind: WasmPlugin
 metadata: {name: a, namespace: b}
 spec: {url: "oci://a/b:1", failStrategy: FAIL_SHUT}
-`, "spec.failStrategy", bySchema},
-		"a rule of a WasmPlugin": {`apiVersion: extensions.istio.io/v1alpha1
+`, "spec.failStrategy", checkSchema},
+		"a violated CEL rule of a WasmPlugin": {`apiVersion: extensions.istio.io/v1alpha1
 kind: WasmPlugin
 metadata: {name: a, namespace: b}
 spec: {url: "oci://a/b:1", selector: {matchLabels: {a: b}}, targetRefs: [{kind: Gateway, group: gateway.networking.k8s.io, name: a}]}
-`, "only one of targetRefs or selector can be set", bySchema},
-		"a Service": {`apiVersion: v1
+`, "only one of targetRefs or selector can be set", checkSchema},
+		"an unknown field of a Service": {`apiVersion: v1
 kind: Service
 metadata: {name: a, namespace: b}
 spec: {selectors: {app: a}, ports: [{port: 80}]}
-`, "spec.selectors", bySchema},
-		"a port of a Service": {`apiVersion: v1
+`, "spec.selectors", checkSchema},
+		"a Service's port with a wrong type": {`apiVersion: v1
 kind: Service
 metadata: {name: a, namespace: b}
 spec: {ports: [{port: eighty}]}
-`, "spec.ports", bySchema},
-		"a port that is missing": {`apiVersion: v1
+`, "spec.ports", checkSchema},
+		"a missing port number": {`apiVersion: v1
 kind: Service
 metadata: {name: a, namespace: b}
 spec: {ports: [{name: http}]}
-`, "spec.ports[0].port", bySchema},
-		"a kind": {`apiVersion: example.com/v1
+`, "spec.ports[0].port", checkSchema},
+		"an unknown kind": {`apiVersion: example.com/v1
 kind: Nonsense
 metadata: {name: a, namespace: b}
-`, "Nonsense", bySchema},
-		"a VirtualService": {`apiVersion: networking.istio.io/v1
+`, "Nonsense", checkSchema},
+		"an unknown field of a VirtualService": {`apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: a, namespace: b}
 spec: {hosts: [a], http: [{route: [{destination: {host: a}}], timout: 1s}]}
-`, "timout", by(tools.istioctl, "validate", "-f")},
-		"a gateway": {`apiVersion: networking.istio.io/v1
+`, "timout", checkWith(tools.istioctl, "validate", "-f")},
+		"a missing gateway": {`apiVersion: networking.istio.io/v1
 kind: VirtualService
 metadata: {name: a, namespace: b}
 spec: {hosts: [a.example.com], gateways: [nothing], http: [{route: [{destination: {host: a}}]}]}
-`, "IST0101", by(tools.istioctl, "analyze", "--use-kube=false", "--all-namespaces")},
+`, "IST0101", checkWith(tools.istioctl, "analyze", "--use-kube=false", "--all-namespaces")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -178,17 +180,17 @@ spec: {hosts: [a.example.com], gateways: [nothing], http: [{route: [{destination
 			if err := os.WriteFile(path, []byte(one.manifest), 0o600); err != nil {
 				t.Fatal(err)
 			}
-			if found := one.by(path); !strings.Contains(found, one.want) {
-				t.Errorf("not found: %q", found)
+			if found := one.check(path); !strings.Contains(found, one.want) {
+				t.Errorf("the error is not reported; the checker printed %q", found)
 			}
 		})
 	}
 }
 
-func TestTheInstallationIsGenerated(t *testing.T) {
+func TestIstioctlGeneratesTheInstallation(t *testing.T) {
 	tools := toolsOf(t)
-	said := run(tools.istioctl, "manifest", "generate", "-f", filepath.Join(root, mesh))
-	if said.code != 0 || said.stderr != "" || !strings.Contains(said.stdout, "kind: Deployment") {
-		t.Errorf("exit %d\n%s", said.code, said.stderr)
+	outcome := run(tools.istioctl, "manifest", "generate", "-f", filepath.Join(root, mesh))
+	if outcome.code != 0 || outcome.stderr != "" || !strings.Contains(outcome.stdout, "kind: Deployment") {
+		t.Errorf("exit %d\n%s", outcome.code, outcome.stderr)
 	}
 }

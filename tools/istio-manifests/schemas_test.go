@@ -16,16 +16,16 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// schemas judge a manifest as an API server would before it stores it: by the types of Kubernetes' own kinds, and for all others by the
-// CRDs with their rules in CEL.
+// schemas validates manifests as an API server does before it stores an object. For Kubernetes' own kinds it uses the Go types. For
+// all other kinds it uses the CRDs, including the CEL rules in the CRDs.
 type schemas struct{ custom *crd.Validator }
 
-var known = sync.OnceValues(func() (schemas, error) {
+var loadSchemas = sync.OnceValues(func() (schemas, error) {
 	files, err := filepath.Glob("testdata/crds/*.yaml")
 	if err != nil {
 		return schemas{}, err
 	}
-	// The CRDs of the Istio version that compiles the manifests.
+	// Istio's CRDs come from the Go module of Istio, in the version that istio-compile uses.
 	module := run("go", "list", "-m", "-f", "{{.Dir}}", "istio.io/istio")
 	if module.code != 0 {
 		return schemas{}, fmt.Errorf("go list: %s", module)
@@ -37,16 +37,16 @@ var known = sync.OnceValues(func() (schemas, error) {
 
 func schemasOf(t *testing.T) schemas {
 	t.Helper()
-	found, err := known()
+	found, err := loadSchemas()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return found
 }
 
-// validate returns the fault of one manifest, with the path of the field.
+// validate returns an error that names the path of the wrong field, or nil if the manifest is valid.
 func (s schemas) validate(manifest []byte) error {
-	// Unstructured has its own decoder: whole numbers are integers, as the rules in CEL expect.
+	// The CEL rules of the CRDs expect integers. Unstructured decodes whole numbers as integers.
 	var object unstructured.Unstructured
 	if err := yaml.Unmarshal(manifest, &object); err != nil {
 		return err
@@ -65,39 +65,39 @@ func (s schemas) validate(manifest []byte) error {
 	return nil
 }
 
-// missingFields are the required fields of a type that a value does not have. In Kubernetes' OpenAPI documents, a field is required if
-// its JSON tag has no omitempty.
-func missingFields(path string, of reflect.Type, value any) []string {
-	for of.Kind() == reflect.Pointer {
-		of = of.Elem()
+// missingFields returns the paths of the required fields that the value lacks. A field of the Go type is required if its JSON tag
+// does not contain omitempty, as in Kubernetes' OpenAPI documents.
+func missingFields(path string, goType reflect.Type, value any) []string {
+	for goType.Kind() == reflect.Pointer {
+		goType = goType.Elem()
 	}
 	var missing []string
 	switch held := value.(type) {
 	case []any:
 		for i, item := range held {
-			if of.Kind() == reflect.Slice {
-				missing = append(missing, missingFields(fmt.Sprintf("%s[%d]", path, i), of.Elem(), item)...)
+			if goType.Kind() == reflect.Slice {
+				missing = append(missing, missingFields(fmt.Sprintf("%s[%d]", path, i), goType.Elem(), item)...)
 			}
 		}
 	case map[string]any:
-		// Types with their own JSON form, such as a quantity or a time.
-		if of.Kind() != reflect.Struct || reflect.PointerTo(of).Implements(reflect.TypeFor[json.Unmarshaler]()) {
+		// A type that decodes its own JSON, such as a quantity or a time, has no fields to check.
+		if goType.Kind() != reflect.Struct || reflect.PointerTo(goType).Implements(reflect.TypeFor[json.Unmarshaler]()) {
 			return nil
 		}
-		for i := range of.NumField() {
-			field := of.Field(i)
+		for i := range goType.NumField() {
+			field := goType.Field(i)
 			name, options, _ := strings.Cut(field.Tag.Get("json"), ",")
 			if field.Anonymous && strings.Contains(options, "inline") {
 				missing = append(missing, missingFields(path, field.Type, held)...)
 				continue
 			}
-			inner, there := held[name]
-			place := strings.TrimPrefix(path+"."+name, ".")
+			inner, ok := held[name]
+			fieldPath := strings.TrimPrefix(path+"."+name, ".")
 			switch {
-			case there:
-				missing = append(missing, missingFields(place, field.Type, inner)...)
+			case ok:
+				missing = append(missing, missingFields(fieldPath, field.Type, inner)...)
 			case name != "" && name != "-" && !strings.Contains(options, "omitempty"):
-				missing = append(missing, place)
+				missing = append(missing, fieldPath)
 			}
 		}
 	}

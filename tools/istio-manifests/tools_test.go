@@ -12,14 +12,15 @@ import (
 	"testing"
 )
 
-// The tools that judge. A missing istioctl is not built here, because a test would wait for minutes.
-var fetched = sync.OnceValues(func() (tools, error) {
-	said := run(filepath.Join(root, "scripts/istio-tools"))
-	if said.code != 0 {
-		return tools{}, errors.New(said.stderr)
+// findTools finds istioctl, and builds istio-compile. If istioctl is missing, findTools returns an error and does not build
+// istioctl, because the build takes minutes.
+var findTools = sync.OnceValues(func() (tools, error) {
+	location := run(filepath.Join(root, "scripts/istio-tools"))
+	if location.code != 0 {
+		return tools{}, errors.New(location.stderr)
 	}
-	istioctl := strings.TrimSpace(said.stdout)
-	// The build is quick if nothing changed, and the result is never stale.
+	istioctl := strings.TrimSpace(location.stdout)
+	// istio-compile is always built, so that it is up to date. If nothing has changed, the build takes little time.
 	compile, err := filepath.Abs(filepath.Join(root, "target/tools/istio-compile"))
 	if err != nil {
 		return tools{}, err
@@ -34,14 +35,14 @@ type tools struct{ compile, istioctl string }
 
 func toolsOf(t *testing.T) tools {
 	t.Helper()
-	found, err := fetched()
+	found, err := findTools()
 	if err != nil {
 		t.Fatal(err)
 	}
 	return found
 }
 
-// result is the outcome of one run of a program.
+// result holds the exit code and the output of one run of a program.
 type result struct {
 	code           int
 	stdout, stderr string
@@ -49,11 +50,11 @@ type result struct {
 
 func (r result) String() string { return fmt.Sprintf("exit %d\n%s%s", r.code, r.stdout, r.stderr) }
 
-// run runs a program in this folder.
+// run runs a program in the folder of this package.
 func run(program string, arguments ...string) result {
 	var stdout, stderr bytes.Buffer
 	command := exec.Command(program, arguments...)
-	// A cluster of the user must not be queried.
+	// With an empty KUBECONFIG, the tools cannot query a cluster that the user has configured for kubectl.
 	command.Env = append(os.Environ(), "KUBECONFIG="+os.DevNull)
 	command.Stdout, command.Stderr = &stdout, &stderr
 	var exit *exec.ExitError

@@ -12,21 +12,21 @@ import (
 	"time"
 )
 
-// The root of the workspace.
+// The root folder of the repository, relative to this package.
 const root = "../.."
 
 // The user "ada" with the password "s3cret", as htpasswd writes it.
 const users = "ada:$2y$04$nHlbmvBtHr4kEJ4I1bFw7OlAP26UQjrq1q5x4X/FjyYLO6qaTGrL2\n"
 
-// startRegistry runs Docker's registry on a free port and returns its address. Its data is in a temporary folder. With a
-// realm, ada is the only user.
+// startRegistry runs Docker's registry on a free port, and returns the registry's address. The registry stores its data in a
+// temporary folder. If the parameter `realm` is not empty, the registry requires authentication, and its only user is ada.
 func startRegistry(t *testing.T, realm string) string {
 	t.Helper()
 	finder := exec.Command(filepath.Join(root, "crates/stoa-filter-image/tests/docker-registry"))
 	finder.Stderr = os.Stderr
 	program, err := finder.Output()
 	if err != nil {
-		t.Fatalf("no docker-registry: %v", err)
+		t.Fatalf("cannot find docker-registry: %v", err)
 	}
 
 	folder := t.TempDir()
@@ -52,7 +52,8 @@ func startRegistry(t *testing.T, realm string) string {
 		_ = registry.Wait()
 	})
 
-	// The registry logs its port, and continues to write lines. They must be read, or its pipe fills up.
+	// The registry logs a line that contains its address, and then more lines. All lines must be read: if the pipe becomes full,
+	// the registry blocks.
 	address := make(chan string, 1)
 	go func() {
 		defer close(drained)
@@ -66,12 +67,13 @@ func startRegistry(t *testing.T, realm string) string {
 	case found := <-address:
 		return found
 	case <-time.After(20 * time.Second):
-		t.Fatal("docker-registry does not say where it listens")
+		t.Fatal("docker-registry did not log its address within 20 s")
 		return ""
 	}
 }
 
-// login is a dockerconfigjson, in the form of an imagePullSecret and of `docker login`.
+// login returns the credentials of a user as JSON, in the format dockerconfigjson. An imagePullSecret and the file that `docker
+// login` writes have this format.
 func login(t *testing.T, registry, user, password string) []byte {
 	t.Helper()
 	config, err := json.Marshal(map[string]any{

@@ -19,9 +19,9 @@ type manifest struct {
 	Spec     json.RawMessage
 }
 
-// rolledOut renders istio/plugins with these components on top, as a user's own overlay would. It reads every WasmPlugin
-// into the type of Istio's API, so an unknown field is an error.
-func rolledOut(t *testing.T, components ...string) map[string]*v1alpha1.WasmPlugin {
+// renderPlugins renders istio/plugins and applies these components, as a user's overlay would. It returns a map from name to
+// WasmPlugin. It decodes every WasmPlugin into the type of Istio's API, so an unknown field is an error.
+func renderPlugins(t *testing.T, components ...string) map[string]*v1alpha1.WasmPlugin {
 	t.Helper()
 	plugins, err := filepath.Abs(filepath.Join(root, "istio/plugins"))
 	if err != nil {
@@ -59,7 +59,7 @@ func rolledOut(t *testing.T, components ...string) map[string]*v1alpha1.WasmPlug
 			t.Fatalf("%v: %v\n%s", components, err, text)
 		}
 		if read.Kind != "WasmPlugin" {
-			t.Fatalf("a %s among the plugins", read.Kind)
+			t.Fatalf("istio/plugins must contain only WasmPlugins, but contains a %s", read.Kind)
 		}
 		plugin := &v1alpha1.WasmPlugin{}
 		if err := protojson.Unmarshal(read.Spec, plugin); err != nil {
@@ -71,7 +71,7 @@ func rolledOut(t *testing.T, components ...string) map[string]*v1alpha1.WasmPlug
 }
 
 func TestEveryStepOfARolloutRenders(t *testing.T) {
-	none := "0000000000000000000000000000000000000000000000000000000000000000"
+	placeholder := "0000000000000000000000000000000000000000000000000000000000000000"
 	for _, step := range []struct {
 		components                    []string
 		payment, gateway, tag, sha256 string
@@ -79,27 +79,27 @@ func TestEveryStepOfARolloutRenders(t *testing.T) {
 		{nil, "", "ingressgateway", "0.1.0", ""},
 		{[]string{"1-one-workload"}, "first", "ingressgateway-canary", "0.1.0", ""},
 		{[]string{"2-fleet"}, "", "ingressgateway", "0.1.0", ""},
-		{[]string{"1-one-workload", "3-next-version"}, "first", "ingressgateway-canary", "0.2.0", none},
-		{[]string{"2-fleet", "3-next-version"}, "", "ingressgateway", "0.2.0", none},
-		{[]string{"2-fleet", "4-back"}, "", "ingressgateway", "0.1.0", none},
+		{[]string{"1-one-workload", "3-next-version"}, "first", "ingressgateway-canary", "0.2.0", placeholder},
+		{[]string{"2-fleet", "3-next-version"}, "", "ingressgateway", "0.2.0", placeholder},
+		{[]string{"2-fleet", "4-back"}, "", "ingressgateway", "0.1.0", placeholder},
 	} {
-		plugins := rolledOut(t, step.components...)
+		plugins := renderPlugins(t, step.components...)
 		if len(plugins) != 2 {
 			t.Fatalf("%v: %d plugins", step.components, len(plugins))
 		}
 		fault, router := plugins["payment-fault"], plugins["canary-router"]
 		if labels := fault.Selector.MatchLabels; labels["app"] != "payment" || labels["rollout"] != step.payment {
-			t.Errorf("%v: payment-fault is for %v", step.components, labels)
+			t.Errorf("%v: payment-fault selects the wrong labels: %v", step.components, labels)
 		}
 		if labels := router.Selector.MatchLabels; labels["istio"] != step.gateway {
-			t.Errorf("%v: canary-router is for %v", step.components, labels)
+			t.Errorf("%v: canary-router selects the wrong labels: %v", step.components, labels)
 		}
 		for name, plugin := range plugins {
 			if want := "oci://registry.example.com/stoa/" + name + ":" + step.tag; plugin.Url != want || plugin.Sha256 != step.sha256 {
-				t.Errorf("%v: %s is fetched from %s, sha256 %q", step.components, name, plugin.Url, plugin.Sha256)
+				t.Errorf("%v: %s has the wrong url or sha256: %s, %q", step.components, name, plugin.Url, plugin.Sha256)
 			}
 			if plugin.FailStrategy != v1alpha1.FailStrategy_FAIL_OPEN {
-				t.Errorf("%v: %s has %v", step.components, name, plugin.FailStrategy)
+				t.Errorf("%v: %s has the failStrategy %v, expected FAIL_OPEN", step.components, name, plugin.FailStrategy)
 			}
 		}
 	}

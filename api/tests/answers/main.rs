@@ -1,9 +1,10 @@
-//! The services call and answer as the documents describe: a journey through all of them, and many mistakes.
+//! Tests that requests and responses of all services match the OpenAPI documents. The test calls every operation, and also sends
+//! many wrong requests.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "what does not fit fails the test"
+    reason = "a mismatch must fail the test"
 )]
 
 mod browsing;
@@ -49,8 +50,8 @@ impl Client {
         self.mesh.call(service, method, path, &headers, &body)
     }
 
-    /// Sends, and expects `status`.
-    fn want(
+    /// Sends a request, and expects `status`. Returns the response's body.
+    fn expect(
         &mut self,
         status: u16,
         service: &str,
@@ -68,7 +69,14 @@ impl Client {
     }
 
     /// Sends a PUT with `If-Match`, and expects `status`.
-    fn want_if(&mut self, if_match: &str, status: u16, service: &str, path: &str, body: Value) {
+    fn put_if_match(
+        &mut self,
+        if_match: &str,
+        status: u16,
+        service: &str,
+        path: &str,
+        body: Value,
+    ) {
         let headers = [JSON, ("if-match", if_match)];
         let body = body.to_string().into_bytes();
         let answer = self.mesh.call(service, Method::PUT, path, &headers, &body);
@@ -76,20 +84,20 @@ impl Client {
     }
 
     fn get(&mut self, service: &str, path: &str) -> Value {
-        self.want(200, service, Method::GET, path, Value::Null)
+        self.expect(200, service, Method::GET, path, Value::Null)
     }
 
-    /// Registers an account; returns its id.
+    /// Registers an account, and returns the account's id.
     fn register(&mut self) -> String {
         let account = json!({"email": EMAIL, "password": PASSWORD, "name": "Ann Lee"});
-        let user = self.want(201, "user", Method::POST, "/user/register", account.clone());
-        self.want(409, "user", Method::POST, "/user/register", account);
+        let user = self.expect(201, "user", Method::POST, "/user/register", account.clone());
+        self.expect(409, "user", Method::POST, "/user/register", account);
         id(&user, "user_id")
     }
 
     fn log_in(&mut self) {
-        let right = json!({"email": EMAIL, "password": PASSWORD});
-        let token = self.want(200, "user", Method::POST, "/user/login", right);
+        let credentials = json!({"email": EMAIL, "password": PASSWORD});
+        let token = self.expect(200, "user", Method::POST, "/user/login", credentials);
         self.bearer = format!("Bearer {}", id(&token, "access_token"));
     }
 }
@@ -111,16 +119,16 @@ fn id(value: &Value, name: &str) -> String {
 }
 
 const SKU: &str = "COF-001";
-/// The product without a price.
+/// The SKU of the product without a price.
 const UNPRICED: &str = "BOK-011";
 
 #[test]
-fn every_answer_fits_the_document_and_every_operation_succeeds_once() {
+fn every_response_matches_the_document_and_every_operation_succeeds_once() {
     let client = &mut Client::new();
     let ann = client.register();
     client.log_in();
     browsing::accounts(client);
-    // A token states what was known of its user when it was issued.
+    // Logs in again, because a token contains the user's data as they were at the log-in.
     client.log_in();
     browsing::catalogue(client);
     browsing::carts(client, &ann);
@@ -131,6 +139,9 @@ fn every_answer_fits_the_document_and_every_operation_succeeds_once() {
     ordering::payments(client);
     ordering::third_parties(client);
     browsing::pages(client);
-    let missing = client.mesh.never_succeeded();
-    assert!(missing.is_empty(), "no answer below 400: {missing:?}");
+    let missing = client.mesh.operations_without_success();
+    assert!(
+        missing.is_empty(),
+        "operations that never sent a response with a status below 400: {missing:?}"
+    );
 }

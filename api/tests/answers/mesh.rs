@@ -1,5 +1,5 @@
-//! All services over one SQLite, connected without a network. Every request, from outside or between services, is checked
-//! against the contract.
+//! All services with one SQLite database, connected without a network. Every request and response, from outside or between
+//! services, is checked against the OpenAPI documents.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
@@ -16,7 +16,7 @@ use stoa_service::sql::{Database, Schema};
 use stoa_service::testing::TestDatabase;
 use stoa_service::{Request, Service, time};
 
-/// The shop; a clone is the same shop.
+/// The connected services. All clones share one shop.
 #[derive(Clone)]
 pub(crate) struct Mesh(Rc<Shop>);
 
@@ -25,8 +25,8 @@ struct Shop {
     shop: Contract,
     partners: Contract,
     release: Cell<Release>,
-    /// `METHOD /path/{pattern} status` of each response.
-    seen: RefCell<BTreeSet<String>>,
+    /// The operation and the status of each response so far, as `METHOD /path/{parameter} STATUS`.
+    responses: RefCell<BTreeSet<String>>,
 }
 
 /// The response to one request.
@@ -42,26 +42,29 @@ impl Mesh {
             shop: Contract::shop().unwrap(),
             partners: Contract::partners().unwrap(),
             release: Cell::new(Release::V1),
-            seen: RefCell::default(),
+            responses: RefCell::default(),
         }))
     }
 
-    pub(crate) fn release(&self, release: Release) {
+    /// Sets the release of the product service.
+    pub(crate) fn set_release(&self, release: Release) {
         self.0.release.set(release);
     }
 
-    /// The operations of both documents without a response below 400 so far.
-    pub(crate) fn never_succeeded(&self) -> Vec<String> {
-        let seen = self.0.seen.borrow();
+    /// The operations of both documents that have not sent a response with a status below 400 so far.
+    pub(crate) fn operations_without_success(&self) -> Vec<String> {
+        let responses = self.0.responses.borrow();
         let operations = self.0.shop.operations().into_iter();
         operations
             .chain(self.0.partners.operations())
             .map(|operation| operation.name())
-            .filter(|name| !(200..400).any(|status| seen.contains(&format!("{name} {status}"))))
+            .filter(|name| {
+                !(200..400).any(|status| responses.contains(&format!("{name} {status}")))
+            })
             .collect()
     }
 
-    /// A request from outside to `service`.
+    /// Sends a request to `service`, as a caller outside the shop does.
     pub(crate) fn call(
         &self,
         service: &str,
@@ -138,7 +141,7 @@ impl Mesh {
                     outbound,
                     prices: Box::new(Rules),
                     clock: Box::new(time::now),
-                    fail: Box::new(|_| {}),
+                    on_fail_point: Box::new(|_| {}),
                     outbox_dirty: Cell::new(false),
                 };
                 let request = Request::new("order", request);
@@ -208,13 +211,7 @@ impl Mesh {
         }
     }
 
-    fn hold_against_the_contract(
-        &self,
-        service: &str,
-        call: &Call,
-        path: &str,
-        response: &Response,
-    ) {
+    fn check_against_document(&self, service: &str, call: &Call, path: &str, response: &Response) {
         let method = &call.method;
         let contract = match service {
             "partners" => &self.0.partners,
@@ -247,23 +244,28 @@ impl Mesh {
         if service != "storefront" {
             assert_eq!(header("x-shop-version").is_some(), service == "product");
         }
-        // Without these headers a caller does not know when to retry, or how to log in.
+        // Callers need `retry-after` to know when to retry, and `www-authenticate` to know how to log in.
         assert!(status != 503 || header("retry-after").is_some(), "{name}");
         assert!(
             status != 401 || header("www-authenticate").is_some(),
             "{name}"
         );
         if status < 400 && !call.body.is_empty() {
-            // Every accepted body must be allowed by the document.
+            // The document must permit every body that a service accepts.
             let kind = call.headers["content-type"].to_str().unwrap();
             let kinds = operation.object.pointer("/requestBody/content");
             let body: Value = serde_json::from_slice(&call.body).unwrap();
             match kinds {
                 Some(kinds) => contract.check(&kinds[kind]["schema"], &body).unwrap(),
-                None => assert_eq!(body, serde_json::json!({}), "{name} takes no body"),
+                None => assert_eq!(
+                    body,
+                    serde_json::json!({}),
+                    "{name}: no request body is documented"
+                ),
             }
         }
-        self.0.seen.borrow_mut().insert(format!("{name} {status}"));
+        let response = format!("{name} {status}");
+        self.0.responses.borrow_mut().insert(response);
     }
 }
 
@@ -276,7 +278,7 @@ impl Outbound for Mesh {
         *request.uri_mut() = uri.path_and_query().unwrap().as_str().parse().unwrap();
         *request.headers_mut() = call.headers.clone();
         let response = self.dispatch(service, request);
-        self.hold_against_the_contract(service, &call, uri.path(), &response);
+        self.check_against_document(service, &call, uri.path(), &response);
         let (parts, body) = response.into_parts();
         Ok(Reply {
             status: parts.status,

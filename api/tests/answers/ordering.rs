@@ -1,4 +1,4 @@
-//! Orders and their effects.
+//! Requests for orders, and for their payments, parcels and messages.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -7,8 +7,8 @@ use crate::{Client, JSON, SKU, UNPRICED, address, id, order};
 
 pub(crate) fn orders(client: &mut Client) {
     let put = json!({"quantity": 2});
-    client.want(200, "cart", Method::PUT, &format!("/cart/items/{SKU}"), put);
-    let placed = client.want(
+    client.expect(200, "cart", Method::PUT, &format!("/cart/items/{SKU}"), put);
+    let placed = client.expect(
         201,
         "order",
         Method::POST,
@@ -19,28 +19,28 @@ pub(crate) fn orders(client: &mut Client) {
     client.get("order", "/order?limit=1");
     let buy = json!({"quantity": 1, "shipping_address": address("DE"), "payment": {"method": "card", "card_token": "tok_mastercard"}});
     let path = format!("/product/{SKU}/buy");
-    let bought = client.want(201, "product", Method::POST, &path, buy.clone());
+    let bought = client.expect(201, "product", Method::POST, &path, buy.clone());
     let answer = client
         .mesh
         .call("product", Method::POST, &path, &[JSON], b"{}");
     assert_eq!(answer.status, 401);
     let mut more = buy;
     more["quantity"] = json!(0);
-    client.want(422, "product", Method::POST, &path, more);
+    client.expect(422, "product", Method::POST, &path, more);
     let cancel = format!("/order/{}/cancel", id(&bought, "order_id"));
-    client.want(200, "order", Method::POST, &cancel, Value::Null);
-    client.want(200, "order", Method::POST, &cancel, Value::Null);
+    client.expect(200, "order", Method::POST, &cancel, Value::Null);
+    client.expect(200, "order", Method::POST, &cancel, Value::Null);
     let cancel = format!("/internal{}", cancel.replace("/order/", "/orders/"));
-    client.want(200, "order", Method::POST, &cancel, Value::Null);
+    client.expect(200, "order", Method::POST, &cancel, Value::Null);
     for (method, path) in [
         (Method::POST, "/internal/orders/recover"),
         (Method::GET, "/internal/orders/outbox"),
         (Method::POST, "/internal/orders/outbox"),
         (Method::GET, "/internal/orders?status=confirmed"),
     ] {
-        client.want(200, "order", method, path, Value::Null);
+        client.expect(200, "order", method, path, Value::Null);
     }
-    client.want(
+    client.expect(
         400,
         "order",
         Method::GET,
@@ -50,29 +50,33 @@ pub(crate) fn orders(client: &mut Client) {
 }
 
 pub(crate) fn refused_orders(client: &mut Client) {
-    let of = |sku: &str, quantity: u32| Some(json!([{"sku": sku, "quantity": quantity}]));
-    let expecting = |amount: u32| {
-        let mut body = order("tok_visa", of(SKU, 1));
+    let items = |sku: &str, quantity: u32| Some(json!([{"sku": sku, "quantity": quantity}]));
+    let with_expected_total = |amount: u32| {
+        let mut body = order("tok_visa", items(SKU, 1));
         body["expected_total"] = json!({"amount": amount, "currency": "EUR"});
         body
     };
     for (status, code, body) in [
-        (409, "price_changed", expecting(1)),
-        (402, "payment_declined", order("tok_declined", of(SKU, 1))),
-        (409, "insufficient_stock", order("tok_visa", of(SKU, 99))),
-        (422, "unpriced_item", order("tok_visa", of(UNPRICED, 1))),
-        (422, "unknown_item", order("tok_visa", of("NONE", 1))),
+        (409, "price_changed", with_expected_total(1)),
+        (
+            402,
+            "payment_declined",
+            order("tok_declined", items(SKU, 1)),
+        ),
+        (409, "insufficient_stock", order("tok_visa", items(SKU, 99))),
+        (422, "unpriced_item", order("tok_visa", items(UNPRICED, 1))),
+        (422, "unknown_item", order("tok_visa", items("NONE", 1))),
         (422, "empty_cart", order("tok_visa", None)),
         (422, "invalid_value", order("4111 1111 1111 1111", None)),
-        (422, "invalid_value", order("tok_visa", of(SKU, 0))),
-        (503, "", order("tok_error", of(SKU, 1))),
+        (422, "invalid_value", order("tok_visa", items(SKU, 0))),
+        (503, "", order("tok_error", items(SKU, 1))),
     ] {
-        let problem = client.want(status, "order", Method::POST, "/order", body);
+        let problem = client.expect(status, "order", Method::POST, "/order", body);
         assert!(code.is_empty() || problem["code"] == code, "{problem}");
     }
-    let mut refused = order("tok_visa", of(SKU, 1));
+    let mut refused = order("tok_visa", items(SKU, 1));
     refused["shipping_address"] = address("XX");
-    client.want(422, "order", Method::POST, "/order", refused);
+    client.expect(422, "order", Method::POST, "/order", refused);
     let answer = client.mesh.call(
         "order",
         Method::POST,
@@ -81,21 +85,21 @@ pub(crate) fn refused_orders(client: &mut Client) {
         b"{}",
     );
     assert_eq!(answer.status, 400);
-    let nobodys = "/order/019b76da-a800-71f9-9f94-ae97655f93b2";
-    client.want(404, "order", Method::GET, nobodys, Value::Null);
-    client.want(
+    let unknown = "/order/019b76da-a800-71f9-9f94-ae97655f93b2";
+    client.expect(404, "order", Method::GET, unknown, Value::Null);
+    client.expect(
         404,
         "order",
         Method::POST,
-        &format!("{nobodys}/cancel"),
+        &format!("{unknown}/cancel"),
         Value::Null,
     );
 }
 
-/// A parcel from the shelf to the door, with the carrier's reports.
+/// Places an order, and lets the carrier report each status of the order's parcel, up to the delivery.
 pub(crate) fn parcels(client: &mut Client) {
     let one = Some(json!([{"sku": SKU, "quantity": 1}]));
-    let placed = client.want(201, "order", Method::POST, "/order", order("tok_visa", one));
+    let placed = client.expect(201, "order", Method::POST, "/order", order("tok_visa", one));
     let order_id = id(&placed, "order_id");
     let number = id(&placed["shipment"], "tracking_number");
     let track = format!("/shipping/{number}");
@@ -109,11 +113,11 @@ pub(crate) fn parcels(client: &mut Client) {
         "delivered",
     ] {
         let moved = json!({"status": status});
-        client.want(200, "partners", Method::POST, &advance, moved);
+        client.expect(200, "partners", Method::POST, &advance, moved);
     }
     let tracked = client.get("shipping", &track);
     assert_eq!(tracked["status"], "delivered");
-    client.want(
+    client.expect(
         409,
         "order",
         Method::POST,
@@ -123,7 +127,7 @@ pub(crate) fn parcels(client: &mut Client) {
     client.get("shipping", "/shipments?limit=1");
     let page = client.get("shipping", &format!("/shipments?order_id={order_id}"));
     let shipment = format!("/shipments/{}", id(&page["items"][0], "shipment_id"));
-    client.want(
+    client.expect(
         409,
         "shipping",
         Method::POST,
@@ -131,15 +135,15 @@ pub(crate) fn parcels(client: &mut Client) {
         Value::Null,
     );
     let report = json!({"event_id": "e1", "status": "delivered", "at": "2026-11-21T14:05:09Z"});
-    client.want(
+    client.expect(
         401,
         "shipping",
         Method::POST,
         &format!("{shipment}/events"),
         report,
     );
-    client.want(404, "shipping", Method::GET, "/shipping/NONE", Value::Null);
-    client.want(
+    client.expect(404, "shipping", Method::GET, "/shipping/NONE", Value::Null);
+    client.expect(
         200,
         "shipping",
         Method::POST,
@@ -151,7 +155,7 @@ pub(crate) fn parcels(client: &mut Client) {
 
     client.get("notification", "/internal/notifications/deliveries");
     let deliver = "/internal/notifications/deliver";
-    client.want(200, "notification", Method::POST, deliver, Value::Null);
+    client.expect(200, "notification", Method::POST, deliver, Value::Null);
     let inbox = client.get("notification", "/notification?limit=100");
     let items = inbox["items"].as_array().unwrap();
     assert!(
@@ -192,20 +196,20 @@ pub(crate) fn events(client: &mut Client) {
 
 pub(crate) fn payments(client: &mut Client) {
     let page = client.get("payment", "/payments?limit=100");
-    let of = |status: &str| {
+    let payment_path = |status: &str| {
         let items = page["items"].as_array().unwrap();
         let found = items.iter().find(|payment| payment["status"] == status);
         format!("/payments/{}", id(found.unwrap(), "payment_id"))
     };
-    client.get("payment", &of("captured"));
-    let refund = format!("{}/refund", of("captured"));
-    client.want(200, "payment", Method::POST, &refund, Value::Null);
-    let refund = format!("{}/refund", of("declined"));
-    client.want(409, "payment", Method::POST, &refund, Value::Null);
-    client.want(404, "payment", Method::GET, "/payments/x", Value::Null);
+    client.get("payment", &payment_path("captured"));
+    let refund = format!("{}/refund", payment_path("captured"));
+    client.expect(200, "payment", Method::POST, &refund, Value::Null);
+    let refund = format!("{}/refund", payment_path("declined"));
+    client.expect(409, "payment", Method::POST, &refund, Value::Null);
+    client.expect(404, "payment", Method::GET, "/payments/x", Value::Null);
     let zero = json!({"order_id": "019b76da-a800-71f9-9f94-ae97655f93b2", "amount": {"amount": 0, "currency": "EUR"},
         "method": "card", "card_token": "tok_visa"});
-    client.want(422, "payment", Method::POST, "/payments", zero);
+    client.expect(422, "payment", Method::POST, "/payments", zero);
 }
 
 pub(crate) fn third_parties(client: &mut Client) {
@@ -222,23 +226,23 @@ pub(crate) fn third_parties(client: &mut Client) {
         client.get("partners", path);
     }
     let script = json!({"mode": "error", "status": 500, "remaining": 1});
-    client.want(200, "partners", Method::PUT, "/script/pim", script);
-    client.want(
+    client.expect(200, "partners", Method::PUT, "/script/pim", script);
+    client.expect(
         500,
         "partners",
         Method::GET,
         "/pim/products/COF-001",
         Value::Null,
     );
-    client.want(204, "partners", Method::DELETE, "/script/pim", Value::Null);
-    client.want(
+    client.expect(204, "partners", Method::DELETE, "/script/pim", Value::Null);
+    client.expect(
         422,
         "partners",
         Method::PUT,
         "/script/pim",
         json!({"mode": "x"}),
     );
-    client.want(
+    client.expect(
         404,
         "partners",
         Method::GET,

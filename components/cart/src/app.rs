@@ -1,4 +1,4 @@
-//! The application's parts.
+//! The dependencies of the request handlers.
 
 use shop_pricing::Prices;
 use stoa_service::Context;
@@ -15,18 +15,18 @@ pub mod pricing;
 
 /// The dependencies of the handlers.
 pub struct App {
-    /// The settings.
+    /// The service's settings.
     pub config: Config,
-    /// The database.
+    /// The database of carts.
     pub db: Box<dyn Database>,
-    /// Sends the calls to product, inventory and user.
+    /// Sends HTTP calls to the services `product`, `inventory` and `user`.
     pub outbound: Box<dyn Outbound>,
-    /// Computes money.
+    /// Computes line totals and sums.
     pub prices: Box<dyn Prices>,
 }
 
 impl App {
-    /// Makes calls on behalf of the request of `context`.
+    /// Returns the sender of the outgoing calls that belong to the incoming request with this `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,
@@ -34,12 +34,12 @@ impl App {
         }
     }
 
-    /// Names and prices.
+    /// A client of the service `product`, which supplies names and prices.
     pub fn product<'a>(&'a self, context: &'a Context) -> ProductClient<'a> {
         ProductClient::new(self.caller(context), &self.config.product_url)
     }
 
-    /// Available units.
+    /// A client of the service `inventory`, which reports the number of available units.
     pub fn inventory<'a>(&'a self, context: &'a Context) -> InventoryClient<'a> {
         InventoryClient::new(self.caller(context), &self.config.inventory_url)
     }

@@ -1,4 +1,4 @@
-//! One typed client for each service that a cart calls.
+//! A typed client for each service that the service `cart` calls.
 
 pub mod inventory;
 pub mod product;

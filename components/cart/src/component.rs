@@ -1,5 +1,5 @@
 //! The Spin entry point.
-#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+#![expect(unsafe_code, reason = "the SDK's macro expands to unsafe code")]
 
 use shop_pricing::Composed;
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};

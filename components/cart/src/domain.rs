@@ -1,4 +1,4 @@
-//! Types and rules, pure.
+//! The types and rules of a cart, without input or output.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::Sku;
@@ -7,9 +7,10 @@ use stoa_service::time::{Millis, rfc3339};
 
 use crate::error::Error;
 
-/// The most items of one cart. At most 100: product returns that many in one call.
+/// The maximum number of items in a cart. The value must not exceed 100, because `product` returns at most 100 products in one
+/// call.
 pub const MAX_ITEMS: usize = 50;
-/// The most units of one item.
+/// The maximum number of units of one item.
 pub const MAX_QUANTITY: u32 = 99;
 
 /// A product in the catalogue.
@@ -19,27 +20,28 @@ pub struct Product {
     pub sku: Sku,
     /// The product's name.
     pub name: String,
-    /// `None` where it has no price.
+    /// The price of one unit; `None` if the product has no price.
     pub price: Option<Money>,
 }
 
-/// An item as stored.
+/// An item of a cart, as the database stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     /// The stock keeping unit.
     pub sku: Sku,
-    /// Units, 1 to [`MAX_QUANTITY`].
+    /// The number of units, 1 to [`MAX_QUANTITY`].
     pub quantity: u32,
-    /// The product's name at `seen_at`.
+    /// The product's name at the time `priced_at`.
     pub name: String,
-    /// The product's price at `seen_at`; `None` where it had no price.
+    /// The price of one unit at the time `priced_at`; `None` if the product had no price.
     pub price: Option<Money>,
-    /// When product returned name and price, in milliseconds.
-    pub seen_at: Millis,
+    /// The time at which the service `product` returned the name and the price, in milliseconds.
+    pub priced_at: Millis,
 }
 
 impl Item {
-    /// `quantity` units of a product at its current price. Errors: [`Error::InsufficientStock`].
+    /// An item with `quantity` units of `product` at its current price. Errors: [`Error::InsufficientStock`] if fewer units are
+    /// available.
     pub fn new(
         product: Product,
         quantity: u32,
@@ -58,11 +60,11 @@ impl Item {
             quantity,
             name: product.name,
             price: product.price,
-            seen_at: now,
+            priced_at: now,
         })
     }
 
-    /// The item as responses show it.
+    /// The item in the format of responses.
     pub fn priced(&self, line_total: Option<Money>) -> PricedItem {
         PricedItem {
             sku: self.sku.clone(),
@@ -77,14 +79,16 @@ impl Item {
 /// A cart as stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cart {
-    /// Grows with every change, from 0 for a cart that was never used. An order claims the version from which it was made.
+    /// The version of the cart: 0 for a new cart, and one more after each change. An order claims the version from which it was
+    /// made.
     pub version: i64,
     /// The items, oldest first.
     pub items: Vec<Item>,
 }
 
 impl Cart {
-    /// Sets names and prices to those of `products`. An item that is no longer in the catalogue keeps its name and has no price.
+    /// Copies names and prices from `products` to the items. An item that is no longer in the catalogue keeps its name and loses
+    /// its price.
     pub fn refresh(&mut self, products: &[Product]) {
         for item in &mut self.items {
             let product = products.iter().find(|product| product.sku == item.sku);
@@ -95,13 +99,13 @@ impl Cart {
         }
     }
 
-    /// When the oldest price was read, RFC 3339; `None` for an empty cart.
+    /// The time at which the oldest of the cart's prices was read, in the format RFC 3339; `None` for an empty cart.
     pub fn prices_as_of(&self) -> Option<String> {
-        let oldest = self.items.iter().map(|item| item.seen_at).min();
+        let oldest = self.items.iter().map(|item| item.priced_at).min();
         oldest.map(rfc3339)
     }
 
-    /// The cart as responses show it. `totals` belong to its items.
+    /// The cart in the format of responses. `totals` are the totals of the cart's items.
     pub fn priced(&self, totals: &Totals, prices_as_of: Option<String>) -> PricedCart {
         let unpriced = self.items.iter().filter(|item| item.price.is_none());
         PricedCart {
@@ -112,14 +116,14 @@ impl Cart {
                 .zip(&totals.lines)
                 .map(|(item, line_total)| item.priced(*line_total))
                 .collect(),
-            total: totals.whole,
+            total: totals.sum,
             unpriced: unpriced.map(|item| item.sku.clone()).collect(),
             prices_as_of,
         }
     }
 }
 
-/// Checks that a cart with `others` items has room for one more.
+/// Checks that a cart with `others` other items has room for one more item.
 pub fn check_room(others: usize) -> Result<(), Error> {
     if others >= MAX_ITEMS {
         return Err(Error::CartFull(MAX_ITEMS));
@@ -127,53 +131,55 @@ pub fn check_room(others: usize) -> Result<(), Error> {
     Ok(())
 }
 
-/// The totals of items.
+/// The totals of the items in a cart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Totals {
-    /// The total of each item, in the order of the items; `None` if it has no price, or if the total exceeds the largest amount.
+    /// The total of each item, in the sequence of the items. `None` if the item has no price or its total exceeds the largest
+    /// amount.
     pub lines: Vec<Option<Money>>,
-    /// The sum of the items that have a price. `None` if there are none, or no sum: items in two currencies, or a sum above the
+    /// The sum of the items that have a price. `None` if no item has a price, if their currencies differ, or if the sum exceeds the
     /// largest amount.
-    pub whole: Option<Money>,
+    pub sum: Option<Money>,
 }
 
-/// An item as responses show it.
+/// An item in the format of responses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PricedItem {
     /// The stock keeping unit.
     pub sku: Sku,
     /// The product's name.
     pub name: String,
-    /// Units.
+    /// The number of units.
     pub quantity: u32,
-    /// Null where the product has no price.
+    /// The price of one unit; null if the product has no price.
     pub unit_price: Option<Money>,
-    /// `quantity` units; null as in [`Totals::lines`].
+    /// The total of the item; null if the item has no price or the total exceeds the largest amount.
     pub line_total: Option<Money>,
 }
 
-/// A cart as responses show it.
+/// A cart in the format of responses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PricedCart {
-    /// [`Cart::version`].
+    /// The version of the cart, as in [`Cart::version`].
     pub version: i64,
     /// The items, oldest first.
     pub items: Vec<PricedItem>,
-    /// [`Totals::whole`].
+    /// The sum of the items that have a price; null as described for [`Totals::sum`].
     pub total: Option<Money>,
-    /// The SKUs of items without a price; an order rejects them.
+    /// The SKUs of items without a price. The service `order` rejects a cart with such items.
     pub unpriced: Vec<Sku>,
-    /// Only while product is down: when the oldest of the prices was read, RFC 3339.
+    /// The time at which the oldest of the cart's prices was read, in the format RFC 3339. Present only while the service `product`
+    /// is down.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub prices_as_of: Option<String>,
 }
 
-/// A line of an order: the ordered units of an item in a cart.
+/// A line of an order that was made from a cart: an item and its ordered units.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OrderedLine {
     /// The stock keeping unit.
     pub sku: Sku,
-    /// Units, 1 or more.
+    /// The number of units, 1 or more.
     pub quantity: u32,
 }
 
@@ -196,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn an_item_holds_at_most_what_is_available() {
+    fn an_item_holds_at_most_the_available_units() {
         assert_eq!(Item::new(product("A"), 3, 3, 0).unwrap().quantity, 3);
         let error = Item::new(product("A"), 4, 3, 0).unwrap_err();
         assert_eq!(
@@ -206,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn prices_are_as_old_as_the_oldest_of_them() {
+    fn prices_as_of_is_the_time_of_the_oldest_price() {
         let item = |sku: &str, now| Item::new(product(sku), 1, 1, now).unwrap();
         let mut cart = Cart {
             version: 1,

@@ -1,36 +1,36 @@
-//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
+//! Errors of requests, with one variant for each case that a caller can act on. `http.rs` maps each variant to a status and a code.
 
 use stoa_service::Sku;
 use stoa_service::outbound::PeerError;
 use stoa_service::sql::SqlError;
 use stoa_service::text::shorten;
 
-/// An operation that changed nothing.
+/// The reason why a request failed. A failed request changes nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// No product has this SKU.
+    /// The catalogue has no product with this SKU.
     #[error("sku: `{}` is not in the catalogue", shorten(.0))]
     UnknownProduct(String),
-    /// Fewer units are available than the cart would hold.
+    /// The request sets a quantity that exceeds the available units.
     #[error("quantity: {quantity} of `{sku}` requested, {available} available")]
     InsufficientStock {
-        /// The item.
+        /// The SKU of the item.
         sku: Sku,
-        /// Units that the cart would hold.
+        /// The requested number of units.
         quantity: u32,
-        /// Available units.
+        /// The number of available units.
         available: i64,
     },
-    /// The cart already holds the most items.
-    #[error("sku: the cart is full; it holds {0} items at most")]
+    /// The cart already has the maximum number of items. This variant holds the maximum.
+    #[error("sku: the cart is full; a cart has at most {0} items")]
     CartFull(usize),
-    /// The component `pricing` failed. A retry does not help.
-    #[error("the cart cannot be priced")]
+    /// The component `pricing` failed. A retry will fail again.
+    #[error("cannot price the cart")]
     Pricing(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// Product or inventory cannot serve a call; a retry may help.
+    /// A call to `product` or `inventory` failed. A retry may succeed.
     #[error(transparent)]
     Peer(#[from] PeerError),
-    /// The database failed; a retry may help.
+    /// The database failed. A retry may succeed.
     #[error(transparent)]
     Database(#[from] SqlError),
 }

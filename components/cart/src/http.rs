@@ -1,4 +1,4 @@
-//! Routes, decoding, and the one match from error to status and code.
+//! Routes, handlers, decoding of requests, and the mapping from errors to statuses and codes.
 
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ impl Service for App {
         Route::new(Method::DELETE, "/cart", clear),
         Route::new(Method::PUT, "/cart/items/{sku}", put_item),
         Route::new(Method::DELETE, "/cart/items/{sku}", remove_item),
-        Route::new(Method::DELETE, "/internal/carts/{user_id}", clear_of_user),
+        Route::new(Method::DELETE, "/internal/carts/{user_id}", clear_for_order),
     ];
 }
 
@@ -46,7 +46,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// The user of the request's token.
+/// The id of the user in the request's token.
 fn user(app: &App, request: &Request) -> Result<Uuid, Problem> {
     let caller = app.caller(request.context());
     let claims = token::verify(&*app.db, caller, &app.config.user_url, request)?;
@@ -65,7 +65,11 @@ fn show(app: &App, request: &Request) -> Answer {
             Err(error) => {
                 let fields =
                     serde_json::json!({"detail": error.summary(), "cause": error.to_string()});
-                log::warn(request.context(), "the cart shows stored prices", fields);
+                log::warn(
+                    request.context(),
+                    "cannot read current prices; the cart shows stored prices",
+                    fields,
+                );
                 prices_as_of = cart.prices_as_of();
             }
         }
@@ -92,10 +96,10 @@ fn put_item(app: &App, request: &Request) -> Answer {
     let available = app.inventory(request.context()).available(&sku)?;
     let now = time::now();
     let item = Item::new(product, quantity, available, now)?;
-    // Priced before it is stored: a request that fails changes nothing.
+    // The item is priced before it is stored. So the request changes nothing if `pricing` fails.
     let totals = app.totals(std::slice::from_ref(&item))?;
     store::put(&*app.db, user_id, &item, now)?;
-    json(StatusCode::OK, &item.priced(totals.whole))
+    json(StatusCode::OK, &item.priced(totals.sum))
 }
 
 fn remove_item(app: &App, request: &Request) -> Answer {
@@ -112,9 +116,10 @@ fn clear(app: &App, request: &Request) -> Answer {
     no_content()
 }
 
-/// Called by order. With `order_id`, `version` and `ordered` it removes the units that this order took from that version of the cart,
-/// and keeps what was added since. Without them it removes everything.
-fn clear_of_user(app: &App, request: &Request) -> Answer {
+/// Serves the request with which `order` removes items from a user's cart. If the request has the parameters `order_id`, `version`
+/// and `ordered`, this handler removes the units that the order bought from that version of the cart. It keeps the units that the
+/// user added later. If the request has none of the three parameters, this handler removes all items.
+fn clear_for_order(app: &App, request: &Request) -> Answer {
     let [order_id, version, ordered] = request.query(["order_id", "version", "ordered"])?;
     let user_id = request.id_param("user_id")?;
     match (order_id, version, ordered) {
@@ -124,37 +129,43 @@ fn clear_of_user(app: &App, request: &Request) -> Answer {
         }
         (Some(order_id), Some(version), Some(ordered)) => {
             let order_id = id::parse("order_id", &order_id)?;
-            let version =
-                version.parse().ok().filter(|v| *v >= 0).ok_or_else(|| {
-                    bad_query("version", &version, "expected the version of a cart")
-                })?;
-            let ordered = ordered_lines(&ordered)?;
-            let version = store::take_ordered(&*app.db, user_id, order_id, version, &ordered)?;
-            json(StatusCode::OK, &TakenOut { version })
+            let version = version.parse().ok().filter(|v| *v >= 0).ok_or_else(|| {
+                bad_query(
+                    "version",
+                    &version,
+                    "a cart's version, a whole number of 0 or more",
+                )
+            })?;
+            let ordered = parse_ordered_lines(&ordered)?;
+            let version = store::remove_ordered(&*app.db, user_id, order_id, version, &ordered)?;
+            json(StatusCode::OK, &ClearedCart { version })
         }
         _ => Err(Problem::bad_request(
             "missing_parameter",
-            "order_id, version and ordered: expected all of them, or none",
+            "order_id, version and ordered: expected all three parameters, or none",
         )),
     }
 }
 
-/// The response after an order's items were removed.
+/// The response after the items of an order were removed from the cart.
 #[derive(Serialize)]
-struct TakenOut {
-    /// The current version of the cart.
+struct ClearedCart {
+    /// The version of the cart after the removal.
     version: i64,
 }
 
 fn bad_query(name: &str, value: &str, expected: &str) -> Problem {
     Problem::bad_request(
         "bad_parameter",
-        format!("{name}: `{}`: {expected}", text::shorten(value)),
+        format!(
+            "{name}: `{}` given, expected {expected}",
+            text::shorten(value)
+        ),
     )
 }
 
-/// Reads `SKU:QUANTITY,SKU:QUANTITY`.
-fn ordered_lines(text: &str) -> Result<Vec<OrderedLine>, Problem> {
+/// Reads the query parameter `ordered`, which has the format `SKU:QUANTITY,SKU:QUANTITY`.
+fn parse_ordered_lines(text: &str) -> Result<Vec<OrderedLine>, Problem> {
     let line = |part: &str| {
         let (sku, quantity) = part.split_once(':')?;
         let quantity = quantity.parse().ok().filter(|quantity| *quantity >= 1)?;
@@ -162,6 +173,6 @@ fn ordered_lines(text: &str) -> Result<Vec<OrderedLine>, Problem> {
         Some(OrderedLine { sku, quantity })
     };
     text.split(',')
-        .map(|part| line(part).ok_or_else(|| bad_query("ordered", part, "expected SKU:QUANTITY")))
+        .map(|part| line(part).ok_or_else(|| bad_query("ordered", part, "SKU:QUANTITY")))
         .collect()
 }

@@ -1,10 +1,10 @@
-//! Carts: the items that a user wants to buy. One cart per user, priced when it is read.
+//! The service `cart` stores the items that a user wants to buy. Each user has one cart. Prices are computed when the cart is read.
 //!
-//! It computes no money (the component `pricing` does) and reserves no stock (order does): a cart promises nothing. Each item is stored
-//! with the name and price that product last returned, for when product is down.
+//! A cart reserves no stock. The component `pricing` computes the totals. Each item is stored with the name and the price that the
+//! service `product` last returned, so that the cart can be shown while `product` is down.
 //!
-//! Read [`domain`] for what a cart is, then [`http`] for the service behind each response, then [`store`]. [`app`] calls the
-//! component `pricing`; [`clients`] call product and inventory.
+//! Read [`domain`] for the types and rules, then [`http`] for the routes, then [`store`] for the database. [`app`] calls the
+//! component `pricing`, and [`clients`] calls the services `product` and `inventory`.
 
 pub mod app;
 pub mod clients;

@@ -1,4 +1,4 @@
-//! The rules over SQL. A row holds an item, not a cart: concurrent writers of different items do not overwrite each other.
+//! Stores carts in a SQL database. Each item has its own row, so concurrent writers of different items do not overwrite each other.
 
 use stoa_service::money::Money;
 use stoa_service::sql::{Database, Row, Schema, SqlError, Step, transaction};
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::domain::{Cart, Item, OrderedLine, check_room};
 use crate::error::Error;
 
-/// The tables of this service.
+/// The tables of this service, with their migrations.
 pub const SCHEMA: Schema = Schema {
     service: "cart",
     migrations: &[
@@ -21,7 +21,8 @@ pub const SCHEMA: Schema = Schema {
             ),
             Step::Sql(jwks_table!("cart")),
         ],
-        // `taken_by` is the last order whose items were removed; `added_in` is the version in which an item was added.
+        // The column `taken_by` contains the id of the last order whose items were removed from the cart. The column `added_in`
+        // contains the version of the cart in which an item was added.
         &[
             Step::Sql(
                 "CREATE TABLE cart_carts (user_id TEXT PRIMARY KEY, version BIGINT NOT NULL, taken_by TEXT)",
@@ -31,7 +32,7 @@ pub const SCHEMA: Schema = Schema {
     ],
 };
 
-/// The version of a user's cart; 0 if it was never changed.
+/// The version of the user's cart; 0 if the cart was never changed.
 fn version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
     let rows = db.execute(
         "SELECT version FROM cart_carts WHERE user_id = $1",
@@ -40,7 +41,8 @@ fn version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
     Ok(rows.one(|row| row.get(0))?.unwrap_or(0))
 }
 
-/// The cart's next version. Runs inside the transaction of the change.
+/// Increases the version of the user's cart and returns the new version. The caller must be in the transaction that changes the
+/// cart.
 fn next_version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
     let rows = db.execute(
         "INSERT INTO cart_carts (user_id, version) VALUES ($1, 1)
@@ -48,20 +50,20 @@ fn next_version(db: &dyn Database, user_id: Uuid) -> Result<i64, SqlError> {
         params![user_id],
     )?;
     rows.one(|row| row.get(0))?
-        .ok_or_else(|| SqlError::Other("cart_carts returned no version".to_owned()))
+        .ok_or_else(|| SqlError::Other("the table cart_carts returned no version".to_owned()))
 }
 
-/// The statement of [`find`]: a single statement, so that version and items match.
-pub const ITEMS: &str =
+/// The query of [`find`]. A single statement reads the version and the items, so that the items belong to this version.
+pub const CART_QUERY: &str =
     "SELECT sku, quantity, name, amount, currency, seen_at, version FROM cart_items
      LEFT JOIN cart_carts ON cart_carts.user_id = cart_items.user_id WHERE cart_items.user_id = $1
      ORDER BY added_at, sku";
 
-/// A user's cart.
+/// Reads the user's cart.
 pub fn find(db: &dyn Database, user_id: Uuid) -> Result<Cart, SqlError> {
-    let rows = db.execute(ITEMS, params![user_id])?;
+    let rows = db.execute(CART_QUERY, params![user_id])?;
     let version = match rows.one(|row| row.get::<Option<i64>>(6))? {
-        // An earlier release stored items without a version.
+        // An earlier release stored items without a version. Such a cart counts as version 0.
         Some(version) => version.unwrap_or(0),
         None => version(db, user_id)?,
     };
@@ -73,7 +75,7 @@ fn item(row: Row<'_>) -> Result<Item, SqlError> {
     let price = match row.get::<Option<i64>>(3)? {
         Some(amount) => Some(Money {
             amount,
-            currency: row.word(4)?,
+            currency: row.parse(4)?,
         }),
         None => None,
     };
@@ -82,11 +84,12 @@ fn item(row: Row<'_>) -> Result<Item, SqlError> {
         quantity: row.get(1)?,
         name: row.get(2)?,
         price,
-        seen_at: row.get(5)?,
+        priced_at: row.get(5)?,
     })
 }
 
-/// Adds an item, or replaces the one with its SKU. Errors: [`Error::CartFull`] if it would be one too many.
+/// Adds `item` to the user's cart, or replaces the item with the same SKU. Errors: [`Error::CartFull`] if the cart has no room for
+/// another item.
 pub fn put(db: &dyn Database, user_id: Uuid, item: &Item, now: Millis) -> Result<(), Error> {
     transaction(db, user_id, || {
         let others: u32 = db
@@ -110,7 +113,7 @@ pub fn put(db: &dyn Database, user_id: Uuid, item: &Item, now: Millis) -> Result
                 &item.name,
                 item.price.map(|price| price.amount),
                 item.price.map(|price| price.currency.code()),
-                item.seen_at,
+                item.priced_at,
                 now,
                 version
             ],
@@ -119,7 +122,7 @@ pub fn put(db: &dyn Database, user_id: Uuid, item: &Item, now: Millis) -> Result
     })
 }
 
-/// Removes an item. An item that is not in the cart is not an error.
+/// Removes the item with this SKU from the user's cart. A missing item is not an error.
 pub fn remove(db: &dyn Database, user_id: Uuid, sku: &str) -> Result<(), SqlError> {
     transaction(db, user_id, || {
         db.execute(
@@ -130,7 +133,7 @@ pub fn remove(db: &dyn Database, user_id: Uuid, sku: &str) -> Result<(), SqlErro
     })
 }
 
-/// Removes all items.
+/// Removes all items from the user's cart.
 pub fn clear(db: &dyn Database, user_id: Uuid) -> Result<(), SqlError> {
     transaction(db, user_id, || {
         db.execute(
@@ -141,9 +144,10 @@ pub fn clear(db: &dyn Database, user_id: Uuid) -> Result<(), SqlError> {
     })
 }
 
-/// Removes the units that an order took from the cart's `version`, and returns the cart's version afterwards. Units and items that
-/// were added since stay. A repeat for the same order changes nothing.
-pub fn take_ordered(
+/// Removes from the cart the units that the order `order_id` bought. The order was made from the cart's `version`. Units and items
+/// that were added after `version` stay in the cart. Returns the cart's version after the removal. A repeat for the same order
+/// changes nothing.
+pub fn remove_ordered(
     db: &dyn Database,
     user_id: Uuid,
     order_id: Uuid,
@@ -151,12 +155,12 @@ pub fn take_ordered(
     ordered: &[OrderedLine],
 ) -> Result<i64, SqlError> {
     transaction(db, user_id, || {
-        let taken = db.execute(
+        let cleared = db.execute(
             "SELECT version FROM cart_carts WHERE user_id = $1 AND taken_by = $2",
             params![user_id, order_id],
         )?;
-        if let Some(now) = taken.one(|row| row.get(0))? {
-            return Ok(now);
+        if let Some(version_now) = cleared.one(|row| row.get(0))? {
+            return Ok(version_now);
         }
         for line in ordered {
             db.execute(
@@ -169,11 +173,11 @@ pub fn take_ordered(
                 params![line.quantity, user_id, &line.sku, version],
             )?;
         }
-        let now = next_version(db, user_id)?;
+        let version_now = next_version(db, user_id)?;
         db.execute(
             "UPDATE cart_carts SET taken_by = $1 WHERE user_id = $2",
             params![order_id, user_id],
         )?;
-        Ok(now)
+        Ok(version_now)
     })
 }

@@ -1,17 +1,19 @@
-//! The built component, with `pricing` composed into it, over HTTP; the test plays its neighbours.
-#![expect(clippy::unwrap_used, reason = "what a test cannot read fails it")]
+//! Tests the built component `cart` over HTTP, with the component `pricing` composed into it. A stub replaces all other services.
+#![expect(clippy::unwrap_used, reason = "an unexpected value must fail the test")]
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use stoa_service::testing::Issuer;
-use stoa_testkit::{Answer, Play, REQUEST_ID, Shop, ShopOptions, Stub, TRACE_ID, at_once, nobody};
+use stoa_testkit::{
+    Answer, REQUEST_ID, Shop, ShopOptions, Stub, StubResponse, TRACE_ID, at_once, unreachable_url,
+};
 use uuid::Uuid;
 
 struct Neighbours {
     stub: Stub,
-    /// Whether product does not answer.
+    /// True if the stub does not respond to requests for the service `product`.
     silent: Arc<AtomicBool>,
     token: String,
 }
@@ -22,18 +24,18 @@ impl Neighbours {
         let (jwks, silent) = (issuer.jwks(), Arc::new(AtomicBool::new(false)));
         let silence = silent.clone();
         let stub = Stub::start(move |seen| match seen.path.split('?').next().unwrap() {
-            "/user/jwks" => Play::json(200, jwks.clone()),
-            "/product" if silence.load(Ordering::SeqCst) => Play::Silence,
-            "/product" => Play::json(
+            "/user/jwks" => StubResponse::json(200, jwks.clone()),
+            "/product" if silence.load(Ordering::SeqCst) => StubResponse::Silence,
+            "/product" => StubResponse::json(
                 200,
                 json!({"next_page_token": null, "items": [
                 {"sku": "COF-001", "name": "Coffee", "price": {"amount": 1250, "currency": "EUR"}}]}),
             ),
-            "/items/COF-001" => Play::json(
+            "/items/COF-001" => StubResponse::json(
                 200,
                 json!({"sku": "COF-001", "on_hand": 9, "reserved": 2, "available": 7}),
             ),
-            _ => Play::problem(404, "not_found"),
+            _ => StubResponse::problem(404, "not_found"),
         });
         let token = issuer.token(Uuid::now_v7(), 60);
         Self {
@@ -70,7 +72,7 @@ impl Neighbours {
 }
 
 #[test]
-fn asks_its_neighbours_on_behalf_of_the_request_and_has_pricing_compute() {
+fn calls_to_other_services_carry_the_trace_and_pricing_computes_the_totals() {
     let neighbours = Neighbours::new();
     let shop = Shop::start(neighbours.options());
     let item = neighbours.put(&shop, 3).expect(200).json;
@@ -89,7 +91,7 @@ fn asks_its_neighbours_on_behalf_of_the_request_and_has_pricing_compute() {
 }
 
 #[test]
-fn first_requests_at_once_all_find_an_empty_cart() {
+fn concurrent_first_requests_all_get_an_empty_cart() {
     let neighbours = Neighbours::new();
     let shop = Shop::start(neighbours.options());
     for cart in at_once(16, |_| neighbours.cart(&shop)) {
@@ -98,9 +100,13 @@ fn first_requests_at_once_all_find_an_empty_cart() {
 }
 
 #[test]
-fn without_inventory_nothing_is_put_in_and_the_log_says_why() {
+fn while_inventory_is_down_no_item_is_added_and_the_log_has_the_cause() {
     let neighbours = Neighbours::new();
-    let shop = Shop::start(neighbours.options().variable("inventory_url", nobody()));
+    let shop = Shop::start(
+        neighbours
+            .options()
+            .variable("inventory_url", unreachable_url()),
+    );
     let answer = neighbours.put(&shop, 1).refused(503, "unavailable");
     assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
     let line = shop.wait_for_line("the cause", |line| line["code"] == "unavailable");
@@ -119,7 +125,7 @@ fn without_inventory_nothing_is_put_in_and_the_log_says_why() {
 }
 
 #[test]
-fn a_cart_outlives_a_crash_and_shows_the_prices_it_has_while_product_is_silent() {
+fn a_cart_survives_a_crash_and_shows_stored_prices_while_product_is_silent() {
     let neighbours = Neighbours::new();
     let mut shop = Shop::start(neighbours.options());
     let _ = neighbours.put(&shop, 2).expect(200);
@@ -136,9 +142,9 @@ fn a_cart_outlives_a_crash_and_shows_the_prices_it_has_while_product_is_silent()
 }
 
 #[test]
-fn without_user_no_token_can_be_judged() {
+fn while_user_is_down_tokens_cannot_be_verified() {
     let neighbours = Neighbours::new();
-    let shop = Shop::start(neighbours.options().variable("user_url", nobody()));
+    let shop = Shop::start(neighbours.options().variable("user_url", unreachable_url()));
     let cart = shop.gateway().get("/cart").bearer(&neighbours.token);
     let _ = cart.send().refused(503, "unavailable");
     let _ = shop
@@ -149,7 +155,7 @@ fn without_user_no_token_can_be_judged() {
 }
 
 #[test]
-fn methods_and_bodies_that_no_route_takes_are_refused() {
+fn unsupported_methods_and_too_large_bodies_are_rejected() {
     let neighbours = Neighbours::new();
     let shop = Shop::start(neighbours.options());
     let client = shop.operator();

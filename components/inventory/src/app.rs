@@ -1,13 +1,13 @@
-//! The application's parts.
+//! The settings and the database that every request handler uses.
 
 use stoa_service::sql::Database;
 
 use crate::config::Config;
 
-/// The dependencies of the handlers.
+/// The values that every request handler uses.
 pub struct App {
-    /// The settings.
+    /// The validated settings.
     pub config: Config,
-    /// The database.
+    /// The database of the service `inventory`.
     pub db: Box<dyn Database>,
 }

@@ -1,20 +1,21 @@
-//! Validated settings. Each default is stated here and only here: `spin.toml` leaves the variables empty.
+//! Reads and checks the settings. Only this file states their defaults; `spin.toml` leaves the variables empty.
 
 use stoa_service::settings::{Faults, Settings};
 
-/// How long a reservation lasts by default: long enough for a slow payment, short enough that a crashed
-/// order does not lock stock for an afternoon.
+/// The default lifetime of a reservation, in seconds. It is long enough for a slow payment. It is short enough that an order whose
+/// driver crashed does not lock stock for hours.
 pub const DEFAULT_TTL_SECONDS: u32 = 900;
 
 /// The settings of this service.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `reservation_ttl_seconds`, 1 to 86,400.
+    /// `reservation_ttl_seconds`: the lifetime of a reservation, 1 to 86,400 seconds.
     pub ttl_seconds: u32,
 }
 
 impl Config {
-    /// Reads the settings from a source of variables.
+    /// Reads and checks the settings. `source` returns the value of the Spin variable with a given name. The error lists all
+    /// invalid variables.
     pub fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut settings = Settings::new(source);
         let config = Self {

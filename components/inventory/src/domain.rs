@@ -1,4 +1,4 @@
-//! Types and rules, pure.
+//! The types and rules of this service. The functions are pure: they do no input or output.
 
 use std::collections::BTreeMap;
 
@@ -9,50 +9,52 @@ use uuid::Uuid;
 
 use crate::error::Error;
 
-/// The most units of one SKU that an order may reserve, and the most that may be on hand.
+/// The maximum number of units of one SKU that one order may reserve. It is also the maximum number of units on hand.
 pub const MAX_QUANTITY: u32 = 1_000_000;
-/// The most lines of a reservation.
+/// The maximum number of lines in a reservation. It is also the maximum number of SKUs in a request that lists items by SKU.
 pub const MAX_LINES: usize = 100;
 
-/// The stock of one SKU, in units. `0 <= reserved <= on_hand`, always.
+/// The stock of one SKU, in units. Always `0 <= reserved <= on_hand`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
-    /// The stock keeping unit.
+    /// The SKU (stock keeping unit), such as `COF-008`.
     pub sku: Sku,
-    /// In the warehouse.
+    /// Units in the warehouse.
     pub on_hand: i64,
-    /// Of these, reserved for orders.
+    /// Units on hand that are reserved for orders.
     pub reserved: i64,
-    /// The rest.
+    /// Units that an order may still reserve: `on_hand - reserved`.
     pub available: i64,
 }
 
-/// The movements of one SKU, in units: `on_hand = supplied - sold + returned`.
+/// The sums of all movements of one SKU, in units: `on_hand = supplied - sold + returned`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Ledger {
-    /// The stock keeping unit.
+    /// The SKU (stock keeping unit), such as `COF-008`.
     pub sku: Sku,
-    /// Delivered to the warehouse, corrections included.
+    /// Units that were delivered to the warehouse, including corrections of the count.
     pub supplied: i64,
-    /// Units that left with an order.
+    /// Units that left the warehouse with an order.
     pub sold: i64,
     /// Units that came back from a cancelled order.
     pub returned: i64,
 }
 
-/// The earlier count on which a new count of an item is based.
+/// The current count of an item, as the caller of `PUT /items/{sku}` expects it. The caller derived the new count from the expected
+/// count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Basis {
-    /// None: the item is stocked for the first time.
+pub enum ExpectedCount {
+    /// The caller expects that the item is not stocked yet.
     NotStocked,
-    /// One of these counts. Units that are sold or come back in the meantime must not be lost.
+    /// The caller expects one of these counts. Any other count means that units were sold or returned after the caller read the
+    /// count.
     OnHand(Vec<i64>),
-    /// Any count.
+    /// The caller accepts any previous count.
     Any,
 }
 
-impl Basis {
-    /// Compares with the units on hand; `None` means that the item is not stocked.
+impl ExpectedCount {
+    /// Checks the expected count against the units on hand. `on_hand` is `None` if the item is not stocked.
     pub fn check(&self, sku: &Sku, on_hand: Option<i64>) -> Result<(), Error> {
         let sku = || sku.clone();
         match (self, on_hand) {
@@ -71,21 +73,21 @@ impl Basis {
     }
 }
 
-/// Checks that a new count covers the reserved units.
-pub fn check_count(on_hand: u32, reserved: i64) -> Result<(), Error> {
+/// Checks that a new count is not lower than the reserved units.
+pub fn check_covers_reserved(on_hand: u32, reserved: i64) -> Result<(), Error> {
     if i64::from(on_hand) < reserved {
         return Err(Error::BelowReserved { on_hand, reserved });
     }
     Ok(())
 }
 
-/// One line of a reservation.
+/// A line of a reservation: a SKU and its quantity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
-    /// The stock keeping unit.
+    /// The SKU (stock keeping unit), such as `COF-008`.
     pub sku: Sku,
-    /// Units, 1 to [`MAX_QUANTITY`].
+    /// Number of units, 1 to [`MAX_QUANTITY`].
     #[serde(deserialize_with = "stoa_service::json::whole::<1, MAX_QUANTITY, _>")]
     pub quantity: u32,
 }
@@ -97,57 +99,59 @@ pub struct Line {
 pub enum Status {
     /// Stock is reserved until `expires_at`.
     Held,
-    /// The reservation has expired. A commit takes the stock again, if there is any.
+    /// The reservation has expired, and its stock is available again. A commit first reserves the stock again, if enough units are
+    /// available.
     Expired,
-    /// The stock has left.
+    /// The stock has left the warehouse.
     Committed,
-    /// Released before it was committed. Final: a late request for the same order cannot reserve any more.
+    /// The reservation was released before a commit. This status is final: a late request for the same order cannot reserve again.
     Released,
-    /// Committed, then brought back. Final.
+    /// The reservation was committed, and its stock was returned to the warehouse later. This status is final.
     Returned,
 }
 
-/// A movement of the stock of a reservation's lines.
+/// What an operation does with the stock of all lines of a reservation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Movement {
-    /// From available to reserved, if there are enough units.
-    Take,
-    /// From reserved back to available.
-    GiveBack,
-    /// From reserved out of the warehouse.
+    /// Moves units from available to reserved, if enough units are available.
+    Reserve,
+    /// Moves units from reserved back to available.
+    Unreserve,
+    /// Moves reserved units out of the warehouse.
     Sell,
-    /// Back into the warehouse.
+    /// Moves sold units back into the warehouse.
     Restock,
 }
 
-/// The effect of an operation on a reservation: its new status, and the movements of its stock in order.
+/// What an operation does to a reservation: the new status, and the movements of the stock in the sequence in which they happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Transition {
-    /// The status afterwards.
+    /// The status after the operation.
     pub to: Status,
-    /// The movements.
+    /// The movements of the stock, in the sequence in which they happen.
     pub movements: &'static [Movement],
 }
 
-const fn to(to: Status, movements: &'static [Movement]) -> Transition {
+const fn transition(to: Status, movements: &'static [Movement]) -> Transition {
     Transition { to, movements }
 }
 
 /// The reservation of an order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Reservation {
-    /// The order, which is also the reservation's identity.
+    /// The order's id, which also identifies the reservation.
     pub order_id: Uuid,
-    /// The status.
+    /// The current status.
     pub status: Status,
-    /// The reserved lines, by SKU.
+    /// The reserved lines, sorted by SKU.
     pub lines: Vec<Line>,
-    /// RFC 3339; applies only while held.
+    /// The expiry in RFC 3339 format. It matters only while the reservation has the status `held`.
     pub expires_at: String,
 }
 
 impl Reservation {
-    /// Reserving again: the same lines are the same reservation; other lines are an error.
+    /// Checks a repeat of the request that made this reservation. The repeat must list the same lines as the reservation, and the
+    /// reservation must have the status `held`.
     pub fn check_repeat(&self, wanted: &[Line]) -> Result<(), Error> {
         match self.status {
             Status::Held if self.lines == wanted => Ok(()),
@@ -156,32 +160,36 @@ impl Reservation {
         }
     }
 
-    /// Extends the reservation. An expired one takes its stock again.
+    /// Extends the reservation. If the reservation has expired, its stock is reserved again.
     pub fn extend(&self) -> Result<Transition, Error> {
         match self.status {
-            Status::Held => Ok(to(Status::Held, &[])),
-            Status::Expired => Ok(to(Status::Held, &[Movement::Take])),
+            Status::Held => Ok(transition(Status::Held, &[])),
+            Status::Expired => Ok(transition(Status::Held, &[Movement::Reserve])),
             _ => Err(self.closed()),
         }
     }
 
-    /// Moves the stock out of the warehouse. An expired reservation takes it again first.
+    /// Moves the stock out of the warehouse. If the reservation has expired, its stock is first reserved again.
     pub fn commit(&self) -> Result<Transition, Error> {
         match self.status {
-            Status::Held => Ok(to(Status::Committed, &[Movement::Sell])),
-            Status::Expired => Ok(to(Status::Committed, &[Movement::Take, Movement::Sell])),
-            Status::Committed => Ok(to(Status::Committed, &[])),
+            Status::Held => Ok(transition(Status::Committed, &[Movement::Sell])),
+            Status::Expired => Ok(transition(
+                Status::Committed,
+                &[Movement::Reserve, Movement::Sell],
+            )),
+            Status::Committed => Ok(transition(Status::Committed, &[])),
             _ => Err(self.closed()),
         }
     }
 
-    /// Releases the reservation. After a commit it restocks, once.
+    /// Releases the reservation. If the reservation was committed, its first release moves the stock back into the warehouse.
+    /// Repeats of the release change nothing.
     pub fn release(&self) -> Transition {
         match self.status {
-            Status::Held => to(Status::Released, &[Movement::GiveBack]),
-            Status::Expired => to(Status::Released, &[]),
-            Status::Committed => to(Status::Returned, &[Movement::Restock]),
-            closed => to(closed, &[]),
+            Status::Held => transition(Status::Released, &[Movement::Unreserve]),
+            Status::Expired => transition(Status::Released, &[]),
+            Status::Committed => transition(Status::Returned, &[Movement::Restock]),
+            closed => transition(closed, &[]),
         }
     }
 
@@ -193,12 +201,12 @@ impl Reservation {
     }
 }
 
-/// Checks the lines of a reservation and merges those of one SKU.
+/// Checks the lines of a reservation, and merges lines with the same SKU.
 pub fn join_lines(lines: Vec<Line>) -> Result<Vec<Line>, Error> {
     let invalid = |sentence: String| Error::from(Invalid::new(sentence));
     if lines.is_empty() || lines.len() > MAX_LINES {
         return Err(invalid(format!(
-            "lines: {} given, expected 1 to {MAX_LINES}",
+            "lines: {} lines given, expected 1 to {MAX_LINES}",
             lines.len()
         )));
     }
@@ -212,7 +220,7 @@ pub fn join_lines(lines: Vec<Line>) -> Result<Vec<Line>, Error> {
             .filter(|sum| line.quantity >= 1 && *sum <= MAX_QUANTITY)
             .ok_or_else(|| {
                 invalid(format!(
-                    "lines[{index}].quantity: {} is not between 1 and {MAX_QUANTITY} units in all",
+                    "lines[{index}].quantity: {} units given; all lines of this SKU together may have 1 to {MAX_QUANTITY} units",
                     line.quantity
                 ))
             })?;
@@ -243,13 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn joins_lines_of_one_sku() {
+    fn lines_of_one_sku_are_merged() {
         let joined = join_lines(vec![line("B", 1), line("A", 2), line("B", 3)]).unwrap();
         assert_eq!(joined, [line("A", 2), line("B", 4)]);
     }
 
     #[test]
-    fn names_the_line_that_is_wrong() {
+    fn an_error_names_the_wrong_line() {
         for (lines, word) in [
             (vec![], "lines: 0"),
             (vec![line("A", 1), line("A", 0)], "lines[1].quantity: 0"),
@@ -268,27 +276,33 @@ mod tests {
     }
 
     #[test]
-    fn an_expired_reservation_takes_its_stock_again_before_it_is_used() {
-        use Movement::{Sell, Take};
+    fn an_expired_reservation_reserves_its_stock_again_before_it_is_used() {
+        use Movement::{Reserve, Sell};
         let expired = reservation(Status::Expired);
-        assert_eq!(expired.extend().unwrap(), to(Status::Held, &[Take]));
+        assert_eq!(
+            expired.extend().unwrap(),
+            transition(Status::Held, &[Reserve])
+        );
         assert_eq!(
             expired.commit().unwrap(),
-            to(Status::Committed, &[Take, Sell])
+            transition(Status::Committed, &[Reserve, Sell])
         );
     }
 
     #[test]
-    fn a_closed_reservation_cannot_be_used_and_is_released_once_only() {
+    fn a_closed_reservation_cannot_be_used_and_is_released_only_once() {
         for status in [Status::Released, Status::Returned] {
             let closed = reservation(status);
             assert!(closed.check_repeat(&closed.lines).is_err());
             assert!(closed.extend().is_err() && closed.commit().is_err());
-            assert_eq!(closed.release(), to(status, &[]));
+            assert_eq!(closed.release(), transition(status, &[]));
         }
         let committed = reservation(Status::Committed);
-        let returned = to(Status::Returned, &[Movement::Restock]);
+        let returned = transition(Status::Returned, &[Movement::Restock]);
         assert_eq!(committed.release(), returned);
-        assert_eq!(committed.commit().unwrap(), to(Status::Committed, &[]));
+        assert_eq!(
+            committed.commit().unwrap(),
+            transition(Status::Committed, &[])
+        );
     }
 }

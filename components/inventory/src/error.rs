@@ -1,66 +1,72 @@
-//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
+//! The errors of this service: one variant for each case that a caller can act on. `http.rs` maps each variant to a status and
+//! code.
 
 use stoa_service::sql::SqlError;
 use stoa_service::text::shorten;
 use stoa_service::{Invalid, Sku};
 use uuid::Uuid;
 
-/// An operation that changed nothing.
+/// The reason why a request failed. The failed request changed nothing.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A value breaks a rule.
+    /// A value in the request breaks a rule.
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// No item has this SKU.
     #[error("sku: `{}` is not stocked", shorten(.0))]
     NotStocked(String),
-    /// A new count was sent without the count on which it is based.
+    /// A new count for a stocked item was sent without `If-Match`, so it is unknown from which count the caller derived the new
+    /// count.
     #[error(
-        "If-Match: `{sku}` is stocked; send the ETag of the count that yours is based on, or *"
+        "If-Match: missing, but `{sku}` is already stocked; send the ETag of the count that you read, or * to replace any count"
     )]
     CountRequired {
-        /// The item.
+        /// The item's SKU.
         sku: Sku,
-        /// Its count now.
+        /// The number of units on hand at the time of the request.
         on_hand: i64,
     },
-    /// The count on which a new one is based has changed.
-    #[error("If-Match: {on_hand} of `{sku}` are on hand now; count again")]
+    /// The item's count has changed since the caller read it, so the caller derived the new count from an outdated count.
+    #[error(
+        "If-Match: the count of `{sku}` has changed to {on_hand}; read the item and count again"
+    )]
     CountChanged {
-        /// The item.
+        /// The item's SKU.
         sku: Sku,
-        /// Its count now.
+        /// The number of units on hand at the time of the request.
         on_hand: i64,
     },
-    /// A new count is based on a count of an item that is not stocked.
-    #[error("If-Match: `{0}` is not stocked yet; leave the header out")]
+    /// `If-Match` names an expected count, but the item is not stocked yet.
+    #[error(
+        "If-Match: the SKU `{0}` is not stocked yet, so it has no count to match; send the request without If-Match"
+    )]
     NothingToMatch(Sku),
-    /// A new count is lower than the units that are reserved.
-    #[error("on_hand: {on_hand} is less than the {reserved} that are reserved")]
+    /// A new count is lower than the number of reserved units.
+    #[error("on_hand: {on_hand} is less than the {reserved} reserved units")]
     BelowReserved {
         /// The new count.
         on_hand: u32,
-        /// Units that are reserved.
+        /// Number of reserved units.
         reserved: i64,
     },
     /// The order has no reservation.
-    #[error("order_id: {0} has no reservation")]
+    #[error("order_id: order {0} has no reservation")]
     NoReservation(Uuid),
-    /// The order has reserved other lines.
-    #[error("order_id: {0} has a reservation of other lines")]
+    /// The order already has a reservation, and its lines differ from the request's lines.
+    #[error("order_id: order {0} already has a reservation with different lines")]
     ReservationDiffers(Uuid),
-    /// The reservation is in a final status.
-    #[error("order_id: the reservation of {order_id} is {status}")]
+    /// The reservation's status does not allow the operation.
+    #[error("order_id: the reservation of order {order_id} already has the status {status}")]
     ReservationClosed {
-        /// The order.
+        /// The order's id.
         order_id: Uuid,
         /// The reservation's status.
         status: &'static str,
     },
     /// Some lines need more units than are available.
-    #[error("lines: not enough in stock of {}", skus(.0))]
+    #[error("lines: too few units of {} are available", skus(.0))]
     InsufficientStock(Vec<Shortage>),
-    /// The database failed; a retry may help.
+    /// The database failed. A retry may help.
     #[error(transparent)]
     Database(#[from] SqlError),
 }
@@ -68,11 +74,11 @@ pub enum Error {
 /// A line that needs more units than are available.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Shortage {
-    /// The item.
+    /// The item's SKU.
     pub sku: Sku,
-    /// Units of the line.
+    /// Number of units that the line needs.
     pub quantity: u32,
-    /// Available units; 0 if the item is not stocked.
+    /// Number of available units; 0 if the item is not stocked.
     pub available: i64,
 }
 

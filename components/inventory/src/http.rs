@@ -1,4 +1,4 @@
-//! Routes, decoding, and the one match from error to status and code.
+//! The HTTP interface: the routes, their handlers, and the status and code of each error.
 
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
@@ -10,7 +10,7 @@ use stoa_service::{Problem, Request, Service, Sku, time};
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::domain::{Basis, Item, Line, MAX_LINES, MAX_QUANTITY, join_lines};
+use crate::domain::{ExpectedCount, Item, Line, MAX_LINES, MAX_QUANTITY, join_lines};
 use crate::error::Error;
 use crate::store::{items, reservations};
 
@@ -58,7 +58,7 @@ impl From<Error> for Problem {
 fn list_items(app: &App, request: &Request) -> Answer {
     let [skus, limit, token] = request.query(["sku", "limit", "page_token"])?;
     if let Some(skus) = skus {
-        return list_named(app, &skus, limit.is_some() || token.is_some());
+        return list_items_by_sku(app, &skus, limit.is_some() || token.is_some());
     }
     let limit = page::limit(limit.as_deref())?;
     let after: String = page::cursor(token.as_deref())?.unwrap_or_default();
@@ -70,15 +70,20 @@ fn list_items(app: &App, request: &Request) -> Answer {
     )
 }
 
-/// The items of `?sku=A,B`, in that order; SKUs that are not stocked are left out.
-fn list_named(app: &App, skus: &str, paged: bool) -> Answer {
+/// Lists the items with the SKUs of `?sku=A,B`, in the sequence of the request. SKUs that are not stocked are left out. `paged` is
+/// true if the request also contains `limit` or `page_token`.
+fn list_items_by_sku(app: &App, skus: &str, paged: bool) -> Answer {
     let skus: Vec<&str> = skus.split(',').collect();
-    if paged || skus.len() > MAX_LINES {
+    if paged {
         return Err(Problem::bad_request(
             "bad_sku_list",
-            format!(
-                "sku: expected at most {MAX_LINES}, and neither limit nor page_token beside it"
-            ),
+            "sku: cannot be combined with limit or page_token",
+        ));
+    }
+    if skus.len() > MAX_LINES {
+        return Err(Problem::bad_request(
+            "bad_sku_list",
+            format!("sku: {} SKUs given, expected 1 to {MAX_LINES}", skus.len()),
         ));
     }
     let skus: Vec<Sku> = skus
@@ -86,7 +91,7 @@ fn list_named(app: &App, skus: &str, paged: bool) -> Answer {
         .map(|sku| Sku::parse("sku", sku))
         .collect::<Result<_, _>>()?;
     reservations::sweep(&*app.db, time::now())?;
-    let found = items::of_skus(&*app.db, &skus)?;
+    let found = items::find_by_skus(&*app.db, &skus)?;
     let items = skus
         .iter()
         .filter_map(|sku| found.iter().find(|item| item.sku == *sku))
@@ -101,11 +106,11 @@ fn list_named(app: &App, skus: &str, paged: bool) -> Answer {
 fn show_item(app: &App, request: &Request) -> Answer {
     request.query([])?;
     reservations::sweep(&*app.db, time::now())?;
-    counted(&items::find(&*app.db, request.param("sku"))?)
+    item_with_etag(&items::find(&*app.db, request.param("sku"))?)
 }
 
-/// An item with the ETag of its count: `"40"` where 40 are on hand.
-fn counted(item: &Item) -> Answer {
+/// The response with an item, and with the count as ETag: `"40"` if 40 units are on hand.
+fn item_with_etag(item: &Item) -> Answer {
     let mut response = json(StatusCode::OK, item)?;
     if let Ok(tag) = HeaderValue::try_from(format!("\"{}\"", item.on_hand)) {
         response.headers_mut().insert(header::ETAG, tag);
@@ -113,11 +118,11 @@ fn counted(item: &Item) -> Answer {
     Ok(response)
 }
 
-/// The count in `If-Match` (RFC 9110, section 13.1.1).
-fn basis(header: Option<&str>) -> Result<Basis, Problem> {
+/// Reads, from the header `If-Match` (RFC 9110, section 13.1.1), the count that the caller expects.
+fn expected_count(header: Option<&str>) -> Result<ExpectedCount, Problem> {
     let header = match header.map(str::trim) {
-        None => return Ok(Basis::NotStocked),
-        Some("*") => return Ok(Basis::Any),
+        None => return Ok(ExpectedCount::NotStocked),
+        Some("*") => return Ok(ExpectedCount::Any),
         Some(tags) => tags,
     };
     let mut counts = Vec::new();
@@ -129,15 +134,15 @@ fn basis(header: Option<&str>) -> Result<Basis, Problem> {
                 Problem::bad_request(
                     "bad_if_match",
                     format!(
-                        "If-Match: `{}` is neither an ETag in quotes, such as \"40\", nor *",
+                        "If-Match: `{}` is not valid; expected an ETag in quotes, such as \"40\", or *",
                         shorten(header)
                     ),
                 )
             })?;
-        // A foreign ETag matches no count.
+        // An ETag that is not a number cannot match a count, so such an ETag is ignored.
         counts.extend(tag.parse::<i64>().ok());
     }
-    Ok(Basis::OnHand(counts))
+    Ok(ExpectedCount::OnHand(counts))
 }
 
 #[derive(Deserialize)]
@@ -151,8 +156,8 @@ fn put_item(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let sku = Sku::parse("sku", request.param("sku"))?;
     let PutItem { on_hand } = request.json()?;
-    let basis = basis(request.header("if-match"))?;
-    counted(&items::set_on_hand(&*app.db, &sku, on_hand, &basis)?)
+    let expected = expected_count(request.header("if-match"))?;
+    item_with_etag(&items::set_on_hand(&*app.db, &sku, on_hand, &expected)?)
 }
 
 fn show_ledger(app: &App, request: &Request) -> Answer {

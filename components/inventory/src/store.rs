@@ -1,7 +1,7 @@
-//! The rules over SQL. Every change is one short transaction. Stock moves by conditional updates, so two writers never take the same
-//! unit.
+//! The stock in SQL. Every change is one short transaction. Stock moves by conditional updates, so two writers never reserve the
+//! same unit.
 //!
-//! [`items`] holds the counts and the ledger, [`reservations`] the reserved units.
+//! [`items`] stores the counts and the ledger, and [`reservations`] stores the reserved units.
 
 use stoa_service::sql::{Database, Schema, SqlError, Step};
 use stoa_service::{Sku, idempotency_table};
@@ -42,7 +42,7 @@ fn stock_a_new_shop(db: &dyn Database) -> Result<(), SqlError> {
         on_hand: u32,
     }
     let stock: Vec<Stock> = serde_json::from_str(include_str!("../stock.json"))
-        .map_err(|e| SqlError::Other(format!("stock.json: {e}")))?;
+        .map_err(|e| SqlError::Other(format!("cannot read stock.json: {e}")))?;
     for Stock { sku, on_hand } in stock {
         items::write_on_hand(db, &sku, 0, on_hand.into())?;
     }

@@ -1,4 +1,4 @@
-//! The built component, over HTTP.
+//! Tests of the built component `inventory` over HTTP.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ fn options() -> ShopOptions {
     ShopOptions::only(&["inventory"])
 }
 
-fn stock(shop: &Shop, on_hand: u32) {
+fn set_stock(shop: &Shop, on_hand: u32) {
     let item = shop.operator().put(&format!("/items/{SKU}"));
     let item = item.header("if-match", "*");
     let _ = item.json(&json!({"on_hand": on_hand})).send().expect(200);
@@ -34,7 +34,7 @@ fn reserve(shop: &Shop, order_id: Uuid) -> Answer {
 }
 
 #[test]
-fn first_requests_at_once_find_a_shop_that_was_filled_once() {
+fn concurrent_first_requests_find_a_shop_that_was_filled_once() {
     let shop = Shop::start(options());
     let answers = at_once(16, |_| {
         shop.operator()
@@ -48,26 +48,26 @@ fn first_requests_at_once_find_a_shop_that_was_filled_once() {
 }
 
 #[test]
-fn of_twenty_orders_at_once_for_the_last_five_five_get_one_each() {
+fn of_twenty_concurrent_orders_for_the_last_five_units_five_succeed() {
     let shop = Shop::start(options());
-    stock(&shop, 5);
+    set_stock(&shop, 5);
     let answers = at_once(20, |_| reserve(&shop, Uuid::now_v7()));
-    let got = answers.iter().filter(|a| a.status == 201).count();
+    let succeeded = answers.iter().filter(|a| a.status == 201).count();
     for answer in answers.into_iter().filter(|a| a.status != 201) {
         let _ = answer.refused(409, "insufficient_stock");
     }
-    assert_eq!(got, 5);
-    let left = item(&shop);
+    assert_eq!(succeeded, 5);
+    let remaining = item(&shop);
     assert_eq!(
-        (&left["reserved"], &left["available"]),
+        (&remaining["reserved"], &remaining["available"]),
         (&json!(5), &json!(0))
     );
 }
 
 #[test]
-fn stock_and_reservations_outlive_a_crash() {
+fn stock_and_reservations_survive_a_crash() {
     let mut shop = Shop::start(options());
-    stock(&shop, 9);
+    set_stock(&shop, 9);
     let order_id = Uuid::now_v7();
     let first = reserve(&shop, order_id).expect(201);
     shop.kill();
@@ -80,20 +80,18 @@ fn stock_and_reservations_outlive_a_crash() {
 }
 
 #[test]
-fn a_reservation_ends_by_itself_when_its_time_is_up() {
+fn a_reservation_expires_after_its_ttl_without_a_request() {
     let shop = Shop::start(options().variable("reservation_ttl_seconds", "1"));
-    stock(&shop, 1);
+    set_stock(&shop, 1);
     let _ = reserve(&shop, Uuid::now_v7()).expect(201);
     assert_eq!(item(&shop)["available"], 0);
-    wait_until(
-        Duration::from_secs(20),
-        "the end of the reservation",
-        || item(&shop)["available"] == 1,
-    );
+    wait_until(Duration::from_secs(20), "the reservation's expiry", || {
+        item(&shop)["available"] == 1
+    });
 }
 
 #[test]
-fn a_bad_setting_is_500_with_its_cause_in_the_log_alone() {
+fn a_bad_setting_is_500_and_only_the_log_has_the_cause() {
     let shop = Shop::start(options().variable("reservation_ttl_seconds", "0"));
     let answer = shop
         .operator()
@@ -112,7 +110,7 @@ fn a_bad_setting_is_500_with_its_cause_in_the_log_alone() {
 }
 
 #[test]
-fn methods_and_bodies_that_no_route_takes_are_refused() {
+fn methods_and_bodies_that_no_route_accepts_are_refused() {
     let shop = Shop::start(options());
     let client = shop.operator();
     let path = format!("/items/{SKU}");

@@ -1,8 +1,8 @@
-//! The service's routes over a real SQLite: the responses that a caller gets, and the stock afterwards.
+//! Tests of the routes of `inventory` with a real SQLite database: the responses to the caller, and the resulting stock.
 
 #![expect(
     clippy::unwrap_used,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a panic fails the test, which is intended"
 )]
 
 use http::Method;
@@ -11,7 +11,7 @@ use inventory::config::Config;
 use inventory::store::{SCHEMA, reservations};
 use serde_json::{Value, json};
 use stoa_service::sql::Database;
-use stoa_service::testing::{Counted, TestDatabase, request};
+use stoa_service::testing::{StatementCounter, TestDatabase, request};
 use stoa_service::{Service, time};
 use uuid::Uuid;
 
@@ -36,7 +36,7 @@ impl Shop {
         (status, body)
     }
 
-    /// Status, ETag and body.
+    /// Sends a request. Returns the response's status, ETag and body.
     fn call_with(
         &self,
         method: Method,
@@ -71,7 +71,7 @@ impl Shop {
         )
     }
 
-    fn stock(&self, sku: &str, on_hand: u32) {
+    fn set_stock(&self, sku: &str, on_hand: u32) {
         let (status, _) = self.call(
             Method::PUT,
             &format!("/items/{sku}"),
@@ -81,8 +81,9 @@ impl Shop {
         assert_eq!(status, 200);
     }
 
-    /// Sets the count of a SKU in stock.
-    fn count(&self, sku: &str, on_hand: u32, if_match: &str) -> (u16, Value) {
+    /// Sets the count of a stocked SKU. `if_match` is the value of the header `If-Match`, the expected previous count. Returns the
+    /// response's status and body.
+    fn set_count(&self, sku: &str, on_hand: u32, if_match: &str) -> (u16, Value) {
         let headers = [("if-match", if_match)];
         let body = json!({"on_hand": on_hand});
         let (status, _, body) =
@@ -90,7 +91,7 @@ impl Shop {
         (status, body)
     }
 
-    /// on_hand, reserved, available; checks that the ledger agrees.
+    /// Returns `on_hand`, `reserved` and `available` of an item, after a check that `on_hand` matches the ledger.
     fn item(&self, sku: &str) -> (i64, i64, i64) {
         let (_, item) = self.call(Method::GET, &format!("/items/{sku}"), "", &Value::Null);
         let (_, ledger) = self.call(
@@ -99,15 +100,15 @@ impl Shop {
             "",
             &Value::Null,
         );
-        let n = |v: &Value, k: &str| v[k].as_i64().unwrap();
+        let number = |entry: &Value, name: &str| entry[name].as_i64().unwrap();
         assert_eq!(
-            n(&item, "on_hand"),
-            n(&ledger, "supplied") - n(&ledger, "sold") + n(&ledger, "returned")
+            number(&item, "on_hand"),
+            number(&ledger, "supplied") - number(&ledger, "sold") + number(&ledger, "returned")
         );
         (
-            n(&item, "on_hand"),
-            n(&item, "reserved"),
-            n(&item, "available"),
+            number(&item, "on_hand"),
+            number(&item, "reserved"),
+            number(&item, "available"),
         )
     }
 }
@@ -130,9 +131,9 @@ fn a_new_shop_has_stock_of_sixty_items_and_more() {
 }
 
 #[test]
-fn names_several_items_at_once_and_leaves_out_what_is_not_stocked() {
+fn a_list_by_sku_leaves_out_skus_that_are_not_stocked() {
     let shop = Shop::new();
-    shop.stock("A", 1);
+    shop.set_stock("A", 1);
     let (_, page) = shop.call(Method::GET, "/items?sku=COF-001,NONE,A", "", &Value::Null);
     let skus: Vec<_> = page["items"]
         .as_array()
@@ -150,10 +151,10 @@ fn names_several_items_at_once_and_leaves_out_what_is_not_stocked() {
 }
 
 #[test]
-fn reserves_all_lines_or_none_and_names_what_is_short() {
+fn reserves_all_lines_or_none_and_reports_the_short_lines() {
     let shop = Shop::new();
-    shop.stock("A", 5);
-    shop.stock("B", 1);
+    shop.set_stock("A", 5);
+    shop.set_stock("B", 1);
     let (status, problem) = shop.reserve(
         Uuid::now_v7(),
         json!([{"sku": "A", "quantity": 5}, {"sku": "B", "quantity": 2}]),
@@ -170,9 +171,9 @@ fn reserves_all_lines_or_none_and_names_what_is_short() {
 }
 
 #[test]
-fn a_sale_commits_and_a_cancelled_sale_comes_back_once() {
+fn a_sale_is_committed_and_a_cancelled_sale_is_restocked_once() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
-    shop.stock("A", 5);
+    shop.set_stock("A", 5);
     assert_eq!(
         shop.reserve(order, json!([{"sku": "A", "quantity": 2}])).0,
         201
@@ -189,9 +190,9 @@ fn a_sale_commits_and_a_cancelled_sale_comes_back_once() {
 }
 
 #[test]
-fn a_release_before_the_reservation_arrives_closes_the_door() {
+fn a_release_that_arrives_before_the_reservation_prevents_it() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
-    shop.stock("A", 5);
+    shop.set_stock("A", 5);
     assert_eq!(shop.release(order).0, 200);
     let (status, problem) = shop.reserve(order, json!([{"sku": "A", "quantity": 1}]));
     assert_eq!(
@@ -202,9 +203,9 @@ fn a_release_before_the_reservation_arrives_closes_the_door() {
 }
 
 #[test]
-fn an_expired_reservation_gives_back_its_stock_and_takes_it_again_only_if_it_is_there() {
+fn an_expired_reservation_frees_its_stock_and_reserves_it_again_only_if_available() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
-    shop.stock("A", 2);
+    shop.set_stock("A", 2);
     let line = inventory::domain::Line {
         sku: "A".parse().unwrap(),
         quantity: 2,
@@ -236,11 +237,11 @@ fn an_expired_reservation_gives_back_its_stock_and_takes_it_again_only_if_it_is_
 }
 
 #[test]
-fn a_hundred_buyers_of_the_last_thirty_seven_get_exactly_thirty_seven() {
+fn of_a_hundred_concurrent_orders_for_37_units_exactly_37_succeed() {
     let shop = Shop::new();
-    shop.stock("A", 37);
-    let won = std::thread::scope(|scope| {
-        let buyers: Vec<_> = (0..100)
+    shop.set_stock("A", 37);
+    let reserved = std::thread::scope(|scope| {
+        let orders: Vec<_> = (0..100)
             .map(|_| {
                 scope.spawn(|| {
                     shop.reserve(Uuid::now_v7(), json!([{"sku": "A", "quantity": 1}]))
@@ -248,22 +249,22 @@ fn a_hundred_buyers_of_the_last_thirty_seven_get_exactly_thirty_seven() {
                 })
             })
             .collect();
-        buyers
+        orders
             .into_iter()
-            .map(|b| b.join().unwrap())
-            .filter(|s| *s == 201)
+            .map(|order| order.join().unwrap())
+            .filter(|status| *status == 201)
             .count()
     });
-    assert_eq!(won, 37);
+    assert_eq!(reserved, 37);
     assert_eq!(shop.item("A"), (37, 37, 0));
 }
 
 #[test]
-fn on_hand_never_falls_below_what_is_reserved() {
+fn on_hand_cannot_be_set_below_the_reserved_units() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
-    shop.stock("A", 5);
+    shop.set_stock("A", 5);
     shop.reserve(order, json!([{"sku": "A", "quantity": 3}]));
-    let (status, problem) = shop.count("A", 2, "*");
+    let (status, problem) = shop.set_count("A", 2, "*");
     assert_eq!(
         (status, problem["code"].as_str()),
         (409, Some("stock_reserved"))
@@ -272,22 +273,23 @@ fn on_hand_never_falls_below_what_is_reserved() {
 }
 
 #[test]
-fn a_count_does_not_lose_what_was_sold_meanwhile() {
+fn a_count_based_on_an_outdated_count_is_rejected() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
-    shop.stock("A", 10);
+    shop.set_stock("A", 10);
     let (_, before, _) = shop.call_with(Method::GET, "/items/A", &[], &Value::Null);
     let before = before.unwrap();
     assert_eq!(before, "\"10\"");
     shop.reserve(order, json!([{"sku": "A", "quantity": 3}]));
     assert_eq!(shop.commit(order).0, 200);
 
-    // Five arrived, and were added to the count of ten from an hour ago.
+    // The caller has read ten units, and three of them were sold since then. The caller now adds five delivered units to the
+    // outdated count.
     for (if_match, status, code) in [
         (before.as_str(), 412, "stock_changed"),
         ("\"another's\"", 412, "stock_changed"),
         ("7", 400, "bad_if_match"),
     ] {
-        let (found, problem) = shop.count("A", 15, if_match);
+        let (found, problem) = shop.set_count("A", 15, if_match);
         assert_eq!(
             (found, &problem["code"]),
             (status, &json!(code)),
@@ -300,21 +302,29 @@ fn a_count_does_not_lose_what_was_sold_meanwhile() {
         (428, &json!("precondition_required"))
     );
     assert_eq!(problem["on_hand"], 7);
-    assert_eq!(shop.item("A"), (7, 0, 7), "nothing of that changed it");
+    assert_eq!(
+        shop.item("A"),
+        (7, 0, 7),
+        "the rejected requests must not change the stock"
+    );
 
     let body = json!({"on_hand": 12});
     let headers = [("if-match", "\"9\", \"7\"")];
     let (status, after, _) = shop.call_with(Method::PUT, "/items/A", &headers, &body);
     assert_eq!((status, after.as_deref()), (200, Some("\"12\"")));
     assert_eq!(shop.item("A"), (12, 0, 12));
-    assert_eq!(shop.count("A", 1, "*").0, 200);
-    assert_eq!(shop.count("NEW", 1, "*").0, 412, "nothing to match");
+    assert_eq!(shop.set_count("A", 1, "*").0, 200);
+    assert_eq!(
+        shop.set_count("NEW", 1, "*").0,
+        412,
+        "the SKU is not stocked, so it has no count to match"
+    );
 }
 
 #[test]
 fn bad_input_is_refused_and_changes_nothing() {
     let shop = Shop::new();
-    shop.stock("A", 5);
+    shop.set_stock("A", 5);
     let order = Uuid::now_v7();
     for lines in [
         json!([]),
@@ -348,15 +358,15 @@ fn bad_input_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn lists_take_as_many_statements_for_many_entries_as_for_one() {
+fn a_list_of_100_entries_needs_as_many_statements_as_a_list_of_one() {
     let shop = Shop::new();
     for n in 0..100 {
-        shop.stock(&format!("S{n}"), 9);
+        shop.set_stock(&format!("S{n}"), 9);
         let line = json!([{"sku": format!("S{n}"), "quantity": 1}]);
         assert_eq!(shop.reserve(Uuid::now_v7(), line).0, 201);
     }
     let statements = |uri: &str, entries: usize| {
-        let db = Counted::new(shop.0.connect());
+        let db = StatementCounter::new(shop.0.connect());
         let count = db.count();
         let response = app(db).answer(request(App::NAME, Method::GET, uri, &[], ""));
         let body: Value = serde_json::from_slice(response.body()).unwrap();

@@ -1,4 +1,4 @@
-//! The application's parts, and its work after the response.
+//! The values that every request handler uses, and the work that runs after the response.
 
 use std::cell::Cell;
 
@@ -11,20 +11,20 @@ use crate::client::Providers;
 use crate::config::Config;
 use crate::delivery;
 
-/// The dependencies of the handlers.
+/// The values that every request handler uses.
 pub struct App {
     /// The settings.
     pub config: Config,
     /// The database.
     pub db: Box<dyn Database>,
-    /// Sends the calls to the providers and to user.
+    /// Sends calls to the e-mail and SMS providers and to the `user` service.
     pub outbound: Box<dyn Outbound>,
-    /// Whether this request accepted an event with deliveries.
+    /// True if this request accepted an event that causes deliveries.
     pub deliveries_due: Cell<bool>,
 }
 
 impl App {
-    /// Calls on behalf of one request.
+    /// Returns the sender for calls on behalf of the request with this `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,
@@ -32,7 +32,7 @@ impl App {
         }
     }
 
-    /// The providers of e-mail and SMS.
+    /// Returns a client that calls the e-mail and SMS providers on behalf of the request with this `context`.
     pub fn providers<'a>(&'a self, context: &'a Context) -> Providers<'a> {
         Providers::new(
             self.caller(context),
@@ -41,15 +41,15 @@ impl App {
         )
     }
 
-    /// A first attempt at the deliveries of this request. A failed one is only logged: it is retried by
-    /// `POST /internal/notifications/deliver` or after the next event.
+    /// If this request accepted an event, attempts all due deliveries. An error of the database is only logged, because the
+    /// deliveries that are left are attempted after a later event, or by `POST /internal/notifications/deliver`.
     pub fn after_response(&self, context: &Context) {
         if !self.deliveries_due.take() {
             return;
         }
         if let Err(error) = delivery::deliver(&*self.db, &self.providers(context), context) {
             let fields = json!({"error": error.to_string()});
-            log::error(context, "nothing could be delivered after an event", fields);
+            log::error(context, "cannot send the deliveries that are due", fields);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The providers that send messages; both are third parties.
+//! Calls to the providers that send messages: the courier and the SMS gateway. Both are third parties.
 
 use std::time::Duration;
 
@@ -6,45 +6,51 @@ use http::Method;
 use serde_json::json;
 use stoa_service::outbound::{Caller, Peer};
 
-use crate::domain::{Channel, Letter};
+use crate::domain::{Channel, OutgoingMessage};
 
-/// Timeout of a provider; a delivery's lease is longer.
+/// The timeout of a call to a provider. It is shorter than a claim on a delivery, so that no two workers send the same delivery at
+/// the same time.
 pub const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The providers, on behalf of one request.
+/// Calls the providers that send messages, on behalf of one request.
 pub struct Providers<'a> {
     courier: Peer<'a>,
     sms: Peer<'a>,
 }
 
 impl<'a> Providers<'a> {
-    /// The courier sends e-mails.
+    /// Creates a client of the courier (e-mail) at `courier_url` and of the SMS gateway at `sms_url`.
     pub fn new(caller: Caller<'a>, courier_url: &'a str, sms_url: &'a str) -> Self {
         Self {
             courier: caller.peer("the courier", courier_url, TIMEOUT),
-            sms: caller.peer("the SMS provider", sms_url, TIMEOUT),
+            sms: caller.peer("the SMS gateway", sms_url, TIMEOUT),
         }
     }
 
-    /// Sends the letter to its provider. The error is for the log, and has no address in it.
-    pub fn send(&self, letter: &Letter) -> Result<(), String> {
-        let Letter {
+    /// Sends a message through the provider of its channel. The caller logs the returned error, so the error never contains the
+    /// recipient's address.
+    pub fn send(&self, message: &OutgoingMessage) -> Result<(), String> {
+        let OutgoingMessage {
             to, subject, body, ..
-        } = letter;
-        let (peer, call) = match letter.channel {
+        } = message;
+        let (peer, call) = match message.channel {
             Channel::Email => {
                 let call = self.courier.call(Method::POST, "/courier/messages");
-                let message = json!({"to": to, "subject": subject, "body": body});
-                (&self.courier, call.json(&message))
+                let mail = json!({"to": to, "subject": subject, "body": body});
+                (&self.courier, call.json(&mail))
             }
             Channel::Sms => {
                 let call = self.sms.call(Method::POST, "/sms/messages");
                 (&self.sms, call.json(&json!({"to": to, "body": body})))
             }
         };
-        match peer.try_send(call.idempotency_key(&letter.delivery_id.to_string())) {
+        match peer.try_send(call.idempotency_key(&message.delivery_id.to_string())) {
             Ok(reply) if reply.status.is_success() => Ok(()),
-            Ok(reply) => Err(format!("status {} {}", reply.status.as_u16(), reply.code())),
+            Ok(reply) => Err(format!(
+                "the provider answered with status {} and code `{}`",
+                reply.status.as_u16(),
+                reply.code()
+            )),
             Err(error) => Err(error.to_string()),
         }
     }

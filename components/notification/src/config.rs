@@ -1,20 +1,20 @@
-//! Validated settings.
+//! The settings, read from Spin variables and validated.
 
 use stoa_service::settings::{Faults, Settings};
 
 /// The settings of this service.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `courier_url`: the provider of e-mail.
+    /// The setting `courier_url`: the base URL of the courier, which sends e-mails.
     pub courier_url: String,
-    /// `sms_url`: the provider of SMS.
+    /// The setting `sms_url`: the base URL of the SMS gateway.
     pub sms_url: String,
-    /// `user_url`: the issuer of accepted tokens.
+    /// The setting `user_url`: the base URL of the `user` service, which issues tokens.
     pub user_url: String,
 }
 
 impl Config {
-    /// Reads the settings from a source of variables.
+    /// Reads and checks the settings. `source` returns the value of a Spin variable. The error lists all invalid variables.
     pub fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut settings = Settings::new(source);
         let config = Self {

@@ -1,4 +1,5 @@
-//! Sends due deliveries. A delivery is retried until its provider accepts it; after its last attempt it has failed.
+//! Sends due deliveries. A delivery is retried until its provider accepts the message. If all [`MAX_ATTEMPTS`] attempts fail, the
+//! delivery gets the status `failed`.
 
 use std::time::Duration;
 
@@ -10,12 +11,14 @@ use stoa_service::sql::{Database, SqlError};
 use crate::client::Providers;
 use crate::store::deliveries;
 
-/// The most attempts at a delivery; after that it has failed.
+/// The maximum number of attempts to send one delivery. If all of them fail, the delivery is given up.
 pub const MAX_ATTEMPTS: u32 = 12;
-/// The lifetime of a claim: longer than a provider's timeout ([`crate::client::TIMEOUT`]).
+/// The lifetime of a worker's claim on a delivery. It is longer than the timeout of a call to a provider
+/// ([`crate::client::TIMEOUT`]), so that no two workers send the same delivery at the same time.
 pub const LEASE: Duration = Duration::from_secs(30);
-/// How long one pass starts new deliveries, so that it ends within a request's time even if every provider is slow.
-const PASS: Duration = Duration::from_secs(15);
+/// The time after which [`deliver`] starts no further delivery. So [`deliver`] ends before the request that calls it times out,
+/// even if every provider is slow.
+const DELIVERY_BUDGET: Duration = Duration::from_secs(15);
 
 /// The queue of deliveries.
 pub fn queue() -> Queue {
@@ -31,18 +34,19 @@ pub fn queue() -> Queue {
         first_wait: Duration::from_secs(1),
         longest_wait: Duration::from_secs(300),
         batch: 50,
-        failure_message: "a notification was not delivered",
+        failure_message: "the provider did not accept a notification",
     }
 }
 
-/// The result of a pass.
+/// The result of one call of [`deliver`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Delivered {
-    /// Accepted by the provider.
+    /// The number of deliveries that a provider accepted during this call.
     pub delivered: u32,
-    /// Not accepted; retried, unless it was the last attempt.
+    /// The number of deliveries whose attempt failed during this call. Each of them is retried later, unless it has no attempt
+    /// left.
     pub failed: u32,
-    /// Still waiting, due or not.
+    /// The number of deliveries that still wait after this call, whether they are due or not.
     pub left: u32,
 }
 
@@ -52,17 +56,20 @@ pub fn deliver(
     providers: &Providers<'_>,
     context: &Context,
 ) -> Result<Delivered, SqlError> {
-    let drained = queue().drain(db, context, PASS, |claim| {
-        let sent = match deliveries::letter(db, claim.id)? {
-            Some(letter) => providers.send(&letter),
-            None => Err("it has no notification or no order".to_owned()),
+    let drained = queue().drain(db, context, DELIVERY_BUDGET, |claim| {
+        let sent = match deliveries::outgoing_message(db, claim.id)? {
+            Some(message) => providers.send(&message),
+            None => Err(
+                "the delivery has no notification, no order, or no address of the recipient"
+                    .to_owned(),
+            ),
         };
         Ok::<_, SqlError>(sent.map_or_else(Attempt::Failed, |()| Attempt::Done))
     })?;
     Ok(Delivered {
         delivered: drained.done,
         failed: drained.failed,
-        left: drained.left,
+        left: drained.still_waiting,
     })
 }
 
@@ -71,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_claim_outlasts_an_attempt() {
+    fn a_claim_is_longer_than_an_attempt() {
         assert!(crate::client::TIMEOUT < LEASE);
     }
 }

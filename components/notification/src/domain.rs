@@ -1,4 +1,4 @@
-//! Types, pure. [`notice`] turns an event into a message for the customer.
+//! The types of this service. [`notice`] makes the message to the customer from an event.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -7,53 +7,53 @@ use uuid::Uuid;
 
 pub mod notice;
 
-/// An event (CloudEvents 1.0). Its envelope is checked; its data is not.
+/// An event (CloudEvents 1.0). Its attributes are checked, and its data is not checked yet.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CloudEvent {
-    /// With `source`, the event's identity.
+    /// The event's id. `source` and `id` together identify the event.
     pub id: String,
-    /// The publisher, such as `/stoa/order`.
+    /// The event's publisher, such as `/stoa/order`.
     pub source: String,
-    /// Such as `stoa.order.confirmed`.
+    /// The event's type, such as `stoa.order.confirmed`.
     pub kind: String,
-    /// The subject of the event.
+    /// The event's subject: the id of the order.
     pub subject: Option<String>,
-    /// The payload; null where there is none.
+    /// The event's payload; null if the event has none.
     pub data: Value,
 }
 
-/// The customer of an order: every order event has one.
+/// The customer of an order, from the data of an event that the `order` service published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
-    /// The owner of the inbox.
+    /// The customer's user id, which selects the inbox.
     pub user_id: Uuid,
     /// The address for e-mails.
     pub email: String,
-    /// For the salutation.
+    /// The customer's name, for the salutation.
     pub name: String,
-    /// The number for SMS, in the form of E.164.
+    /// The telephone number for SMS, in the format of E.164.
     pub phone: Option<String>,
 }
 
 /// A message to a customer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// One line, the subject of the e-mail.
+    /// The title, on one line. It is also the e-mail's subject.
     pub title: String,
-    /// Without a salutation.
+    /// The text, without a salutation.
     pub body: String,
-    /// The SMS, if the event gets one.
+    /// The text of the SMS; `None` if the event causes no SMS.
     pub sms: Option<String>,
 }
 
-/// The meaning of a known event for a customer.
+/// A message to a customer about an order, made from an event of a known type.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Notice {
-    /// The order.
+    /// The id of the order.
     pub order_id: Uuid,
-    /// Set by order events only; a shipment's event has no customer.
+    /// The customer that the event names. `None` for events of the `shipping` service, which do not name the customer.
     pub customer: Option<Customer>,
-    /// The text.
+    /// The message.
     pub message: Message,
 }
 
@@ -62,22 +62,22 @@ pub struct Notice {
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Channel {
-    /// By courier.
+    /// E-mail, sent by the courier.
     Email,
-    /// By SMS.
+    /// SMS, sent by the SMS gateway.
     Sms,
 }
 
-/// A message with its address, ready for a provider.
+/// A message with the recipient's address, which a provider can send.
 #[derive(Debug, Clone)]
-pub struct Letter {
-    /// The key by which a provider detects a repeat.
+pub struct OutgoingMessage {
+    /// The id of the delivery. It is also the idempotency key of the call to the provider, so the provider detects repeats.
     pub delivery_id: Uuid,
-    /// Selects the provider.
+    /// The channel, which selects the provider.
     pub channel: Channel,
-    /// An e-mail address or a telephone number.
+    /// The recipient: an e-mail address or a telephone number.
     pub to: String,
-    /// One line; not part of an SMS.
+    /// The subject of an e-mail, on one line. It is not used for an SMS.
     pub subject: String,
     /// The text.
     pub body: String,

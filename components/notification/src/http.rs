@@ -1,4 +1,4 @@
-//! Routes, decoding, and the one match from error to status and code.
+//! The routes, the decoding of requests, and the status and the code of each error.
 
 use http::{Method, StatusCode};
 use serde_json::json;
@@ -20,7 +20,11 @@ impl Service for App {
         Route::new(Method::POST, "/events", accept),
         Route::new(Method::GET, "/notification", list),
         Route::new(Method::POST, "/internal/notifications/deliver", deliver),
-        Route::new(Method::GET, "/internal/notifications/deliveries", waiting),
+        Route::new(
+            Method::GET,
+            "/internal/notifications/deliveries",
+            count_deliveries,
+        ),
     ];
 
     fn after_response(&self, context: &Context) {
@@ -47,7 +51,7 @@ fn accept(app: &App, request: &Request) -> Answer {
     let status = if new { "accepted" } else { "duplicate" };
     let fields =
         json!({"event_id": event.id, "source": event.source, "type": event.kind, "status": status});
-    log::info(request.context(), "event", fields);
+    log::info(request.context(), "an event was received", fields);
     route::json(
         StatusCode::ACCEPTED,
         &json!({"id": event.id, "status": status}),
@@ -74,7 +78,7 @@ fn deliver(app: &App, request: &Request) -> Answer {
     route::json(StatusCode::OK, &done)
 }
 
-fn waiting(app: &App, request: &Request) -> Answer {
+fn count_deliveries(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    route::json(StatusCode::OK, &deliveries::waiting(&*app.db)?)
+    route::json(StatusCode::OK, &deliveries::count(&*app.db)?)
 }

@@ -1,10 +1,11 @@
-//! Notifies customers of what happens to their orders. Events arrive as CloudEvents 1.0; each becomes an entry in the user's
-//! inbox, an e-mail and sometimes an SMS.
+//! The service `notification` notifies customers about their orders. Events arrive as CloudEvents 1.0. Each event becomes an entry
+//! in the customer's inbox, an e-mail, and for some types an SMS.
 //!
-//! It calls no other service about orders: the events have all that it needs. A repeated event is dropped by its source and id. A
-//! delivery is retried until its provider accepts it, and is never sent twice at the same time.
+//! The service calls no other service about orders, because the events contain all necessary data. A repeated event has the same
+//! source and id, and is dropped. A delivery is retried until its provider accepts the message. Two attempts at one delivery never
+//! run at the same time.
 //!
-//! Read [`http::cloudevent`] for incoming events, [`domain::notice`] for the messages, [`delivery`] for outgoing deliveries.
+//! Read [`http::cloudevent`] for incoming events, then [`domain::notice`] for the messages, then [`delivery`] for the deliveries.
 
 pub mod app;
 pub mod client;

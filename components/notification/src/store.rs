@@ -1,4 +1,5 @@
-//! The tables. [`events`] accepts events, [`inbox`] lists the notifications of users, [`deliveries`] holds what providers send.
+//! The tables. [`events`] stores events and their notifications, [`inbox`] lists the notifications of users, and [`deliveries`]
+//! reads deliveries and their messages.
 
 use stoa_service::jwks_table;
 use stoa_service::sql::{Schema, Step};
@@ -9,7 +10,8 @@ pub mod inbox;
 
 /// The tables of this service.
 ///
-/// A notification without a known customer has no `user_id` and no deliveries: both are added with the order's event.
+/// A notification whose customer is not known yet has no `user_id` and no deliveries. When an event that names the order's customer
+/// arrives, the transaction that stores this event adds the `user_id` and the deliveries.
 pub const SCHEMA: Schema = Schema {
     service: "notification",
     migrations: &[&[

@@ -1,8 +1,8 @@
-//! The built component, over HTTP; the test plays the providers.
+//! Tests of the built component over HTTP. A stub stands for the providers and the `user` service.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
+    reason = "an unexpected value must fail the test"
 )]
 
 use std::sync::Arc;
@@ -13,24 +13,26 @@ use notification::client::TIMEOUT;
 use serde_json::{Value, json};
 use stoa_service::testing::Issuer;
 use stoa_testkit::{
-    Play, REQUEST_ID, Request, Shop, ShopOptions, Stub, TRACE_ID, at_once, nobody, wait_until,
+    REQUEST_ID, Request, Shop, ShopOptions, Stub, StubResponse, TRACE_ID, at_once, unreachable_url,
+    wait_until,
 };
 use uuid::Uuid;
 
-const SOON: Duration = Duration::from_secs(20);
+const DELIVERY_DEADLINE: Duration = Duration::from_secs(20);
 
-/// User and the providers at one address; `play` is the courier's reaction to its nth message.
-fn neighbours(issuer: &Issuer, play: impl Fn(u32) -> Play + Send + Sync + 'static) -> Stub {
+/// A stub for the `user` service and the providers at one address. `play(n)` returns the stub's response to message number `n` to
+/// the courier; the first message has the number 0.
+fn neighbours(issuer: &Issuer, play: impl Fn(u32) -> StubResponse + Send + Sync + 'static) -> Stub {
     let (jwks, count) = (issuer.jwks(), Arc::new(AtomicU32::new(0)));
     Stub::start(move |seen| match seen.path.as_str() {
-        "/user/jwks" => Play::json(200, jwks.clone()),
+        "/user/jwks" => StubResponse::json(200, jwks.clone()),
         "/courier/messages" => play(count.fetch_add(1, Ordering::SeqCst)),
-        _ => Play::problem(404, "not_found"),
+        _ => StubResponse::problem(404, "not_found"),
     })
 }
 
-fn taken() -> Play {
-    Play::json(202, json!({"message_id": "m-1"}))
+fn accepted() -> StubResponse {
+    StubResponse::json(202, json!({"message_id": "m-1"}))
 }
 
 fn options(url: &str) -> ShopOptions {
@@ -65,15 +67,17 @@ fn inbox(shop: &Shop, issuer: &Issuer, user: Uuid) -> Vec<Value> {
 }
 
 #[test]
-fn the_courier_is_asked_after_the_answer_on_behalf_of_the_request_and_keeps_nobody_waiting() {
+fn the_courier_is_called_after_the_response_with_the_trace_of_the_request() {
     let issuer = Issuer::new("k1", 1);
-    let stub = neighbours(&issuer, |_| Play::Silence);
+    let stub = neighbours(&issuer, |_| StubResponse::Silence);
     let shop = Shop::start(options(stub.url()));
     let user = Uuid::now_v7();
     let begun = Instant::now();
     let _ = event(&shop, user).send().expect(202);
     assert!(begun.elapsed() < TIMEOUT, "{:?}", begun.elapsed());
-    wait_until(SOON, "the message", || !stub.seen("/courier").is_empty());
+    wait_until(DELIVERY_DEADLINE, "the message", || {
+        !stub.seen("/courier").is_empty()
+    });
     let message = stub.seen("/courier").remove(0);
     message.assert_traced();
     assert_eq!(message.json["to"], "ann@example.com");
@@ -81,22 +85,22 @@ fn the_courier_is_asked_after_the_answer_on_behalf_of_the_request_and_keeps_nobo
     assert_eq!(
         inbox(&shop, &issuer, user).len(),
         1,
-        "the inbox needs no courier"
+        "the inbox must list the message although the courier does not respond"
     );
 }
 
 #[test]
-fn what_the_courier_refused_is_sent_after_a_crash_under_the_same_key() {
+fn a_message_that_the_courier_rejected_is_sent_after_a_crash_with_the_same_key() {
     let issuer = Issuer::new("k1", 1);
     let stub = neighbours(&issuer, |n| match n {
-        0 => Play::problem(503, "unavailable"),
-        _ => taken(),
+        0 => StubResponse::problem(503, "unavailable"),
+        _ => accepted(),
     });
     let mut shop = Shop::start(options(stub.url()));
     let user = Uuid::now_v7();
     let _ = event(&shop, user).send().expect(202);
-    let line = shop.wait_for_line("the refusal", |line| {
-        line["msg"] == "a notification was not delivered"
+    let line = shop.wait_for_line("the rejection", |line| {
+        line["msg"] == "the provider did not accept a notification"
     });
     assert_eq!(
         (&line["request_id"], &line["trace_id"]),
@@ -104,7 +108,7 @@ fn what_the_courier_refused_is_sent_after_a_crash_under_the_same_key() {
     );
     shop.kill();
     shop.restart();
-    wait_until(SOON, "the delivery", || {
+    wait_until(DELIVERY_DEADLINE, "the delivery", || {
         let pass = shop
             .operator()
             .post("/internal/notifications/deliver")
@@ -122,16 +126,16 @@ fn what_the_courier_refused_is_sent_after_a_crash_under_the_same_key() {
 }
 
 #[test]
-fn the_same_event_from_many_at_once_is_one_message() {
+fn concurrent_repeats_of_an_event_cause_one_message() {
     let issuer = Issuer::new("k1", 1);
-    let stub = neighbours(&issuer, |_| taken());
+    let stub = neighbours(&issuer, |_| accepted());
     let shop = Shop::start(options(stub.url()));
     let user = Uuid::now_v7();
     let event = event(&shop, user);
     let answers = at_once(12, |_| event.clone().send().expect(202).json);
-    let new = answers.iter().filter(|a| a["status"] == "accepted").count();
-    assert_eq!(new, 1, "{answers:?}");
-    wait_until(SOON, "the delivery", || {
+    let accepted = answers.iter().filter(|a| a["status"] == "accepted").count();
+    assert_eq!(accepted, 1, "{answers:?}");
+    wait_until(DELIVERY_DEADLINE, "the delivery", || {
         let pass = shop
             .operator()
             .post("/internal/notifications/deliver")
@@ -143,8 +147,8 @@ fn the_same_event_from_many_at_once_is_one_message() {
 }
 
 #[test]
-fn without_user_no_token_can_be_judged() {
-    let shop = Shop::start(options(&nobody()));
+fn without_the_user_service_a_token_cannot_be_verified() {
+    let shop = Shop::start(options(&unreachable_url()));
     let token = Issuer::new("k1", 1).token(Uuid::now_v7(), 60);
     let inbox = shop.gateway().get("/notification").bearer(&token);
     let _ = inbox.send().refused(503, "unavailable");
@@ -159,8 +163,8 @@ fn without_user_no_token_can_be_judged() {
 }
 
 #[test]
-fn methods_and_bodies_that_no_route_takes_are_refused() {
-    let shop = Shop::start(options(&nobody()));
+fn methods_and_bodies_that_no_route_accepts_are_refused() {
+    let shop = Shop::start(options(&unreachable_url()));
     let client = shop.operator();
     let answer = client
         .get("/events")

@@ -1,10 +1,10 @@
-//! The service's routes over a real SQLite, as publishers, customers and providers see them.
+//! Tests of the service's routes with a real database. The tests act as publishers, customers and providers.
 //!
-//! The file is long because it shows every rule once over the same small shop.
+//! The file is long, because all tests share the same fixtures.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
+    reason = "an unexpected value must fail the test"
 )]
 
 use std::cell::Cell;
@@ -18,7 +18,7 @@ use notification::client::Providers;
 use notification::config::Config;
 use notification::delivery::{self, MAX_ATTEMPTS};
 use notification::store::SCHEMA;
-use notification::store::inbox::INBOX;
+use notification::store::inbox::INBOX_STATEMENT;
 use serde_json::{Value, json};
 use stoa_service::outbound::{CallError, Caller};
 use stoa_service::sql::Database;
@@ -29,14 +29,14 @@ use uuid::Uuid;
 const ORDER: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_0001);
 const ANN: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_000a);
 const BOB: Uuid = Uuid::from_u128(0x0199_0000_0000_7000_8000_0000_0000_000b);
-/// Stands for a lost response of the provider.
+/// A value in place of the status of a provider's response. It means that the response is lost.
 const LOST: u16 = 0;
 
 struct Shop {
     database: TestDatabase,
     outbound: Arc<FakeOutbound>,
-    /// The status that the providers answer with.
-    providers: Arc<AtomicU16>,
+    /// The status of the providers' responses, or [`LOST`].
+    provider_status: Arc<AtomicU16>,
     issuer: Issuer,
 }
 
@@ -46,8 +46,8 @@ impl Shop {
         SCHEMA.ensure(&database.connect()).unwrap();
         let issuer = Issuer::new("k1", 1);
         let jwks = issuer.jwks();
-        let providers = Arc::new(AtomicU16::new(202));
-        let status = providers.clone();
+        let provider_status = Arc::new(AtomicU16::new(202));
+        let status = provider_status.clone();
         let outbound = FakeOutbound::new(move |call| {
             if call.url.ends_with("/user/jwks") {
                 return reply(200, jwks.clone());
@@ -60,7 +60,7 @@ impl Shop {
         Self {
             database,
             outbound: Arc::new(outbound),
-            providers,
+            provider_status,
             issuer,
         }
     }
@@ -75,7 +75,7 @@ impl Shop {
         }
     }
 
-    /// Works as the component does: first the response, then the remaining work.
+    /// Serves a request as the component does: makes the response, and then does the work that runs after the response.
     fn call(
         &self,
         method: Method,
@@ -114,7 +114,8 @@ impl Shop {
         );
     }
 
-    fn pass(&self) -> (i64, i64, i64) {
+    /// Calls the operation that attempts all due deliveries. Returns the response's counts `delivered`, `failed` and `left`.
+    fn deliver(&self) -> (i64, i64, i64) {
         let (status, body) = self.call(Method::POST, "/internal/notifications/deliver", &[], "");
         assert_eq!(status, 200);
         let n = |name: &str| body[name].as_i64().unwrap();
@@ -143,7 +144,7 @@ impl Shop {
             .clone()
     }
 
-    /// Requests to the providers: URL, Idempotency-Key, body.
+    /// The requests to the providers: the URL, the `Idempotency-Key` and the body of each.
     fn messages(&self) -> Vec<(String, String, Value)> {
         let calls = self.outbound.calls();
         let messages = calls.iter().filter(|c| c.url.ends_with("/messages"));
@@ -177,21 +178,21 @@ fn event(id: &str, kind: &str, data: Value) -> Value {
         "time": "2026-11-21T14:00:00Z", "datacontenttype": "application/json", "data": data})
 }
 
-fn order_of(user: Uuid, phone: Value) -> Value {
+fn order_data(user: Uuid, phone: Value) -> Value {
     json!({"order_id": ORDER, "user_id": user, "email": "ann@example.com", "name": "Ann", "phone": phone,
         "total": {"amount": 1999, "currency": "EUR"}, "items": [{"sku": "TEA-001", "quantity": 2}],
         "tracking_number": "TRK1", "reason": null})
 }
 
-fn confirmed(id: &str) -> Value {
+fn order_confirmed(id: &str) -> Value {
     event(
         id,
         "stoa.order.confirmed",
-        order_of(ANN, json!("+4915112345678")),
+        order_data(ANN, json!("+4915112345678")),
     )
 }
 
-fn moved(id: &str, status: &str) -> Value {
+fn shipment_event(id: &str, status: &str) -> Value {
     let data = json!({"order_id": ORDER, "shipment_id": Uuid::nil(), "tracking_number": "TRK1", "status": status});
     event(id, &format!("stoa.shipment.{status}"), data)
 }
@@ -199,7 +200,7 @@ fn moved(id: &str, status: &str) -> Value {
 #[test]
 fn a_confirmed_order_becomes_an_entry_of_the_inbox_and_an_email() {
     let shop = Shop::new();
-    shop.accept(&confirmed("e1"));
+    shop.accept(&order_confirmed("e1"));
     let inbox = shop.inbox(ANN);
     assert_eq!(inbox.len(), 1);
     let entry = &inbox[0];
@@ -235,9 +236,9 @@ fn a_confirmed_order_becomes_an_entry_of_the_inbox_and_an_email() {
 }
 
 #[test]
-fn a_cancelled_order_says_why_and_writes_money_as_its_currency_does() {
+fn the_message_of_a_cancelled_order_has_the_reason_and_the_total_in_its_currency() {
     let shop = Shop::new();
-    let mut data = order_of(ANN, Value::Null);
+    let mut data = order_data(ANN, Value::Null);
     data["reason"] = json!("payment_declined");
     data["total"] = json!({"amount": 2000, "currency": "JPY"});
     shop.accept(&event("e1", "stoa.order.cancelled", data));
@@ -254,27 +255,27 @@ fn a_cancelled_order_says_why_and_writes_money_as_its_currency_does() {
 #[test]
 fn a_repeated_event_is_dropped_by_source_and_id() {
     let shop = Shop::new();
-    shop.accept(&confirmed("e1"));
-    let (status, body) = shop.post(&confirmed("e1"));
+    shop.accept(&order_confirmed("e1"));
+    let (status, body) = shop.post(&order_confirmed("e1"));
     assert_eq!(
         (status, body),
         (202, json!({"id": "e1", "status": "duplicate"}))
     );
     assert_eq!((shop.inbox(ANN).len(), shop.messages().len()), (1, 1));
-    let mut other = confirmed("e1");
+    let mut other = order_confirmed("e1");
     other["source"] = json!("/another/shop");
     shop.accept(&other);
     assert_eq!(shop.inbox(ANN).len(), 2);
 }
 
 #[test]
-fn the_same_event_from_many_at_once_is_taken_once() {
+fn concurrent_repeats_of_an_event_are_accepted_once() {
     let shop = Shop::new();
     let accepted = std::thread::scope(|scope| {
         let posts: Vec<_> = (0..8)
             .map(|_| {
                 scope.spawn(|| {
-                    let (status, body) = shop.post(&confirmed("e1"));
+                    let (status, body) = shop.post(&order_confirmed("e1"));
                     assert_eq!(status, 202, "{body}");
                     body["status"] == "accepted"
                 })
@@ -292,35 +293,35 @@ fn the_same_event_from_many_at_once_is_taken_once() {
 }
 
 #[test]
-fn events_of_one_order_at_the_same_time_lose_none() {
+fn concurrent_events_of_one_order_all_get_a_customer() {
     let shop = Shop::new();
     for n in 0..20_u128 {
         let order = json!(Uuid::from_u128(n));
-        let (mut first, mut then) = (
-            confirmed(&format!("e{n}")),
-            moved(&format!("s{n}"), "picked_up"),
+        let (mut order_event, mut parcel_event) = (
+            order_confirmed(&format!("e{n}")),
+            shipment_event(&format!("s{n}"), "picked_up"),
         );
-        for event in [&mut first, &mut then] {
+        for event in [&mut order_event, &mut parcel_event] {
             event["subject"] = order.clone();
             event["data"]["order_id"] = order.clone();
         }
         std::thread::scope(|scope| {
-            for event in [&then, &first] {
+            for event in [&parcel_event, &order_event] {
                 scope.spawn(|| shop.accept(event));
             }
         });
     }
     let connection = shop.database.connect();
-    let nobodys = connection.execute(
+    let without_customer = connection.execute(
         "SELECT COUNT(*) FROM notification_inbox WHERE user_id IS NULL",
         &[],
     );
-    let nobodys: i64 = nobodys.unwrap().first().unwrap().get(0).unwrap();
-    assert_eq!((shop.count("inbox"), nobodys), (40, 0));
+    let without_customer: i64 = without_customer.unwrap().first().unwrap().get(0).unwrap();
+    assert_eq!((shop.count("inbox"), without_customer), (40, 0));
 }
 
 #[test]
-fn takes_binary_mode_and_extensions() {
+fn binary_mode_and_extensions_are_accepted() {
     let shop = Shop::new();
     let headers = [
         ("content-type", "application/json"),
@@ -330,27 +331,27 @@ fn takes_binary_mode_and_extensions() {
         ("ce-type", "stoa.order.confirmed"),
         ("ce-traceparent", "00-x"),
     ];
-    let body = order_of(ANN, Value::Null).to_string();
+    let body = order_data(ANN, Value::Null).to_string();
     let (status, answer) = shop.call(Method::POST, "/events", &headers, &body);
     assert_eq!(
         (status, answer),
         (202, json!({"id": "e 1", "status": "accepted"}))
     );
-    // The same event in the other mode is the same event.
-    let mut structured = confirmed("e 1");
+    // The event above was sent in binary mode. The same event in structured mode is a repeat.
+    let mut structured = order_confirmed("e 1");
     structured["comexampleextension"] = json!(7);
     assert_eq!(shop.post(&structured).1["status"], "duplicate");
     assert_eq!(shop.inbox(ANN).len(), 1);
 }
 
 #[test]
-fn a_parcels_event_that_comes_first_waits_for_the_order() {
+fn a_shipment_event_that_arrives_first_waits_for_the_order_event() {
     let shop = Shop::new();
-    shop.accept(&moved("s1", "picked_up"));
-    shop.accept(&moved("s2", "delivered"));
+    shop.accept(&shipment_event("s1", "picked_up"));
+    shop.accept(&shipment_event("s2", "delivered"));
     assert_eq!((shop.inbox(ANN).len(), shop.messages().len()), (0, 0));
-    assert_eq!(shop.pass(), (0, 0, 0));
-    shop.accept(&confirmed("e1"));
+    assert_eq!(shop.deliver(), (0, 0, 0));
+    shop.accept(&order_confirmed("e1"));
     let types: Vec<_> = shop.inbox(ANN).iter().map(|n| n["type"].clone()).collect();
     assert_eq!(
         types,
@@ -366,7 +367,7 @@ fn a_parcels_event_that_comes_first_waits_for_the_order() {
 }
 
 #[test]
-fn an_sms_goes_out_for_the_last_mile_and_only_to_a_known_number() {
+fn events_of_the_last_mile_cause_an_sms_if_the_number_is_known() {
     for (phone, expected) in [
         (
             json!("+4915112345678"),
@@ -375,7 +376,7 @@ fn an_sms_goes_out_for_the_last_mile_and_only_to_a_known_number() {
         (Value::Null, vec![]),
     ] {
         let shop = Shop::new();
-        shop.accept(&event("e1", "stoa.order.confirmed", order_of(ANN, phone)));
+        shop.accept(&event("e1", "stoa.order.confirmed", order_data(ANN, phone)));
         for status in [
             "created",
             "picked_up",
@@ -385,7 +386,7 @@ fn an_sms_goes_out_for_the_last_mile_and_only_to_a_known_number() {
             "cancelled",
             "returned",
         ] {
-            shop.accept(&moved(status, status));
+            shop.accept(&shipment_event(status, status));
         }
         let messages = shop.messages();
         let sms: Vec<_> = messages
@@ -401,11 +402,11 @@ fn an_sms_goes_out_for_the_last_mile_and_only_to_a_known_number() {
 }
 
 #[test]
-fn what_a_provider_did_not_take_waits_and_is_sent_again_under_the_same_key() {
-    for trouble in [503, 403, LOST] {
+fn a_message_that_a_provider_did_not_accept_is_sent_again_with_the_same_key() {
+    for failure in [503, 403, LOST] {
         let shop = Shop::new();
-        shop.providers.store(trouble, Ordering::SeqCst);
-        shop.accept(&confirmed("e1"));
+        shop.provider_status.store(failure, Ordering::SeqCst);
+        shop.accept(&order_confirmed("e1"));
         let deliveries = |shop: &Shop| shop.inbox(ANN)[0]["deliveries"][0].clone();
         assert_eq!(
             deliveries(&shop),
@@ -417,12 +418,13 @@ fn what_a_provider_did_not_take_waits_and_is_sent_again_under_the_same_key() {
             (Some(1), Some(0))
         );
         assert_eq!(waiting["oldest"], shop.inbox(ANN)[0]["created_at"]);
-        // The next attempt is due after half a second at least. The test moves it further away, so nothing is due.
+        // The second attempt is due after half a second at the earliest. The test postpones it by 60 s, so that no delivery is due
+        // now.
         shop.sql("UPDATE notification_deliveries SET next_attempt_at = next_attempt_at + 60000");
-        assert_eq!((shop.pass(), shop.messages().len()), ((0, 0, 1), 1));
-        shop.providers.store(202, Ordering::SeqCst);
+        assert_eq!((shop.deliver(), shop.messages().len()), ((0, 0, 1), 1));
+        shop.provider_status.store(202, Ordering::SeqCst);
         shop.make_due();
-        assert_eq!(shop.pass(), (1, 0, 0));
+        assert_eq!(shop.deliver(), (1, 0, 0));
         assert_eq!(
             deliveries(&shop),
             json!({"channel": "email", "status": "delivered", "attempts": 2})
@@ -432,22 +434,22 @@ fn what_a_provider_did_not_take_waits_and_is_sent_again_under_the_same_key() {
         let nothing = json!({"waiting": 0, "oldest": null, "failed": 0});
         assert_eq!(shop.waiting(), nothing);
         shop.make_due();
-        assert_eq!((shop.pass(), shop.messages().len()), ((0, 0, 0), 2));
+        assert_eq!((shop.deliver(), shop.messages().len()), ((0, 0, 0), 2));
     }
 }
 
 #[test]
-fn gives_up_after_the_last_attempt() {
+fn a_delivery_is_given_up_after_its_last_attempt() {
     let shop = Shop::new();
-    shop.providers.store(500, Ordering::SeqCst);
-    shop.accept(&confirmed("e1"));
+    shop.provider_status.store(500, Ordering::SeqCst);
+    shop.accept(&order_confirmed("e1"));
     for attempt in 2..=MAX_ATTEMPTS {
         shop.make_due();
-        let left = i64::from(attempt < MAX_ATTEMPTS);
-        assert_eq!(shop.pass(), (0, 1, left), "{attempt}");
+        let still_waiting = i64::from(attempt < MAX_ATTEMPTS);
+        assert_eq!(shop.deliver(), (0, 1, still_waiting), "{attempt}");
     }
     shop.make_due();
-    assert_eq!(shop.pass(), (0, 0, 0));
+    assert_eq!(shop.deliver(), (0, 0, 0));
     let given_up = json!({"waiting": 0, "oldest": null, "failed": 1});
     assert_eq!(shop.waiting(), given_up);
     let sent = shop.inbox(ANN)[0]["deliveries"].clone();
@@ -462,32 +464,32 @@ fn gives_up_after_the_last_attempt() {
 }
 
 #[test]
-fn a_sender_that_died_leaves_a_claim_that_runs_out() {
+fn the_claim_of_a_worker_that_died_expires() {
     let shop = Shop::new();
-    shop.providers.store(LOST, Ordering::SeqCst);
-    shop.accept(&confirmed("e1"));
-    shop.providers.store(202, Ordering::SeqCst);
-    // As if the sender died after it claimed the delivery.
+    shop.provider_status.store(LOST, Ordering::SeqCst);
+    shop.accept(&order_confirmed("e1"));
+    shop.provider_status.store(202, Ordering::SeqCst);
+    // Imitates a worker that died after it had claimed the delivery.
     shop.sql("UPDATE notification_deliveries SET attempts = 5, next_attempt_at = 1");
-    assert_eq!((shop.pass(), shop.messages().len()), ((1, 0, 0), 2));
-    // As if the sender died during the last attempt.
+    assert_eq!((shop.deliver(), shop.messages().len()), ((1, 0, 0), 2));
+    // Imitates a worker that died during the last permitted attempt.
     shop.sql(
         "UPDATE notification_deliveries SET status = 'pending', attempts = 12, next_attempt_at = 1",
     );
-    assert_eq!((shop.pass(), shop.messages().len()), ((0, 1, 0), 2));
+    assert_eq!((shop.deliver(), shop.messages().len()), ((0, 1, 0), 2));
     assert_eq!(shop.inbox(ANN)[0]["deliveries"][0]["status"], "failed");
 }
 
 #[test]
-fn passes_at_the_same_time_send_each_delivery_once() {
+fn concurrent_workers_send_each_delivery_once() {
     let shop = Shop::new();
-    shop.providers.store(503, Ordering::SeqCst);
+    shop.provider_status.store(503, Ordering::SeqCst);
     for n in 0..20 {
-        shop.accept(&confirmed(&n.to_string()));
+        shop.accept(&order_confirmed(&n.to_string()));
     }
     shop.make_due();
     let before = shop.messages().len();
-    shop.providers.store(202, Ordering::SeqCst);
+    shop.provider_status.store(202, Ordering::SeqCst);
     let (database, outbound) = (&shop.database, &shop.outbound);
     std::thread::scope(|scope| {
         for _ in 0..6 {
@@ -510,14 +512,14 @@ fn passes_at_the_same_time_send_each_delivery_once() {
         .collect();
     let distinct: BTreeSet<_> = keys.iter().collect();
     assert_eq!((keys.len(), distinct.len()), (20, 20));
-    assert_eq!(shop.pass(), (0, 0, 0));
+    assert_eq!(shop.deliver(), (0, 0, 0));
 }
 
 #[test]
-fn an_inbox_is_its_owners_alone_and_pages_from_the_newest() {
+fn only_the_owner_reads_an_inbox_and_its_pages_begin_with_the_newest() {
     let shop = Shop::new();
     for n in 0..5 {
-        shop.accept(&confirmed(&n.to_string()));
+        shop.accept(&order_confirmed(&n.to_string()));
     }
     assert!(shop.inbox(BOB).is_empty());
     let all: Vec<_> = shop
@@ -528,10 +530,10 @@ fn an_inbox_is_its_owners_alone_and_pages_from_the_newest() {
     let mut sorted = all.clone();
     sorted.sort_by_key(|id| std::cmp::Reverse(id.as_str().unwrap().to_owned()));
     assert_eq!(all, sorted);
-    let (mut seen, mut query) = (Vec::new(), "?limit=2".to_owned());
+    let (mut listed, mut query) = (Vec::new(), "?limit=2".to_owned());
     loop {
         let page = shop.inbox_page(ANN, &query);
-        seen.extend(
+        listed.extend(
             page["items"]
                 .as_array()
                 .unwrap()
@@ -540,7 +542,7 @@ fn an_inbox_is_its_owners_alone_and_pages_from_the_newest() {
         );
         match page["next_page_token"].as_str() {
             Some(token) => {
-                // Another user's token for the list gives no access.
+                // A page token that one user got does not give access to another user's inbox.
                 assert!(
                     shop.inbox_page(BOB, &format!("?page_token={token}"))["items"]
                         .as_array()
@@ -552,13 +554,13 @@ fn an_inbox_is_its_owners_alone_and_pages_from_the_newest() {
             None => break,
         }
     }
-    assert_eq!(seen, all);
+    assert_eq!(listed, all);
 }
 
 #[test]
-fn an_inbox_wants_a_token_of_user() {
+fn an_inbox_requires_a_valid_token() {
     let shop = Shop::new();
-    shop.accept(&confirmed("e1"));
+    shop.accept(&order_confirmed("e1"));
     let forged = format!("Bearer {}", Issuer::new("k1", 2).token(ANN, 60));
     let expired = format!("Bearer {}", shop.issuer.token(ANN, -60));
     for headers in [
@@ -571,13 +573,13 @@ fn an_inbox_wants_a_token_of_user() {
 }
 
 #[test]
-fn an_order_does_not_change_hands() {
+fn an_event_that_names_another_customer_of_the_order_is_rejected() {
     let shop = Shop::new();
-    shop.accept(&confirmed("e1"));
+    shop.accept(&order_confirmed("e1"));
     let (status, problem) = shop.post(&event(
         "e2",
         "stoa.order.cancelled",
-        order_of(BOB, Value::Null),
+        order_data(BOB, Value::Null),
     ));
     assert_eq!(
         (
@@ -597,7 +599,7 @@ fn an_order_does_not_change_hands() {
 }
 
 #[test]
-fn an_event_of_another_type_is_taken_and_told_to_nobody() {
+fn an_event_of_another_type_is_stored_and_causes_no_notification() {
     let shop = Shop::new();
     for (id, kind) in [
         ("1", "stoa.shipment.lost"),
@@ -614,15 +616,15 @@ fn an_event_of_another_type_is_taken_and_told_to_nobody() {
 }
 
 #[test]
-fn a_bad_event_is_refused_with_the_attribute_named_and_changes_nothing() {
+fn an_invalid_event_is_rejected_with_the_attribute_name_and_changes_nothing() {
     let shop = Shop::new();
     let with = |name: &str, value: Value| {
-        let mut event = confirmed("e1");
+        let mut event = order_confirmed("e1");
         event[name] = value;
         event
     };
     let with_data = |name: &str, value: Value| {
-        let mut event = confirmed("e1");
+        let mut event = order_confirmed("e1");
         event["data"][name] = value;
         event
     };
@@ -667,7 +669,7 @@ fn a_bad_event_is_refused_with_the_attribute_named_and_changes_nothing() {
             event(
                 "e1",
                 "stoa.shipment.delivered",
-                moved("x", "created")["data"].clone(),
+                shipment_event("x", "created")["data"].clone(),
             ),
             "data.status",
         ),
@@ -688,8 +690,8 @@ fn a_bad_event_is_refused_with_the_attribute_named_and_changes_nothing() {
         ("application/json", "{}", 422),
     ] {
         let headers = [("content-type", kind)];
-        let (seen, problem) = shop.call(Method::POST, "/events", &headers, body);
-        assert_eq!(seen, status, "{kind}: {problem}");
+        let (actual, problem) = shop.call(Method::POST, "/events", &headers, body);
+        assert_eq!(actual, status, "{kind}: {problem}");
     }
     assert_eq!(
         (
@@ -702,11 +704,15 @@ fn a_bad_event_is_refused_with_the_attribute_named_and_changes_nothing() {
 }
 
 #[test]
-fn lists_are_read_by_index() {
+fn lists_are_read_with_an_index() {
     let shop = Shop::new();
     let db = shop.database.connect();
     for (statement, values, index) in [
-        (INBOX, params![ANN, BOB, 20_i64], "notification_inbox_user"),
+        (
+            INBOX_STATEMENT,
+            params![ANN, BOB, 20_i64],
+            "notification_inbox_user",
+        ),
         (
             &delivery::queue().due_statement(),
             params![0_i64, 20_i64],

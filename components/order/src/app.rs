@@ -1,4 +1,4 @@
-//! The application's parts, and what runs after the response.
+//! The dependencies of the request handlers, and the work after each response.
 
 use std::cell::Cell;
 
@@ -20,29 +20,30 @@ use crate::domain::FailPoint;
 
 /// The dependencies of the handlers.
 pub struct App {
-    /// The settings.
+    /// The service's settings.
     pub config: Config,
-    /// The database.
+    /// The database of orders.
     pub db: Box<dyn Database>,
-    /// Calls to the other services.
+    /// Sends HTTP calls to the other services.
     pub outbound: Box<dyn Outbound>,
-    /// Computes money.
+    /// Computes line totals and sums.
     pub prices: Box<dyn Prices>,
-    /// The wall clock; a test has its own.
+    /// The wall clock, in milliseconds; tests replace this function.
     pub clock: Box<dyn Fn() -> Millis>,
-    /// Called before and after each step's call. A test may end the driver there by not returning; otherwise it does nothing.
-    pub fail: Box<dyn Fn(&FailPoint)>,
-    /// Whether this request added something to the outbox.
+    /// The driver calls this function before and after each step's call. In a test, the function can end the driver by not
+    /// returning. Outside tests the function does nothing.
+    pub on_fail_point: Box<dyn Fn(&FailPoint)>,
+    /// Whether this request added an event to the outbox.
     pub outbox_dirty: Cell<bool>,
 }
 
 impl App {
-    /// The current time.
+    /// The current time, in milliseconds.
     pub fn now(&self) -> Millis {
         (self.clock)()
     }
 
-    /// Makes calls on behalf of the request of `context`.
+    /// Returns the sender of the outgoing calls that belong to the incoming request with this `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,
@@ -50,7 +51,7 @@ impl App {
         }
     }
 
-    /// The clients for the services that an order needs.
+    /// Clients of the other services. Their calls belong to the incoming request with this `context`.
     pub fn clients<'a>(&'a self, context: &'a Context) -> Clients<'a> {
         let (caller, config) = (self.caller(context), &self.config);
         Clients {
@@ -63,20 +64,20 @@ impl App {
         }
     }
 
-    /// Sends the due entries of the outbox to notification.
+    /// Sends the due events in the outbox to the service `notification`.
     pub fn flush_outbox(&self, context: &Context) -> Result<outbox::Flushed, SqlError> {
         let caller = self.caller(context);
         outbox::flush(&*self.db, caller, &self.config.notification_url)
     }
 
-    /// Sends what the request added to the outbox, after the client has its response.
+    /// If the request added an event to the outbox, sends the events in the outbox. Runs after the client received its response.
     pub fn after_response(&self, context: &Context) {
         if !self.outbox_dirty.replace(false) {
             return;
         }
         if let Err(error) = self.flush_outbox(context) {
             let fields = serde_json::json!({"cause": error.to_string()});
-            log::warn(context, "the outbox was not flushed", fields);
+            log::warn(context, "cannot send the events in the outbox", fields);
         }
     }
 }

@@ -1,11 +1,12 @@
-//! Card numbers, which this shop never accepts: a card number sent by mistake must not appear in a log or in a response.
+//! Detects card numbers in input. The shop never accepts card numbers, and a card number that was sent by mistake must not appear
+//! in a log or in a response.
 
 use stoa_service::Invalid;
 
-/// Whether the text has 13 to 19 digits in a row, with at most single spaces or hyphens between them.
+/// Whether `text` contains a sequence of 13 to 19 digits. The digits may have single spaces or hyphens between them.
 pub fn holds_card_number(text: &str) -> bool {
     let (mut digits, mut gap) = (0, true);
-    // The end of the text counts as one more character that is not a digit.
+    // The additional `.` ends a sequence of digits at the end of the text.
     for character in text.chars().chain(['.']) {
         if character.is_ascii_digit() {
             digits += 1;
@@ -22,10 +23,10 @@ pub fn holds_card_number(text: &str) -> bool {
     false
 }
 
-/// The error for a card number in `field`; it does not repeat the number.
+/// The error for a card number in `field`. The error does not contain the number.
 pub fn rejected(field: &str) -> Invalid {
     Invalid::new(format!(
-        "{field}: holds what looks like a card number; send a card token, such as tok_visa"
+        "{field}: contains text that looks like a card number; send a card token, such as tok_visa"
     ))
 }
 
@@ -34,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn thirteen_to_nineteen_digits_are_a_card_number_and_nothing_else_is() {
+    fn only_thirteen_to_nineteen_digits_are_a_card_number() {
         for yes in [
             "4111111111111",
             "x 4111 1111 1111 1111 y",

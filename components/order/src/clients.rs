@@ -1,8 +1,9 @@
-//! A typed client for each service that an order needs, on behalf of one request.
+//! A typed client for each service that the service `order` calls. A client makes its calls on behalf of one request.
 //!
-//! [`cart`], [`product`] and [`user`] are read before the order is written; their errors are
-//! [`PeerError`](stoa_service::outbound::PeerError)s. [`inventory`], [`payment`] and [`shipping`] are called by the saga, which needs
-//! to know what a failed call proves: [`outcome`]. Each of the saga's calls may be repeated; its key is derived from the order.
+//! The clients [`cart`], [`product`] and [`user`] read data before an order is written. They return
+//! [`PeerError`](stoa_service::outbound::PeerError). The saga uses the clients [`inventory`], [`payment`] and [`shipping`]. The
+//! saga must know whether a failed call can have had an effect, so these three clients return the errors of [`outcome`]. The saga's
+//! calls can be repeated safely, because their idempotency keys are derived from the order's id.
 
 pub mod cart;
 pub mod inventory;
@@ -12,18 +13,18 @@ pub mod product;
 pub mod shipping;
 pub mod user;
 
-/// All of them.
+/// The clients of all services that `order` calls.
 pub struct Clients<'a> {
-    /// The customer's cart.
+    /// Reads the customer's cart, and removes ordered items from a cart.
     pub cart: cart::CartClient<'a>,
-    /// Names and prices.
+    /// Reads the names and prices of products.
     pub product: product::ProductClient<'a>,
-    /// The customer's contact.
+    /// Reads the customer's contact data.
     pub user: user::UserClient<'a>,
-    /// Stock.
+    /// Reserves, commits and releases stock.
     pub inventory: inventory::InventoryClient<'a>,
-    /// Money.
+    /// Charges and refunds cards.
     pub payment: payment::PaymentClient<'a>,
-    /// Parcels.
+    /// Creates and cancels shipments.
     pub shipping: shipping::ShippingClient<'a>,
 }

@@ -1,5 +1,5 @@
 //! The Spin entry point.
-#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+#![expect(unsafe_code, reason = "the SDK's macro expands to unsafe code")]
 
 use std::cell::Cell;
 
@@ -26,9 +26,9 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
             outbound: Box::new(WasiHttp),
             prices: Box::new(Composed),
             clock: Box::new(time::now),
-            fail: Box::new(move |point| {
+            on_fail_point: Box::new(move |point| {
                 if fail_at.as_ref() == Some(point) {
-                    // Ends the component as the host would: nothing unwinds, nothing is written.
+                    // Ends the component as the host ends it: no destructor runs, and nothing is written.
                     std::process::abort();
                 }
             }),

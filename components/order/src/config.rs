@@ -1,50 +1,52 @@
-//! Validated settings. Each default is stated here and only here: `spin.toml` leaves the variables empty.
+//! Reads and checks the settings. Only this file states their defaults; `spin.toml` leaves the variables empty.
 
 use stoa_service::settings::{Faults, Settings};
 use stoa_service::time::Millis;
 
 use crate::domain::FailPoint;
 
-/// The lease of a driver: longer than a request may last (30 s). So when the next driver takes over, the earlier one has ended, and
-/// none of its calls is in flight.
+/// Default length of a driver's lease, in seconds. A lease is longer than the time limit of a request (30 s). So when the next
+/// driver takes over an order, the earlier driver has ended, and none of its calls is in flight.
 pub const DEFAULT_LEASE_SECONDS: u32 = 60;
-/// An order whose charge is still undecided after this time is cancelled.
+/// Default age, in seconds, at which an order is cancelled if the outcome of its charge is still unknown.
 pub const DEFAULT_MAX_PENDING_SECONDS: u32 = 900;
 
-/// The settings of this service.
+/// The settings of the service `order`.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Base URLs of the services it calls, each named `<service>_url`.
+    /// `product_url`: the base URL of the service `product`.
     pub product_url: String,
-    /// `cart_url`
+    /// `cart_url`: the base URL of the service `cart`.
     pub cart_url: String,
-    /// `payment_url`
+    /// `payment_url`: the base URL of the service `payment`.
     pub payment_url: String,
-    /// `user_url`
+    /// `user_url`: the base URL of the service `user`.
     pub user_url: String,
-    /// `inventory_url`
+    /// `inventory_url`: the base URL of the service `inventory`.
     pub inventory_url: String,
-    /// `shipping_url`
+    /// `shipping_url`: the base URL of the service `shipping`.
     pub shipping_url: String,
-    /// `notification_url`
+    /// `notification_url`: the base URL of the service `notification`.
     pub notification_url: String,
-    /// `order_lease_seconds`, 31 to 3,600.
+    /// `order_lease_seconds`: the length of a driver's lease, 31 to 3,600 seconds.
     pub lease_seconds: u32,
-    /// `max_pending_seconds`, 60 to 82,800.
+    /// `max_pending_seconds`: the age at which an order with an unknown charge is cancelled, 60 to 82,800 seconds.
     pub max_pending_seconds: u32,
-    /// `fail_at`, such as `charging:after`: the component dies there. For tests of recovery only; empty in a shop.
+    /// `fail_at`: the point at which the component dies, such as `charging:after`. Only tests of recovery set this variable.
     pub fail_at: Option<FailPoint>,
 }
 
 impl Config {
-    /// Reads the settings from a source of variables. [`crate::saga::steps::check_fail_point`] checks that the saga has the step
-    /// of `fail_at`.
+    /// Reads and checks the settings. `source` returns the value of the Spin variable with a given name. Another function,
+    /// [`crate::saga::steps::check_fail_point`], checks that `fail_at` names a step of the saga.
     pub fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut settings = Settings::new(source);
         let fail_at = settings.optional("fail_at").and_then(|text| {
             let point = text.parse::<FailPoint>();
             point
-                .map_err(|error| settings.fault(format!("variable fail_at: `{text}` is {error}")))
+                .map_err(|error| {
+                    settings.fault(format!("variable fail_at: `{text}` given, {error}"))
+                })
                 .ok()
         });
         let config = Self {
@@ -70,17 +72,18 @@ impl Config {
         settings.finish(config)
     }
 
-    /// The lease in milliseconds.
+    /// The length of a driver's lease, in milliseconds.
     pub fn lease(&self) -> Millis {
         Millis::from(self.lease_seconds) * 1000
     }
 
-    /// The longest that an order may be pending, in milliseconds.
+    /// The age at which an order with an unknown charge is cancelled, in milliseconds.
     pub fn max_pending(&self) -> Millis {
         Millis::from(self.max_pending_seconds) * 1000
     }
 
-    /// The minimum lifetime of a reservation, in seconds: past the last moment at which this order may still be charged.
+    /// The minimum lifetime of a reservation, in seconds. The reservation expires only after the last moment at which the order may
+    /// still be charged.
     pub fn hold_seconds(&self) -> u32 {
         self.max_pending_seconds + self.lease_seconds
     }
@@ -120,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_a_request_can_outlive_is_refused() {
+    fn a_lease_shorter_than_a_request_is_rejected() {
         assert!(read(&[("order_lease_seconds", "30")]).is_err());
         assert_eq!(read(&[]).unwrap().lease(), 60_000);
     }

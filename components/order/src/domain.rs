@@ -1,7 +1,7 @@
-//! Types and rules, pure: an order, its status, and why it fails.
+//! The types of an order, without input or output.
 //!
-//! [`order`] is the whole order, [`status`] its statuses, [`timeline`] its history, [`failure`] the reason for a cancellation,
-//! and [`step_name`] the name of a saga step in all of them.
+//! [`order`] defines the whole order, [`status`] its status and direction, and [`timeline`] its history. [`failure`] defines the
+//! reasons for a cancellation, and [`step_name`] the name of a saga step.
 
 pub mod failure;
 pub mod order;

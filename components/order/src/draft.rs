@@ -1,4 +1,4 @@
-//! Validated submissions of customers.
+//! Validates the orders that customers submit.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,12 +11,12 @@ use crate::card_number::{self, holds_card_number};
 use crate::domain::Address;
 use crate::error::Error;
 
-/// The most lines of an order.
+/// The maximum number of lines in an order.
 pub const MAX_LINES: usize = 100;
-/// The most units of one SKU, as in a cart and when one product is bought at once.
+/// The maximum number of units of one SKU in an order. A cart and the operation that buys a single product have the same limit.
 pub const MAX_QUANTITY: u32 = 99;
-/// The longest part of an address, in characters.
-const MAX_ADDRESS: usize = 200;
+/// The maximum length of one field of an address, in characters.
+const MAX_ADDRESS_FIELD: usize = 200;
 
 /// One line of an order before it is priced.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -24,81 +24,82 @@ const MAX_ADDRESS: usize = 200;
 pub struct Line {
     /// The stock keeping unit.
     pub sku: Sku,
-    /// Units, 1 to [`MAX_QUANTITY`].
+    /// The number of units, 1 to [`MAX_QUANTITY`].
     #[serde(deserialize_with = "stoa_service::json::whole::<1, MAX_QUANTITY, _>")]
     pub quantity: u32,
 }
 
-/// A submitted order.
+/// The content of a submitted order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Draft {
-    /// The address of the parcel.
+    /// The address to which the parcel goes.
     pub address: Address,
-    /// The token for the card.
+    /// The token that stands for the customer's card.
     pub card_token: String,
-    /// The ordered lines; `None` orders the items of the cart.
+    /// The ordered lines; `None` orders the items in the customer's cart.
     pub lines: Option<Vec<Line>>,
-    /// The total that the customer saw; `None` accepts any.
+    /// The total that the customer saw; `None` accepts any total.
     pub expected_total: Option<Money>,
 }
 
-/// A request for an order.
+/// A request that submits an order.
 pub struct Submission<'a> {
     /// The customer's claims, from their token.
     pub claims: &'a Claims,
-    /// That token, for calls on their behalf.
+    /// The customer's token, for calls on the customer's behalf.
     pub token: &'a str,
-    /// The `Idempotency-Key`.
+    /// The request's `Idempotency-Key`.
     pub key: &'a str,
-    /// The fingerprint of the request with that key.
+    /// The fingerprint of the request, to compare repeats with the same key.
     pub fingerprint: &'a str,
-    /// The submitted order.
+    /// The content of the submitted order.
     pub draft: &'a Draft,
 }
 
-/// Reads the card token of `{"method": "card", "card_token": ...}`: 1 to 64 letters, digits or `_`.
+/// Reads the card token from `{"method": "card", "card_token": ...}`. A token has 1 to 64 letters, digits or `_`.
 pub fn card_token(payment: &Value) -> Result<String, Error> {
     if holds_card_number(&payment.to_string()) {
         return Err(card_number::rejected("payment").into());
     }
-    // No value is quoted from here on: any value may be a card number.
-    let expected = |what: &str| Err(Invalid::new(format!("payment{what}")).into());
+    // The following errors quote no values, because any value may be a card number.
+    let invalid =
+        |member_and_rule: &str| Err(Invalid::new(format!("payment{member_and_rule}")).into());
     let Value::Object(members) = payment else {
-        return expected(": expected {\"method\": \"card\", \"card_token\": ...}");
+        return invalid(": expected {\"method\": \"card\", \"card_token\": ...}");
     };
     if members.keys().any(|k| k != "method" && k != "card_token") {
-        return expected(": has a member other than method and card_token");
+        return invalid(": unknown member; expected only method and card_token");
     }
     if members.get("method").and_then(Value::as_str) != Some("card") {
-        return expected(".method: expected \"card\"");
+        return invalid(".method: expected \"card\"");
     }
     let token = members.get("card_token").and_then(Value::as_str);
     match token.filter(|t| {
         (1..=64).contains(&t.len()) && t.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
     }) {
         Some(token) => Ok(token.to_owned()),
-        None => expected(".card_token: expected 1 to 64 letters, digits or `_`"),
+        None => invalid(".card_token: expected 1 to 64 letters, digits or `_`"),
     }
 }
 
-/// Trims and checks the parts of an address.
+/// Trims and checks the fields of an address.
 pub fn address(given: Address) -> Result<Address, Error> {
-    let part = |name: &str, value: &str| {
+    let field = |name: &str, value: &str| {
         let trimmed = value.trim();
         let length = trimmed.chars().count();
-        if !(1..=MAX_ADDRESS).contains(&length) || value.chars().any(char::is_control) {
+        if !(1..=MAX_ADDRESS_FIELD).contains(&length) || value.chars().any(char::is_control) {
             return Err(Invalid::new(format!(
-                "shipping_address.{name}: {length} characters given, expected 1 to {MAX_ADDRESS}, none of them a control character"
+                "shipping_address.{name}: {length} characters given, expected 1 to {MAX_ADDRESS_FIELD} and no control characters"
             )));
         }
         Ok(trimmed.to_owned())
     };
     Ok(Address {
         country: country(given.country)?,
-        name: part("name", &given.name)?,
-        street: part("street", &given.street)?,
-        city: part("city", &given.city)?,
-        postal_code: part("postal_code", &given.postal_code)?,
+        name: field("name", &given.name)?,
+        street: field("street", &given.street)?,
+        city: field("city", &given.city)?,
+        postal_code: field("postal_code", &given.postal_code)?,
     })
 }
 
@@ -116,11 +117,12 @@ fn country(given: String) -> Result<String, Error> {
     .into())
 }
 
-/// Checks lines and merges those of one SKU, in the order of their first appearance. `field` is the name in errors.
+/// Checks the lines of an order and merges lines with the same SKU. The result keeps the sequence in which the SKUs first appear.
+/// `field` is the name of the list of lines in errors.
 pub fn join_lines(field: &str, lines: Vec<Line>) -> Result<Vec<Line>, Error> {
     if lines.is_empty() || lines.len() > MAX_LINES {
         return Err(Invalid::new(format!(
-            "{field}: {} given, expected 1 to {MAX_LINES}",
+            "{field}: {} lines given, expected 1 to {MAX_LINES}",
             lines.len()
         ))
         .into());
@@ -137,7 +139,7 @@ pub fn join_lines(field: &str, lines: Vec<Line>) -> Result<Vec<Line>, Error> {
             .filter(|sum| line.quantity >= 1 && *sum <= MAX_QUANTITY)
             .ok_or_else(|| {
                 Invalid::new(format!(
-                    "{field}[{index}].quantity: {} is not between 1 and {MAX_QUANTITY} units in all",
+                    "{field}[{index}].quantity: {} units given; all lines of this SKU together may have 1 to {MAX_QUANTITY} units",
                     line.quantity
                 ))
             })?;

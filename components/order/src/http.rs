@@ -1,8 +1,10 @@
-//! Routes and handlers. [`body`] decodes a submission; `http/problem.rs` is the one match from error to status and code.
+//! Routes and handlers. [`body`] decodes a submission, and `http/problem.rs` maps errors to statuses and codes.
 //!
-//! A confirmed order answers the repeats of its submission. Two kinds of answers are kept, because no order can repeat them
-//! (`stoa_service::idempotency`): a rejection, whose document has the `request_id` of the first request, and the answer of a confirmed
-//! order that is cancelled later.
+//! The response to a repeated submission is made from its confirmed order. Two kinds of responses cannot be made from an order, so
+//! `stoa_service::idempotency` stores them:
+//! - A rejection, because its problem document contains the `request_id` of the rejected request, and a repeat must get the same
+//!   document.
+//! - The response that confirmed an order, if the order was cancelled later.
 
 use http::{Method, StatusCode};
 use stoa_service::idempotency::{self, Key, fingerprint};
@@ -18,7 +20,7 @@ use crate::draft::Submission;
 use crate::error::Error;
 use crate::saga::{cancellation, recovery};
 use crate::store::{self, rows};
-use crate::view::{InsideView, View};
+use crate::view::{OperatorView, View};
 use crate::{parcels, submission};
 
 pub mod body;
@@ -35,11 +37,11 @@ impl Service for App {
         Route::new(
             Method::POST,
             "/internal/orders/{order_id}/cancel",
-            cancel_inside,
+            cancel_by_operator,
         ),
         Route::new(Method::POST, "/internal/orders/recover", recover),
-        Route::new(Method::POST, "/internal/orders/outbox", flush),
-        Route::new(Method::GET, "/internal/orders/outbox", waiting),
+        Route::new(Method::POST, "/internal/orders/outbox", flush_outbox),
+        Route::new(Method::GET, "/internal/orders/outbox", show_outbox),
     ];
 
     fn after_response(&self, context: &Context) {
@@ -62,7 +64,7 @@ fn submit(app: &App, request: &Request) -> Answer {
         fingerprint: fingerprint(request),
     };
     let draft = body::read(request)?;
-    if let Some(answer) = idempotency::kept(&*app.db, App::NAME, &key)? {
+    if let Some(answer) = idempotency::stored_response(&*app.db, App::NAME, &key)? {
         return Ok(answer);
     }
     let submission = Submission {
@@ -74,9 +76,9 @@ fn submit(app: &App, request: &Request) -> Answer {
     };
     match submission::submit(app, request.context(), &submission) {
         Ok(order) => created(order),
-        // The key's stored answer belongs to the other request.
+        // This error must not be stored for the idempotency key, because the key belongs to another request.
         Err(error @ Error::KeyReused) => Err(error.into()),
-        Err(error) => keep_rejection(app, request, &key, claims.sub, error),
+        Err(error) => store_rejection(app, request, &key, claims.sub, error),
     }
 }
 
@@ -84,8 +86,9 @@ fn created(order: Order) -> Answer {
     json(StatusCode::CREATED, &View::from(order))
 }
 
-/// The answer of a rejected submission, kept unless it decides nothing; of two concurrent ones, the first.
-fn keep_rejection(
+/// The response to a rejected submission. If the rejection is final, the response is stored for the idempotency key. If two
+/// requests with the same key are rejected at the same time, both get the response that was stored first.
+fn store_rejection(
     app: &App,
     request: &Request,
     key: &Key<'_>,
@@ -95,20 +98,21 @@ fn keep_rejection(
     let has_order = matches!(error, Error::Failed { .. });
     let answer = Problem::from(error).into_response(request.context(), request.path());
     let db = &*app.db;
-    let keep = || idempotency::keep(db, App::NAME, key, &answer);
+    let store_answer = || idempotency::store_response(db, App::NAME, key, &answer);
     if has_order {
-        keep()?;
-    } else if idempotency::is_decision(&answer)
-        && store::without_order(db, user_id, key.key, keep)?.is_none()
+        store_answer()?;
+    } else if idempotency::is_final(&answer)
+        && store::without_order(db, user_id, key.key, store_answer)?.is_none()
     {
-        // A repeat was faster and made the order.
+        // Another request with the same idempotency key has made an order in the meantime.
         return Err(Error::KeyInProgress.into());
     }
-    Ok(idempotency::kept(db, App::NAME, key)?.unwrap_or(answer))
+    Ok(idempotency::stored_response(db, App::NAME, key)?.unwrap_or(answer))
 }
 
-/// A cancelled order cannot repeat the confirmation that its submission got, so that answer is kept before the cancellation.
-fn keep_confirmation(app: &App, order: &Order) -> Result<(), Problem> {
+/// Stores the response that confirmed the order, for the idempotency key of its submission, before the order is cancelled. Such a
+/// response cannot be made from a cancelled order.
+fn store_confirmation(app: &App, order: &Order) -> Result<(), Problem> {
     let (Status::Confirmed, Some(key)) = (order.status, &order.idempotency_key) else {
         return Ok(());
     };
@@ -118,79 +122,84 @@ fn keep_confirmation(app: &App, order: &Order) -> Result<(), Problem> {
         key,
         fingerprint: order.fingerprint.clone(),
     };
-    Ok(idempotency::keep(&*app.db, App::NAME, &key, &answer)?)
+    Ok(idempotency::store_response(
+        &*app.db,
+        App::NAME,
+        &key,
+        &answer,
+    )?)
 }
 
 fn list(app: &App, request: &Request) -> Answer {
     let claims = claims(app, request)?;
     let [limit, token] = request.query(["limit", "page_token"])?;
     let limit = page::limit(limit.as_deref())?;
-    let before = before(token.as_deref())?;
+    let before = page_start(token.as_deref())?;
     let mut orders = rows::of_user(&*app.db, claims.sub, &before, limit + 1)?;
     parcels::refresh(app, request.context(), &mut orders);
     let views = orders.into_iter().map(View::from).collect();
     json(StatusCode::OK, &Page::new(views, limit, |v| v.order_id))
 }
 
-fn before(token: Option<&str>) -> Result<String, Problem> {
+fn page_start(token: Option<&str>) -> Result<String, Problem> {
     Ok(page::cursor(token)?.unwrap_or_else(|| Uuid::max().to_string()))
 }
 
-/// The caller's own order.
-fn own(app: &App, request: &Request) -> Result<Order, Problem> {
+/// Reads the order whose id is in the request path. The order of another user counts as not found.
+fn order_of_caller(app: &App, request: &Request) -> Result<Order, Problem> {
     let claims = claims(app, request)?;
     request.query([])?;
     let order_id = request.id_param("order_id")?;
     let order = rows::find(&*app.db, order_id)?;
-    let own = order.filter(|order| order.customer.user_id == claims.sub);
-    Ok(own.ok_or(Error::NotFound(order_id))?)
+    let order = order.filter(|order| order.customer.user_id == claims.sub);
+    Ok(order.ok_or(Error::NotFound(order_id))?)
 }
 
 fn show(app: &App, request: &Request) -> Answer {
-    let mut order = own(app, request)?;
+    let mut order = order_of_caller(app, request)?;
     parcels::refresh(app, request.context(), std::slice::from_mut(&mut order));
     json(StatusCode::OK, &View::from(order))
 }
 
 fn cancel(app: &App, request: &Request) -> Answer {
-    let order = own(app, request)?;
-    keep_confirmation(app, &order)?;
-    let by = Reason::CancelledByCustomer;
-    let order = cancellation::cancel(app, request.context(), order, by)?;
+    let order = order_of_caller(app, request)?;
+    store_confirmation(app, &order)?;
+    let reason = Reason::CancelledByCustomer;
+    let order = cancellation::cancel(app, request.context(), order, reason)?;
     json(StatusCode::OK, &View::from(order))
 }
 
-/// Like [`cancel`], but for any user's order, and also for one whose parcel came back.
-fn cancel_inside(app: &App, request: &Request) -> Answer {
+/// Cancels the order of any user. Unlike [`cancel`], this operation also cancels an order whose parcel was returned.
+fn cancel_by_operator(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let order_id = request.id_param("order_id")?;
     let order = rows::find(&*app.db, order_id)?.ok_or(Error::NotFound(order_id))?;
-    keep_confirmation(app, &order)?;
-    let by = Reason::CancelledByOperator;
-    let order = cancellation::cancel(app, request.context(), order, by)?;
-    json(StatusCode::OK, &InsideView::from(order))
+    store_confirmation(app, &order)?;
+    let reason = Reason::CancelledByOperator;
+    let order = cancellation::cancel(app, request.context(), order, reason)?;
+    json(StatusCode::OK, &OperatorView::from(order))
 }
 
 fn list_all(app: &App, request: &Request) -> Answer {
     let [status, limit, token] = request.query(["status", "limit", "page_token"])?;
-    let status = status.as_deref().map(status_word).transpose()?;
+    let status = status.as_deref().map(parse_status).transpose()?;
     let limit = page::limit(limit.as_deref())?;
-    let before = before(token.as_deref())?;
+    let before = page_start(token.as_deref())?;
     let mut orders = rows::list(&*app.db, status, &before, limit + 1)?;
     parcels::refresh(app, request.context(), &mut orders);
-    let views = orders.into_iter().map(InsideView::from).collect();
+    let views = orders.into_iter().map(OperatorView::from).collect();
     json(
         StatusCode::OK,
         &Page::new(views, limit, |v| v.view.order_id),
     )
 }
 
-fn status_word(word: &str) -> Result<Status, Problem> {
+fn parse_status(word: &str) -> Result<Status, Problem> {
     word.parse().map_err(|_| {
         Problem::bad_request(
             "bad_status",
             format!(
-                "status: `{}` is not pending, confirmed or cancelled",
+                "status: `{}` is not one of pending, confirmed, cancelled",
                 text::shorten(word)
             ),
         )
@@ -203,12 +212,12 @@ fn recover(app: &App, request: &Request) -> Answer {
     json(StatusCode::OK, &recovered)
 }
 
-fn flush(app: &App, request: &Request) -> Answer {
+fn flush_outbox(app: &App, request: &Request) -> Answer {
     request.query([])?;
     json(StatusCode::OK, &app.flush_outbox(request.context())?)
 }
 
-fn waiting(app: &App, request: &Request) -> Answer {
+fn show_outbox(app: &App, request: &Request) -> Answer {
     request.query([])?;
     json(StatusCode::OK, &outbox::waiting(&*app.db, App::NAME)?)
 }

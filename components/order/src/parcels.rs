@@ -1,4 +1,4 @@
-//! The current state of parcels.
+//! Reads the current status of the parcels of orders.
 
 use std::time::Duration;
 
@@ -9,11 +9,12 @@ use uuid::Uuid;
 use crate::app::App;
 use crate::domain::Order;
 
-/// Timeout of one call: a reader does not wait longer for the state of their parcels.
+/// Timeout of the call to the service `shipping`. It is short because the response can show each parcel's last known status if
+/// `shipping` does not respond.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Replaces the shipments of `orders` by shipping's current ones: the carrier reports to shipping, not to order. If shipping does
-/// not answer, order's last known shipments stay.
+/// Replaces the shipments in `orders` with the current shipments, which it reads from the service `shipping`. Only `shipping`
+/// receives the carrier's reports. If the call fails, the orders keep their last known shipments.
 pub fn refresh(app: &App, context: &Context, orders: &mut [Order]) {
     let shipped = orders.iter().filter(|order| order.shipment.is_some());
     let ids: Vec<Uuid> = shipped.map(|order| order.order_id).collect();
@@ -30,7 +31,11 @@ pub fn refresh(app: &App, context: &Context, orders: &mut [Order]) {
         }
         Err(failure) => {
             let fields = json!({"cause": failure.to_string()});
-            log::warn(context, "where parcels are is not known", fields);
+            log::warn(
+                context,
+                "cannot read the current shipments; the orders show their last known status",
+                fields,
+            );
         }
     }
 }

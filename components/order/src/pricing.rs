@@ -1,4 +1,4 @@
-//! From a submission to an order: its lines, their prices, and the customer. Nothing is written here.
+//! Makes an order from a submission: reads the lines, their prices and the customer. This module writes nothing to the database.
 
 use serde_json::json;
 use shop_pricing::{PriceError, Quote, QuoteLine};
@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::saga::steps::STEPS;
 use crate::saga::{lease, transition};
 
-/// Prices the submission and returns an order, which has reserved nothing and is not written yet.
+/// Makes an order from the submission with current prices. The order is not written yet and has no reservation.
 pub fn price(app: &App, context: &Context, submission: &Submission<'_>) -> Result<Order, Error> {
     let (order_id, clients) = (id::new(), app.clients(context));
     let (cart_version, lines) = lines(&clients, submission)?;
@@ -56,7 +56,8 @@ pub fn price(app: &App, context: &Context, submission: &Submission<'_>) -> Resul
     Ok(order)
 }
 
-/// The lines of the submission, or those of the customer's cart with the version of the cart.
+/// Returns the lines of the submission, without a cart version. If the submission has no lines, returns the lines of the customer's
+/// cart and the cart's version.
 fn lines(
     clients: &Clients<'_>,
     submission: &Submission<'_>,
@@ -76,7 +77,7 @@ fn lines(
     Ok((Some(cart.version), lines))
 }
 
-/// The product of each line, in the order of the lines.
+/// The product of each line, in the sequence of the lines.
 fn products(clients: &Clients<'_>, lines: &[Line]) -> Result<Vec<Product>, Error> {
     let skus: Vec<&str> = lines.iter().map(|line| line.sku.as_str()).collect();
     let found = clients.product.of_skus(&skus)?;
@@ -95,7 +96,7 @@ fn products(clients: &Clients<'_>, lines: &[Line]) -> Result<Vec<Product>, Error
     }
 }
 
-/// The items with their prices, and the total.
+/// The items with their prices, and the quote with the total.
 fn quote(app: &App, lines: &[Line], products: &[Product]) -> Result<(Vec<Item>, Quote), Error> {
     let wanted: Vec<QuoteLine<'_>> = lines
         .iter()
@@ -124,7 +125,11 @@ fn quote(app: &App, lines: &[Line], products: &[Product]) -> Result<(Vec<Item>, 
     if items.len() == lines.len() {
         Ok((items, quote))
     } else {
-        let cause = format!("{} lines, {} priced", lines.len(), items.len());
+        let cause = format!(
+            "the component pricing returned {} totals for {} lines",
+            items.len(),
+            lines.len()
+        );
         Err(Error::PricingBroken(cause))
     }
 }
@@ -139,18 +144,19 @@ fn price_error(error: PriceError) -> Error {
     }
 }
 
-/// An item on sale has no price: a person must correct that.
+/// Logs an error for each ordered item without a price, because a person must set the price.
 fn log_unpriced(context: &Context, order_id: Uuid, error: &Error) {
     if let Error::UnpricedItems(skus) = error {
         for sku in skus {
             let fields = json!({"sku": sku, "order_id": order_id});
-            log::error(context, "an item without a price was ordered", fields);
+            log::error(context, "an ordered item has no price", fields);
         }
     }
 }
 
-/// The customer with their current contact. If it cannot be read, the order is made without a telephone number, so its customer gets no
-/// SMS: the user may have removed the number in the token.
+/// The customer with their current contact data from the user service. If the user's profile cannot be read, the customer has no
+/// telephone number and gets no SMS. The telephone number in the token is not used, because the user may have removed this number
+/// from the profile.
 fn customer(context: &Context, clients: &Clients<'_>, submission: &Submission<'_>) -> Customer {
     let claims = submission.claims;
     let contact = clients.user.contact(submission.token);
@@ -158,7 +164,7 @@ fn customer(context: &Context, clients: &Clients<'_>, submission: &Submission<'_
         let fields = json!({"cause": error.to_string()});
         log::warn(
             context,
-            "the customer's profile cannot be read; they get no SMS",
+            "cannot read the customer's profile; the customer gets no SMS",
             fields,
         );
         Contact {

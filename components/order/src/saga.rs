@@ -1,4 +1,4 @@
-//! The saga: an order is a row of steps. Each is written before it is tried and again when it is done.
+//! The saga: an order runs through a list of steps. The driver writes each step to the database before the attempt and after it.
 //!
 //! ```text
 //! forward:       reserving > extending > charging > committing > shipping > confirmed
@@ -9,21 +9,22 @@
 //!                cancelling_shipment > refunding > releasing > cancelled
 //! ```
 //!
-//! | file | what |
+//! | file | content |
 //! |---|---|
-//! | [`steps`] | the list of the steps, in order; `steps/*.rs`: one step each, with its compensation |
-//! | [`step`] | the traits of steps and compensations |
-//! | [`plan`] | the position of an order in the list of steps |
-//! | [`transition`] | the effect of a step's outcome, pure |
-//! | [`driver`] | writes the intent, makes the call, writes the outcome with the next intent, until the order ends or waits |
-//! | [`lease`] | one driver at a time |
-//! | [`recovery`] | resumes the orders without a driver |
-//! | [`cancellation`] | turns an order around for its customer or an operator |
-//! | [`cart`] | removes the ordered items from the cart |
-//! | [`failures`] | reasons that several steps share |
+//! | [`steps`] | The list of the steps. Each file in `steps/` has one step and its compensation. |
+//! | [`step`] | The traits of steps and compensations. |
+//! | [`plan`] | The position of an order in the list of steps. |
+//! | [`transition`] | The next state of an order after an outcome, as pure functions. |
+//! | [`driver`] | The loop that makes the call of each step and writes its outcome, until the order ends or must wait. |
+//! | [`lease`] | The lease, which lets only one driver work on an order at a time. |
+//! | [`recovery`] | The operation that resumes the orders without a driver. |
+//! | [`cancellation`] | The cancellation of an order by its customer or an operator. |
+//! | [`cart`] | The removal of the ordered items from the customer's cart. |
+//! | [`failures`] | The failures that several steps share. |
 //!
-//! Two cases are different. A charge with an unknown outcome waits: it is never treated as a decline and never compensated
-//! blindly. A shipment that the carrier already has turns a cancellation back into a confirmed order.
+//! Two cases differ from this scheme. While the outcome of an order's charge is unknown, the order waits. Such a charge is never
+//! treated as a decline, and it is looked up before a compensation. If the carrier already has the parcel, a cancellation ends
+//! with a confirmed order.
 
 pub mod cancellation;
 pub mod cart;

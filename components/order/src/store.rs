@@ -1,10 +1,10 @@
-//! Orders over SQL. Every write is one short transaction that succeeds only if the writer still has the order: its lease and its
-//! version are compared, then set.
+//! Stores orders in a SQL database. Every write is one short transaction. It compares the order's lease and version, and it changes
+//! the order only if no other writer has changed this lease or version.
 //!
-//! [`rows`] reads orders, [`carts`] holds the claims of orders on carts; this file creates and saves orders.
+//! This file creates and saves orders, [`rows`] reads orders, and [`carts`] stores the claims of orders on carts.
 //!
-//! An order is its own record of its `Idempotency-Key`: the key is unique among its user's orders. `order_idempotency` holds the few
-//! answers that no order can repeat (see `http.rs`).
+//! The row of an order also records its `Idempotency-Key`, which is unique among the orders of a user. The table
+//! `order_idempotency` stores the few responses that cannot be made from an order (see `http.rs`).
 
 use stoa_service::outbox::{self, Event};
 use stoa_service::sql::{Database, SqlError, transaction};
@@ -22,15 +22,15 @@ mod schema;
 
 pub use schema::SCHEMA;
 
-/// Writes a new order with its first intent and its claim on the cart.
+/// Writes a new order, its first intent, and its claim on the customer's cart.
 ///
-/// Errors: [`Error::CartInOrder`] if another order has the cart, or had this version of it; [`Error::KeyInProgress`] if the
-/// user's key already has an order or an answer.
+/// Errors: [`Error::CartInOrder`] if another order claims the cart or was made from the same version of the cart.
+/// [`Error::KeyInProgress`] if the user's idempotency key already has an order or a stored response.
 pub fn create(db: &dyn Database, order: &Order) -> Result<(), Error> {
     let customer = &order.customer;
     let created = transaction(db, customer.user_id, || {
         if let Some(key) = &order.idempotency_key
-            && idempotency::is_answered(db, "order", &customer.user_id.to_string(), key)?
+            && idempotency::has_response(db, "order", &customer.user_id.to_string(), key)?
         {
             return Err(Error::KeyInProgress);
         }
@@ -46,7 +46,8 @@ pub fn create(db: &dyn Database, order: &Order) -> Result<(), Error> {
     }
 }
 
-/// Runs `work` while the user's key has no order, and prevents an order until `work` is done. `None`: the key has an order.
+/// Runs `work` in a transaction in which the user's idempotency key has no order and can get none. If the key already has an order,
+/// returns `None` and does not run `work`.
 pub fn without_order<T>(
     db: &dyn Database,
     user_id: Uuid,
@@ -96,7 +97,7 @@ fn insert(db: &dyn Database, order: &Order) -> Result<(), SqlError> {
              VALUES ($1, $2, $3, $4, $5, $6, $7)",
             params![
                 order.order_id,
-                number(seq),
+                to_i64(seq),
                 &item.sku,
                 &item.name,
                 item.quantity,
@@ -108,29 +109,29 @@ fn insert(db: &dyn Database, order: &Order) -> Result<(), SqlError> {
     write_timeline(db, order, 0)
 }
 
-/// Who may write an order.
+/// The condition that the stored lease must meet, so that a write changes an order.
 #[derive(Debug, Clone, Copy)]
 pub enum Guard<'a> {
-    /// The owner of its lease.
+    /// The stored lease must belong to the driver with this id.
     Held(&'a str),
-    /// Any driver, if the lease is free at this instant.
+    /// The stored lease must have expired by this time, so that no driver holds it.
     Free(Millis),
 }
 
-/// Writes the changeable columns of `order`, its timeline from line `from` on, and `event`, all or nothing. Returns false, and writes
-/// nothing, if the order was written after it was read or if `guard` does not hold.
+/// Writes `order`, the entries of its timeline from index `first_entry` on, and `event`, in one transaction. Returns false and
+/// writes nothing if the stored lease does not meet `guard`, or if another writer changed the order after this request had read it.
 pub fn save(
     db: &dyn Database,
     order: &mut Order,
     guard: Guard<'_>,
-    from: usize,
+    first_entry: usize,
     event: Option<&Event>,
 ) -> Result<bool, SqlError> {
     let saved = transaction(db, order.order_id, || {
         if !update(db, order, guard)? {
             return Ok::<_, SqlError>(false);
         }
-        write_timeline(db, order, from)?;
+        write_timeline(db, order, first_entry)?;
         if order.status == Status::Cancelled && order.cart_version.is_some() {
             carts::release(db, order.order_id)?;
         }
@@ -186,14 +187,14 @@ fn update(db: &dyn Database, order: &Order, guard: Guard<'_>) -> Result<bool, Sq
     Ok(!db.execute(&statement, &values)?.is_empty())
 }
 
-fn write_timeline(db: &dyn Database, order: &Order, from: usize) -> Result<(), SqlError> {
-    for (seq, entry) in order.timeline.iter().enumerate().skip(from) {
+fn write_timeline(db: &dyn Database, order: &Order, first_entry: usize) -> Result<(), SqlError> {
+    for (seq, entry) in order.timeline.iter().enumerate().skip(first_entry) {
         db.execute(
             "INSERT INTO order_timeline (order_id, seq, step, status, at, detail) VALUES ($1, $2, $3, $4, $5, $6)
              ON CONFLICT (order_id, seq) DO UPDATE SET status = excluded.status, at = excluded.at, detail = excluded.detail",
             params![
                 order.order_id,
-                number(seq),
+                to_i64(seq),
                 entry.step.as_str(),
                 <&str>::from(entry.status),
                 entry.at,
@@ -208,6 +209,6 @@ fn to_json<T: serde::Serialize>(value: &T) -> Result<String, SqlError> {
     serde_json::to_string(value).map_err(|e| SqlError::Other(e.to_string()))
 }
 
-fn number(index: usize) -> i64 {
+fn to_i64(index: usize) -> i64 {
     i64::try_from(index).unwrap_or(i64::MAX)
 }

@@ -8,10 +8,10 @@ use uuid::Uuid;
 
 use crate::domain::{Direction, EntryStatus, Item, Order, Reason, Shipment, Status, StepName};
 
-/// An order in its customer's view.
+/// An order as its customer sees it.
 #[derive(Debug, Serialize)]
 pub struct View {
-    /// Its identity; later orders have greater ones.
+    /// The order's id. A later order has a greater id.
     pub order_id: Uuid,
     status: Status,
     items: Vec<Item>,
@@ -66,10 +66,10 @@ impl From<Order> for View {
     }
 }
 
-/// An order in an operator's view: the customer's view and the state of the saga.
+/// An order as an operator sees it: the customer's view, and the internal state of the saga.
 #[derive(Debug, Serialize)]
-pub struct InsideView {
-    /// The customer's view.
+pub struct OperatorView {
+    /// The order as its customer sees it.
     #[serde(flatten)]
     pub view: View,
     user_id: Uuid,
@@ -78,7 +78,7 @@ pub struct InsideView {
     lease_until: String,
 }
 
-impl From<Order> for InsideView {
+impl From<Order> for OperatorView {
     fn from(order: Order) -> Self {
         Self {
             user_id: order.customer.user_id,

@@ -1,8 +1,8 @@
-//! The built component, with `pricing` composed into it, over HTTP. The test plays every neighbour.
+//! Tests the built component `order` over HTTP, with the component `pricing` composed into it. A stub replaces all other services.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
+    reason = "an unexpected value must fail the test"
 )]
 
 use std::collections::BTreeSet;
@@ -11,14 +11,15 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use stoa_service::testing::Issuer;
 use stoa_testkit::{
-    Answer, Play, REQUEST_ID, Seen, Shop, ShopOptions, Stub, at_once, nobody, wait_until,
+    Answer, REQUEST_ID, Shop, ShopOptions, Stub, StubRequest, StubResponse, at_once,
+    unreachable_url, wait_until,
 };
 use uuid::Uuid;
 
 const SOON: Duration = Duration::from_secs(20);
 const TRACKING: &str = "TRK0001";
 
-/// All seven neighbours at one address.
+/// A stub that replaces all seven services that `order` calls, at one address.
 struct Neighbours {
     stub: Stub,
     token: String,
@@ -26,11 +27,14 @@ struct Neighbours {
 
 impl Neighbours {
     fn new() -> Self {
-        Self::but(|_| None)
+        Self::with_exceptions(|_| None)
     }
 
-    /// The neighbours work normally, except where `play` answers.
-    fn but(play: impl Fn(&Seen) -> Option<Play> + Send + Sync + 'static) -> Self {
+    /// A stub that sends, for each request, the response that `play` returns. If `play` returns none, the stub answers as the real
+    /// services do if nothing fails.
+    fn with_exceptions(
+        play: impl Fn(&StubRequest) -> Option<StubResponse> + Send + Sync + 'static,
+    ) -> Self {
         let issuer = Issuer::new("k1", 1);
         let (jwks, payment_id, shipment_id) = (issuer.jwks(), Uuid::now_v7(), Uuid::now_v7());
         let stub = Stub::start(move |seen| {
@@ -41,30 +45,32 @@ impl Neighbours {
             let (path, query) = seen.path.split_once('?').unwrap_or((&seen.path, ""));
             let shipment = |order_id: Value| json!({"order_id": order_id, "shipment_id": shipment_id, "tracking_number": TRACKING, "status": "created"});
             match (seen.method.as_str(), path) {
-                ("GET", "/user/jwks") => Play::json(200, jwks.clone()),
-                ("GET", "/user/me") => Play::json(
+                ("GET", "/user/jwks") => StubResponse::json(200, jwks.clone()),
+                ("GET", "/user/me") => StubResponse::json(
                     200,
                     json!({"email": "ann@example.com", "name": "Ann", "phone": "+31612345678"}),
                 ),
-                ("GET", "/product") => Play::json(
+                ("GET", "/product") => StubResponse::json(
                     200,
                     json!({"items": [
                     {"sku": "COF-001", "name": "Coffee", "price": {"amount": 1250, "currency": "EUR"}}]}),
                 ),
-                ("GET", "/payments") => Play::json(200, json!({"items": [payment]})),
-                ("POST", "/payments") => Play::json(201, payment),
+                ("GET", "/payments") => StubResponse::json(200, json!({"items": [payment]})),
+                ("POST", "/payments") => StubResponse::json(201, payment),
                 ("GET", "/shipments") => {
                     let order_ids = query.strip_prefix("order_id=").unwrap().split(',');
                     let items: Vec<_> = order_ids.map(|id| shipment(json!(id))).collect();
-                    Play::json(200, json!({"items": items}))
+                    StubResponse::json(200, json!({"items": items}))
                 }
-                ("POST", "/shipments") => Play::json(201, shipment(seen.json["order_id"].clone())),
-                ("POST", "/events") => Play::json(202, json!({"status": "accepted"})),
-                ("POST", "/reservations") => Play::json(201, json!({})),
+                ("POST", "/shipments") => {
+                    StubResponse::json(201, shipment(seen.json["order_id"].clone()))
+                }
+                ("POST", "/events") => StubResponse::json(202, json!({"status": "accepted"})),
+                ("POST", "/reservations") => StubResponse::json(201, json!({})),
                 ("POST" | "DELETE", path) if path.starts_with("/reservations/") => {
-                    Play::json(200, json!({}))
+                    StubResponse::json(200, json!({}))
                 }
-                _ => Play::problem(404, "not_found"),
+                _ => StubResponse::problem(404, "not_found"),
             }
         });
         let token = issuer.token(Uuid::now_v7(), 600);
@@ -100,22 +106,22 @@ impl Neighbours {
         list.expect(200).json["items"].as_array().unwrap().clone()
     }
 
-    /// The calls that change something, except events.
-    fn changes(&self) -> Vec<Seen> {
-        let changes = |seen: &Seen| seen.method != "GET" && seen.path != "/events";
+    /// The calls that the stub received and that change data, except calls that send events.
+    fn changes(&self) -> Vec<StubRequest> {
+        let changes = |seen: &StubRequest| seen.method != "GET" && seen.path != "/events";
         self.stub.seen("/").into_iter().filter(changes).collect()
     }
 }
 
 #[test]
-fn each_step_is_asked_on_behalf_of_the_request_under_a_key_of_its_own() {
+fn each_step_calls_its_service_on_behalf_of_the_request_with_its_own_key() {
     let neighbours = Neighbours::new();
     let shop = Shop::start(neighbours.options());
     let order = neighbours.order(&shop, "key-1").expect(201).json;
     assert_eq!(
         order["total"],
         json!({"amount": 3750, "currency": "EUR"}),
-        "pricing computes"
+        "the total must be the one that the component pricing computes"
     );
     assert_eq!(order["shipment"]["tracking_number"], TRACKING);
     let changes = neighbours.changes();
@@ -143,8 +149,10 @@ fn each_step_is_asked_on_behalf_of_the_request_under_a_key_of_its_own() {
 }
 
 #[test]
-fn the_event_leaves_after_the_answer_and_its_receiver_keeps_nobody_waiting() {
-    let neighbours = Neighbours::but(|seen| (seen.path == "/events").then_some(Play::Silence));
+fn the_event_is_sent_after_the_response_and_a_slow_receiver_does_not_delay_the_response() {
+    let neighbours = Neighbours::with_exceptions(|seen| {
+        (seen.path == "/events").then_some(StubResponse::Silence)
+    });
     let shop = Shop::start(neighbours.options());
     let begun = Instant::now();
     let order = neighbours.order(&shop, "key-1").expect(201).json;
@@ -162,9 +170,13 @@ fn the_event_leaves_after_the_answer_and_its_receiver_keeps_nobody_waiting() {
 }
 
 #[test]
-fn without_payment_the_reservation_is_released_and_the_order_cancelled() {
+fn while_payment_is_down_an_order_is_cancelled_and_its_reservation_released() {
     let neighbours = Neighbours::new();
-    let shop = Shop::start(neighbours.options().variable("payment_url", nobody()));
+    let shop = Shop::start(
+        neighbours
+            .options()
+            .variable("payment_url", unreachable_url()),
+    );
     let answer = neighbours.order(&shop, "key-1").refused(503, "unavailable");
     assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
     let released = neighbours
@@ -180,7 +192,7 @@ fn without_payment_the_reservation_is_released_and_the_order_cancelled() {
 }
 
 #[test]
-fn repeats_at_once_are_one_order_and_one_answer() {
+fn concurrent_repeats_make_one_order_and_get_equal_responses() {
     let neighbours = Neighbours::new();
     let shop = Shop::start(neighbours.options());
     let answers = at_once(12, |_| neighbours.order(&shop, "key-1"));
@@ -192,7 +204,7 @@ fn repeats_at_once_are_one_order_and_one_answer() {
 }
 
 #[test]
-fn orders_outlive_a_crash_and_so_does_the_answer_to_a_key() {
+fn orders_and_the_responses_of_their_keys_survive_a_crash() {
     let neighbours = Neighbours::new();
     let mut shop = Shop::start(neighbours.options());
     let order = neighbours.order(&shop, "key-1").expect(201).json;
@@ -204,7 +216,7 @@ fn orders_outlive_a_crash_and_so_does_the_answer_to_a_key() {
 }
 
 #[test]
-fn an_instance_that_dies_leaves_its_order_to_its_lease_and_the_others_unharmed() {
+fn the_order_of_an_instance_that_dies_stays_pending_until_its_lease_expires() {
     let neighbours = Neighbours::new();
     let shop = Shop::start(neighbours.options().variable("fail_at", "charging:after"));
     let _ = neighbours
@@ -216,7 +228,10 @@ fn an_instance_that_dies_leaves_its_order_to_its_lease_and_the_others_unharmed()
         .post("/internal/orders/recover")
         .send()
         .expect(200);
-    assert_eq!(recovered.json["examined"], 0, "its lease is not over");
+    assert_eq!(
+        recovered.json["examined"], 0,
+        "the order's lease has not expired, so recovery must skip the order"
+    );
     let path = format!(
         "/order/{}/cancel",
         neighbours.orders(&shop)[0]["order_id"].as_str().unwrap()
@@ -227,7 +242,7 @@ fn an_instance_that_dies_leaves_its_order_to_its_lease_and_the_others_unharmed()
 }
 
 #[test]
-fn a_lease_shorter_than_a_request_is_500_with_its_cause_in_the_log_alone() {
+fn a_lease_setting_shorter_than_a_request_gives_500_and_only_the_log_has_the_cause() {
     let neighbours = Neighbours::new();
     let shop = Shop::start(neighbours.options().variable("order_lease_seconds", "5"));
     let answer = shop
@@ -247,7 +262,7 @@ fn a_lease_shorter_than_a_request_is_500_with_its_cause_in_the_log_alone() {
 }
 
 #[test]
-fn methods_and_bodies_that_no_route_takes_are_refused() {
+fn unsupported_methods_and_too_large_bodies_are_rejected() {
     let neighbours = Neighbours::new();
     let shop = Shop::start(neighbours.options());
     let client = shop.operator();

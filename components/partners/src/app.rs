@@ -1,4 +1,4 @@
-//! The application's parts.
+//! The values that every request handler uses.
 
 use stoa_service::Context;
 use stoa_service::outbound::{Caller, Outbound};
@@ -7,7 +7,7 @@ use stoa_service::sql::Database;
 use crate::client::ReportReceiver;
 use crate::config::Config;
 
-/// The dependencies of the handlers.
+/// The values that every request handler uses.
 pub struct App {
     /// The settings.
     pub config: Config,
@@ -18,7 +18,7 @@ pub struct App {
 }
 
 impl App {
-    /// Makes calls on behalf of the request of `context`.
+    /// Returns the sender for calls on behalf of the request with this `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,
@@ -26,7 +26,7 @@ impl App {
         }
     }
 
-    /// The shop, which receives the carrier's reports, on behalf of the request of `context`.
+    /// Returns a client that sends the carrier's reports to the shop on behalf of the request with this `context`.
     pub fn report_receiver<'a>(&'a self, context: &'a Context) -> ReportReceiver<'a> {
         let Config {
             webhook_url,

@@ -1,4 +1,4 @@
-//! The shop, which receives the carrier's reports.
+//! Sends the carrier's reports to the shop.
 
 use hmac::{Hmac, Mac};
 use http::Method;
@@ -8,23 +8,23 @@ use stoa_service::time::{self, rfc3339};
 
 use crate::domain::carrier::Report;
 
-/// The peer's name in errors.
+/// The name that errors use for the receiver of the carrier's reports.
 const PEER: &str = "the shop";
 
-/// The shop's webhook, on behalf of one request.
+/// Sends the carrier's reports to the shop's webhook, on behalf of one request.
 pub struct ReportReceiver<'a> {
     peer: Peer<'a>,
     secret: &'a str,
 }
 
 impl<'a> ReportReceiver<'a> {
-    /// The shop at `url`; `secret` signs the reports.
+    /// Creates a client of the webhook at `url`. `secret` is the key that signs the reports.
     pub fn new(caller: Caller<'a>, url: &'a str, secret: &'a str) -> Self {
         let peer = caller.peer(PEER, url, DEFAULT_TIMEOUT);
         Self { peer, secret }
     }
 
-    /// Sends a report, and returns the shop's response, whatever its status.
+    /// Sends a report, and returns the shop's response, of any status.
     pub fn send(&self, report: &Report) -> Result<Reply, PeerError> {
         let body = json!({"event_id": report.event_id, "status": report.status, "at": rfc3339(report.at), "note": report.note});
         let body = body.to_string().into_bytes();
@@ -38,9 +38,9 @@ impl<'a> ReportReceiver<'a> {
         self.peer.send(call)
     }
 
-    /// `t=<unix seconds>,v1=<hex>` with the HMAC-SHA256 over `<seconds>.<body>`.
+    /// The value of `x-carrier-signature`: `t=<unix seconds>,v1=<hex>`, where `hex` is the HMAC-SHA256 of `<unix seconds>.<body>`.
     fn sign(&self, body: &[u8]) -> Result<String, PeerError> {
-        // HMAC accepts a key of any length: this never fails.
+        // The creation of the HMAC never fails, because HMAC accepts a key of any length.
         let mac = Hmac::<sha2::Sha256>::new_from_slice(self.secret.as_bytes());
         let mut mac = mac.map_err(|error| PeerError::Unreachable {
             peer: PEER,

@@ -1,4 +1,5 @@
-//! Types and rules, pure: one file per third party, [`script`] for scripted failures, and [`fields`] for shared rules.
+//! Types and rules, without side effects. Each third party has a file; [`script`] defines scripted failures, and [`fields`]
+//! contains the rules that several third parties share.
 
 pub mod carrier;
 pub mod fields;

@@ -1,4 +1,5 @@
-//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
+//! The errors of this component: one variant for each case that a caller can act on. `http.rs` maps each variant to a status and a
+//! code.
 
 use stoa_service::Invalid;
 use stoa_service::outbound::PeerError;
@@ -11,56 +12,58 @@ pub enum Error {
     /// A value breaks a rule.
     #[error(transparent)]
     Invalid(#[from] Invalid),
-    /// The key was used for another request.
+    /// The idempotency key was used for another request.
     #[error("Idempotency-Key: was used for another request; use a new key for a new request")]
     KeyReused,
-    /// A script makes the third party fail.
-    #[error("{partner} is scripted to answer {status}")]
+    /// The third party fails because of its script.
+    #[error("a script makes the third party `{partner}` answer with the status {status}")]
     Scripted {
         /// The third party.
         partner: &'static str,
         /// The status of the response, 400 to 599.
         status: u16,
     },
-    /// The PIM does not describe this SKU.
-    #[error("sku: `{}` is not known", shorten(.0))]
+    /// The PIM has no description of this SKU.
+    #[error("sku: the PIM has no entry for `{}`", shorten(.0))]
     NotDescribed(String),
-    /// The PIM's own data cannot be read.
-    #[error("the PIM's data cannot be read")]
+    /// The file with the PIM's entries is malformed.
+    #[error("cannot read the PIM's data")]
     PimData(#[source] serde_json::Error),
-    /// The card processor fails while it charges.
-    #[error("the processor failed on its side")]
+    /// The card processor failed before it decided about the charge.
+    #[error("the card processor failed")]
     ProcessorFailed,
     /// The bank declined the charge.
-    #[error("the card was declined: {0}")]
+    #[error("card_token: the bank declined the card ({0})")]
     CardDeclined(String),
-    /// A declined charge cannot be refunded.
-    #[error("the card was declined: {0}")]
+    /// The charge was declined, so it cannot be refunded.
+    #[error("reference: the charge was declined ({0}) and cannot be refunded")]
     ChargeDeclined(String),
     /// The reference was voided, so it cannot be charged.
-    #[error("reference: {0} was cancelled and cannot be charged")]
+    #[error("reference: `{0}` was voided and cannot be charged")]
     ReferenceVoided(String),
-    /// The reference has a charge of another amount.
-    #[error("reference: {0} has a charge of another amount")]
+    /// The reference already has a charge with another amount.
+    #[error("reference: `{0}` already has a charge with another amount")]
     ReferenceDiffers(String),
-    /// The carrier does not serve the country.
-    #[error("address.country: `{0}` is not served")]
+    /// The carrier does not deliver to the country.
+    #[error("address.country: the carrier does not deliver to `{0}`")]
     AddressRefused(&'static str),
     /// No parcel has this tracking number.
-    #[error("tracking_number: `{}` is not known", shorten(.0))]
+    #[error("tracking_number: no parcel has the number `{}`", shorten(.0))]
     NoParcel(String),
-    /// The carrier has the parcel, so it cannot be cancelled.
-    #[error("tracking_number: {tracking_number} was picked up and is {status}")]
+    /// The carrier has the parcel, so the parcel cannot be cancelled.
+    #[error(
+        "tracking_number: parcel `{tracking_number}` has the status {status} and cannot be cancelled"
+    )]
     HandedOver {
-        /// The parcel.
+        /// The tracking number of the parcel.
         tracking_number: String,
         /// The parcel's status.
         status: &'static str,
     },
-    /// The parcel was cancelled, so it does not move.
-    #[error("tracking_number: {0} was cancelled and does not move")]
+    /// The parcel was cancelled, so its status cannot change.
+    #[error("tracking_number: parcel `{0}` was cancelled, so its status cannot change")]
     ParcelCancelled(String),
-    /// The shop did not accept a report of the carrier.
+    /// The shop did not respond to a report that the carrier sent.
     #[error(transparent)]
     Shop(#[from] PeerError),
     /// The database failed; a retry may help.

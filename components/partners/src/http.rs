@@ -1,14 +1,15 @@
-//! The routes of all third parties, and the one match from error to status and code.
+//! The routes of all third parties, and the status and the code of each error.
 //!
-//! Each third party has a file; `playback` applies its script, and `requests` has shared decoding.
+//! Each third party has a file. `scripted` applies the scripts, and `requests` decodes the parts of requests that are the same for
+//! several third parties.
 
 mod carrier;
 mod messages;
 mod pim;
-mod playback;
 mod processor;
 mod requests;
 mod script;
+mod scripted;
 
 use http::{Method, StatusCode};
 use stoa_service::route::Route;
@@ -19,7 +20,7 @@ use crate::error::Error;
 
 impl Service for App {
     const NAME: &'static str = "partners";
-    /// Routes that read the books, move a parcel or write a script are never scripted themselves.
+    /// Scripts never apply to routes that read records, move a parcel, or read or write a script.
     const ROUTES: &'static [Route<Self>] = &[
         Route::new(Method::GET, "/pim/products/{sku}", pim::show),
         Route::new(Method::POST, "/processor/charges", processor::charge),
@@ -40,9 +41,9 @@ impl Service for App {
             carrier::advance,
         ),
         Route::new(Method::POST, "/courier/messages", messages::send_mail),
-        Route::new(Method::GET, "/courier/messages", messages::mails),
+        Route::new(Method::GET, "/courier/messages", messages::list_mails),
         Route::new(Method::POST, "/sms/messages", messages::send_sms),
-        Route::new(Method::GET, "/sms/messages", messages::texts),
+        Route::new(Method::GET, "/sms/messages", messages::list_sms),
         Route::new(Method::GET, "/script", script::list),
         Route::new(Method::PUT, "/script/{partner}", script::put),
         Route::new(Method::DELETE, "/script/{partner}", script::delete),

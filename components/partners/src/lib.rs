@@ -1,12 +1,14 @@
-//! The third parties, for one machine and for tests: PIM, card processor, carrier, courier (e-mail) and SMS gateway.
+//! Simulates the shop's third parties on one machine and in tests: the PIM, the card processor, the carrier, the courier (e-mail)
+//! and the SMS gateway.
 //!
-//! The shop has only their URLs, so real ones replace them by settings. Each keeps its own books, which are the oracle of the
-//! tests: a charge in the card processor's ledger was charged. Failures are scripted over HTTP. They are stored in the
-//! database, so they outlive the instance that received them.
+//! The shop knows the third parties only by their URLs. If the settings contain the URLs of real services, the shop uses these
+//! services instead. Each third party records what it did. Tests use these records as the oracle: a charge in the processor's
+//! ledger was really charged. Failures are scripted over HTTP. Scripts are stored in the database, because an instance lives for
+//! one request only.
 //!
-//! Each layer is a folder, and each third party has a file of the same name in it: read [`domain`] for their rules,
-//! then [`store`] for their books, then [`http`]. [`client`] sends the carrier's reports to the shop. For the failures
-//! read [`domain::script`].
+//! Each layer is a folder. In these folders, each third party has its own file; the courier and the SMS gateway share
+//! `messages.rs`. Read [`domain`] for the rules, then [`store`] for the records, then [`http`] for the routes. [`client`] sends the
+//! carrier's reports to the shop. [`domain::script`] defines the scripted failures.
 
 pub mod app;
 pub mod client;

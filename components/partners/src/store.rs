@@ -1,5 +1,5 @@
-//! The books of the third parties, over SQL: one file each, [`scripts`] for their failures, and [`keys`] for the idempotency keys
-//! of all.
+//! The records of the third parties in the database. Each third party has a file; [`scripts`] stores the scripts, and [`keys`] the
+//! idempotency keys of all third parties.
 
 pub mod carrier;
 pub mod keys;

@@ -1,15 +1,15 @@
-//! The built component, over HTTP; the test plays a shop that takes the carrier's reports.
+//! Tests of the built component over HTTP. A stub stands for the shop, which receives the carrier's reports.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
+    reason = "an unexpected value must fail the test"
 )]
 
 use std::time::{Duration, Instant};
 
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
-use stoa_testkit::{Answer, Play, Shop, ShopOptions, Stub, at_once, nobody};
+use stoa_testkit::{Answer, Shop, ShopOptions, Stub, StubResponse, at_once, unreachable_url};
 
 const SECRET: &str = "a secret of this test";
 
@@ -66,16 +66,16 @@ fn advance(shop: &Shop, parcel: &Value) -> Answer {
 }
 
 #[test]
-fn a_charge_asked_for_many_times_at_once_is_booked_once() {
-    let shop = Shop::start(options(&nobody()));
+fn concurrent_requests_for_the_same_charge_are_charged_once() {
+    let shop = Shop::start(options(&unreachable_url()));
     let charges = at_once(12, |_| charge(&shop, "ref-1").expect(201).json);
     assert!(charges.iter().all(|c| *c == charges[0]), "{charges:?}");
     assert_eq!(ledger(&shop).len(), 1);
 }
 
 #[test]
-fn books_and_scripts_outlive_a_crash() {
-    let mut shop = Shop::start(options(&nobody()));
+fn records_and_scripts_survive_a_crash() {
+    let mut shop = Shop::start(options(&unreachable_url()));
     let _ = charge(&shop, "ref-1").expect(201);
     let booked = ledger(&shop);
     script(
@@ -92,8 +92,8 @@ fn books_and_scripts_outlive_a_crash() {
 }
 
 #[test]
-fn a_scripted_delay_holds_its_own_request_up_and_no_other() {
-    let shop = Shop::start(options(&nobody()));
+fn a_scripted_delay_delays_only_one_request() {
+    let shop = Shop::start(options(&unreachable_url()));
     script(
         &shop,
         "processor",
@@ -116,8 +116,8 @@ fn a_scripted_delay_holds_its_own_request_up_and_no_other() {
 }
 
 #[test]
-fn a_move_is_reported_to_the_shop_signed_and_on_behalf_of_the_request() {
-    let stub = Stub::start(|_| Play::json(200, json!({"status": "picked_up"})));
+fn a_change_is_reported_to_the_shop_with_a_signature_and_the_trace_of_the_request() {
+    let stub = Stub::start(|_| StubResponse::json(200, json!({"status": "picked_up"})));
     let shop = Shop::start(options(stub.url()));
     let parcel = parcel(&shop);
     assert_eq!(
@@ -148,8 +148,8 @@ fn a_move_is_reported_to_the_shop_signed_and_on_behalf_of_the_request() {
 }
 
 #[test]
-fn a_report_that_finds_nobody_is_503_and_can_be_sent_again() {
-    let shop = Shop::start(options(&nobody()));
+fn a_report_that_the_shop_does_not_receive_is_503_and_can_be_sent_again() {
+    let shop = Shop::start(options(&unreachable_url()));
     let parcel = parcel(&shop);
     for _ in 0..2 {
         let _ = advance(&shop, &parcel).refused(503, "unavailable");
@@ -165,8 +165,8 @@ fn a_report_that_finds_nobody_is_503_and_can_be_sent_again() {
 }
 
 #[test]
-fn methods_and_bodies_that_no_route_takes_are_refused() {
-    let shop = Shop::start(options(&nobody()));
+fn methods_and_bodies_that_no_route_accepts_are_refused() {
+    let shop = Shop::start(options(&unreachable_url()));
     let client = shop.operator();
     let answer = client
         .delete("/processor/ledger")

@@ -1,4 +1,4 @@
-//! The application's parts.
+//! The values that every request handler uses.
 
 use stoa_service::Context;
 use stoa_service::outbound::{Caller, Outbound};
@@ -7,18 +7,18 @@ use stoa_service::sql::Database;
 use crate::client::Processor;
 use crate::config::Config;
 
-/// The dependencies of the handlers.
+/// The values that every request handler uses.
 pub struct App {
-    /// The settings.
+    /// The validated settings.
     pub config: Config,
-    /// The database.
+    /// The database of this service.
     pub db: Box<dyn Database>,
     /// Sends calls to the card processor.
     pub outbound: Box<dyn Outbound>,
 }
 
 impl App {
-    /// Makes calls on behalf of the request of `context`.
+    /// Returns the sender for calls on behalf of the request with this `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,
@@ -26,7 +26,7 @@ impl App {
         }
     }
 
-    /// The card processor, on behalf of the request of `context`.
+    /// Returns a client that calls the card processor on behalf of the request with this `context`.
     pub fn processor<'a>(&'a self, context: &'a Context) -> Processor<'a> {
         Processor::new(self.caller(context), &self.config.processor_url)
     }

@@ -1,4 +1,4 @@
-//! The card processor, as typed calls over HTTP.
+//! The client of the card processor: typed calls over HTTP.
 
 use std::time::Duration;
 
@@ -10,13 +10,14 @@ use uuid::Uuid;
 
 use crate::domain::{CardToken, ChargeState, Payment};
 
-/// Timeout of one call: a lookup and a charge together stay well below the request limit.
+/// Timeout of one call to the card processor. A request makes at most two calls, a lookup and a charge. So they take at most 10 s,
+/// well below the time limit of the request.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The card processor, on behalf of one request.
+/// Calls the card processor on behalf of one request.
 ///
-/// Every method returns what the processor is known to have done. In all other cases (no response, a 5xx, a response of another shape
-/// or about another payment) it returns an error, and the payment stays as it is.
+/// Every method returns only facts that the processor has confirmed. It returns an error if there is no response, if the status is
+/// 5xx, or if the response has an unexpected structure or belongs to another payment. The payment must then keep its status.
 pub struct Processor<'a> {
     peer: Peer<'a>,
 }
@@ -28,7 +29,7 @@ struct ChargeRequest<'a> {
     card_token: &'a str,
 }
 
-// Third parties may add members, so unknown ones are accepted.
+// A third party may add members to its responses, so unknown members are accepted.
 #[derive(Deserialize)]
 struct Charge {
     reference: Uuid,
@@ -54,13 +55,13 @@ struct Decline {
 }
 
 impl<'a> Processor<'a> {
-    /// The processor at `url`.
+    /// Creates a client of the processor at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
         let peer = caller.peer("the card processor", url, TIMEOUT);
         Self { peer }
     }
 
-    /// Charges `payment`. The processor charges a reference once, for any number of repeats.
+    /// Charges `payment`. The processor charges a reference only once, however often the call is repeated.
     pub fn charge(&self, payment: &Payment, token: &CardToken) -> Result<ChargeState, PeerError> {
         let reply = self.peer.send(
             self.peer
@@ -73,8 +74,9 @@ impl<'a> Processor<'a> {
                 }),
         )?;
         match (reply.status, reply.code().as_str()) {
-            (StatusCode::CREATED, _) => self.state(payment, self.peer.read(&reply)?, &reply),
-            // Only the processor's own code is a decline: a 402 from a proxy in between is not.
+            (StatusCode::CREATED, _) => self.charge_state(payment, self.peer.read(&reply)?, &reply),
+            // Only the code `card_declined` means a decline. A 402 without this code may come from a proxy in front of the
+            // processor.
             (StatusCode::PAYMENT_REQUIRED, "card_declined") => Ok(ChargeState::Declined(
                 self.peer.read::<Decline>(&reply)?.decline_code,
             )),
@@ -83,7 +85,7 @@ impl<'a> Processor<'a> {
         }
     }
 
-    /// The processor's current state of `payment`. Changes nothing.
+    /// Reads the processor's current state of `payment`. Changes nothing.
     pub fn look_up(&self, payment: &Payment) -> Result<ChargeState, PeerError> {
         let path = format!("/processor/charges?reference={}", payment.payment_id);
         let reply = self.peer.send(self.peer.call(Method::GET, &path))?;
@@ -93,13 +95,13 @@ impl<'a> Processor<'a> {
         let mut found = self.peer.read::<Charges>(&reply)?.items.into_iter();
         match (found.next(), found.next()) {
             (None, _) => Ok(ChargeState::Unknown),
-            (Some(charge), None) => self.state(payment, charge, &reply),
-            // Two charges of one reference: this service cannot know which one counts.
+            (Some(charge), None) => self.charge_state(payment, charge, &reply),
+            // With two charges for one reference, this service cannot know which charge is valid.
             (Some(_), Some(_)) => Err(self.peer.unexpected(&reply)),
         }
     }
 
-    /// Refunds the money, or makes sure that it is never taken.
+    /// Refunds the money if the payment is captured. Otherwise voids the payment, so that it is never charged.
     pub fn refund(&self, payment: &Payment) -> Result<ChargeState, PeerError> {
         let reply = self.peer.send(
             self.peer
@@ -125,14 +127,14 @@ impl<'a> Processor<'a> {
         }
     }
 
-    fn state(
+    fn charge_state(
         &self,
         payment: &Payment,
         charge: Charge,
         reply: &Reply,
     ) -> Result<ChargeState, PeerError> {
         let same = charge.reference == payment.payment_id;
-        // A charge that was voided before it was captured has no amount.
+        // A charge that was voided before its capture has no amount.
         let matches = same && charge.amount.is_none_or(|a| a == payment.amount);
         match (charge.status.as_str(), charge.decline_code) {
             ("captured", _) if matches && charge.amount.is_some() => Ok(ChargeState::Captured),

@@ -1,4 +1,4 @@
-//! Validated settings.
+//! The validated settings.
 
 use stoa_service::settings::{Faults, Settings};
 
@@ -10,7 +10,7 @@ pub struct Config {
 }
 
 impl Config {
-    /// Reads the settings from a source of variables.
+    /// Reads and checks the settings. `source` returns the value of a Spin variable. The error lists all invalid variables.
     pub fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut settings = Settings::new(source);
         let config = Self {

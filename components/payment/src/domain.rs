@@ -1,10 +1,10 @@
-//! Types and rules, pure.
+//! The types and rules of this service. The functions are pure: they do no input or output.
 //!
 //! ```text
 //! pending -> captured -> refunded
 //!    |   \-> declined
-//!    |-----> voided      (cancelled before the processor saw it)
-//!    \-----> refunded    (captured and refunded before this service learned of either)
+//!    |-----> voided      (the payment was cancelled before the processor got the charge)
+//!    \-----> refunded    (the processor captured and refunded, but both responses were lost)
 //! ```
 
 use serde::Serialize;
@@ -20,20 +20,20 @@ use crate::error::Error;
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Status {
-    /// The processor may or may not have captured it.
+    /// The outcome is unknown: the processor may or may not have captured the money.
     Pending,
-    /// The money was taken.
+    /// The processor has captured the money.
     Captured,
-    /// The processor declined the charge. Final.
+    /// The processor declined the charge. This status is final.
     Declined,
-    /// The money was taken and refunded. Final.
+    /// The processor captured the money and refunded it. This status is final.
     Refunded,
-    /// The money was never taken, and never will be. Final.
+    /// The payment was closed before a capture, so it can never be charged. This status is final.
     Voided,
 }
 
 impl Status {
-    /// Whether a payment may change from this status to `to`.
+    /// Returns whether a payment may change from this status to `to`.
     pub fn may_become(self, to: Self) -> bool {
         match self {
             Self::Pending => to != Self::Pending,
@@ -42,37 +42,38 @@ impl Status {
         }
     }
 
-    /// The statuses from which a payment may change to this one.
+    /// Returns the statuses from which a payment may change to this status.
     pub fn predecessors(self) -> impl Iterator<Item = Self> {
         let all = Self::VARIANTS.iter().copied();
         all.filter(move |from| from.may_become(self))
     }
 }
 
-/// The payment of an order, serialized as responses show it.
+/// The payment of an order, in the format of responses.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Payment {
-    /// Its identity here, and its reference at the processor.
+    /// The payment's id, which is also its reference at the processor.
     pub payment_id: Uuid,
-    /// The paid order.
+    /// The id of the paid order.
     pub order_id: Uuid,
     /// The amount to charge.
     pub amount: Money,
-    /// The status.
+    /// The current status.
     pub status: Status,
-    /// Why the processor declined it, in the processor's words.
+    /// The processor's reason code for a decline; `None` for any other status.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decline_code: Option<String>,
-    /// A refund was requested: from then on the payment is refunded or voided, never charged.
+    /// True if a refund was requested. After such a request, the payment can only become refunded or voided; it is never charged.
     #[serde(skip)]
     pub refund_requested: bool,
-    /// RFC 3339.
+    /// The creation time in RFC 3339 format.
     pub created_at: String,
 }
 
 impl Payment {
-    /// Whether the processor may have news about the payment.
-    pub fn is_open(&self) -> bool {
+    /// True if the payment is pending, or if its refund was requested and is not confirmed yet. Only the processor then knows the
+    /// current status.
+    pub fn is_unsettled(&self) -> bool {
         match self.status {
             Status::Pending => true,
             Status::Captured => self.refund_requested,
@@ -80,7 +81,7 @@ impl Payment {
         }
     }
 
-    /// Checks a repeated charge: an order has one amount.
+    /// Checks that a repeated request to charge has the amount of this payment.
     pub fn check_repeat(&self, amount: Money) -> Result<(), Error> {
         if self.amount == amount {
             return Ok(());
@@ -92,15 +93,15 @@ impl Payment {
         })
     }
 
-    /// The result of a request to charge: the captured payment, or why there is none.
-    pub fn charged(self) -> Result<Self, Error> {
+    /// Returns the result of a request to charge: the payment if it is captured, otherwise the error that explains the status.
+    pub fn charge_result(self) -> Result<Self, Error> {
         match self.status {
             Status::Captured => Ok(self),
             Status::Declined => Err(Error::ChargeDeclined {
                 payment_id: self.payment_id,
                 decline_code: self.decline_code.unwrap_or_default(),
             }),
-            Status::Pending => Err(self.unsettled()),
+            Status::Pending => Err(self.unsettled_error()),
             Status::Refunded | Status::Voided => Err(Error::PaymentClosed {
                 order_id: self.order_id,
                 payment_id: self.payment_id,
@@ -109,19 +110,20 @@ impl Payment {
         }
     }
 
-    /// The result of a request to refund: the refunded or voided payment, or why it is neither.
-    pub fn refunded(self) -> Result<Self, Error> {
+    /// Returns the result of a request to refund: the payment if it is refunded or voided, otherwise the error that explains the
+    /// status.
+    pub fn refund_result(self) -> Result<Self, Error> {
         match self.status {
             Status::Refunded | Status::Voided => Ok(self),
             Status::Declined => Err(Error::NothingToRefund {
                 payment_id: self.payment_id,
                 decline_code: self.decline_code.unwrap_or_default(),
             }),
-            Status::Pending | Status::Captured => Err(self.unsettled()),
+            Status::Pending | Status::Captured => Err(self.unsettled_error()),
         }
     }
 
-    fn unsettled(&self) -> Error {
+    fn unsettled_error(&self) -> Error {
         Error::Unsettled {
             payment_id: self.payment_id,
             status: self.status.into(),
@@ -129,23 +131,23 @@ impl Payment {
     }
 }
 
-/// The processor's state of a reference.
+/// What the processor did for the charge that the payment's id identifies.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ChargeState {
-    /// The processor has not seen the reference.
+    /// The processor has not received a charge with this reference.
     Unknown,
-    /// Charged.
+    /// The charge was captured.
     Captured,
-    /// Declined, and why.
+    /// The charge was declined, with the processor's reason code.
     Declined(String),
-    /// Charged and refunded.
+    /// The charge was captured and refunded.
     Refunded,
-    /// Cancelled before it was charged.
+    /// The charge was cancelled before a capture.
     Voided,
 }
 
 impl ChargeState {
-    /// The payment's resulting status, and the decline code.
+    /// Returns the payment's resulting status, and the decline code if the charge was declined.
     pub fn payment_status(&self) -> (Status, Option<&str>) {
         match self {
             Self::Unknown => (Status::Pending, None),
@@ -157,7 +159,7 @@ impl ChargeState {
     }
 }
 
-/// Checks that a charge is one minor unit at least.
+/// Checks that the amount of a charge is at least one minor unit, such as one cent.
 pub fn check_amount(amount: Money) -> Result<(), Invalid> {
     if amount.amount >= 1 {
         return Ok(());
@@ -168,12 +170,13 @@ pub fn check_amount(amount: Money) -> Result<(), Invalid> {
     )))
 }
 
-/// The processor's token for a card. Its value is never logged and never quoted: a caller may have sent a card number instead.
+/// The processor's token for a card. The value is never logged and never quoted in errors, because a caller may have sent a card
+/// number instead.
 #[derive(Clone, PartialEq, Eq)]
 pub struct CardToken(String);
 
 impl CardToken {
-    /// Reads `tok_` and 1 to 60 letters, digits, `_` or `-`.
+    /// Parses a token: `tok_` and 1 to 60 letters, digits, `_` or `-`.
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let name = text.strip_prefix("tok_").unwrap_or_default();
         let allowed = |b: u8| b.is_ascii_alphanumeric() || b"_-".contains(&b);
@@ -181,11 +184,11 @@ impl CardToken {
             return Ok(Self(text.to_owned()));
         }
         Err(Invalid::new(
-            "card_token: the value given is not `tok_` and 1 to 60 letters, digits, `_` or `-`; card numbers are not accepted",
+            "card_token: expected `tok_` and 1 to 60 letters, digits, `_` or `-`; card numbers are not accepted",
         ))
     }
 
-    /// For the processor only.
+    /// Returns the token's text. Send it only to the card processor.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -202,12 +205,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_leaves_a_final_state_and_nothing_returns_to_pending() {
+    fn a_payment_never_leaves_a_final_status_or_returns_to_pending() {
         for from in Status::VARIANTS {
             let word: &str = from.into();
             assert_eq!(word.parse::<Status>().unwrap(), *from);
             assert!(!from.may_become(Status::Pending));
-            let ways = Status::VARIANTS
+            let successors = Status::VARIANTS
                 .iter()
                 .filter(|to| from.may_become(**to))
                 .count();
@@ -216,12 +219,12 @@ mod tests {
                 Status::Captured => 1,
                 _ => 0,
             };
-            assert_eq!(ways, expected, "{from:?}");
+            assert_eq!(successors, expected, "{from:?}");
         }
     }
 
     #[test]
-    fn a_card_number_is_no_token_and_is_not_repeated() {
+    fn a_card_number_is_rejected_as_a_token_and_is_not_quoted() {
         for bad in ["4111111111111111", "tok_", "", "tok_a b", "TOK_VISA"] {
             let error = CardToken::parse(bad).unwrap_err().to_string();
             assert!(bad.len() < 5 || !error.contains(bad), "{error}");

@@ -1,4 +1,5 @@
-//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
+//! The errors of this service: one variant for each case that a caller can act on. `http.rs` maps each variant to a status and
+//! code.
 
 use stoa_service::Invalid;
 use stoa_service::money::Money;
@@ -6,66 +7,70 @@ use stoa_service::outbound::PeerError;
 use stoa_service::sql::SqlError;
 use uuid::Uuid;
 
-/// Why a request failed.
+/// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// A value breaks a rule.
+    /// A value in the request breaks a rule.
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// No payment has this id.
-    #[error("payment_id: there is no payment {0}")]
+    #[error("payment_id: payment {0} does not exist")]
     NoPayment(Uuid),
-    /// The order has a payment of another amount.
+    /// The order already has a payment with a different amount.
     #[error(
-        "amount: {} {} given, but order {order_id} has a payment of {} {}",
+        "amount: {} {} given, but order {order_id} already has a payment of {} {}",
         given.amount, given.currency, existing.amount, existing.currency
     )]
     PaymentDiffers {
-        /// The order.
+        /// The order's id.
         order_id: Uuid,
         /// The amount of the request.
         given: Money,
         /// The amount of the order's payment.
         existing: Money,
     },
-    /// The card processor declined the charge. Final for this payment.
+    /// The card processor declined the charge. A decline is final for its payment.
     #[error("the card processor declined the payment: {decline_code}")]
     ChargeDeclined {
-        /// The payment.
+        /// The payment's id.
         payment_id: Uuid,
-        /// The reason, in the processor's words.
+        /// The processor's reason code for the decline.
         decline_code: String,
     },
-    /// A declined payment cannot be refunded: no money was taken.
-    #[error("the card processor declined the payment: {decline_code}")]
+    /// A refund was requested for a declined payment. No money was captured, so no money can be refunded.
+    #[error(
+        "payment_id: cannot refund the payment, because the card processor declined it: {decline_code}"
+    )]
     NothingToRefund {
-        /// The payment.
+        /// The payment's id.
         payment_id: Uuid,
-        /// The reason of the decline, in the processor's words.
+        /// The processor's reason code for the decline.
         decline_code: String,
     },
-    /// The order's payment was refunded or voided, so it cannot be charged any more.
-    #[error("order_id: the payment of order {order_id} is {status}")]
+    /// The order's payment was refunded or voided, so the order can no longer be charged.
+    #[error(
+        "order_id: cannot charge order {order_id}, because its payment has the status {status}"
+    )]
     PaymentClosed {
-        /// The order.
+        /// The order's id.
         order_id: Uuid,
-        /// Its payment.
+        /// The id of the order's payment.
         payment_id: Uuid,
         /// The payment's status.
         status: &'static str,
     },
-    /// The processor's decision is not known yet; a retry looks it up.
-    #[error("the payment is not settled yet; try again")]
+    /// The outcome at the card processor is not known yet. A retry queries the processor again.
+    #[error("the outcome of the payment at the card processor is not known yet; try again")]
     Unsettled {
-        /// The payment.
+        /// The payment's id.
         payment_id: Uuid,
         /// The payment's status.
         status: &'static str,
     },
-    /// The card processor did not serve a call; a retry may help.
+    /// A call to the card processor failed. A retry may help.
     #[error(transparent)]
     Processor(#[from] PeerError),
-    /// The database failed; a retry may help.
+    /// The database failed. A retry may help.
     #[error(transparent)]
     Database(#[from] SqlError),
 }

@@ -1,4 +1,4 @@
-//! Routes, decoding, and the one match from error to status and code.
+//! The HTTP interface: the routes, their handlers, and the status and code of each error.
 
 use http::{Method, StatusCode};
 use serde::Deserialize;
@@ -67,12 +67,16 @@ fn resolve(
     resolve_payment(&*app.db, &app.processor(context), context, payment, goal)
 }
 
-/// The payment as the processor reports it; as stored if the processor does not respond.
+/// Returns the payment with the status that the processor reports. If the processor does not respond, returns the stored payment.
 fn look_up(app: &App, request: &Request, stored: Payment) -> Payment {
     resolve(app, request, stored.clone(), Goal::LookUp).unwrap_or_else(|error| {
         let fields =
             serde_json::json!({"payment_id": stored.payment_id, "cause": error.to_string()});
-        log::warn(request.context(), "payment left open", fields);
+        log::warn(
+            request.context(),
+            "cannot look up the payment at the card processor",
+            fields,
+        );
         stored
     })
 }
@@ -83,7 +87,7 @@ struct Pay {
     order_id: Uuid,
     amount: Money,
     method: PaymentMethod,
-    // Any JSON: a decoding error would quote the value, which may be a card number.
+    // Accepts any JSON value, because a decoding error would quote the value, which may be a card number.
     card_token: serde_json::Value,
 }
 
@@ -109,13 +113,13 @@ fn pay(app: &App, request: &Request) -> Answer {
     check_amount(amount)?;
     let token = CardToken::parse(card_token.as_str().unwrap_or_default())?;
     idempotency::once(&*app.db, request, &key, Policy::default(), || {
-        let (payment, is_new) = store::begin(&*app.db, order_id, amount)?;
+        let (payment, is_new) = store::find_or_create(&*app.db, order_id, amount)?;
         let goal = Goal::Charge {
             token: &token,
             is_new,
         };
         let payment = resolve(app, request, payment, goal)?;
-        json(StatusCode::CREATED, &payment.charged()?)
+        json(StatusCode::CREATED, &payment.charge_result()?)
     })
 }
 
@@ -134,7 +138,7 @@ fn list(app: &App, request: &Request) -> Answer {
         return json(StatusCode::OK, &Page::new(found, limit, |p| p.payment_id));
     };
     let order_id = id::parse("order_id", &order_id)?;
-    let payment = store::of_order(&*app.db, order_id)?;
+    let payment = store::find_by_order(&*app.db, order_id)?;
     let page = Page {
         items: payment
             .map(|payment| look_up(app, request, payment))
@@ -149,5 +153,5 @@ fn refund(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let payment = store::find(&*app.db, request.id_param("payment_id")?)?;
     let payment = resolve(app, request, payment, Goal::Refund)?;
-    json(StatusCode::OK, &payment.refunded()?)
+    json(StatusCode::OK, &payment.refund_result()?)
 }

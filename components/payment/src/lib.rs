@@ -1,10 +1,12 @@
-//! Payments of orders, through a card processor. One order, one payment; one payment, at most one capture.
+//! The service `payment` charges and refunds orders through a card processor. One order has one payment, and a payment is captured
+//! at most once.
 //!
-//! It has order ids, amounts and card tokens, never card numbers, and it computes no money. The processor's state is
-//! the truth: if its response is lost, a payment stays `pending` and is looked up, never treated as declined.
+//! The service handles order ids, amounts and card tokens, but no card numbers, and it computes no amounts. Only the processor
+//! knows the true state of a charge. If the processor's response is lost, the payment stays `pending` and is looked up later. A
+//! lost response never counts as a decline.
 //!
-//! Read [`domain`] for the states, then [`resolution`] for how a payment leaves `pending`, then [`http`]. [`client`] calls the
-//! card processor.
+//! Read [`domain`] for the statuses, then [`resolution`] for how a payment leaves the status `pending`, then [`http`]. [`client`]
+//! calls the card processor.
 
 pub mod app;
 pub mod client;

@@ -1,11 +1,11 @@
-//! How a payment leaves `pending`: one function serves retries, lookups and refunds.
+//! Resolves a pending payment. One function serves retries, lookups and refunds.
 //!
-//! Intents are written before the processor is called, and its answer is written by compare-and-set. So any two
-//! requests for one payment, and a request that died half-way, end in the processor's state:
-//! - a charge carries the payment's id as its reference, and the processor captures a reference once at most;
-//! - a charge is looked up before it is repeated;
-//! - once a refund was requested, no request charges any more: a retry completes the refund instead. A charge that is
-//!   still in flight then finds its reference voided, or is itself refunded.
+//! The service writes an intent before it calls the processor, and writes the processor's response by compare-and-set. So the
+//! stored payment ends in the processor's state, even after concurrent requests and after a request that died half-way:
+//! - A charge carries the payment's id as its reference, and the processor captures a reference at most once.
+//! - A retry looks a charge up before it charges again.
+//! - After a request to refund, no request charges any more, and a retry completes the refund. A charge that is still in flight is
+//!   either rejected, because its reference is voided, or refunded.
 
 use serde_json::json;
 use stoa_service::sql::Database;
@@ -16,24 +16,25 @@ use crate::domain::{CardToken, ChargeState, Payment, Status};
 use crate::error::Error;
 use crate::store;
 
-/// The caller's goal for a payment.
+/// The status that a caller wants for a payment.
 #[derive(Debug, Clone, Copy)]
 pub enum Goal<'a> {
-    /// Its current status. Never charges.
+    /// The caller only reads the current status. A lookup never charges the card.
     LookUp,
-    /// The payment is charged.
+    /// The caller wants the payment to be charged.
     Charge {
-        /// The card.
+        /// The token of the card to charge.
         token: &'a CardToken,
-        /// This request wrote the intent, so no request has called the processor yet, and there is nothing to look up.
+        /// True if this request has just created the payment. No earlier request can then have called the processor, so a lookup is
+        /// not needed.
         is_new: bool,
     },
-    /// The money is refunded, or never taken.
+    /// The caller wants the money to be refunded, or the payment to be closed without a charge.
     Refund,
 }
 
-/// Brings `payment` as close to `goal` as the processor allows, and returns the result. An undecided outcome
-/// is an error; only known facts were written then.
+/// Brings `payment` as close to `goal` as the processor allows, and returns the resulting payment. If the outcome is unknown,
+/// returns an error and stores only confirmed facts.
 pub fn resolve_payment(
     db: &dyn Database,
     processor: &Processor<'_>,
@@ -44,12 +45,12 @@ pub fn resolve_payment(
     let state = match goal {
         Goal::Refund => {
             let payment = store::request_refund(db, &payment)?;
-            if !payment.is_open() {
+            if !payment.is_unsettled() {
                 return Ok(payment);
             }
             processor.refund(&payment)?
         }
-        _ if !payment.is_open() => return Ok(payment),
+        _ if !payment.is_unsettled() => return Ok(payment),
         Goal::LookUp => processor.look_up(&payment)?,
         Goal::Charge { .. } if payment.refund_requested => processor.refund(&payment)?,
         Goal::Charge { token, is_new } => {
@@ -68,18 +69,23 @@ pub fn resolve_payment(
     if status == payment.status {
         return Ok(payment);
     }
-    let settled = store::record(db, &payment, status, decline_code)?;
-    report(context, &payment, &settled, status);
+    let settled = store::record_status(db, &payment, status, decline_code)?;
+    log_settlement(context, &payment, &settled, status);
     Ok(settled)
 }
 
-fn report(context: &Context, before: &Payment, after: &Payment, at_processor: Status) {
+fn log_settlement(context: &Context, before: &Payment, after: &Payment, at_processor: Status) {
     let fields = json!({"payment_id": after.payment_id, "order_id": after.order_id,
         "from": before.status, "to": after.status, "processor": at_processor});
-    // Another request may have advanced it meanwhile (captured, then refunded): that is consistent. Any other difference is not.
+    // Another request may have stored a later status in the meantime, for example refunded after captured. Any other difference
+    // between the stored status and the processor's status is an inconsistency.
     if after.status == at_processor || at_processor.may_become(after.status) {
         log::info(context, "payment settled", fields);
     } else {
-        log::error(context, "payment and processor disagree", fields);
+        log::error(
+            context,
+            "the stored payment contradicts the card processor's record",
+            fields,
+        );
     }
 }

@@ -1,4 +1,4 @@
-//! Payments over SQL. A status changes by compare-and-set only.
+//! SQL for payments. Every change of a status is a compare-and-set.
 
 use stoa_service::money::Money;
 use stoa_service::sql::{Database, Row, Schema, SqlError, Step};
@@ -31,11 +31,15 @@ macro_rules! select {
     };
 }
 
-/// The payment of an order, created if there is none, and whether this call created it. [`Error::PaymentDiffers`] if the order
-/// has a payment with another amount.
-pub fn begin(db: &dyn Database, order_id: Uuid, amount: Money) -> Result<(Payment, bool), Error> {
+/// Returns the payment of an order. The second value is true if this call created the payment. Error: [`Error::PaymentDiffers`] if
+/// the order already has a payment with a different amount.
+pub fn find_or_create(
+    db: &dyn Database,
+    order_id: Uuid,
+    amount: Money,
+) -> Result<(Payment, bool), Error> {
     let now = time::now();
-    let begun = db.execute(
+    let created = db.execute(
         "INSERT INTO payment_payments (payment_id, order_id, amount, currency, status, refund_asked, created_at,
          updated_at) VALUES ($1, $2, $3, $4, 'pending', 0, $5, $5) ON CONFLICT (order_id) DO NOTHING
          RETURNING payment_id",
@@ -47,13 +51,16 @@ pub fn begin(db: &dyn Database, order_id: Uuid, amount: Money) -> Result<(Paymen
             now
         ],
     )?;
-    let payment = of_order(db, order_id)?
-        .ok_or_else(|| SqlError::Other(format!("payment of order {order_id} is gone")))?;
+    let payment = find_by_order(db, order_id)?.ok_or_else(|| {
+        SqlError::Other(format!(
+            "the payment of order {order_id} is missing after its insert"
+        ))
+    })?;
     payment.check_repeat(amount)?;
-    Ok((payment, !begun.is_empty()))
+    Ok((payment, !created.is_empty()))
 }
 
-/// Records that a refund was requested, unless the payment is final. Returns the resulting payment.
+/// Stores that a refund was requested, unless the payment's status is final. Returns the stored payment.
 pub fn request_refund(db: &dyn Database, payment: &Payment) -> Result<Payment, Error> {
     db.execute(
         "UPDATE payment_payments SET refund_asked = 1, updated_at = $1
@@ -63,8 +70,8 @@ pub fn request_refund(db: &dyn Database, payment: &Payment) -> Result<Payment, E
     find(db, payment.payment_id)
 }
 
-/// Moves a payment to `status` if its current status allows that. Returns the resulting payment.
-pub fn record(
+/// Changes a payment's status to `status` if the stored status allows that change. Returns the stored payment.
+pub fn record_status(
     db: &dyn Database,
     payment: &Payment,
     status: Status,
@@ -82,20 +89,20 @@ pub fn record(
     find(db, payment.payment_id)
 }
 
-/// The payment.
+/// Reads the payment with this id. Error: [`Error::NoPayment`].
 pub fn find(db: &dyn Database, payment_id: Uuid) -> Result<Payment, Error> {
     db.execute(select!("WHERE payment_id = $1"), params![payment_id])?
         .one(payment)?
         .ok_or(Error::NoPayment(payment_id))
 }
 
-/// The payment of an order.
-pub fn of_order(db: &dyn Database, order_id: Uuid) -> Result<Option<Payment>, SqlError> {
+/// Reads the payment of an order; `None` if the order has no payment.
+pub fn find_by_order(db: &dyn Database, order_id: Uuid) -> Result<Option<Payment>, SqlError> {
     db.execute(select!("WHERE order_id = $1"), params![order_id])?
         .one(payment)
 }
 
-/// The payments after `after` by id, oldest first, at most `count`.
+/// Lists the payments whose id is greater than `after`, oldest first, at most `count` payments.
 pub fn list(db: &dyn Database, after: &str, count: u32) -> Result<Vec<Payment>, SqlError> {
     db.execute(
         select!("WHERE payment_id > $1 ORDER BY payment_id LIMIT $2"),
@@ -110,9 +117,9 @@ fn payment(row: Row<'_>) -> Result<Payment, SqlError> {
         order_id: row.get(1)?,
         amount: Money {
             amount: row.get(2)?,
-            currency: row.word(3)?,
+            currency: row.parse(3)?,
         },
-        status: row.word(4)?,
+        status: row.parse(4)?,
         decline_code: row.get(5)?,
         refund_requested: row.get(6)?,
         created_at: time::rfc3339(row.get(7)?),

@@ -1,39 +1,42 @@
-//! The built component, over HTTP; the test plays the card processor.
+//! Tests of the built component `payment` over HTTP. A stub replaces the card processor.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
+    reason = "a panic fails the test, which is intended"
 )]
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
-use stoa_testkit::{Answer, Play, REQUEST_ID, Shop, ShopOptions, Stub, TRACE_ID, at_once, nobody};
+use stoa_testkit::{
+    Answer, REQUEST_ID, Shop, ShopOptions, Stub, StubResponse, TRACE_ID, at_once, unreachable_url,
+};
 use uuid::Uuid;
 
-/// A processor that charges; with `loses_one` it loses its first response.
-fn processor(loses_one: bool) -> Stub {
+/// Starts a stub of the card processor. With `loses_first_response`, the stub cuts the connection instead of sending its first
+/// response.
+fn processor(loses_first_response: bool) -> Stub {
     let charges = Mutex::new(BTreeMap::<String, Value>::new());
-    Stub::start(move |seen| {
+    Stub::start(move |request| {
         let mut charges = charges.lock().unwrap();
-        match (seen.method.as_str(), seen.path.split_once('=')) {
-            ("POST", None) if seen.path == "/processor/charges" => {
-                let reference = seen.json["reference"].as_str().unwrap().to_owned();
+        match (request.method.as_str(), request.path.split_once('=')) {
+            ("POST", None) if request.path == "/processor/charges" => {
+                let reference = request.json["reference"].as_str().unwrap().to_owned();
                 let charge = json!({"charge_id": Uuid::now_v7(), "reference": reference,
-                    "amount": seen.json["amount"], "status": "captured"});
+                    "amount": request.json["amount"], "status": "captured"});
                 let first = charges.is_empty();
                 let charge = charges.entry(reference).or_insert(charge).clone();
-                match loses_one && first {
-                    true => Play::Cut,
-                    false => Play::json(201, charge),
+                match loses_first_response && first {
+                    true => StubResponse::Disconnect,
+                    false => StubResponse::json(201, charge),
                 }
             }
             ("GET", Some(("/processor/charges?reference", reference))) => {
                 let found: Vec<_> = charges.get(reference).into_iter().collect();
-                Play::json(200, json!({"items": found}))
+                StubResponse::json(200, json!({"items": found}))
             }
-            _ => Play::problem(404, "not_found"),
+            _ => StubResponse::problem(404, "not_found"),
         }
     })
 }
@@ -58,19 +61,19 @@ fn payments(shop: &Shop) -> Vec<Value> {
 }
 
 #[test]
-fn the_processor_is_asked_on_behalf_of_the_request_and_the_token_is_in_no_log() {
+fn the_call_to_the_processor_carries_the_trace_and_the_card_token_is_never_logged() {
     let processor = processor(false);
     let shop = start(processor.url());
     let paid = pay(&shop, Uuid::now_v7()).expect(201).json;
-    let asked = processor.seen("/processor/charges");
-    assert_eq!(asked.len(), 1);
-    asked[0].assert_traced();
+    let calls = processor.seen("/processor/charges");
+    assert_eq!(calls.len(), 1);
+    calls[0].assert_traced();
     assert_eq!(
-        asked[0].header("idempotency-key"),
+        calls[0].header("idempotency-key"),
         paid["payment_id"].as_str()
     );
     assert_eq!(
-        asked[0].json["amount"],
+        calls[0].json["amount"],
         json!({"amount": 1999, "currency": "EUR"})
     );
     let line = shop.wait_for_line("the charge", |line| {
@@ -84,7 +87,7 @@ fn the_processor_is_asked_on_behalf_of_the_request_and_the_token_is_in_no_log() 
 }
 
 #[test]
-fn repeats_at_once_are_one_charge_and_one_answer() {
+fn concurrent_repeats_cause_one_charge_and_get_the_same_response() {
     let processor = processor(false);
     let shop = start(processor.url());
     let order_id = Uuid::now_v7();
@@ -94,7 +97,7 @@ fn repeats_at_once_are_one_charge_and_one_answer() {
 }
 
 #[test]
-fn an_answer_cut_off_is_looked_up_after_a_crash_and_charged_once() {
+fn a_charge_whose_response_was_cut_off_is_looked_up_after_a_crash_and_not_repeated() {
     let processor = processor(true);
     let mut shop = start(processor.url());
     let order_id = Uuid::now_v7();
@@ -103,18 +106,21 @@ fn an_answer_cut_off_is_looked_up_after_a_crash_and_charged_once() {
     shop.kill();
     shop.restart();
     assert_eq!(pay(&shop, order_id).expect(201).json["status"], "captured");
-    let asked = processor.seen("/processor/charges");
-    let charges = asked.iter().filter(|seen| seen.method == "POST").count();
+    let calls = processor.seen("/processor/charges");
+    let charges = calls
+        .iter()
+        .filter(|request| request.method == "POST")
+        .count();
     assert_eq!(
-        (asked.len(), charges),
+        (calls.len(), charges),
         (2, 1),
-        "looked up, not charged again"
+        "the retry must look the charge up and not charge again"
     );
 }
 
 #[test]
-fn without_a_processor_the_answer_is_503_and_the_log_says_why() {
-    let shop = start(&nobody());
+fn without_a_processor_the_response_is_503_and_the_log_has_the_cause() {
+    let shop = start(&unreachable_url());
     let answer = pay(&shop, Uuid::now_v7()).refused(503, "unavailable");
     assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
     let line = shop.wait_for_line("the cause", |line| line["code"] == "unavailable");
@@ -129,16 +135,16 @@ fn without_a_processor_the_answer_is_503_and_the_log_says_why() {
 }
 
 #[test]
-fn first_requests_at_once_all_find_an_empty_book() {
-    let shop = start(&nobody());
+fn concurrent_first_requests_all_get_an_empty_list() {
+    let shop = start(&unreachable_url());
     for found in at_once(16, |_| payments(&shop)) {
         assert_eq!(found, Vec::<Value>::new());
     }
 }
 
 #[test]
-fn methods_and_bodies_that_no_route_takes_are_refused() {
-    let shop = start(&nobody());
+fn methods_and_bodies_that_no_route_accepts_are_refused() {
+    let shop = start(&unreachable_url());
     let client = shop.operator();
     let answer = client
         .delete("/payments")

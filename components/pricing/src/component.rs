@@ -1,9 +1,10 @@
-//! The WIT interface of [`crate::rules`]: the same records under other names.
-#![expect(unsafe_code, reason = "what wit-bindgen's macro expands to")]
+//! Exports [`crate::rules`] through the WIT interface. The WIT interface has its own types for lines, prices and totals, so this
+//! file converts between these types and the types of the rules.
+#![expect(unsafe_code, reason = "wit-bindgen's macro expands to unsafe code")]
 #![allow(
     missing_docs,
     unreachable_pub,
-    reason = "what wit-bindgen generates; wit/pricing/pricing.wit describes it"
+    reason = "wit-bindgen generates these items; wit/pricing/pricing.wit describes them"
 )]
 
 use crate::rules;

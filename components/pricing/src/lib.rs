@@ -1,9 +1,10 @@
-//! Prices: the one place where money is computed.
+//! The component `pricing` is the only component that computes money.
 //!
-//! It has lines and prices, but no products, customers or discounts. As a component it exports
-//! `stoa:pricing/quote` (`wit/pricing/pricing.wit`), which cart and order import; their native tests call [`rules`].
+//! It computes totals from quantities and prices. It knows nothing about products, customers or discounts. The component exports
+//! `stoa:pricing/quote` (`wit/pricing/pricing.wit`), which the services `cart` and `order` import. The native tests of these
+//! services call [`rules`] directly.
 //!
-//! Read [`rules`]; the component only converts between the two sets of records.
+//! Read [`rules`]. The component only converts between the types of the WIT interface and the types of the rules.
 
 #[cfg(target_family = "wasm")]
 mod component;

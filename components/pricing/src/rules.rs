@@ -1,14 +1,14 @@
-//! The rules, pure. Amounts are integers of minor units: nothing is ever rounded.
+//! The rules of prices, as pure functions. Amounts are whole numbers of minor units, so nothing is ever rounded.
 
-/// The largest amount, in minor units: the same as in `stoa_service::money`.
+/// The largest amount, in minor units. `stoa_service::money` has the same limit.
 pub const MAX_AMOUNT: u64 = 999_999_999_999_999;
 
-/// An amount of a currency.
+/// An amount of money in one currency.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Money {
-    /// Minor units (cents).
+    /// The amount in minor units, such as cents.
     pub amount: u64,
-    /// ISO 4217.
+    /// The currency code, ISO 4217.
     pub currency: String,
 }
 
@@ -17,18 +17,18 @@ pub struct Money {
 pub struct Line {
     /// The stock keeping unit.
     pub sku: String,
-    /// Units, at least 1.
+    /// The number of units, at least 1.
     pub quantity: u32,
-    /// The price of one unit, if there is one.
+    /// The price of one unit; `None` if the item has no price.
     pub unit_price: Option<Money>,
 }
 
-/// A line with its price.
+/// A line with its price and total.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PricedLine {
     /// The stock keeping unit.
     pub sku: String,
-    /// Units.
+    /// The number of units.
     pub quantity: u32,
     /// The price of one unit.
     pub unit_price: Money,
@@ -36,32 +36,32 @@ pub struct PricedLine {
     pub total: Money,
 }
 
-/// The lines in the order given, and their sum.
+/// The priced lines, in the sequence of the request, and their sum.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Priced {
-    /// One for each requested line.
+    /// The priced lines, one for each requested line.
     pub lines: Vec<PricedLine>,
-    /// The sum.
+    /// The sum of all lines.
     pub total: Money,
 }
 
-/// Why a quote failed.
+/// The reason why a quote failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum QuoteError {
-    /// There are no lines.
+    /// The request has no lines.
     Empty,
-    /// These items have no price.
+    /// Some items have no price. The value lists their SKUs.
     Unpriced(Vec<String>),
-    /// The lines are not all in one currency.
+    /// The lines have different currencies.
     MixedCurrencies,
-    /// The quantity of this item is 0.
+    /// The quantity of an item is 0. The value is the item's SKU.
     BadQuantity(String),
-    /// A price, a line or the sum is more than [`MAX_AMOUNT`].
+    /// A price, the total of a line, or the sum exceeds [`MAX_AMOUNT`].
     Overflow,
 }
 
-/// Prices `lines`. Returns the first fault in the order of the lines, except that all items without a price are reported
-/// together.
+/// Computes the total of each line and the sum of all lines. Returns at most one error. A quantity of 0 comes before all other
+/// errors, and missing prices come next. Of the remaining errors, the error of the earliest line is returned.
 pub fn quote(lines: Vec<Line>) -> Result<Priced, QuoteError> {
     if let Some(line) = lines.iter().find(|line| line.quantity == 0) {
         return Err(QuoteError::BadQuantity(line.sku.clone()));
@@ -105,14 +105,14 @@ pub fn quote(lines: Vec<Line>) -> Result<Priced, QuoteError> {
     }
 }
 
-/// The total of a line, and the sum including it.
+/// Returns the total of a line, and the sum after this line is added.
 fn add(sum: Option<&Money>, quantity: u32, price: &Money) -> Result<(Money, Money), QuoteError> {
     let before = match sum {
         Some(sum) if sum.currency != price.currency => return Err(QuoteError::MixedCurrencies),
         Some(sum) => sum.amount,
         None => 0,
     };
-    let within = |amount: Option<u64>| {
+    let checked_amount = |amount: Option<u64>| {
         amount
             .filter(|amount| *amount <= MAX_AMOUNT)
             .map(|amount| Money {
@@ -121,7 +121,7 @@ fn add(sum: Option<&Money>, quantity: u32, price: &Money) -> Result<(Money, Mone
             })
             .ok_or(QuoteError::Overflow)
     };
-    let total = within(price.amount.checked_mul(u64::from(quantity)))?;
-    let sum = within(before.checked_add(total.amount))?;
+    let total = checked_amount(price.amount.checked_mul(u64::from(quantity)))?;
+    let sum = checked_amount(before.checked_add(total.amount))?;
     Ok((total, sum))
 }

@@ -1,17 +1,17 @@
-//! The built component inside cart: values cross the interface as the rules compute them.
+//! Tests the built component inside `cart`. The values that pass through the WIT interface must equal the results of the rules.
 #![cfg(not(target_family = "wasm"))]
-#![expect(clippy::unwrap_used, reason = "what a test cannot read fails it")]
+#![expect(clippy::unwrap_used, reason = "an unexpected value must fail the test")]
 
 use pricing::rules::{self, Line, MAX_AMOUNT, Money};
 use serde_json::{Value, json};
 use stoa_service::testing::Issuer;
-use stoa_testkit::{Play, Shop, ShopOptions, Stub};
+use stoa_testkit::{Shop, ShopOptions, Stub, StubResponse};
 use uuid::Uuid;
 
-/// SKU, price and units of each line.
+/// The lines of a cart. Each line has a SKU, a price with its currency, and the number of units.
 type Basket = &'static [(&'static str, Option<(u64, &'static str)>, u32)];
 
-/// Cart's response when product answers these prices.
+/// The response of `cart` for these lines. A stub for the service `product` returns the prices of the lines.
 fn cart(basket: Basket) -> Value {
     let issuer = Issuer::new("k1", 1);
     let jwks = issuer.jwks();
@@ -24,9 +24,9 @@ fn cart(basket: Basket) -> Value {
         })
         .collect();
     let stub = Stub::start(move |seen| match seen.path.split('?').next().unwrap() {
-        "/user/jwks" => Play::json(200, jwks.clone()),
-        "/product" => Play::json(200, json!({"items": products})),
-        _ => Play::json(200, json!({"available": 1_000_000})),
+        "/user/jwks" => StubResponse::json(200, jwks.clone()),
+        "/product" => StubResponse::json(200, json!({"items": products})),
+        _ => StubResponse::json(200, json!({"available": 1_000_000})),
     });
     let options = ["product_url", "inventory_url", "user_url"]
         .iter()
@@ -50,7 +50,7 @@ fn cart(basket: Basket) -> Value {
         .json
 }
 
-/// The total that the rules compute for the lines with a price.
+/// The total that the rules compute for the lines with a price; `None` if there is no total.
 fn total(basket: Basket) -> Option<Value> {
     let lines = basket.iter().filter_map(|(sku, price, quantity)| {
         let (amount, currency) = (*price)?;
@@ -66,7 +66,7 @@ fn total(basket: Basket) -> Option<Value> {
 }
 
 #[test]
-fn a_basket_costs_what_the_rules_say() {
+fn a_cart_total_equals_the_total_of_the_rules() {
     let basket: Basket = &[
         ("A", Some((1999, "EUR")), 3),
         ("B", Some((1, "EUR")), 99),
@@ -79,7 +79,7 @@ fn a_basket_costs_what_the_rules_say() {
 }
 
 #[test]
-fn a_sum_that_is_too_large_or_of_two_currencies_is_no_sum_and_no_trap() {
+fn a_sum_that_is_too_large_or_in_two_currencies_is_null_and_does_not_trap() {
     let mixed: Basket = &[("A", Some((100, "EUR")), 1), ("B", Some((100, "JPY")), 2)];
     let large: Basket = &[
         ("A", Some((MAX_AMOUNT, "EUR")), 1),

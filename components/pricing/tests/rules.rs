@@ -1,4 +1,4 @@
-//! Compares the rules with arithmetic that cannot overflow.
+//! Compares the results of the rules with the same sums in 128-bit numbers, which cannot overflow in these tests.
 
 use pricing::rules::{Line, MAX_AMOUNT, Money, QuoteError, quote};
 use proptest::collection::vec;
@@ -16,7 +16,7 @@ fn line(sku: &str, quantity: u32, price: Option<(u64, &str)>) -> Line {
 }
 
 #[test]
-fn prices_each_line_and_the_sum_in_the_order_given() {
+fn a_quote_has_the_total_of_each_line_in_request_order_and_the_sum() {
     let priced = quote(vec![
         line("B", 3, Some((1999, "EUR"))),
         line("A", 1, Some((5, "EUR"))),
@@ -39,7 +39,7 @@ fn prices_each_line_and_the_sum_in_the_order_given() {
 }
 
 #[test]
-fn names_every_item_without_a_price() {
+fn the_error_lists_every_item_without_a_price() {
     let lines = vec![
         line("A", 1, None),
         line("B", 1, Some((1, "EUR"))),
@@ -53,7 +53,7 @@ fn names_every_item_without_a_price() {
 }
 
 #[test]
-fn refuses_no_lines_no_units_two_currencies_and_sums_out_of_range() {
+fn rejects_empty_requests_zero_units_two_currencies_and_amounts_out_of_range() {
     for (lines, error) in [
         (vec![], QuoteError::Empty),
         (
@@ -98,30 +98,30 @@ fn any_line() -> impl Strategy<Value = Line> {
     ("[A-Z]{1,3}", quantity, price).prop_map(|(sku, quantity, price)| line(&sku, quantity, price))
 }
 
-/// Lines that can be priced.
-fn good_line() -> impl Strategy<Value = Line> {
+/// Generates lines that can be priced.
+fn priceable_line() -> impl Strategy<Value = Line> {
     ("[A-Z]{1,3}", 1..1000_u32, 0..10_000_000_u64)
         .prop_map(|(sku, quantity, amount)| line(&sku, quantity, Some((amount, "EUR"))))
 }
 
 proptest! {
     #[test]
-    fn good_lines_always_have_a_quote_whose_sums_are_exact(lines in vec(good_line(), 1..50)) {
+    fn valid_lines_always_have_a_quote_with_exact_sums(lines in vec(priceable_line(), 1..50)) {
         let sum: u128 = lines.iter()
             .map(|l| u128::from(l.quantity) * u128::from(l.unit_price.as_ref().unwrap().amount))
             .sum();
         let priced = quote(lines.clone()).unwrap();
         prop_assert_eq!(u128::from(priced.total.amount), sum);
-        for (asked, given) in lines.iter().zip(&priced.lines) {
-            prop_assert_eq!((&asked.sku, asked.quantity, asked.unit_price.as_ref()),
-                (&given.sku, given.quantity, Some(&given.unit_price)));
-            prop_assert_eq!(u128::from(given.total.amount), u128::from(given.quantity) * u128::from(given.unit_price.amount));
+        for (requested, returned) in lines.iter().zip(&priced.lines) {
+            prop_assert_eq!((&requested.sku, requested.quantity, requested.unit_price.as_ref()),
+                (&returned.sku, returned.quantity, Some(&returned.unit_price)));
+            prop_assert_eq!(u128::from(returned.total.amount), u128::from(returned.quantity) * u128::from(returned.unit_price.amount));
         }
         prop_assert_eq!(lines.len(), priced.lines.len());
     }
 
     #[test]
-    fn any_lines_have_a_quote_exactly_where_the_wide_sums_allow_one(lines in vec(any_line(), 0..20)) {
+    fn lines_have_a_quote_exactly_if_wide_arithmetic_stays_in_range(lines in vec(any_line(), 0..20)) {
         let totals: Vec<Option<u128>> = lines.iter()
             .map(|l| l.unit_price.as_ref().map(|p| u128::from(l.quantity) * u128::from(p.amount)))
             .collect();

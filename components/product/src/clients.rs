@@ -1,4 +1,5 @@
-//! A typed client for each dependency. It is named after the service (`OrderClient`), or after the role of a third party.
+//! A typed client for each dependency. A client has the name of the service that it calls (`OrderClient`), or of a third party
+//! (`Pim`).
 
 mod inventory;
 mod order;

@@ -1,5 +1,5 @@
-//! The Spin entry point.
-#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+//! The entry point that Spin calls for each request.
+#![expect(unsafe_code, reason = "the SDK's macro expands to unsafe code")]
 
 use spin_sdk::http::{IncomingRequest, ResponseOutparam};
 use spin_sdk::http_component;
@@ -17,7 +17,7 @@ async fn handle(request: IncomingRequest, out: ResponseOutparam) {
             config: Config::read(&variable)?,
             db: open_database(&SCHEMA)?,
             outbound: Box::new(WasiHttp),
-            release: Release::BUILT,
+            release: Release::OF_THIS_BUILD,
         })
     };
     serve(request, out, open).await;

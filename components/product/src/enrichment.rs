@@ -1,7 +1,8 @@
-//! The PIM's texts in place of the catalogue's own.
+//! Replaces the catalogue's texts with the richer texts of the PIM.
 //!
-//! Texts are stored, and fetched again when they are old. After a failure the PIM is not called for a while; then the stored texts apply,
-//! or the catalogue's own. Enrichment never fails a request.
+//! The service stores the PIM's texts, and fetches them again after `pim_ttl_seconds`. After a failure, calls to the PIM pause for
+//! [`PIM_PAUSE`]. During the pause, products have the stored texts of the PIM, or the catalogue's own texts if no texts are stored.
+//! A failure of the PIM never fails a request.
 
 use serde_json::json;
 use stoa_service::sql::{Database, SqlError};
@@ -11,19 +12,20 @@ use stoa_service::{Context, Sku, log};
 use crate::app::App;
 use crate::clients::Pim;
 use crate::domain::{Product, Texts};
-use crate::store::pim as kept_texts;
+use crate::store::pim as stored_texts;
 
-/// The pause of calls to the PIM after a failure, in milliseconds: one slow request in that time, not every one.
-pub const PAUSE: Millis = 30_000;
+/// How long calls to the PIM pause after a failure, in milliseconds. The pause limits the damage of a slow PIM to one slow request
+/// every 30 s.
+pub const PIM_PAUSE: Millis = 30_000;
 
-/// Replaces the texts of `product` by the PIM's.
+/// Replaces the texts of `product` with the PIM's texts, if the PIM has any.
 pub fn enrich(app: &App, context: &Context, product: &mut Product) {
     let ttl = i64::from(app.config.pim_ttl_seconds) * 1000;
-    let texts = current(&*app.db, &app.pim(context), context, ttl, &product.sku);
+    let texts = current_texts(&*app.db, &app.pim(context), context, ttl, &product.sku);
     let texts = texts.unwrap_or_else(|error| {
         log::warn(
             context,
-            "the PIM's texts are left out",
+            "cannot read or store the PIM's texts; the response has the catalogue's own texts",
             json!({"sku": product.sku, "error": error.to_string()}),
         );
         Texts::default()
@@ -36,7 +38,7 @@ pub fn enrich(app: &App, context: &Context, product: &mut Product) {
     }
 }
 
-fn current(
+fn current_texts(
     db: &dyn Database,
     pim: &Pim<'_>,
     context: &Context,
@@ -44,32 +46,32 @@ fn current(
     sku: &Sku,
 ) -> Result<Texts, SqlError> {
     let now = time::now();
-    let (kept, fetched_at) = kept_texts::find(db, sku)?
+    let (stored, fetched_at) = stored_texts::find(db, sku)?
         .map_or((Texts::default(), None), |(texts, at)| (texts, Some(at)));
-    if fetched_at.is_some_and(|at| now - at < ttl) || paused(db, now)? {
-        return Ok(kept);
+    if fetched_at.is_some_and(|at| now - at < ttl) || is_paused(db, now)? {
+        return Ok(stored);
     }
     match pim.texts(sku) {
         Ok(texts) => {
             let texts = texts.usable();
-            kept_texts::keep(db, sku, &texts, now)?;
+            stored_texts::store(db, sku, &texts, now)?;
             Ok(texts)
         }
         Err(error) => {
             log::warn(
                 context,
-                "the PIM does not answer; it is not called for a while",
-                json!({"sku": sku, "error": error.to_string(), "pause_ms": PAUSE}),
+                "the PIM did not respond as expected; calls to the PIM pause",
+                json!({"sku": sku, "error": error.to_string(), "pause_ms": PIM_PAUSE}),
             );
-            // The pause starts at the failure, not at the call.
-            kept_texts::pause_until(db, time::now() + PAUSE)?;
-            Ok(kept)
+            // The pause starts at the time of the failure, not at the time when the call began.
+            stored_texts::pause_until(db, time::now() + PIM_PAUSE)?;
+            Ok(stored)
         }
     }
 }
 
-fn paused(db: &dyn Database, now: Millis) -> Result<bool, SqlError> {
-    let until = kept_texts::paused_until(db)?;
-    // A clock that was set back must not extend the pause.
-    Ok(until.is_some_and(|until| now < until && until - now <= PAUSE))
+fn is_paused(db: &dyn Database, now: Millis) -> Result<bool, SqlError> {
+    let until = stored_texts::paused_until(db)?;
+    // If the clock was set back, the stored end of the pause may be far in the future. Such an end must not extend the pause.
+    Ok(until.is_some_and(|until| now < until && until - now <= PIM_PAUSE))
 }

@@ -1,30 +1,31 @@
-//! Errors: a variant for each case that a caller can act on. `http.rs` gives each its status and code.
+//! The errors of this service: one variant for each case that a caller can act on. `http.rs` maps each variant to a status and
+//! code.
 
 use stoa_service::outbound::PeerError;
 use stoa_service::sql::SqlError;
 use stoa_service::text::shorten;
 
-/// A request that was not served.
+/// The reason why a request failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The parameter `sku` is not a list of SKUs; the text states why.
+    /// The parameter `sku` is not a valid list of SKUs. The text states the reason.
     #[error("sku: {0}")]
     BadSkuList(String),
-    /// The parameter `q` cannot be searched for; the text states why.
+    /// The parameter `q` is not a valid search. The text states the reason.
     #[error("q: {0}")]
     BadSearch(String),
-    /// The page token was made for another list.
-    #[error("page_token: belongs to another list; leave it out to begin this one")]
+    /// The page token was issued for another list.
+    #[error("page_token: was issued for another list; start again without page_token")]
     ForeignPageToken,
-    /// The text is neither the id nor the SKU of a product.
+    /// No product has this id or SKU.
     #[error("product_id: `{}` is not the id or the SKU of a product", shorten(.0))]
     NoSuchProduct(String),
-    /// It is not known whether the purchase was ordered.
+    /// The service `order` did not respond, so the outcome of the purchase is unknown.
     #[error(
-        "order does not answer; a repeat with the same Idempotency-Key finds out whether it was ordered"
+        "the order service did not respond; retry with the same Idempotency-Key to learn the outcome of the purchase"
     )]
     OrderUnreachable(#[source] PeerError),
-    /// The database failed; a retry may help.
+    /// The database failed. A retry may help.
     #[error(transparent)]
     Database(#[from] SqlError),
 }

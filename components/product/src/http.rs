@@ -1,4 +1,4 @@
-//! Routes, decoding, and the one match from error to status and code.
+//! The HTTP interface: the routes, their handlers, and the status and code of each error.
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use serde::Deserialize;
@@ -15,8 +15,8 @@ use crate::error::Error;
 use crate::listing::Listing;
 use crate::store;
 
-/// The header that names the release of a response.
-pub const VERSION: HeaderName = HeaderName::from_static("x-shop-version");
+/// The response header that contains the release, `v1` or `v2`.
+pub const VERSION_HEADER: HeaderName = HeaderName::from_static("x-shop-version");
 
 impl Service for App {
     const NAME: &'static str = "product";
@@ -27,12 +27,12 @@ impl Service for App {
     ];
 
     fn finish_early(response: &mut Response) {
-        stamp(Release::BUILT, response);
+        set_version_header(Release::OF_THIS_BUILD, response);
     }
 
     fn answer(&self, request: Request) -> Response {
         let mut response = route::dispatch(Self::ROUTES, self, request);
-        stamp(self.release, &mut response);
+        set_version_header(self.release, &mut response);
         response
     }
 }
@@ -53,10 +53,10 @@ impl From<Error> for Problem {
     }
 }
 
-/// Adds the release to a response, whatever its status.
-fn stamp(release: Release, response: &mut Response) {
+/// Adds the header with the release to a response. The response may have any status.
+fn set_version_header(release: Release, response: &mut Response) {
     let word = HeaderValue::from_static(release.into());
-    response.headers_mut().insert(VERSION, word);
+    response.headers_mut().insert(VERSION_HEADER, word);
 }
 
 fn list(app: &App, request: &Request) -> Answer {
@@ -66,16 +66,16 @@ fn list(app: &App, request: &Request) -> Answer {
         if q.or(category).or(limit).or(token).is_some() {
             return Err(Problem::bad_request(
                 "bad_sku",
-                "sku: cannot stand beside q, category, limit or page_token",
+                "sku: cannot be combined with q, category, limit or page_token",
             ));
         }
-        (store::by_sku(&*app.db, &read_skus(&skus)?)?, None)
+        (store::find_by_skus(&*app.db, &read_skus(&skus)?)?, None)
     } else {
         let limit = page::limit(limit.as_deref())?;
         let listing = Listing::new(q.as_deref(), category.as_deref(), app.release)?;
         let cursor = page::cursor(token.as_deref())?;
         let (items, next) = listing.page(&*app.db, cursor, limit)?;
-        (items, next.as_ref().and_then(page::token))
+        (items, next.as_ref().and_then(page::encode_cursor))
     };
     add_availability(app, request.context(), &mut items);
     let page = Page {
@@ -94,7 +94,8 @@ fn show(app: &App, request: &Request) -> Answer {
     route::json(StatusCode::OK, &product)
 }
 
-/// In v2: adds the available units of each product, in one call; null if inventory does not answer.
+/// In v2, adds the number of available units to each product, with one call to `inventory`. The number is null if `inventory` does
+/// not respond. In v1, changes nothing.
 fn add_availability(app: &App, context: &Context, products: &mut [Product]) {
     if app.release == Release::V1 || products.is_empty() {
         return;
@@ -106,7 +107,7 @@ fn add_availability(app: &App, context: &Context, products: &mut [Product]) {
         .inspect_err(|error| {
             log::warn(
                 context,
-                "inventory does not answer; availability is left out",
+                "the inventory service did not respond as expected; available is null in this response",
                 json!({"error": error.to_string()}),
             );
         })
@@ -129,8 +130,8 @@ struct Buy {
     payment: Value,
 }
 
-/// Buys one product at once. Order stores the key, and a repeat of this request is the same request to order, so nothing is
-/// stored here.
+/// Buys one product directly. `product` stores nothing, because `order` stores the idempotency key. A repeat sends the same request
+/// to `order`.
 fn buy(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let context = request.context();

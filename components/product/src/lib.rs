@@ -1,12 +1,14 @@
-//! The catalogue: listing, searching, reading one product, and buying it at once. One crate, two releases: the feature `v2`
-//! makes the canary, which ranks searches by relevance and reports available units.
+//! The service `product` serves the catalogue: it lists products, searches them, shows one product, and forwards a direct purchase
+//! of one product. Two releases are built from this crate. The feature `v2` builds the canary, which ranks search results by
+//! relevance and reports available units.
 //!
-//! It keeps no stock (inventory does), computes no money and makes no orders (order does: purchases are passed on to it). The
-//! PIM's richer texts are fetched when a product is read; without the PIM the catalogue's own apply.
+//! The service `inventory` keeps the stock. The service `order` creates orders and computes amounts, so `product` forwards
+//! purchases to `order`. When a product is read, `product` fetches richer texts from the PIM. Without the PIM, the catalogue's own
+//! texts apply.
 //!
-//! Every list costs the same at 60 and at 100,000 products. Read [`domain`] for what a product is, [`text`] for what a
-//! word is and how much of a text counts, [`search`] for how the index keeps that promise, [`listing`] for pages,
-//! [`enrichment`] for the calls to the PIM, then [`http`].
+//! Every list costs the same with 60 and with 100,000 products. Read [`domain`] for the parts of a product, and [`text`] for the
+//! words that a search compares. [`search`] explains the index and its cost, [`listing`] the pages, and [`enrichment`] the calls to
+//! the PIM. Then read [`http`].
 
 pub mod app;
 pub mod clients;

@@ -1,86 +1,92 @@
-//! Searching: an inverted index whose ranges are in the order of the results.
+//! Searches products in an inverted index whose rows are already sorted as the results are.
 //!
-//! `product_terms` has a row for every term of every product. Rows of one term are sorted by name, and in
-//! its second index by weight and name. So a page of a search for one term is one range of an index,
-//! for any number of matching products. With several terms the rarest one leads; the others are looked up for each of its rows,
-//! by their whole key. If even the rarest is common, a page ends after [`MAX_READ`] rows, full or not, and its token
-//! continues from there: no search costs more than that.
+//! The table `product_terms` has a row for every term of every product. The rows of one term are sorted by name. A second index
+//! sorts the rows by weight and name. So a page of a search for one term is one range of an index, however many products match.
+//!
+//! If a search has several terms, the rarest term is the leading term. The search reads the rows of the leading term. For the
+//! product of each row, it looks up each other term by the table's primary key. A page ends after [`MAX_ROWS_READ`] rows, even if
+//! the page is not full. The page token continues after the last row that was read. So the cost of a page has an upper limit, even
+//! if the rarest term is common.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::sql::{Database, SqlError, Value};
 
-use crate::store::Place;
-use crate::text::{IN_NAME, IN_TEXT};
+use crate::store::ListPosition;
+use crate::text::{NAME_WEIGHT, TEXT_WEIGHT};
 
-/// The most rows of the leading term that one page reads.
-pub const MAX_READ: usize = 1000;
-/// The most rows that are read at a time.
-const LARGEST_HELPING: usize = 200;
+/// The maximum number of rows that a search reads for one page. The count includes only the rows of the leading term, which is the
+/// rarest of the search's terms.
+pub const MAX_ROWS_READ: usize = 1000;
+/// The maximum number of rows that one SQL statement reads.
+const MAX_BATCH: usize = 200;
 
-/// The order of the results.
+/// How the results are sorted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Order {
-    /// By name.
+pub enum ResultOrder {
+    /// The results are sorted by name.
     Name,
-    /// Products with the leading term in the name first, then those with it in their text only; each group by name.
+    /// Products whose name contains the leading term come first, then products that contain this term only in their text. Each of
+    /// the two groups is sorted by name.
     Relevance,
 }
 
-impl Order {
-    /// The weights of the leading term, in the order of the results; `None` is any weight.
-    fn parts(self) -> &'static [Option<i64>] {
+impl ResultOrder {
+    /// Returns the weights that the rows of the leading term can have, in the sequence in which the results list them. `None`
+    /// stands for rows of any weight.
+    fn weights(self) -> &'static [Option<i64>] {
         match self {
-            Order::Name => &[None],
-            Order::Relevance => &[Some(IN_NAME), Some(IN_TEXT)],
+            ResultOrder::Name => &[None],
+            ResultOrder::Relevance => &[Some(NAME_WEIGHT), Some(TEXT_WEIGHT)],
         }
     }
 }
 
-/// The progress of a search.
+/// The progress of a search: the position at which the next page continues.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Progress {
-    /// The index of the leading term: it stays the same from page to page.
+pub struct SearchProgress {
+    /// The position of the leading term in the list of terms. All pages of a search have the same leading term.
     lead: usize,
-    /// The index of the current part of the results.
+    /// The position, in [`ResultOrder::weights`], of the weight whose rows the search reads at present.
     part: usize,
-    /// The last row that was read.
-    after: Place,
+    /// The position of the last row that the search read.
+    after: ListPosition,
 }
 
-/// A page of a search.
+/// One page of search results.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Found {
-    /// The products, in order.
+pub struct SearchPage {
+    /// The ids of the products, sorted as the results are.
     pub ids: Vec<String>,
-    /// Where the next page begins; `None` on the last one.
-    pub next: Option<Progress>,
+    /// The progress at which the next page continues; `None` on the last page.
+    pub next: Option<SearchProgress>,
 }
 
-/// The products that have all `terms`, at most `limit`, continuing after `from`.
+/// Returns the next page of products that have all `terms`: at most `limit` products after the position `from`. Without `from`,
+/// returns the first page.
 pub fn search(
     db: &dyn Database,
     terms: &[String],
-    order: Order,
-    from: Option<Progress>,
+    order: ResultOrder,
+    from: Option<SearchProgress>,
     limit: usize,
-) -> Result<Found, SqlError> {
-    let nothing = Found {
+) -> Result<SearchPage, SqlError> {
+    let nothing = SearchPage {
         ids: Vec::new(),
         next: None,
     };
     let mut at = match from {
         Some(progress) => progress,
-        None => match rarest(db, terms)? {
-            Some(lead) => Progress {
+        None => match find_rarest_term(db, terms)? {
+            Some(lead) => SearchProgress {
                 lead,
                 part: 0,
-                after: Place::default(),
+                after: ListPosition::default(),
             },
             None => return Ok(nothing),
         },
     };
-    let parts = order.parts();
+    let weights = order.weights();
     let Some(lead) = terms.get(at.lead) else {
         return Ok(nothing);
     };
@@ -92,46 +98,47 @@ pub fn search(
         .collect();
 
     let (mut ids, mut full, mut read) = (Vec::new(), None, 0);
-    while let Some(weight) = parts.get(at.part) {
-        // One more than fits shows whether there is a next page.
-        let helping = if others.is_empty() {
+    while let Some(weight) = weights.get(at.part) {
+        // The statement reads one row more than the page needs. This row shows whether there is a next page.
+        let batch = if others.is_empty() {
             limit + 1 - ids.len()
         } else {
-            // As many rows again as were read without success, so that at most half of the reads are wasted.
-            let helping = read.min(LARGEST_HELPING).max(limit + 1);
-            helping.min(MAX_READ - read)
+            // The size of the batch is the number of rows that the search has read so far. So at most half of all rows that the
+            // search reads are unnecessary.
+            let batch = read.min(MAX_BATCH).max(limit + 1);
+            batch.min(MAX_ROWS_READ - read)
         };
-        let rows = scan(db, lead, *weight, &others, &at.after, helping)?;
+        let rows = scan_rows(db, lead, *weight, &others, &at.after, batch)?;
         read += rows.len();
-        let last = rows.len() < helping;
+        let is_part_end = rows.len() < batch;
         for row in rows {
-            if row.hit && ids.len() == limit {
-                return Ok(Found { ids, next: full });
+            if row.has_all_terms && ids.len() == limit {
+                return Ok(SearchPage { ids, next: full });
             }
-            at.after = row.place;
-            if row.hit {
+            at.after = row.position;
+            if row.has_all_terms {
                 ids.push(at.after.product_id.clone());
                 if ids.len() == limit {
                     full = Some(at.clone());
                 }
             }
         }
-        if last {
+        if is_part_end {
             at.part += 1;
-            at.after = Place::default();
+            at.after = ListPosition::default();
         }
-        if read >= MAX_READ && at.part < parts.len() {
-            return Ok(Found {
+        if read >= MAX_ROWS_READ && at.part < weights.len() {
+            return Ok(SearchPage {
                 ids,
                 next: Some(full.unwrap_or(at)),
             });
         }
     }
-    Ok(Found { ids, next: None })
+    Ok(SearchPage { ids, next: None })
 }
 
-/// The index of the term with the fewest products; `None` if one of the terms has no product.
-fn rarest(db: &dyn Database, terms: &[String]) -> Result<Option<usize>, SqlError> {
+/// Returns the index of the term with the fewest products. Returns `None` if a term has no products.
+fn find_rarest_term(db: &dyn Database, terms: &[String]) -> Result<Option<usize>, SqlError> {
     if terms.len() == 1 {
         return Ok(Some(0));
     }
@@ -153,23 +160,23 @@ fn rarest(db: &dyn Database, terms: &[String]) -> Result<Option<usize>, SqlError
     Ok(best.map(|(_, index)| index))
 }
 
-/// A row of the leading term.
-struct Scanned {
-    place: Place,
-    /// Whether the product also has the other terms.
-    hit: bool,
+/// A row of the leading term in the index.
+struct ScannedRow {
+    position: ListPosition,
+    /// Whether the product of the row also has all other terms of the search.
+    has_all_terms: bool,
 }
 
-fn scan(
+fn scan_rows(
     db: &dyn Database,
     lead: &str,
     weight: Option<i64>,
     others: &[&String],
-    after: &Place,
+    after: &ListPosition,
     count: usize,
-) -> Result<Vec<Scanned>, SqlError> {
+) -> Result<Vec<ScannedRow>, SqlError> {
     let mut values: Vec<Value> = others.iter().map(|term| Value::from(*term)).collect();
-    let looked_up: String = (1..=others.len())
+    let other_terms: String = (1..=others.len())
         .map(|n| {
             format!(
                 " AND EXISTS (SELECT 1 FROM product_terms AS t WHERE t.term = ${n} AND t.name_key = d.name_key
@@ -182,7 +189,7 @@ fn scan(
         format!("${}", values.len())
     };
     let term = next(lead.into());
-    let of_weight = weight.map_or(String::new(), |weight| {
+    let weight_condition = weight.map_or(String::new(), |weight| {
         format!("AND d.weight = {} ", next(weight.into()))
     });
     let (key, id) = (
@@ -191,18 +198,18 @@ fn scan(
     );
     let count = next(i64::try_from(count).unwrap_or(i64::MAX).into());
     let select = format!(
-        "SELECT d.name_key, d.product_id, CAST(CASE WHEN 1 = 1{looked_up} THEN 1 ELSE 0 END AS BIGINT)
+        "SELECT d.name_key, d.product_id, CAST(CASE WHEN 1 = 1{other_terms} THEN 1 ELSE 0 END AS BIGINT)
          FROM product_terms AS d
-         WHERE d.term = {term} {of_weight}AND (d.name_key, d.product_id) > ({key}, {id})
+         WHERE d.term = {term} {weight_condition}AND (d.name_key, d.product_id) > ({key}, {id})
          ORDER BY d.name_key, d.product_id LIMIT {count}"
     );
     db.execute(&select, &values)?.map(|row| {
-        Ok(Scanned {
-            place: Place {
+        Ok(ScannedRow {
+            position: ListPosition {
                 name_key: row.get(0)?,
                 product_id: row.get(1)?,
             },
-            hit: row.get(2)?,
+            has_all_terms: row.get(2)?,
         })
     })
 }

@@ -1,11 +1,11 @@
-//! The catalogue in SQL: the tables, and all reads of products except searching (`search.rs`). [`filling`] adds products, [`pim`]
-//! stores the PIM's texts.
+//! The catalogue in SQL: the tables, and the statements that read products. `search.rs` has the statements of searches. [`filling`]
+//! adds products, and [`pim`] stores the PIM's texts.
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use stoa_service::money::Money;
-use stoa_service::sql::{Database, Row, Schema, SqlError, Step, Value, places};
+use stoa_service::sql::{Database, Row, Schema, SqlError, Step, Value, placeholders};
 use stoa_service::{Sku, id, jwks_table, params};
 
 use crate::domain::Product;
@@ -14,7 +14,7 @@ use crate::error::Error;
 pub mod filling;
 pub mod pim;
 
-/// The tables of this service. Both releases share one database, so a migration only adds.
+/// The tables of this service. Both releases share one database, so a migration only adds tables and columns.
 pub const SCHEMA: Schema = Schema {
     service: "product",
     migrations: &[&[
@@ -25,7 +25,8 @@ pub const SCHEMA: Schema = Schema {
         ),
         Step::Sql("CREATE INDEX product_catalogue_name ON product_catalogue (name_key, product_id)"),
         Step::Sql("CREATE INDEX product_catalogue_category ON product_catalogue (category, name_key, product_id)"),
-        // See search.rs. The key includes the name, so that a range of the index is in the order of the list.
+        // The search reads this table by its primary key. The key contains the name, so the rows of a term are already sorted by
+        // name.
         Step::Sql(
             "CREATE TABLE product_terms (term TEXT NOT NULL, name_key TEXT NOT NULL, product_id TEXT NOT NULL,
              weight BIGINT NOT NULL, PRIMARY KEY (term, name_key, product_id))",
@@ -43,17 +44,17 @@ pub const SCHEMA: Schema = Schema {
 
 fn fill_a_new_shop(db: &dyn Database) -> Result<(), SqlError> {
     let products: Vec<Product> = serde_json::from_str(include_str!("../catalogue.json"))
-        .map_err(|e| SqlError::Other(format!("catalogue.json: {e}")))?;
+        .map_err(|e| SqlError::Other(format!("cannot read catalogue.json: {e}")))?;
     filling::add(db, &products)
 }
 
-/// A position in a list that is sorted by name; the default is before the first.
+/// A position in a list that is sorted by name. The default is the position before the first product.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Place {
-    /// The name in the form of [`crate::text::sort_key`].
+pub struct ListPosition {
+    /// The [`crate::text::sort_key`] of the product's name.
     pub name_key: String,
-    /// The product, which separates equal names.
+    /// The product's id, which sorts products that have the same name.
     pub product_id: String,
 }
 
@@ -81,19 +82,20 @@ fn product(row: Row<'_>) -> Result<Product, SqlError> {
     })
 }
 
-/// The products after `after` by name, at most `count`, each with its position; of one category, if it is given.
+/// Lists products after the position `after`, sorted by name, at most `count` products, each with its position. With a `category`,
+/// lists only the products of that category.
 pub fn list(
     db: &dyn Database,
     category: Option<&str>,
-    after: &Place,
+    after: &ListPosition,
     count: u32,
-) -> Result<Vec<(Place, Product)>, SqlError> {
-    let listed = |row: Row<'_>| {
-        let place = Place {
+) -> Result<Vec<(ListPosition, Product)>, SqlError> {
+    let product_at_position = |row: Row<'_>| {
+        let position = ListPosition {
             name_key: row.get(8)?,
             product_id: row.get(0)?,
         };
-        Ok((place, product(row)?))
+        Ok((position, product(row)?))
     };
     match category {
         None => db
@@ -104,7 +106,7 @@ pub fn list(
                 ),
                 params![&after.name_key, &after.product_id, count],
             )?
-            .map(listed),
+            .map(product_at_position),
         Some(category) => db
             .execute(
                 &format!(
@@ -113,11 +115,11 @@ pub fn list(
                 ),
                 params![category, &after.name_key, &after.product_id, count],
             )?
-            .map(listed),
+            .map(product_at_position),
     }
 }
 
-/// The product with that id or, for text that is not an id, that SKU.
+/// Reads one product. If `id_or_sku` is a UUID, it is the product's id, otherwise its SKU. Error: [`Error::NoSuchProduct`].
 pub fn find(db: &dyn Database, id_or_sku: &str) -> Result<Product, Error> {
     let column = if id::parse("product_id", id_or_sku).is_ok() {
         "product_id"
@@ -132,21 +134,21 @@ pub fn find(db: &dyn Database, id_or_sku: &str) -> Result<Product, Error> {
     .ok_or_else(|| Error::NoSuchProduct(id_or_sku.to_owned()))
 }
 
-/// The products with these SKUs, in this order; SKUs without a product are left out.
-pub fn by_sku(db: &dyn Database, skus: &[Sku]) -> Result<Vec<Product>, SqlError> {
-    by(db, "sku", skus.iter().map(Sku::as_str), |product| {
+/// Reads the products with these SKUs, in the sequence of `skus`. SKUs that no product has are left out.
+pub fn find_by_skus(db: &dyn Database, skus: &[Sku]) -> Result<Vec<Product>, SqlError> {
+    find_in_order(db, "sku", skus.iter().map(Sku::as_str), |product| {
         product.sku.to_string()
     })
 }
 
-/// The products with these ids, in this order.
-pub fn by_id(db: &dyn Database, ids: &[String]) -> Result<Vec<Product>, SqlError> {
-    by(db, "product_id", ids.iter().map(String::as_str), |p| {
+/// Reads the products with these ids, in the sequence of `ids`.
+pub fn find_by_ids(db: &dyn Database, ids: &[String]) -> Result<Vec<Product>, SqlError> {
+    find_in_order(db, "product_id", ids.iter().map(String::as_str), |p| {
         p.product_id.to_string()
     })
 }
 
-fn by<'a>(
+fn find_in_order<'a>(
     db: &dyn Database,
     column: &str,
     keys: impl Iterator<Item = &'a str> + Clone,
@@ -158,7 +160,7 @@ fn by<'a>(
     }
     let statement = format!(
         "SELECT {COLUMNS} FROM product_catalogue WHERE {column} IN ({})",
-        places(1, values.len())
+        placeholders(1, values.len())
     );
     let found = db.execute(&statement, &values)?.map(product)?;
     let mut found: BTreeMap<String, Product> = found.into_iter().map(|p| (key(&p), p)).collect();

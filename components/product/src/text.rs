@@ -1,8 +1,11 @@
-//! Words: text folded to ignore case and accents, split at every character that is not a letter or a digit.
+//! Splits texts into words, and words into the terms of the search index.
 //!
-//! The index holds *terms*. A whole word ends with a space (`coffee `); a prefix of one does not (`c`, `co`, ...
-//! `coffee`). So both are found by equality, and a prefix costs no more than a word. Each term has a second entry for
-//! its category (`@tea/co`), so that a search in one category costs no more than a search in all of them.
+//! A text is folded, so that case and accents are ignored. Then it is split at every character that is not a letter or a digit.
+//!
+//! The index contains *terms*. The term of a whole word ends with a space (`coffee `). The term of a prefix has no space (`c`,
+//! `co`, ... `coffee`). So whole words and prefixes are both found by equality, and a prefix costs no more than a whole word. Each
+//! term has a second entry with the product's category (`@tea/co`). So a search in one category costs no more than a search in all
+//! categories.
 
 use std::collections::BTreeMap;
 
@@ -12,30 +15,30 @@ use unicode_normalization::char::is_combining_mark;
 use crate::domain::Product;
 use crate::error::Error;
 
-/// The significant letters of a word; the rest is cut off, in the index and in searches.
-pub const MAX_WORD: usize = 24;
-/// The longest search, in bytes.
-pub const MAX_SEARCH: usize = 200;
-/// The most words of a search. Of a longer search, such as a pasted paragraph, the longest words count: they are the most specific.
-/// Each word is a lookup for every row that is read.
+/// The number of significant characters in a word. The index and searches cut off all characters after this number.
+pub const MAX_WORD_CHARS: usize = 24;
+/// The maximum length of a search, in bytes.
+pub const MAX_SEARCH_BYTES: usize = 200;
+/// The maximum number of words in a search, because each word costs a lookup for every row that is read. If a search is longer, for
+/// example a pasted paragraph, only its longest words count, because long words are the most specific.
 pub const MAX_WORDS: usize = 16;
-/// The significant characters of a name in the order of lists.
-const MAX_KEY: usize = 64;
+/// The number of significant characters in a sort key.
+const MAX_SORT_KEY_CHARS: usize = 64;
 
-/// The weight of a term by its place in a product, as the index holds it: a higher weight is more relevant.
-pub const IN_NAME: i64 = 2;
-/// See [`IN_NAME`].
-pub const IN_TEXT: i64 = 1;
+/// The weight of a term that occurs in a product's name or SKU. The index stores weights; a higher weight is more relevant.
+pub const NAME_WEIGHT: i64 = 2;
+/// The weight of a term that occurs only in a product's category or description.
+pub const TEXT_WEIGHT: i64 = 1;
 
-/// Lower case, without accents: `Café Müller` -> `cafe muller`.
+/// Converts a text to lower case without accents, such as `Café Müller` to `cafe muller`.
 pub fn fold(text: &str) -> String {
     text.nfkd()
         .filter(|c| !is_combining_mark(*c))
         .flat_map(char::to_lowercase)
-        // Conversion to lower case can add a combining mark of its own (the Turkish İ).
+        // The conversion to lower case can itself add a combining mark, for example for the Turkish İ.
         .filter(|c| !is_combining_mark(*c))
         .fold(String::new(), |mut folded, c| {
-            // Letters that are separate letters in Unicode, but that people type without their marks.
+            // Unicode cannot split these letters into a plain letter and a mark, but people type the plain letters instead.
             match c {
                 'ß' => folded.push_str("ss"),
                 'æ' => folded.push_str("ae"),
@@ -51,88 +54,96 @@ pub fn fold(text: &str) -> String {
         })
 }
 
-/// The words of a text, folded.
+/// Splits a text into its folded words.
 pub fn words(text: &str) -> Vec<String> {
     fold(text)
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
-        .map(|word| word.chars().take(MAX_WORD).collect())
+        .map(|word| word.chars().take(MAX_WORD_CHARS).collect())
         .collect()
 }
 
-/// The sort key of lists.
+/// Returns the key by which lists sort a name: the folded words of the name.
 pub fn sort_key(name: &str) -> String {
-    words(name).join(" ").chars().take(MAX_KEY).collect()
+    words(name)
+        .join(" ")
+        .chars()
+        .take(MAX_SORT_KEY_CHARS)
+        .collect()
 }
 
-/// The term of a whole word.
-fn whole(word: &str) -> String {
+/// Returns the term of a whole word.
+fn whole_word_term(word: &str) -> String {
     format!("{word} ")
 }
 
-/// The term in one category. No word begins with `@`.
-fn within(category: &str, term: &str) -> String {
+/// Returns the variant of `term` for searches in one category. Words contain only letters and digits, so no other term begins with
+/// `@`.
+fn category_term(category: &str, term: &str) -> String {
     format!("@{category}/{term}")
 }
 
-/// The terms of a product, each with its highest weight.
+/// Returns all terms of a product, each with its highest weight.
 pub fn terms_of(product: &Product) -> BTreeMap<String, i64> {
     let mut terms = BTreeMap::new();
-    // In the order of weight: the first weight of a term stays.
+    // The texts with the higher weight come first in this list. So a term that occurs in several texts gets its highest weight.
     for (text, weight) in [
-        (product.name.as_str(), IN_NAME),
-        (product.sku.as_str(), IN_NAME),
-        (product.category.as_str(), IN_TEXT),
-        (product.description.as_str(), IN_TEXT),
+        (product.name.as_str(), NAME_WEIGHT),
+        (product.sku.as_str(), NAME_WEIGHT),
+        (product.category.as_str(), TEXT_WEIGHT),
+        (product.description.as_str(), TEXT_WEIGHT),
     ] {
         for word in words(text) {
-            let beginnings = word
+            let prefixes = word
                 .char_indices()
                 .map(|(start, c)| start + c.len_utf8())
                 .filter_map(|end| word.get(..end));
-            for beginning in beginnings {
-                terms.entry(beginning.to_owned()).or_insert(weight);
+            for prefix in prefixes {
+                terms.entry(prefix.to_owned()).or_insert(weight);
             }
-            terms.entry(whole(&word)).or_insert(weight);
+            terms.entry(whole_word_term(&word)).or_insert(weight);
         }
     }
     let scoped: Vec<_> = terms
         .iter()
-        .map(|(term, weight)| (within(&product.category, term), *weight))
+        .map(|(term, weight)| (category_term(&product.category, term), *weight))
         .collect();
     terms.extend(scoped);
     terms
 }
 
-/// The terms that a product (of `category`, if one is given) must have to be found: every word, of which the last may
-/// be a prefix.
+/// Returns the terms that a product must have to be found: every word of `search`, the last word as a prefix. With a `category`,
+/// only products of that category are found.
 pub fn search_terms(search: &str, category: Option<&str>) -> Result<Vec<String>, Error> {
     let quoted = stoa_service::text::shorten(search);
-    if search.len() > MAX_SEARCH {
+    if search.len() > MAX_SEARCH_BYTES {
         return Err(Error::BadSearch(format!(
-            "`{quoted}` is longer than {MAX_SEARCH} bytes"
+            "`{quoted}` is longer than {MAX_SEARCH_BYTES} bytes"
         )));
     }
     let mut words = words(search);
     let Some(last) = words.pop() else {
         return Err(Error::BadSearch(format!(
-            "`{quoted}` holds no letter and no digit"
+            "`{quoted}` contains no letters and no digits"
         )));
     };
     words.sort();
     words.dedup();
     let last_is_new = !words.contains(&last);
-    let mut terms: Vec<String> = words.iter().map(|word| whole(word)).collect();
+    let mut terms: Vec<String> = words.iter().map(|word| whole_word_term(word)).collect();
     if last_is_new {
         terms.push(last);
     }
-    // Stable: words of the same length keep their order.
+    // The sort is stable, so words of the same length keep their sequence.
     if terms.len() > MAX_WORDS {
         terms.sort_by_key(|term| std::cmp::Reverse(term.chars().count()));
         terms.truncate(MAX_WORDS);
     }
     Ok(match category {
-        Some(category) => terms.iter().map(|term| within(category, term)).collect(),
+        Some(category) => terms
+            .iter()
+            .map(|term| category_term(category, term))
+            .collect(),
         None => terms,
     })
 }
@@ -156,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_is_whole_words_and_one_beginning() {
+    fn a_search_consists_of_whole_words_and_one_prefix() {
         assert_eq!(search_terms("Crème brû", None).unwrap(), ["creme ", "bru"]);
         assert_eq!(search_terms("tea, TEA cup", None).unwrap(), ["tea ", "cup"]);
         assert_eq!(search_terms("tea tea", None).unwrap(), ["tea "]);
@@ -172,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn of_many_words_the_longest_count() {
+    fn a_search_of_many_words_uses_the_longest_words() {
         let nine = search_terms("a b c d e f g h i", None).unwrap();
         assert_eq!(nine.len(), 9);
         let pasted = "zz a b c d e f g h i j k l m n o p q r yyy";
@@ -182,10 +193,10 @@ mod tests {
     }
 
     #[test]
-    fn refuses_a_search_without_words_or_of_too_many_bytes() {
+    fn rejects_a_search_without_words_and_one_that_is_too_long() {
         for (bad, word) in [
-            ("!?", "no letter"),
-            ("", "no letter"),
+            ("!?", "no letters"),
+            ("", "no letters"),
             (&"ab ".repeat(80), "longer"),
         ] {
             let error = search_terms(bad, None).unwrap_err().to_string();

@@ -1,19 +1,21 @@
-//! The built component, over HTTP: both releases; the test plays the neighbours.
+//! Tests of both releases of the built component `product` over HTTP. Stubs replace the PIM and the other services.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use stoa_service::testing::Issuer;
-use stoa_testkit::{Play, REQUEST_ID, Shop, ShopOptions, Stub, TRACE_ID, at_once, nobody};
+use stoa_testkit::{
+    REQUEST_ID, Shop, ShopOptions, Stub, StubResponse, TRACE_ID, at_once, unreachable_url,
+};
 use uuid::Uuid;
 
 fn options() -> ShopOptions {
-    let nobody = nobody();
+    let unreachable = unreachable_url();
     let options = ShopOptions::only(&["product"]);
     ["pim_url", "order_url", "inventory_url", "user_url"]
         .iter()
         .fold(options, |options, name| {
-            options.variable(name, nobody.clone())
+            options.variable(name, unreachable.clone())
         })
 }
 
@@ -36,7 +38,7 @@ fn buy(shop: &Shop, issuer: &Issuer) -> stoa_testkit::Request {
 }
 
 #[test]
-fn first_requests_at_once_find_one_catalogue() {
+fn concurrent_first_requests_find_the_same_catalogue() {
     let shop = Shop::start(options());
     let answers = at_once(16, |_| list(&shop));
     assert!(answers[0]["items"].as_array().unwrap().len() >= 60);
@@ -44,27 +46,27 @@ fn first_requests_at_once_find_one_catalogue() {
 }
 
 #[test]
-fn the_pim_is_asked_on_behalf_of_the_request_and_what_it_said_is_kept() {
-    let pim = Stub::start(|_| Play::json(200, json!({"description": "From the PIM."})));
+fn the_call_to_the_pim_carries_the_trace_and_its_texts_are_stored() {
+    let pim = Stub::start(|_| StubResponse::json(200, json!({"description": "From the PIM."})));
     let mut shop = Shop::start(options().variable("pim_url", pim.url()));
-    let look = |shop: &Shop| {
+    let show_product = |shop: &Shop| {
         shop.gateway()
             .get("/product/COF-001")
             .traced()
             .send()
             .expect(200)
     };
-    assert_eq!(look(&shop).json["description"], "From the PIM.");
+    assert_eq!(show_product(&shop).json["description"], "From the PIM.");
     shop.restart();
-    assert_eq!(look(&shop).json["description"], "From the PIM.");
-    let asked = pim.seen("/pim/products/COF-001");
-    assert_eq!(asked.len(), 1);
-    asked[0].assert_traced();
+    assert_eq!(show_product(&shop).json["description"], "From the PIM.");
+    let calls = pim.seen("/pim/products/COF-001");
+    assert_eq!(calls.len(), 1);
+    calls[0].assert_traced();
 }
 
 #[test]
-fn a_silent_pim_costs_one_short_wait_and_a_line_in_the_log() {
-    let pim = Stub::start(|_| Play::Silence);
+fn a_silent_pim_causes_one_short_wait_and_one_log_line() {
+    let pim = Stub::start(|_| StubResponse::Silence);
     let shop = Shop::start(options().variable("pim_url", pim.url()));
     let begun = Instant::now();
     for sku in ["COF-001", "COF-002", "COF-003"] {
@@ -85,12 +87,12 @@ fn a_silent_pim_costs_one_short_wait_and_a_line_in_the_log() {
 }
 
 #[test]
-fn buying_is_passed_on_to_order_in_the_callers_name() {
+fn a_purchase_is_forwarded_to_order_with_the_callers_token() {
     let issuer = Issuer::new("k1", 1);
     let jwks = issuer.jwks();
-    let shop = Stub::start(move |seen| match seen.path.as_str() {
-        "/user/jwks" => Play::json(200, jwks.clone()),
-        _ => Play::problem(409, "insufficient_stock"),
+    let shop = Stub::start(move |request| match request.path.as_str() {
+        "/user/jwks" => StubResponse::json(200, jwks.clone()),
+        _ => StubResponse::problem(409, "insufficient_stock"),
     });
     let order = shop.clone();
     let shop = Shop::start(
@@ -101,25 +103,25 @@ fn buying_is_passed_on_to_order_in_the_callers_name() {
     let _ = buy(&shop, &issuer)
         .send()
         .refused(409, "insufficient_stock");
-    let asked = order.seen("/order");
-    assert_eq!(asked.len(), 1);
-    asked[0].assert_traced();
-    assert_eq!(asked[0].header("idempotency-key"), Some("key-1"));
+    let calls = order.seen("/order");
+    assert_eq!(calls.len(), 1);
+    calls[0].assert_traced();
+    assert_eq!(calls[0].header("idempotency-key"), Some("key-1"));
     assert!(
-        asked[0]
+        calls[0]
             .header("authorization")
             .unwrap()
             .starts_with("Bearer ey")
     );
     assert_eq!(
-        asked[0].json["items"],
+        calls[0].json["items"],
         json!([{"sku": "COF-001", "quantity": 2}])
     );
     order.seen("/user/jwks")[0].assert_traced();
 }
 
 #[test]
-fn without_order_or_user_buying_is_503_and_the_log_says_why() {
+fn a_purchase_without_order_or_user_is_503_and_the_log_has_the_cause() {
     let issuer = Issuer::new("k1", 1);
     let shop = Shop::start(options());
     let _ = buy(&shop, &issuer).send().refused(503, "unavailable");
@@ -133,7 +135,7 @@ fn without_order_or_user_buying_is_503_and_the_log_says_why() {
     );
 
     let jwks = issuer.jwks();
-    let user = Stub::start(move |_| Play::json(200, jwks.clone()));
+    let user = Stub::start(move |_| StubResponse::json(200, jwks.clone()));
     let shop = Shop::start(options().variable("user_url", user.url()));
     let answer = buy(&shop, &issuer).send().refused(503, "unavailable");
     assert!(
@@ -144,7 +146,7 @@ fn without_order_or_user_buying_is_503_and_the_log_says_why() {
 }
 
 #[test]
-fn every_answer_says_which_release_made_it_even_a_refusal() {
+fn every_response_names_its_release_even_an_error() {
     for (options, version) in [(options(), "v1"), (options().canary(), "v2")] {
         let shop = Shop::start(options.variable("pim_ttl_seconds", "60"));
         let client = shop.operator();
@@ -180,14 +182,14 @@ fn every_answer_says_which_release_made_it_even_a_refusal() {
 }
 
 #[test]
-fn v2_opens_the_data_of_v1_and_adds_what_is_available() {
+fn v2_reads_the_data_of_v1_and_adds_available_units() {
     let mut v1 = Shop::start(options());
     let before = list(&v1);
     assert!(before["items"][0].get("available").is_none());
     v1.stop();
 
     let inventory = Stub::start(|_| {
-        Play::json(
+        StubResponse::json(
             200,
             json!({"items": [{"sku": "COF-001", "on_hand": 9, "reserved": 2, "available": 7}], "next_page_token": null}),
         )
@@ -195,7 +197,7 @@ fn v2_opens_the_data_of_v1_and_adds_what_is_available() {
     let v2 = options()
         .canary()
         .variable("inventory_url", inventory.url());
-    let v2 = Shop::start(v2.over(&v1));
+    let v2 = Shop::start(v2.with_data_of(&v1));
     let mut after = v2
         .gateway()
         .get("/product?limit=100")
@@ -208,14 +210,14 @@ fn v2_opens_the_data_of_v1_and_adds_what_is_available() {
         assert_eq!(available, if item["sku"] == "COF-001" { 7 } else { 0 });
     }
     assert_eq!(after["items"], before["items"]);
-    let asked = inventory.seen("/items?sku=");
-    assert_eq!(asked.len(), 1, "one call for the whole page");
-    asked[0].assert_traced();
+    let calls = inventory.seen("/items?sku=");
+    assert_eq!(calls.len(), 1, "one call must serve the whole page");
+    calls[0].assert_traced();
 }
 
 #[test]
-fn v2_leaves_open_what_is_available_while_inventory_is_silent() {
-    let inventory = Stub::start(|_| Play::Silence);
+fn v2_reports_null_as_available_while_inventory_is_silent() {
+    let inventory = Stub::start(|_| StubResponse::Silence);
     let shop = Shop::start(
         options()
             .canary()

@@ -1,8 +1,9 @@
-//! The cost of a list at 66 and at 100,000 products, in steps of SQLite's virtual machine: time varies, steps do not.
+//! Compares the cost of lists in a shop with 66 products and in a shop with 100,066 products. The cost is counted in steps of
+//! SQLite's virtual machine, because steps do not vary between runs as time does.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
-    reason = "what a test cannot read fails it"
+    reason = "a panic fails the test, which is intended"
 )]
 
 use std::cell::{Cell, RefCell};
@@ -19,11 +20,11 @@ use stoa_service::page;
 use stoa_service::sql::{Database, Rows, SqlError, Value, transaction};
 use uuid::Uuid;
 
-/// Cost of the statements of a request.
+/// The cost of all SQL statements that one list needs.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 struct Cost {
     steps: i32,
-    /// Full scans of a table or index, sorts, and automatic indexes, in steps.
+    /// The number of full-scan steps, sorts, and rows of automatic indexes. Any value above 0 shows that an index is missing.
     unindexed: i32,
 }
 
@@ -34,14 +35,14 @@ impl AddAssign for Cost {
     }
 }
 
-/// A SQLite that counts steps.
-struct Counting {
+/// A SQLite database that counts steps and records the statements that it executes.
+struct CountingDatabase {
     connection: rusqlite::Connection,
     cost: Cell<Cost>,
     statements: RefCell<BTreeSet<String>>,
 }
 
-impl Database for Counting {
+impl Database for CountingDatabase {
     fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError> {
         let error = |e: rusqlite::Error| SqlError::from_message(e.to_string());
         self.statements.borrow_mut().insert(statement.to_owned());
@@ -81,7 +82,7 @@ impl Database for Counting {
     }
 }
 
-impl Counting {
+impl CountingDatabase {
     fn new() -> Self {
         let connection = rusqlite::Connection::open_in_memory().unwrap();
         connection.set_prepared_statement_cache_capacity(500);
@@ -94,13 +95,14 @@ impl Counting {
         db
     }
 
-    /// A new shop with 100,000 more products: the service adds one hundred, and SQL makes a thousand of each.
-    fn huge() -> Self {
+    /// Creates the large shop: a new shop with 100,000 more products. The service adds 100 products, and SQL then adds 999 copies
+    /// of each of these 100 products.
+    fn large() -> Self {
         let db = Self::new();
-        let wares: Vec<Product> = (0..100).map(ware).collect();
+        let wares: Vec<Product> = (0..100).map(generated_product).collect();
         transaction(&db, "products", || {
             store::filling::add(&db, &wares)?;
-            for statement in MULTIPLY {
+            for statement in MULTIPLY_PRODUCTS {
                 db.execute(statement, &[])?;
             }
             Ok::<_, SqlError>(())
@@ -120,22 +122,23 @@ impl Counting {
         let (products, next) = listing.page(self, cursor, limit).unwrap();
         (
             products,
-            next.as_ref().and_then(page::token),
+            next.as_ref().and_then(page::encode_cursor),
             self.cost.get(),
         )
     }
 
-    /// A full page after `token`: its cost, and the token of the next page.
-    fn full(&self, listing: &Listing, token: Option<&str>) -> (Cost, Option<String>) {
-        let (products, next, cost) = self.page(listing, token, FULL);
+    /// Reads a full page after `token`. Returns the cost of the page, and the token of the next page.
+    fn full_page(&self, listing: &Listing, token: Option<&str>) -> (Cost, Option<String>) {
+        let (products, next, cost) = self.page(listing, token, PAGE_LENGTH);
         assert_eq!(products.len(), 5, "{listing:?}");
         assert!(next.is_some(), "{listing:?}");
         (cost, next)
     }
 }
 
-/// Copies only the terms that the tests search for; writing all of them would mean millions of rows.
-const MULTIPLY: &[&str] = &[
+/// SQL statements that copy each of the generated products 999 times. They copy only the terms that the tests search for, because
+/// all terms would be millions of rows.
+const MULTIPLY_PRODUCTS: &[&str] = &[
     "CREATE TABLE n AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 999)
      SELECT printf('%08x', i) AS p, printf(' %08x', i) AS k FROM n",
     "INSERT INTO product_catalogue SELECT p || substr(product_id, 9), sku || '-' || p, name || k, name_key || k,
@@ -147,9 +150,10 @@ const MULTIPLY: &[&str] = &[
     "INSERT INTO product_term_counts SELECT term, COUNT(*) FROM product_terms GROUP BY term",
 ];
 
-/// Each ware has `common` and `ware`, one of them in its name, and is crimson or azure. One in a hundred is rare and emerald.
-/// One in a hundred is both crimson and azure; all of those are at the end of every list.
-fn ware(n: u32) -> Product {
+/// Returns product `n` of 100. Each product contains the words `common` and `ware`, and `crimson` or `azure`. Except in product 99,
+/// one of the words `common` and `ware` is in the name. Product 50 also contains the words `rare` and `emerald`. Product 99
+/// contains both `crimson` and `azure`, and it is the last product in every list.
+fn generated_product(n: u32) -> Product {
     let (name, description) = match n {
         50 => ("ware rare emerald", "common crimson"),
         99 => ("zz", "common ware crimson azure"),
@@ -172,88 +176,99 @@ fn ware(n: u32) -> Product {
     }
 }
 
-/// Products on a page: few enough that searches in the small shop fill one page and continue.
-const FULL: u32 = 5;
+/// Number of products on a page. The number is small, so that searches in the small shop fill one page and have a next page.
+const PAGE_LENGTH: u32 = 5;
 
-/// Deeper trees may cost slightly more; a scan would cost hundreds of times as much.
-fn assert_as_cheap(what: &str, huge: Cost, small: Cost) {
+/// Checks that a list costs the same in the two shops. The large shop may need 25 % more steps, because its index trees are deeper.
+/// A scan would need hundreds of times as many steps.
+fn assert_same_cost(what: &str, large: Cost, small: Cost) {
     println!(
-        "{what}: {} steps, {} in a small shop",
-        huge.steps, small.steps
+        "{what}: {} steps in the large shop, {} steps in the small shop",
+        large.steps, small.steps
     );
-    assert_eq!((huge.unindexed, small.unindexed), (0, 0), "{what}");
+    assert_eq!((large.unindexed, small.unindexed), (0, 0), "{what}");
     assert!(
-        huge.steps <= small.steps * 5 / 4,
-        "{what}: {huge:?}, in a small shop {small:?}"
+        large.steps <= small.steps * 5 / 4,
+        "{what}: {large:?} in the large shop, {small:?} in the small shop"
     );
 }
 
 #[test]
-fn every_list_costs_the_same_at_100_000_products() {
-    let (small, huge) = (Counting::new(), Counting::huge());
+fn every_list_costs_the_same_with_100_000_products() {
+    let (small, large) = (CountingDatabase::new(), CountingDatabase::large());
     let count = "SELECT COUNT(*) FROM product_catalogue";
-    let count = huge.execute(count, &[]).unwrap();
+    let count = large.execute(count, &[]).unwrap();
     assert_eq!(count.first().unwrap().get::<i64>(0).unwrap(), 100_066);
 
     for release in [Release::V1, Release::V2] {
-        let of = |q, category| Listing::new(q, category, release).unwrap();
-        // A query for the huge shop, and one that fills a page in the same way in the small shop.
-        let alike = [
-            ("everything", of(None, None), of(None, None)),
-            ("a category", of(None, Some("wares")), of(None, Some("tea"))),
+        let listing = |q, category| Listing::new(q, category, release).unwrap();
+        // Each entry contains a description, the list to read in the large shop, and the list to read in the small shop. Both lists
+        // fill a page in the same way.
+        let comparisons = [
+            ("everything", listing(None, None), listing(None, None)),
             (
-                "a common word",
-                of(Some("common"), None),
-                of(Some("tea"), None),
+                "a category",
+                listing(None, Some("wares")),
+                listing(None, Some("tea")),
             ),
             (
-                "a common beginning",
-                of(Some("wa"), None),
-                of(Some("co"), None),
+                "a common word",
+                listing(Some("common"), None),
+                listing(Some("tea"), None),
+            ),
+            (
+                "a common prefix",
+                listing(Some("wa"), None),
+                listing(Some("co"), None),
             ),
             (
                 "a word of the text",
-                of(Some("crimson"), None),
-                of(Some("with"), None),
+                listing(Some("crimson"), None),
+                listing(Some("with"), None),
             ),
-            ("a rare word", of(Some("rare"), None), of(Some("tea"), None)),
+            (
+                "a rare word",
+                listing(Some("rare"), None),
+                listing(Some("tea"), None),
+            ),
             (
                 "two common words",
-                of(Some("ware crimson"), None),
-                of(Some("tea 00"), None),
+                listing(Some("ware crimson"), None),
+                listing(Some("tea 00"), None),
             ),
             (
                 "a word and a category",
-                of(Some("crimson"), Some("wares")),
-                of(Some("00"), Some("tea")),
+                listing(Some("crimson"), Some("wares")),
+                listing(Some("00"), Some("tea")),
             ),
             (
                 "a rare and a common word",
-                of(Some("emerald common"), None),
-                of(Some("tea 00"), None),
+                listing(Some("emerald common"), None),
+                listing(Some("tea 00"), None),
             ),
         ];
-        for (what, in_huge, in_small) in alike {
-            let (first_small, token_small) = small.full(&in_small, None);
-            let (first_huge, token_huge) = huge.full(&in_huge, None);
-            assert_as_cheap(what, first_huge, first_small);
-            let (.., later_small) = small.page(&in_small, token_small.as_deref(), FULL);
-            let (later_huge, _) = huge.full(&in_huge, token_huge.as_deref());
-            // The small shop's second page may be shorter; its first page is always full.
-            let most = if later_small.steps > first_small.steps {
+        for (what, in_large, in_small) in comparisons {
+            let (first_small, token_small) = small.full_page(&in_small, None);
+            let (first_large, token_large) = large.full_page(&in_large, None);
+            assert_same_cost(what, first_large, first_small);
+            let (.., later_small) = small.page(&in_small, token_small.as_deref(), PAGE_LENGTH);
+            let (later_large, _) = large.full_page(&in_large, token_large.as_deref());
+            // In the small shop, the second page may be short and so cost less than a full page. The allowed cost is therefore at
+            // least the cost of the small shop's first page.
+            let allowed = if later_small.steps > first_small.steps {
                 later_small
             } else {
                 first_small
             };
-            assert_as_cheap(what, later_huge, most);
+            assert_same_cost(what, later_large, allowed);
         }
 
-        // 50,000 products have either word and 1,000 have both, all of them at the end. No page may read more than its share, and
-        // the pages together must find them all.
-        let both = of(Some("crimson azure"), None);
+        // 50,000 products contain the word "azure". Only 1,000 of them also contain "crimson", and they are at the end of the list.
+        // Every page must stay below the cost limit, and all pages together must find the 1,000 products.
+        let both = listing(Some("crimson azure"), None);
         let (mut found, mut pages, mut token) = (0, 0, None);
         loop {
-            let (products, next, cost) = huge.page(&both, token.as_deref(), 100);
+            let (products, next, cost) = large.page(&both, token.as_deref(), 100);
             assert_eq!(cost.unindexed, 0);
             assert!(cost.steps < 60_000, "{cost:?}");
             found += products.len();
@@ -269,8 +284,8 @@ fn every_list_costs_the_same_at_100_000_products() {
 }
 
 #[test]
-fn every_statement_of_a_list_is_a_search_of_an_index() {
-    let db = Counting::new();
+fn every_statement_of_a_list_uses_an_index() {
+    let db = CountingDatabase::new();
     db.statements.take();
     for release in [Release::V1, Release::V2] {
         for (q, category) in [
@@ -284,7 +299,7 @@ fn every_statement_of_a_list_is_a_search_of_an_index() {
         }
     }
     let skus = ["COF-001", "COF-002"].map(|sku| sku.parse().unwrap());
-    store::by_sku(&db, &skus).unwrap();
+    store::find_by_skus(&db, &skus).unwrap();
     store::find(&db, "COF-001").unwrap();
     let statements = db.statements.take();
     assert!(statements.len() >= 9, "{statements:#?}");
@@ -298,7 +313,7 @@ fn every_statement_of_a_list_is_a_search_of_an_index() {
         for line in lines {
             let line: String = line.unwrap();
             let good = line.starts_with("SEARCH") && line.contains("USING")
-                // Lookups of the other words of a search.
+                // With a correlated subquery, SQLite looks up all terms of a search except the leading term.
                 || line.starts_with("CORRELATED SCALAR SUBQUERY");
             assert!(good, "{line}\n{statement}");
         }
@@ -306,8 +321,8 @@ fn every_statement_of_a_list_is_a_search_of_an_index() {
 }
 
 #[test]
-fn a_search_finds_what_reading_every_product_finds() {
-    let db = Counting::new();
+fn a_search_finds_the_same_products_as_a_scan_of_the_whole_catalogue() {
+    let db = CountingDatabase::new();
     let (all, ..) = db.page(&Listing::new(None, None, Release::V1).unwrap(), None, 100);
     let terms_of: Vec<_> = all.iter().map(text::terms_of).collect();
     let mut answers = 0;
@@ -324,12 +339,12 @@ fn a_search_finds_what_reading_every_product_finds() {
             let has = |t: &BTreeMap<String, i64>| terms.iter().all(|term| t.contains_key(term));
             let hits: Vec<_> = all.iter().zip(&terms_of).filter(|(_, t)| has(t)).collect();
             let by_name: Vec<&str> = hits.iter().map(|(p, _)| p.sku.as_str()).collect();
-            // The rarest term leads.
+            // The rarest term is the leading term.
             let products =
                 |term: &&String| terms_of.iter().filter(|t| t.contains_key(*term)).count();
             let lead = terms.iter().min_by_key(products).unwrap();
             let (mut best, rest): (Vec<_>, Vec<_>) =
-                hits.iter().partition(|(_, t)| t[lead] == text::IN_NAME);
+                hits.iter().partition(|(_, t)| t[lead] == text::NAME_WEIGHT);
             best.extend(rest);
             let ranked: Vec<&str> = best.iter().map(|(p, _)| p.sku.as_str()).collect();
             let follow = |release| {
@@ -349,5 +364,8 @@ fn a_search_finds_what_reading_every_product_finds() {
             answers += usize::from(ranked != by_name);
         }
     }
-    assert!(answers > 5, "the two orders differ in {answers} searches");
+    assert!(
+        answers > 5,
+        "only {answers} searches have different orders in v1 and v2"
+    );
 }

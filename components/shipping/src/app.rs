@@ -1,4 +1,4 @@
-//! The application's parts, and what runs after the response.
+//! The values that every request handler uses, and the work that runs after the response.
 
 use std::cell::Cell;
 
@@ -12,20 +12,20 @@ use crate::call_offs;
 use crate::client::Carrier;
 use crate::config::Config;
 
-/// The dependencies of the handlers.
+/// The values that every request handler uses.
 pub struct App {
     /// The settings.
     pub config: Config,
     /// The database.
     pub db: Box<dyn Database>,
-    /// Sends calls to the carrier and to notification.
+    /// Sends calls to the carrier and to the `notification` service.
     pub outbound: Box<dyn Outbound>,
-    /// Whether this request may have left something to send: an event in the outbox, or a call-off for the carrier.
+    /// True if this request may have added an event to the outbox, or a call-off to the queue.
     pub outbox_dirty: Cell<bool>,
 }
 
 impl App {
-    /// Makes calls on behalf of the request of `context`.
+    /// Returns the sender for calls on behalf of the request with this `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,
@@ -33,35 +33,44 @@ impl App {
         }
     }
 
-    /// The carrier, on behalf of the request of `context`.
+    /// Returns a client that calls the carrier on behalf of the request with this `context`.
     pub fn carrier<'a>(&'a self, context: &'a Context) -> Carrier<'a> {
         Carrier::new(self.caller(context), &self.config.carrier_url)
     }
 
-    /// Sends the events of the outbox to notification.
+    /// Sends the due events of the outbox to the `notification` service.
     pub fn flush_outbox(&self, context: &Context) -> Result<Flushed, SqlError> {
         let url = &self.config.notification_url;
         outbox::flush(&*self.db, self.caller(context), url)
     }
 
-    /// Sends the due call-offs to the carrier. A failure is logged; unsent call-offs stay for the next pass.
+    /// Sends the due call-offs to the carrier. A failure is only logged, because the call-offs stay in the queue.
     pub fn send_call_offs(&self, context: &Context) {
         let outcome = call_offs::send(&*self.db, &self.carrier(context), context);
         if let Err(error) = outcome {
             let fields = json!({"error": error.to_string()});
-            log::warn(context, "call-offs still wait for the carrier", fields);
+            log::warn(
+                context,
+                "cannot send the call-offs to the carrier; the call-offs will be sent later",
+                fields,
+            );
         }
     }
 
-    /// Sends what the request left to send: events to notification, call-offs to the carrier. Failed ones stay for the operator's
-    /// passes.
+    /// If the request added events or call-offs, sends the due events to the `notification` service and the due call-offs to the
+    /// carrier. Failures are only logged, because the operator's timer calls `POST /internal/shipments/outbox`, which sends the
+    /// events and call-offs that are left.
     pub fn after_response(&self, context: &Context) {
         if !self.outbox_dirty.take() {
             return;
         }
         if let Err(error) = self.flush_outbox(context) {
             let fields = json!({"error": error.to_string()});
-            log::warn(context, "the outbox stays full", fields);
+            log::warn(
+                context,
+                "cannot send the events of the outbox; the events will be sent later",
+                fields,
+            );
         }
         self.send_call_offs(context);
     }

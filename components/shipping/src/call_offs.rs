@@ -1,5 +1,5 @@
-//! Call-offs: shipments that were cancelled before the carrier had confirmed a parcel. A queue in the table
-//! `shipping_call_offs` informs the carrier afterwards.
+//! Call-offs. A call-off is a request to the carrier to cancel a shipment that the shop cancelled before the shipment had a label.
+//! Call-offs wait in a queue, in the table `shipping_call_offs`.
 
 use std::time::Duration;
 
@@ -13,10 +13,12 @@ use crate::domain::{Cancellation, ParcelState, Shipment};
 use crate::error::Error;
 use crate::store::{progress, shipments};
 
-/// How long one pass starts new call-offs, so that it ends within a request's time even if the carrier is slow.
-const PASS: Duration = Duration::from_secs(15);
+/// The time after which [`send`] starts no further call-off. So [`send`] ends before the request that calls it times out, even if
+/// the carrier is slow.
+const SEND_BUDGET: Duration = Duration::from_secs(15);
 
-/// Wait after a failed attempt. It does not grow: the first failure ends a pass, so an outage costs one call per pass.
+/// The longest wait after a failed attempt. It does not grow with further failures, because [`send`] stops at the first failure. So
+/// each run makes only one attempt during an outage.
 const RETRY_WAIT: Duration = Duration::from_secs(5);
 
 fn queue() -> Queue {
@@ -27,35 +29,42 @@ fn queue() -> Queue {
         due_at: "due_at",
         waiting: None,
         done: Settled::Deleted,
-        // The carrier may be down for days, and a cancelled parcel must not be sent: retry without end.
+        // Call-offs are retried without end, because the carrier may be down for days, and a cancelled parcel must not be sent.
         give_up: None,
-        // Longer than the two calls of an attempt.
+        // The claim lasts longer than the two calls of one attempt can take, so that no other worker sends the call-off at the same
+        // time.
         lease: Duration::from_secs(30),
         first_wait: RETRY_WAIT,
         longest_wait: RETRY_WAIT,
         batch: 20,
-        failure_message: "a call-off failed; it will be sent again",
+        failure_message: "the carrier did not accept a call-off; the call-off will be sent again",
     }
 }
 
-/// Sends the due call-offs. Stops with the error of the first one that fails: if the carrier does not respond, the rest
-/// waits for the next pass.
+/// Sends the due call-offs. After the first call-off that fails, sends no further call-off and returns the error, because the
+/// carrier is probably down. The failed call-off and all further call-offs stay in the queue.
 pub fn send(db: &dyn Database, carrier: &Carrier<'_>, context: &Context) -> Result<(), Error> {
-    let drained = queue().drain(db, context, PASS, |claim| {
+    let drained = queue().drain(db, context, SEND_BUDGET, |claim| {
         let shipment = shipments::find(db, claim.id)?;
         if call_off(db, carrier, &shipment)? == Cancellation::HandedOver {
-            // A parcel without a label was handed over: a person must find out how.
+            // The carrier has the parcel, although the shipment had no label when the shop cancelled the shipment. This must never
+            // happen, so a person must find the cause.
             let fields =
                 json!({"shipment_id": shipment.shipment_id, "order_id": shipment.order_id});
-            log::error(context, "the carrier has a cancelled parcel", fields);
+            log::error(
+                context,
+                "the carrier has a parcel whose shipment was cancelled",
+                fields,
+            );
         }
         Ok(Attempt::Done)
     });
     drained.map(drop)
 }
 
-/// It is not known whether the carrier has a parcel, so one is created first. A creation that is still in flight then finds its
-/// reference in use, and cannot make a parcel that stays.
+/// Makes the carrier create the parcel and then cancel it, because this service does not know whether the carrier has already
+/// created the parcel. An earlier request to create the parcel may still be in flight. When it arrives, the carrier finds the
+/// cancelled parcel by its reference, and makes no second parcel.
 fn call_off(
     db: &dyn Database,
     carrier: &Carrier<'_>,

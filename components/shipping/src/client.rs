@@ -1,4 +1,4 @@
-//! The carrier, as typed calls over HTTP.
+//! Calls to the carrier over HTTP.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use uuid::Uuid;
 use crate::domain::consignment::{Address, Line};
 use crate::domain::{Cancellation, ParcelState, Shipment};
 
-/// Timeout of one call: two of them stay well below the request limit.
+/// The timeout of one call to the carrier. Even two calls, one after the other, take much less than the time limit of a request.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The carrier, on behalf of one request. If it is not certain what the carrier did, a method returns an error.
+/// Calls the carrier on behalf of one request. A method returns an error if it is not certain what the carrier decided.
 pub struct Carrier<'a> {
     peer: Peer<'a>,
 }
@@ -25,7 +25,7 @@ struct NewParcel<'a> {
     lines: &'a [Line],
 }
 
-// Third parties may add members, so unknown ones are accepted.
+// Unknown members are accepted, because a third party may add members to its responses.
 #[derive(Deserialize)]
 struct Parcel {
     tracking_number: String,
@@ -38,13 +38,14 @@ struct Parcels {
 }
 
 impl<'a> Carrier<'a> {
-    /// The carrier at `url`.
+    /// Creates a client of the carrier at the base URL `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
         let peer = caller.peer("the carrier", url, TIMEOUT);
         Self { peer }
     }
 
-    /// Makes the parcel of `shipment`. The carrier makes one parcel per reference, for any number of repeats.
+    /// Makes the carrier create the parcel of `shipment`. The carrier makes one parcel for each reference, so a repeat returns the
+    /// same parcel.
     pub fn create(&self, shipment: &Shipment) -> Result<ParcelState, PeerError> {
         let reply = self.peer.send(
             self.peer
@@ -57,14 +58,17 @@ impl<'a> Carrier<'a> {
                 }),
         )?;
         match (reply.status, reply.code().as_str()) {
-            (StatusCode::CREATED, _) => self.parcel(shipment, self.peer.read(&reply)?, &reply),
-            // Only the carrier's own code is a rejection.
+            (StatusCode::CREATED, _) => {
+                self.check_parcel(shipment, self.peer.read(&reply)?, &reply)
+            }
+            // Only the code `address_refused` means that the carrier does not deliver to the address. A 422 with any other code has
+            // another reason.
             (StatusCode::UNPROCESSABLE_ENTITY, "address_refused") => Ok(ParcelState::Refused),
             _ => Err(self.peer.unexpected(&reply)),
         }
     }
 
-    /// The carrier's current state of `shipment`. Changes nothing.
+    /// Looks up what the carrier did for `shipment`. Changes nothing.
     pub fn look_up(&self, shipment: &Shipment) -> Result<ParcelState, PeerError> {
         let path = format!("/carrier/shipments?reference={}", shipment.shipment_id);
         let reply = self.peer.send(self.peer.call(Method::GET, &path))?;
@@ -75,7 +79,7 @@ impl<'a> Carrier<'a> {
         let mut items = parcels.items.into_iter();
         match (items.next(), items.next()) {
             (None, _) => Ok(ParcelState::Unknown),
-            (Some(parcel), None) => self.parcel(shipment, parcel, &reply),
+            (Some(parcel), None) => self.check_parcel(shipment, parcel, &reply),
             (Some(_), Some(_)) => Err(self.peer.unexpected(&reply)),
         }
     }
@@ -91,8 +95,8 @@ impl<'a> Carrier<'a> {
         }
     }
 
-    /// Checks the number, because it becomes part of paths, here and in the customer's browser.
-    fn parcel(
+    /// Checks the tracking number, because it becomes part of paths in this service and in the customer's browser.
+    fn check_parcel(
         &self,
         shipment: &Shipment,
         parcel: Parcel,

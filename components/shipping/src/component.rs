@@ -1,5 +1,5 @@
-//! The Spin entry point.
-#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+//! The entry point that Spin calls for each request.
+#![expect(unsafe_code, reason = "the SDK's macro expands to unsafe code")]
 
 use std::cell::Cell;
 

@@ -1,4 +1,4 @@
-//! Validated settings.
+//! The settings, read from Spin variables and validated.
 
 use stoa_service::settings::{Faults, Settings};
 
@@ -7,16 +7,16 @@ use crate::signature::Secret;
 /// The settings of this service.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `carrier_url`: the carrier's base URL.
+    /// The setting `carrier_url`: the base URL of the carrier.
     pub carrier_url: String,
-    /// `notification_url`: the receiver of events.
+    /// The setting `notification_url`: the base URL of the service that receives events.
     pub notification_url: String,
-    /// `carrier_secret`: the key that signs the carrier's reports.
+    /// The setting `carrier_secret`: the key with which the carrier signs its reports.
     pub carrier_secret: Secret,
 }
 
 impl Config {
-    /// Reads the settings from a source of variables.
+    /// Reads and checks the settings. `source` returns the value of a Spin variable. The error lists all invalid variables.
     pub fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut settings = Settings::new(source);
         let config = Self {

@@ -1,7 +1,7 @@
-//! Types and rules, pure.
+//! Types and rules, without side effects.
 //!
-//! [`status`] has the statuses of a shipment and their transitions, [`consignment`] the address and the contents of a parcel,
-//! [`report`] the carrier's reports; the shipment itself is here.
+//! This module defines the shipment. [`status`] defines the statuses and their transitions, [`consignment`] the address and the
+//! contents of a parcel, and [`report`] the carrier's reports.
 
 pub mod consignment;
 pub mod report;
@@ -18,29 +18,29 @@ use crate::error::Error;
 /// The shipment of an order, serialized as responses show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Shipment {
-    /// Its identity here, and its reference at the carrier.
+    /// The shipment's id. It is also the parcel's reference at the carrier.
     pub shipment_id: Uuid,
-    /// The shipped order.
+    /// The id of the order.
     pub order_id: Uuid,
-    /// The address.
+    /// The recipient's address.
     #[serde(skip)]
     pub address: Address,
-    /// The contents.
+    /// The contents of the parcel.
     #[serde(skip)]
     pub lines: Vec<Line>,
-    /// The carrier's number; `None` until the carrier's response is known.
+    /// The parcel's tracking number; `None` until this service knows the carrier's response.
     pub tracking_number: Option<String>,
     /// The status.
     pub status: Status,
-    /// A cancellation was requested: a retry of the creation completes the cancellation instead.
+    /// True if a cancellation was requested. If so, a repeated request to ship completes the cancellation.
     #[serde(skip)]
     pub cancel_requested: bool,
-    /// RFC 3339.
+    /// The time of creation, RFC 3339.
     pub created_at: String,
 }
 
 impl Shipment {
-    /// Checks a repeated request to ship: an order has one address and one set of lines.
+    /// Checks that a repeated request to ship has the same address and the same lines as this shipment.
     pub fn check_repeat(&self, address: &Address, lines: &[Line]) -> Result<(), Error> {
         if self.address == *address && self.lines == lines {
             return Ok(());
@@ -48,7 +48,7 @@ impl Shipment {
         Err(Error::ShipmentDiffers(self.order_id))
     }
 
-    /// The result of a request to ship: the shipment with its parcel, or why there is none.
+    /// The result of a request to ship: the shipment with its parcel, or the reason why the shipment has no parcel.
     pub fn shipped(self) -> Result<Self, Error> {
         match self.status {
             Status::Pending => Err(self.unsettled()),
@@ -63,7 +63,7 @@ impl Shipment {
         }
     }
 
-    /// The result of a request to cancel: the cancelled shipment, or why it is not cancelled.
+    /// The result of a request to cancel: the cancelled shipment, or the reason why the shipment is not cancelled.
     pub fn cancelled(self) -> Result<Self, Error> {
         match self.status {
             Status::Cancelled => Ok(self),
@@ -83,22 +83,22 @@ impl Shipment {
     }
 }
 
-/// The carrier's state of a shipment's reference.
+/// What the carrier did for the reference of a shipment.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ParcelState {
-    /// The carrier has not seen the reference.
+    /// The carrier does not know the reference.
     Unknown,
     /// The carrier does not deliver to the address.
     Refused,
-    /// The carrier made a parcel with this tracking number.
+    /// The carrier made a parcel; the text is its tracking number.
     Made(String),
 }
 
-/// The carrier's answer to a cancellation.
+/// The carrier's decision about a cancellation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cancellation {
-    /// The parcel will not be sent.
+    /// The parcel is cancelled.
     Cancelled,
-    /// Too late: the carrier has the parcel.
+    /// The carrier already has the parcel, so the parcel is not cancelled.
     HandedOver,
 }

@@ -1,5 +1,5 @@
-//! Routes, and the one match from error to status and code. `shipments` decodes the requests of order, `parcels` those of the carrier
-//! and of customers.
+//! The routes, and the status and the code of each error. `shipments` handles the requests of the `order` service. `parcels`
+//! handles the requests of the carrier and of customers.
 
 mod parcels;
 mod shipments;
@@ -25,10 +25,14 @@ impl Service for App {
         Route::new(
             Method::POST,
             "/shipments/{shipment_id}/events",
-            parcels::take_report,
+            parcels::accept_report,
         ),
         Route::new(Method::POST, "/internal/shipments/outbox", flush),
-        Route::new(Method::GET, "/internal/shipments/outbox", waiting),
+        Route::new(
+            Method::GET,
+            "/internal/shipments/outbox",
+            count_waiting_events,
+        ),
     ];
 
     fn after_response(&self, context: &Context) {
@@ -66,7 +70,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// The operator's pass: sends events, then call-offs.
+/// Sends the due events, and then the due call-offs. An operator's timer calls this route.
 fn flush(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let context = request.context();
@@ -75,7 +79,7 @@ fn flush(app: &App, request: &Request) -> Answer {
     Ok(answer)
 }
 
-fn waiting(app: &App, request: &Request) -> Answer {
+fn count_waiting_events(app: &App, request: &Request) -> Answer {
     request.query([])?;
     json(StatusCode::OK, &outbox::waiting(&*app.db, App::NAME)?)
 }

@@ -1,10 +1,13 @@
-//! Shipments of orders, through a carrier, and the tracking of parcels. One order, one shipment; one shipment, one parcel.
+//! The service `shipping` creates, cancels and tracks the shipments of orders through a carrier. One order has one shipment, and a
+//! shipment has one parcel.
 //!
-//! It has the address and the contents of a parcel, but no prices and no customer data beyond the address. The carrier reports
-//! by signed webhooks, which may arrive twice and in any order. Its reports are sent as events through the outbox.
+//! The service stores the address and the contents of each parcel. It stores no prices, and no other data of the customer. The
+//! carrier reports by signed webhooks, which may arrive twice and in any sequence. New reports are published as events through the
+//! outbox.
 //!
-//! Read [`domain`] for the statuses, then [`resolution`] for lost responses of the carrier and [`call_offs`] for parcels that it must
-//! still cancel, then [`signature`] and [`store`] for its reports, then [`http`]. [`client`] calls the carrier.
+//! Read [`domain`] for the statuses, then [`resolution`] for the case that a response of the carrier is lost, then [`call_offs`]
+//! for parcels that the carrier must still cancel. [`signature`] and [`store`] handle the carrier's reports, [`http`] defines the
+//! routes, and [`client`] calls the carrier.
 
 pub mod app;
 pub mod call_offs;

@@ -1,7 +1,8 @@
-//! How a shipment gets its parcel, or is cancelled, even if a response of the carrier is lost.
+//! Gets a parcel for a shipment, or cancels the shipment, even if a response of the carrier is lost.
 //!
-//! Intents are written before the carrier is called: the shipment itself, and the request to cancel it. The carrier makes
-//! one parcel per reference, so a repeated creation finds the first one.
+//! The service stores its intent before it calls the carrier. It stores the shipment before it requests the parcel, and stores the
+//! request to cancel before it cancels the parcel. The carrier makes one parcel for each reference, so a repeated creation returns
+//! the first parcel.
 
 use serde_json::json;
 use stoa_service::sql::Database;
@@ -13,8 +14,8 @@ use crate::domain::{Cancellation, ParcelState, Shipment};
 use crate::error::Error;
 use crate::store::{cancellation, progress};
 
-/// Gets a parcel for `shipment`, and returns the resulting shipment. `is_new`: this request wrote the intent, so no request has called
-/// the carrier yet, and there is nothing to look up.
+/// Gets a parcel for `shipment`, and returns the resulting shipment. `is_new` is true if this request created the shipment. In this
+/// case no request has called the carrier yet, so a lookup is not needed.
 pub fn resolve_shipment(
     db: &dyn Database,
     carrier: &Carrier<'_>,
@@ -41,12 +42,12 @@ pub fn resolve_shipment(
         known => known,
     };
     let created = progress::record(db, &shipment, &state)?;
-    report(context, "shipment settled", &created);
+    log_shipment(context, "the request to ship was completed", &created);
     Ok(created)
 }
 
-/// Cancels `shipment`, and returns the result; a shipment that the carrier has stays as it is. A shipment without a label is cancelled
-/// without a call to the carrier, which is informed afterwards ([`crate::call_offs`]).
+/// Cancels `shipment`, and returns the resulting shipment. A shipment whose parcel is with the carrier stays unchanged. A shipment
+/// without a label is cancelled without a call to the carrier, and a call-off is queued ([`crate::call_offs`]).
 pub fn cancel_shipment(
     db: &dyn Database,
     carrier: &Carrier<'_>,
@@ -59,18 +60,18 @@ pub fn cancel_shipment(
     }
     let outcome = match &shipment.tracking_number {
         Some(number) => carrier.cancel(number)?,
-        // The carrier refused the address: there is no parcel, and there will be none.
+        // The carrier rejected the address, so it never makes a parcel for this shipment.
         None => Cancellation::Cancelled,
     };
     let settled = match outcome {
         Cancellation::Cancelled => cancellation::complete(db, &shipment)?,
         Cancellation::HandedOver => cancellation::withdraw(db, &shipment)?,
     };
-    report(context, "shipment called off", &settled);
+    log_shipment(context, "the request to cancel was completed", &settled);
     Ok(settled)
 }
 
-fn report(context: &Context, message: &str, shipment: &Shipment) {
+fn log_shipment(context: &Context, message: &str, shipment: &Shipment) {
     let fields = json!({"shipment_id": shipment.shipment_id, "order_id": shipment.order_id, "status": shipment.status});
     log::info(context, message, fields);
 }

@@ -1,9 +1,10 @@
-//! The carrier's signature: `x-carrier-signature: t=<unix seconds>,v1=<hex>`, where `hex` is HMAC-SHA256 over
-//! `<seconds>.<body>`. The time is also signed, so an old report cannot be replayed.
+//! Verifies the carrier's signature: `x-carrier-signature: t=<unix seconds>,v1=<hex>`. `<hex>` is the HMAC-SHA256 of the time as
+//! text, a dot and the body. The signature covers the time, so an old report cannot be replayed.
 
 use hmac::{Hmac, Mac};
 
-/// The largest difference between the signed time and ours, in seconds: clocks may differ, and a report needs time to arrive.
+/// The largest accepted difference between the signed time and the current time, in seconds. Clocks differ, and a report needs time
+/// to arrive.
 pub const TOLERANCE_SECONDS: u64 = 300;
 
 /// The key that the carrier and this service share.
@@ -11,7 +12,7 @@ pub const TOLERANCE_SECONDS: u64 = 300;
 pub struct Secret(String);
 
 impl Secret {
-    /// Wraps the shared key.
+    /// Wraps the shared key. The `Debug` output hides the key.
     pub fn new(secret: String) -> Self {
         Self(secret)
     }
@@ -23,12 +24,12 @@ impl std::fmt::Debug for Secret {
     }
 }
 
-/// A header that is not a recent signature of the carrier.
+/// The error for a header that is not a valid, recent signature of the carrier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("x-carrier-signature: {0}")]
 pub struct BadSignature(&'static str);
 
-/// Checks `header` over `body` at `now_seconds`.
+/// Checks that `header` is a valid signature of `body`. `now_seconds` is the current time in seconds since the Unix epoch.
 pub fn verify(
     secret: &Secret,
     header: Option<&str>,
@@ -36,23 +37,26 @@ pub fn verify(
     now_seconds: i64,
 ) -> Result<(), BadSignature> {
     let (time, digest) = header.and_then(parse).ok_or(BadSignature(
-        "expected `t=<unix seconds>,v1=<64 hex digits>`",
+        "x-carrier-signature: expected `t=<unix seconds>,v1=<64 hex digits>`",
     ))?;
-    // HMAC accepts a key of any length: this never fails.
+    // The creation of the HMAC never fails, because HMAC accepts a key of any length.
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.0.as_bytes())
-        .map_err(|_| BadSignature("cannot be checked"))?;
-    // The text of the time, not its parsed value: the text was signed.
+        .map_err(|_| BadSignature("the key is not usable"))?;
+    // The digest covers the text of the time as received, because the carrier signed that text.
     mac.update(time.as_bytes());
     mac.update(b".");
     mac.update(body);
-    // Constant time: a forger must not learn how much of a digest is right.
-    mac.verify_slice(&digest)
-        .map_err(|_| BadSignature("does not match the body"))?;
+    // This comparison takes constant time, so a forger cannot learn how many bytes of a digest are right.
+    mac.verify_slice(&digest).map_err(|_| {
+        BadSignature("x-carrier-signature: the digest v1 does not match the time and the body")
+    })?;
     let seconds: i64 = time
         .parse()
-        .map_err(|_| BadSignature("t is out of range"))?;
+        .map_err(|_| BadSignature("x-carrier-signature: the time t is out of range"))?;
     if now_seconds.abs_diff(seconds) > TOLERANCE_SECONDS {
-        return Err(BadSignature("t is more than 300 seconds from now"));
+        return Err(BadSignature(
+            "x-carrier-signature: the time t differs from the current time by more than 300 seconds",
+        ));
     }
     Ok(())
 }
@@ -96,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_fresh_signature_and_allows_for_clocks_that_differ() {
+    fn a_signature_is_accepted_if_its_time_differs_by_at_most_300_seconds() {
         for seconds in [NOW, NOW - 300, NOW + 300] {
             assert_eq!(
                 check(Some(&sign("s3cret", &seconds.to_string(), BODY))),
@@ -106,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_old_forged_changed_or_malformed() {
+    fn old_forged_changed_and_malformed_signatures_are_rejected() {
         let good = sign("s3cret", &NOW.to_string(), BODY);
         let digest = good.split_once("v1=").unwrap().1;
         let cases = [
@@ -132,7 +136,8 @@ mod tests {
     }
 
     #[test]
-    fn agrees_with_a_digest_computed_elsewhere() {
+    fn a_digest_that_openssl_computed_is_accepted() {
+        // The command that computed the digest:
         // printf '1800000000.{"status":"delivered"}' | openssl dgst -sha256 -hmac s3cret
         let digest = "58a481e1fe430ba62ea5a3139be3449861cf641a1f2e0a2ae1f6f3b4ec325c07";
         assert_eq!(check(Some(&format!("t={NOW},v1={digest}"))), Ok(()));

@@ -1,7 +1,7 @@
-//! The rules over SQL. A status only moves forward, by a conditional update.
+//! The shipments in the database. Each change of a status is a conditional update, so a status only moves forward.
 //!
-//! [`shipments`] reads and creates shipments, [`history`] moves them and keeps their history, [`progress`] writes the carrier's
-//! answers and reports, [`cancellation`] writes cancellations.
+//! [`shipments`] creates and reads shipments. [`history`] changes their statuses and stores their histories. [`progress`] stores
+//! the carrier's responses and reports. [`cancellation`] stores cancellations.
 
 pub mod cancellation;
 pub mod history;

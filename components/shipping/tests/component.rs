@@ -1,8 +1,8 @@
-//! The built component, over HTTP; the test plays the carrier and the notification service.
+//! Tests of the built component over HTTP. A stub stands for the carrier and for the `notification` service.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
+    reason = "an unexpected value must fail the test"
 )]
 
 use std::time::{Duration, Instant, SystemTime};
@@ -10,27 +10,28 @@ use std::time::{Duration, Instant, SystemTime};
 use hmac::{Hmac, Mac};
 use serde_json::{Value, json};
 use stoa_testkit::{
-    Answer, Play, REQUEST_ID, Shop, ShopOptions, Stub, TRACE_ID, at_once, nobody, wait_until,
+    Answer, REQUEST_ID, Shop, ShopOptions, Stub, StubResponse, TRACE_ID, at_once, unreachable_url,
+    wait_until,
 };
 use uuid::Uuid;
 
 const SECRET: &str = "a secret of this test";
-const SOON: Duration = Duration::from_secs(20);
+const EVENT_DEADLINE: Duration = Duration::from_secs(20);
 
-/// Both neighbours at one address; `events` is the reaction of notification.
-fn neighbours(events: Play) -> Stub {
+/// A stub for the carrier and the `notification` service at one address. `events` is the response of `notification`.
+fn neighbours(events: StubResponse) -> Stub {
     Stub::start(move |seen| match seen.path.as_str() {
         "/carrier/shipments" => {
             let parcel = json!({"tracking_number": "TRK0001", "reference": seen.json["reference"], "status": "created"});
-            Play::json(201, parcel)
+            StubResponse::json(201, parcel)
         }
         "/events" => events.clone(),
-        _ => Play::problem(404, "not_found"),
+        _ => StubResponse::problem(404, "not_found"),
     })
 }
 
-fn accepted() -> Play {
-    Play::json(202, json!({"status": "accepted"}))
+fn accepted() -> StubResponse {
+    StubResponse::json(202, json!({"status": "accepted"}))
 }
 
 fn options(url: &str) -> ShopOptions {
@@ -80,19 +81,21 @@ fn parcel(shop: &Shop) -> Value {
 }
 
 #[test]
-fn the_carrier_is_asked_on_behalf_of_the_request_and_once_for_all_repeats() {
+fn concurrent_repeats_call_the_carrier_once_with_the_trace_of_the_request() {
     let stub = neighbours(accepted());
     let shop = Shop::start(options(stub.url()));
     let answers = at_once(12, |_| ship(&shop).expect(201).json);
     assert!(answers.iter().all(|a| *a == answers[0]), "{answers:?}");
-    let asked = stub.seen("/carrier/shipments");
-    assert_eq!(asked.len(), 1);
-    asked[0].assert_traced();
+    let calls = stub.seen("/carrier/shipments");
+    assert_eq!(calls.len(), 1);
+    calls[0].assert_traced();
     assert_eq!(
-        asked[0].header("idempotency-key"),
+        calls[0].header("idempotency-key"),
         answers[0]["shipment_id"].as_str()
     );
-    let line = shop.wait_for_line("the parcel", |line| line["msg"] == "shipment settled");
+    let line = shop.wait_for_line("the parcel", |line| {
+        line["msg"] == "the request to ship was completed"
+    });
     assert_eq!(
         (&line["request_id"], &line["trace_id"]),
         (&json!(REQUEST_ID), &json!(TRACE_ID))
@@ -100,8 +103,8 @@ fn the_carrier_is_asked_on_behalf_of_the_request_and_once_for_all_repeats() {
 }
 
 #[test]
-fn a_report_is_answered_before_its_event_leaves_and_only_if_the_carrier_signed_it() {
-    let stub = neighbours(Play::Silence);
+fn an_unsigned_report_is_rejected_and_a_signed_report_is_answered_before_its_event_is_sent() {
+    let stub = neighbours(StubResponse::Silence);
     let shop = Shop::start(options(stub.url()));
     let shipment = ship(&shop).expect(201).json;
     let _ = report(&shop, &shipment["shipment_id"], "another secret").refused(401, "unauthorized");
@@ -113,7 +116,9 @@ fn a_report_is_answered_before_its_event_leaves_and_only_if_the_carrier_signed_i
         "{:?}",
         begun.elapsed()
     );
-    wait_until(SOON, "the event", || !stub.seen("/events").is_empty());
+    wait_until(EVENT_DEADLINE, "the event", || {
+        !stub.seen("/events").is_empty()
+    });
     let event = stub.seen("/events").remove(0);
     event.assert_traced();
     assert_eq!(event.json["type"], "stoa.shipment.picked_up");
@@ -122,18 +127,18 @@ fn a_report_is_answered_before_its_event_leaves_and_only_if_the_carrier_signed_i
 }
 
 #[test]
-fn an_event_that_found_nobody_waits_in_the_outbox_over_a_crash() {
+fn an_event_that_was_not_received_stays_in_the_outbox_and_survives_a_crash() {
     let stub = neighbours(accepted());
-    let mut shop = Shop::start(options(stub.url()).variable("notification_url", nobody()));
+    let mut shop = Shop::start(options(stub.url()).variable("notification_url", unreachable_url()));
     let shipment = ship(&shop).expect(201).json;
     let _ = report(&shop, &shipment["shipment_id"], SECRET).expect(200);
-    shop.wait_for_line("the event's return", |line| {
+    shop.wait_for_line("the failure to send the event", |line| {
         line.to_string().contains("ConnectionRefused")
     });
     shop.kill();
-    let again = Shop::start(options(stub.url()).over(&shop));
+    let again = Shop::start(options(stub.url()).with_data_of(&shop));
     assert_eq!(parcel(&again)["status"], "picked_up");
-    wait_until(SOON, "the event's turn", || {
+    wait_until(EVENT_DEADLINE, "the event", || {
         let _ = again
             .operator()
             .post("/internal/shipments/outbox")
@@ -148,8 +153,8 @@ fn an_event_that_found_nobody_waits_in_the_outbox_over_a_crash() {
 }
 
 #[test]
-fn without_a_carrier_the_answer_is_503_and_the_log_says_why() {
-    let shop = Shop::start(options(&nobody()));
+fn without_a_carrier_the_answer_is_503_and_the_log_has_the_cause() {
+    let shop = Shop::start(options(&unreachable_url()));
     let answer = ship(&shop).refused(503, "unavailable");
     assert!(!answer.text().contains("127.0.0.1"), "{}", answer.text());
     let line = shop.wait_for_line("the cause", |line| line["code"] == "unavailable");
@@ -165,8 +170,8 @@ fn without_a_carrier_the_answer_is_503_and_the_log_says_why() {
 }
 
 #[test]
-fn a_missing_secret_is_500_with_its_cause_in_the_log_alone() {
-    let shop = Shop::start(options(&nobody()).variable("carrier_secret", ""));
+fn a_missing_secret_is_500_and_only_the_log_has_the_cause() {
+    let shop = Shop::start(options(&unreachable_url()).variable("carrier_secret", ""));
     let answers = at_once(8, |_| shop.operator().get("/shipments").send());
     for answer in answers {
         let answer = answer.refused(500, "misconfigured");
@@ -181,8 +186,8 @@ fn a_missing_secret_is_500_with_its_cause_in_the_log_alone() {
 }
 
 #[test]
-fn methods_and_bodies_that_no_route_takes_are_refused() {
-    let shop = Shop::start(options(&nobody()));
+fn methods_and_bodies_that_no_route_accepts_are_refused() {
+    let shop = Shop::start(options(&unreachable_url()));
     let client = shop.operator();
     let answer = client
         .delete("/shipments")

@@ -1,4 +1,4 @@
-//! The application's parts.
+//! The settings and the client that every request handler uses.
 
 use stoa_service::Context;
 use stoa_service::outbound::{Caller, Outbound};
@@ -6,16 +6,16 @@ use stoa_service::outbound::{Caller, Outbound};
 use crate::client::ProductClient;
 use crate::config::Config;
 
-/// The dependencies of the handlers.
+/// The values that every request handler uses.
 pub struct App {
-    /// The settings.
+    /// The validated settings.
     pub config: Config,
-    /// Sends the calls to product.
+    /// Sends calls to the service `product`.
     pub outbound: Box<dyn Outbound>,
 }
 
 impl App {
-    /// Makes calls on behalf of the request of `context`.
+    /// Returns the sender of the outgoing calls that belong to the incoming request with this `context`.
     pub fn caller<'a>(&'a self, context: &'a Context) -> Caller<'a> {
         Caller {
             outbound: &*self.outbound,
@@ -23,7 +23,7 @@ impl App {
         }
     }
 
-    /// The list of products.
+    /// Returns a client of the service `product` for the request with this `context`.
     pub fn product<'a>(&'a self, context: &'a Context) -> ProductClient<'a> {
         ProductClient::new(self.caller(context), &self.config.product_url)
     }

@@ -1,4 +1,4 @@
-//! Product: the list on the pages.
+//! A client of the service `product`, which supplies the products of the pages.
 
 use std::time::Duration;
 
@@ -8,23 +8,23 @@ use stoa_service::outbound::{Caller, Peer};
 
 use crate::domain::{Product, ProductPage, Search};
 use crate::error::Error;
-use crate::html::Value;
+use crate::html::QueryValue;
 
-/// Timeout of product: a person waits.
+/// Timeout of a call to `product`. It is short, because a person waits for the page.
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// Products on a page.
+/// Number of products on a page.
 const PAGE_LENGTH: u32 = 100;
 
-/// Product, on behalf of one request.
+/// A client of the service `product` for one request.
 pub struct ProductClient<'a>(Peer<'a>);
 
 impl<'a> ProductClient<'a> {
-    /// A client of the service at `url`.
+    /// Creates a client of the service `product` at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
-        Self(caller.peer("product", url, TIMEOUT))
+        Self(caller.peer("the product service", url, TIMEOUT))
     }
 
-    /// A page of the products that match `search`.
+    /// Reads one page of the products that match `search`.
     pub fn products(&self, search: &Search) -> Result<ProductPage, Error> {
         #[derive(Deserialize)]
         struct Page {
@@ -66,7 +66,7 @@ fn path(search: &Search) -> String {
         ("page_token", &search.page_token),
     ] {
         if let Some(value) = value {
-            path.push_str(&format!("&{name}={}", Value(value)));
+            path.push_str(&format!("&{name}={}", QueryValue(value)));
         }
     }
     path

@@ -1,46 +1,46 @@
-//! The catalogue's data on a page.
+//! The data of the catalogue that a page shows.
 
 use serde::Deserialize;
 use stoa_service::money::Money;
 
-/// A search in the list of products.
+/// The parameters of a page: a search in the list of products.
 #[derive(Debug, Clone, Default)]
 pub struct Search {
-    /// The text to find.
+    /// The text to search for; `None` for all products.
     pub q: Option<String>,
-    /// The category.
+    /// The category to list; `None` for all categories.
     pub category: Option<String>,
-    /// Where the page begins.
+    /// The token of the page to show; `None` for the first page.
     pub page_token: Option<String>,
 }
 
-/// The parts of a product that a page shows. They are not checked here: a page escapes all of them.
+/// The parts of a product that a page shows. The values are not checked, because a page escapes all values.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Product {
-    /// The stock keeping unit.
+    /// The SKU (stock keeping unit), such as `COF-008`.
     pub sku: String,
-    /// The name.
+    /// The product's name.
     pub name: String,
-    /// A sentence or two.
+    /// One or two sentences about the product.
     pub description: String,
-    /// One word.
+    /// The category, one word such as `tea`.
     pub category: String,
     /// The path or URL of a picture.
     pub image: String,
-    /// `None` where it has no price.
+    /// The price of one unit; `None` for a product that is sold only on request.
     pub price: Option<Money>,
-    /// Units; only the canary release reports them, and only if it has the number.
+    /// The number of available units; `None` if the release of `product` does not report the number.
     #[serde(default)]
     pub available: Option<i64>,
 }
 
-/// A page of the list.
+/// One page of the list of products.
 #[derive(Debug, Clone)]
 pub struct ProductPage {
-    /// The products.
+    /// The products, in the sequence in which `product` listed them.
     pub items: Vec<Product>,
-    /// Where the next page begins.
+    /// The token of the next page; `None` on the last page.
     pub next_page_token: Option<String>,
-    /// The release of product that made the list, such as `v2`.
+    /// The release of the service `product` that sent the list, such as `v2`.
     pub version: Option<String>,
 }

@@ -1,14 +1,14 @@
-//! Errors. `http.rs` gives each its status and its page.
+//! The errors of this service. `http.rs` maps each error to a status and a page.
 
 use stoa_service::outbound::PeerError;
 
-/// Why there is no list of products.
+/// The reason why a page cannot list products.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Product rejected the search; the sentence is for the person who searches.
+    /// The service `product` rejected the search. The text explains the reason to the shopper.
     #[error("{0}")]
     SearchRejected(String),
-    /// Product cannot serve the call; a retry may help.
+    /// The call to the service `product` failed. A retry may help.
     #[error(transparent)]
     Peer(#[from] PeerError),
 }

@@ -1,12 +1,12 @@
-//! Escapes text for HTML and for URLs.
+//! Types that escape text for HTML and for URLs when they are printed.
 
 use std::fmt;
 
-/// Text for HTML or SVG, between tags or between double quotes.
+/// Prints a text escaped for HTML or SVG. The result is safe between tags and between double quotes.
 #[derive(Debug, Clone, Copy)]
-pub struct Text<'a>(pub &'a str);
+pub struct HtmlText<'a>(pub &'a str);
 
-impl fmt::Display for Text<'_> {
+impl fmt::Display for HtmlText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut rest = self.0;
         while let Some((before, after)) = rest.split_once(['&', '<', '>', '"', '\'']) {
@@ -24,11 +24,11 @@ impl fmt::Display for Text<'_> {
     }
 }
 
-/// A value for a query, percent-encoded (RFC 3986): also safe in HTML.
+/// Prints a value percent-encoded (RFC 3986) for the query of a URL. The result is also safe in HTML.
 #[derive(Debug, Clone, Copy)]
-pub struct Value<'a>(pub &'a str);
+pub struct QueryValue<'a>(pub &'a str);
 
-impl fmt::Display for Value<'_> {
+impl fmt::Display for QueryValue<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for byte in self.0.bytes() {
             if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
@@ -46,17 +46,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_what_means_something_in_html_as_text() {
+    fn escapes_the_special_characters_of_html() {
         assert_eq!(
-            Text("<a href=\"x\" title='y'>é & ö</a>").to_string(),
+            HtmlText("<a href=\"x\" title='y'>é & ö</a>").to_string(),
             "&lt;a href=&quot;x&quot; title=&#39;y&#39;&gt;é &amp; ö&lt;/a&gt;"
         );
-        assert_eq!(Text("&").to_string(), "&amp;");
-        assert_eq!(Text("").to_string(), "");
+        assert_eq!(HtmlText("&").to_string(), "&amp;");
+        assert_eq!(HtmlText("").to_string(), "");
     }
 
     #[test]
-    fn encodes_what_means_something_in_a_query() {
-        assert_eq!(Value("a b&c=é+\"").to_string(), "a%20b%26c%3D%C3%A9%2B%22");
+    fn encodes_the_special_characters_of_a_query() {
+        assert_eq!(
+            QueryValue("a b&c=é+\"").to_string(),
+            "a%20b%26c%3D%C3%A9%2B%22"
+        );
     }
 }

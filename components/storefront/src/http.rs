@@ -1,4 +1,4 @@
-//! Routes, decoding, the headers of a page, and the one match from error to status and page.
+//! The HTTP interface: the routes, their handlers, the headers of a page, and the page for each error.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -13,8 +13,9 @@ use crate::domain::Search;
 use crate::error::Error;
 use crate::{page, picture};
 
-/// `Retry-After` while product is down, in seconds: a person reads the page before they try again.
-const RETRY_AFTER: u32 = 5;
+/// The value of `Retry-After` while the service `product` is down, in seconds. A person needs about this time to read the error
+/// page.
+const RETRY_AFTER_SECONDS: u32 = 5;
 
 impl Service for App {
     const NAME: &'static str = "storefront";
@@ -26,24 +27,27 @@ impl Service for App {
     ];
 }
 
-/// The page for an error. A person reads it, so it is HTML and not a problem document.
+/// Returns the page for an error. The page is HTML and not a problem document, because a person reads the page.
 fn error_page(error: &Error, request: &Request) -> Response {
     match error {
         Error::SearchRejected(reason) => html(
             StatusCode::BAD_REQUEST,
-            page::message("This search is not possible", reason),
+            page::message_page("This search is not possible", reason),
         ),
         Error::Peer(error) => {
             let fields = json!({"status": 503, "path": request.path(), "error": error.to_string()});
-            log::error(request.context(), "product does not answer", fields);
-            let text =
-                "The products cannot be shown at the moment. Please try again in a few seconds.";
+            log::error(
+                request.context(),
+                "cannot get the products from the product service",
+                fields,
+            );
+            let text = "Please try again in a few seconds.";
             let mut response = html(
                 StatusCode::SERVICE_UNAVAILABLE,
-                page::message("We will be right back", text),
+                page::message_page("The products are not available at the moment", text),
             );
             let headers = response.headers_mut();
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER));
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_AFTER_SECONDS));
             response
         }
     }
@@ -59,17 +63,17 @@ fn redirect_to_shop(_: &App, _: &Request) -> Answer {
 
 fn products(app: &App, request: &Request) -> Answer {
     let [q, category, page_token] = request.query(["q", "category", "page_token"])?;
-    let filled = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
+    let non_blank = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
     let search = Search {
-        q: filled(q),
-        category: filled(category),
-        page_token: filled(page_token),
+        q: non_blank(q),
+        category: non_blank(category),
+        page_token: non_blank(page_token),
     };
     let found = match app.product(request.context()).products(&search) {
         Ok(found) => found,
         Err(error) => return Ok(error_page(&error, request)),
     };
-    let mut response = html(StatusCode::OK, page::products(&search, &found));
+    let mut response = html(StatusCode::OK, page::products_page(&search, &found));
     let version = found.version.as_deref().map(HeaderValue::from_str);
     if let Some(Ok(version)) = version {
         let name = HeaderName::from_static("x-shop-version");
@@ -81,13 +85,13 @@ fn products(app: &App, request: &Request) -> Answer {
 fn image(_: &App, request: &Request) -> Answer {
     request.query([])?;
     let file = request.param("file");
-    let sku = picture::sku(file).ok_or_else(|| {
+    let sku = picture::sku_from_file_name(file).ok_or_else(|| {
         Problem::not_found(format!(
-            "file: `{}` is not <sku>.svg",
+            "file: `{}` does not have the form <sku>.svg",
             stoa_service::text::shorten(file)
         ))
     })?;
-    let mut response = Response::new(picture::svg(&sku).into_bytes());
+    let mut response = Response::new(picture::draw(&sku).into_bytes());
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, "image/svg+xml"),
@@ -106,7 +110,7 @@ fn html(status: StatusCode, page: String) -> Response {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
-        // The content depends on the release that the router chose.
+        // No cache may store a page, because the content depends on the release of `product` that listed the products.
         (header::CACHE_CONTROL, "no-store"),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::REFERRER_POLICY, "same-origin"),

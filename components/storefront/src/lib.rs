@@ -1,8 +1,8 @@
-//! The shop's pages: HTML rendered on the server, without a script. They list the products and link to the rest of the shop. The
-//! catalogue's pictures are drawn here.
+//! The service `storefront` renders the shop's pages as HTML without scripts. A page lists products, and links to the other parts
+//! of the shop. The service also draws the catalogue's pictures.
 //!
-//! It stores nothing and has no users. Read [`http`] for the routes, then [`page`] for the pages and [`client`] for the list of
-//! products. [`html`] escapes outside text, [`picture`] draws the pictures.
+//! The service stores no data and has no user accounts. Read [`http`] for the routes, then [`page`] for the pages, then [`client`]
+//! for the call that reads the products. [`html`] escapes external text, and [`picture`] draws the pictures.
 
 pub mod app;
 pub mod client;

@@ -1,60 +1,63 @@
-//! The pages as text. All outside text is escaped by [`Text`] or [`Value`].
+//! Renders the pages as HTML. [`HtmlText`] and [`QueryValue`] escape all external text.
 
 use crate::domain::{Product, ProductPage, Search};
-use crate::html::{Text, Value};
+use crate::html::{HtmlText, QueryValue};
 
-/// The only style sheet, inlined in each page. The Content-Security-Policy allows it by its digest.
+/// The style sheet, which is part of every page. The Content-Security-Policy permits the style sheet by its digest.
 pub const STYLE: &str = include_str!("page.css");
 
-/// The page of products, with links to the rest of the shop.
-pub fn products(search: &Search, products: &ProductPage) -> String {
+/// Renders the page of products, with a section about the other parts of the shop.
+pub fn products_page(search: &Search, products: &ProductPage) -> String {
     let title = match (&search.q, &search.category) {
-        (Some(q), _) => format!("{} - stoa", Text(q)),
-        (None, Some(category)) => format!("{} - stoa", Text(category)),
+        (Some(q), _) => format!("{} - stoa", HtmlText(q)),
+        (None, Some(category)) => format!("{} - stoa", HtmlText(category)),
         (None, None) => "stoa".to_owned(),
     };
     let mut body = String::new();
     if let Some(category) = &search.category {
         body.push_str(&format!(
             "<p>Category: {} (<a href=\"/shop/\">all products</a>)</p>\n",
-            Text(category)
+            HtmlText(category)
         ));
     }
     if products.items.is_empty() {
-        body.push_str("<p>Nothing found here.</p>\n");
+        body.push_str("<p>No products found.</p>\n");
     }
     body.push_str("<ul class=\"products\">\n");
     for product in &products.items {
-        body.push_str(&card(product));
+        body.push_str(&product_card(product));
     }
     body.push_str("</ul>\n");
     if let Some(token) = &products.next_page_token {
-        let mut query = format!("page_token={}", Value(token));
+        let mut query = format!("page_token={}", QueryValue(token));
         for (name, value) in [("q", &search.q), ("category", &search.category)] {
             if let Some(value) = value {
-                query.push_str(&format!("&amp;{name}={}", Value(value)));
+                query.push_str(&format!("&amp;{name}={}", QueryValue(value)));
             }
         }
         body.push_str(&format!(
             "<p><a href=\"/shop/?{query}\" rel=\"next\">More products</a></p>\n"
         ));
     }
-    body.push_str(REST_OF_SHOP);
+    body.push_str(API_SECTION);
     if let Some(version) = &products.version {
         body.push_str(&format!(
-            "<footer><p>Listed by product {}.</p></footer>\n",
-            Text(version)
+            "<footer><p>Listed by release {} of the product service.</p></footer>\n",
+            HtmlText(version)
         ));
     }
     document(&title, search.q.as_deref(), &body)
 }
 
-fn card(product: &Product) -> String {
-    let name = Text(&product.name);
-    let image = if is_own(&product.image) {
+fn product_card(product: &Product) -> String {
+    let name = HtmlText(&product.name);
+    let image = if is_local_path(&product.image) {
         product.image.clone()
     } else {
-        format!("/shop/images/{}.svg", Value(&product.sku.to_lowercase()))
+        format!(
+            "/shop/images/{}.svg",
+            QueryValue(&product.sku.to_lowercase())
+        )
     };
     let price = product
         .price
@@ -68,32 +71,32 @@ fn card(product: &Product) -> String {
         "<li><img src=\"{}\" alt=\"\" loading=\"lazy\" width=\"400\" height=\"300\">\
          <div><h2><a href=\"/product/{}\">{name}</a></h2><p>{}</p>\
          <p class=\"soft\">{} in <a href=\"/shop/?category={}\">{}</a></p>{available}<p class=\"price\">{}</p></div></li>\n",
-        Text(&image),
-        Value(&product.sku),
-        Text(&product.description),
-        Text(&product.sku),
-        Value(&product.category),
-        Text(&product.category),
-        Text(&price),
+        HtmlText(&image),
+        QueryValue(&product.sku),
+        HtmlText(&product.description),
+        HtmlText(&product.sku),
+        QueryValue(&product.category),
+        HtmlText(&product.category),
+        HtmlText(&price),
     )
 }
 
-/// Whether `image` is a path on this host: a page shows no pictures from other hosts.
-fn is_own(image: &str) -> bool {
+/// Returns whether `image` is a path on this host. A page does not show pictures from other hosts.
+fn is_local_path(image: &str) -> bool {
     image.starts_with('/') && !image.starts_with("//") && !image.contains('\\')
 }
 
-/// A page with one message.
-pub fn message(title: &str, text: &str) -> String {
+/// Renders a page with a title and one message.
+pub fn message_page(title: &str, text: &str) -> String {
     let body = format!(
         "<section><h2>{}</h2><p>{}</p><p><a href=\"/shop/\">All products</a></p></section>\n",
-        Text(title),
-        Text(text)
+        HtmlText(title),
+        HtmlText(text)
     );
-    document(&format!("{} - stoa", Text(title)), None, &body)
+    document(&format!("{} - stoa", HtmlText(title)), None, &body)
 }
 
-/// `title` and `body` are HTML.
+/// Renders a complete HTML document. `title` and `body` must be escaped already; `q` is plain text.
 fn document(title: &str, q: Option<&str>, body: &str) -> String {
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
@@ -101,15 +104,15 @@ fn document(title: &str, q: Option<&str>, body: &str) -> String {
          <style>{STYLE}</style>\n</head>\n<body>\n<header><h1><a href=\"/shop/\">stoa</a></h1>\n\
          <form action=\"/shop/\" role=\"search\"><input type=\"search\" name=\"q\" value=\"{}\" aria-label=\"Search\">\
          <button>Search</button></form></header>\n<main>\n{body}</main>\n</body>\n</html>\n",
-        Text(q.unwrap_or_default())
+        HtmlText(q.unwrap_or_default())
     )
 }
 
-const REST_OF_SHOP: &str = r#"<section>
-<h2>The rest of the shop</h2>
-<p>Everything else is an interface over HTTP, for programs and for curl: <a href="/product">/product</a>,
-<a href="/user">/user</a>, and with a token /cart, /order and /notification.</p>
-<pre>SHOP=http://127.0.0.1:8080   # where this page comes from
+const API_SECTION: &str = r#"<section>
+<h2>The other parts of the shop</h2>
+<p>All other parts of the shop have an HTTP interface for programs and for curl: <a href="/product">/product</a>,
+<a href="/user">/user</a> and, with a token, /cart, /order and /notification.</p>
+<pre>SHOP=http://127.0.0.1:8080   # the address of this page
 JSON='content-type: application/json'
 curl $SHOP/user/register -H "$JSON" -d '{"email": "ann@example.com", "password": "correct horse battery", "name": "Ann"}'
 TOKEN=$(curl -s $SHOP/user/login -H "$JSON" -d '{"email": "ann@example.com", "password": "correct horse battery"}' |

@@ -1,7 +1,9 @@
-//! The built component, over HTTP; the test plays the product service.
+//! Tests of the built component `storefront` over HTTP. A stub replaces the service `product`.
 
 use serde_json::json;
-use stoa_testkit::{Answer, Play, REQUEST_ID, Shop, ShopOptions, Stub, TRACE_ID, at_once, nobody};
+use stoa_testkit::{
+    Answer, REQUEST_ID, Shop, ShopOptions, Stub, StubResponse, TRACE_ID, at_once, unreachable_url,
+};
 
 fn start(product_url: &str) -> Shop {
     Shop::start(ShopOptions::only(&["storefront"]).variable("product_url", product_url))
@@ -13,7 +15,7 @@ fn product() -> Stub {
             "description": "Beans.", "category": "coffee", "image": "/shop/images/COF-001.svg",
             "price": {"amount": 1250, "currency": "EUR"}});
         let page = json!({"items": [coffee], "next_page_token": null});
-        Play::Answer(200, vec![("x-shop-version", "v2".to_owned())], page)
+        StubResponse::Answer(200, vec![("x-shop-version", "v2".to_owned())], page)
     })
 }
 
@@ -22,7 +24,7 @@ fn page(shop: &Shop) -> Answer {
 }
 
 #[test]
-fn a_page_shows_what_product_says_asked_on_behalf_of_the_request() {
+fn a_page_shows_the_products_and_its_calls_to_product_carry_the_trace() {
     let product = product();
     let shop = start(product.url());
     for answer in at_once(12, |_| page(&shop)) {
@@ -34,7 +36,7 @@ fn a_page_shows_what_product_says_asked_on_behalf_of_the_request() {
         assert_eq!(
             answer.header("x-shop-version"),
             Some("v2"),
-            "the release that product is"
+            "the response must have the release of the product service"
         );
         assert!(
             answer.text().contains("&lt;b&gt;Coffee&lt;/b&gt;"),
@@ -42,20 +44,20 @@ fn a_page_shows_what_product_says_asked_on_behalf_of_the_request() {
             answer.text()
         );
     }
-    let asked = product.seen("/product?");
-    assert_eq!(asked.len(), 12);
-    for seen in asked {
-        seen.assert_traced();
-        assert!(seen.path.contains("q=caf%C3%A9"), "{}", seen.path);
+    let calls = product.seen("/product?");
+    assert_eq!(calls.len(), 12);
+    for call in calls {
+        call.assert_traced();
+        assert!(call.path.contains("q=caf%C3%A9"), "{}", call.path);
     }
 }
 
 #[test]
-fn without_product_there_is_a_page_that_says_so_and_a_line_in_the_log() {
-    let silent = Stub::start(|_| Play::Silence);
+fn without_product_an_error_page_is_shown_and_the_log_has_the_cause() {
+    let silent = Stub::start(|_| StubResponse::Silence);
     for (url, cause) in [
-        (nobody(), "ConnectionRefused"),
-        (silent.url().to_owned(), "are over"),
+        (unreachable_url(), "ConnectionRefused"),
+        (silent.url().to_owned(), "no response within"),
     ] {
         let shop = start(&url);
         let answer = page(&shop).expect(503);
@@ -71,7 +73,7 @@ fn without_product_there_is_a_page_that_says_so_and_a_line_in_the_log() {
             (&line["request_id"], &line["trace_id"]),
             (&json!(REQUEST_ID), &json!(TRACE_ID))
         );
-        // Routes that need no product still work.
+        // Pictures still work, because they do not need the service `product`.
         let picture = shop
             .gateway()
             .get("/shop/images/COF-001.svg")
@@ -82,14 +84,14 @@ fn without_product_there_is_a_page_that_says_so_and_a_line_in_the_log() {
 }
 
 #[test]
-fn the_root_leads_to_the_shop() {
-    let shop = start(&nobody());
+fn the_root_path_redirects_to_the_shop() {
+    let shop = start(&unreachable_url());
     let answer = shop.gateway().get("/").send().expect(303);
     assert_eq!(answer.header("location"), Some("/shop/"));
 }
 
 #[test]
-fn methods_that_no_route_takes_are_refused_and_head_is_a_page_without_its_body() {
+fn methods_that_no_route_accepts_are_refused_and_head_gets_a_page_without_a_body() {
     let product = product();
     let shop = start(product.url());
     let answer = shop

@@ -1,5 +1,9 @@
-//! The pages as a browser gets them; the product service answers as each test configures.
-#![expect(clippy::unwrap_used, reason = "what a test cannot read fails it")]
+//! Tests of the pages as a browser receives them. A fake replaces the service `product`, and each test configures the fake's
+//! responses.
+#![expect(
+    clippy::unwrap_used,
+    reason = "a panic fails the test, which is intended"
+)]
 
 use std::sync::Arc;
 
@@ -54,7 +58,7 @@ fn page(items: Value) -> Value {
 }
 
 #[test]
-fn the_front_door_leads_to_the_shop() {
+fn the_root_and_shop_paths_redirect_to_the_shop() {
     let shop = Shop::with(page(json!([])));
     for uri in ["/", "/shop"] {
         let (status, response, _) = shop.get(uri);
@@ -65,7 +69,7 @@ fn the_front_door_leads_to_the_shop() {
 }
 
 #[test]
-fn lists_the_products_of_the_release_that_was_chosen() {
+fn a_page_lists_the_products_of_the_requested_release() {
     let shop = Shop::with(page(json!([product("Beans")])));
     let (status, response, page) = shop.get("/shop/");
     assert_eq!(status, 200);
@@ -90,26 +94,26 @@ fn lists_the_products_of_the_release_that_was_chosen() {
 }
 
 #[test]
-fn shows_what_has_no_price_and_what_is_sold_out() {
-    let mut odd = product("Atlas");
-    odd["price"] = Value::Null;
-    odd["available"] = json!(0);
-    let (.., page) = Shop::with(page(json!([odd]))).get("/shop/");
+fn a_page_marks_products_without_a_price_and_sold_out_products() {
+    let mut unusual = product("Atlas");
+    unusual["price"] = Value::Null;
+    unusual["available"] = json!(0);
+    let (.., page) = Shop::with(page(json!([unusual]))).get("/shop/");
     assert!(page.contains("Price on request") && page.contains("Sold out"));
 }
 
 #[test]
-fn whatever_comes_from_outside_is_text_and_never_markup() {
-    let evil = "\"><script>alert('1')</script>";
-    let mut product = product(evil);
+fn external_input_is_shown_as_text_and_never_as_markup() {
+    let hostile = "\"><script>alert('1')</script>";
+    let mut product = product(hostile);
     for name in ["sku", "description", "category", "image"] {
-        product[name] = json!(evil);
+        product[name] = json!(hostile);
     }
     let mut list = page(
         json!([product, {"sku": "A", "name": "A", "description": "", "category": "c",
         "image": "//elsewhere.example/x.svg", "price": null}]),
     );
-    list["next_page_token"] = json!(evil);
+    list["next_page_token"] = json!(hostile);
     let query = "%22%3E%3Cscript%3Ealert%28%271%27%29%3C%2Fscript%3E";
     let shop = Shop::with(list);
     let (.., page) = shop.get(&format!("/shop/?q={query}&category={query}"));
@@ -128,7 +132,7 @@ fn whatever_comes_from_outside_is_text_and_never_markup() {
 }
 
 #[test]
-fn the_policy_allows_the_one_style_sheet_and_nothing_that_runs() {
+fn the_content_security_policy_allows_only_the_style_sheet_and_no_scripts() {
     let (_, response, page) = Shop::with(page(json!([product("Beans")]))).get("/shop/");
     let policy = response.headers()["content-security-policy"]
         .to_str()
@@ -140,11 +144,14 @@ fn the_policy_allows_the_one_style_sheet_and_nothing_that_runs() {
     assert!(policy.contains("default-src 'none'"));
     assert!(policy.contains(&format!("'sha256-{digest}'")));
     assert!(!policy.contains("unsafe") && !policy.contains("script"));
-    assert!(!page.contains(" style=") && !page.contains(" on"), "inline");
+    assert!(
+        !page.contains(" style=") && !page.contains(" on"),
+        "the page must not contain inline styles or event handlers"
+    );
 }
 
 #[test]
-fn the_next_page_is_a_link_that_keeps_the_search() {
+fn the_link_to_the_next_page_keeps_the_search() {
     let mut list = page(json!([product("Beans")]));
     list["next_page_token"] = json!("a+b");
     let (.., page) = Shop::with(list).get("/shop/?q=dark+beans");
@@ -152,7 +159,7 @@ fn the_next_page_is_a_link_that_keeps_the_search() {
 }
 
 #[test]
-fn without_product_there_is_a_page_that_says_so() {
+fn without_product_an_error_page_is_shown() {
     for broken in [
         || Err(CallError::NotSent("refused".into())),
         || reply(503, json!({})),
@@ -161,22 +168,22 @@ fn without_product_there_is_a_page_that_says_so() {
         let (status, response, page) = Shop::new(move |_| broken()).get("/shop/");
         assert_eq!(status, 503);
         assert_eq!(response.headers()["retry-after"], "5");
-        assert!(page.contains("right back"));
+        assert!(page.contains("not available at the moment"));
         assert!(response.headers().contains_key("content-security-policy"));
     }
 }
 
 #[test]
-fn what_product_refuses_is_explained() {
-    let shop = Shop::new(|_| reply(400, json!({"detail": "q: `<!>` holds no letter"})));
+fn a_page_shows_why_product_rejects_a_search() {
+    let shop = Shop::new(|_| reply(400, json!({"detail": "q: `<!>` contains no letters"})));
     let (status, _, page) = shop.get("/shop/?q=%3C%21%3E");
     assert_eq!(status, 400);
-    assert!(page.contains("q: `&lt;!&gt;` holds no letter"));
+    assert!(page.contains("q: `&lt;!&gt;` contains no letters"));
 }
 
 #[test]
-fn every_picture_of_the_catalogue_is_there() {
-    let shop = Shop::new(|_| Err(CallError::NotSent("not asked".into())));
+fn every_picture_of_the_catalogue_can_be_drawn() {
+    let shop = Shop::new(|_| Err(CallError::NotSent("a picture must not call product".into())));
     let catalogue: Vec<Value> =
         serde_json::from_str(include_str!("../../product/catalogue.json")).unwrap();
     for product in catalogue {

@@ -1,4 +1,4 @@
-//! The application's parts, and the check of log-ins.
+//! The values that every request handler uses, and the check of log-ins.
 
 use std::net::IpAddr;
 
@@ -13,34 +13,38 @@ use crate::password::{self, Password, Passwords};
 use crate::store::{accounts, login_attempts, signing_key};
 use crate::throttle::LoginAttempt;
 
-/// The dependencies of the handlers.
+/// The values that every request handler uses.
 pub struct App {
-    /// The settings.
+    /// The validated settings.
     pub config: Config,
-    /// The database.
+    /// The database of this service.
     pub db: Box<dyn Database>,
-    /// Hashes passwords.
+    /// Hashes and verifies passwords.
     pub passwords: Box<dyn Passwords>,
-    /// The wall clock; a test has its own.
+    /// Returns the wall-clock time in milliseconds. Tests replace this function.
     pub clock: Box<dyn Fn() -> Millis>,
 }
 
 impl App {
-    /// The current time, in milliseconds.
+    /// Returns the current time, in milliseconds.
     pub fn now(&self) -> Millis {
         (self.clock)()
     }
 
-    /// The key that signs tokens: the configured one, else the generated one.
+    /// Returns the key that signs tokens: the configured key, or the generated key if no key is configured.
     pub fn signing_key(&self) -> Result<SigningKey, Error> {
         match &self.config.key {
             Some(key) => Ok(key.clone()),
-            None => Ok(signing_key::generated(&*self.db, self.now())?),
+            None => Ok(signing_key::find_or_generate(&*self.db, self.now())?),
         }
     }
 
-    /// The account of `email` (in lower case), if `password` is its password. `address` is the client's. Errors:
-    /// [`Error::InvalidCredentials`] after the same work for every cause, [`Error::TooManyAttempts`] before any work.
+    /// Returns the account of `email` (in lower case) if `password` is right. `address` is the client's IP address.
+    ///
+    /// Errors:
+    /// - [`Error::InvalidCredentials`] if no account has this e-mail address, or if the password is wrong. The work is the same in
+    ///   these two cases.
+    /// - [`Error::TooManyAttempts`] if too many log-ins have failed. The password is not hashed in this case.
     pub fn authenticate(
         &self,
         email: &str,
@@ -50,13 +54,13 @@ impl App {
         let (db, limits) = (&*self.db, &self.config.login_attempts);
         let attempt = LoginAttempt::new(email, address);
         let admitted = login_attempts::admit(db, &attempt, limits, self.now())?;
-        let account = accounts::by_email(db, email)?;
+        let account = accounts::find_by_email(db, email)?;
         let hash = account.as_ref().map(|(_, hash)| hash.as_str());
         let is_right = password::check(&*self.passwords, password, hash)?;
         let (user, _) = account
             .filter(|_| is_right)
             .ok_or(Error::InvalidCredentials)?;
-        login_attempts::succeed(db, &admitted, self.now())?;
+        login_attempts::record_success(db, &admitted, self.now())?;
         Ok(user)
     }
 }

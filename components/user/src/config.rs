@@ -1,4 +1,4 @@
-//! Validated settings. Each default is stated here and only here: `spin.toml` leaves the variables empty.
+//! Validated settings. Only this file states the defaults; `spin.toml` leaves the variables empty.
 
 use stoa_service::settings::{Faults, Settings};
 use stoa_service::time::Millis;
@@ -6,39 +6,44 @@ use stoa_service::time::Millis;
 use crate::keys::SigningKey;
 use crate::throttle::{Limit, Limits};
 
-/// The lifetime of an access token, in seconds: a token cannot be revoked earlier.
+/// The default lifetime of an access token, in seconds. The value is short, because a token cannot be revoked before it expires.
 pub const DEFAULT_TOKEN_TTL_SECONDS: u32 = 3600;
 
-/// The number of proxies in front of this service that append to `x-forwarded-for`. None, so that no header determines the client.
+/// The default number of proxies in front of this service that append to `x-forwarded-for`. With 0, no header can set the client's
+/// address.
 pub const DEFAULT_TRUSTED_HOPS: u32 = 0;
 
-/// Failed log-ins for one account from one address: enough for a forgetful owner, who then gets one more every six minutes.
+/// The default limit of failed log-ins for one account from one address. The limit is enough for a forgetful owner. When the limit
+/// is reached, the owner gets one more attempt every six minutes.
 pub const DEFAULT_ATTEMPTS_PER_ACCOUNT_AND_ADDRESS: u32 = 10;
-/// Failed log-ins for one account from all addresses without an earlier log-in. Half of the total in NIST SP 800-63B-3
-/// (section 5.2.2), since these attempts become available again over time.
+/// The default limit of failed log-ins for one account from all unknown addresses together. An address is unknown if nobody has
+/// logged in to this account from it. The value is half of the limit in NIST SP 800-63B-3 (section 5.2.2), because failed log-ins
+/// expire over time.
 pub const DEFAULT_ATTEMPTS_PER_ACCOUNT: u32 = 50;
-/// Failed log-ins from one address, which a whole office may share. Log-ins in flight count too, so this also limits concurrent log-ins
-/// from one address.
+/// The default limit of failed log-ins from one address. A whole office may share an address. Log-ins in flight also count, so this
+/// value also limits concurrent log-ins from one address.
 pub const DEFAULT_ATTEMPTS_PER_ADDRESS: u32 = 300;
-/// The time after which all of these are forgotten, in seconds. For one account from one address, 240 a day can be tried.
+/// The default time, in seconds, after which a full bucket of failed log-ins is empty again. With the default limits, one address
+/// can try 240 passwords a day for one account.
 pub const DEFAULT_ATTEMPTS_WINDOW_SECONDS: u32 = 3600;
 
 /// The settings of this service.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `jwt_private_key`, PKCS#8 PEM of a P-256 key; `None` if it is empty: then a key is generated and stored.
+    /// `jwt_private_key`: a P-256 key as PKCS#8 PEM. If the variable is empty, the value is `None`, and the service generates a
+    /// key.
     pub key: Option<SigningKey>,
-    /// `token_ttl_seconds`, 60 to 86,400.
+    /// `token_ttl_seconds`: the lifetime of a token, 60 to 86,400.
     pub token_ttl_seconds: u32,
-    /// `trusted_hops`, 0 to 10: the number of proxies in front of this service that append to `x-forwarded-for`.
+    /// `trusted_hops`: the number of proxies in front of this service that append to `x-forwarded-for`, 0 to 10.
     pub trusted_hops: u32,
-    /// `login_attempts_per_account_and_address`, `login_attempts_per_account`, `login_attempts_per_address`, each 1 to 100,000,
-    /// in `login_attempts_window_seconds`, 60 to 86,400.
+    /// The limits of failed log-ins: `login_attempts_per_account_and_address`, `login_attempts_per_account` and
+    /// `login_attempts_per_address`, each 1 to 100,000. All limits have the window `login_attempts_window_seconds`, 60 to 86,400.
     pub login_attempts: Limits,
 }
 
 impl Config {
-    /// Reads the settings from a source of variables.
+    /// Reads and checks the settings. `source` returns the value of a Spin variable. The error lists all invalid variables.
     pub fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut settings = Settings::new(source);
         let key = settings.optional("jwt_private_key").and_then(|pem| {

@@ -1,78 +1,81 @@
-//! Types and rules, pure. Every error names the field; an error for a password does not show the password.
+//! The types and rules of this service. The functions are pure: they do no input or output. Every error names the field, and an
+//! error for a password does not show the password.
 
 use serde::Serialize;
 use stoa_service::{Invalid, text};
 use uuid::Uuid;
 
-/// The longest e-mail address, in characters (RFC 5321, a path of 256 with its brackets).
-pub const MAX_EMAIL: usize = 254;
-/// The length of a password, in characters.
-pub const PASSWORD_LENGTH: std::ops::RangeInclusive<usize> = 8..=128;
-/// The longest name, in characters.
-pub const MAX_NAME: usize = 100;
+/// The maximum length of an e-mail address, in characters. RFC 5321 limits an address with its angle brackets to 256.
+pub const MAX_EMAIL_CHARS: usize = 254;
+/// The allowed length of a password, in characters.
+pub const PASSWORD_CHARS: std::ops::RangeInclusive<usize> = 8..=128;
+/// The maximum length of a name, in characters.
+pub const MAX_NAME_CHARS: usize = 100;
 
-/// An account as its owner sees it.
+/// An account as the API shows it to its owner.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct User {
-    /// The account's id; `sub` of a token.
+    /// The account's id, and the claim `sub` of its tokens.
     pub user_id: Uuid,
-    /// In lower case; one account per address.
+    /// The e-mail address in lower case. An address has only one account.
     pub email: String,
-    /// The name for the salutation.
+    /// The name for the salutation in messages.
     pub name: String,
-    /// E.164, such as `+4915112345678`.
+    /// The phone number in E.164 format, such as `+4915112345678`; `None` if the owner has not set a number.
     pub phone: Option<String>,
-    /// RFC 3339.
+    /// The creation time in RFC 3339 format.
     pub created_at: String,
 }
 
-/// The address in lower case and without surrounding blanks: the form in which addresses are compared. One `@` with text on both
-/// sides, 3 to [`MAX_EMAIL`] characters, no white space inside and no control characters.
+/// Parses an e-mail address, and returns it in lower case and without surrounding blanks. Addresses are compared in this form. An
+/// address has one `@` with text on both sides, 3 to [`MAX_EMAIL_CHARS`] characters, and no white space or control characters.
 pub fn parse_email(text: &str) -> Result<String, Invalid> {
     let email = text.trim_matches(' ').to_lowercase();
     let mut parts = email.split('@');
-    let halves = parts.next().is_some_and(|p| !p.is_empty())
+    let has_two_parts = parts.next().is_some_and(|p| !p.is_empty())
         && parts.next().is_some_and(|p| !p.is_empty())
         && parts.next().is_none();
-    if !halves
-        || email.chars().count() > MAX_EMAIL
+    if !has_two_parts
+        || email.chars().count() > MAX_EMAIL_CHARS
         || email.chars().any(|c| c.is_whitespace() || c.is_control())
     {
         return Err(Invalid::new(format!(
-            "email: `{}` is not an address of 3 to {MAX_EMAIL} characters with one @ and no spaces",
+            "email: `{}` is not an address with one @, without spaces, and with 3 to {MAX_EMAIL_CHARS} characters",
             quote(text)
         )));
     }
     Ok(email)
 }
 
-/// Checks a new password: [`PASSWORD_LENGTH`] characters, so 512 bytes at most.
+/// Checks that the length of a new password is in [`PASSWORD_CHARS`]. So a password has at most 512 bytes (128 characters of 4
+/// bytes).
 pub fn check_password(password: &str) -> Result<(), Invalid> {
     let length = password.chars().count();
-    if PASSWORD_LENGTH.contains(&length) {
+    if PASSWORD_CHARS.contains(&length) {
         return Ok(());
     }
     Err(Invalid::new(format!(
         "password: has {length} characters, expected {} to {}",
-        PASSWORD_LENGTH.start(),
-        PASSWORD_LENGTH.end()
+        PASSWORD_CHARS.start(),
+        PASSWORD_CHARS.end()
     )))
 }
 
-/// The name without surrounding spaces: 1 to [`MAX_NAME`] characters, no control characters anywhere.
+/// Parses a name, and returns it without surrounding spaces. A name has 1 to [`MAX_NAME_CHARS`] characters. Control characters are
+/// not allowed, even around the name.
 pub fn parse_name(text: &str) -> Result<String, Invalid> {
     let name = text.trim();
     let length = name.chars().count();
-    if !(1..=MAX_NAME).contains(&length) || text.chars().any(char::is_control) {
+    if !(1..=MAX_NAME_CHARS).contains(&length) || text.chars().any(char::is_control) {
         return Err(Invalid::new(format!(
-            "name: `{}` is not 1 to {MAX_NAME} characters without control characters",
+            "name: `{}` is not valid; expected 1 to {MAX_NAME_CHARS} characters and no control characters",
             quote(text)
         )));
     }
     Ok(name.to_owned())
 }
 
-/// A number in the form of E.164: `+`, then 7 to 15 digits, the first of which is not 0.
+/// Checks a phone number in E.164 format: `+`, and then 7 to 15 digits. The first digit is not 0.
 pub fn parse_phone(text: &str) -> Result<String, Invalid> {
     let digits = text.strip_prefix('+').unwrap_or_default();
     if (7..=15).contains(&digits.len())
@@ -82,7 +85,7 @@ pub fn parse_phone(text: &str) -> Result<String, Invalid> {
         return Ok(text.to_owned());
     }
     Err(Invalid::new(format!(
-        "phone: `{}` is not in the form of E.164, such as +4915112345678",
+        "phone: `{}` is not in E.164 format, such as +4915112345678",
         quote(text)
     )))
 }
@@ -96,7 +99,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_compared_in_lower_case() {
+    fn an_address_is_converted_to_lower_case_and_trimmed() {
         assert_eq!(
             parse_email("Ann.Lee@Example.COM").unwrap(),
             "ann.lee@example.com"
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_number_as_e164_writes_it() {
+    fn accepts_only_numbers_in_e164_format() {
         assert!(parse_phone("+4915112345678").is_ok());
         for bad in [
             "",

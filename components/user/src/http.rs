@@ -1,4 +1,4 @@
-//! Routes, decoding, and the one match from error to status and code.
+//! The HTTP interface: the routes, their handlers, and the status and code of each error.
 
 use http::{HeaderValue, Method, StatusCode, header};
 use serde_json::json;
@@ -35,7 +35,7 @@ impl From<Error> for Problem {
             Self::new(
                 S::INTERNAL_SERVER_ERROR,
                 "internal",
-                "an internal error; the log has its cause",
+                "internal error; the log has the cause",
             )
             .caused_by(cause)
         };
@@ -47,7 +47,9 @@ impl From<Error> for Problem {
             Error::TooManyAttempts { seconds, bucket } => {
                 Self::new(S::TOO_MANY_REQUESTS, "too_many_attempts", detail)
                     .retry_after(seconds)
-                    .caused_by(format!("no attempts are left for this {bucket}"))
+                    .caused_by(format!(
+                        "the limit of failed log-ins for this {bucket} is reached"
+                    ))
             }
             Error::Password(error) => internal(error.to_string()),
             Error::Key(error) => internal(error.to_string()),
@@ -56,8 +58,8 @@ impl From<Error> for Problem {
     }
 }
 
-/// The account of the request's token. A token whose account no longer exists is rejected.
-fn account(app: &App, request: &Request) -> Result<User, Problem> {
+/// Returns the account to which the request's token belongs. Rejects a token whose account no longer exists.
+fn authenticated_user(app: &App, request: &Request) -> Result<User, Problem> {
     let token = request.bearer()?;
     let key = app.signing_key()?.decoding_key().map_err(Error::from)?;
     let claims = token::decode(token, &key)?;
@@ -96,27 +98,28 @@ fn register(app: &App, request: &Request) -> Answer {
     let hash = hash.map_err(Error::from)?;
     let user = accounts::add(&*app.db, &email, &name, &hash, app.now())?;
     let fields = json!({"user_id": user.user_id});
-    log::info(request.context(), "registered", fields);
+    log::info(request.context(), "user registered", fields);
     route::json(StatusCode::CREATED, &user)
 }
 
 fn log_in(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let Credentials { email, password } = request.json()?;
-    // Text that is not an address has no account, but is looked up like one: every rejection does the same work. The attempt counts
-    // against the text, so that two people with typing errors do not use up each other's attempts.
+    // Text that is not an e-mail address cannot have an account. The text is still looked up like an e-mail address, so that every
+    // rejection takes the same work. The attempt counts for this text, so people with different typing errors do not use up each
+    // other's attempts.
     let email = domain::parse_email(&email).unwrap_or(email);
     let address = client_address::find(request.headers(), app.config.trusted_hops);
     let user = app.authenticate(&email, &password, address)?;
     let fields = json!({"user_id": user.user_id});
     let access_token = access_token(app, user)?;
-    log::info(request.context(), "logged in", fields);
+    log::info(request.context(), "user logged in", fields);
     let expires_in = app.config.token_ttl_seconds;
     let mut response = route::json(
         StatusCode::OK,
         &json!({"access_token": access_token, "token_type": "Bearer", "expires_in": expires_in}),
     )?;
-    // RFC 6749, section 5.1: no cache may store a token.
+    // No cache may store a token (RFC 6749, section 5.1).
     let no_store = HeaderValue::from_static("no-store");
     response
         .headers_mut()
@@ -124,7 +127,7 @@ fn log_in(app: &App, request: &Request) -> Answer {
     Ok(response)
 }
 
-/// A signed token of the user.
+/// Creates a signed token for the user.
 fn access_token(app: &App, user: User) -> Result<String, Problem> {
     let issued_at = u64::try_from(app.now() / 1000).unwrap_or_default();
     let claims = Claims {
@@ -144,11 +147,11 @@ fn access_token(app: &App, user: User) -> Result<String, Problem> {
 
 fn show(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    route::json(StatusCode::OK, &account(app, request)?)
+    route::json(StatusCode::OK, &authenticated_user(app, request)?)
 }
 
 fn change(app: &App, request: &Request) -> Answer {
-    let user = account(app, request)?;
+    let user = authenticated_user(app, request)?;
     request.query([])?;
     let ProfileChange { name, phone } = request.json()?;
     let name = name.map(|name| domain::parse_name(&name)).transpose()?;

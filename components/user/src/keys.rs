@@ -1,4 +1,4 @@
-//! The key that signs tokens, and the key set with which other services verify them.
+//! The key that signs tokens, and the key set with which other services verify tokens.
 
 use std::fmt;
 
@@ -18,7 +18,7 @@ pub struct SigningKey {
     jwk: Jwk,
 }
 
-/// A public key in the form of RFC 7517.
+/// A public key in the JSON format of RFC 7517.
 #[derive(Debug, Clone, Serialize)]
 pub struct Jwk {
     kty: &'static str,
@@ -31,38 +31,39 @@ pub struct Jwk {
     y: String,
 }
 
-/// The body of `GET /user/jwks`.
+/// The key set: the body of the response to `GET /user/jwks`.
 #[derive(Debug, Serialize)]
 pub struct KeySet<'a> {
     keys: [&'a Jwk; 1],
 }
 
-/// Why a key is missing or unusable. Never shows the key.
+/// The reason why a signing key is missing or unusable. The error never shows the key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The host has no randomness.
-    #[error("no randomness: {0}")]
+    /// The host cannot supply random numbers.
+    #[error("cannot get random numbers from the host: {0}")]
     Randomness(getrandom::Error),
-    /// The host's randomness is not random.
-    #[error("the source of randomness repeats a number that is not a key")]
+    /// None of the host's random numbers was a valid key. Almost every random number is a valid key, so the host's numbers are
+    /// probably not random.
+    #[error("cannot generate a key: four random numbers from the host are not valid keys")]
     NotRandom,
-    /// A text is not the PKCS#8 PEM of a P-256 key.
-    #[error("expected the PKCS#8 PEM of an EC key on P-256 (prime256v1); {hint} ({cause})")]
+    /// The text is not a P-256 key as PKCS#8 PEM.
+    #[error("expected an EC key on P-256 (prime256v1) as PKCS#8 PEM; {hint} ({cause})")]
     NotPem {
-        /// The actual format of the text.
+        /// What is wrong with the text, for example the format that it really has.
         hint: &'static str,
-        /// Why it cannot be read.
+        /// The decoder's error.
         cause: p256::pkcs8::Error,
     },
     /// The key cannot be written as PKCS#8.
-    #[error("the key cannot be encoded: {0}")]
+    #[error("cannot encode the key as PKCS#8: {0}")]
     Encoding(p256::pkcs8::Error),
-    /// The public half cannot be used to verify.
-    #[error("the public key cannot be used: {0}")]
+    /// The public key cannot be used to verify tokens.
+    #[error("cannot use the public key to verify tokens: {0}")]
     PublicKey(#[source] jsonwebtoken::errors::Error),
 }
 
-/// Never shows the secret.
+/// Prints only the key's id, never the secret.
 impl fmt::Debug for SigningKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SigningKey({})", self.kid())
@@ -70,10 +71,11 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// A new random key.
+    /// Generates a new random key.
     pub fn generate() -> Result<Self, KeyError> {
         let mut scalar = [0_u8; 32];
-        // Nearly every 256-bit number is a valid key. One in 2^32 is not, and is replaced by a second draw.
+        // Nearly every 256-bit number is a valid key. About one number in 2^32 is not valid, and is replaced by a new random
+        // number.
         for _ in 0..4 {
             getrandom::fill(&mut scalar).map_err(KeyError::Randomness)?;
             if let Ok(secret) = SecretKey::from_slice(&scalar) {
@@ -83,22 +85,24 @@ impl SigningKey {
         Err(KeyError::NotRandom)
     }
 
-    /// Reads PKCS#8 PEM. Errors: [`KeyError::NotPem`].
+    /// Reads a key from PKCS#8 PEM. Error: [`KeyError::NotPem`].
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        // Line ends become `\n` in a variable that passed through one line of a file or a shell.
+        // A variable that was written on one line of a file or shell contains `\n` (two characters) in place of each line end.
         let pem = pem.trim().replace("\\n", "\n");
         SecretKey::from_pkcs8_pem(&pem)
             .map(Self::new)
             .map_err(|cause| KeyError::NotPem {
                 hint: match pem.lines().next().unwrap_or_default() {
-                    "-----BEGIN PRIVATE KEY-----" => "it is PKCS#8, but holds no P-256 key",
+                    "-----BEGIN PRIVATE KEY-----" => {
+                        "the text is PKCS#8, but does not contain a P-256 key"
+                    }
                     "-----BEGIN EC PRIVATE KEY-----" => {
-                        "it is SEC1 (convert it: openssl pkcs8 -topk8 -nocrypt)"
+                        "the key is in SEC1 format; convert it with openssl pkcs8 -topk8 -nocrypt"
                     }
                     "-----BEGIN ENCRYPTED PRIVATE KEY-----" => {
-                        "it is encrypted (decrypt it: openssl pkcs8)"
+                        "the key is encrypted; decrypt it with openssl pkcs8"
                     }
-                    _ => "it does not begin with -----BEGIN PRIVATE KEY-----",
+                    _ => "the text does not begin with -----BEGIN PRIVATE KEY-----",
                 },
                 cause,
             })
@@ -109,7 +113,7 @@ impl SigningKey {
         let encode = |bytes: &[u8]| URL_SAFE_NO_PAD.encode(bytes);
         let x = encode(point.x().map_or(&[][..], |x| x));
         let y = encode(point.y().map_or(&[][..], |y| y));
-        // RFC 7638: the required members in the order of their names, without white space.
+        // The thumbprint of RFC 7638 is the digest of the key's required JSON members, sorted by name and without white space.
         let canonical = format!(r#"{{"crv":"P-256","kty":"EC","x":"{x}","y":"{y}"}}"#);
         let jwk = Jwk {
             kty: "EC",
@@ -123,12 +127,12 @@ impl SigningKey {
         Self { secret, jwk }
     }
 
-    /// The key's id: its RFC 7638 thumbprint.
+    /// Returns the key's id, which is the thumbprint of RFC 7638.
     pub fn kid(&self) -> &str {
         &self.jwk.kid
     }
 
-    /// The key as PKCS#8 PEM, to store it.
+    /// Returns the private key as PKCS#8 PEM, the format in which the database stores the key.
     pub fn to_pem(&self) -> Result<String, KeyError> {
         self.secret
             .to_pkcs8_pem(LineEnding::LF)
@@ -136,18 +140,18 @@ impl SigningKey {
             .map_err(KeyError::Encoding)
     }
 
-    /// The public half.
+    /// Returns the key set, which contains only the public key.
     pub fn key_set(&self) -> KeySet<'_> {
         KeySet { keys: [&self.jwk] }
     }
 
-    /// For signing.
+    /// Returns the private key for signing tokens.
     pub fn encoding_key(&self) -> Result<EncodingKey, KeyError> {
         let der = self.secret.to_pkcs8_der().map_err(KeyError::Encoding)?;
         Ok(EncodingKey::from_ec_der(der.as_bytes()))
     }
 
-    /// For verifying.
+    /// Returns the public key for verifying tokens.
     pub fn decoding_key(&self) -> Result<DecodingKey, KeyError> {
         DecodingKey::from_ec_components(&self.jwk.x, &self.jwk.y).map_err(KeyError::PublicKey)
     }
@@ -162,14 +166,15 @@ mod tests {
         let mut scalar = [0_u8; 32];
         scalar[31] = 1;
         let key = SigningKey::new(SecretKey::from_slice(&scalar).unwrap());
-        // Private key 1 is the curve's base point (SEC 2: 6b17d1f2..., 4fe342e2...). The thumbprint comes from another program.
+        // For the private key 1, the public key is the curve's base point (SEC 2: 6b17d1f2..., 4fe342e2...). Another program
+        // computed the expected thumbprint.
         assert_eq!(key.jwk.x, "axfR8uEsQkf4vOblY6RA8ncDfYEt6zOg9KE5RdiYwpY");
         assert_eq!(key.jwk.y, "T-NC4v4af5uO5-tKfA-eFivOM1drMV7Oy7ZAaDe_UfU");
         assert_eq!(key.kid(), "xx0BcA-wMohw8atYDJOe6peGModklG2wRHBlXHMvl0M");
     }
 
     #[test]
-    fn a_key_that_is_written_and_read_is_the_same() {
+    fn a_key_survives_writing_and_reading() {
         let key = SigningKey::generate().unwrap();
         let pem = key.to_pem().unwrap();
         assert_eq!(SigningKey::from_pem(&pem).unwrap().kid(), key.kid());
@@ -179,8 +184,8 @@ mod tests {
     }
 
     #[test]
-    fn an_error_names_what_a_wrong_key_is_and_does_not_show_it() {
-        // A key of this curve whose algorithm names another one: OID 1.2.840.10045.3.1.6 in place of ...7.
+    fn an_error_names_the_format_of_a_wrong_key_and_does_not_show_the_key() {
+        // A key on P-256 whose algorithm identifier names a different curve: the OID ends in 6 (1.2.840.10045.3.1.6) in place of 7.
         let der = SigningKey::generate()
             .unwrap()
             .secret
@@ -198,7 +203,7 @@ mod tests {
                 "-----BEGIN EC PRIVATE KEY-----\nAAAA\n-----END EC PRIVATE KEY-----",
                 "SEC1",
             ),
-            (other.as_str(), "holds no P-256 key"),
+            (other.as_str(), "does not contain a P-256 key"),
         ] {
             let fault = SigningKey::from_pem(pem).unwrap_err().to_string();
             assert!(

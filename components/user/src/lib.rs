@@ -1,17 +1,17 @@
-//! Accounts and tokens: the identity of a customer, and a proof of it that every other service can verify.
+//! The service `user` keeps the customers' accounts, and issues tokens that every other service can verify.
 //!
-//! It has no orders and no postal addresses. Passwords are stored as argon2id hashes, tokens are JWTs signed with ES256, and
-//! the public half of the key is at `GET /user/jwks`.
+//! The service does not store orders or postal addresses. Passwords are stored as argon2id hashes. Tokens are JWTs signed with
+//! ES256, and `GET /user/jwks` returns the public key.
 //!
-//! Read [`domain`] for the fields of an account, then [`http`]. The other modules protect secrets and limit guesses:
+//! Read [`domain`] for the fields of an account, then [`http`]. The other modules protect secrets and limit guesses of passwords:
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
-//! | [`password`] | hashes and checks passwords |
+//! | [`password`] | the functions that hash and check passwords |
 //! | [`keys`] | the key that signs tokens |
-//! | [`throttle`] | limits wrong passwords; [`store::login_attempts`] counts them |
-//! | [`client_address`] | the client's address of a request, as far as it can be known |
-//! | [`config`] | every limit and lifetime, with its default |
+//! | [`throttle`] | the limits on failed log-ins; [`store::login_attempts`] counts the failed log-ins |
+//! | [`client_address`] | finds the IP address of the client that sent a request |
+//! | [`config`] | all limits and lifetimes, with their defaults |
 
 pub mod app;
 pub mod client_address;

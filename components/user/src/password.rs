@@ -1,4 +1,5 @@
-//! Passwords: argon2id, stored in the PHC string format, which names its own parameters.
+//! Hashes and checks passwords with argon2id. Hashes are stored in the PHC string format, which contains the parameters of the
+//! hash.
 
 use std::fmt;
 
@@ -7,18 +8,18 @@ use argon2::{Algorithm, Argon2, Params, PasswordHasher as _, PasswordVerifier as
 use serde::Deserialize;
 use unicode_normalization::UnicodeNormalization as _;
 
-/// Memory, in KiB: 19 MiB.
+/// The memory that argon2id uses for one hash, in KiB (19 MiB).
 pub const MEMORY_KIB: u32 = 19_456;
-/// Passes over the memory.
+/// The number of argon2id's passes over the memory.
 pub const PASSES: u32 = 2;
-/// Lanes; a component has one thread.
+/// The number of argon2id's parallel lanes. It is 1, because a component has one thread.
 pub const LANES: u32 = 1;
 
-/// The hash of an unknown password, with the same cost as every other. A log-in with an unknown address is checked against
-/// it, so that it takes as long as one with a wrong password.
+/// A hash that matches no known password and costs as much as every other hash. If a log-in names an e-mail address without an
+/// account, its password is checked against this hash. So the log-in takes as long as a log-in with a wrong password.
 const DECOY_HASH: &str = "$argon2id$v=19$m=19456,t=2,p=1$4lBLRzUDRizK4FKA4K/v2g$AwRjUtCC12q1QEW3hAUr3VDfgTk40EWWNEpbsUpg/eM";
 
-/// A password as typed, of any length. It can be neither printed nor serialized.
+/// A password as it was typed, of any length. The type never prints the password, and cannot be serialized.
 #[derive(PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
 pub struct Password(String);
@@ -30,26 +31,26 @@ impl fmt::Debug for Password {
 }
 
 impl Password {
-    /// The characters, for checking or hashing.
+    /// Returns the password's text, for checks and hashing only.
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// The password in NFKC, which NIST SP 800-63B requires before hashing. It is the same for every way in which a keyboard composes
-    /// a letter.
+    /// Returns the password normalized to NFKC, as NIST SP 800-63B requires before hashing. The result does not depend on the way
+    /// in which a keyboard composes letters.
     pub fn normalized(&self) -> Self {
         Self(self.0.nfkc().collect())
     }
 }
 
-/// Why a password cannot be hashed or checked.
+/// The reason why a password cannot be hashed or checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
-    /// The host has no randomness for a salt.
-    #[error("no randomness: {0}")]
+    /// The host cannot supply random numbers for a salt.
+    #[error("cannot get random numbers from the host: {0}")]
     Randomness(getrandom::Error),
-    /// The stored hash cannot be read, or argon2 cannot run.
-    #[error("argon2: {0}")]
+    /// The stored hash cannot be read, or argon2id fails.
+    #[error("cannot hash or check a password with argon2id: {0}")]
     Hash(argon2::password_hash::Error),
 }
 
@@ -59,16 +60,17 @@ impl From<argon2::password_hash::Error> for PasswordError {
     }
 }
 
-/// Hashes and checks passwords.
+/// Hashes and checks passwords. Tests use an implementation that is faster than argon2id.
 pub trait Passwords {
-    /// Returns the PHC string to store.
+    /// Hashes a password. Returns the PHC string to store.
     fn hash(&self, password: &Password) -> Result<String, PasswordError>;
 
-    /// Whether `hash` is the hash of `password`.
+    /// Returns whether `hash` is the hash of `password`.
     fn verify(&self, password: &Password, hash: &str) -> Result<bool, PasswordError>;
 }
 
-/// Checks `password` against the hash of an account, if there is one: the same work either way.
+/// Returns whether `password` is the password of the account with this `hash`. `hash` is `None` if there is no account; then the
+/// function does the same work, and returns false.
 pub fn check(
     passwords: &dyn Passwords,
     password: &Password,
@@ -77,14 +79,14 @@ pub fn check(
     let stored = hash.unwrap_or(DECOY_HASH);
     let normalized = password.normalized();
     let mut is_right = passwords.verify(&normalized, stored)?;
-    // Earlier releases hashed a password as it was typed.
+    // Earlier releases hashed passwords without normalization, so the password as typed is checked, too.
     if !is_right && normalized != *password {
         is_right = passwords.verify(password, stored)?;
     }
     Ok(is_right && hash.is_some())
 }
 
-/// argon2id with the parameters of this module.
+/// The argon2id algorithm with the parameters of this module.
 pub struct Argon2id;
 
 fn argon2id() -> Result<Argon2<'static>, argon2::password_hash::Error> {
@@ -121,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_names_its_cost_and_matches_its_own_password_only() {
+    fn a_hash_contains_its_cost_and_matches_only_its_own_password() {
         let hash = Argon2id.hash(&password("correct horse")).unwrap();
         assert!(
             hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
@@ -150,13 +152,13 @@ mod tests {
             check(&Argon2id, &password("grun-cafe"), Some(&hash)),
             Ok(false)
         );
-        // An account of an earlier release.
+        // Earlier releases stored hashes of passwords that were not normalized.
         let hash = Argon2id.hash(&decomposed).unwrap();
         assert_eq!(check(&Argon2id, &decomposed, Some(&hash)), Ok(true));
     }
 
     #[test]
-    fn the_decoy_hash_costs_what_others_cost_and_matches_no_password() {
+    fn the_decoy_hash_has_the_same_cost_as_other_hashes_and_never_matches() {
         let cost = |hash: &str| hash.split('$').take(4).collect::<Vec<_>>().join("$");
         let hash = Argon2id.hash(&password("correct horse")).unwrap();
         assert_eq!(cost(DECOY_HASH), cost(&hash));

@@ -1,7 +1,7 @@
-//! The rules over SQL.
+//! The tables of this service, and their SQL.
 //!
-//! [`accounts`] and [`signing_key`] hold what their names state. [`login_attempts`] counts failed log-ins, [`known_addresses`]
-//! stores the addresses from which an account was logged in to.
+//! [`accounts`] stores accounts, and [`signing_key`] stores the generated signing key. [`login_attempts`] counts failed log-ins,
+//! and [`known_addresses`] stores the addresses from which people have logged in to an account.
 
 use stoa_service::sql::{Schema, Step};
 
@@ -24,7 +24,7 @@ pub const SCHEMA: Schema = Schema {
                  created_at BIGINT NOT NULL)",
             ),
         ],
-        // A bucket of failed log-ins; a place is an address from which an account was logged in to.
+        // user_attempts has a row for each bucket of failed log-ins. user_places has a row for each known address of an account.
         &[
             Step::Sql("CREATE TABLE user_attempts (bucket TEXT PRIMARY KEY, empty_at BIGINT NOT NULL)"),
             Step::Sql("CREATE INDEX user_attempts_empty ON user_attempts (empty_at)"),

@@ -1,11 +1,14 @@
-//! Limits wrong passwords, pure: buckets that fill with every failed log-in and leak over time, for an account
-//! from one address, for an account, and for an address.
+//! The rules that limit failed log-ins. The functions are pure: they do no input or output.
 //!
-//! An attempt counts before its password is hashed, and is removed if the password is right: of concurrent attempts, no more
-//! are hashed than the buckets have room for. A rejected attempt does not count. So no account is locked permanently. Strangers
-//! who fill an account's bucket do not lock out its owner at addresses where the owner logged in before.
+//! A bucket fills with every failed log-in, and leaks over time. There are three kinds of buckets: one for an account, one for an
+//! IP address, and one for the pair of an account and an IP address.
 //!
-//! `store/login_attempts.rs` counts attempts, `store/known_addresses.rs` stores the addresses of earlier log-ins.
+//! An attempt counts before its password is hashed, and is subtracted if the password is right. So the number of passwords that are
+//! hashed at the same time never exceeds the room in the buckets. A rejected attempt does not count, so no account is locked
+//! permanently. Strangers who fill an account's bucket do not lock out the owner at IP addresses from which the owner logged in
+//! before.
+//!
+//! `store/login_attempts.rs` counts the attempts, and `store/known_addresses.rs` stores the addresses of earlier log-ins.
 
 use std::net::IpAddr;
 
@@ -14,90 +17,97 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 use stoa_service::time::Millis;
 
-/// A day, in milliseconds.
+/// The length of a day, in milliseconds.
 pub const DAY: Millis = 24 * 60 * 60 * 1000;
-/// How long an account remembers an address after the last log-in from it, in milliseconds.
+/// How long an address stays known after the account's last log-in from this address, in milliseconds.
 pub const KNOWN_ADDRESS_LIFETIME: Millis = 30 * DAY;
-/// The most addresses that an account remembers: those of its last log-ins.
+/// The maximum number of known addresses of an account. If there are more, the addresses with the latest log-ins are kept.
 pub const MAX_KNOWN_ADDRESSES: u32 = 20;
 
-/// The size of a bucket.
+/// The limit of one kind of bucket: how many failed attempts fill a bucket, and how long a full bucket takes to become empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// The number of failed attempts that fill it.
+    /// The number of failed attempts that fill a bucket.
     pub attempts: u32,
     /// The time that a full bucket takes to become empty, in milliseconds.
     pub window: Millis,
 }
 
-/// The sizes of all buckets.
+/// The limits of the three kinds of buckets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// For one account from one address.
+    /// The limit of a bucket for one account from one address.
     pub account_and_address: Limit,
-    /// For one account, from all addresses except the known ones.
+    /// The limit of a bucket for one account from all unknown addresses together.
     pub account: Limit,
-    /// For one address, over all accounts.
+    /// The limit of a bucket for one address and all accounts.
     pub address: Limit,
 }
 
 impl Limit {
-    /// The time that one attempt takes to leak out, in milliseconds. Rounded up: a window never accepts more attempts than the limit.
+    /// Returns the time that one attempt takes to leak out, in milliseconds. The result is rounded up, so that a window never
+    /// accepts more attempts than the limit.
     pub fn leak_time(self) -> Millis {
         let attempts = Millis::from(self.attempts.max(1));
         (self.window + attempts - 1) / attempts
     }
 
-    /// The latest instant at which a bucket may become empty and still accept one more attempt now.
+    /// Returns a limit for the time at which a bucket becomes empty. A bucket that becomes empty later than this limit rejects an
+    /// attempt at `now`.
     pub fn latest_empty_at(self, now: Millis) -> Millis {
         now + self.leak_time() * (Millis::from(self.attempts.max(1)) - 1)
     }
 
-    /// How long a bucket that becomes empty at `empty_at` accepts no attempt, in milliseconds; 0 or less if it has room.
-    pub fn wait(self, empty_at: Millis, now: Millis) -> Millis {
+    /// Returns the time until a bucket accepts an attempt, in milliseconds; 0 or less if the bucket has room. `empty_at` is the
+    /// time at which the bucket becomes empty.
+    pub fn wait_time(self, empty_at: Millis, now: Millis) -> Millis {
         empty_at - self.latest_empty_at(now)
     }
 }
 
-/// A bucket.
+/// A bucket that counts failed log-ins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bucket<'a> {
     /// The kind of bucket, in words for the log.
     pub name: &'static str,
-    /// The digest that identifies it.
+    /// The digest that identifies the bucket.
     pub key: &'a str,
-    /// Its size.
+    /// The limit of the bucket.
     pub limit: Limit,
 }
 
-/// An attempt to log in. It holds digests: people sometimes type a password as the address, and no typed text is stored.
+/// An attempt to log in. The value contains only digests: people sometimes type their password in the field for the e-mail address,
+/// and a password must not be stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LoginAttempt {
-    /// Digest of the account.
+    /// The digest of the e-mail address.
     pub account: String,
-    /// Digest of the address.
+    /// The digest of the client's IP address.
     pub address: String,
-    /// Digest of both.
+    /// The digest of the e-mail address together with the client's IP address.
     pub account_and_address: String,
-    /// Whether the address can become a known one. Clients without an address share one digest, which cannot.
+    /// True if the client's IP address was found. All clients without an IP address share one digest, which never becomes a known
+    /// address.
     pub has_address: bool,
 }
 
 impl LoginAttempt {
-    /// An attempt to log in to the account of `email` (in lower case), existing or not, from `address`.
+    /// Creates an attempt to log in to the account of `email` (in lower case) from the IP address `address`. The account may not
+    /// exist.
     pub fn new(email: &str, address: Option<IpAddr>) -> Self {
-        let place = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
+        let address_text =
+            address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
         Self {
-            account: key("account", email),
-            address: key("address", &place),
-            // An IP address has no white space, so the last blank is the separator.
-            account_and_address: key("both", &format!("{email} {place}")),
+            account: digest_key("account", email),
+            address: digest_key("address", &address_text),
+            // An IP address does not contain blanks, so the last blank always separates the e-mail address from the IP address.
+            account_and_address: digest_key("both", &format!("{email} {address_text}")),
             has_address: address.is_some(),
         }
     }
 
-    /// The buckets of the attempt, in the order of their keys, in which every writer locks them. `is_known`: the account was logged
-    /// in to from this address before.
+    /// Returns the buckets in which this attempt counts, sorted by key, because all writers must lock buckets in the same order.
+    /// `is_known` is true if somebody has already logged in to the account from the IP address of this attempt.
     pub fn buckets(&self, limits: &Limits, is_known: bool) -> Vec<Bucket<'_>> {
         let mut buckets = vec![
             Bucket {
@@ -123,7 +133,7 @@ impl LoginAttempt {
     }
 }
 
-fn key(kind: &str, text: &str) -> String {
+fn digest_key(kind: &str, text: &str) -> String {
     let digest = Sha256::digest(format!("{kind} {text}"));
     URL_SAFE_NO_PAD.encode(digest)
 }

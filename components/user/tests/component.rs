@@ -1,4 +1,4 @@
-//! The built component, over HTTP.
+//! Tests of the built component `user` over HTTP.
 
 use serde_json::{Value, json};
 use stoa_testkit::{Answer, REQUEST_ID, Shop, ShopOptions, TRACE_ID, at_once};
@@ -24,7 +24,7 @@ fn log_in(shop: &Shop) -> Answer {
 }
 
 #[test]
-fn first_requests_at_once_all_get_the_one_new_key() {
+fn concurrent_first_requests_all_get_the_same_new_key() {
     let shop = Shop::start(options());
     let answers = at_once(16, |_| {
         shop.gateway().get("/user/jwks").send().expect(200).json
@@ -34,7 +34,7 @@ fn first_requests_at_once_all_get_the_one_new_key() {
 }
 
 #[test]
-fn of_registrations_at_once_with_one_address_one_succeeds() {
+fn of_concurrent_registrations_with_one_address_one_succeeds() {
     let shop = Shop::start(options());
     let mut statuses = at_once(6, |_| register(&shop).status);
     statuses.sort_unstable();
@@ -42,7 +42,7 @@ fn of_registrations_at_once_with_one_address_one_succeeds() {
 }
 
 #[test]
-fn accounts_tokens_and_the_key_outlive_a_restart() {
+fn accounts_tokens_and_the_key_survive_a_restart() {
     let mut shop = Shop::start(options());
     let ann = register(&shop).expect(201).json;
     let token = log_in(&shop).expect(200).json["access_token"].clone();
@@ -57,26 +57,26 @@ fn accounts_tokens_and_the_key_outlive_a_restart() {
 }
 
 #[test]
-fn the_log_names_request_and_trace_and_no_secret() {
+fn the_log_contains_the_request_id_and_the_trace_id_but_no_secrets() {
     let shop = Shop::start(options());
     let answer = register(&shop).expect(201);
     assert_eq!(answer.header("x-request-id"), Some(REQUEST_ID));
     let token = log_in(&shop).expect(200).json["access_token"].clone();
-    let line = shop.wait_for_line("the account", |line| line["msg"] == "registered");
+    let line = shop.wait_for_line("the account", |line| line["msg"] == "user registered");
     assert_eq!(line["request_id"], REQUEST_ID);
     assert_eq!(line["trace_id"], TRACE_ID);
     assert_eq!(
         (&line["service"], &line["level"]),
         (&json!("user"), &json!("info"))
     );
-    shop.wait_for_line("the login", |line| line["msg"] == "logged in");
+    shop.wait_for_line("the login", |line| line["msg"] == "user logged in");
     for secret in [PASSWORD, token.as_str().unwrap(), "ann@example.com"] {
         assert!(!shop.log().contains(secret), "{secret}");
     }
 }
 
 #[test]
-fn a_bad_setting_is_500_with_its_cause_in_the_log_alone() {
+fn a_bad_setting_is_500_and_only_the_log_has_the_cause() {
     let shop = Shop::start(options().variable("token_ttl_seconds", "abc"));
     let answer = shop.gateway().get("/user").traced().send();
     let answer = answer.refused(500, "misconfigured");
@@ -97,7 +97,7 @@ fn a_bad_setting_is_500_with_its_cause_in_the_log_alone() {
 }
 
 #[test]
-fn a_bad_key_is_told_by_its_name_and_not_by_its_value() {
+fn the_log_names_a_bad_key_variable_but_does_not_show_its_value() {
     let shop = Shop::start(options().variable("jwt_private_key", "s3cr3t-and-no-key"));
     let _ = shop
         .gateway()
@@ -113,7 +113,7 @@ fn a_bad_key_is_told_by_its_name_and_not_by_its_value() {
 }
 
 #[test]
-fn too_many_wrong_passwords_have_to_wait_and_no_header_of_the_callers_helps() {
+fn after_too_many_wrong_passwords_a_client_waits_whatever_headers_it_sends() {
     let options = options().variable("login_attempts_per_account_and_address", "3");
     let shop = Shop::start(options);
     let _ = register(&shop).expect(201);
@@ -131,16 +131,16 @@ fn too_many_wrong_passwords_have_to_wait_and_no_header_of_the_callers_helps() {
     let answer = log_in(9, PASSWORD).refused(429, "too_many_attempts");
     let seconds: u32 = answer.header("retry-after").unwrap().parse().unwrap();
     assert!((1..=1200).contains(&seconds), "{seconds}");
-    let line = shop.wait_for_line("why", |line| line["code"] == "too_many_attempts");
+    let line = shop.wait_for_line("the cause", |line| line["code"] == "too_many_attempts");
     assert_eq!(
         line["cause"],
-        "no attempts are left for this account and address"
+        "the limit of failed log-ins for this account and address is reached"
     );
     assert!(!shop.log().contains("ann@example.com"), "{}", shop.log());
 }
 
 #[test]
-fn methods_and_bodies_that_no_route_takes_are_refused() {
+fn methods_and_bodies_that_no_route_accepts_are_refused() {
     let shop = Shop::start(options());
     let client = shop.operator();
     let answer = client

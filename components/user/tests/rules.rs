@@ -1,10 +1,10 @@
-//! The service's routes over a real SQLite: the responses that a caller gets, and the cost of a log-in.
+//! Tests of the routes of `user` with a real SQLite database: the responses to the caller, and the cost of a log-in.
 //!
-//! The file is long because it shows every rule once over the same small shop.
+//! The file is long, because it tests every rule once with the same small shop.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
+    reason = "a panic fails the test, which is intended"
 )]
 
 use std::sync::Arc;
@@ -22,16 +22,16 @@ use user::password::{Argon2id, Password, PasswordError, Passwords};
 use user::store::SCHEMA;
 use uuid::Uuid;
 
-/// Counts its calls, and hashes at no cost.
+/// Counts the hashes and verifications of passwords.
 #[derive(Default)]
-struct Counting {
+struct PasswordCounts {
     hashed: AtomicUsize,
     verified: AtomicUsize,
 }
 
-struct Counted(Arc<Counting>);
+struct CountingPasswords(Arc<PasswordCounts>);
 
-impl Passwords for Counted {
+impl Passwords for CountingPasswords {
     fn hash(&self, password: &Password) -> Result<String, PasswordError> {
         self.0.hashed.fetch_add(1, Ordering::SeqCst);
         Ok(format!("hash of {}", password.expose()))
@@ -45,11 +45,11 @@ impl Passwords for Counted {
 
 struct Shop {
     database: TestDatabase,
-    counting: Arc<Counting>,
+    counts: Arc<PasswordCounts>,
     private_key: Option<String>,
 }
 
-struct Seen {
+struct TestResponse {
     status: u16,
     body: Value,
     headers: http::HeaderMap,
@@ -61,7 +61,7 @@ impl Shop {
         SCHEMA.ensure(&database.connect()).unwrap();
         Self {
             database,
-            counting: Arc::default(),
+            counts: Arc::default(),
             private_key: None,
         }
     }
@@ -75,67 +75,74 @@ impl Shop {
         App {
             config: Config::read(&source).unwrap(),
             db: Box::new(self.database.connect()),
-            passwords: Box::new(Counted(self.counting.clone())),
+            passwords: Box::new(CountingPasswords(self.counts.clone())),
             clock: Box::new(time::now),
         }
     }
 
-    fn send(&self, app: &App, method: Method, uri: &str, token: &str, body: &Value) -> Seen {
+    fn send(
+        &self,
+        app: &App,
+        method: Method,
+        uri: &str,
+        token: &str,
+        body: &Value,
+    ) -> TestResponse {
         let bearer = format!("Bearer {token}");
         let headers = [("authorization", bearer.as_str())];
         let headers = if token.is_empty() { &[][..] } else { &headers };
         let request = request(App::NAME, method, uri, headers, &body.to_string());
         let response = app.answer(request);
-        Seen {
+        TestResponse {
             status: response.status().as_u16(),
             headers: response.headers().clone(),
             body: serde_json::from_slice(response.body()).unwrap_or(Value::Null),
         }
     }
 
-    fn call(&self, method: Method, uri: &str, token: &str, body: &Value) -> Seen {
+    fn call(&self, method: Method, uri: &str, token: &str, body: &Value) -> TestResponse {
         self.send(&self.app(), method, uri, token, body)
     }
 
-    fn register(&self, email: &str) -> Seen {
+    fn register(&self, email: &str) -> TestResponse {
         let body = json!({"email": email, "password": "correct horse", "name": "Ann"});
         self.call(Method::POST, "/user/register", "", &body)
     }
 
-    fn login(&self, email: &str, password: &str) -> Seen {
+    fn login(&self, email: &str, password: &str) -> TestResponse {
         let body = json!({"email": email, "password": password});
         self.call(Method::POST, "/user/login", "", &body)
     }
 
-    /// Registers and logs in.
+    /// Registers an account and logs in. Returns the access token.
     fn token(&self, email: &str) -> String {
         assert_eq!(self.register(email).status, 201);
-        let seen = self.login(email, "correct horse");
-        seen.body["access_token"].as_str().unwrap().to_owned()
+        let response = self.login(email, "correct horse");
+        response.body["access_token"].as_str().unwrap().to_owned()
     }
 
-    fn get(&self, uri: &str, token: &str) -> Seen {
+    fn get(&self, uri: &str, token: &str) -> TestResponse {
         self.call(Method::GET, uri, token, &Value::Null)
     }
 
-    fn patch(&self, token: &str, body: &Value) -> Seen {
+    fn patch(&self, token: &str, body: &Value) -> TestResponse {
         self.call(Method::PATCH, "/user/me", token, body)
     }
 
-    fn verifications(&self) -> usize {
-        self.counting.verified.load(Ordering::SeqCst)
+    fn verified_count(&self) -> usize {
+        self.counts.verified.load(Ordering::SeqCst)
     }
 }
 
 #[test]
-fn a_customer_registers_logs_in_and_is_known_to_other_services() {
+fn a_customer_registers_logs_in_and_other_services_accept_the_token() {
     let shop = Shop::new();
-    let seen = shop.register("Ann@Example.com");
-    assert_eq!(seen.status, 201);
-    assert_eq!(seen.body["email"], "ann@example.com");
-    assert_eq!(seen.body["phone"], Value::Null);
-    assert!(time::parse(seen.body["created_at"].as_str().unwrap()).is_some());
-    assert!(!seen.body.to_string().contains("hash"));
+    let response = shop.register("Ann@Example.com");
+    assert_eq!(response.status, 201);
+    assert_eq!(response.body["email"], "ann@example.com");
+    assert_eq!(response.body["phone"], Value::Null);
+    assert!(time::parse(response.body["created_at"].as_str().unwrap()).is_some());
+    assert!(!response.body.to_string().contains("hash"));
 
     let login = shop.login("ANN@example.com", "correct horse");
     assert_eq!(
@@ -146,17 +153,20 @@ fn a_customer_registers_logs_in_and_is_known_to_other_services() {
     assert_eq!(login.headers["cache-control"], "no-store");
     let token = login.body["access_token"].as_str().unwrap();
 
-    // As every other service verifies the token: with the key set from HTTP.
+    // Verifies the token as every other service does, with the key set from `GET /user/jwks`.
     let jwks = shop.get("/user/jwks", "");
     assert_eq!(jwks.headers["cache-control"], "public, max-age=300");
-    assert!(!jwks.body.to_string().contains("\"d\""), "a private key");
+    assert!(
+        !jwks.body.to_string().contains("\"d\""),
+        "the key set must not contain the private key"
+    );
     let body = jwks.body.clone();
     let outbound = FakeOutbound::new(move |_| reply(200, body.clone()));
     let database = TestDatabase::new();
     let db = database.connect();
     stoa_service::sql::Database::execute(&db, stoa_service::jwks_table!("cart"), &[]).unwrap();
     let bearer = format!("Bearer {token}");
-    let asked = request(
+    let cart_request = request(
         "cart",
         Method::GET,
         "/cart",
@@ -165,24 +175,24 @@ fn a_customer_registers_logs_in_and_is_known_to_other_services() {
     );
     let caller = Caller {
         outbound: &outbound,
-        context: asked.context(),
+        context: cart_request.context(),
     };
-    let claims = token::verify(&db, caller, "http://user", &asked).unwrap();
-    assert_eq!(json!(claims.sub), seen.body["user_id"]);
+    let claims = token::verify(&db, caller, "http://user", &cart_request).unwrap();
+    assert_eq!(json!(claims.sub), response.body["user_id"]);
     assert_eq!(
         (claims.email.as_str(), claims.name.as_str()),
         ("ann@example.com", "Ann")
     );
     assert_eq!(claims.phone, None);
 
-    assert_eq!(shop.get("/user/me", token).body, seen.body);
+    assert_eq!(shop.get("/user/me", token).body, response.body);
 }
 
 #[test]
-fn an_address_has_one_account_however_it_is_spelt_and_however_many_try() {
+fn concurrent_registrations_of_one_address_in_any_letter_case_create_one_account() {
     let shop = Shop::new();
     let statuses = std::thread::scope(|scope| {
-        let tries: Vec<_> = (0..8)
+        let threads: Vec<_> = (0..8)
             .map(|n| {
                 let email = if n % 2 == 0 {
                     "ann@example.com"
@@ -193,7 +203,7 @@ fn an_address_has_one_account_however_it_is_spelt_and_however_many_try() {
                 scope.spawn(move || shop.register(email).status)
             })
             .collect();
-        let mut all: Vec<_> = tries.into_iter().map(|t| t.join().unwrap()).collect();
+        let mut all: Vec<_> = threads.into_iter().map(|t| t.join().unwrap()).collect();
         all.sort_unstable();
         all
     });
@@ -202,7 +212,7 @@ fn an_address_has_one_account_however_it_is_spelt_and_however_many_try() {
 }
 
 #[test]
-fn an_unknown_address_and_a_wrong_password_get_the_same_answer_for_the_same_work() {
+fn an_unknown_address_and_a_wrong_password_get_the_same_response_after_the_same_work() {
     let shop = Shop::new();
     shop.register("ann@example.com");
     let mut answers = Vec::new();
@@ -212,14 +222,14 @@ fn an_unknown_address_and_a_wrong_password_get_the_same_answer_for_the_same_work
         ("no address at all", "correct horse"),
         ("", ""),
     ] {
-        let before = shop.verifications();
-        let mut seen = shop.login(email, password);
-        assert_eq!(shop.verifications() - before, 1, "{email}");
-        let members = seen.body.as_object_mut().unwrap();
+        let before = shop.verified_count();
+        let mut response = shop.login(email, password);
+        assert_eq!(shop.verified_count() - before, 1, "{email}");
+        let members = response.body.as_object_mut().unwrap();
         assert!(members.remove("request_id").is_some());
-        let mut names: Vec<_> = seen.headers.keys().map(|n| n.to_string()).collect();
+        let mut names: Vec<_> = response.headers.keys().map(|n| n.to_string()).collect();
         names.sort();
-        answers.push((seen.status, seen.body, names));
+        answers.push((response.status, response.body, names));
     }
     assert_eq!(answers[0].0, 401);
     assert_eq!(answers[0].1["code"], "invalid_credentials");
@@ -227,28 +237,28 @@ fn an_unknown_address_and_a_wrong_password_get_the_same_answer_for_the_same_work
 }
 
 #[test]
-fn the_real_hash_lets_in_the_right_password_only() {
+fn the_real_hash_accepts_only_the_right_password() {
     let shop = Shop::new();
     let app = App {
         passwords: Box::new(Argon2id),
         ..shop.app()
     };
     let account = json!({"email": "ann@example.com", "password": "correct horse", "name": "Ann"});
-    let seen = shop.send(&app, Method::POST, "/user/register", "", &account);
-    assert_eq!(seen.status, 201);
+    let response = shop.send(&app, Method::POST, "/user/register", "", &account);
+    assert_eq!(response.status, 201);
     for (email, password, status) in [
         ("ann@example.com", "correct horse", 200),
         ("ann@example.com", "correct horse ", 401),
         ("bob@example.com", "correct horse", 401),
     ] {
         let body = json!({"email": email, "password": password});
-        let seen = shop.send(&app, Method::POST, "/user/login", "", &body);
-        assert_eq!(seen.status, status, "{email} {password}");
+        let response = shop.send(&app, Method::POST, "/user/login", "", &body);
+        assert_eq!(response.status, status, "{email} {password}");
     }
 }
 
 #[test]
-fn changes_what_is_given_and_leaves_the_rest() {
+fn a_change_sets_the_given_fields_and_keeps_the_other_fields() {
     let shop = Shop::new();
     let token = shop.token("ann@example.com");
     let number = "+4915112345678";
@@ -263,17 +273,18 @@ fn changes_what_is_given_and_leaves_the_rest() {
             json!(number),
         ),
     ] {
-        let seen = shop.patch(&token, &change);
-        assert_eq!(seen.status, 200, "{change}: {}", seen.body);
+        let response = shop.patch(&token, &change);
+        assert_eq!(response.status, 200, "{change}: {}", response.body);
         assert_eq!(
-            (&seen.body["name"], &seen.body["phone"]),
+            (&response.body["name"], &response.body["phone"]),
             (&json!(name), &phone)
         );
-        assert_eq!(shop.get("/user/me", &token).body, seen.body);
+        assert_eq!(shop.get("/user/me", &token).body, response.body);
     }
-    // The next token contains them.
+    // The token of the next log-in contains the changed fields.
     let login = shop.login("ann@example.com", "correct horse");
-    let key = user::store::signing_key::generated(&shop.database.connect(), time::now()).unwrap();
+    let key =
+        user::store::signing_key::find_or_generate(&shop.database.connect(), time::now()).unwrap();
     let access_token = login.body["access_token"].as_str().unwrap();
     let claims = token::decode(access_token, &key.decoding_key().unwrap()).unwrap();
     assert_eq!(claims.phone.as_deref(), Some(number));
@@ -298,7 +309,7 @@ fn a_bad_change_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn a_bad_registration_names_the_field_and_never_repeats_the_password() {
+fn the_error_for_a_bad_registration_names_the_field_and_never_quotes_the_password() {
     let shop = Shop::new();
     for (body, field) in [
         (
@@ -323,10 +334,10 @@ fn a_bad_registration_names_the_field_and_never_repeats_the_password() {
             "admin",
         ),
     ] {
-        let seen = shop.call(Method::POST, "/user/register", "", &body);
-        let detail = seen.body["detail"].as_str().unwrap();
+        let response = shop.call(Method::POST, "/user/register", "", &body);
+        let detail = response.body["detail"].as_str().unwrap();
         assert_eq!(
-            (seen.status, detail.contains(field)),
+            (response.status, detail.contains(field)),
             (422, true),
             "{detail}"
         );
@@ -337,18 +348,18 @@ fn a_bad_registration_names_the_field_and_never_repeats_the_password() {
     }
     let good = json!({"email": "a@b", "password": "correct horse", "name": "A"});
     for uri in ["/user/register?x=1", "/user/login?x=1"] {
-        let seen = shop.call(Method::POST, uri, "", &good);
+        let response = shop.call(Method::POST, uri, "", &good);
         assert_eq!(
-            (seen.status, &seen.body["code"]),
+            (response.status, &response.body["code"]),
             (400, &json!("unknown_parameter"))
         );
     }
-    assert_eq!(shop.counting.hashed.load(Ordering::SeqCst), 0);
+    assert_eq!(shop.counts.hashed.load(Ordering::SeqCst), 0);
     assert_eq!(shop.login("a@b", "correct horse").status, 401);
 }
 
 #[test]
-fn no_token_a_foreign_one_an_expired_one_and_one_of_nobody_are_401() {
+fn missing_foreign_and_expired_tokens_and_tokens_of_deleted_accounts_are_401() {
     let mut shop = Shop::new();
     let key = SigningKey::generate().unwrap();
     shop.private_key = Some(key.to_pem().unwrap());
@@ -379,20 +390,20 @@ fn no_token_a_foreign_one_an_expired_one_and_one_of_nobody_are_401() {
         format!("{good}x"),
     ] {
         for method in [Method::GET, Method::PATCH] {
-            let seen = shop.call(method, "/user/me", &bad, &json!({"name": "Eve"}));
+            let response = shop.call(method, "/user/me", &bad, &json!({"name": "Eve"}));
             assert_eq!(
-                (seen.status, &seen.body["code"]),
+                (response.status, &response.body["code"]),
                 (401, &json!("unauthorized")),
                 "{bad}"
             );
-            assert_eq!(seen.headers["www-authenticate"], "Bearer");
+            assert_eq!(response.headers["www-authenticate"], "Bearer");
         }
     }
     assert_eq!(shop.get("/user/me", &good).body["name"], "Ann");
 }
 
 #[test]
-fn the_key_is_generated_once_even_by_many_first_requests() {
+fn concurrent_first_requests_generate_the_key_once() {
     let shop = Shop::new();
     let sets = std::thread::scope(|scope| {
         let first: Vec<_> = (0..8)
@@ -408,7 +419,7 @@ fn the_key_is_generated_once_even_by_many_first_requests() {
 }
 
 #[test]
-fn a_configured_key_is_the_one_in_the_key_set() {
+fn the_key_set_contains_the_configured_key() {
     let mut shop = Shop::new();
     let generated = shop.get("/user/jwks", "").body;
     let key = SigningKey::generate().unwrap();
@@ -419,7 +430,7 @@ fn a_configured_key_is_the_one_in_the_key_set() {
 }
 
 #[test]
-fn settings_that_are_wrong_are_all_named_and_the_key_is_not_shown() {
+fn an_error_names_every_wrong_setting_and_does_not_show_the_key() {
     let faults = Config::read(&|name| match name {
         "jwt_private_key" => Some("very secret".to_owned()),
         "token_ttl_seconds" => Some("5".to_owned()),
@@ -436,8 +447,11 @@ fn settings_that_are_wrong_are_all_named_and_the_key_is_not_shown() {
 }
 
 #[test]
-fn says_what_it_is_without_a_login() {
-    let seen = Shop::new().get("/user", "");
-    assert_eq!((seen.status, &seen.body["service"]), (200, &json!("user")));
-    assert!(seen.body["description"].is_string());
+fn the_root_describes_the_service_without_a_login() {
+    let response = Shop::new().get("/user", "");
+    assert_eq!(
+        (response.status, &response.body["service"]),
+        (200, &json!("user"))
+    );
+    assert!(response.body["description"].is_string());
 }

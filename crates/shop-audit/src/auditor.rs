@@ -15,18 +15,19 @@ use crate::record::{Instant, OrderStatus};
 use crate::snapshot::Snapshot;
 use crate::verdict::Verdict;
 
-/// Maximum number of snapshots in one audit. A suspect that is new in the last snapshot is left to the next audit.
+/// Maximum number of snapshots in one audit. A suspect that is new in the audit's last snapshot is not reported; the next audit
+/// checks the record again.
 const MAX_SNAPSHOTS: u32 = 4;
 
 /// Audits the shop once.
 ///
 /// # Errors
-/// If something cannot be read: then there is no verdict.
+/// If a service or a record cannot be read. Then there is no verdict.
 pub async fn audit(options: &Options) -> Result<Verdict, AuditError> {
     Auditor::new(options.clone())?.audit().await
 }
 
-/// Audits a shop repeatedly, and remembers since when it sees each order pending.
+/// Audits a shop repeatedly, and remembers when each pending order became pending.
 #[derive(Debug)]
 pub struct Auditor {
     options: Options,
@@ -34,7 +35,7 @@ pub struct Auditor {
     pending_since: BTreeMap<Uuid, Instant>,
 }
 
-/// Invariant and subject of each breach of a snapshot.
+/// The suspects of one snapshot. For each suspect: the name of the invariant, and the record's kind and id (`Breach::subject`).
 type Suspects = HashSet<(&'static str, String)>;
 
 impl Auditor {
@@ -53,21 +54,21 @@ impl Auditor {
     /// Audits the shop once.
     ///
     /// # Errors
-    /// If something cannot be read: then there is no verdict.
+    /// If a service or a record cannot be read. Then there is no verdict.
     pub async fn audit(&mut self) -> Result<Verdict, AuditError> {
         let begun = Clock::now();
-        let (mut snapshot, mut judgements) = self.judge().await?;
+        let (mut snapshot, mut judgements) = self.judge_snapshot().await?;
         let mut snapshots = 1;
         let mut known = Suspects::new();
         let mut settled = vec![0_u64; judgements.len()];
-        while snapshots < MAX_SNAPSHOTS && judgements.iter().any(|j| has_new(j, &known)) {
+        while snapshots < MAX_SNAPSHOTS && judgements.iter().any(|j| has_new_suspect(j, &known)) {
             known = suspects(&judgements);
-            tokio::time::sleep(self.options.look_again_after).await;
+            tokio::time::sleep(self.options.recheck_after).await;
             let before = judgements;
-            (snapshot, judgements) = self.judge().await?;
+            (snapshot, judgements) = self.judge_snapshot().await?;
             snapshots += 1;
             for ((settled, before), after) in settled.iter_mut().zip(&before).zip(&judgements) {
-                *settled = settled.saturating_add(cleared(before, after));
+                *settled = settled.saturating_add(count_cleared(before, after));
             }
         }
         for (judgement, settled) in judgements.iter_mut().zip(settled) {
@@ -76,13 +77,14 @@ impl Auditor {
             judgement
                 .breaches
                 .retain(|breach| known.contains(&(name, breach.subject.clone())));
-            let unconfirmed = number(all - judgement.breaches.len());
+            let unconfirmed = to_u64(all - judgement.breaches.len());
             judgement.settled = settled.saturating_add(unconfirmed);
         }
         Ok(Verdict {
             sound: judgements.iter().all(|j| j.breaches.is_empty()),
             at: snapshot.began_at.to_string(),
             seconds: begun.elapsed().as_secs_f64(),
+            snapshots,
             looks: snapshots,
             books: snapshot.books(),
             given_up: snapshot.queues.iter().map(|(_, queue)| queue.failed).sum(),
@@ -91,7 +93,7 @@ impl Auditor {
     }
 
     /// Takes a snapshot, and checks every invariant.
-    async fn judge(&mut self) -> Result<(Snapshot, Vec<Judgement>), AuditError> {
+    async fn judge_snapshot(&mut self) -> Result<(Snapshot, Vec<Judgement>), AuditError> {
         let mut snapshot = Snapshot::take(&self.client, self.options.third_parties).await?;
         self.remember_pending(&mut snapshot);
         let judge = |invariant: &Invariant| invariant.judge(&snapshot, &self.options);
@@ -99,8 +101,8 @@ impl Auditor {
         Ok((snapshot, judgements))
     }
 
-    /// Dates pending orders back to the earliest snapshot that saw them pending. While an order's first step back is retried, the order
-    /// states only the time of the last attempt.
+    /// Sets `since` of each pending order to the earliest value that any snapshot has read for this order. One snapshot is not
+    /// enough: while an order's first compensation is retried, the order's record states only the time of the latest attempt.
     fn remember_pending(&mut self, snapshot: &mut Snapshot) {
         let pending = snapshot
             .orders
@@ -118,30 +120,30 @@ impl Auditor {
 }
 
 fn suspects(judgements: &[Judgement]) -> Suspects {
-    let of_one = |j: &Judgement| {
+    let subjects_of = |j: &Judgement| {
         let name = j.invariant;
         let subjects = j.breaches.iter().map(move |b| (name, b.subject.clone()));
         subjects.collect::<Vec<_>>()
     };
-    judgements.iter().flat_map(of_one).collect()
+    judgements.iter().flat_map(subjects_of).collect()
 }
 
-/// Whether there is a suspect that the previous snapshot did not have.
-fn has_new(judgement: &Judgement, known: &Suspects) -> bool {
+/// True if this snapshot found a suspect that is not in `known`, the suspects of the snapshot before it.
+fn has_new_suspect(judgement: &Judgement, known: &Suspects) -> bool {
     let name = judgement.invariant;
     let mut breaches = judgement.breaches.iter();
     breaches.any(|breach| !known.contains(&(name, breach.subject.clone())))
 }
 
-/// Number of suspects that are right in the next snapshot.
-fn cleared(before: &Judgement, after: &Judgement) -> u64 {
-    let right = before
+/// Number of suspects in `before` that the next snapshot, `after`, finds correct.
+fn count_cleared(before: &Judgement, after: &Judgement) -> u64 {
+    let cleared = before
         .breaches
         .iter()
-        .filter(|breach| !after.accuses(&breach.subject));
-    number(right.count())
+        .filter(|breach| !after.has_breach_of(&breach.subject));
+    to_u64(cleared.count())
 }
 
-fn number(count: usize) -> u64 {
+fn to_u64(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
 }

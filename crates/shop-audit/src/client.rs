@@ -1,4 +1,4 @@
-//! HTTP to the shop: reads, page by page, with retries.
+//! HTTP client of the shop: reads lists page by page, and retries failed reads.
 
 mod attempt;
 
@@ -18,22 +18,22 @@ use serde::de::DeserializeOwned;
 use crate::error::AuditError;
 use crate::record::nullable;
 
-/// Attempts for a read that fails with a transient error: a busy shop, a broken connection.
-const ATTEMPTS: u32 = 5;
-/// The first pause between two attempts; it doubles.
+/// Attempts for a read that fails with a transient error, such as a busy shop or a broken connection.
+const MAX_ATTEMPTS: u32 = 5;
+/// Pause after the first failed attempt. The pause doubles after each further attempt.
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
-/// The longest pause that a Retry-After may set.
+/// Longest pause between two attempts, even if the response's Retry-After is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
-/// The largest page that a list returns.
+/// Number of records that the auditor requests for one page of a list: the maximum that the services allow.
 const PAGE_SIZE: u32 = 100;
-/// The unreserved characters of RFC 3986.
+/// The characters that are percent-encoded: all except the unreserved characters of RFC 3986.
 const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// Reads a shop at its operator's address.
+/// Reads a shop through its operator's address.
 #[derive(Debug, Clone)]
 pub(crate) struct OperatorClient {
     base: String,
@@ -50,12 +50,12 @@ struct Page<T> {
 impl OperatorClient {
     /// Creates a client; sends no request yet.
     pub(crate) fn new(operator: &str) -> Result<Self, AuditError> {
-        let wrong = || AuditError::Address(operator.to_owned());
+        let bad_address = || AuditError::Address(operator.to_owned());
         let base = operator.trim_end_matches('/');
-        let uri: Uri = base.parse().map_err(|_| wrong())?;
+        let uri: Uri = base.parse().map_err(|_| bad_address())?;
         let plain = uri.scheme_str() == Some("http") && uri.host().is_some_and(|h| !h.is_empty());
         if !plain || uri.path() != "/" || uri.query().is_some() {
-            return Err(wrong());
+            return Err(bad_address());
         }
         Ok(Self {
             base: base.to_owned(),
@@ -63,7 +63,7 @@ impl OperatorClient {
         })
     }
 
-    /// Reads `path`.
+    /// Reads the JSON document at `path`.
     pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, AuditError> {
         let url = format!("{}{path}", self.base);
         let mut pause = FIRST_PAUSE;
@@ -73,7 +73,7 @@ impl OperatorClient {
                 Ok(bytes) => break bytes,
                 Err(failure) => failure,
             };
-            if !failure.transient || attempts == ATTEMPTS {
+            if !failure.transient || attempts == MAX_ATTEMPTS {
                 return Err(failure.error);
             }
             attempts += 1;
@@ -90,7 +90,7 @@ impl OperatorClient {
     /// Reads all pages of a list.
     pub(crate) async fn list<T: DeserializeOwned>(&self, path: &str) -> Result<Vec<T>, AuditError> {
         let mut all = Vec::new();
-        let mut seen = HashSet::new();
+        let mut known_tokens = HashSet::new();
         let first = format!("{path}?limit={PAGE_SIZE}");
         let mut current = first.clone();
         loop {
@@ -100,17 +100,19 @@ impl OperatorClient {
                 return Ok(all);
             };
             let next = format!("{first}&page_token={}", encoded(&token));
-            if !seen.insert(token) {
+            if !known_tokens.insert(token) {
                 return Err(AuditError::Invalid {
                     url: format!("{}{current}", self.base),
-                    reason: "next_page_token: came before, so the list has no end".to_owned(),
+                    reason:
+                        "next_page_token: equal to the token of an earlier page, so the list has no end"
+                            .to_owned(),
                 });
             }
             current = next;
         }
     }
 
-    /// [`OperatorClient::list`], or `None` if there is no such list.
+    /// Reads all pages of a list. Returns `None` if the list does not exist, that is, if the shop answers 404.
     pub(crate) async fn find_list<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -123,7 +125,7 @@ impl OperatorClient {
     }
 }
 
-/// Percent-encoded, for a path segment or a query value.
+/// Percent-encodes text for a path segment or a query value.
 pub(crate) fn encoded(text: &str) -> impl std::fmt::Display {
     utf8_percent_encode(text, UNRESERVED)
 }

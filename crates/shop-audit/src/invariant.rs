@@ -7,16 +7,16 @@ use crate::snapshot::Snapshot;
 /// A condition that always holds in a sound shop.
 #[derive(Debug)]
 pub struct Invariant {
-    /// Its name, in tables and metrics.
+    /// The invariant's name in tables and metrics, such as `charged-once`.
     pub name: &'static str,
-    /// The condition in words.
+    /// The condition as a sentence, for tables.
     pub means: &'static str,
-    /// Checks a snapshot, and adds the result to the judgement.
+    /// The function that checks a snapshot. It adds the checked records and the breaches to the judgement.
     pub(crate) check: fn(&Snapshot, &Options, &mut Judgement),
 }
 
 impl Invariant {
-    /// Checks a snapshot.
+    /// Checks a snapshot, and returns the result.
     pub(crate) fn judge(&self, snapshot: &Snapshot, options: &Options) -> Judgement {
         let mut judgement = Judgement::new(self.name, self.means);
         (self.check)(snapshot, options, &mut judgement);

@@ -7,7 +7,7 @@ use crate::judge::{lateness, money, parcels, reservations, stock};
 pub const INVARIANTS: &[Invariant] = &[
     Invariant {
         name: "charge-has-order",
-        means: "a capture belongs to a payment, and a payment to an order, for its total",
+        means: "the amount of a capture is its payment's amount, and the amount of a payment is its order's total",
         check: money::charge_has_order,
     },
     Invariant {
@@ -17,17 +17,17 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "confirmed-is-paid",
-        means: "a confirmed order is captured once, and not refunded",
+        means: "a confirmed order's money was captured once, and not refunded",
         check: money::confirmed_is_paid,
     },
     Invariant {
         name: "cancelled-costs-nothing",
-        means: "a cancelled order was not charged, or all of it was refunded",
+        means: "a cancelled order was not charged, or its money was refunded in full",
         check: money::cancelled_costs_nothing,
     },
     Invariant {
         name: "reservation-has-order",
-        means: "stock that is held or sold has an order, or its hold will expire",
+        means: "held or sold stock belongs to an order, or the hold will expire",
         check: reservations::reservation_has_order,
     },
     Invariant {
@@ -37,17 +37,17 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "cancelled-holds-nothing",
-        means: "a cancelled order holds no stock and has taken none",
+        means: "a cancelled order has no held or committed reservation",
         check: reservations::cancelled_holds_nothing,
     },
     Invariant {
         name: "hold-expires",
-        means: "no stock is held past its expiry",
+        means: "no reservation holds stock after the reservation's expiry",
         check: reservations::hold_expires,
     },
     Invariant {
         name: "stock-in-range",
-        means: "0 <= reserved <= on_hand, and available is the difference",
+        means: "0 <= reserved <= on_hand, and available = on_hand - reserved",
         check: stock::stock_in_range,
     },
     Invariant {
@@ -57,12 +57,12 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "reserved-is-held",
-        means: "reserved is the sum of what reservations hold",
+        means: "reserved is the sum of the held reservations",
         check: stock::reserved_is_held,
     },
     Invariant {
         name: "sold-is-committed",
-        means: "sold and returned are the sums of committed and returned reservations",
+        means: "sold is the sum of the committed and the returned reservations; returned is the sum of the returned reservations",
         check: stock::sold_is_committed,
     },
     Invariant {
@@ -72,17 +72,17 @@ pub const INVARIANTS: &[Invariant] = &[
     },
     Invariant {
         name: "confirmed-is-shipped",
-        means: "a confirmed order has one shipment with one parcel on its way",
+        means: "a confirmed order has one active shipment with one parcel",
         check: parcels::confirmed_is_shipped,
     },
     Invariant {
         name: "returned-is-refunded",
-        means: "a confirmed order's parcel did not come back",
+        means: "an order whose parcel came back does not stay confirmed",
         check: parcels::returned_is_refunded,
     },
     Invariant {
         name: "cancelled-ships-nothing",
-        means: "a cancelled order has no parcel on its way",
+        means: "a cancelled order has no active shipment or parcel",
         check: parcels::cancelled_ships_nothing,
     },
     Invariant {

@@ -1,4 +1,4 @@
-//! How each invariant is checked: a function of one snapshot.
+//! The checks of all invariants. Each check is a function of one snapshot.
 
 mod charges;
 mod describe;

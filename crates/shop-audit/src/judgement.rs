@@ -7,20 +7,22 @@ use serde::Serialize;
 pub struct Judgement {
     /// The invariant's name, such as `confirmed-is-paid`.
     pub invariant: &'static str,
-    /// The invariant in words.
+    /// The invariant as a sentence.
     pub means: &'static str,
-    /// Number of orders, SKUs and so on that the last snapshot checked. Records that moved meanwhile are not counted.
+    /// Number of records (orders, SKUs and so on) that were checked in the audit's last snapshot. Records that changed during this
+    /// snapshot are not counted.
     pub checked: u64,
-    /// Number of suspects that were right in the next snapshot, or that appeared too late for another one.
+    /// Number of suspects that did not become breaches: the next snapshot found them correct, or they were new in the audit's last
+    /// snapshot.
     pub settled: u64,
-    /// What is wrong.
+    /// The records that break the invariant.
     pub breaches: Vec<Breach>,
 }
 
 /// A record that breaks an invariant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Breach {
-    /// The record: `order 0198...`, `SKU COF-001`.
+    /// The record's kind and id, such as `order 0198...` or `SKU COF-001`.
     pub subject: String,
     /// The value that the invariant requires.
     pub expected: String,
@@ -29,7 +31,7 @@ pub struct Breach {
 }
 
 impl Judgement {
-    /// Nothing checked yet.
+    /// Creates a judgement without checked records.
     pub(crate) fn new(invariant: &'static str, means: &'static str) -> Self {
         Self {
             invariant,
@@ -40,13 +42,13 @@ impl Judgement {
         }
     }
 
-    /// Counts a record that is checked.
-    pub(crate) fn count(&mut self) {
+    /// Counts one checked record.
+    pub(crate) fn count_checked(&mut self) {
         self.checked += 1;
     }
 
     /// Adds a breach.
-    pub(crate) fn breach(
+    pub(crate) fn add_breach(
         &mut self,
         subject: impl Into<String>,
         expected: impl Into<String>,
@@ -59,8 +61,8 @@ impl Judgement {
         });
     }
 
-    /// Whether `subject` is in breach.
-    pub(crate) fn accuses(&self, subject: &str) -> bool {
+    /// Whether one of the breaches has this `subject`.
+    pub(crate) fn has_breach_of(&self, subject: &str) -> bool {
         self.breaches.iter().any(|b| b.subject == subject)
     }
 }

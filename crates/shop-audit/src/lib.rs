@@ -1,19 +1,20 @@
-//! An auditor: it reads all services of a running shop through their interfaces, as an operator may, and checks that their records of
-//! orders, money, stock and parcels agree. It only reads; inventory itself releases expired reservations whenever a client reads the
-//! stock.
+//! The auditor of the shop. It reads all services of a running shop with an operator's permissions, and checks that their records
+//! of orders, money, stock and parcels agree. The auditor only reads. (Whenever a client reads the stock, the service `inventory`
+//! releases reservations that have expired.)
 //!
-//! A shop that moves during an audit is not in breach. A snapshot reads in an order that makes every check one-sided. Orders are read
-//! first and last, with the records they depend on in between, so only orders that did not change are checked. Stock is read between two
-//! reads of the records that move it. A suspect is read again after a while ([`Options::look_again_after`]); it is a breach only if it
-//! is wrong both times.
+//! Changes during an audit are not a breach. Orders are read first and last, and the records of an order are read in between. Only
+//! orders whose status is equal in both reads are checked. Stock is read between two reads of the records that change the stock. A
+//! suspect causes another snapshot after [`Options::recheck_after`]; the suspect becomes a breach only if both snapshots find it
+//! wrong.
 //!
-//! Read in this order:
-//! - `invariants.rs`: what is checked; `judge/`: how, in `money.rs`, `reservations.rs`, `stock.rs`, `parcels.rs` and `lateness.rs`
-//!   (the other files there group the records that these compare).
-//! - `snapshot.rs`: what is read, and in which order; `record/`: the part of each answer that is kept.
-//! - `auditor.rs`: takes snapshots until every suspect is confirmed or cleared; `options.rs`: the bounds.
-//! - `verdict.rs` and `judgement.rs`: the result; `report.rs` renders it for people, `metrics.rs` for Prometheus.
-//! - `client.rs`: HTTP; `watch.rs`: an audit at an interval; `page.rs`: serves the metrics meanwhile.
+//! The files, in a good order for reading:
+//! - `invariants.rs` lists the invariants. Their checks are in `judge/`: `money.rs`, `reservations.rs`, `stock.rs`, `parcels.rs`
+//!   and `lateness.rs`. The other files of `judge/` group and describe records for these checks.
+//! - `snapshot.rs` reads the shop's records, in a fixed order. `record/` has the types of the records.
+//! - `auditor.rs` takes snapshots until every suspect is confirmed or cleared. `options.rs` has the bounds, such as the longest
+//!   time that an order may be pending.
+//! - `verdict.rs` and `judgement.rs` have the result. `report.rs` renders the result for people, `metrics.rs` for Prometheus.
+//! - `client.rs` is the HTTP client. `watch.rs` audits at an interval, and `page.rs` serves the metrics.
 #![forbid(unsafe_code)]
 
 mod auditor;

@@ -1,4 +1,4 @@
-//! Verdicts as metrics, in Prometheus' text format.
+//! Renders verdicts as metrics in Prometheus' text format.
 
 use std::fmt;
 
@@ -28,7 +28,7 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Counts an audit. A failed audit keeps the figures of the previous one.
+    /// Counts an audit. After a failed audit, the other metrics keep the values of the last verdict.
     pub fn add(&mut self, audit: &Result<Verdict, AuditError>) {
         self.up = audit.is_ok();
         match audit {
@@ -66,7 +66,7 @@ impl Collector for Tally {
             ("failed", self.failed),
         ];
         metrics.runs(&runs)?;
-        let help = "Whether the last audit could read everything.";
+        let help = "1 if the last audit could read all records, otherwise 0.";
         metrics.gauge("up", help, u64::from(self.up))?;
         match &self.last {
             Some(verdict) => metrics.verdict(verdict),
@@ -75,7 +75,7 @@ impl Collector for Tally {
     }
 }
 
-/// Writes metrics; the registry adds the prefix `stoa_audit_`, and the format `_total` to counters.
+/// Writes metrics. The registry adds the prefix `stoa_audit_` to every name, and the format adds `_total` to counters.
 struct Metrics<'a>(DescriptorEncoder<'a>);
 
 impl Metrics<'_> {
@@ -114,26 +114,28 @@ impl Metrics<'_> {
 
     fn verdict(&mut self, verdict: &Verdict) -> fmt::Result {
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let help = "Breaches by invariant.";
+        let help = "Records that break the invariant.";
         self.by_invariant(verdict, "breaches", help, |j| count(j.breaches.len()))?;
-        let help = "Records that were checked, by invariant.";
+        let help = "Records that were checked for the invariant.";
         self.by_invariant(verdict, "checked", help, |j| j.checked)?;
-        let help = "Suspects that were right a moment later, by invariant.";
+        let help = "Suspects that did not become breaches.";
         self.by_invariant(verdict, "settled", help, |j| j.settled)?;
-        let help = "Messages that notification gave up for good.";
+        let help = "Messages that the notification service permanently gave up.";
         self.gauge("given_up", help, verdict.given_up)?;
-        let help = "Third parties' books that were compared with the shop's.";
+        let help = "Number of third parties' lists (the processor's ledger, the carrier's book) that were compared with the shop's records.";
         self.gauge("books", help, count(verdict.books.len()))?;
         let help = "Snapshots that the last audit took.";
-        self.gauge("looks", help, verdict.looks.into())?;
-        let help = "Duration of the last audit.";
+        self.gauge("snapshots", help, verdict.snapshots.into())?;
+        let help = "The old name of stoa_audit_snapshots, which stoa 0.3 removes.";
+        self.gauge("looks", help, verdict.snapshots.into())?;
+        let help = "Duration of the last audit in seconds.";
         let kind = MetricType::Gauge;
         let name = "duration_seconds";
         let duration = self.0.encode_descriptor(name, help, None, kind)?;
         ConstGauge::new(verdict.seconds).encode(duration)?;
         let at = verdict.at.parse::<jiff::Timestamp>();
         let at = at.map_or(0, |at| u64::try_from(at.as_second()).unwrap_or(0));
-        let help = "When the last audit that came to a verdict took its last snapshot.";
+        let help = "Time at which the last audit with a verdict began its last snapshot.";
         self.gauge("last_run_timestamp_seconds", help, at)
     }
 }

@@ -16,17 +16,17 @@ use tokio::task::JoinSet;
 
 use crate::metrics::CONTENT_TYPE;
 
-/// Path of the page.
-const PATH: &str = "/metrics";
-/// Pause after a connection that could not be accepted.
+/// Path at which the metrics are served.
+const METRICS_PATH: &str = "/metrics";
+/// Pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The current page; a clone is the same page.
+/// The text that is served now. All clones share one text.
 #[derive(Debug, Clone, Default)]
 pub struct Page(Arc<Mutex<String>>);
 
 impl Page {
-    /// Replaces the text.
+    /// Replaces the text for all clones.
     pub fn set(&self, text: String) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = text;
     }
@@ -39,14 +39,14 @@ impl Page {
     }
 }
 
-/// Answers `GET /metrics` with `page`, until it is dropped.
+/// Answers `GET /metrics` with the current text of `page`, until the future is dropped.
 pub async fn serve(listener: TcpListener, page: Page) {
     let mut connections = JoinSet::new();
     loop {
-        // Releases the connections that ended.
+        // Removes the tasks of connections that have ended.
         while connections.try_join_next().is_some() {}
         let Ok((stream, _)) = listener.accept().await else {
-            // The likely cause is too many open files, which lasts a while.
+            // `accept` probably failed because too many files are open, so an immediate retry would fail too.
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
@@ -67,9 +67,15 @@ pub async fn serve(listener: TcpListener, page: Page) {
 fn respond(request: &Request<Incoming>, page: &Page) -> Response<Full<Bytes>> {
     let readable = matches!(*request.method(), Method::GET | Method::HEAD);
     let (status, text) = match request.uri().path() {
-        PATH if readable => (StatusCode::OK, page.text()),
-        PATH => (StatusCode::METHOD_NOT_ALLOWED, "only GET\n".to_owned()),
-        _ => (StatusCode::NOT_FOUND, format!("metrics are at {PATH}\n")),
+        METRICS_PATH if readable => (StatusCode::OK, page.text()),
+        METRICS_PATH => (
+            StatusCode::METHOD_NOT_ALLOWED,
+            "method not allowed; use GET or HEAD\n".to_owned(),
+        ),
+        _ => (
+            StatusCode::NOT_FOUND,
+            format!("path not found; the metrics are at {METRICS_PATH}\n"),
+        ),
     };
     let mut response = Response::new(Full::from(text));
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! The part of each response that is kept. Members that no check uses are left out, so that a large shop fits into memory.
+//! The records of the shop, without the JSON members that no check uses, so that a large shop fits into memory.
 
 mod instant;
 mod money;
@@ -11,7 +11,7 @@ mod status;
 mod stock;
 
 pub(crate) use instant::Instant;
-pub(crate) use money::{Line, Money, joined};
+pub(crate) use money::{Line, Money, merge_lines};
 pub(crate) use order::Order;
 pub(crate) use payment::{LedgerEntry, Payment};
 pub(crate) use queue::Queue;

@@ -8,9 +8,9 @@ use comfy_table::presets::NOTHING;
 use crate::verdict::Verdict;
 
 /// Spaces between two columns.
-const GAP: u16 = 3;
+const COLUMN_GAP: u16 = 3;
 
-/// A table of the invariants, a line for each breach, and the summary.
+/// Renders a table of the invariants, a line for each breach, and the summary.
 pub fn report(verdict: &Verdict) -> String {
     let mut table = comfy_table::Table::new();
     table
@@ -26,13 +26,13 @@ pub fn report(verdict: &Verdict) -> String {
         ]);
     }
     for (index, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, GAP));
+        column.set_padding((0, COLUMN_GAP));
         if (1..=3).contains(&index) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
     let mut text = format!("{}\n\n", table.trim_fmt());
-    // Writing to a String does not fail.
+    // Results of `writeln!` are ignored: writing to a String does not fail.
     for (invariant, breach) in verdict.breaches() {
         let _ = writeln!(
             text,
@@ -41,12 +41,12 @@ pub fn report(verdict: &Verdict) -> String {
         );
     }
     if verdict.books.is_empty() {
-        text.push_str("No third party's books were read: money and parcels are as in the shop's own records.\n");
+        text.push_str("No third party's records were read; money and parcels were checked only with the shop's own records.\n");
     }
     if verdict.given_up > 0 {
         let _ = writeln!(
             text,
-            "Messages that notification gave up: {}.",
+            "Messages that the notification service gave up: {}.",
             verdict.given_up
         );
     }
@@ -54,15 +54,15 @@ pub fn report(verdict: &Verdict) -> String {
     text
 }
 
-/// The verdict in one line.
+/// Renders the verdict in one line.
 pub fn summary(verdict: &Verdict) -> String {
     let checked: u64 = verdict.judgements.iter().map(|j| j.checked).sum();
     let word = if verdict.sound { "sound" } else { "BREACHED" };
     format!(
-        "{word}: {} breaches; {checked} records checked against {} invariants; looks: {}; {:.1} s; {}",
+        "{word}: {} breaches; {checked} records checked against {} invariants; snapshots: {}; {:.1} s; {}",
         verdict.breaches().count(),
         verdict.judgements.len(),
-        verdict.looks,
+        verdict.snapshots,
         verdict.seconds,
         verdict.at
     )

@@ -1,14 +1,15 @@
-//! A snapshot of the whole shop. The order of the reads makes the checks one-sided:
+//! A snapshot of the whole shop. The order of the reads prevents false breaches while the shop changes:
 //!
 //! ```text
 //! orders > stock of each SKU > reservations > stock ledgers > stock > (stock ledgers) > reservations > queues
 //!        > carrier's book > shipments > processor's ledger > payments > orders
 //! ```
 //!
-//! - The records that an order depends on are read between two reads of the orders: an order that was confirmed both times was confirmed
-//!   throughout.
+//! - All orders are read twice, and the records that an order depends on are read in between. An order that is confirmed in both
+//!   reads was confirmed all the time.
 //! - An effect is read before its cause: a charge before its payment, and the payment before its order.
-//! - A SKU's stock is read between two reads of the records that move it; these limit how far it may have moved.
+//! - A SKU's stock is read between two reads of its ledger and of the reservations. The two reads give the range in which the stock
+//!   must be.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,26 +23,29 @@ use crate::record::{
     StockLedger,
 };
 
-/// Everything that was read.
+/// The records of all services. If the third parties' records were read, also these.
 pub(crate) struct Snapshot {
-    /// When it began: all of it was read later.
+    /// The time shortly before the snapshot's first request.
     pub(crate) began_at: Instant,
-    /// The orders' statuses at the first read.
-    first: HashMap<Uuid, OrderStatus>,
-    /// The orders at the last read.
+    /// The status of each order when the snapshot began. A snapshot reads all orders twice: at its beginning and at its end.
+    first_statuses: HashMap<Uuid, OrderStatus>,
+    /// The orders when the snapshot ended. A snapshot reads all orders twice: at its beginning and at its end.
     pub(crate) orders: BTreeMap<Uuid, Order>,
-    pub(crate) reservations: Between<BTreeMap<Uuid, Reservation>>,
+    pub(crate) reservations: ReadTwice<BTreeMap<Uuid, Reservation>>,
     pub(crate) stock: Vec<Stock>,
     pub(crate) queues: Vec<(&'static str, Queue)>,
     pub(crate) shipments: Vec<Shipment>,
     pub(crate) payments: Vec<Payment>,
-    /// The third parties' own books, if there are any: evidence that the shop did not write itself.
+    /// The parcels in the carrier's book; `None` if the book was not read. The shop does not write this book, so it is independent
+    /// evidence.
     pub(crate) parcels: Option<Vec<Parcel>>,
+    /// The entries of the card processor's ledger; `None` if the ledger was not read. The shop does not write this ledger, so it is
+    /// independent evidence.
     pub(crate) entries: Option<Vec<LedgerEntry>>,
 }
 
-/// The same records, read before and after others.
-pub(crate) struct Between<T> {
+/// The results of two reads of the same records. Other records were read in between.
+pub(crate) struct ReadTwice<T> {
     pub(crate) before: T,
     pub(crate) after: T,
 }
@@ -49,11 +53,11 @@ pub(crate) struct Between<T> {
 /// The stock of a SKU.
 pub(crate) struct Stock {
     pub(crate) item: Item,
-    /// Its ledger, before and after `item` was read; `None` if the first read of the stock did not list it.
-    pub(crate) ledger: Option<Between<StockLedger>>,
+    /// The SKU's ledger, before and after `item` was read. `None` if the SKU was not yet in stock when the ledgers were read.
+    pub(crate) ledger: Option<ReadTwice<StockLedger>>,
 }
 
-/// The queues, and the path at which each is read.
+/// The name of each queue, and the path at which its state is read.
 const QUEUES: [(&str, &str); 3] = [
     ("order's outbox", "/internal/orders/outbox"),
     ("shipping's outbox", "/internal/shipments/outbox"),
@@ -70,11 +74,11 @@ impl Snapshot {
     ) -> Result<Self, AuditError> {
         let began_at = Instant::now();
         let first = orders(client).await?;
-        let first = first.map(|order| (order.order_id, order.status)).collect();
+        let first_statuses = first.map(|order| (order.order_id, order.status)).collect();
         let stocked: Vec<Item> = client.list("/items").await?;
         let before = reservations(client).await?;
         let stock = stock(client, stocked).await?;
-        let reservations = Between {
+        let reservations = ReadTwice {
             before,
             after: reservations(client).await?,
         };
@@ -94,7 +98,7 @@ impl Snapshot {
         };
         Ok(Self {
             began_at,
-            first,
+            first_statuses,
             reservations,
             stock,
             queues,
@@ -106,7 +110,7 @@ impl Snapshot {
         })
     }
 
-    /// The third parties' books that were read.
+    /// Names the third parties' records that were read: the card processor's ledger and the carrier's book.
     pub(crate) fn books(&self) -> Vec<&'static str> {
         let ledger = self.entries.is_some();
         let ledger = ledger.then_some("the card processor's ledger");
@@ -114,10 +118,10 @@ impl Snapshot {
         ledger.into_iter().chain(book).collect()
     }
 
-    /// The orders that had `status` at the first and at the last read.
-    pub(crate) fn steady(&self, status: OrderStatus) -> impl Iterator<Item = &Order> {
+    /// The orders whose status was `status` both at the beginning and at the end of the snapshot.
+    pub(crate) fn orders_that_stayed(&self, status: OrderStatus) -> impl Iterator<Item = &Order> {
         self.orders.values().filter(move |order| {
-            order.status == status && self.first.get(&order.order_id) == Some(&status)
+            order.status == status && self.first_statuses.get(&order.order_id) == Some(&status)
         })
     }
 }
@@ -134,7 +138,8 @@ async fn reservations(client: &OperatorClient) -> Result<BTreeMap<Uuid, Reservat
     Ok(all.into_iter().map(|r| (r.order_id, r)).collect())
 }
 
-/// Reads the ledgers of the `stocked` items, then the stock, then again the ledgers that do not match it.
+/// Reads the ledger of each `stocked` item, and then the stock. If a ledger does not match the stock of its item, reads the ledger
+/// a second time.
 async fn stock(client: &OperatorClient, stocked: Vec<Item>) -> Result<Vec<Stock>, AuditError> {
     let mut ledgers = HashMap::new();
     for Item { sku, .. } in stocked {
@@ -152,7 +157,7 @@ async fn stock(client: &OperatorClient, stocked: Vec<Item>) -> Result<Vec<Stock>
             true => before.clone(),
             false => ledger(client, &item.sku).await?,
         };
-        let ledger = Some(Between { before, after });
+        let ledger = Some(ReadTwice { before, after });
         stock.push(Stock { item, ledger });
     }
     Ok(stock)

@@ -7,19 +7,23 @@ use crate::judgement::{Breach, Judgement};
 /// The result of an audit of the whole shop.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Verdict {
-    /// Whether there is no breach.
+    /// True if the audit found no breach.
     pub sound: bool,
-    /// When the last snapshot began, RFC 3339.
+    /// When the audit's last snapshot began, as an RFC 3339 timestamp.
     pub at: String,
     /// Duration of the audit with all its snapshots, in seconds.
     pub seconds: f64,
-    /// Number of snapshots.
+    /// Number of snapshots that the audit took.
+    pub snapshots: u32,
+    /// The same number as `snapshots`, under the name that this field had in stoa 0.1. stoa 0.3 removes this copy.
     pub looks: u32,
-    /// The third parties' books that were compared with the shop's. Without them, the verdict depends only on the shop's own records.
+    /// The third parties' records that were compared with the shop's records: the card processor's ledger and the carrier's book.
+    /// If the list is empty, the verdict depends only on the shop's own records.
     pub books: Vec<&'static str>,
-    /// Messages that notification gave up. They are not a breach: an address may be permanently wrong.
+    /// Number of messages that the component `notification` gave up. Such a message is not a breach, because its address may be
+    /// permanently wrong.
     pub given_up: u64,
-    /// By invariant, in the order of [`INVARIANTS`](crate::INVARIANTS).
+    /// The result for each invariant, in the order of [`INVARIANTS`](crate::INVARIANTS).
     pub judgements: Vec<Judgement>,
 }
 

@@ -1,4 +1,4 @@
-//! An audit at an interval.
+//! Repeats an audit at an interval.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::error::AuditError;
 use crate::metrics::Tally;
 use crate::verdict::Verdict;
 
-/// Audits at once, and then every `interval` until `stop` completes; an audit that takes longer delays the next. Calls `report` after
-/// each. An audit that fails does not end the watch: the shop may come back.
+/// Audits at once, and then every `interval` until `stop` completes. An audit that takes longer than `interval` delays the next
+/// audit. Calls `report` after each audit. A failed audit does not end the watch, because the shop may recover.
 ///
 /// # Errors
-/// The error of `report`, which ends the watch.
+/// If `report` fails. Its error ends the watch.
 pub async fn watch<E>(
     auditor: &mut Auditor,
     interval: Duration,

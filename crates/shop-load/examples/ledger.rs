@@ -1,6 +1,7 @@
-//! The load as a library: customers buy for ten seconds, then every order is compared with the card processor's ledger.
+//! Uses the load generator as a library: customers buy for ten seconds, and then every order is compared with the card processor's
+//! ledger.
 //!
-//! `cargo run -p shop-load --example ledger -- GATEWAY OPERATOR`, with the addresses of `.stoa/run.json`.
+//! Run it with `cargo run -p shop-load --example ledger -- GATEWAY OPERATOR`. `.stoa/run.json` has the two addresses.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
@@ -16,7 +17,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
     let (Some(gateway), Some(operator)) = (arguments.next(), arguments.next()) else {
         return Err(
-            "expected: GATEWAY OPERATOR, such as http://127.0.0.1:8080 http://127.0.0.1:8081"
+            "expected two arguments, GATEWAY and OPERATOR, such as http://127.0.0.1:8080 http://127.0.0.1:8081"
                 .into(),
         );
     };
@@ -39,26 +40,28 @@ async fn main() -> Result<(), Box<dyn Error>> {
         let expected = order.total.as_ref().map(|total| (1, total.amount));
         if taken != expected {
             wrong += 1;
-            println!("{order:?}: the ledger has {taken:?} (captures, minor units)");
+            println!(
+                "{order:?}: expected (captures, minor units) {expected:?}, but the ledger has {taken:?}"
+            );
         }
     }
-    // The remaining captures belong to orders without a result, or to none.
+    // The captures that remain do not belong to a confirmed order, so they must belong to orders without a result.
     let open = report
         .book
         .iter()
         .filter(|o| o.outcome == Outcome::Unknown)
         .count();
     println!(
-        "ledger: {wrong} differ, {} other captures, {open} orders open",
+        "ledger: {wrong} orders differ, {} captures belong to no confirmed order, {open} orders have no result",
         captured.len()
     );
     if wrong > 0 || captured.len() > open {
-        return Err("the ledger and the orders differ".into());
+        return Err("the processor's ledger and the orders differ".into());
     }
     Ok(())
 }
 
-/// Number and sum of the captures of each payment that is not refunded.
+/// Reads the ledger. For each payment that is not refunded, returns the number and the sum of its captures.
 async fn captures(operator: &str) -> Result<BTreeMap<String, (u32, u64)>, Box<dyn Error>> {
     let http = Http::new(&operator.parse::<Target>()?)?;
     let mut taken: BTreeMap<String, (u32, u64)> = BTreeMap::new();
@@ -71,7 +74,7 @@ async fn captures(operator: &str) -> Result<BTreeMap<String, (u32, u64)>, Box<dy
         for entry in page
             .get("items")
             .and_then(Value::as_array)
-            .ok_or("no items in the ledger")?
+            .ok_or("items: missing in the ledger's response")?
         {
             let reference = entry
                 .get("reference")
@@ -85,7 +88,7 @@ async fn captures(operator: &str) -> Result<BTreeMap<String, (u32, u64)>, Box<dy
                     all.1 += entry
                         .pointer("/amount/amount")
                         .and_then(Value::as_u64)
-                        .ok_or("a capture without an amount")?;
+                        .ok_or("amount: missing in a capture")?;
                 }
                 Some("refund") => {
                     returned.insert(reference);

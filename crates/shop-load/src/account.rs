@@ -1,4 +1,4 @@
-//! A customer's account.
+//! The account of a simulated customer.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -8,16 +8,17 @@ use uuid::Uuid;
 
 use crate::wire::Token;
 
-/// A customer's account. It is made once, and used again until the state of its cart is uncertain.
+/// A customer's account. Customers reuse an account until the state of its cart is uncertain.
 #[derive(Debug)]
 pub(crate) struct Account {
     pub(crate) email: String,
     pub(crate) user_id: Uuid,
     pub(crate) token: String,
     expires_at: Instant,
-    /// Whether the cart may hold something.
-    pub(crate) dirty: bool,
-    /// Whether the shop may still empty the cart, or have an order that no answer named: then the account is not used again.
+    /// Whether the cart may hold items.
+    pub(crate) cart_may_hold_items: bool,
+    /// True if the account must not be reused, because the shop may still empty the cart, or may have created an order whose id no
+    /// response contained.
     pub(crate) uncertain: bool,
     pub(crate) orders: BTreeSet<Uuid>,
     pub(crate) cookies: BTreeMap<String, String>,
@@ -30,7 +31,7 @@ impl Account {
             user_id,
             token: String::new(),
             expires_at: Instant::now(),
-            dirty: false,
+            cart_may_hold_items: false,
             uncertain: false,
             orders: BTreeSet::new(),
             cookies: BTreeMap::new(),
@@ -39,13 +40,13 @@ impl Account {
         account
     }
 
-    /// Uses this token from now on.
+    /// Stores a new token, which all further requests use.
     pub(crate) fn log_in(&mut self, token: Token) {
         self.token = token.access_token;
         self.expires_at = Instant::now() + Duration::from_secs(token.expires_in);
     }
 
-    /// Makes the next journey log in again.
+    /// Marks the token as expired, so that the next journey with this account logs in again.
     pub(crate) fn log_out(&mut self) {
         self.expires_at = Instant::now();
     }

@@ -1,4 +1,4 @@
-//! An answer of the shop: its status, its headers, and its body as a type of `wire.rs`.
+//! A response of the shop: its status, its headers, and its body as a type of `wire.rs`.
 
 use std::time::Duration;
 
@@ -9,10 +9,10 @@ use serde::de::DeserializeOwned;
 use crate::failure::{Failure, Refusal};
 use crate::wire::Problem;
 
-/// The longest wait that a Retry-After may set.
+/// Longest wait before a retry, even if the response's Retry-After is longer.
 const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3_600);
 
-/// An answer of the shop.
+/// A response of the shop.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
@@ -36,29 +36,29 @@ impl Answer {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body of an answer with this status; other statuses are failures.
+    /// Reads the body of a response that must have the status `status`. Any other status is a failure.
     pub(crate) fn expect<T: DeserializeOwned>(&self, status: u16) -> Result<T, Failure> {
         self.expect_empty(status)?;
         self.read()
     }
 
-    /// An answer with this status, whatever its body.
+    /// Checks that the response has the status `status` and an `x-request-id`, and ignores the body. Any other status is a failure.
     pub(crate) fn expect_empty(&self, status: u16) -> Result<(), Failure> {
         if self.status.as_u16() != status {
             return Err(self.failure());
         }
         match self.header("x-request-id") {
             Some(_) => Ok(()),
-            None => Err(Failure::Wrong("no x-request-id".to_owned())),
+            None => Err(Failure::Wrong("header x-request-id: missing".to_owned())),
         }
     }
 
     fn read<T: DeserializeOwned>(&self) -> Result<T, Failure> {
         serde_json::from_slice(&self.body)
-            .map_err(|error| Failure::Wrong(format!("not the JSON that was expected: {error}")))
+            .map_err(|error| Failure::Wrong(format!("the body is not the expected JSON: {error}")))
     }
 
-    /// An expected rejection: this status, with one of these codes.
+    /// Returns the rejection if the response has the status `status` and one of these codes.
     pub(crate) fn refusal(&self, status: u16, codes: &[&str]) -> Option<Refusal> {
         let problem = self.problem()?;
         let expected = self.status.as_u16() == status && codes.contains(&problem.code.as_str());
@@ -70,7 +70,7 @@ impl Answer {
         })
     }
 
-    /// The problem document, if it is complete and about this answer.
+    /// The problem document, if it is complete and its status is the response's status.
     fn problem(&self) -> Option<Problem> {
         self.read::<Problem>()
             .ok()
@@ -83,9 +83,9 @@ impl Answer {
     }
 
     fn failure(&self) -> Failure {
-        // A success with another status than the documented one.
+        // A success (2xx) with an undocumented status is a wrong answer.
         if self.status.is_success() {
-            return Failure::Wrong(format!("status {}", self.status.as_u16()));
+            return Failure::Wrong(format!("unexpected status {}", self.status.as_u16()));
         }
         let (code, order_id) = match self.problem() {
             Some(problem) => (Some(problem.code), problem.order_id),
@@ -121,16 +121,19 @@ mod tests {
     const ID: [(&str, &str); 1] = [("x-request-id", "r-1")];
 
     #[test]
-    fn a_right_answer_has_the_status_a_request_id_and_a_valid_body() {
+    fn a_correct_response_has_the_status_a_request_id_and_a_valid_body() {
         let read = |answer: Answer| answer.expect::<Vec<u8>>(200);
         assert_eq!(read(answer(200, &ID, &json!([1, 2]))), Ok(vec![1, 2]));
         for (answer, expected) in [
-            (answer(200, &[], &json!([1])), "no x-request-id"),
+            (
+                answer(200, &[], &json!([1])),
+                "header x-request-id: missing",
+            ),
             (
                 answer(200, &ID, &json!({"a": 1})),
-                "not the JSON that was expected",
+                "the body is not the expected JSON",
             ),
-            (answer(202, &ID, &json!([1])), "status 202"),
+            (answer(202, &ID, &json!([1])), "unexpected status 202"),
         ] {
             let Err(Failure::Wrong(found)) = read(answer) else {
                 panic!("expected: {expected}")
@@ -158,7 +161,7 @@ mod tests {
         assert_eq!(
             kind(502, &problem),
             "502 without a code",
-            "the document is about another status"
+            "a problem document is ignored if its status is not the response's status"
         );
         assert_eq!(kind(502, &json!("<html>")), "502 without a code");
         for (reason, kind) in [
@@ -188,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rejection_is_expected_with_its_status_and_code_only() {
+    fn a_rejection_is_expected_only_if_its_status_and_code_are_documented() {
         let order_id = Uuid::now_v7();
         let declined = answer(
             402,

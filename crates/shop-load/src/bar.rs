@@ -1,4 +1,4 @@
-//! Progress on stderr: a bar on a terminal, a line every ten seconds elsewhere.
+//! Shows progress on stderr: a bar on a terminal, otherwise a line every ten seconds.
 
 use std::io::Write as _;
 use std::time::Duration;
@@ -15,15 +15,16 @@ const LINE_INTERVAL: Duration = Duration::from_secs(10);
 pub struct Bar {
     /// `None` if stderr is not a terminal.
     bar: Option<ProgressBar>,
+    /// Phase and elapsed time of the last printed line.
     printed: Option<(Phase, Duration)>,
 }
 
 impl Bar {
-    /// On stderr, which may be a terminal.
-    pub fn new(terminal: bool) -> Self {
-        let bar = terminal.then(|| {
+    /// Creates a bar. `is_terminal` is true if stderr is a terminal.
+    pub fn new(is_terminal: bool) -> Self {
+        let bar = is_terminal.then(|| {
             let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-            // The template is constant; if it is invalid, the plain bar is used.
+            // The template is a constant, so it is valid. If it were invalid, the bar would only keep its default style.
             if let Ok(style) = ProgressStyle::with_template("{bar:24} {msg}") {
                 bar.set_style(style);
             }
@@ -35,12 +36,12 @@ impl Bar {
     /// Shows the progress.
     pub fn show(&mut self, progress: &Progress) {
         if let Some(bar) = &self.bar {
-            let (at, of) = match progress.phase {
-                Phase::Preparing { done, of } => (done.into(), of.into()),
+            let (position, length) = match progress.phase {
+                Phase::Preparing { done, total } => (done.into(), total.into()),
                 _ => (progress.elapsed.as_secs(), progress.duration.as_secs()),
             };
-            bar.set_length(of);
-            bar.set_position(at.min(of));
+            bar.set_length(length);
+            bar.set_position(position.min(length));
             bar.set_message(line(progress));
             return;
         }
@@ -50,7 +51,7 @@ impl Bar {
         });
         if is_due {
             self.printed = Some((progress.phase, progress.elapsed));
-            // A closed stderr does not end the run.
+            // The result is ignored, because a closed stderr must not end the run.
             let _ = writeln!(std::io::stderr(), "stoa load: {}", line(progress));
         }
     }
@@ -78,14 +79,14 @@ fn line(progress: &Progress) -> String {
         progress.confirmed
     );
     match progress.phase {
-        Phase::Preparing { done, of } => format!("preparing: {done} of {of} accounts"),
+        Phase::Preparing { done, total } => format!("preparing: {done} of {total} accounts"),
         Phase::Running => format!(
             "{} of {} s: {counts}",
             elapsed.as_secs(),
             duration.as_secs()
         ),
         Phase::Settling => format!(
-            "ending, {} requests in flight and {} orders open: {counts}",
+            "ending, {} requests in flight, {} orders without a result: {counts}",
             progress.in_flight, progress.open
         ),
     }

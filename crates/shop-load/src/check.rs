@@ -1,4 +1,4 @@
-//! Whether an answer is right, beyond its status. All checks are pure; their error is a sentence that states what is wrong.
+//! Checks the content of responses. The checks send no requests. The error of a check is a text that describes the wrong content.
 
 pub(crate) mod account;
 pub(crate) mod cart;

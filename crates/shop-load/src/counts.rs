@@ -1,11 +1,11 @@
-//! Counters of journeys, shared by all customers.
+//! Counters of journeys, which all customers share.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::interrupted::Interrupted;
 
-/// A number that only grows.
+/// A counter that only increases.
 #[derive(Debug, Default)]
 pub(crate) struct Count(AtomicU64);
 
@@ -19,13 +19,13 @@ impl Count {
     }
 }
 
-/// The longest of many durations.
+/// The longest of the durations that were passed to [`Longest::update`].
 #[derive(Debug, Default)]
 pub(crate) struct Longest(AtomicU64);
 
 impl Longest {
-    pub(crate) fn at_least(&self, time: Duration) {
-        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    pub(crate) fn update(&self, duration: Duration) {
+        let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
         self.0.fetch_max(micros, Ordering::Relaxed);
     }
 
@@ -41,7 +41,7 @@ pub(crate) enum JourneyKind {
     Buyer,
 }
 
-/// Counters of journeys; `report::Journeys` documents each.
+/// Counters of journeys. `report::Journeys` documents every counter.
 #[derive(Debug, Default)]
 pub(crate) struct Counts {
     pub(crate) browsers: Count,
@@ -56,7 +56,7 @@ pub(crate) struct Counts {
 }
 
 impl Counts {
-    pub(crate) fn journey(&self, kind: JourneyKind, ended: Result<(), Interrupted>) {
+    pub(crate) fn count_journey(&self, kind: JourneyKind, ended: Result<(), Interrupted>) {
         match kind {
             JourneyKind::Browser => self.browsers.add(1),
             JourneyKind::Buyer => self.buyers.add(1),

@@ -7,15 +7,15 @@ use uuid::Uuid;
 
 use crate::transport::NoAnswer;
 
-/// A correct answer.
+/// A correct response.
 #[derive(Debug)]
 pub(crate) enum Reply<T> {
     Accepted(T),
-    /// The shop rejects the request, as documented.
+    /// The shop rejected the request for a documented reason.
     Refused(Refusal),
 }
 
-/// An expected rejection.
+/// An expected rejection, such as a declined card.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
@@ -25,31 +25,32 @@ pub(crate) struct Refusal {
 }
 
 impl Refusal {
-    /// Whether this is the same rejection of the same order.
+    /// True if both rejections have the same status and code, and belong to the same order.
     pub(crate) fn matches(&self, other: &Self) -> bool {
         (self.status, &self.code, self.order_id) == (other.status, &other.code, other.order_id)
     }
 }
 
-/// Why a request failed.
+/// The reason why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
     NoAnswer(NoAnswer),
-    /// An error, or a rejection that is not expected here.
+    /// An error status, or a rejection that is not expected for this request.
     Status {
         status: u16,
         code: Option<String>,
         order_id: Option<Uuid>,
         retry_after: Option<Duration>,
     },
-    /// The status is correct, but the answer is wrong.
+    /// The status is correct, but the content of the response is wrong.
     Wrong(String),
-    /// The open loop ended before it had a place for this customer.
+    /// The open loop ended before this customer got a slot.
     NotBegun,
 }
 
 impl Failure {
-    /// Whether its latency counts in the closed loop. Broken and refused connections do not count; in the open loop all latencies count.
+    /// True if the closed loop counts the latency of the failed request. The closed loop does not count the latencies of requests
+    /// whose connection broke or was refused. (The open loop counts all latencies.)
     pub(crate) fn is_timed(&self) -> bool {
         !matches!(
             self,
@@ -69,7 +70,7 @@ impl From<NoAnswer> for Failure {
 }
 
 impl fmt::Display for Failure {
-    /// The kind under which the failure is counted.
+    /// Formats the kind under which the report counts the failure.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoAnswer(NoAnswer::Connect(_)) => "connect",

@@ -1,13 +1,13 @@
-//! Why a journey ends early.
+//! The reasons why a journey ends early.
 
 use crate::failure::Failure;
 
-/// Why a journey ends early.
+/// The reason why a journey ends early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Interrupted {
     /// The run ended.
     RunEnded,
-    /// A request failed, which is recorded.
+    /// A request failed. The failure is already recorded.
     Failed,
 }
 

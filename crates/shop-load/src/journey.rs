@@ -1,5 +1,5 @@
-//! The customers' journeys: `browse.rs` browses, `buy.rs` fills a cart and orders it. `order.rs` sends the order until it has a result
-//! (`attempt.rs` sends it once), and `repeat.rs` checks it afterwards.
+//! The customers' journeys. `browse.rs` is the journey of a customer who only browses. `buy.rs` fills a cart and orders the items.
+//! `order.rs` sends an order until the order has a result, and `attempt.rs` sends it once. `repeat.rs` checks the order afterwards.
 
 mod attempt;
 mod browse;
@@ -14,8 +14,8 @@ use crate::interrupted::Interrupted;
 use crate::session::Session;
 use crate::transport::Transport;
 
-/// One journey, and how it ended.
-pub(crate) async fn travel<T: Transport>(
+/// Runs one journey. Returns the kind of the journey, and how the journey ended.
+pub(crate) async fn run_journey<T: Transport>(
     session: &mut Session<T>,
 ) -> (JourneyKind, Result<(), Interrupted>) {
     if session.rng.f64() < session.world.plan.buyers {

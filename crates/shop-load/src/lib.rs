@@ -1,5 +1,5 @@
-//! Load for the shop: customers who browse and buy, at a given number or rate, and check each answer. `stoa load` is its command
-//! line.
+//! A load generator for the shop. It simulates customers who browse and buy, and checks each response. A plan sets the number or
+//! the rate of customers. The command `stoa load` uses this library.
 //!
 //! ```no_run
 //! # async fn load() -> Result<(), Box<dyn std::error::Error>> {
@@ -15,14 +15,17 @@
 //! # }
 //! ```
 //!
-//! **Closed or open.** In the closed loop ([`Load::Closed`]) every user waits for an answer before the next request: a shop that
-//! stalls gets fewer requests, and the percentiles hardly show the stall. In the open loop ([`Load::Open`]) customers arrive by a
-//! schedule that does not depend on the shop, and latency counts from when a request was due, not from when it was sent: it is free of
-//! coordinated omission. Each later request of a journey is due at the end of its customer's pause.
+//! # Closed loop and open loop
+//! In the closed loop ([`Load::Closed`]) every user waits for a response before the next request. A shop that stalls gets fewer
+//! requests, so the percentiles hardly show the stall. In the open loop ([`Load::Open`]) customers arrive by a schedule that does
+//! not depend on the shop. The latency of a request then begins when the request is due, even if it is sent later, so the latencies
+//! are free of coordinated omission. A customer's next request is due at the end of the pause after the previous response.
 //!
-//! **Layout.** [`Plan`] is the input, [`Report`] the result. Inside: `run` has both loops, `schedule` the arrivals, `journey` the
-//! customers' steps, `session` sends requests, `sign_in` provides accounts, `check` checks answers (pure), `record` counts, `world` is
-//! the state that customers share, and [`Transport`] is the way to the shop. Read `journey/buy.rs` first.
+//! # Modules
+//! [`Plan`] is the input, and [`Report`] is the result. `run` runs the closed and the open loop, `schedule` computes the arrival
+//! times, and `journey` takes the customers' steps. `session` sends requests, `sign_in` provides accounts, `check` checks
+//! responses, and `record` counts and measures. `world` is the state that all customers share. [`Transport`] connects to the shop.
+//! Read `journey/buy.rs` first.
 
 mod account;
 mod answer;
@@ -58,7 +61,8 @@ pub use plan::{Load, Plan};
 pub use progress::{Phase, Progress};
 pub use record::WrongAnswer;
 pub use report::{
-    Ended, Journeys, Kind, Latency, Measured, Orders, Preparation, Report, StepReport, WrongAnswers,
+    Ended, Journeys, KindCount, Latency, Measured, Orders, Preparation, Report, StepReport,
+    WrongAnswers,
 };
 pub use restock::{RestockError, restock};
 pub use run::{RunError, run, run_over};

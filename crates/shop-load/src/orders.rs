@@ -1,4 +1,4 @@
-//! Every attempted order, to compare with the records of the shop and of its card processor.
+//! Records of all attempted orders. Tests compare these records with the records of the shop and of its card processor.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,60 +8,61 @@ use uuid::Uuid;
 use crate::failure::Refusal;
 use crate::wire::{Money, Order};
 
-/// The outcome of an order, as far as its buyer knows.
+/// The outcome of an order, as far as the buyer knows it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Outcome {
-    /// 201.
+    /// The shop confirmed the order (201).
     Confirmed,
-    /// 402 `payment_declined`.
+    /// The card was declined (402 `payment_declined`).
     Declined,
-    /// 409 `insufficient_stock`.
+    /// An item was out of stock (409 `insufficient_stock`).
     OutOfStock,
-    /// A service did not answer before the buyer gave up, and the order is cancelled.
+    /// The buyer gave up because a service did not respond, and the shop has cancelled the order.
     Cancelled,
-    /// Another rejection: no order was created.
+    /// The shop rejected the request for a reason that no other variant covers, and created no order.
     Refused,
-    /// No answer with a result.
+    /// No response stated the outcome.
     Unknown,
 }
 
-/// One order: one `Idempotency-Key`.
+/// The record of one order, that is, of one `Idempotency-Key`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct OrderRecord {
-    /// Its `Idempotency-Key`.
+    /// The order's `Idempotency-Key`.
     pub key: Uuid,
-    /// Id of its buyer.
+    /// Id of the buyer.
     pub user_id: Uuid,
-    /// Its outcome.
+    /// The order's outcome, as far as the buyer knows it.
     pub outcome: Outcome,
-    /// Id of the order, if an answer named it.
+    /// The order id in the latest response that contains one.
     pub order_id: Option<Uuid>,
-    /// Orders that earlier answers to the same key named: the shop cancelled them because a service did not answer, which frees
-    /// the key.
-    pub before: Vec<Uuid>,
-    /// Id of a confirmed order's payment: the `reference` in the card processor's ledger.
+    /// Ids of earlier orders with the same key. The shop cancelled these orders because a service did not respond. Each
+    /// cancellation freed the key. In JSON, this field has the name `before`.
+    #[serde(rename = "before")]
+    pub earlier_orders: Vec<Uuid>,
+    /// Id of a confirmed order's payment. In the card processor's ledger, this id is the `reference`.
     pub payment_id: Option<Uuid>,
     /// Total of a confirmed order.
     pub total: Option<Money>,
-    /// Number of times that it was sent.
+    /// Number of times that the order was sent.
     pub attempts: u32,
 }
 
 impl OrderRecord {
-    /// Records that an answer named this order.
-    pub(crate) fn named(&mut self, order_id: Uuid) {
+    /// Records the order id of a response.
+    pub(crate) fn set_order_id(&mut self, order_id: Uuid) {
         if let Some(earlier) = self.order_id.replace(order_id)
             && earlier != order_id
         {
-            self.before.push(earlier);
+            self.earlier_orders.push(earlier);
         }
     }
 
     /// Records a rejection.
-    pub(crate) fn refused(&mut self, refusal: &Refusal) {
+    pub(crate) fn set_refused(&mut self, refusal: &Refusal) {
         if let Some(order_id) = refusal.order_id {
-            self.named(order_id);
+            self.set_order_id(order_id);
         }
         self.outcome = match refusal.status {
             402 => Outcome::Declined,
@@ -70,33 +71,33 @@ impl OrderRecord {
     }
 
     /// Records a confirmation.
-    pub(crate) fn confirmed(&mut self, order: &Order) {
-        self.named(order.order_id);
+    pub(crate) fn set_confirmed(&mut self, order: &Order) {
+        self.set_order_id(order.order_id);
         self.outcome = Outcome::Confirmed;
         self.payment_id = order.payment.as_ref().map(|payment| payment.payment_id);
         self.total = Some(order.total.clone());
     }
 }
 
-/// The orders of a run, including those whose buyer was cut short.
+/// All attempted orders of a run, including orders whose journey was cut short.
 #[derive(Debug, Default)]
 pub(crate) struct Book(Mutex<Vec<OrderRecord>>);
 
 impl Book {
     pub(crate) fn lock(&self) -> MutexGuard<'_, Vec<OrderRecord>> {
-        // A record is consistent after each statement, even if a thread panicked.
+        // The records are consistent after each statement, so the lock is used even if a thread panicked.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds an order; returns its number, for [`Book::change`].
-    pub(crate) fn begin(&self, key: Uuid, user_id: Uuid) -> usize {
+    /// Adds a record for an order. Returns the record's index, for [`Book::update`].
+    pub(crate) fn add(&self, key: Uuid, user_id: Uuid) -> usize {
         let mut book = self.lock();
         book.push(OrderRecord {
             key,
             user_id,
             outcome: Outcome::Unknown,
             order_id: None,
-            before: Vec::new(),
+            earlier_orders: Vec::new(),
             payment_id: None,
             total: None,
             attempts: 0,
@@ -104,7 +105,7 @@ impl Book {
         book.len() - 1
     }
 
-    pub(crate) fn change(&self, number: usize, change: impl FnOnce(&mut OrderRecord)) {
+    pub(crate) fn update(&self, number: usize, change: impl FnOnce(&mut OrderRecord)) {
         if let Some(record) = self.lock().get_mut(number) {
             change(record);
         }
@@ -116,16 +117,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_keeps_the_orders_that_it_named_before() {
+    fn a_record_keeps_the_earlier_orders_of_its_key() {
         let book = Book::default();
-        let number = book.begin(Uuid::now_v7(), Uuid::now_v7());
+        let number = book.add(Uuid::now_v7(), Uuid::now_v7());
         let (first, second) = (Uuid::now_v7(), Uuid::now_v7());
         for order_id in [first, first, second] {
-            book.change(number, |record| record.named(order_id));
+            book.update(number, |record| record.set_order_id(order_id));
         }
         let record = book.lock()[0].clone();
         assert_eq!(
-            (record.order_id, record.before),
+            (record.order_id, record.earlier_orders),
             (Some(second), vec![first])
         );
         assert_eq!(record.outcome, Outcome::Unknown);

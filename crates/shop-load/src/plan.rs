@@ -1,4 +1,4 @@
-//! The load to generate: how many customers, for how long, and how they behave.
+//! The plan of a load: the number of customers, the duration, and the customers' behavior.
 
 use std::time::Duration;
 
@@ -8,59 +8,59 @@ use serde::Serialize;
 use crate::seconds::seconds;
 use crate::target::Target;
 
-/// The load to generate.
+/// The plan of a load.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Plan {
-    /// The shop.
+    /// The shop's address.
     pub target: Target,
-    /// How customers arrive.
+    /// The kind of loop, with the number or the rate of customers.
     pub load: Load,
-    /// Time in which the load grows evenly from nothing; a part of `duration`.
+    /// Time in which the load grows evenly from zero to its full size. This time is a part of `duration`.
     #[serde(rename = "ramp_seconds", serialize_with = "seconds")]
     pub ramp: Duration,
-    /// After this time no journey begins, and no step except those that settle an order.
+    /// Duration of the load. After this time, no journey begins. A buyer whose order has no result yet continues until the order
+    /// has one, or until the buyer gives up.
     #[serde(rename = "duration_seconds", serialize_with = "seconds")]
     pub duration: Duration,
-    /// Share of journeys that buy, 0 to 1; the others browse.
+    /// Share of journeys that buy, 0 to 1. All other journeys only browse.
     pub buyers: f64,
-    /// Mean pause of a customer between two steps; a pause is 0.5 to 1.5 times as long.
+    /// Mean pause of a customer between two steps. A pause is 0.5 to 1.5 times this mean.
     #[serde(rename = "think_time_seconds", serialize_with = "seconds")]
     pub think_time: Duration,
     /// Timeout of a request.
     #[serde(rename = "timeout_seconds", serialize_with = "seconds")]
     pub timeout: Duration,
-    /// Time for which a buyer repeats an order without a result. After a crash the shop resumes an order when its lease of a
-    /// minute expires.
+    /// Time for which a buyer repeats an order without a result. This time should be longer than a minute: after a crash, the shop
+    /// resumes an order only when the order's lease of one minute has expired.
     #[serde(rename = "give_up_seconds", serialize_with = "seconds")]
     pub give_up: Duration,
-    /// Accounts made before the load begins; a buyer who finds none free makes one. `None`: as many as [`Plan::accounts`]
-    /// returns.
-    #[serde(rename = "accounts_wanted")]
-    pub prepared: Option<u32>,
-    /// Seed of all choices: the arrivals, and those of each customer.
+    /// Number of accounts to create before the load begins. `None` selects the default of [`Plan::accounts`]. A buyer creates a new
+    /// account if no account is free.
+    pub accounts_wanted: Option<u32>,
+    /// Seed of the arrival times and of the customers' random choices.
     pub seed: u64,
 }
 
-/// How customers arrive.
+/// The kind of loop, and its number or rate of customers.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Load {
-    /// Closed loop: each customer waits for an answer before the next request. A slow shop gets fewer requests.
+    /// Closed loop: each customer waits for a response before the next request, so a slow shop gets fewer requests.
     Closed {
-        /// Customers at the same time.
+        /// Number of customers at the same time.
         users: u32,
     },
-    /// Open loop: customers arrive by a schedule, however slow the shop is.
+    /// Open loop: customers arrive by a schedule that does not depend on the shop's speed.
     Open {
-        /// Arrivals a second, on average.
+        /// Mean number of arrivals a second.
         rate: f64,
-        /// Most customers at the same time; more wait, and their wait counts as latency.
+        /// Maximum number of customers at the same time. Further customers wait, and the wait is part of the latency.
         max_in_flight: u32,
     },
 }
 
 impl Plan {
-    /// Ten customers for 30 seconds; 20 % of the journeys buy.
+    /// The default plan: ten customers for 30 seconds, and 20 % of the journeys buy.
     pub fn new(target: Target) -> Self {
         Self {
             target,
@@ -71,32 +71,34 @@ impl Plan {
             think_time: Duration::from_millis(500),
             timeout: Duration::from_secs(30),
             give_up: Duration::from_secs(90),
-            prepared: None,
+            accounts_wanted: None,
             seed: 0,
         }
     }
 
-    /// Accounts made before the load begins: about the number of buyers at the same time.
+    /// Number of accounts to create before the load begins: `accounts_wanted`, or by default about the number of buyers who are
+    /// active at the same time.
     pub fn accounts(&self) -> u32 {
-        const MOST: f64 = 100.0; // 15 s, at the rate at which the gateway lets customers register
-        let steps = 8.0;
-        let wanted = match self.load {
-            // Buying takes longer than browsing, so more than their share of the users is buying at any time.
+        // 100 registrations take about 15 s at the rate that the gateway permits.
+        const MAX_DEFAULT_ACCOUNTS: f64 = 100.0;
+        const STEPS_OF_A_BUYER: f64 = 8.0;
+        let concurrent_buyers = match self.load {
+            // Buying takes about four times as long as browsing, so the share of users who are buying is higher than `buyers`.
             Load::Closed { users } => f64::from(users) * (4.0 * self.buyers).min(1.0),
             Load::Open { rate, .. } => {
-                rate * self.buyers * (1.0 + steps * self.think_time.as_secs_f64())
+                rate * self.buyers * (1.0 + STEPS_OF_A_BUYER * self.think_time.as_secs_f64())
             }
         };
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "clamped to what fits"
+            reason = "the value is clamped to 0 to 100"
         )]
-        let default = wanted.ceil().clamp(0.0, MOST) as u32;
-        self.prepared.unwrap_or(default)
+        let default = concurrent_buyers.ceil().clamp(0.0, MAX_DEFAULT_ACCOUNTS) as u32;
+        self.accounts_wanted.unwrap_or(default)
     }
 
-    /// Everything that is wrong with the plan; empty if it can be run.
+    /// Describes each invalid value of the plan; empty if the plan is valid.
     pub fn faults(&self) -> Vec<String> {
         let mut faults = Vec::new();
         let mut check = |holds: bool, fault: String| {
@@ -125,12 +127,12 @@ impl Plan {
         }
         check(
             !self.duration.is_zero(),
-            "duration: 0 s, expected more".to_owned(),
+            "duration: 0 s, expected more than 0 s".to_owned(),
         );
         check(
             self.ramp <= self.duration,
             format!(
-                "ramp: {} is longer than the duration, {}",
+                "ramp: {}, expected at most the duration, {}",
                 format_duration(self.ramp),
                 format_duration(self.duration)
             ),
@@ -141,11 +143,15 @@ impl Plan {
         );
         check(
             !self.timeout.is_zero(),
-            "timeout: 0 s, expected more".to_owned(),
+            "timeout: 0 s, expected more than 0 s".to_owned(),
         );
         check(
-            self.prepared.is_none_or(|accounts| accounts <= 10_000),
-            format!("accounts: {:?}, expected 10000 at most", self.prepared),
+            self.accounts_wanted
+                .is_none_or(|accounts| accounts <= 10_000),
+            format!(
+                "accounts: {}, expected at most 10000",
+                self.accounts_wanted.unwrap_or_default()
+            ),
         );
         faults
     }
@@ -170,7 +176,7 @@ mod tests {
             ramp: Duration::from_secs(31),
             buyers: 1.5,
             timeout: Duration::ZERO,
-            prepared: Some(1_000_000),
+            accounts_wanted: Some(1_000_000),
             ..plan()
         };
         let faults = wrong.faults();
@@ -202,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn there_are_about_as_many_accounts_as_buyers_at_the_same_time() {
+    fn the_default_number_of_accounts_is_about_the_number_of_concurrent_buyers() {
         assert_eq!(plan().accounts(), 8);
         let all = Plan {
             buyers: 1.0,
@@ -220,7 +226,7 @@ mod tests {
         assert_eq!(open(10_000.0).accounts(), 100);
         assert_eq!(
             Plan {
-                prepared: Some(0),
+                accounts_wanted: Some(0),
                 ..plan()
             }
             .accounts(),

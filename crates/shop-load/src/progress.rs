@@ -8,41 +8,41 @@ use crate::world::World;
 /// The phase of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// Makes accounts.
+    /// Accounts are created.
     Preparing {
-        /// Accounts that are made.
+        /// Number of accounts that were created so far.
         done: u32,
-        /// Accounts to make.
-        of: u32,
+        /// Number of accounts to create.
+        total: u32,
     },
     /// Customers arrive.
     Running,
-    /// The run ended, and some requests are still in flight.
+    /// The planned duration is over, and some requests are still in flight.
     Settling,
 }
 
 /// The progress of a run.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Progress {
-    /// The phase.
+    /// The current phase.
     pub phase: Phase,
     /// Time since the load began.
     pub elapsed: Duration,
-    /// Duration of the load.
+    /// Planned duration of the load.
     pub duration: Duration,
-    /// Requests that ended.
+    /// Number of requests that ended.
     pub requests: u64,
-    /// Requests that failed.
+    /// Number of requests that failed.
     pub failed: u64,
-    /// Requests with a wrong answer.
+    /// Number of requests with a wrong answer.
     pub wrong: u64,
-    /// Requests in flight.
+    /// Number of requests in flight.
     pub in_flight: u64,
     /// 99th percentile of the latency.
     pub p99: Duration,
-    /// Confirmed orders.
+    /// Number of confirmed orders.
     pub confirmed: usize,
-    /// Orders without a result.
+    /// Number of orders without a result.
     pub open: usize,
 }
 
@@ -63,7 +63,7 @@ impl Progress {
             failed: total.failed,
             wrong: records.wrong,
             in_flight: world.record.in_flight(),
-            p99: Duration::from_micros(total.took.value_at_quantile(0.99)),
+            p99: Duration::from_micros(total.latencies.value_at_quantile(0.99)),
             confirmed,
             open,
         }

@@ -1,4 +1,4 @@
-//! Records what is measured: latencies in histograms, everything else in counts.
+//! Records measurements: latencies in histograms, and the results of requests as counts.
 
 mod records;
 
@@ -12,22 +12,22 @@ use crate::failure::{Failure, Reply};
 use crate::step::Step;
 
 pub use records::WrongAnswer;
-pub(crate) use records::{Records, Tally};
+pub(crate) use records::{Records, StepRecord};
 
-/// Wrong answers that are kept as examples; all are counted.
-const EXAMPLES: usize = 20;
+/// Number of wrong answers that are kept as examples. Further wrong answers are only counted.
+const MAX_EXAMPLES: usize = 20;
 
 /// The recorder that all customers share.
 #[derive(Debug)]
 pub(crate) struct Recorder {
-    /// In the open loop every latency counts, since a request is due at its time whatever its result.
-    open: bool,
+    /// True if the run is an open loop. An open loop counts the latencies of all requests, even of requests that fail.
+    open_loop: bool,
     records: Mutex<Records>,
-    /// Requests in flight.
+    /// Number of requests in flight.
     in_flight: AtomicU64,
 }
 
-/// A request in flight, until this is dropped.
+/// Counts a request as in flight until the value is dropped.
 pub(crate) struct InFlight<'a>(&'a AtomicU64);
 
 impl Drop for InFlight<'_> {
@@ -37,25 +37,25 @@ impl Drop for InFlight<'_> {
 }
 
 impl Recorder {
-    pub(crate) fn new(open: bool) -> Result<Self, CreationError> {
+    pub(crate) fn new(open_loop: bool) -> Result<Self, CreationError> {
         Ok(Self {
-            open,
+            open_loop,
             records: Mutex::new(Records::new()?),
             in_flight: AtomicU64::new(0),
         })
     }
 
     pub(crate) fn lock(&self) -> MutexGuard<'_, Records> {
-        // Counts are consistent after each statement, even if a thread panicked.
+        // The records are consistent after each statement, so the lock is used even if a thread panicked.
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns everything recorded so far, and starts again at zero.
-    pub(crate) fn take(&self) -> Result<Records, CreationError> {
+    /// Returns the records so far, and starts new records at zero. The number of requests in flight is not reset.
+    pub(crate) fn reset(&self) -> Result<Records, CreationError> {
         Ok(std::mem::replace(&mut *self.lock(), Records::new()?))
     }
 
-    /// Counts a request as in flight.
+    /// Counts a request as in flight, until the returned value is dropped.
     pub(crate) fn begin_request(&self) -> InFlight<'_> {
         self.in_flight.fetch_add(1, Ordering::Relaxed);
         InFlight(&self.in_flight)
@@ -65,40 +65,40 @@ impl Recorder {
         self.in_flight.load(Ordering::Relaxed)
     }
 
-    /// Counts an answer of product, by its release.
-    pub(crate) fn release(&self, release: &str) {
+    /// Counts a response of the product service by its release, such as `v1`.
+    pub(crate) fn count_release(&self, release: &str) {
         *self.lock().releases.entry(release.to_owned()).or_default() += 1;
     }
 
-    /// Records a request that ended `took` after it was due.
-    pub(crate) fn ended<T>(
+    /// Records the latency and the result of a request.
+    pub(crate) fn record_request<T>(
         &self,
         step: Step,
-        took: Duration,
-        ended: Result<&Reply<T>, &Failure>,
+        latency: Duration,
+        result: Result<&Reply<T>, &Failure>,
         request_id: Option<&str>,
     ) {
-        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        let timed = self.open || ended.map_or_else(Failure::is_timed, |_| true);
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        let timed = self.open_loop || result.map_or_else(Failure::is_timed, |_| true);
         let mut records = self.lock();
         let records = &mut *records;
-        for tally in records
+        for step_record in records
             .steps
             .get_mut(&step)
             .into_iter()
             .chain([&mut records.total])
         {
-            tally.count += 1;
-            match ended {
+            step_record.count += 1;
+            match result {
                 Ok(Reply::Accepted(_)) => {}
-                Ok(Reply::Refused(_)) => tally.refused += 1,
-                Err(_) => tally.failed += 1,
+                Ok(Reply::Refused(_)) => step_record.refused += 1,
+                Err(_) => step_record.failed += 1,
             }
             if timed {
-                tally.took.saturating_record(micros);
+                step_record.latencies.saturating_record(micros);
             }
         }
-        match ended {
+        match result {
             Ok(Reply::Accepted(_)) => {}
             Ok(Reply::Refused(refusal)) => {
                 let kind = (step, refusal.code.clone());
@@ -107,12 +107,12 @@ impl Recorder {
             Err(failure) => {
                 let kind = (step, failure.to_string());
                 *records.failures.entry(kind).or_default() += 1;
-                if let Failure::Wrong(what) = failure {
+                if let Failure::Wrong(error) = failure {
                     records.wrong += 1;
-                    if records.examples.len() < EXAMPLES {
+                    if records.examples.len() < MAX_EXAMPLES {
                         records.examples.push(WrongAnswer {
                             step,
-                            what: what.clone(),
+                            error: error.clone(),
                             request_id: request_id.map(str::to_owned),
                         });
                     }

@@ -1,4 +1,4 @@
-//! The report of a run, for programs; [`crate::table`] renders it for people.
+//! The report of a run, for programs. [`crate::table`] renders the report for people.
 
 mod journeys;
 mod measured;
@@ -18,43 +18,43 @@ use crate::seconds::seconds;
 use crate::world::World;
 
 pub use journeys::Journeys;
-pub use measured::{Kind, Latency, Measured, StepReport, WrongAnswers};
+pub use measured::{KindCount, Latency, Measured, StepReport, WrongAnswers};
 pub use orders::Orders;
 
-use measured::kinds;
+use measured::kind_counts;
 
-/// The report of a run. Its JSON has the members below, in snake_case; `docs/load.md` shows one.
+/// The report of a run. `docs/load.md` shows a report as JSON.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
     /// The plan, including the seed.
     pub plan: Plan,
-    /// When the load began, RFC 3339.
-    #[serde(serialize_with = "text")]
+    /// When the load began; an RFC 3339 timestamp in JSON.
+    #[serde(serialize_with = "as_text")]
     pub began_at: Timestamp,
-    /// Time from then to the last answer.
+    /// Time from the beginning of the load to the last response.
     #[serde(rename = "elapsed_seconds", serialize_with = "seconds")]
     pub elapsed: Duration,
     /// How the run ended.
     pub ended: Ended,
-    /// The preparation; its requests are not part of any other number.
+    /// The preparation before the load. All other numbers exclude the requests of the preparation.
     pub preparation: Preparation,
-    /// Journeys.
+    /// Number of journeys, by kind and by result.
     pub journeys: Journeys,
-    /// The measurements of each step that a customer took, in the order of [`Step::ALL`](crate::Step::ALL).
+    /// The measurements of each step with at least one request, in the order of [`Step::ALL`](crate::Step::ALL).
     pub steps: Vec<StepReport>,
     /// The measurements of all steps together.
     pub total: Measured,
-    /// Failures by step and kind.
-    pub failures: Vec<Kind>,
-    /// Expected rejections by step and code.
-    pub refusals: Vec<Kind>,
-    /// Wrong answers under load; `preparation` has those before it.
+    /// Number of failures, by step and kind.
+    pub failures: Vec<KindCount>,
+    /// Number of expected rejections, by step and code.
+    pub refusals: Vec<KindCount>,
+    /// Wrong answers under load. `preparation` contains the wrong answers before the load.
     pub wrong_answers: WrongAnswers,
-    /// Orders by outcome.
+    /// Number of orders, by outcome.
     pub orders: Orders,
-    /// Answers of product, by its release.
+    /// Number of responses of the product service, by release.
     pub releases: BTreeMap<String, u64>,
-    /// Every attempted order, oldest first; not in the JSON.
+    /// Every attempted order, oldest first. The report in JSON does not contain the orders.
     #[serde(skip)]
     pub book: Vec<OrderRecord>,
 }
@@ -63,25 +63,25 @@ pub struct Report {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Ended {
-    /// At the end of its duration.
+    /// The planned duration was over.
     Duration,
-    /// It was stopped, and open orders were settled.
+    /// The run was stopped early. Each buyer continued until the order had a result or the buyer gave up.
     Stopped,
-    /// It was stopped, and requests in flight were dropped.
+    /// The run was stopped at once, and requests in flight were dropped.
     StoppedAtOnce,
 }
 
-/// The preparation, before customers arrive.
+/// The result of the preparation, before customers arrive.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Preparation {
-    /// Its duration.
+    /// Duration of the preparation. In JSON, this field has the name `seconds`.
     #[serde(rename = "seconds", serialize_with = "seconds")]
-    pub took: Duration,
-    /// Accounts that were made.
+    pub duration: Duration,
+    /// Number of accounts that were created.
     pub accounts: u32,
-    /// Failures by step and kind.
-    pub failures: Vec<Kind>,
-    /// Wrong answers.
+    /// Number of failures, by step and kind.
+    pub failures: Vec<KindCount>,
+    /// Wrong answers during the preparation.
     pub wrong_answers: WrongAnswers,
 }
 
@@ -96,7 +96,10 @@ impl Report {
     ) -> Self {
         let records = world.record.lock();
         let book = world.book.lock().clone();
-        let steps = records.steps.iter().filter(|(_, tally)| tally.count > 0);
+        let steps = records
+            .steps
+            .iter()
+            .filter(|(_, step_record)| step_record.count > 0);
         Self {
             plan: world.plan.clone(),
             began_at,
@@ -105,14 +108,14 @@ impl Report {
             preparation,
             journeys: Journeys::new(counts),
             steps: steps
-                .map(|(step, tally)| StepReport {
+                .map(|(step, step_record)| StepReport {
                     step: *step,
-                    measured: Measured::new(tally, elapsed),
+                    measured: Measured::new(step_record, elapsed),
                 })
                 .collect(),
             total: Measured::new(&records.total, elapsed),
-            failures: kinds(&records.failures),
-            refusals: kinds(&records.refusals),
+            failures: kind_counts(&records.failures),
+            refusals: kind_counts(&records.refusals),
             wrong_answers: WrongAnswers::new(&records),
             orders: Orders::from_book(&book),
             releases: records.releases.clone(),
@@ -120,28 +123,28 @@ impl Report {
         }
     }
 
-    /// Wrong answers, before and under load.
-    pub fn wrong(&self) -> u64 {
+    /// Number of wrong answers, before and under load.
+    pub fn wrong_count(&self) -> u64 {
         self.preparation.wrong_answers.count + self.wrong_answers.count
     }
 
     /// Share of requests that failed, 0 to 1.
-    pub fn failed(&self) -> f64 {
+    pub fn failed_share(&self) -> f64 {
         self.total.failed as f64 / (self.total.count as f64).max(1.0)
     }
 }
 
 impl Preparation {
-    pub(crate) fn new(took: Duration, accounts: u32, records: &Records) -> Self {
+    pub(crate) fn new(duration: Duration, accounts: u32, records: &Records) -> Self {
         Self {
-            took,
+            duration,
             accounts,
-            failures: kinds(&records.failures),
+            failures: kind_counts(&records.failures),
             wrong_answers: WrongAnswers::new(records),
         }
     }
 }
 
-fn text<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
+fn as_text<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(time)
 }

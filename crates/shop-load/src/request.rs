@@ -1,4 +1,4 @@
-//! A request to the shop, before it has an address.
+//! Requests to the shop, with a path and without the shop's address.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::target::Target;
 
-/// A request to the shop, before it has an address.
+/// A request to the shop, with a path and without the shop's address.
 #[derive(Debug, Clone)]
 pub(crate) struct ShopRequest {
     method: Method,
@@ -49,10 +49,10 @@ impl ShopRequest {
         self
     }
 
-    /// As an HTTP request to `target`.
+    /// Converts to an HTTP request to `target`.
     ///
     /// # Errors
-    /// If the bearer token or a cookie, the only parts that come from the shop, cannot be sent in a header.
+    /// If the bearer token or a cookie is not a valid header value. Only these two parts come from the shop.
     pub(crate) fn to_http(
         &self,
         target: &Target,
@@ -60,7 +60,7 @@ impl ShopRequest {
     ) -> Result<Request<Bytes>, http::Error> {
         let mut request = Request::builder()
             .method(self.method.clone())
-            .uri(target.at(&self.path));
+            .uri(target.url(&self.path));
         if let Some(bearer) = &self.bearer {
             request = request.header(header::AUTHORIZATION, format!("Bearer {bearer}"));
         }

@@ -11,21 +11,21 @@ use crate::target::Target;
 use crate::transport::{Http, NoAnswer, Transport};
 use crate::wire::Page;
 
-/// Why the stock was not raised.
+/// The reason why the stock was not raised.
 #[derive(Debug, thiserror::Error)]
 pub enum RestockError {
-    /// Authorities for https cannot be read.
-    #[error("https: {0}")]
+    /// The certificate authorities for https cannot be read.
+    #[error("cannot read the certificate authorities for https: {0}")]
     Tls(#[from] std::io::Error),
-    /// No answer, or an unexpected one.
-    #[error("{method} {address}: {why}")]
-    Answer {
+    /// A request failed, or its response was unexpected.
+    #[error("{method} {url}: {reason}")]
+    Request {
         /// The request's method.
         method: Method,
         /// The request's URL.
-        address: String,
-        /// The cause.
-        why: String,
+        url: String,
+        /// The cause, such as a timeout.
+        reason: String,
     },
 }
 
@@ -35,10 +35,11 @@ struct Item {
     on_hand: u64,
 }
 
-/// Raises the stock of every item to at least `at_least`; returns the number of items that were below. Each answer may take `timeout`.
+/// Raises the stock of every item to at least `at_least`. Returns the number of items whose stock was raised. `timeout` limits each
+/// request.
 ///
 /// # Errors
-/// If the operator's address does not answer as documented.
+/// If a request to the operator's address fails, or if a response is unexpected.
 pub async fn restock(
     operator: &Target,
     at_least: u32,
@@ -47,18 +48,18 @@ pub async fn restock(
     let http = Http::new(operator)?;
     let (mut next, mut raised) = (Some(String::new()), 0);
     while let Some(token) = next {
-        let address = operator.at(&format!("/items?limit=100{token}"));
-        let answer = send(&http, timeout, Method::GET, &address, Bytes::new()).await?;
+        let url = operator.url(&format!("/items?limit=100{token}"));
+        let answer = send(&http, timeout, Method::GET, &url, Bytes::new()).await?;
         let page: Page<Item> = serde_json::from_slice(answer.body())
-            .map_err(|error| fault(&Method::GET, &address, &error.to_string()))?;
+            .map_err(|error| failed_request(&Method::GET, &url, &error.to_string()))?;
         for item in page
             .items
             .iter()
             .filter(|item| item.on_hand < at_least.into())
         {
-            let address = operator.at(&format!("/items/{}", item.sku));
+            let url = operator.url(&format!("/items/{}", item.sku));
             let body = json!({"on_hand": at_least}).to_string();
-            send(&http, timeout, Method::PUT, &address, body.into()).await?;
+            send(&http, timeout, Method::PUT, &url, body.into()).await?;
             raised += 1;
         }
         next = page
@@ -72,33 +73,34 @@ async fn send(
     http: &Http,
     timeout: Duration,
     method: Method,
-    address: &str,
+    url: &str,
     body: Bytes,
 ) -> Result<Response<Bytes>, RestockError> {
-    let fault = |why: &str| fault(&method, address, why);
+    let failed = |reason: &str| failed_request(&method, url, reason);
     let request = Request::builder()
         .method(method.clone())
-        .uri(address)
+        .uri(url)
         .header(header::CONTENT_TYPE, "application/json")
-        // Inventory requires the count on which a new one is based. A load starts from any count, so sales in the meantime do not matter.
+        // The service `inventory` requires If-Match, which protects a change against sales in the meantime. Here `*` matches any
+        // count, because sales before the load do not matter.
         .header(header::IF_MATCH, "*")
         .body(body)
-        .map_err(|error| fault(&error.to_string()))?;
+        .map_err(|error| failed(&error.to_string()))?;
     let answer = tokio::time::timeout(timeout, http.send(request))
         .await
         .unwrap_or(Err(NoAnswer::Timeout))
-        .map_err(|error| fault(&error.to_string()))?;
+        .map_err(|error| failed(&error.to_string()))?;
     if answer.status().is_success() {
         return Ok(answer);
     }
     let text = String::from_utf8_lossy(answer.body());
-    Err(fault(&format!("{}: {text}", answer.status())))
+    Err(failed(&format!("{}: {text}", answer.status())))
 }
 
-fn fault(method: &Method, address: &str, why: &str) -> RestockError {
-    RestockError::Answer {
+fn failed_request(method: &Method, url: &str, reason: &str) -> RestockError {
+    RestockError::Request {
         method: method.clone(),
-        address: address.to_owned(),
-        why: why.to_owned(),
+        url: url.to_owned(),
+        reason: reason.to_owned(),
     }
 }

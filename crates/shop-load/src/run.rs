@@ -1,4 +1,4 @@
-//! A run: prepares the load, lets customers arrive, and settles the last orders.
+//! Runs a plan: prepares the load, starts the customers, and waits at the end for the buyers whose order has no result yet.
 
 mod closed;
 mod error;
@@ -17,7 +17,7 @@ use crate::journey;
 use crate::plan::{Load, Plan};
 use crate::progress::{Phase, Progress};
 use crate::report::{Ended, Preparation, Report};
-use crate::schedule::{Lane, begins, choices};
+use crate::schedule::{StreamUser, random_stream, start_offset};
 use crate::session::Session;
 use crate::stop::Stop;
 use crate::transport::{Http, Transport};
@@ -28,10 +28,10 @@ pub use error::RunError;
 /// Interval between two reports of progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(200);
 
-/// Runs a plan over HTTP. Calls `report_progress` five times a second; `stop` ends the run early.
+/// Runs a plan over HTTP. Calls `report_progress` five times a second. `stop` ends the run early.
 ///
 /// # Errors
-/// If the plan cannot be run, or there is no shop. Failures under load are in the report.
+/// If the plan is invalid, or if the catalogue cannot be read. Failures under load are not errors; they are in the report.
 pub async fn run(
     plan: &Plan,
     report_progress: &mut (dyn FnMut(&Progress) + Send),
@@ -40,10 +40,10 @@ pub async fn run(
     run_over(plan, Http::new(&plan.target)?, report_progress, stop).await
 }
 
-/// As [`run`], over another transport.
+/// Runs a plan like [`run`], but over the given transport.
 ///
 /// # Errors
-/// As [`run`].
+/// The same errors as [`run`].
 pub async fn run_over<T: Transport>(
     plan: &Plan,
     transport: T,
@@ -88,35 +88,39 @@ struct Run<'a, T> {
 }
 
 impl<T: Transport> Run<'_, T> {
-    /// Reads the catalogue, and makes accounts.
+    /// Reads the catalogue, and creates accounts.
     async fn prepare(&mut self) -> Result<Preparation, RunError> {
         let plan = &self.world.plan;
         let begun = Instant::now();
-        let rng = choices(plan.seed, Lane::Accounts);
+        let rng = random_stream(plan.seed, StreamUser::Accounts);
         let mut session = Session::new(Arc::clone(&self.world), rng);
         let read = tokio::select! {
             read = journey::catalogue(&mut session) => read,
             () = self.stop.requested() => return Err(RunError::Stopped),
         };
-        let catalogue = prepare::catalogue(plan, read)?;
+        let catalogue = prepare::check_catalogue(plan, read)?;
         self.world.set_catalogue(catalogue);
 
         let wanted = plan.accounts();
         let mut accounts = 0;
         let mut pace = interval(prepare::ACCOUNT_INTERVAL);
         for done in 0..wanted {
-            self.progress(Phase::Preparing { done, of: wanted });
-            let made = tokio::select! {
-                made = async { pace.tick().await; session.sign_up().await } => made,
+            self.progress(Phase::Preparing {
+                done,
+                total: wanted,
+            });
+            let created = tokio::select! {
+                created = async { pace.tick().await; session.sign_up().await } => created,
                 () = self.stop.requested() => return Err(RunError::Stopped),
             };
-            // An account that could not be made is among the failures; a customer makes one if necessary.
-            if let Ok(account) = made {
-                self.world.give_back(account);
+            // If an account cannot be created, the failure is only recorded: a customer who later finds no free account creates a
+            // new one.
+            if let Ok(account) = created {
+                self.world.return_account(account);
                 accounts += 1;
             }
         }
-        let records = self.world.record.take()?;
+        let records = self.world.record.reset()?;
         Ok(Preparation::new(begun.elapsed(), accounts, &records))
     }
 
@@ -126,8 +130,8 @@ impl<T: Transport> Run<'_, T> {
         match world.plan.load {
             Load::Closed { users } => {
                 for n in 0..users {
-                    let begins = self.begun + begins(n, users, world.plan.ramp);
-                    let user = closed::user(Arc::clone(world), Arc::clone(counts), n, begins);
+                    let begins_at = self.begun + start_offset(n, users, world.plan.ramp);
+                    let user = closed::user(Arc::clone(world), Arc::clone(counts), n, begins_at);
                     customers.spawn(async move {
                         user.await;
                         Ok(())

@@ -1,10 +1,10 @@
-//! Durations in JSON.
+//! Serializes durations in JSON.
 
 use std::time::Duration;
 
 use serde::Serializer;
 
-/// A duration as a number of seconds.
+/// Serializes a duration as a number of seconds.
 pub(crate) fn seconds<S: Serializer>(
     duration: &Duration,
     serializer: S,

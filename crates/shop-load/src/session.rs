@@ -1,4 +1,5 @@
-//! One customer's session: sends one request after the other, pauses in between, and checks and records each answer.
+//! The requests of one simulated customer: sends one request after the other, pauses in between, keeps the cookies, and checks and
+//! records each response.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,12 +19,12 @@ use crate::step::Step;
 use crate::transport::{NoAnswer, Transport};
 use crate::world::World;
 
-/// One customer.
+/// The requests of one simulated customer, and the cookies that the shop has set.
 pub(crate) struct Session<T> {
     pub(crate) world: Arc<World<T>>,
-    /// Source of the customer's choices.
+    /// The random numbers for the customer's choices.
     pub(crate) rng: Rng,
-    /// When the next request is due; `None` if it is due when it is sent.
+    /// When the next request is due. `None` means that the request is due when it is sent.
     due: Option<Instant>,
     pub(crate) cookies: BTreeMap<String, String>,
 }
@@ -38,19 +39,20 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// A customer of the open loop who arrived at this time, even if they begin later.
-    pub(crate) fn arrived(mut self, at: Instant) -> Self {
+    /// Sets the arrival time of a customer of the open loop, at which the first request is due. The journey may begin later.
+    pub(crate) fn with_arrival(mut self, at: Instant) -> Self {
         self.due = Some(at);
         self
     }
 
-    /// Pauses before the next step. In the open loop that step is due at the end of the pause, even if this program is late.
+    /// Pauses before the next step. In the open loop the next step is due at the end of the pause, even if this program sends it
+    /// later.
     pub(crate) async fn think(&mut self) -> Result<(), Interrupted> {
         let pause = think_time(&mut self.rng, self.world.plan.think_time);
         self.pause(pause).await
     }
 
-    /// Pauses, unless the run ends.
+    /// Pauses. Returns an error if the run ends before the pause is over.
     pub(crate) async fn pause(&mut self, pause: Duration) -> Result<(), Interrupted> {
         let until = Instant::now() + pause;
         if !self.world.ending.sleep_until(until).await {
@@ -60,7 +62,8 @@ impl<T: Transport> Session<T> {
         Ok(())
     }
 
-    /// Pauses even if the run ends meanwhile, for an order that must be settled.
+    /// Pauses for the whole time, even if the run ends during the pause. A buyer whose order has no result yet sends it again after
+    /// such a pause.
     pub(crate) async fn pause_regardless(&mut self, pause: Duration) {
         let until = Instant::now() + pause;
         tokio::time::sleep_until(until).await;
@@ -74,46 +77,46 @@ impl<T: Transport> Session<T> {
         };
     }
 
-    /// Sends a request, checks the answer with `judge`, and records both.
+    /// Sends a request, checks the response with `check`, and records the latency and the result.
     pub(crate) async fn send<R>(
         &mut self,
         step: Step,
         request: ShopRequest,
-        judge: impl FnOnce(&Answer) -> Result<Reply<R>, Failure>,
+        check: impl FnOnce(&Answer) -> Result<Reply<R>, Failure>,
     ) -> Result<Reply<R>, Failure> {
         let world = Arc::clone(&self.world);
         let due = self.due.take().unwrap_or_else(Instant::now);
         let in_flight = world.record.begin_request();
         let answer = self.exchange(request).await;
-        let took = due.elapsed();
+        let latency = due.elapsed();
         drop(in_flight);
-        let (judged, request_id) = match answer {
+        let (result, request_id) = match answer {
             Err(failure) => (Err(failure), None),
             Ok(answer) => {
                 self.keep_cookies(&answer);
                 let request_id = answer.header("x-request-id").map(str::to_owned);
-                (judge(&answer), request_id)
+                (check(&answer), request_id)
             }
         };
         world
             .record
-            .ended(step, took, judged.as_ref(), request_id.as_deref());
-        judged
+            .record_request(step, latency, result.as_ref(), request_id.as_deref());
+        result
     }
 
-    /// As [`Session::send`], for a request that the shop must not refuse.
+    /// Sends a request like [`Session::send`]. The shop must not reject this request, so every rejection is a failure.
     pub(crate) async fn require<R>(
         &mut self,
         step: Step,
         request: ShopRequest,
-        judge: impl FnOnce(&Answer) -> Result<R, Failure>,
+        check: impl FnOnce(&Answer) -> Result<R, Failure>,
     ) -> Result<R, Failure> {
         match self
-            .send(step, request, |answer| judge(answer).map(Reply::Accepted))
+            .send(step, request, |answer| check(answer).map(Reply::Accepted))
             .await?
         {
             Reply::Accepted(value) => Ok(value),
-            // The closure above never returns a refusal.
+            // This case never occurs, because the closure that is passed to `send` returns only `Accepted`.
             Reply::Refused(refusal) => Err(Failure::Wrong(refusal.code)),
         }
     }
@@ -122,7 +125,11 @@ impl<T: Transport> Session<T> {
         let plan = &self.world.plan;
         let request = request
             .to_http(&plan.target, &self.cookies)
-            .map_err(|error| Failure::Wrong(format!("a token that cannot be sent: {error}")))?;
+            .map_err(|error| {
+                Failure::Wrong(format!(
+                    "the token or a cookie is not a valid header value: {error}"
+                ))
+            })?;
         match timeout(plan.timeout, self.world.transport.send(request)).await {
             Ok(Ok(response)) => Ok(response.into()),
             Ok(Err(reason)) => Err(reason.into()),
@@ -130,7 +137,8 @@ impl<T: Transport> Session<T> {
         }
     }
 
-    /// Keeps only names and values: there is one shop and one path, and journeys are shorter than the lifetime of a cookie.
+    /// Stores the cookies of a response. Domain, path and lifetime are ignored, because there is only one shop, and because
+    /// journeys are shorter than the lifetime of a cookie.
     fn keep_cookies(&mut self, answer: &Answer) {
         for cookie in answer.headers.get_all(header::SET_COOKIE) {
             let pair = cookie.to_str().ok().and_then(|text| text.split(';').next());

@@ -1,4 +1,4 @@
-//! Accounts for sessions: registers, logs in, and uses an account again.
+//! Provides accounts for customers: registers and logs in, or reuses a free account.
 
 use std::time::Duration;
 
@@ -17,18 +17,20 @@ use crate::step::Step;
 use crate::transport::Transport;
 use crate::wire::{Token, User};
 
+/// Password of all simulated customers.
 const PASSWORD: &str = "correct horse battery";
-/// Time of a journey up to its order. A token must outlast this time plus the time for repeats of the order; otherwise it is renewed
-/// first.
+/// Maximum time from the start of a journey to its order. A token that expires within this time, plus the time for repeats of the
+/// order, is renewed before the journey.
 const JOURNEY_TIME: Duration = Duration::from_secs(50);
-/// Attempts to register or log in that the gateway may reject with 429.
-const RETRIES_AFTER_429: u32 = 5;
+/// Maximum number of retries of a registration or log-in that the gateway rejects with 429.
+const MAX_RETRIES_AFTER_429: u32 = 5;
 
 impl<T: Transport> Session<T> {
-    /// A free account, logged in; a new one if none is free.
-    pub(crate) async fn account(&mut self) -> Result<Account, Interrupted> {
+    /// Takes a free account, and logs in again if necessary. Creates a new account if no account is free.
+    pub(crate) async fn take_account(&mut self) -> Result<Account, Interrupted> {
         let plan = &self.world.plan;
-        // The last repeat is sent just before the buyer gives up, and may then take until its timeout.
+        // A buyer may send an order for the last time just before giving up. The response to this request may take as long as the
+        // request's timeout permits.
         let needed = JOURNEY_TIME
             .saturating_add(plan.give_up)
             .saturating_add(plan.timeout);
@@ -43,13 +45,13 @@ impl<T: Transport> Session<T> {
                 Ok(account)
             }
             Err(interrupted) => {
-                self.world.give_back(account);
+                self.world.return_account(account);
                 Err(interrupted)
             }
         }
     }
 
-    /// Registers and logs in.
+    /// Registers a new account, and logs in.
     pub(crate) async fn sign_up(&mut self) -> Result<Account, Interrupted> {
         let email = format!("load-{}@example.com", Uuid::now_v7().simple());
         let body = json!({"email": email, "password": PASSWORD, "name": "Load"});
@@ -76,16 +78,16 @@ impl<T: Transport> Session<T> {
         .await
     }
 
-    /// As [`Session::require`], with retries after 429.
+    /// Sends a request like [`Session::require`], and retries after a rejection with 429.
     async fn require_with_retries<R>(
         &mut self,
         step: Step,
         request: &ShopRequest,
-        judge: impl Fn(&Answer) -> Result<R, Failure>,
+        check: impl Fn(&Answer) -> Result<R, Failure>,
     ) -> Result<R, Interrupted> {
-        let mut left = RETRIES_AFTER_429;
+        let mut retries_left = MAX_RETRIES_AFTER_429;
         loop {
-            let failure = match self.require(step, request.clone(), &judge).await {
+            let failure = match self.require(step, request.clone(), &check).await {
                 Ok(value) => return Ok(value),
                 Err(failure) => failure,
             };
@@ -97,11 +99,11 @@ impl<T: Transport> Session<T> {
             else {
                 return Err(Interrupted::Failed);
             };
-            if left == 0 {
+            if retries_left == 0 {
                 return Err(Interrupted::Failed);
             }
-            left -= 1;
-            // Jitter, so that the customers do not all return at the same moment.
+            retries_left -= 1;
+            // Adds up to a second at random, so that the customers do not all retry at the same moment.
             let wait = retry_after.unwrap_or(Duration::from_secs(1));
             let wait = wait + Duration::from_secs(1).mul_f64(self.rng.f64());
             self.pause(wait).await?;

@@ -12,11 +12,11 @@ macro_rules! steps {
         }
 
         impl Step {
-            /// All steps.
+            /// All steps, in the order of the report.
             pub const ALL: [Step; [$(Step::$step),*].len()] = [$(Step::$step),*];
 
-            /// Its name for people.
-            pub fn word(self) -> &'static str {
+            /// The step's name for people, such as `read cart`.
+            pub fn name(self) -> &'static str {
                 match self {
                     $(Step::$step => $word),*
                 }
@@ -26,32 +26,32 @@ macro_rules! steps {
 }
 
 steps! {
-    /// `GET /product`
+    /// Reads the first page of products: `GET /product`.
     List "list",
-    /// `GET /product` with a page token.
+    /// Reads a further page of products: `GET /product` with a page token.
     NextPage "next page",
-    /// `GET /product` with a word of a product's name.
+    /// Searches products: `GET /product` with a word of a product's name.
     Search "search",
-    /// `GET /product/{product_id}`
+    /// Reads a product: `GET /product/{product_id}`.
     Product "product",
-    /// `POST /user/register`
+    /// Creates an account: `POST /user/register`.
     Register "register",
-    /// `POST /user/login`
+    /// Logs in: `POST /user/login`.
     LogIn "log in",
-    /// `DELETE /cart`, after a refused order.
+    /// Empties the cart after the shop rejected an order: `DELETE /cart`.
     EmptyCart "empty cart",
-    /// `PUT /cart/items/{sku}`
+    /// Puts a product into the cart: `PUT /cart/items/{sku}`.
     PutInCart "put in cart",
-    /// `GET /cart`
+    /// Reads the cart: `GET /cart`.
     ReadCart "read cart",
-    /// `POST /order`, including each repeat of an order without a result.
+    /// Places an order: `POST /order`. If the order has no result yet, sending it again also counts as this step.
     Order "order",
-    /// `GET /order/{order_id}`
+    /// Reads an order: `GET /order/{order_id}`.
     ReadOrder "read order",
-    /// `POST /order` again, with the key of an order that has a result.
+    /// Sends an order that has a result once more, with the same key: `POST /order`.
     RepeatOrder "repeat order",
-    /// `GET /shipping/{tracking_number}`
+    /// Tracks a parcel: `GET /shipping/{tracking_number}`.
     Track "track",
-    /// `GET /notification`
+    /// Reads the inbox: `GET /notification`.
     Inbox "inbox",
 }

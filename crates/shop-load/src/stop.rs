@@ -1,4 +1,4 @@
-//! The end of a run: after its duration, or when it is stopped.
+//! The end of a run: after the planned duration, or when the run is stopped.
 
 use std::sync::OnceLock;
 
@@ -6,34 +6,35 @@ use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Level {
-    Go,
+enum StopLevel {
+    NotRequested,
     Gently,
     AtOnce,
 }
 
-/// Ends a run early. Clones end the same run.
+/// Ends a run early. All clones belong to the same run.
 #[derive(Debug, Clone)]
-pub struct Stop(watch::Sender<Level>);
+pub struct Stop(watch::Sender<StopLevel>);
 
 impl Default for Stop {
     fn default() -> Self {
-        Self(watch::Sender::new(Level::Go))
+        Self(watch::Sender::new(StopLevel::NotRequested))
     }
 }
 
 impl Stop {
-    /// Starts no more journeys, and settles open orders.
+    /// Stops the run gently: no further journey begins. A buyer whose order has no result yet continues until the order has one, or
+    /// until the buyer gives up.
     pub fn gently(&self) {
-        self.raise(Level::Gently);
+        self.raise(StopLevel::Gently);
     }
 
-    /// Drops everything at once.
+    /// Stops the run at once: requests in flight are dropped.
     pub fn at_once(&self) {
-        self.raise(Level::AtOnce);
+        self.raise(StopLevel::AtOnce);
     }
 
-    fn raise(&self, to: Level) {
+    fn raise(&self, to: StopLevel) {
         self.0.send_if_modified(|level| {
             let higher = to > *level;
             *level = to.max(*level);
@@ -41,37 +42,37 @@ impl Stop {
         });
     }
 
-    fn is(&self, level: Level) -> bool {
+    fn is(&self, level: StopLevel) -> bool {
         *self.0.borrow() >= level
     }
 
-    async fn wait(&self, level: Level) {
-        // An error means that no sender is left, and `self` is one.
+    async fn wait(&self, level: StopLevel) {
+        // An error would mean that all senders are dropped, but `self` is a sender.
         let _ = self.0.subscribe().wait_for(|now| *now >= level).await;
     }
 
     pub(crate) fn is_requested(&self) -> bool {
-        self.is(Level::Gently)
+        self.is(StopLevel::Gently)
     }
 
     pub(crate) async fn requested(&self) {
-        self.wait(Level::Gently).await;
+        self.wait(StopLevel::Gently).await;
     }
 
     pub(crate) async fn requested_at_once(&self) {
-        self.wait(Level::AtOnce).await;
+        self.wait(StopLevel::AtOnce).await;
     }
 }
 
-/// The end of the run, for its customers.
+/// The end of the run: the planned time, or an earlier request to stop. Customers check before each step whether the run has ended.
 #[derive(Debug)]
-pub(crate) struct Ending {
+pub(crate) struct RunEnd {
     stop: Stop,
-    /// Set when the load begins; during the preparation only `stop` counts.
+    /// The time at which the planned duration is over. It is set when the load begins; before that, only `stop` ends the run.
     at: OnceLock<Instant>,
 }
 
-impl Ending {
+impl RunEnd {
     pub(crate) fn new(stop: Stop) -> Self {
         let at = OnceLock::new();
         Self { stop, at }
@@ -85,7 +86,7 @@ impl Ending {
         self.stop.is_requested() || self.at.get().is_some_and(|at| *at <= Instant::now())
     }
 
-    /// Waits until `when` or the end of the run; false if the run ended first.
+    /// Waits until `when` or until the run ends. Returns false if the run ended before `when`.
     pub(crate) async fn sleep_until(&self, when: Instant) -> bool {
         if self.is_reached() {
             return false;
@@ -98,7 +99,7 @@ impl Ending {
         !self.is_reached()
     }
 
-    /// Completes at the end of the run.
+    /// Completes when the run ends.
     pub(crate) async fn reached(&self) {
         match self.at.get() {
             Some(at) => tokio::select! {
@@ -117,10 +118,10 @@ mod tests {
     use super::*;
 
     #[tokio::test(start_paused = true)]
-    async fn a_sleep_ends_at_its_time_at_the_end_of_the_run_or_when_it_is_stopped() {
+    async fn a_sleep_ends_at_its_time_or_when_the_run_ends_or_is_stopped() {
         let (stop, begun) = (Stop::default(), Instant::now());
         let at = |seconds| begun + Duration::from_secs(seconds);
-        let ending = Ending::new(stop.clone());
+        let ending = RunEnd::new(stop.clone());
         ending.set(at(10));
         assert!(ending.sleep_until(at(3)).await);
         assert_eq!(begun.elapsed(), Duration::from_secs(3));
@@ -128,7 +129,7 @@ mod tests {
         assert_eq!(begun.elapsed(), Duration::from_secs(10));
         assert!(ending.is_reached());
 
-        let stopped = Ending::new(stop.clone());
+        let stopped = RunEnd::new(stop.clone());
         stopped.set(at(1_000));
         let (slept, ()) = tokio::join!(stopped.sleep_until(at(900)), async {
             sleep_until(at(20)).await;

@@ -5,33 +5,33 @@ mod steps;
 use std::fmt::Write as _;
 
 use crate::plan::Load;
-use crate::report::{Ended, Kind, Report, WrongAnswers};
+use crate::report::{Ended, KindCount, Report, WrongAnswers};
 
-/// Wrong answers that are shown.
-const SHOWN: usize = 5;
+/// Number of wrong answers that the table shows.
+const MAX_SHOWN_EXAMPLES: usize = 5;
 
-/// The report as text: a heading, the table of steps, journeys and orders, rejections, failures and wrong answers.
+/// Renders a report as text: a heading, the table of steps, journeys and orders, rejections, failures and wrong answers.
 pub fn table(report: &Report) -> String {
-    // Writing to a String does not fail.
+    // Results of `writeln!` are ignored: writing to a String does not fail.
     let mut text = String::new();
     let _ = writeln!(text, "{}\n", heading(report));
     let _ = writeln!(text, "{}\n", steps::steps(report).trim_fmt());
     let _ = writeln!(text, "{}", journeys(report));
     let _ = writeln!(text, "{}", orders(report));
     let _ = write!(text, "{}", releases(report));
-    kinds(&mut text, "refused, as expected", &report.refusals);
-    kinds(&mut text, "failed", &report.failures);
-    kinds(
+    write_kinds(&mut text, "refused, as expected", &report.refusals);
+    write_kinds(&mut text, "failed", &report.failures);
+    write_kinds(
         &mut text,
         "failed before the load",
         &report.preparation.failures,
     );
-    wrong(
+    write_wrong_answers(
         &mut text,
         "wrong answers before the load",
         &report.preparation.wrong_answers,
     );
-    wrong(&mut text, "wrong answers", &report.wrong_answers);
+    write_wrong_answers(&mut text, "wrong answers", &report.wrong_answers);
     text
 }
 
@@ -40,7 +40,7 @@ fn heading(report: &Report) -> String {
     let load = match plan.load {
         Load::Closed { users } => format!("{users} users, closed loop"),
         Load::Open { rate, .. } => {
-            format!("{rate} customers/s, open loop: latency counts from when a request was due")
+            format!("{rate} customers/s, open loop (latency from when a request was due)")
         }
     };
     let stopped = match report.ended {
@@ -56,7 +56,7 @@ fn heading(report: &Report) -> String {
 fn journeys(report: &Report) -> String {
     let j = &report.journeys;
     let mut text = format!(
-        "journeys   {} to browse, {} to buy: {} completed, {} failed, {} cut short by the end",
+        "journeys   {} to browse, {} to buy: {} completed, {} failed, {} cut short by the end of the run",
         j.browsers, j.buyers, j.completed, j.failed, j.cut_short
     );
     if j.waited > 0 || j.not_begun > 0 {
@@ -66,14 +66,18 @@ fn journeys(report: &Report) -> String {
         };
         let _ = write!(
             text,
-            "\n           {most} were active at once, the most: {} waited, up to {:.1} s, and {} never began; the waits count",
+            "\n           limit of {most} customers reached: {} customers waited up to {:.1} s, and {} never got a turn; latencies include the waits",
             j.waited,
             j.longest_wait.as_secs_f64(),
             j.not_begun
         );
     }
     if j.cut_off > 0 {
-        let _ = write!(text, "\n           {} requests were cut off", j.cut_off);
+        let _ = write!(
+            text,
+            "\n           {} requests in flight were cut off",
+            j.cut_off
+        );
     }
     text
 }
@@ -84,14 +88,14 @@ fn orders(report: &Report) -> String {
         "orders     {} confirmed, {} declined, {} out of stock",
         o.confirmed, o.declined, o.out_of_stock
     );
-    for (count, what) in [
-        (o.cancelled, "cancelled without a service"),
+    for (count, outcome) in [
+        (o.cancelled, "cancelled because a service did not respond"),
         (o.refused, "refused"),
         (o.unknown, "without a result"),
         (o.repeats, "repeats"),
     ] {
         if count > 0 {
-            let _ = write!(text, ", {count} {what}");
+            let _ = write!(text, ", {count} {outcome}");
         }
     }
     for (currency, amount) in &o.money {
@@ -112,10 +116,10 @@ fn releases(report: &Report) -> String {
     if all.is_empty() {
         return String::new();
     }
-    format!("product    answers by release: {}\n", all.join(", "))
+    format!("product    responses by release: {}\n", all.join(", "))
 }
 
-fn kinds(text: &mut String, title: &str, kinds: &[Kind]) {
+fn write_kinds(text: &mut String, title: &str, kinds: &[KindCount]) {
     if kinds.is_empty() {
         return;
     }
@@ -125,20 +129,20 @@ fn kinds(text: &mut String, title: &str, kinds: &[Kind]) {
             text,
             "  {:>8}  {}: {}",
             kind.count,
-            kind.step.word(),
+            kind.step.name(),
             kind.kind
         );
     }
 }
 
-fn wrong(text: &mut String, title: &str, wrong: &WrongAnswers) {
+fn write_wrong_answers(text: &mut String, title: &str, wrong: &WrongAnswers) {
     if wrong.count == 0 {
         return;
     }
     let _ = writeln!(text, "\n{title}: {}", wrong.count);
-    for example in wrong.examples.iter().take(SHOWN) {
-        let (step, what) = (example.step.word(), &example.what);
+    for example in wrong.examples.iter().take(MAX_SHOWN_EXAMPLES) {
+        let (step, error) = (example.step.name(), &example.error);
         let id = example.request_id.as_deref().unwrap_or("none");
-        let _ = writeln!(text, "  {step}: {what} (x-request-id {id})");
+        let _ = writeln!(text, "  {step}: {error} (x-request-id {id})");
     }
 }

@@ -11,8 +11,8 @@ use serde::Serialize;
 pub struct Target(String);
 
 impl Target {
-    /// The address of a path that begins with `/`.
-    pub(crate) fn at(&self, path: &str) -> String {
+    /// The URL of a path, which must begin with `/`.
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.0)
     }
 
@@ -25,9 +25,9 @@ impl FromStr for Target {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let fault = |what: &str| {
+        let fault = |fault: &str| {
             Err(format!(
-                "`{text}`: {what}; expected an address such as http://127.0.0.1:8080"
+                "`{text}` {fault}; expected an address such as http://127.0.0.1:8080"
             ))
         };
         let Ok(uri) = text.parse::<Uri>() else {
@@ -35,13 +35,13 @@ impl FromStr for Target {
         };
         let (scheme, authority) = match (uri.scheme_str(), uri.authority()) {
             (Some(scheme @ ("http" | "https")), Some(authority)) => (scheme, authority),
-            _ => return fault("has no scheme http or https, or no host"),
+            _ => return fault("has no scheme (http or https) or no host"),
         };
         if authority.as_str().contains('@') {
-            return fault("names a user");
+            return fault("has a user name");
         }
         if !matches!(uri.path(), "" | "/") || uri.query().is_some() {
-            return fault("has a path: the shop is at the root of its address");
+            return fault("has a path or a query, but the shop is at the root of its address");
         }
         Ok(Self(format!("{scheme}://{authority}")))
     }

@@ -1,4 +1,4 @@
-//! The way to the shop: HTTP, or another transport in tests.
+//! Sends requests to the shop: over HTTP, or over a different transport in tests.
 
 use std::error::Error;
 use std::future::Future;
@@ -15,33 +15,34 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 
 use crate::target::Target;
 
-/// Largest body that is read: 8 MiB, far more than any of the shop's.
-const MAX_BODY: usize = 8 << 20;
-/// Time to connect.
+/// Limit for the body of a response: 8 MiB, far more than any response of the shop has.
+const MAX_BODY_BYTES: usize = 8 << 20;
+/// Timeout for a new connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time after which an idle connection is closed; shorter than a server's.
+/// Time after which the client closes an idle connection. It is shorter than the idle timeout of servers, so that no server closes
+/// the connection first.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// Why there is no answer.
+/// The reason why a request has no response.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum NoAnswer {
-    /// No connection: the request was not sent.
+    /// The connection failed, so the request was not sent.
     #[error("connect: {0}")]
     Connect(String),
-    /// The connection or the answer took too long.
+    /// The connection or the response took too long.
     #[error("timeout")]
     Timeout,
-    /// The connection ended before the answer did.
+    /// The connection ended before the end of the response.
     #[error("reset: {0}")]
     Reset(String),
-    /// The answer is not HTTP, or too large.
+    /// The response is not HTTP, or too large.
     #[error("protocol: {0}")]
     Protocol(String),
 }
 
-/// Sends requests, whose URLs are absolute.
+/// Sends requests. The URL of each request is absolute.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends a request, and reads the whole answer.
+    /// Sends a request, and reads the whole response.
     fn send(
         &self,
         request: Request<Bytes>,
@@ -55,10 +56,11 @@ pub struct Http {
 }
 
 impl Http {
-    /// To a shop. For https, the certificate authorities are those of this machine, or of the file in `SSL_CERT_FILE`.
+    /// Creates a client for a shop. For https, the client trusts the certificate authorities of this machine, or of the file in
+    /// `SSL_CERT_FILE`.
     ///
     /// # Errors
-    /// If the target is https and no authority can be read.
+    /// If the target is https and no certificate authority can be read.
     pub fn new(target: &Target) -> io::Result<Self> {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
@@ -69,13 +71,13 @@ impl Http {
         let connector = if target.is_https() {
             tls.with_provider_and_native_roots(ring)?
         } else {
-            // Without https, no authorities are needed; reading them takes a while.
-            let none = rustls::ClientConfig::builder_with_provider(ring.into())
+            // Without https no certificate authorities are needed, and reading them takes a while.
+            let no_authorities = rustls::ClientConfig::builder_with_provider(ring.into())
                 .with_safe_default_protocol_versions()
                 .map_err(io::Error::other)?
                 .with_root_certificates(rustls::RootCertStore::empty())
                 .with_no_client_auth();
-            tls.with_tls_config(none)
+            tls.with_tls_config(no_authorities)
         };
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
@@ -90,22 +92,22 @@ impl Transport for Http {
         let sent = self.client.request(request.map(Full::new)).await;
         let response = sent.map_err(|error| {
             if !error.is_connect() {
-                broken(&error)
+                classify(&error)
             } else if timed_out(&error) {
                 NoAnswer::Timeout
             } else {
-                NoAnswer::Connect(chain(&error))
+                NoAnswer::Connect(error_chain(&error))
             }
         })?;
         let (head, body) = response.into_parts();
-        match Limited::new(body, MAX_BODY).collect().await {
+        match Limited::new(body, MAX_BODY_BYTES).collect().await {
             Ok(body) => Ok(Response::from_parts(head, body.to_bytes())),
-            Err(error) => Err(broken(&*error)),
+            Err(error) => Err(classify(&*error)),
         }
     }
 }
 
-/// Whether the connection timed out, rather than being refused.
+/// Whether a failure to connect was a timeout. Other failures are, for example, refused connections.
 fn timed_out(error: &(dyn Error + 'static)) -> bool {
     let mut cause = Some(error);
     while let Some(one) = cause {
@@ -120,8 +122,8 @@ fn timed_out(error: &(dyn Error + 'static)) -> bool {
     false
 }
 
-/// A broken connection, or an answer that is not HTTP.
-fn broken(error: &(dyn Error + 'static)) -> NoAnswer {
+/// Classifies the failure of a request that was sent: a broken connection, or a response that is not HTTP.
+fn classify(error: &(dyn Error + 'static)) -> NoAnswer {
     let mut cause = Some(error);
     while let Some(one) = cause {
         let ended = one.downcast_ref::<io::Error>().is_some_and(|error| {
@@ -138,15 +140,15 @@ fn broken(error: &(dyn Error + 'static)) -> NoAnswer {
             error.is_incomplete_message() || error.is_closed() || error.is_canceled()
         });
         if ended || cut {
-            return NoAnswer::Reset(chain(error));
+            return NoAnswer::Reset(error_chain(error));
         }
         cause = one.source();
     }
-    NoAnswer::Protocol(chain(error))
+    NoAnswer::Protocol(error_chain(error))
 }
 
-/// An error and its sources.
-fn chain(error: &dyn Error) -> String {
+/// Joins the messages of an error and of its sources.
+fn error_chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(one) = cause {

@@ -1,16 +1,17 @@
-//! The shop's answers, as in `api/openapi.yaml`. Required members, even nullable ones, must be present; unknown members are ignored.
+//! The JSON bodies of the shop's responses, as in `api/openapi.yaml`. Required members must be present, even if they may be null.
+//! Unknown members are ignored.
 
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use uuid::Uuid;
 
-/// An amount in minor units (cents) of a currency.
+/// An amount of money in minor units (cents) of a currency.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Money {
-    /// Minor units.
+    /// The amount in minor units.
     pub amount: u64,
-    /// ISO 4217.
+    /// The currency's ISO 4217 code, such as `EUR`.
     pub currency: String,
 }
 
@@ -20,7 +21,7 @@ impl fmt::Display for Money {
     }
 }
 
-/// A member that may be null but not absent.
+/// Deserializes a member that may be null but not absent.
 fn nullable<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     from: D,
 ) -> Result<Option<T>, D::Error> {
@@ -137,7 +138,7 @@ pub(crate) struct Message {
     pub(crate) order_id: Uuid,
 }
 
-/// A problem document, RFC 9457.
+/// A problem document (RFC 9457).
 #[derive(Debug, Deserialize)]
 pub(crate) struct Problem {
     pub(crate) status: u16,

@@ -9,7 +9,7 @@ use crate::account::Account;
 use crate::orders::Book;
 use crate::plan::{Load, Plan};
 use crate::record::Recorder;
-use crate::stop::{Ending, Stop};
+use crate::stop::{RunEnd, Stop};
 use crate::wire::Product;
 
 /// The state that all customers share.
@@ -18,7 +18,7 @@ pub(crate) struct World<T> {
     pub(crate) transport: T,
     pub(crate) record: Recorder,
     pub(crate) book: Book,
-    pub(crate) ending: Ending,
+    pub(crate) ending: RunEnd,
     catalogue: OnceLock<Vec<Product>>,
     accounts: Mutex<VecDeque<Account>>,
 }
@@ -31,7 +31,7 @@ impl<T> World<T> {
             transport,
             record: Recorder::new(open)?,
             book: Book::default(),
-            ending: Ending::new(stop),
+            ending: RunEnd::new(stop),
             catalogue: OnceLock::new(),
             accounts: Mutex::default(),
         })
@@ -46,14 +46,14 @@ impl<T> World<T> {
         self.catalogue.get().map_or(&[], Vec::as_slice)
     }
 
-    /// A free account. One customer uses it at a time, since it has one cart.
+    /// Takes a free account. Only one customer may use an account at a time, because an account has one cart.
     pub(crate) fn take_account(&self) -> Option<Account> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         accounts.pop_front()
     }
 
-    /// Makes an account free.
-    pub(crate) fn give_back(&self, account: Account) {
+    /// Makes an account free again, so that another customer can use it.
+    pub(crate) fn return_account(&self, account: Account) {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         accounts.push_back(account);
     }

@@ -1,4 +1,4 @@
-//! [`Prices`] computed by the component `pricing`, which the manifest plugs in.
+//! Implements [`Prices`] with the component `pricing`, which the Spin manifest composes with the calling component.
 
 use stoa_service::money::{MAX_AMOUNT, Money};
 
@@ -9,7 +9,7 @@ mod bindings {
     wit_bindgen::generate!({ path: "../../wit/pricing", world: "client" });
 }
 
-/// The `pricing` component that is composed with the caller.
+/// Computes prices with the component `pricing` that is composed with the calling component.
 #[derive(Debug)]
 pub struct Composed;
 
@@ -21,7 +21,7 @@ impl Prices for Composed {
                 sku: line.sku.to_owned(),
                 quantity: line.quantity,
                 unit_price: line.unit_price.map(|price| wit::Money {
-                    amount: price.amount.unsigned_abs(), // Never negative, as `Money` guarantees.
+                    amount: price.amount.unsigned_abs(), // `Money` guarantees that the amount is not negative.
                     currency: price.currency.code().to_owned(),
                 }),
             })

@@ -1,7 +1,7 @@
-//! How cart and order call `pricing`, the one place that computes money.
+//! The services `cart` and `order` use this crate to call `pricing`, the only component that computes money.
 //!
-//! This crate computes nothing. `Composed` (wasm) calls the component that the manifest plugs in; `testing::Rules` (native, feature
-//! `testing`) calls the rules inside it.
+//! This crate computes nothing itself. In a component, `Composed` calls the component `pricing`, which the Spin manifest composes
+//! with the service. In native tests, `testing::Rules` (feature `testing`) calls the rules of `pricing` directly.
 
 #[cfg(target_family = "wasm")]
 mod composed;
@@ -16,42 +16,45 @@ use stoa_service::money::Money;
 /// A line to price.
 #[derive(Debug, Clone, Copy)]
 pub struct QuoteLine<'a> {
-    /// Stock keeping unit.
+    /// The stock keeping unit.
     pub sku: &'a str,
-    /// Units.
+    /// The number of units.
     pub quantity: u32,
-    /// Price of one unit, if it has one.
+    /// The price of one unit; `None` if the item has no price.
     pub unit_price: Option<Money>,
 }
 
 /// The totals of priced lines.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Quote {
-    /// Total of each line, in the order of the request.
+    /// The total of each line, in the sequence of the request.
     pub line_totals: Vec<Money>,
-    /// Total of all lines.
+    /// The sum of all lines.
     pub total: Money,
 }
 
-/// Why a quote failed.
+/// The reason why a quote failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PriceError {
-    /// These items have no price.
-    #[error("no price: {}", .0.join(", "))]
+    /// Some items have no price. The value lists their SKUs.
+    #[error("these items have no price: {}", .0.join(", "))]
     Unpriced(Vec<String>),
-    /// The lines are not all in one currency.
-    #[error("the items are priced in several currencies")]
+    /// The lines have different currencies.
+    #[error("the items have prices in several currencies")]
     MixedCurrencies,
-    /// The sum exceeds the largest amount.
-    #[error("the total exceeds the largest amount")]
+    /// A total exceeds the largest amount.
+    #[error(
+        "the total exceeds the largest amount, {} minor units",
+        stoa_service::money::MAX_AMOUNT
+    )]
     Overflow,
-    /// An error that pricing does not return for lines with a quantity.
-    #[error("pricing returned an unexpected answer: {0}")]
+    /// The component `pricing` returned a result that is not valid for the request. The value describes the result.
+    #[error("the component pricing returned an unexpected result: {0}")]
     Broken(String),
 }
 
-/// Computes money.
+/// Computes totals from quantities and prices.
 pub trait Prices {
-    /// Prices `lines`; there is at least one.
+    /// Computes the total of each line and the sum. `lines` must not be empty.
     fn quote(&self, lines: &[QuoteLine<'_>]) -> Result<Quote, PriceError>;
 }

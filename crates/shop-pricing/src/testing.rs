@@ -1,4 +1,4 @@
-//! The rules of `pricing`, called without the component.
+//! Implements [`Prices`] for native tests: calls the rules of `pricing` without the component.
 #![expect(clippy::unwrap_used, reason = "invalid prices fail the test")]
 
 use pricing::rules;
@@ -6,7 +6,7 @@ use stoa_service::money::Money;
 
 use crate::{PriceError, Prices, Quote, QuoteLine};
 
-/// [`Prices`] computed by the rules.
+/// Computes prices with the rules of `pricing`, in the same process.
 #[derive(Debug)]
 pub struct Rules;
 

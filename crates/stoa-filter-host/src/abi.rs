@@ -1,4 +1,5 @@
-//! The calls that a filter makes, one file per area. Their results follow proxy-wasm-cpp-host and Envoy's context.
+//! The host calls that a filter makes, with one file for each area. The results are the same as in proxy-wasm-cpp-host and Envoy's
+//! Wasm context.
 
 mod buffers;
 mod headers;

@@ -1,19 +1,19 @@
-//! HTTP calls that a filter makes itself.
+//! HTTP calls that a filter makes.
 
 use std::time::Duration;
 
 use crate::message::{Request, Response};
 
-/// A call that waits for its response.
+/// An HTTP call that a filter made, and whose response has not arrived yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Call {
     /// Identifies the call in [`Vm::answer_call`](crate::Vm::answer_call).
     pub token: u32,
-    /// The cluster that it calls.
+    /// The name of the called cluster.
     pub cluster: String,
-    /// The request that it sends.
+    /// The request that the filter sends in this call.
     pub request: Request,
-    /// `None`: it waits without a limit.
+    /// The timeout of the call. `None`: no timeout.
     pub timeout: Option<Duration>,
     pub(crate) root: u32,
     pub(crate) due: Option<Duration>,
@@ -22,18 +22,18 @@ pub struct Call {
 #[derive(Debug, Default)]
 pub(crate) struct Calls {
     pub(crate) waiting: Vec<Call>,
-    /// Readable only in `on_http_call_response`.
+    /// The response of the HTTP call, which the filter can read. Set only during `on_http_call_response`.
     pub(crate) response: Option<Response>,
-    /// The result of `get_status`.
+    /// The status that the filter reads with `get_status`: a code and a message.
     pub(crate) status: (u32, &'static str),
-    made: u32,
+    last_token: u32,
 }
 
 impl Calls {
-    /// Numbered as in Envoy, where the two lowest bits are the kind of call.
+    /// Returns a new token. As in Envoy, the two lowest bits are the kind of call, here 0 for HTTP.
     pub(crate) fn token(&mut self) -> u32 {
-        self.made = self.made.wrapping_add(4);
-        self.made
+        self.last_token = self.last_token.wrapping_add(4);
+        self.last_token
     }
 
     pub(crate) fn take(&mut self, token: u32) -> Option<Call> {

@@ -1,4 +1,4 @@
-//! The functions of a filter that Envoy calls.
+//! The functions of a filter that the host calls.
 
 use wasmtime::{Instance, Store, TypedFunc, WasmParams, WasmResults};
 
@@ -7,7 +7,8 @@ use crate::misuse::Side;
 
 pub(crate) type Callback<P, R> = Option<TypedFunc<P, R>>;
 
-/// The filter's functions; missing ones are skipped, as in Envoy.
+/// The functions that the filter exports and the host calls. As in Envoy, the host skips a function that the filter does not
+/// export.
 pub(crate) struct Callbacks {
     pub(crate) initialize: Callback<(), ()>,
     pub(crate) main: Callback<(u32, u32), u32>,
@@ -27,7 +28,7 @@ pub(crate) struct Callbacks {
 }
 
 impl Callbacks {
-    /// Looks them up by name.
+    /// Looks up the functions by name.
     pub(crate) fn find(instance: &Instance, store: &mut Store<Host>) -> Self {
         macro_rules! get {
             ($name:literal) => {
@@ -63,8 +64,8 @@ impl Callbacks {
     }
 }
 
-/// The callback of one direction.
-pub(crate) fn pick<P: WasmParams, R: WasmResults>(
+/// Selects the callback of one direction.
+pub(crate) fn callback_for_side<P: WasmParams, R: WasmResults>(
     [request, response]: &[Callback<P, R>; 2],
     side: Side,
 ) -> Callback<P, R> {
@@ -74,7 +75,7 @@ pub(crate) fn pick<P: WasmParams, R: WasmResults>(
     }
 }
 
-pub(crate) fn named([request, response]: [&'static str; 2], side: Side) -> &'static str {
+pub(crate) fn name_for_side([request, response]: [&'static str; 2], side: Side) -> &'static str {
     match side {
         Side::Request => request,
         Side::Response => response,

@@ -1,4 +1,4 @@
-//! The state of one stream in Envoy's filter manager and its Wasm context.
+//! The state of one stream. In Envoy, the filter manager and the Wasm context hold this state.
 
 use std::time::Duration;
 
@@ -8,52 +8,59 @@ use crate::message::{Reply, Request, Response, Verdict};
 use crate::misuse::Side;
 use crate::property::Properties;
 
-/// Whether a filter lets a message continue.
+/// The flow of a message: it passes, or the filter has paused it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Flow {
+    /// The message passes.
     #[default]
-    On,
-    /// Paused at the body or the trailers: the rest still reaches the filter.
+    Flowing,
+    /// Paused at the body or the trailers: later parts still reach the filter.
     Stopped,
-    /// Paused at the headers: the rest waits outside the filter.
+    /// Paused at the headers: later parts wait outside the filter.
     StoppedAll,
 }
 
-/// One direction.
+/// One direction of a stream: the request or the response.
 #[derive(Debug, Default)]
 pub(crate) struct Half {
     pub(crate) headers: Option<Headers>,
     pub(crate) trailers: Option<Headers>,
-    /// Which parts the filter may read and change now.
+    /// Whether the filter may read and change the headers now.
     pub(crate) headers_open: bool,
+    /// Whether the filter may read and change the trailers now.
     pub(crate) trailers_open: bool,
+    /// Whether the filter may read and change the body now.
     pub(crate) body_open: bool,
-    /// The chunk of the body that passes through the filter.
+    /// The chunk of the body that passes through the filter now.
     pub(crate) chunk: Vec<u8>,
-    /// The part of the body that waits.
+    /// The buffered part of the body, which waits because the filter paused the message. `None`: no part was buffered.
     pub(crate) buffer: Option<Vec<u8>>,
-    /// The filter paused at the body, so it sees the whole body so far.
+    /// True if the filter paused at the body. At each further callback for the body, the filter then gets all buffered chunks
+    /// together.
     pub(crate) buffering: bool,
-    /// The buffer itself passes through the filter.
+    /// True while the buffer, and not a chunk, passes through the filter.
     pub(crate) replaying: bool,
+    /// Whether the filter changed the body.
     pub(crate) body_changed: bool,
     pub(crate) flow: Flow,
+    /// Whether the headers have passed the filter.
     pub(crate) headers_passed: bool,
-    /// Bytes of the body received.
+    /// The number of received bytes of the body.
     pub(crate) received: usize,
-    /// The whole message has arrived.
+    /// Whether the whole message has arrived.
     pub(crate) complete: bool,
-    /// The filter has seen the end of the message.
+    /// Whether the filter has seen the end of the message.
     pub(crate) ended: bool,
-    /// The headers that were sent on.
-    pub(crate) sent: Option<Headers>,
+    /// The headers that were sent on. `None`: no headers were sent.
+    pub(crate) sent_headers: Option<Headers>,
     pub(crate) sent_body: Vec<u8>,
     pub(crate) sent_trailers: Headers,
-    pub(crate) done: bool,
+    /// Whether the whole message was sent on.
+    pub(crate) fully_sent: bool,
 }
 
 impl Half {
-    /// The body that the filter sees.
+    /// The bytes of the body that the filter may read now.
     pub(crate) fn body(&self) -> &[u8] {
         match self.buffering || self.replaying {
             true => self.buffer.as_deref().unwrap_or_default(),
@@ -62,7 +69,7 @@ impl Half {
         }
     }
 
-    /// The body that the filter may change; `None` if it may not.
+    /// The bytes of the body that the filter may change now. `None` if the filter may not change the body.
     pub(crate) fn body_mut(&mut self) -> Option<&mut Vec<u8>> {
         match self.buffering || (self.replaying && self.body_open) {
             true => self.buffer.as_mut(),
@@ -72,34 +79,37 @@ impl Half {
     }
 }
 
+/// A stream: a request, its response, and their state.
 #[derive(Debug, Default)]
 pub(crate) struct Exchange {
     pub(crate) root: u32,
-    /// When the request's headers arrived.
+    /// The time at which the request's headers arrived.
     pub(crate) begun: Duration,
     pub(crate) request: Half,
     pub(crate) response: Half,
-    /// The filter has a context for it. After a crash that fails open it has none.
+    /// True if the filter has a context for the stream. The filter has no context for a stream that began after the filter crashed,
+    /// if the filter fails open.
     pub(crate) created: bool,
     pub(crate) deleted: bool,
     pub(crate) end_of_stream: bool,
-    /// The caller sent HEAD, even if the filter changes the method.
+    /// True if the caller sent a HEAD request. A filter that changes the method does not change this value.
     pub(crate) head: bool,
     pub(crate) grpc: bool,
     pub(crate) logging: bool,
     pub(crate) properties: Properties,
     pub(crate) filter_state: Vec<(Vec<u8>, Vec<u8>)>,
     pub(crate) route_cache_clears: u32,
-    /// The side whose callback runs, where this affects replies.
-    pub(crate) calling: Option<Side>,
+    /// The direction (request or response) whose callback runs now. If a local reply is sent during this callback, the message in
+    /// this direction stops.
+    pub(crate) running_callback: Option<Side>,
     pub(crate) prepared: Option<LocalReply>,
     pub(crate) request_aborted: bool,
     pub(crate) response_aborted: bool,
-    /// Details and gRPC status of the local reply that was or will be sent.
+    /// The details and the gRPC status of the local reply that was sent or is about to be sent.
     pub(crate) replied: Option<(String, Option<u32>)>,
     pub(crate) reset: bool,
-    /// The crash was answered.
-    pub(crate) failed: bool,
+    /// True if this stream already got the reply for the filter's crash. It gets this reply only once.
+    pub(crate) crash_handled: bool,
     pub(crate) failure_replied: bool,
 }
 
@@ -111,13 +121,13 @@ impl Exchange {
         }
     }
 
-    /// The stream has ended.
-    pub(crate) fn over(&self) -> bool {
-        self.reset || self.response.done
+    /// Whether the stream has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.reset || self.response.fully_sent
     }
 
     pub(crate) fn request_verdict(&self) -> Verdict<Request> {
-        if self.request.done {
+        if self.request.fully_sent {
             return Verdict::Forwarded(self.upstream().unwrap_or_default());
         }
         if self.reset {
@@ -136,34 +146,34 @@ impl Exchange {
         if self.replied.is_some() {
             return self.replied_or(&self.response);
         }
-        if self.response.done {
+        if self.response.fully_sent {
             return Verdict::Forwarded(self.caller().unwrap_or_default());
         }
         waiting(&self.response)
     }
 
-    /// What the upstream has seen so far.
+    /// The part of the request that the upstream has received so far. `None`: the upstream has received no part.
     pub(crate) fn upstream(&self) -> Option<Request> {
         let half = &self.request;
         Some(Request {
-            headers: half.sent.clone()?,
+            headers: half.sent_headers.clone()?,
             body: half.sent_body.clone(),
             trailers: half.sent_trailers.clone(),
         })
     }
 
-    /// What the caller has seen so far.
+    /// The part of the response that the caller has received so far. `None`: the caller has received no part.
     pub(crate) fn caller(&self) -> Option<Response> {
         let half = &self.response;
         Some(Response {
-            headers: half.sent.clone()?,
+            headers: half.sent_headers.clone()?,
             body: half.sent_body.clone(),
             trailers: half.sent_trailers.clone(),
         })
     }
 
     fn replied_or<M>(&self, half: &Half) -> Verdict<M> {
-        match (&self.replied, half.done) {
+        match (&self.replied, half.fully_sent) {
             (Some((details, grpc_status)), true) => Verdict::Replied(Reply {
                 response: self.caller().unwrap_or_default(),
                 details: details.clone(),
@@ -176,7 +186,7 @@ impl Exchange {
 
 fn waiting<M>(half: &Half) -> Verdict<M> {
     match half.flow {
-        Flow::On => Verdict::Flowing,
+        Flow::Flowing => Verdict::Flowing,
         Flow::Stopped | Flow::StoppedAll => Verdict::Paused,
     }
 }

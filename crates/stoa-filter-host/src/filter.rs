@@ -1,4 +1,4 @@
-//! A filter's code, compiled.
+//! Loads and compiles a filter.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -10,42 +10,43 @@ use crate::abi;
 use crate::host::Host;
 use crate::options::Options;
 
-/// A filter's code, compiled once. Clones are cheap, and threads may share it.
+/// The compiled code of a filter. Clones are cheap, and threads may share a filter.
 #[derive(Clone)]
 pub struct Filter {
     pub(crate) code: InstancePre<Host>,
-    /// The same for the same bytes.
+    /// A hash of the file's bytes.
     pub(crate) hash: u64,
 }
 
-/// Why a file is not a filter that can run here.
+/// The reason why this host cannot run a file as a filter.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoadError {
     /// The file cannot be read.
     #[error("cannot read the filter {}", .0.display())]
     Read(PathBuf, #[source] std::io::Error),
-    /// It is not a WebAssembly module, or it needs a feature that wasmtime does not have.
+    /// The file is not a WebAssembly module, or it needs a feature that wasmtime does not have.
     #[error("cannot compile the filter")]
     Compile(#[source] wasmtime::Error),
-    /// It was built for another ABI, or is not an Envoy filter.
+    /// The module was built for another ABI, or is not an Envoy filter.
     #[error(
-        "the filter exports no proxy_abi_version_0_2_0 or _0_2_1: it was built for another ABI"
+        "the filter exports neither proxy_abi_version_0_2_0 nor proxy_abi_version_0_2_1, so it was built for another ABI"
     )]
     Abi,
-    /// It calls functions that neither Envoy nor this host has, so Envoy would reject it too.
-    #[error("the filter imports what the host does not have: {}", .0.join(", "))]
+    /// The filter imports functions that neither Envoy nor this host has. Envoy would reject the filter, too.
+    #[error("the filter imports functions that the host does not have: {}", .0.join(", "))]
     Imports(Vec<String>),
-    /// It does not export a function with which the host allocates its memory.
+    /// The filter does not export a function with which the host allocates memory in the filter.
     #[error("the filter exports neither malloc nor proxy_on_memory_allocate")]
     Allocate,
-    /// An import has the right name but another type.
-    #[error("the filter cannot be linked")]
+    /// The name of an import is known, but its type differs from the type of the host's function.
+    #[error("cannot link the filter")]
     Link(#[source] wasmtime::Error),
 }
 
 impl Filter {
-    /// Reads and compiles a `.wasm`. This takes some tenths of a second for an optimised filter, so keep it for all tests.
+    /// Reads and compiles a `.wasm` file. Compiling an optimized filter takes some tenths of a second, so share the result between
+    /// tests.
     ///
     /// # Errors
     /// See [`LoadError`].

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-/// Headers in their order, names in lower case. A value is bytes, as on the wire.
+/// A list of headers, in order. Names are in lower case, and values are bytes, as on the wire.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Headers(Vec<(String, Vec<u8>)>);
 
-/// The part of a message with the headers; the rules differ.
+/// The part of a message to which the headers belong. Envoy's rules differ between the parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Request,
@@ -14,7 +14,8 @@ pub(crate) enum Kind {
     Trailers,
 }
 
-/// Envoy keeps one entry of each of these: an added value is joined to it with a comma. (Observed in Envoy 1.40.)
+/// Headers of which Envoy keeps a single entry: Envoy joins an added value to the existing entry with a comma. (Observed in Envoy
+/// 1.40.)
 const SINGLE: &str = " cache-control connection content-encoding content-length content-type keep-alive \
     proxy-connection proxy-status transfer-encoding upgrade via x-request-id x-envoy-attempt-count \
     x-envoy-decorator-operation ";
@@ -29,10 +30,10 @@ const SINGLE_IN_RESPONSES: &str = " :status access-control-allow-credentials acc
     last-modified location server vary x-envoy-degraded ";
 
 fn is_single(kind: Kind, name: &str) -> bool {
-    let among = |names: &str| names.contains(&format!(" {name} "));
+    let is_in = |names: &str| names.contains(&format!(" {name} "));
     match kind {
-        Kind::Request => among(SINGLE) || among(SINGLE_IN_REQUESTS),
-        Kind::Response => among(SINGLE) || among(SINGLE_IN_RESPONSES),
+        Kind::Request => is_in(SINGLE) || is_in(SINGLE_IN_REQUESTS),
+        Kind::Response => is_in(SINGLE) || is_in(SINGLE_IN_RESPONSES),
         Kind::Trailers => matches!(name, "grpc-message" | "grpc-status"),
     }
 }
@@ -55,7 +56,7 @@ impl Headers {
         entry.map(|(_, value)| value)
     }
 
-    /// All values of a header.
+    /// All values of a header, in order.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
         let values = self.iter();
         values
@@ -68,7 +69,7 @@ impl Headers {
         self.bytes(name).is_some()
     }
 
-    /// Names and values.
+    /// The names and values, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> + Clone {
         self.0
             .iter()
@@ -85,12 +86,12 @@ impl Headers {
         self.0.is_empty()
     }
 
-    /// Adds an entry beside existing ones of this name.
+    /// Adds an entry. Existing entries with the same name stay.
     pub fn add(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.insert(name.to_ascii_lowercase(), value.as_ref().to_vec());
     }
 
-    /// Sets the only value of a header.
+    /// Replaces all values of a header by one value.
     pub fn set(&mut self, name: &str, value: impl AsRef<[u8]>) {
         self.remove(name);
         self.add(name, value);
@@ -102,29 +103,29 @@ impl Headers {
             .retain(|(other, _)| !other.eq_ignore_ascii_case(name));
     }
 
-    /// Adds a value as a filter does: some headers are kept as one entry.
+    /// Adds a value as Envoy does for a filter: some headers keep a single entry, to which the value is joined.
     pub(crate) fn append(&mut self, kind: Kind, name: &str, value: &[u8]) {
         let name = name.to_ascii_lowercase();
         let mut entries = self.0.iter_mut();
         match entries.find(|(other, _)| *other == name) {
-            Some((_, old)) if is_single(kind, &name) => {
-                if !old.is_empty() && !value.is_empty() {
-                    old.push(b',');
+            Some((_, existing)) if is_single(kind, &name) => {
+                if !existing.is_empty() && !value.is_empty() {
+                    existing.push(b',');
                 }
-                old.extend_from_slice(value);
+                existing.extend_from_slice(value);
             }
             _ => self.insert(name, value.to_vec()),
         }
     }
 
-    /// Names and values together, as Envoy counts the size.
+    /// The size of the list as Envoy counts it: the number of bytes of all names and values.
     pub(crate) fn size(&self) -> usize {
         self.iter()
             .map(|(name, value)| name.len() + value.len())
             .sum()
     }
 
-    /// Inserts an entry; pseudo headers stay in front.
+    /// Inserts an entry. Pseudo headers stay before all other headers.
     fn insert(&mut self, name: String, value: Vec<u8>) {
         let end = self.0.len();
         let at = match name.starts_with(':') {
@@ -172,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_filter_adds_to_a_single_header_is_joined() {
+    fn a_value_added_to_a_single_header_is_joined() {
         let mut headers = Headers::new();
         for name in [
             "content-type",

@@ -1,4 +1,4 @@
-//! The host's state, as the filter's calls see it.
+//! The state of the host. The host calls of the filter read and change this state.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::time::Duration;
@@ -12,21 +12,21 @@ use crate::metrics::Metrics;
 use crate::misuse::{Misuse, Side};
 use crate::options::{Options, Plugin};
 
-/// Log lines kept. Older ones are dropped, so that a long run does not fill the memory.
-const LINES: usize = 10_000;
+/// The maximum number of log lines that are kept. Older lines are dropped, so that a long run does not fill the memory.
+const MAX_LOG_LINES: usize = 10_000;
 
 /// A line that the filter logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
-    /// Its severity.
+    /// The line's severity.
     pub level: Level,
-    /// Its text.
+    /// The line's text.
     pub message: String,
 }
 
 /// The severity of a log line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "they say it themselves")]
+#[expect(missing_docs, reason = "the names of the levels are clear")]
 pub enum Level {
     Trace,
     Debug,
@@ -50,22 +50,24 @@ impl Level {
     }
 }
 
-/// A configured plugin: a root context.
+/// The root context of a configured plugin.
 #[derive(Debug)]
 pub(crate) struct Root {
     pub(crate) plugin: Plugin,
     pub(crate) configuration: Vec<u8>,
-    /// The number of streams that use it.
+    /// The number of streams that use the configuration of this root context.
     pub(crate) streams: usize,
-    /// Another one has replaced it.
+    /// True if another configuration has replaced the configuration of this root context.
     pub(crate) replaced: bool,
-    /// `on_done` requested more time.
+    /// True if `on_done` returned false: the context then waits until the filter calls `proxy_done`.
     pub(crate) done_pending: bool,
+    /// The tick period. Zero: no ticks.
     pub(crate) period: Duration,
+    /// The time of the next tick. `None`: no tick is planned.
     pub(crate) due: Option<Duration>,
 }
 
-/// Actions that run when the filter's code has returned, in this order.
+/// An action that the filter requested. The actions run in order after the filter's code has returned.
 #[derive(Debug)]
 pub(crate) enum Action {
     Continue(u32, Side),
@@ -74,25 +76,29 @@ pub(crate) enum Action {
     Delete(u32),
 }
 
+/// The state of the host for one VM.
 pub(crate) struct Host {
     pub(crate) options: Options,
-    /// The number of this VM among those that share data.
+    /// The number that identifies this VM among the VMs that share data.
     pub(crate) vm: u64,
     pub(crate) memory: Option<Memory>,
     pub(crate) allocate: Option<TypedFunc<u32, u32>>,
-    /// While the filter initialises or allocates, Envoy allows few calls.
+    /// True while the filter initializes or allocates memory. During this time, only a few host calls are permitted.
     pub(crate) restricted: bool,
+    /// The context whose callback runs.
     pub(crate) current: u32,
+    /// The context that the filter selected with `set_effective_context`. 0: none.
     pub(crate) effective: u32,
     pub(crate) next_id: u32,
     pub(crate) roots: BTreeMap<u32, Root>,
     pub(crate) streams: HashMap<u32, Exchange>,
-    /// Streams that have not ended.
+    /// The ids of the streams that have not ended yet.
     pub(crate) open: Vec<u32>,
     pub(crate) actions: VecDeque<Action>,
-    /// This callback sent a local reply: the message does not continue, whatever the callback returns.
+    /// True if the current callback sent a local reply. The message then stops, whatever the callback returns.
     pub(crate) stopped: bool,
-    /// The configuration is readable only while the filter receives it.
+    /// True while a root context starts (`on_vm_start`, `on_configure`). Only during this time can the filter read the plugin
+    /// configuration.
     pub(crate) configuring: bool,
     pub(crate) now: Duration,
     pub(crate) random: u64,
@@ -105,7 +111,7 @@ pub(crate) struct Host {
 impl Host {
     pub(crate) fn new(options: Options) -> Self {
         Self {
-            vm: options.shared.join(),
+            vm: options.shared.add_vm(),
             memory: None,
             allocate: None,
             restricted: false,
@@ -134,7 +140,7 @@ impl Host {
         id
     }
 
-    /// The context that a call applies to.
+    /// The id of the context to which the current host call applies.
     pub(crate) fn context(&self) -> u32 {
         match self.effective {
             0 => self.current,
@@ -149,20 +155,20 @@ impl Host {
             || self.streams.get(&id).is_some_and(|stream| !stream.deleted)
     }
 
-    /// The stream that a call applies to.
+    /// The stream to which the current host call applies. `None`: the call applies to a context that is not a stream.
     pub(crate) fn stream(&mut self) -> Option<&mut Exchange> {
         let id = self.context();
         self.streams.get_mut(&id).filter(|stream| !stream.deleted)
     }
 
-    /// The settings of a stream's plugin.
+    /// The settings of the plugin that handles a stream.
     pub(crate) fn plugin(&self, stream: u32) -> Plugin {
         let root = self.streams.get(&stream).map(|stream| stream.root);
         let root = root.and_then(|root| self.roots.get(&root));
         root.map(|root| root.plugin).unwrap_or_default()
     }
 
-    /// The root of the context that a call applies to.
+    /// The id of the root context that belongs to the current host call. For a stream, this is the root context of its plugin.
     pub(crate) fn root(&self) -> u32 {
         let id = self.context();
         self.streams.get(&id).map_or(id, |stream| stream.root)
@@ -173,14 +179,14 @@ impl Host {
     }
 
     pub(crate) fn log(&mut self, level: Level, message: &[u8]) {
-        if self.logs.len() == LINES {
+        if self.logs.len() == MAX_LOG_LINES {
             self.logs.pop_front();
         }
         let message = String::from_utf8_lossy(message).into_owned();
         self.logs.push_back(Log { level, message });
     }
 
-    /// Exchanges the records that outlive this VM: the log, and the values of metrics.
+    /// Swaps the log and the metric values of this VM with those of `other`. In Envoy, all VMs share these records.
     pub(crate) fn swap_records(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.logs, &mut other.logs);
         self.metrics.swap_values(&mut other.metrics);
@@ -196,8 +202,11 @@ impl Host {
     }
 }
 
-/// A size in the ABI's type; larger ones are truncated, as in Envoy.
-#[expect(clippy::cast_possible_truncation, reason = "as Envoy does it")]
-pub(crate) fn number(size: usize) -> u32 {
+/// Converts a size to u32, the ABI's type for sizes. A size that does not fit into u32 is truncated, as in Envoy.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "Envoy truncates the size, too"
+)]
+pub(crate) fn abi_size(size: usize) -> u32 {
     size as u32
 }

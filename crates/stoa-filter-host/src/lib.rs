@@ -1,5 +1,5 @@
 //! Runs a [proxy-wasm](https://github.com/proxy-wasm/spec) filter (ABI 0.2.1, as the Rust SDK 0.2 builds it) without
-//! Envoy, so that its tests take microseconds per stream and control the clock. The tested file is the one that ships.
+//! Envoy. So a test takes microseconds per stream and controls the clock. A test runs the same `.wasm` file that is shipped.
 //!
 //! ```
 //! use std::time::Duration;
@@ -14,41 +14,42 @@
 //! stream.set_property("source.address", "10.0.0.7:4711");
 //! assert!(stream.send(Request::post("/cart", "{}")).is_paused());
 //! vm.advance(Duration::from_millis(10)); // a tick
-//! let seen = stream.request().forwarded(); // what the upstream sees
+//! let seen = stream.request().forwarded(); // the request that the upstream receives
 //! assert_eq!(seen.headers.get("x-late"), Some("yes"));
 //!
-//! let seen = stream.answer(Response::ok("done")).forwarded(); // what the caller sees
+//! let seen = stream.answer(Response::ok("done")).forwarded(); // the response that the caller receives
 //! assert_eq!(seen.text(), "done");
 //! assert_eq!(vm.trap(), None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! # What the filter gets
-//! The filter gets everything that Envoy 1.40 gives an HTTP filter, by Envoy's rules. That is headers, bodies, trailers, properties,
-//! ticks, shared data and queues, HTTP calls, metrics, the log and foreign functions. Local replies, pausing and resuming, and the
-//! life of contexts and configurations follow Envoy as well. The rules were read from Envoy's sources. `tests/against_envoy.rs` runs the same [`Script`]s
-//! here and in a real Envoy and compares what the upstream and the caller see.
+//! # Supported features
+//! The host supports what Envoy 1.40 offers to an HTTP filter: headers, bodies, trailers, properties, ticks, shared data and
+//! queues, HTTP calls, metrics, the log and foreign functions. Local replies, pausing and resuming, and the lifecycle of contexts
+//! and configurations follow Envoy's rules as well. These rules come from Envoy's sources. `tests/against_envoy.rs` runs the same
+//! [`Script`]s in this host and in a real Envoy, and compares what the upstream and the caller receive.
 //!
-//! Not supported: gRPC calls return `Unimplemented`, TCP filters and HTTP/2 metadata are never called, `FAIL_RELOAD` is not
-//! modelled, and of Envoy's foreign functions only `clear_route_cache` is built in ([`Options::foreign`] adds others).
-//! A filter with any other import is rejected, and the error names the import ([`LoadError::Imports`]). Properties of the request
-//! and the response follow from the messages, except for `response.backend_latency`. The test sets all others (`connection.*`,
-//! `source.*`, `metadata.*`, `upstream.*`, `xds.*`). The headers that Envoy itself adds (`x-request-id`, `date`, `server`, …) are
-//! not added.
+//! # Limits
+//! - gRPC calls return `Unimplemented`. Callbacks of TCP filters and of HTTP/2 metadata are not called. `FAIL_RELOAD` is not
+//!   supported.
+//! - `clear_route_cache` is the only built-in foreign function. [`Options::foreign`] adds others.
+//! - A filter with an unknown import is rejected. The error names the import ([`LoadError::Imports`]).
+//! - The host computes the properties of the request and the response, except for `response.backend_latency`. The test must set all
+//!   other properties (`connection.*`, `source.*`, `metadata.*`, `upstream.*`, `xds.*`).
+//! - The host does not add the headers that Envoy itself adds (`x-request-id`, `date`, `server`, …).
 //!
 //! # Misuse
-//! Host calls do not reject some mistakes: resuming a message that is not paused, replying twice, a body that no longer
-//! matches its `content-length`. In Envoy these crash, corrupt or hang. Here they **panic** with a message that names the
-//! mistake, in the test's call that let the filter run: see [`Misuse`]. [`Options::tolerate_misuse`] lets a test continue.
-//! A crash of the filter does not panic: [`Vm::trap`] reports it, and streams end as in Envoy.
+//! Host calls do not reject some mistakes of a filter. Examples are resuming a message that is not paused, replying twice, and
+//! sending a body that does not match its `content-length`. In Envoy, such a mistake crashes the proxy, corrupts a message or
+//! hangs a client. In this host, the method that ran the filter **panics** with a message that names the mistake: see [`Misuse`].
+//! With [`Options::tolerate_misuse`] the test continues. A crash of the filter does not cause a panic: [`Vm::trap`] reports the
+//! crash, and streams end as in Envoy.
 //!
 //! # Layout
-//! Read `flow.rs` first: how a message passes the filter. `local_reply.rs` has local replies, and `reply.rs` sends them to the
-//! caller. `machine.rs` has the calls into the filter's code, `abi/` the calls out of it. Tests use `vm.rs` and `stream.rs`.
-#![expect(
-    clippy::panic,
-    reason = "what a filter must not do is to fail the test that sees it"
-)]
+//! Read `flow.rs` first: it passes a message through the filter. `local_reply.rs` defines local replies, and `reply.rs` sends them
+//! to the caller. `machine.rs` has the calls into the filter's code, and `abi/` has the calls that the filter makes. Tests use
+//! `vm.rs` and `stream.rs`.
+#![expect(clippy::panic, reason = "a misuse of the host fails the test")]
 #![forbid(unsafe_code)]
 
 mod abi;
@@ -82,8 +83,8 @@ pub use machine::Trap;
 pub use message::{Reply, Request, Response, Verdict};
 pub use misuse::{Misuse, Side};
 pub use options::Options;
-pub use property::{Answer, Path, Value};
-pub use script::{Outcome, Script, Seen};
+pub use property::{ForeignResult, Path, Value};
+pub use script::{CallerResult, Outcome, Script};
 pub use shared::Shared;
 pub use status::Status;
 pub use stream::Stream;

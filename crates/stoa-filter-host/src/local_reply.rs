@@ -1,9 +1,9 @@
-//! Local replies: those that Envoy makes itself, and the messages that callers get.
+//! Local replies: defines the replies that Envoy itself sends, and converts a local reply to the response that the caller gets.
 
 use crate::headers::{Headers, Kind};
 use crate::misuse::Side;
 
-/// A reply as passed to `send_local_response`.
+/// The arguments of `send_local_response`.
 #[derive(Clone, Debug)]
 pub(crate) struct LocalReply {
     pub(crate) status: u32,
@@ -18,29 +18,30 @@ pub(crate) fn failure() -> LocalReply {
     const UNAVAILABLE: u32 = 14;
     LocalReply {
         grpc_status: Some(UNAVAILABLE),
-        ..own(503, "", "wasm_fail_stream")
+        ..envoy_reply(503, "", "wasm_fail_stream")
     }
 }
 
-/// The body exceeds the buffer limit.
+/// The reply for a body that exceeds the buffer limit.
 pub(crate) fn too_large(side: Side) -> LocalReply {
     match side {
-        Side::Request => own(413, "Payload Too Large", "request_payload_too_large"),
-        Side::Response => own(500, "Internal Server Error", "response_payload_too_large"),
+        Side::Request => envoy_reply(413, "Payload Too Large", "request_payload_too_large"),
+        Side::Response => envoy_reply(500, "Internal Server Error", "response_payload_too_large"),
     }
 }
 
-/// The filter removed the path, so no route matches.
+/// The reply for a request from which the filter removed the path, so that no route matches.
 pub(crate) fn no_route() -> LocalReply {
-    own(404, "", NO_ROUTE)
+    envoy_reply(404, "", NO_ROUTE)
 }
 
-/// The filter removed the method.
+/// The reply for a request from which the filter removed the method.
 pub(crate) fn no_method() -> LocalReply {
-    own(503, "missing required header: :method", NO_METHOD)
+    envoy_reply(503, "missing required header: :method", NO_METHOD)
 }
 
-/// `response.flags` of a stream whose reply has these details (Envoy's bits: NR, DPE).
+/// The value of the property `response.flags` for a local reply with these details. The bits are Envoy's response flags NR (no
+/// route found) and DPE (downstream protocol error).
 pub(crate) fn flags(details: &str) -> i64 {
     match details {
         NO_ROUTE => 0x100,
@@ -52,13 +53,13 @@ pub(crate) fn flags(details: &str) -> i64 {
 const NO_ROUTE: &str = "route_not_found";
 const NO_METHOD: &str = "filter_removed_required_request_headers{missing_required_header:_:method}";
 
-/// The filter removed the status.
+/// The reply for a response from which the filter removed the status.
 pub(crate) fn no_status() -> LocalReply {
     let details = "filter_removed_required_response_headers{missing_required_header:_:status}";
-    own(502, "missing required header: :status", details)
+    envoy_reply(502, "missing required header: :status", details)
 }
 
-fn own(status: u32, body: &str, details: &str) -> LocalReply {
+fn envoy_reply(status: u32, body: &str, details: &str) -> LocalReply {
     LocalReply {
         status,
         headers: Vec::new(),
@@ -68,8 +69,8 @@ fn own(status: u32, body: &str, details: &str) -> LocalReply {
     }
 }
 
-/// The headers and the body that a caller gets.
-pub(crate) fn message(reply: &LocalReply, grpc: bool, head: bool) -> (Headers, Vec<u8>) {
+/// Converts a local reply to the headers and the body that the caller gets.
+pub(crate) fn caller_message(reply: &LocalReply, grpc: bool, head: bool) -> (Headers, Vec<u8>) {
     let mut headers = Headers::new();
     headers.add(":status", reply.status.to_string());
     for (name, value) in &reply.headers {

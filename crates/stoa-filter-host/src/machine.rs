@@ -1,23 +1,24 @@
-//! One instance of a filter, and the calls into its code.
+//! One instance of a filter, and the calls into the filter's code.
 
 use std::time::Duration;
 
 use wasmtime::{AsContextMut, InstancePre, Store, TypedFunc, WasmParams, WasmResults};
 
-use crate::callbacks::{Callbacks, named, pick};
-use crate::host::{Action, Host, Root, number};
+use crate::callbacks::{Callbacks, callback_for_side, name_for_side};
+use crate::host::{Action, Host, Root, abi_size};
 use crate::misuse::Side;
 use crate::options::{Options, Plugin};
 
-/// The filter crashed, so its VM is dead.
+/// The crash of a filter. The filter's VM cannot run again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Trap {
-    /// The cause, with the stack of the filter's functions.
+    /// The cause, with a backtrace of the filter's functions.
     pub message: String,
-    /// The filter's function that Envoy called.
+    /// The filter's callback that crashed, such as `proxy_on_request_headers`.
     pub callback: &'static str,
 }
 
+/// An instance of a filter with its host.
 pub(crate) struct Machine {
     pub(crate) store: Store<Host>,
     callbacks: Callbacks,
@@ -25,7 +26,7 @@ pub(crate) struct Machine {
 }
 
 impl Machine {
-    /// Creates and initialises an instance.
+    /// Creates and initializes an instance of the filter.
     pub(crate) fn new(code: &InstancePre<Host>, options: Options) -> Result<Self, wasmtime::Error> {
         let mut store = Store::new(code.module().engine(), Host::new(options));
         let instance = code.instantiate(&mut store)?;
@@ -57,18 +58,18 @@ impl Machine {
     fn initialize(&mut self) {
         self.host().restricted = true;
         if let Some(function) = self.callbacks.initialize.clone() {
-            self.enter(0, "_initialize", &function, ());
+            self.call_filter(0, "_initialize", &function, ());
             if let Some(main) = self.callbacks.main.clone() {
-                self.enter(0, "main", &main, (0, 0));
+                self.call_filter(0, "main", &main, (0, 0));
             }
         } else if let Some(function) = self.callbacks.start.clone() {
-            self.enter(0, "_start", &function, ());
+            self.call_filter(0, "_start", &function, ());
         }
         self.host().restricted = false;
     }
 
-    /// Calls into the code. `None` if the code crashes or crashed before.
-    fn enter<P: WasmParams, R: WasmResults>(
+    /// Calls a function of the filter in a context. Returns `None` if the filter crashes in this call or has crashed before.
+    fn call_filter<P: WasmParams, R: WasmResults>(
         &mut self,
         context: u32,
         callback: &'static str,
@@ -94,7 +95,8 @@ impl Machine {
             .ok()
     }
 
-    /// Creates a root context with its configuration. `Some(false)` if the filter rejects it, `None` if it crashes.
+    /// Creates a root context with a configuration. Returns the context's id, and whether the filter accepted the configuration:
+    /// `Some(false)` if the filter rejected it, and `None` if the filter crashed.
     pub(crate) fn add_root(&mut self, plugin: Plugin, configuration: &[u8]) -> (u32, Option<bool>) {
         let host = self.host();
         let id = host.new_id();
@@ -118,26 +120,27 @@ impl Machine {
         self.create(id, 0);
         let mut accepted = true;
         if let Some(function) = self.callbacks.vm_start.clone() {
-            let size = number(self.host_ref().options.vm_configuration.len());
-            accepted &= self.enter(id, "proxy_on_vm_start", &function, (id, size))? != 0;
-            self.after();
+            let size = abi_size(self.host_ref().options.vm_configuration.len());
+            accepted &= self.call_filter(id, "proxy_on_vm_start", &function, (id, size))? != 0;
+            self.run_requested_actions();
         }
         if accepted && let Some(function) = self.callbacks.configure.clone() {
-            let arguments = (id, number(size));
-            accepted &= self.enter(id, "proxy_on_configure", &function, arguments)? != 0;
-            self.after();
+            let arguments = (id, abi_size(size));
+            accepted &= self.call_filter(id, "proxy_on_configure", &function, arguments)? != 0;
+            self.run_requested_actions();
         }
         self.trap.is_none().then_some(accepted)
     }
 
     pub(crate) fn create(&mut self, id: u32, parent: u32) {
         if let Some(function) = self.callbacks.context_create.clone() {
-            self.enter(id, "proxy_on_context_create", &function, (id, parent));
-            self.after();
+            self.call_filter(id, "proxy_on_context_create", &function, (id, parent));
+            self.run_requested_actions();
         }
     }
 
-    /// The three callbacks of a message. They return the filter's result, or `None` if it has no such callback or crashed.
+    /// Calls the filter's callback for headers. Returns the callback's result. `None`: the callback does not exist, or the filter
+    /// crashed.
     pub(crate) fn on_headers(
         &mut self,
         id: u32,
@@ -145,74 +148,79 @@ impl Machine {
         count: usize,
         end: bool,
     ) -> Option<u32> {
-        let function = pick(&self.callbacks.headers, side)?;
+        let function = callback_for_side(&self.callbacks.headers, side)?;
         let name = ["proxy_on_request_headers", "proxy_on_response_headers"];
-        let arguments = (id, number(count), u32::from(end));
-        self.enter(id, named(name, side), &function, arguments)
+        let arguments = (id, abi_size(count), u32::from(end));
+        self.call_filter(id, name_for_side(name, side), &function, arguments)
     }
 
     pub(crate) fn on_body(&mut self, id: u32, side: Side, size: usize, end: bool) -> Option<u32> {
-        let function = pick(&self.callbacks.body, side)?;
+        let function = callback_for_side(&self.callbacks.body, side)?;
         let name = ["proxy_on_request_body", "proxy_on_response_body"];
-        let arguments = (id, number(size), u32::from(end));
-        self.enter(id, named(name, side), &function, arguments)
+        let arguments = (id, abi_size(size), u32::from(end));
+        self.call_filter(id, name_for_side(name, side), &function, arguments)
     }
 
     pub(crate) fn on_trailers(&mut self, id: u32, side: Side, count: usize) -> Option<u32> {
-        let function = pick(&self.callbacks.trailers, side)?;
+        let function = callback_for_side(&self.callbacks.trailers, side)?;
         let name = ["proxy_on_request_trailers", "proxy_on_response_trailers"];
-        self.enter(id, named(name, side), &function, (id, number(count)))
+        self.call_filter(
+            id,
+            name_for_side(name, side),
+            &function,
+            (id, abi_size(count)),
+        )
     }
 
     pub(crate) fn on_tick(&mut self, id: u32) {
         if let Some(function) = self.callbacks.tick.clone() {
-            self.enter(id, "proxy_on_tick", &function, id);
-            self.after();
+            self.call_filter(id, "proxy_on_tick", &function, id);
+            self.run_requested_actions();
         }
     }
 
     pub(crate) fn on_queue_ready(&mut self, id: u32, token: u32) {
         if let Some(function) = self.callbacks.queue_ready.clone() {
-            self.enter(id, "proxy_on_queue_ready", &function, (id, token));
-            self.after();
+            self.call_filter(id, "proxy_on_queue_ready", &function, (id, token));
+            self.run_requested_actions();
         }
     }
 
     pub(crate) fn on_http_call_response(&mut self, id: u32, token: u32, sizes: [usize; 3]) {
         if let Some(function) = self.callbacks.http_call_response.clone() {
-            let [headers, body, trailers] = sizes.map(number);
+            let [headers, body, trailers] = sizes.map(abi_size);
             let arguments = (id, token, headers, body, trailers);
-            self.enter(id, "proxy_on_http_call_response", &function, arguments);
-            self.after();
+            self.call_filter(id, "proxy_on_http_call_response", &function, arguments);
+            self.run_requested_actions();
         }
     }
 
-    /// Whether the context may be deleted.
+    /// Calls `on_done`. Returns whether the context may be deleted now.
     pub(crate) fn on_done(&mut self, id: u32) -> bool {
         let Some(function) = self.callbacks.done.clone() else {
             return true;
         };
-        let done = self.enter(id, "proxy_on_done", &function, id);
-        self.after();
+        let done = self.call_filter(id, "proxy_on_done", &function, id);
+        self.run_requested_actions();
         done.is_none_or(|done| done != 0)
     }
 
     pub(crate) fn on_log(&mut self, id: u32) {
         if let Some(function) = self.callbacks.log.clone() {
-            self.enter(id, "proxy_on_log", &function, id);
-            self.after();
+            self.call_filter(id, "proxy_on_log", &function, id);
+            self.run_requested_actions();
         }
     }
 
     pub(crate) fn on_delete(&mut self, id: u32) {
         if let Some(function) = self.callbacks.delete.clone() {
-            self.enter(id, "proxy_on_delete", &function, id);
-            self.after();
+            self.call_filter(id, "proxy_on_delete", &function, id);
+            self.run_requested_actions();
         }
     }
 
-    /// Runs the actions that the filter requested while its code ran.
-    pub(crate) fn after(&mut self) {
+    /// Runs the actions that the filter requested during the last callback.
+    pub(crate) fn run_requested_actions(&mut self) {
         self.host().stopped = false;
         while let Some(action) = self.host().actions.pop_front() {
             match action {
@@ -224,7 +232,7 @@ impl Machine {
         }
     }
 
-    /// Ends a root context that is replaced and has no streams left.
+    /// Ends a root context if a newer configuration has replaced it and all its streams have ended.
     pub(crate) fn end_root_if_unused(&mut self, id: u32) {
         let Some(root) = self.host().roots.get_mut(&id) else {
             return;

@@ -1,4 +1,4 @@
-//! Requests, responses and their outcome.
+//! Requests and responses, and their state in the filter.
 
 use std::fmt;
 
@@ -7,16 +7,16 @@ use crate::Headers;
 /// A request, including its pseudo headers (`:method`, `:path`, `:authority`, `:scheme`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Request {
-    /// In the order of arrival.
+    /// The request's headers in the order of arrival.
     pub headers: Headers,
-    /// Empty: the headers end the request, unless there are trailers.
+    /// The request's body. It is empty if the request has no body.
     pub body: Vec<u8>,
-    /// Empty: none.
+    /// The request's trailers. The list is empty if the request has no trailers.
     pub trailers: Headers,
 }
 
 impl Request {
-    /// A request to `http://shop.test` without a body.
+    /// A request to `http://shop.test` without a body, with this method and path.
     pub fn new(method: &str, path: &str) -> Self {
         let mut headers = Headers::new();
         headers.add(":authority", "shop.test");
@@ -29,17 +29,17 @@ impl Request {
         }
     }
 
-    /// `GET path`.
+    /// A GET request for `path`.
     pub fn get(path: &str) -> Self {
         Self::new("GET", path)
     }
 
-    /// `POST path` with a body and its `content-length`.
+    /// A POST request to `path` with a body and its `content-length`.
     pub fn post(path: &str, body: impl Into<Vec<u8>>) -> Self {
         Self::new("POST", path).body(body)
     }
 
-    /// Adds a header; a pseudo header replaces the existing one.
+    /// Adds a header. A pseudo header replaces the existing pseudo header.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
         match name.starts_with(':') {
@@ -66,7 +66,7 @@ impl Request {
         self
     }
 
-    /// The body as text; invalid UTF-8 is replaced.
+    /// The request's body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -75,16 +75,16 @@ impl Request {
 /// A response, including `:status`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Response {
-    /// In the order of arrival.
+    /// The response's headers in the order of arrival.
     pub headers: Headers,
-    /// Empty: the headers end the response, unless there are trailers.
+    /// The response's body. It is empty if the response has no body.
     pub body: Vec<u8>,
-    /// Empty: none.
+    /// The response's trailers. The list is empty if the response has no trailers.
     pub trailers: Headers,
 }
 
 impl Response {
-    /// A response without a body.
+    /// A response with this status and without a body.
     pub fn new(status: u16) -> Self {
         let mut headers = Headers::new();
         headers.add(":status", status.to_string());
@@ -94,7 +94,7 @@ impl Response {
         }
     }
 
-    /// `200` with a body.
+    /// A response with status 200 and a body.
     pub fn ok(body: impl Into<Vec<u8>>) -> Self {
         Self::new(200).body(body)
     }
@@ -123,7 +123,7 @@ impl Response {
         self
     }
 
-    /// `:status`, or 0 if it is missing or not a number.
+    /// The status, or 0 if `:status` is missing or not a number.
     pub fn status(&self) -> u16 {
         let status = self.headers.get(":status");
         status
@@ -131,91 +131,93 @@ impl Response {
             .unwrap_or_default()
     }
 
-    /// The body as text; invalid UTF-8 is replaced.
+    /// The response's body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 }
 
-/// A reply that the filter, or Envoy in its place, sent instead of the upstream.
+/// A local reply: a response that the filter itself sent, or that Envoy sent because of the filter. The upstream did not send this
+/// response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reply {
-    /// What the caller sees, after the filter's own response callbacks.
+    /// The response that the caller gets, after the filter's own response callbacks.
     pub response: Response,
-    /// As passed to `send_local_response`, white space replaced by `_`.
+    /// The details that were passed to `send_local_response`. Each white space is replaced by `_`.
     pub details: String,
-    /// As passed to `send_local_response`, if it is set.
+    /// The gRPC status that was passed to `send_local_response`, if any.
     pub grpc_status: Option<u32>,
 }
 
 impl Reply {
-    /// The status that the caller sees.
+    /// The HTTP status that the caller gets.
     pub fn status(&self) -> u16 {
         self.response.status()
     }
 
-    /// The first value of a header.
+    /// The first value of this header of the local reply.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.response.headers.get(name)
     }
 
-    /// The body as text; invalid UTF-8 is replaced.
+    /// The local reply's body as text; invalid UTF-8 is replaced.
     pub fn text(&self) -> String {
         self.response.text()
     }
 }
 
-/// The state of a request or of a response so far.
+/// The current state of a request or response.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict<M> {
-    /// It passed the filter completely; holds the message that the other side sees.
+    /// The whole message passed the filter. This variant holds the message that the upstream (for a request) or the caller (for a
+    /// response) receives.
     Forwarded(M),
-    /// The caller got this instead.
+    /// The caller got a local reply.
     Replied(Reply),
-    /// The filter holds it until the filter resumes it or replies.
+    /// The filter has paused the message. The message waits until the filter resumes it or replies.
     Paused,
     /// The stream was reset: the caller gets no response, or an incomplete one.
     Reset,
-    /// It flows, and its end has not been sent yet.
+    /// The message is not paused, but its end has not passed the filter yet.
     Flowing,
 }
 
 impl<M: fmt::Debug> Verdict<M> {
-    /// The message that the other side sees.
+    /// The message that the upstream (for a request) or the caller (for a response) receives.
     ///
     /// # Panics
-    /// Unless it is [`Verdict::Forwarded`].
+    /// If the state is not [`Verdict::Forwarded`].
     #[track_caller]
     pub fn forwarded(self) -> M {
         match self {
             Self::Forwarded(message) => message,
-            other => panic!("expected it to be forwarded: {other:?}"),
+            other => panic!("expected a forwarded message, but found {other:?}"),
         }
     }
 
-    /// The reply that the caller got instead.
+    /// The local reply that the caller got.
     ///
     /// # Panics
-    /// Unless it is [`Verdict::Replied`].
+    /// If the state is not [`Verdict::Replied`].
     #[track_caller]
     pub fn replied(self) -> Reply {
         match self {
             Self::Replied(reply) => reply,
-            other => panic!("expected a local reply: {other:?}"),
+            other => panic!("expected a local reply, but found {other:?}"),
         }
     }
 
-    /// Whether the filter holds it.
+    /// Whether the filter has paused the message.
     pub fn is_paused(&self) -> bool {
         matches!(self, Self::Paused)
     }
 
-    /// Whether it passed.
+    /// Whether the whole message passed the filter.
     pub fn is_forwarded(&self) -> bool {
         matches!(self, Self::Forwarded(_))
     }
 
-    /// Whether the filter answered in the upstream's place.
+    /// Whether the caller got a local reply instead of the upstream's response.
     pub fn is_replied(&self) -> bool {
         matches!(self, Self::Replied(_))
     }

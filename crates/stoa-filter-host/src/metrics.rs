@@ -1,12 +1,12 @@
-//! Counters, gauges and histograms.
+//! The metrics of a filter: counters, gauges and histograms.
 
 use crate::status::Status;
 
-/// Each definition has its own number; definitions with the same name and kind share a value.
+/// The metrics. Each definition has its own number. Definitions with the same name and kind share one metric value.
 #[derive(Debug, Default)]
 pub(crate) struct Metrics {
     metrics: Vec<Metric>,
-    /// The definitions of this VM.
+    /// The definitions of this VM. Each entry is an index into `metrics`.
     defined: Vec<usize>,
 }
 
@@ -23,12 +23,12 @@ pub(crate) const GAUGE: u32 = 1;
 pub(crate) const HISTOGRAM: u32 = 2;
 
 impl Metrics {
-    /// Exchanges the values with those of another VM. Each VM keeps its definitions.
+    /// Swaps the metric values of two VMs. Each VM keeps its own definitions.
     pub(crate) fn swap_values(&mut self, other: &mut Self) {
         std::mem::swap(&mut self.metrics, &mut other.metrics);
     }
 
-    /// The value; 0 if there is no metric with this name.
+    /// The value of a metric, or 0 if the metric does not exist.
     pub(crate) fn read(&self, kind: u32, name: &str) -> u64 {
         self.find(kind, name).map_or(0, |metric| metric.value)
     }
@@ -45,7 +45,7 @@ impl Metrics {
         all
     }
 
-    /// The two lowest bits of a number are the kind, as in Envoy.
+    /// Defines a metric, and returns its number. The two lowest bits of the number are the kind, as in Envoy.
     pub(crate) fn define(&mut self, kind: u32, name: &str) -> Result<u32, Status> {
         if kind > HISTOGRAM {
             return Err(Status::BadArgument);
@@ -68,7 +68,7 @@ impl Metrics {
         Ok((count << 2) | kind)
     }
 
-    /// Returns the name of the gauge if it went below zero.
+    /// Adds `offset` to a metric. Returns the metric's name if the metric's value went below zero.
     pub(crate) fn increment(&mut self, id: u32, offset: i64) -> Result<Option<String>, Status> {
         if id & 3 > GAUGE {
             return Err(Status::BadArgument);

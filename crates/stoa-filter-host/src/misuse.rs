@@ -1,13 +1,14 @@
-//! Mistakes that Envoy ignores silently, or that hang a client.
+//! Mistakes that a filter makes, and that the host calls do not reject. In Envoy, such a mistake crashes the proxy, corrupts a
+//! message or makes a client hang.
 
 use std::fmt;
 
-/// One side of a stream.
+/// A direction of a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Side {
-    /// From the caller to the upstream.
+    /// The request, which flows from the caller to the upstream.
     Request,
-    /// From the upstream to the caller.
+    /// The response, which flows from the upstream to the caller.
     Response,
 }
 
@@ -20,66 +21,69 @@ impl fmt::Display for Side {
     }
 }
 
-/// A mistake of a filter that no host call rejects.
+/// A mistake that a filter makes, and that the host calls do not reject.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
-    /// Resumed a message that was not paused: Envoy sends the request twice, or crashes.
-    ResumedWhatFlows(Side),
-    /// Resumed a message from the callback that handles it, before it returned: the message is not paused yet.
+    /// The filter resumed a message that was not paused. Envoy would send the request twice, or crash.
+    ResumedUnpaused(Side),
+    /// The filter resumed a message in the callback that handles the message. The message is paused only after the callback
+    /// returns.
     ResumedTooEarly(Side),
-    /// Resumed a request that was already answered.
+    /// The filter resumed a request to which it had already replied.
     ResumedAfterReply,
-    /// Replied twice. Envoy drops the second reply, or the client hangs.
+    /// The filter replied twice. Envoy would drop the second reply, or the client would hang.
     SecondReply,
-    /// Replied after the response's headers were sent: Envoy resets the stream.
+    /// The filter replied after the response's headers were sent. Envoy would reset the stream.
     ReplyTooLate,
-    /// Replied, resumed or reset from a context that is not a stream: nothing happens.
+    /// The filter replied, resumed or reset in a context that is not a stream. The call has no effect. This variant holds the name
+    /// of the host call.
     NoStream(&'static str),
-    /// A paused message was never resumed, and its stream has ended: the client hangs.
+    /// The filter paused a message and did not resume it before the stream ended. The client would hang.
     NeverResumed(Side),
-    /// The body was changed but not `content-length`: the receiver waits for the rest, or reads it as the next message.
+    /// The filter changed the body but not `content-length`. The receiver would wait for more bytes, or read extra bytes as the
+    /// next message.
     WrongLength {
-        /// The side of the body.
+        /// The direction of the message.
         side: Side,
         /// The value of `content-length`.
         header: String,
         /// The length of the sent body in bytes.
         body: usize,
     },
-    /// A header's value with a line break or a zero byte.
+    /// The filter set a header to a value with a line break or a zero byte. This variant holds the header's name.
     BadHeader(String),
-    /// A gauge went below zero, which wraps.
+    /// The filter made a gauge negative, so that the gauge wraps to a huge number. This variant holds the gauge's name.
     NegativeGauge(String),
 }
 
 impl fmt::Display for Misuse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::ResumedWhatFlows(side) => {
+            Self::ResumedUnpaused(side) => {
                 write!(f, "the filter resumed a {side} that was not paused")
             }
             Self::ResumedTooEarly(side) => write!(
                 f,
-                "the filter resumed a {side} from the callback that handles it: return Continue instead"
+                "the filter resumed a {side} in the callback that handles it; return Continue instead"
             ),
             Self::ResumedAfterReply => {
-                f.write_str("the filter resumed a request that was already answered")
+                f.write_str("the filter resumed a request to which it had already replied")
             }
             Self::SecondReply => f.write_str("the filter replied twice to one request"),
             Self::ReplyTooLate => {
-                f.write_str("the filter replied when the response's headers had already left")
+                f.write_str("the filter replied after the response's headers were sent")
             }
             Self::NoStream(call) => {
                 write!(
                     f,
-                    "the filter called {call} from a context that is not a stream"
+                    "the filter called {call} in a context that is not a stream"
                 )
             }
             Self::NeverResumed(side) => {
                 write!(
                     f,
-                    "the filter paused a {side} and never resumed it: the client hangs"
+                    "the filter paused a {side} and did not resume it, so the client hangs"
                 )
             }
             Self::WrongLength { side, header, body } => write!(

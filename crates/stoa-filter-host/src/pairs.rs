@@ -1,8 +1,8 @@
-//! The ABI's encoding of a list of pairs: their number, the length of each name and value, then names and values, each
+//! The ABI's encoding of a list of pairs: the number of pairs, the length of each name and value, then the names and values, each
 //! followed by a zero byte. All numbers are little-endian u32.
 
-const MOST_BYTES: usize = 1024 * 1024;
-const MOST_PAIRS: usize = 1024;
+const MAX_BYTES: usize = 1024 * 1024;
+const MAX_PAIRS: usize = 1024;
 
 pub(crate) type Pair = (Vec<u8>, Vec<u8>);
 
@@ -14,10 +14,10 @@ pub(crate) fn encode<'a>(
         .map(|(name, value)| name.len() + value.len() + 10)
         .sum();
     let mut bytes = Vec::with_capacity(4 + size);
-    bytes.extend(number(pairs.len()));
+    bytes.extend(encode_u32(pairs.len()));
     for (name, value) in pairs.clone() {
-        bytes.extend(number(name.len()));
-        bytes.extend(number(value.len()));
+        bytes.extend(encode_u32(name.len()));
+        bytes.extend(encode_u32(value.len()));
     }
     for (name, value) in pairs {
         bytes.extend_from_slice(name);
@@ -28,9 +28,9 @@ pub(crate) fn encode<'a>(
     bytes
 }
 
-/// Like Envoy, reads malformed data, or data beyond the limits, as an empty list.
+/// Decodes a list. Like Envoy, returns an empty list if the data are malformed or exceed the limits.
 pub(crate) fn decode(bytes: &[u8]) -> Vec<Pair> {
-    if bytes.len() > MOST_BYTES {
+    if bytes.len() > MAX_BYTES {
         return Vec::new();
     }
     try_decode(bytes).unwrap_or_default()
@@ -38,7 +38,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Vec<Pair> {
 
 fn try_decode(bytes: &[u8]) -> Option<Vec<Pair>> {
     let (count, rest) = split_number(bytes)?;
-    if count > MOST_PAIRS {
+    if count > MAX_PAIRS {
         return None;
     }
     let (mut sizes, mut rest) = rest.split_at_checked(count * 8)?;
@@ -65,7 +65,7 @@ fn split_text(bytes: &mut &[u8], size: usize) -> Option<Vec<u8>> {
     Some(text.to_vec())
 }
 
-fn number(number: usize) -> [u8; 4] {
+fn encode_u32(number: usize) -> [u8; 4] {
     u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes()
 }
 
@@ -74,12 +74,12 @@ mod tests {
     use super::{decode, encode};
 
     #[test]
-    fn pairs_survive_a_round_trip_and_what_is_malformed_is_empty() {
+    fn decode_reverses_encode_and_reads_malformed_data_as_empty() {
         let pairs = [("a", "1"), ("", ""), ("long", "value")];
         let bytes = encode(pairs.iter().map(|(n, v)| (n.as_bytes(), v.as_bytes())));
-        let back = decode(&bytes);
-        assert_eq!(back.len(), 3);
-        assert_eq!(back[2], (b"long".to_vec(), b"value".to_vec()));
+        let decoded = decode(&bytes);
+        assert_eq!(decoded.len(), 3);
+        assert_eq!(decoded[2], (b"long".to_vec(), b"value".to_vec()));
         assert_eq!(encode([].into_iter()), [0, 0, 0, 0]);
         for broken in [&bytes[1..], &bytes[..bytes.len() - 1], &[], &[9, 9, 9, 9]] {
             assert_eq!(decode(broken), []);

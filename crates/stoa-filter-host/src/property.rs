@@ -3,8 +3,8 @@
 use crate::pairs;
 use crate::status::Status;
 
-/// A value in Envoy. A filter gets its bytes: text unchanged, numbers and times as eight bytes little-endian (times and
-/// durations in nanoseconds), a bool as one byte, maps and lists in the encoding of pairs.
+/// The value of a property in Envoy. A filter gets the value as bytes: text unchanged, a number as eight bytes little-endian, a
+/// time or duration as a number of nanoseconds, a boolean as one byte, and a map or list in the encoding of pairs.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Value {
@@ -12,17 +12,17 @@ pub enum Value {
     Text(String),
     /// Bytes.
     Bytes(Vec<u8>),
-    /// A signed number (ports, status codes and sizes are signed in Envoy).
+    /// A signed whole number. In Envoy, ports, status codes and sizes are signed.
     Int(i64),
-    /// An unsigned number (a `connection.id`).
+    /// An unsigned whole number, such as `connection.id`.
     Uint(u64),
-    /// A floating-point number: every number in metadata.
+    /// A floating-point number, such as any number in metadata.
     Double(f64),
-    /// True or false (`connection.mtls`).
+    /// True or false, such as `connection.mtls`.
     Bool(bool),
-    /// A map; a path continues into it by key.
+    /// A map. In a path, the segment after the map is a key of the map.
     Map(Vec<(String, Value)>),
-    /// A list; a path continues into it by position.
+    /// A list. In a path, the segment after the list is an index of the list.
     List(Vec<Value>),
 }
 
@@ -75,7 +75,7 @@ impl<V: Into<Value>> FromIterator<V> for Value {
 }
 
 impl Value {
-    /// A map.
+    /// A map with these entries.
     pub fn map<K: Into<String>, V: Into<Value>>(entries: impl IntoIterator<Item = (K, V)>) -> Self {
         let entries = entries.into_iter();
         Self::Map(entries.map(|(k, v)| (k.into(), v.into())).collect())
@@ -113,10 +113,10 @@ impl Value {
     }
 }
 
-/// A path: `"source.address"`, split at the dots, or `["metadata", "filter_metadata", "envoy.lb"]`, where a segment itself
-/// contains dots.
+/// The path of a property. A string such as `"source.address"` is split at the dots. An array such as
+/// `["metadata", "filter_metadata", "envoy.lb"]` is for segments that contain dots.
 pub trait Path {
-    /// The segments.
+    /// The segments of the path.
     fn segments(&self) -> Vec<&str>;
 }
 
@@ -138,12 +138,12 @@ impl Path for &[&str] {
     }
 }
 
-/// A tree of values.
+/// A tree of property values.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Properties(Vec<(String, Value)>);
 
-/// Older Envoys had these properties at the root; Envoy 1.40 has them only below `xds`.
-const MOVED: [&str; 8] = [
+/// Properties that older Envoys have at the root of the property tree, but Envoy 1.40 only below `xds`.
+const MOVED_TO_XDS: [&str; 8] = [
     "node",
     "listener_direction",
     "listener_metadata",
@@ -158,8 +158,11 @@ impl Properties {
     #[track_caller]
     pub(crate) fn set(&mut self, path: &impl Path, value: Value) {
         let segments = path.segments();
-        if let Some(first) = segments.first().filter(|first| MOVED.contains(first)) {
-            panic!("no filter can read the property {first}: Envoy answers xds.{first}");
+        if let Some(first) = segments
+            .first()
+            .filter(|first| MOVED_TO_XDS.contains(first))
+        {
+            panic!("no filter can read the property {first}; Envoy has only xds.{first}");
         }
         let Some((last, parents)) = segments.split_last() else {
             return;
@@ -176,7 +179,7 @@ impl Properties {
         *entry(map, last) = value;
     }
 
-    /// The value at a path of segments with zero bytes between them.
+    /// The value at `path`. A filter encodes a path as its segments, separated by zero bytes.
     pub(crate) fn get(&self, path: &[u8]) -> Option<&Value> {
         let mut segments = segments(path);
         let first = segments.next()?;
@@ -189,7 +192,7 @@ impl Properties {
     }
 }
 
-/// The segments of a path in a filter's encoding. A zero byte at the end adds none.
+/// The segments of a path that a filter encoded. A zero byte at the end does not add a segment.
 pub(crate) fn segments(path: &[u8]) -> impl Iterator<Item = &[u8]> {
     let path = path.strip_suffix(&[0]).unwrap_or(path);
     path.split(|byte| *byte == 0)
@@ -201,19 +204,22 @@ fn entry<'a>(map: &'a mut Vec<(String, Value)>, name: &str) -> &'a mut Value {
         map.push((name.into(), Value::Map(Vec::new())));
         map.len() - 1
     });
-    #[expect(clippy::indexing_slicing, reason = "found or pushed just above")]
+    #[expect(
+        clippy::indexing_slicing,
+        reason = "the entry was found or pushed above, so the index is valid"
+    )]
     &mut map[at].1
 }
 
-/// The result of a foreign function: bytes, or a status other than `Ok`.
-pub type Answer = Result<Vec<u8>, Status>;
+/// The result of a foreign function: bytes, or an error status.
+pub type ForeignResult = Result<Vec<u8>, Status>;
 
 #[cfg(test)]
 mod tests {
     use super::{Properties, Value};
 
     #[test]
-    fn a_path_leads_into_maps_and_lists() {
+    fn a_path_selects_values_inside_maps_and_lists() {
         let mut properties = Properties::default();
         properties.set(&"source.address", "10.0.0.1:80".into());
         properties.set(&"source.port", 80_i64.into());

@@ -1,12 +1,12 @@
-//! Data and queues that all filters of one Envoy share.
+//! The data and queues that all filters of one Envoy share.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::status::Status;
 
-/// Shared data and queues. Every VM has its own unless several VMs start with the same
-/// ([`Options::shared`](crate::Options::shared)), as filters of one Envoy do.
+/// Shared data and queues. By default, every VM has its own data and queues. VMs that start with the same `Shared` share them, as
+/// the filters of one Envoy do: see [`Options::shared`](crate::Options::shared).
 #[derive(Clone, Debug, Default)]
 pub struct Shared(Arc<Mutex<State>>);
 
@@ -23,33 +23,34 @@ struct Queue {
     vm_id: Vec<u8>,
     name: Vec<u8>,
     items: VecDeque<Vec<u8>>,
-    /// The context that is notified of a new item: the last one that registered the queue.
+    /// The VM and the context that receive the notifications about new items. Each registration of the queue sets this pair again.
     owner: (u64, u32),
-    told: u32,
+    /// The number of items about which the owner has not been notified yet.
+    pending_notifications: u32,
 }
 
 impl Shared {
-    /// Without data or queues.
+    /// Creates shared data that contain no keys and no queues.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The current value of a key.
+    /// The value of a key. `None`: the key does not exist.
     pub fn get(&self, key: &str) -> Option<Vec<u8>> {
         self.read(key.as_bytes()).map(|(value, _)| value)
     }
 
-    /// Sets a value, whether or not the key exists.
+    /// Sets the value of a key. The key may exist already.
     pub fn set(&self, key: &str, value: impl Into<Vec<u8>>) {
         let _written = self.write(key.as_bytes(), &value.into(), 0);
     }
 
-    /// An id that all clones share.
+    /// An id of the shared data. All clones of this value have the same id.
     pub(crate) fn id(&self) -> usize {
         Arc::as_ptr(&self.0).addr()
     }
 
-    pub(crate) fn join(&self) -> u64 {
+    pub(crate) fn add_vm(&self) -> u64 {
         let mut state = self.lock();
         state.vms += 1;
         state.vms
@@ -61,13 +62,13 @@ impl Shared {
 
     pub(crate) fn write(&self, key: &[u8], value: &[u8], stamp: u32) -> Status {
         let mut state = self.lock();
-        if let Some((_, old)) = state.data.get(key)
+        if let Some((_, current)) = state.data.get(key)
             && stamp != 0
-            && stamp != *old
+            && stamp != *current
         {
             return Status::CasMismatch;
         }
-        // The stamp 0 means "any version".
+        // A new stamp is never 0, because a write with the stamp 0 replaces the value, whatever stamp the value has.
         state.stamp = state.stamp.checked_add(1).unwrap_or(1);
         let stamp = state.stamp;
         state.data.insert(key.to_vec(), (value.to_vec(), stamp));
@@ -82,7 +83,7 @@ impl Shared {
                 name: name.to_vec(),
                 items: VecDeque::new(),
                 owner: (vm, context),
-                told: 0,
+                pending_notifications: 0,
             });
             state.queues.len() - 1
         });
@@ -102,7 +103,7 @@ impl Shared {
             return Status::NotFound;
         };
         queue.items.push_back(item.to_vec());
-        queue.told += 1;
+        queue.pending_notifications += 1;
         Status::Ok
     }
 
@@ -112,12 +113,13 @@ impl Shared {
         queue.items.pop_front().ok_or(Status::Empty)
     }
 
-    /// The next call of `on_queue_ready` that is due for a VM: context and token.
-    pub(crate) fn due(&self, vm: u64) -> Option<(u32, u32)> {
+    /// Takes the next notification for a VM. Returns the context in which to call `on_queue_ready`, and the token of the queue.
+    pub(crate) fn next_notification(&self, vm: u64) -> Option<(u32, u32)> {
         let mut state = self.lock();
         let mut queues = state.queues.iter_mut().enumerate();
-        let (at, queue) = queues.find(|(_, queue)| queue.owner.0 == vm && queue.told > 0)?;
-        queue.told -= 1;
+        let (at, queue) =
+            queues.find(|(_, queue)| queue.owner.0 == vm && queue.pending_notifications > 0)?;
+        queue.pending_notifications -= 1;
         Some((queue.owner.1, token(at)))
     }
 
@@ -138,7 +140,7 @@ impl State {
     }
 }
 
-/// 0 is not a token.
+/// The token of a queue: its index + 1, because 0 is not a valid token.
 fn token(at: usize) -> u32 {
     u32::try_from(at + 1).unwrap_or(u32::MAX)
 }

@@ -1,4 +1,4 @@
-//! One exchange between a caller and an upstream.
+//! One stream: a request of a caller, and the response of the upstream.
 
 mod contexts;
 
@@ -12,10 +12,10 @@ use crate::message::{Request, Response, Verdict};
 use crate::misuse::Side;
 use crate::property::{Path, Value};
 
-/// One stream. Its context ends (`on_log`, `on_done`, `on_delete`) when the response is complete, or else when this is
-/// dropped, which stands for a caller that disconnects.
+/// One stream. When the response is complete, the stream's context in the filter ends (`on_log`, `on_done`, `on_delete`). If the
+/// test drops the stream earlier, this counts as a disconnect of the caller, and the context ends too.
 ///
-/// Every method that lets the filter run panics if the filter misuses the host, like those of [`Vm`](crate::Vm).
+/// Like the methods of [`Vm`](crate::Vm), every method that runs the filter's code panics if the filter misuses the host.
 pub struct Stream {
     machine: Rc<RefCell<Machine>>,
     id: u32,
@@ -26,17 +26,17 @@ impl Stream {
         Self { machine, id }
     }
 
-    /// Sets a property of this stream: `stream.set_property("source.address", "10.0.0.7:4711")`.
+    /// Sets a property of this stream. Example: `stream.set_property("source.address", "10.0.0.7:4711")`.
     ///
     /// # Panics
-    /// If Envoy does not have such a property (`node`, `route_name` and others that it has only below `xds`).
+    /// If Envoy has the property only below `xds`. Examples are `node` and `route_name`.
     #[track_caller]
     pub fn set_property(&mut self, path: impl Path, value: impl Into<Value>) {
         let mut machine = self.machine.borrow_mut();
         machine.stream(self.id).properties.set(&path, value.into());
     }
 
-    /// A property that the filter itself set, by its path.
+    /// The value of a property that the filter itself set. `None`: the filter did not set the property.
     pub fn property(&self, path: impl Path) -> Option<Vec<u8>> {
         let path = path.segments().join("\0").into_bytes();
         self.read(|stream| {
@@ -45,8 +45,8 @@ impl Stream {
         })
     }
 
-    /// Sends a complete request: headers, body, trailers. The filter sees the body as over HTTP/1.1: in one piece, then an empty
-    /// piece that ends it.
+    /// Sends a complete request: headers, body and trailers. As over HTTP/1.1, the filter gets the body in one piece, followed by
+    /// an empty piece that ends the request.
     #[track_caller]
     pub fn send(&mut self, request: Request) -> Verdict<Request> {
         let Request {
@@ -67,31 +67,31 @@ impl Stream {
         verdict
     }
 
-    /// Sends the request's headers.
+    /// Sends the request's headers. `end`: the request has no body and no trailers.
     #[track_caller]
     pub fn request_headers(&mut self, headers: Headers, end: bool) -> Verdict<Request> {
-        self.run(|machine, id| machine.take_headers(id, Side::Request, headers, end));
+        self.run(|machine, id| machine.receive_headers(id, Side::Request, headers, end));
         self.request()
     }
 
-    /// Sends a piece of the request's body.
+    /// Sends a piece of the request's body. `end`: the piece ends the request.
     #[track_caller]
     pub fn request_body(&mut self, chunk: &[u8], end: bool) -> Verdict<Request> {
-        self.run(|machine, id| machine.take_body(id, Side::Request, chunk, end));
+        self.run(|machine, id| machine.receive_body(id, Side::Request, chunk, end));
         self.request()
     }
 
     /// Sends the request's trailers.
     #[track_caller]
     pub fn request_trailers(&mut self, trailers: Headers) -> Verdict<Request> {
-        self.run(|machine, id| machine.take_trailers(id, Side::Request, trailers));
+        self.run(|machine, id| machine.receive_trailers(id, Side::Request, trailers));
         self.request()
     }
 
-    /// Sends the upstream's complete response: headers, body, trailers, in the same way.
+    /// Sends the upstream's complete response, as [`Stream::send`] does for a request.
     ///
     /// # Panics
-    /// If the upstream has not seen the request's headers.
+    /// If the upstream has not received the request's headers.
     #[track_caller]
     pub fn answer(&mut self, response: Response) -> Verdict<Response> {
         let Response {
@@ -112,28 +112,31 @@ impl Stream {
         verdict
     }
 
-    /// Sends the headers of the upstream's response.
+    /// Sends the headers of the upstream's response. `end`: the response has no body and no trailers.
     ///
     /// # Panics
-    /// If the upstream has not seen the request's headers.
+    /// If the upstream has not received the request's headers.
     #[track_caller]
     pub fn response_headers(&mut self, headers: Headers, end: bool) -> Verdict<Response> {
-        let seen = self.read(|stream| stream.request.sent.is_some());
-        assert!(seen, "the upstream cannot answer: it has seen no request");
+        let has_request = self.read(|stream| stream.request.sent_headers.is_some());
+        assert!(
+            has_request,
+            "the upstream cannot respond: it has not received the request"
+        );
         self.run(|machine, id| {
-            if !machine.stream(id).over() && machine.stream(id).replied.is_none() {
-                machine.take_headers(id, Side::Response, headers, end);
+            if !machine.stream(id).has_ended() && machine.stream(id).replied.is_none() {
+                machine.receive_headers(id, Side::Response, headers, end);
             }
         });
         self.response()
     }
 
-    /// Sends a piece of the body of the upstream's response.
+    /// Sends a piece of the body of the upstream's response. `end`: the piece ends the response.
     #[track_caller]
     pub fn response_body(&mut self, chunk: &[u8], end: bool) -> Verdict<Response> {
         self.run(|machine, id| {
             if machine.stream(id).replied.is_none() {
-                machine.take_body(id, Side::Response, chunk, end);
+                machine.receive_body(id, Side::Response, chunk, end);
             }
         });
         self.response()
@@ -144,50 +147,51 @@ impl Stream {
     pub fn response_trailers(&mut self, trailers: Headers) -> Verdict<Response> {
         self.run(|machine, id| {
             if machine.stream(id).replied.is_none() {
-                machine.take_trailers(id, Side::Response, trailers);
+                machine.receive_trailers(id, Side::Response, trailers);
             }
         });
         self.response()
     }
 
-    /// The state of the request.
+    /// The current state of the request.
     pub fn request(&self) -> Verdict<Request> {
         self.read(Exchange::request_verdict)
     }
 
-    /// The state of the response.
+    /// The current state of the response.
     pub fn response(&self) -> Verdict<Response> {
         self.read(Exchange::response_verdict)
     }
 
-    /// The request that the upstream has seen so far; `None`: nothing.
+    /// The part of the request that the upstream has received so far. `None`: the upstream has received no part.
     pub fn upstream(&self) -> Option<Request> {
         self.read(Exchange::upstream)
     }
 
-    /// The response that the caller has seen so far; `None`: nothing.
+    /// The part of the response that the caller has received so far. `None`: the caller has received no part.
     pub fn caller(&self) -> Option<Response> {
         self.read(Exchange::caller)
     }
 
-    /// How often the filter made Envoy select the route again, by changing a request header or by `clear_route_cache`.
+    /// The number of times that the filter made Envoy select the route again: the filter changed a request header, or called
+    /// `clear_route_cache`.
     pub fn route_cache_clears(&self) -> u32 {
         self.read(|stream| stream.route_cache_clears)
     }
 
-    /// Ends the stream now, like a caller that disconnects.
+    /// Ends the stream now, as if the caller disconnected.
     #[track_caller]
     pub fn finish(self) {
         self.end();
-        self.machine.borrow_mut().judge();
+        self.machine.borrow_mut().fail_on_misuse();
     }
 
     #[track_caller]
     fn run(&mut self, step: impl FnOnce(&mut Machine, u32)) {
         let mut machine = self.machine.borrow_mut();
         step(&mut machine, self.id);
-        machine.settle();
-        machine.judge();
+        machine.process_pending_events();
+        machine.fail_on_misuse();
     }
 
     fn read<R>(&self, read: impl FnOnce(&Exchange) -> R) -> R {
@@ -198,19 +202,19 @@ impl Stream {
     fn end(&self) {
         let mut machine = self.machine.borrow_mut();
         machine.end_stream(self.id);
-        machine.settle();
+        machine.process_pending_events();
     }
 }
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        // While a test fails, the machine may be in use, and a second panic would abort the process.
+        // Does nothing during a panic: `machine` may still be borrowed then, and a second panic would abort the process.
         if std::thread::panicking() {
             return;
         }
         self.end();
         let mut machine = self.machine.borrow_mut();
         machine.host().streams.remove(&self.id);
-        machine.judge();
+        machine.fail_on_misuse();
     }
 }

@@ -1,4 +1,5 @@
-//! A running filter, as one worker thread of Envoy has it. Its configuration is in `vm/configure.rs`, its clock in `vm/clock.rs`.
+//! A running filter in one VM, as in a worker thread of Envoy. `vm/configure.rs` applies a configuration, and `vm/clock.rs` moves
+//! the clock.
 
 mod clock;
 pub(crate) mod configure;
@@ -21,29 +22,30 @@ use crate::stream::Stream;
 
 use worker::VmKey;
 
-/// A filter in a VM. The VM is the filter's own unless the filter starts with the [`Options::shared`] of another one. The
-/// filter and its streams belong to one thread.
+/// A running filter in a VM. Each filter has its own VM, unless several filters start with the same [`Options::shared`]. A filter
+/// and its streams belong to one thread.
 ///
-/// Every method that lets the filter run **panics if the filter misuses the host** (see [`Misuse`]), at the line of the test
-/// that caused it. With [`Options::tolerate_misuse`] it only records the misuse.
+/// Every method that runs the filter's code **panics if the filter misuses the host** (see [`Misuse`]). The panic reports the line
+/// of the test that called the method. With [`Options::tolerate_misuse`], the method only records the misuse.
 pub struct Vm {
     pub(crate) machine: Rc<RefCell<Machine>>,
     filter: Filter,
     plugin: Plugin,
-    /// The root context of the current configuration.
+    /// The id of the root context with the current configuration. `None`: no configuration was applied yet.
     root: Cell<Option<u32>>,
-    /// Configurations that were tried, and whether the filter accepted them.
+    /// The configurations that the canary VM tried, and whether the filter accepted each configuration. The canary VM is the
+    /// separate VM on which a configuration is tried first.
     canaries: RefCell<HashMap<Vec<u8>, bool>>,
 }
 
-/// Why a filter does not start.
+/// The reason why a filter does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
-    /// The instance cannot be created (for example, it requests too much memory).
-    #[error("cannot instantiate the filter")]
+    /// wasmtime cannot create the filter's instance, for example because the filter requests too much memory.
+    #[error("cannot create an instance of the filter")]
     Instantiate(#[source] wasmtime::Error),
-    /// `_initialize` crashed.
+    /// The filter's code crashed during its initialization.
     #[error("the filter crashed in {}: {}", .0.callback, .0.message)]
     Crashed(Trap),
 }
@@ -53,7 +55,7 @@ impl Filter {
     /// [`Options::shared`] may share a VM.
     ///
     /// # Errors
-    /// If the code crashes while it initialises.
+    /// If the instance cannot be created, or if the filter's code crashes during its initialization.
     pub fn start(&self, options: Options) -> Result<Vm, StartError> {
         Vm::start(self, options)
     }
@@ -90,7 +92,7 @@ impl Vm {
         })
     }
 
-    /// A new stream of the current configuration.
+    /// Creates a stream that uses the current configuration.
     ///
     /// # Panics
     /// If there is no configuration yet.
@@ -104,38 +106,39 @@ impl Vm {
         Stream::new(Rc::clone(&self.machine), id)
     }
 
-    /// Moves the clock. Ticks and call timeouts that become due happen in order, each at its time.
+    /// Moves the clock forward by `time`. Ticks and call timeouts that become due meanwhile run in order, each at its own time.
     #[track_caller]
     pub fn advance(&self, time: Duration) {
         let mut machine = self.machine.borrow_mut();
         machine.advance(time);
-        machine.judge();
+        machine.fail_on_misuse();
     }
 
-    /// The time that the filter reads.
+    /// The time of the clock, which the filter reads.
     pub fn now(&self) -> SystemTime {
         SystemTime::UNIX_EPOCH + self.machine.borrow().host_ref().now
     }
 
-    /// HTTP calls that wait for a response, the oldest first.
+    /// The filter's HTTP calls that wait for a response, the oldest first.
     pub fn calls(&self) -> Vec<Call> {
         self.machine.borrow().host_ref().calls.waiting.clone()
     }
 
-    /// Answers an HTTP call.
+    /// Answers the HTTP call with this token, which the filter made: passes `response` to the filter.
     ///
     /// # Panics
-    /// If no call with this token waits.
+    /// If no call with this token waits for a response.
     #[track_caller]
     pub fn answer_call(&self, token: u32, response: Response) {
         self.end_call(token, Some(response));
     }
 
-    /// Breaks an HTTP call in the middle of its response: the filter gets a response without headers. (If the connection fails or
-    /// ends before the response, Envoy itself answers with 503 and a body.)
+    /// Breaks an HTTP call that the filter made, in the middle of the call's response: the filter gets a response without headers.
+    /// (If the connection fails or ends before the response, Envoy itself passes a response with status 503 and a body to the
+    /// filter.)
     ///
     /// # Panics
-    /// If no call with this token waits.
+    /// If no call with this token waits for a response.
     #[track_caller]
     pub fn break_call(&self, token: u32) {
         self.end_call(token, None);
@@ -145,29 +148,29 @@ impl Vm {
     fn end_call(&self, token: u32, response: Option<Response>) {
         let mut machine = self.machine.borrow_mut();
         let Some(call) = machine.host().calls.take(token) else {
-            panic!("no HTTP call with the token {token} awaits an answer");
+            panic!("no HTTP call with the token {token} waits for a response");
         };
         machine.end_call(&call, response);
-        machine.settle();
-        machine.judge();
+        machine.process_pending_events();
+        machine.fail_on_misuse();
     }
 
-    /// A counter's value; 0 if the filter has not defined this counter. Envoy shows it as `wasmcustom.NAME`.
+    /// The value of a counter, or 0 if the filter has not defined it. In Envoy the counter's name is `wasmcustom.NAME`.
     pub fn counter(&self, name: &str) -> u64 {
         self.machine.borrow().host_ref().metrics.read(COUNTER, name)
     }
 
-    /// All counters, by name.
+    /// The names and values of all counters, in order of the names.
     pub fn counters(&self) -> Vec<(String, u64)> {
         self.machine.borrow().host_ref().metrics.all(COUNTER)
     }
 
-    /// A gauge's value; 0 if the filter has not defined this gauge.
+    /// The value of a gauge, or 0 if the filter has not defined it.
     pub fn gauge(&self, name: &str) -> u64 {
         self.machine.borrow().host_ref().metrics.read(GAUGE, name)
     }
 
-    /// The values recorded in a histogram.
+    /// The values that the filter recorded in a histogram.
     pub fn histogram(&self, name: &str) -> Vec<u64> {
         self.machine.borrow().host_ref().metrics.records(name)
     }
@@ -178,23 +181,24 @@ impl Vm {
         machine.host_ref().logs.iter().cloned().collect()
     }
 
-    /// As [`Vm::logs`], and removes the lines.
+    /// Returns the lines that [`Vm::logs`] returns, and removes these lines from the log.
     pub fn take_logs(&self) -> Vec<Log> {
         let mut machine = self.machine.borrow_mut();
         machine.host().logs.drain(..).collect()
     }
 
-    /// Why the filter crashed, if it did. After a crash the VM is dead: see [`Options::fail_open`].
+    /// The cause of the filter's crash. `None`: the filter has not crashed. After a crash, the VM cannot run again.
+    /// [`Options::fail_open`] describes what happens to streams then.
     pub fn trap(&self) -> Option<Trap> {
         self.machine.borrow().trap.clone()
     }
 
-    /// The filter's misuses, where they are tolerated. Removes them from the record.
+    /// Returns the misuses that were recorded because of [`Options::tolerate_misuse`], and removes them.
     pub fn take_misuses(&self) -> Vec<Misuse> {
         std::mem::take(&mut self.machine.borrow_mut().host().misuses)
     }
 
-    /// The number of stream contexts in the filter, to check that none are left.
+    /// The number of stream contexts that exist in the filter. With this number, a test can check that no context is left.
     pub fn streams(&self) -> usize {
         let machine = self.machine.borrow();
         let streams = machine.host_ref().streams.values();
@@ -203,33 +207,33 @@ impl Vm {
             .count()
     }
 
-    /// Ends the plugin, as Envoy does when its listener is removed: `on_done` and `on_delete` of the root context, after the
+    /// Ends the plugin, as Envoy does when it removes the listener: calls `on_done` and `on_delete` of the root context after the
     /// last stream has ended.
     #[track_caller]
     pub fn shut_down(self) {
         let mut machine = self.machine.borrow_mut();
         machine.end_root(self.root.take());
-        machine.settle();
-        machine.judge();
+        machine.process_pending_events();
+        machine.fail_on_misuse();
     }
 }
 
 impl Machine {
-    /// A replaced configuration ends with its last stream.
-    fn end_root(&mut self, old: Option<u32>) {
-        let Some(old) = old else {
+    /// Marks the root context of a configuration as replaced. The context ends with its last stream.
+    fn end_root(&mut self, id: Option<u32>) {
+        let Some(id) = id else {
             return;
         };
-        if let Some(old) = self.host().roots.get_mut(&old) {
-            old.replaced = true;
+        if let Some(root) = self.host().roots.get_mut(&id) {
+            root.replaced = true;
         }
-        self.end_root_if_unused(old);
+        self.end_root_if_unused(id);
     }
 
-    /// Fails the test if the filter misused the host.
+    /// Panics if the filter misused the host, unless the options tolerate misuse.
     #[track_caller]
-    pub(crate) fn judge(&mut self) {
-        if self.host().options.tolerant {
+    pub(crate) fn fail_on_misuse(&mut self) {
+        if self.host().options.tolerates_misuse {
             return;
         }
         if let Some(misuse) = self.host().misuses.pop() {

@@ -1,10 +1,10 @@
-//! Runs the same scripts in this host and in a real Envoy. The upstream and the caller must see the same in both.
+//! Runs the same scripts in this host and in a real Envoy. The upstream and the caller must get the same results in both.
 
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
 use stoa_filter_host::{
-    Headers, Options, Outcome, Request, Response, Script, Seen, Shared, Verdict, Vm,
+    CallerResult, Headers, Options, Outcome, Request, Response, Script, Shared, Verdict, Vm,
 };
 use stoa_testkit::envoy::{self, Call, Envoy, Filter, Route, Setup, Upstream};
 
@@ -12,7 +12,7 @@ use crate::support::{vm, vm_with};
 
 const CONFIGURATION: &str = "every 20";
 
-/// An Envoy with the probe, in front of an upstream that answers as the script defines.
+/// A real Envoy with the probe. Its upstream sends the response that the script defines.
 struct Real {
     envoy: Envoy,
     upstream: Upstream,
@@ -32,7 +32,7 @@ impl Real {
         let envoy = setup
             .cluster("shop", upstream.address())
             .raw_cluster(json!({"name": "empty", "load_assignment": {"cluster_name": "empty"}}))
-            // A hanging stream is answered after this timeout.
+            // Envoy replies to a hanging stream after this timeout.
             .manager(json!({"stream_idle_timeout": "0.6s"}))
             .start();
         Self {
@@ -44,9 +44,9 @@ impl Real {
 
     fn run(&self, script: &Script) -> Outcome {
         *self.response.lock().unwrap() = to_response(&script.response);
-        self.upstream.take();
+        self.upstream.take_requests();
         let reply = self.envoy.try_send(to_call(&script.request));
-        let upstream = self.upstream.take().pop().map(|seen| {
+        let upstream = self.upstream.take_requests().pop().map(|seen| {
             let mut headers = headers(&seen.headers);
             if let Some(host) = headers.get("host").map(str::to_owned) {
                 headers.remove("host");
@@ -61,12 +61,12 @@ impl Real {
             }
         });
         let caller = match reply {
-            Err(_) => Seen::Reset,
-            Ok(reply) if reply.text() == "stream timeout" => Seen::Nothing,
+            Err(_) => CallerResult::Reset,
+            Ok(reply) if reply.text() == "stream timeout" => CallerResult::Nothing,
             Ok(reply) => {
                 let mut headers = headers(&reply.headers);
                 headers.add(":status", reply.status.to_string());
-                Seen::Response(Response {
+                CallerResult::Response(Response {
                     headers,
                     body: reply.body,
                     trailers: self::headers(&reply.trailers),
@@ -132,22 +132,23 @@ fn with_trailers(program: &str) -> Script {
     Script::new(request.header("x-do", program)).answered(response)
 }
 
-/// Reports each property in its own header. Properties whose values only Envoy knows are left out.
-fn tell(phase: &str, properties: &[&str]) -> String {
-    let told = properties
+/// Returns a phase that writes each of these properties into its own header. A test may use a property only if this host, and not
+/// only Envoy, knows its value.
+fn property_report(phase: &str, properties: &[&str]) -> String {
+    let operations = properties
         .iter()
-        .map(|path| format!("tell property-bytes {path}"));
-    format!("{phase} {}", told.collect::<Vec<_>>().join(", "))
+        .map(|path| format!("in-header property-bytes {path}"));
+    format!("{phase} {}", operations.collect::<Vec<_>>().join(", "))
 }
 
-const OF_REQUEST: &[&str] = &[
+const REQUEST_PROPERTIES: &[&str] = &[
     "request method",
     "request protocol",
     "request size",
     "request duration",
     "request headers none",
 ];
-const OF_RESPONSE: &[&str] = &[
+const RESPONSE_PROPERTIES: &[&str] = &[
     "response code",
     "response code_details",
     "response flags",
@@ -156,8 +157,8 @@ const OF_RESPONSE: &[&str] = &[
     "response headers none",
     "response trailers x-end",
 ];
-/// Properties that older Envoys had under these names, and one that none has.
-const UNKNOWN: &[&str] = &[
+/// Properties that only older Envoys have, and one property that does not exist.
+const UNKNOWN_PROPERTIES: &[&str] = &[
     "node id",
     "node",
     "listener_direction",
@@ -170,45 +171,53 @@ const UNKNOWN: &[&str] = &[
     "nothing",
 ];
 
-/// Scripts of properties, in each phase that can report them in a header or a trailer.
+/// Returns scripts that read properties, in each phase that can write the values into a header or a trailer.
 fn properties() -> Vec<Script> {
-    let all = [OF_REQUEST, OF_RESPONSE].concat();
-    // No headers are available, so the headers that Envoy adds are not counted.
+    let all = [REQUEST_PROPERTIES, RESPONSE_PROPERTIES].concat();
+    // `total_size` of the request and of the response are compared only in the trailers phase. The headers are not available
+    // then, so these sizes do not include the headers that Envoy itself adds.
     let totals = ["request total_size", "response total_size"];
     let trailers = [all.as_slice(), &totals].concat();
     let xds = ["xds node id", "xds listener_direction"];
     let denied = |status: u16| Response::new(status).header("x-a", "1");
     vec![
-        get(&tell("request-headers", &all)),
-        post(&tell("request-headers", &all)),
-        get(&tell("request-headers", &[UNKNOWN, &xds].concat())),
-        get(&tell("response-headers", &[UNKNOWN, &xds].concat())),
-        with_trailers(&tell("request-headers", &all)),
-        with_trailers(&tell("request-trailers", &trailers)),
-        post(&tell("response-headers", &all)),
-        with_trailers(&tell("response-trailers", &trailers)),
-        get(&tell("response-headers", &all)).answered(denied(403)),
-        get(&tell("response-headers", &all)).answered(denied(404).header("grpc-status", "5")),
+        get(&property_report("request-headers", &all)),
+        post(&property_report("request-headers", &all)),
+        get(&property_report(
+            "request-headers",
+            &[UNKNOWN_PROPERTIES, &xds].concat(),
+        )),
+        get(&property_report(
+            "response-headers",
+            &[UNKNOWN_PROPERTIES, &xds].concat(),
+        )),
+        with_trailers(&property_report("request-headers", &all)),
+        with_trailers(&property_report("request-trailers", &trailers)),
+        post(&property_report("response-headers", &all)),
+        with_trailers(&property_report("response-trailers", &trailers)),
+        get(&property_report("response-headers", &all)).answered(denied(403)),
+        get(&property_report("response-headers", &all))
+            .answered(denied(404).header("grpc-status", "5")),
         get(&format!(
             "request-headers reply 403 no; {}",
-            tell("response-headers", &all)
+            property_report("response-headers", &all)
         )),
         post(&format!(
             "request-body reply 413 no; {}",
-            tell("response-headers", &all)
+            property_report("response-headers", &all)
         )),
         get(&format!(
             "request-headers remove :method; {}",
-            tell("response-headers", &all)
+            property_report("response-headers", &all)
         )),
         get(&format!(
             "request-headers remove :path; {}",
-            tell("response-headers", &all)
+            property_report("response-headers", &all)
         )),
         get(
-            "request-headers set-property mine 1, tell property mine, tell property wasm.mine, \
-             tell property filter_state mine, tell property filter_state wasm.mine; \
-             response-headers tell property mine, tell property filter_state wasm.mine",
+            "request-headers set-property mine 1, in-header property mine, in-header property wasm.mine, \
+             in-header property filter_state mine, in-header property filter_state wasm.mine; \
+             response-headers in-header property mine, in-header property filter_state wasm.mine",
         ),
     ]
 }
@@ -239,17 +248,18 @@ fn scripts() -> Vec<Script> {
         ),
         get("response-headers only :status 201"),
         get("response-headers remove :status"),
-        // A repeated header: a filter gets the first value, a map has both, a new value replaces both.
-        twice("request-headers tell get x-two"),
-        twice("request-headers set x-two c"),
-        twice("request-headers add x-two c"),
-        twice("request-headers remove x-two"),
-        get("response-headers tell get x-two, set x-two c").answered(
+        // Scripts with a header that has two values: reading the header returns its first value, reading the map returns both
+        // values, and setting the header replaces both values.
+        with_repeated_header("request-headers in-header get x-two"),
+        with_repeated_header("request-headers set x-two c"),
+        with_repeated_header("request-headers add x-two c"),
+        with_repeated_header("request-headers remove x-two"),
+        get("response-headers in-header get x-two, set x-two c").answered(
             Response::ok("hello")
                 .header("x-two", "a")
                 .header("x-two", "b"),
         ),
-        // Without a method or a path.
+        // Scripts in which the filter removes the method or the path of a request.
         get("request-headers remove :method"),
         get("request-headers remove :path"),
         get("request-headers remove :method, remove :path"),
@@ -262,12 +272,12 @@ fn scripts() -> Vec<Script> {
         get("request-headers remove :path; response-headers set x-seen 1"),
         get("request-headers pause; tick remove :method, resume-request"),
         get("request-headers pause; tick remove :path, resume-request"),
-        // Calls to other services that fail at once.
+        // Scripts in which the filter's HTTP calls fail at once.
         get(
-            "request-headers tell call empty /check 100, pause; tick resume-request; call set x-called 1",
+            "request-headers in-header call empty /check 100, pause; tick resume-request; call set x-called 1",
         ),
         get(
-            "request-headers tell call none /check 100, pause; tick resume-request; call set x-called 1",
+            "request-headers in-header call none /check 100, pause; tick resume-request; call set x-called 1",
         ),
         get("").answered(Response::new(204).header("x-a", "1")),
         get("").answered(Response::new(404)),
@@ -288,7 +298,7 @@ fn scripts() -> Vec<Script> {
         with_trailers("request-trailers pause; tick resume-request"),
         with_trailers("request-body pause; request-trailers pause; tick resume-request"),
         with_trailers("response-headers pause; tick resume-response"),
-        // Pausing at the headers.
+        // Scripts that pause a message at its headers.
         get("request-headers pause"),
         get("request-headers pause; tick resume-request"),
         post("request-headers pause; tick set x-late 1, resume-request"),
@@ -326,19 +336,19 @@ fn scripts() -> Vec<Script> {
                 .header("x-do", "request-headers reply-grpc unavailable"),
         ),
         get("request-headers reset, pause"),
-        // Properties and foreign functions whose results are reported in a header.
+        // Scripts that use properties and foreign functions.
         get("request-headers foreign clear_route_cache x, set-property mine 1"),
     ]
 }
 
-fn twice(program: &str) -> Script {
+fn with_repeated_header(program: &str) -> Script {
     let request = Request::get("/path")
         .header("x-two", "a")
         .header("x-two", "b");
     Script::new(request.header("x-do", program))
 }
 
-/// The properties of a real Envoy of the test kit that are the same for all streams.
+/// Options with the same clusters and fixed properties as the real Envoy that these tests start.
 fn options() -> Options {
     Options::new()
         .property("xds.node.id", "test")
@@ -348,20 +358,20 @@ fn options() -> Options {
 }
 
 #[test]
-fn every_script_ends_here_as_it_does_in_a_real_envoy() {
+fn every_script_has_the_same_outcome_in_a_real_envoy() {
     let scripts = scripts().into_iter().chain(properties());
     compare(Filter::built("probe", CONFIGURATION), options(), scripts);
 }
 
 #[test]
-fn a_pause_that_holds_the_headers_alone_ends_here_as_it_does_in_a_real_envoy() {
+fn a_pause_of_the_headers_alone_has_the_same_outcome_in_a_real_envoy() {
     let pause = "request-headers pause";
     let at_the_body = |program: &str| {
         let program = format!("until-end; {pause}; request-body pause; {program}");
         [post(&program), with_trailers(&program)]
     };
     let scripts = [
-        // The headers are still held when the filter has read the body.
+        // In these scripts, the headers are still paused when the filter has read the whole body.
         at_the_body("request-end log x"),
         at_the_body("response-headers set x-seen 1"),
         [
@@ -394,25 +404,27 @@ fn a_pause_that_holds_the_headers_alone_ends_here_as_it_does_in_a_real_envoy() {
     compare(filter, options, scripts.into_iter().flatten());
 }
 
-/// Runs every script here and in a real Envoy.
+/// Runs every script in this host and in a real Envoy, and compares the outcomes.
 #[track_caller]
 fn compare(filter: Filter, options: Options, scripts: impl IntoIterator<Item = Script>) {
     let real = Real::start(filter);
     let mut differences = Vec::new();
     for script in scripts {
         let vm = vm_with(options.clone().tolerate_misuse(), CONFIGURATION);
-        let here = script.run(&vm).comparable();
-        let there = real.run(&script);
-        if here != there {
+        let in_host = script.run(&vm).comparable();
+        let in_envoy = real.run(&script);
+        if in_host != in_envoy {
             let program = script.request.headers.get("x-do").unwrap_or_default();
-            differences.push(format!("{program}\n  here  {here:?}\n  there {there:?}"));
+            differences.push(format!(
+                "{program}\n  host  {in_host:?}\n  Envoy {in_envoy:?}"
+            ));
         }
     }
     assert!(differences.is_empty(), "{}", differences.join("\n"));
 }
 
 #[test]
-fn a_crash_ends_here_as_it_does_in_a_real_envoy() {
+fn a_crash_has_the_same_outcome_in_a_real_envoy() {
     let scripts = [
         get("request-headers panic"),
         get(""),
@@ -442,41 +454,46 @@ fn a_crash_ends_here_as_it_does_in_a_real_envoy() {
 }
 
 #[test]
-fn what_a_configuration_counts_and_logs_stays_here_as_it_does_in_a_real_envoy() {
+fn counts_and_logs_of_a_configuration_are_kept_as_in_a_real_envoy() {
     let first = "configure count hits 1, gauge busy 1, log configured";
     let second = "configure count hits 10, gauge busy -1, log configured";
     let refused = "configure count hits 100, log configured, refuse";
     let real = Real::start(Filter::built("probe", first));
     let vm = vm(first);
-    let same = || {
-        let there = |name: &str| real.envoy.stat(&format!("wasmcustom.{name}"));
-        let here = [vm.counter("hits"), vm.gauge("busy")];
-        assert_eq!(["hits", "busy"].map(there), here.map(Some));
+    let compare = || {
+        let in_envoy = |name: &str| real.envoy.stat(&format!("wasmcustom.{name}"));
+        let in_host = [vm.counter("hits"), vm.gauge("busy")];
+        assert_eq!(["hits", "busy"].map(in_envoy), in_host.map(Some));
         let logs = vm.logs();
         let lines = logs.iter().filter(|log| log.message == "configured");
         let lines = lines.count();
         let log = real.envoy.log();
         let logged = log.lines().filter(|line| line.ends_with(": configured"));
         assert_eq!(logged.count(), lines, "{log}");
-        here
+        in_host
     };
-    assert_eq!(same(), [3, 3], "the canary, the main thread, one worker");
+    assert_eq!(
+        compare(),
+        [3, 3],
+        "counts of the canary VM, the main thread's VM and one worker's VM"
+    );
     for configuration in [second, first] {
         real.envoy.push_config("probe", configuration).unwrap();
         vm.configure(configuration).unwrap();
-        same();
+        compare();
     }
-    // A canary does not run twice for a configuration, whatever its result was.
+    // The canary VM tries each configuration only once. So it does not try the rejected configuration again.
     for configuration in [refused, second, refused] {
-        let there = real.envoy.push_config("probe", configuration);
-        let here = vm.configure(configuration);
-        assert_eq!(there.is_ok(), here.is_ok(), "{here:?}");
-        same();
+        let in_envoy = real.envoy.push_config("probe", configuration);
+        let in_host = vm.configure(configuration);
+        assert_eq!(in_envoy.is_ok(), in_host.is_ok(), "{in_host:?}");
+        compare();
     }
 }
 
-/// Two filters of the probe in one Envoy, the first before the second.
-fn two(on_failure: envoy::OnFailure, [first, second]: [&str; 2]) -> (Real, [Vm; 2]) {
+/// A real Envoy and this host, each with two filters that run the probe. A request passes through the filter `first` before the
+/// filter `second`.
+fn two_filters(on_failure: envoy::OnFailure, [first, second]: [&str; 2]) -> (Real, [Vm; 2]) {
     let filter = |name, program| {
         let filter = Filter::wasm(name, stoa_testkit::filter("probe"), program);
         filter.on_failure(on_failure)
@@ -491,14 +508,14 @@ fn two(on_failure: envoy::OnFailure, [first, second]: [&str; 2]) -> (Real, [Vm; 
     (real, vms)
 }
 
-/// Sends a request through both; returns what the upstream sees, or the local reply's status.
-fn through(vms: &[Vm; 2]) -> Outcome {
+/// Sends a request through both filters. Returns the request that the upstream receives, or the local reply.
+fn send_through(vms: &[Vm; 2]) -> Outcome {
     let mut request = Request::get("/path?query=1");
     for vm in vms {
         match vm.stream().send(request) {
             Verdict::Forwarded(seen) => request = seen,
             Verdict::Replied(reply) => {
-                let caller = Seen::Response(reply.response);
+                let caller = CallerResult::Response(reply.response);
                 return Outcome {
                     upstream: None,
                     caller,
@@ -508,39 +525,39 @@ fn through(vms: &[Vm; 2]) -> Outcome {
             other => panic!("{other:?}"),
         }
     }
-    let caller = Seen::Response(Response::ok("hello"));
+    let caller = CallerResult::Response(Response::ok("hello"));
     let upstream = Some(request);
     Outcome { upstream, caller }.comparable()
 }
 
 #[test]
-fn two_plugins_of_one_module_share_a_vm_here_as_they_do_in_a_real_envoy() {
+fn two_plugins_of_one_module_share_a_vm_as_in_a_real_envoy() {
     let request = Script::new(Request::get("/path?query=1"));
-    let count = "request-headers tell static";
-    let (real, vms) = two(envoy::OnFailure::Close, [count, count]);
+    let count = "request-headers in-header static";
+    let (real, vms) = two_filters(envoy::OnFailure::Close, [count, count]);
     for numbers in [["static=1", "static=2"], ["static=3", "static=4"]] {
-        let here = through(&vms);
-        assert_eq!(here, real.run(&request));
-        let seen = here.upstream.unwrap().headers;
-        assert!(seen.all("x-told").eq(numbers.map(str::as_bytes)));
+        let in_host = send_through(&vms);
+        assert_eq!(in_host, real.run(&request));
+        let seen = in_host.upstream.unwrap().headers;
+        assert!(seen.all("x-output").eq(numbers.map(str::as_bytes)));
     }
 }
 
 #[test]
-fn a_crash_of_one_plugin_ends_the_other_in_its_vm_here_as_it_does_in_a_real_envoy() {
+fn a_crash_of_one_plugin_ends_the_other_plugin_in_its_vm_as_in_a_real_envoy() {
     let request = Script::new(Request::get("/path?query=1"));
     let programs = ["request-headers set x-first 1", "request-headers panic"];
     for on_failure in [envoy::OnFailure::Close, envoy::OnFailure::Open] {
-        let (real, vms) = two(on_failure, programs);
+        let (real, vms) = two_filters(on_failure, programs);
         for _ in 0..2 {
-            assert_eq!(through(&vms), real.run(&request), "{on_failure:?}");
+            assert_eq!(send_through(&vms), real.run(&request), "{on_failure:?}");
         }
         assert!(vms.iter().all(|vm| vm.trap().is_some()));
     }
 }
 
 #[test]
-fn a_changed_header_chooses_another_route_here_and_in_a_real_envoy() {
+fn a_changed_header_makes_envoy_select_another_route() {
     let program = "request-headers set x-route new";
     let [old, new] = ["old", "new"].map(Upstream::named);
     let envoy = Setup::new()

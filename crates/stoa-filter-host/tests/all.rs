@@ -1,10 +1,11 @@
-//! The probe (`guests/probe`) in the host, one module per area: each further program would link wasmtime again.
+//! Tests of the host with the filter `guests/probe`. All tests are one program, because each further program would link wasmtime
+//! again.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "what these lints allow in tests, also in what the tests share"
+    reason = "clippy permits these in test functions, and the functions that tests share need the same"
 )]
 
 mod against_envoy;

@@ -1,4 +1,4 @@
-//! Pausing, buffering, resuming.
+//! Tests of pausing, buffering and resuming.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::support::{forwarded, lines, vm, vm_with};
 const TICK: Duration = Duration::from_millis(10);
 
 #[test]
-fn a_pause_at_the_headers_holds_the_body_outside_the_filter_until_it_resumes() {
+fn after_a_pause_at_the_headers_the_body_waits_outside_the_filter() {
     let vm = vm("trace; every 10; request-headers pause; tick set x-late 1, resume-request");
     let mut stream = vm.stream();
     assert!(stream.send(Request::post("/", "body")).is_paused());
@@ -25,7 +25,7 @@ fn a_pause_at_the_headers_holds_the_body_outside_the_filter_until_it_resumes() {
 }
 
 #[test]
-fn a_pause_that_holds_the_headers_alone_lets_the_filter_see_the_body_before_they_leave() {
+fn with_headers_stop_iteration_the_filter_reads_the_body_before_the_headers_are_sent() {
     let options = Options::new().allow_on_headers_stop_iteration();
     let vm = vm_with(
         options,
@@ -42,7 +42,7 @@ fn a_pause_that_holds_the_headers_alone_lets_the_filter_see_the_body_before_they
 }
 
 #[test]
-fn a_pause_at_the_body_collects_it_and_the_filter_sees_all_of_it_each_time() {
+fn after_a_pause_at_the_body_the_filter_gets_the_whole_buffer_at_each_call() {
     let vm = vm("trace; until-end; request-headers remove content-length; \
          request-body show-body, pause; request-end log end");
     let mut stream = vm.stream();
@@ -50,7 +50,7 @@ fn a_pause_at_the_body_collects_it_and_the_filter_sees_all_of_it_each_time() {
     stream.request_headers(headers, false);
     assert!(stream.request_body(b"ab", false).is_paused());
     assert!(stream.request_body(b"cd", false).is_paused());
-    let headers = stream.upstream().expect("headers leave at once");
+    let headers = stream.upstream().expect("the headers are sent at once");
     assert_eq!(headers.text(), "");
     assert_eq!(
         stream.request_body(b"ef", true).forwarded().text(),
@@ -86,7 +86,7 @@ fn a_body_is_replaced_prepended_to_and_appended_to() {
 
 #[test]
 #[should_panic(expected = "changed the body of a response to 3 bytes, but content-length is 9")]
-fn a_changed_body_with_the_old_length_fails_the_test() {
+fn a_changed_body_with_an_unchanged_content_length_fails_the_test() {
     let vm = vm("until-end; response-body pause; response-end body new");
     forwarded(&vm).answer(Response::ok("old value"));
 }
@@ -104,17 +104,13 @@ fn the_middle_of_a_body_cannot_be_replaced() {
 }
 
 #[test]
-fn a_body_is_read_only_while_it_passes() {
+fn a_filter_can_read_a_body_only_in_the_body_callback() {
     let vm = vm("request-headers show-body; request-body show-body; response-headers show-body");
     let mut stream = vm.stream();
     stream.send(Request::post("/", "body")).forwarded();
     stream.answer(Response::ok("hello")).forwarded();
     let expected = ["body=", "body=body", "body=", "body="];
-    assert_eq!(
-        lines(&vm),
-        expected,
-        "the end of a body is a piece of its own, and empty"
-    );
+    assert_eq!(lines(&vm), expected, "an empty piece ends a body");
 }
 
 #[test]
@@ -128,7 +124,7 @@ fn a_response_is_paused_and_resumed_like_a_request() {
 }
 
 #[test]
-fn trailers_reach_a_filter_that_paused_the_body_and_resume_it() {
+fn trailers_reach_a_filter_that_paused_at_the_body_and_resume_the_request() {
     let vm = vm("request-body pause; request-trailers show-body, log resumed");
     let mut stream = vm.stream();
     let seen = stream
@@ -140,7 +136,7 @@ fn trailers_reach_a_filter_that_paused_the_body_and_resume_it() {
 }
 
 #[test]
-fn more_body_than_the_limit_is_answered_by_413() {
+fn a_body_above_the_limit_gets_413() {
     let vm = vm_with(Options::new().buffer_limit(8), "request-body pause");
     let mut stream = vm.stream();
     let Request { headers, .. } = Request::new("POST", "/");
@@ -154,7 +150,7 @@ fn more_body_than_the_limit_is_answered_by_413() {
 }
 
 #[test]
-fn the_upstream_answers_before_the_end_of_the_request() {
+fn the_upstream_can_respond_before_the_end_of_the_request() {
     let vm = vm("");
     let mut stream = vm.stream();
     stream.request_headers(Request::new("POST", "/").headers, false);
@@ -162,21 +158,21 @@ fn the_upstream_answers_before_the_end_of_the_request() {
     assert_eq!(
         stream.request_body(b"late", true),
         Verdict::Flowing,
-        "nobody takes it"
+        "the rest of the request is ignored"
     );
 }
 
 #[test]
 #[should_panic(expected = "resumed a request that was not paused")]
-fn resuming_what_flows_fails_the_test() {
+fn resuming_a_request_that_is_not_paused_fails_the_test() {
     let vm = vm("every 10; later resume-request");
     let _stream = forwarded(&vm);
     vm.advance(TICK);
 }
 
 #[test]
-#[should_panic(expected = "resumed a request from the callback that handles it")]
-fn resuming_within_the_callback_fails_the_test() {
+#[should_panic(expected = "resumed a request in the callback that handles it")]
+fn resuming_a_request_in_its_own_callback_fails_the_test() {
     vm("request-headers resume-request")
         .stream()
         .send(Request::get("/"));
@@ -191,8 +187,8 @@ fn resuming_a_response_from_a_request_fails_the_test() {
 }
 
 #[test]
-#[should_panic(expected = "paused a request and never resumed it")]
-fn a_stream_that_hangs_fails_the_test_if_that_is_asked() {
+#[should_panic(expected = "paused a request and did not resume it")]
+fn a_hanging_stream_fails_the_test_with_forbid_hanging() {
     let vm = vm_with(Options::new().forbid_hanging(), "request-headers pause");
     let mut stream = vm.stream();
     stream.send(Request::get("/"));
@@ -200,7 +196,7 @@ fn a_stream_that_hangs_fails_the_test_if_that_is_asked() {
 }
 
 #[test]
-fn a_misuse_is_only_recorded_where_that_is_asked() {
+fn a_misuse_is_only_recorded_with_tolerate_misuse() {
     let vm = vm_with(
         Options::new().tolerate_misuse(),
         "request-headers resume-request",

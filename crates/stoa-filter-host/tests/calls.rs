@@ -1,4 +1,4 @@
-//! HTTP calls.
+//! Tests of HTTP calls that a filter makes.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ const PROGRAM: &str =
     "request-headers call auth /check 100, pause; call set x-auth yes, resume-request";
 
 #[test]
-fn a_call_waits_for_its_answer_and_the_stream_for_the_call() {
+fn a_call_waits_for_its_response_and_the_stream_waits_for_the_call() {
     let vm = vm(PROGRAM);
     let mut stream = vm.stream();
     assert!(stream.send(Request::get("/")).is_paused());
@@ -28,7 +28,7 @@ fn a_call_waits_for_its_answer_and_the_stream_for_the_call() {
 }
 
 #[test]
-fn a_call_that_takes_too_long_is_answered_by_504_at_its_time() {
+fn a_call_gets_504_at_its_timeout() {
     let vm = vm(PROGRAM);
     let mut stream = vm.stream();
     stream.send(Request::get("/"));
@@ -58,7 +58,7 @@ fn reading_the_headers_of_a_broken_call_crashes_a_filter_of_the_rust_sdk() {
     vm.break_call(vm.calls()[0].token);
     let trap = vm
         .trap()
-        .expect("BadArgument, which the SDK does not expect");
+        .expect("the SDK panics because the host returns BadArgument");
     assert_eq!(trap.callback, "proxy_on_http_call_response");
     assert!(stream.request().is_paused());
 }
@@ -71,12 +71,16 @@ fn a_call_outlives_its_stream() {
     stream.finish();
     let token = vm.calls()[0].token;
     vm.answer_call(token, Response::ok("late"));
-    assert_eq!(lines(&vm), [""; 0], "nobody is there to hear it");
+    assert_eq!(
+        lines(&vm),
+        [""; 0],
+        "the stream that made the call has ended"
+    );
     assert_eq!(vm.trap(), None);
 }
 
 #[test]
-fn a_cluster_that_does_not_exist_is_refused() {
+fn a_call_to_an_unknown_cluster_is_rejected() {
     let vm = vm_with(Options::new().clusters(["other"]), PROGRAM);
     let mut stream = vm.stream();
     assert!(stream.send(Request::get("/")).is_paused());
@@ -85,7 +89,7 @@ fn a_cluster_that_does_not_exist_is_refused() {
 }
 
 #[test]
-fn a_call_to_a_cluster_without_endpoints_fails_at_once_and_no_callback_follows() {
+fn a_call_to_a_cluster_without_endpoints_fails_at_once_without_a_callback() {
     let vm = vm_with(Options::new().empty_clusters(["auth"]), PROGRAM);
     let mut stream = vm.stream();
     assert!(stream.send(Request::get("/")).is_paused());
@@ -96,7 +100,7 @@ fn a_call_to_a_cluster_without_endpoints_fails_at_once_and_no_callback_follows()
 }
 
 #[test]
-#[should_panic(expected = "no HTTP call with the token 7 awaits an answer")]
-fn an_answer_to_nothing_fails_the_test() {
+#[should_panic(expected = "no HTTP call with the token 7 waits for a response")]
+fn a_response_to_an_unknown_call_fails_the_test() {
     vm("").answer_call(7, Response::ok(""));
 }

@@ -1,4 +1,4 @@
-//! The life of contexts and configurations, from beginning to end.
+//! Tests of the lifecycle of contexts and configurations, and of loading a filter.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use stoa_filter_host::{ConfigureError, Filter, LoadError, Options, Request, Resp
 use crate::support::{forwarded, lines, probe, vm};
 
 #[test]
-fn a_refused_configuration_changes_nothing() {
+fn a_rejected_configuration_changes_nothing() {
     let vm = vm("request-headers set x-version 1");
     let refused = vm.configure("configure log because, refuse").unwrap_err();
     assert!(refused.to_string().ends_with("\n  because"), "{refused}");
@@ -17,13 +17,17 @@ fn a_refused_configuration_changes_nothing() {
         matches!(crashed, ConfigureError::Crashed { .. }),
         "{crashed}"
     );
-    assert_eq!(vm.trap(), None, "it was tried elsewhere");
+    assert_eq!(
+        vm.trap(),
+        None,
+        "the configuration crashed the canary VM, not this VM"
+    );
     let seen = vm.stream().send(Request::get("/")).forwarded();
     assert_eq!(seen.headers.get("x-version"), Some("1"));
 }
 
 #[test]
-fn what_is_started_with_another_vm_id_or_alone_has_a_vm_of_its_own() {
+fn a_filter_with_another_vm_id_or_configuration_or_without_shared_data_has_its_own_vm() {
     let shared = Shared::new();
     let start = |options: Options| {
         let vm = probe().start(options).unwrap();
@@ -47,7 +51,7 @@ fn what_is_started_with_another_vm_id_or_alone_has_a_vm_of_its_own() {
 }
 
 #[test]
-fn a_plugin_that_ends_leaves_the_vm_to_the_others() {
+fn a_vm_continues_for_the_other_plugins_after_one_plugin_ends() {
     let options = Options::new().shared(&Shared::new());
     let [first, second] = ["first", "second"].map(|name| {
         let vm = probe().start(options.clone()).unwrap();
@@ -63,7 +67,7 @@ fn a_plugin_that_ends_leaves_the_vm_to_the_others() {
 }
 
 #[test]
-fn the_configuration_of_the_vm_is_read_at_its_start() {
+fn the_filter_can_reject_the_configuration_of_the_vm() {
     let options = Options::new().vm_configuration("refuse");
     let vm = probe().start(options).unwrap();
     assert!(matches!(
@@ -73,7 +77,8 @@ fn the_configuration_of_the_vm_is_read_at_its_start() {
 }
 
 #[test]
-fn a_new_configuration_is_for_new_streams_and_the_old_one_ends_with_its_last_stream() {
+fn a_new_configuration_applies_to_new_streams_and_the_old_configuration_ends_with_its_last_stream()
+{
     let vm = vm("trace; request-headers pause; tick set x-version 1, resume-request; every 10");
     let mut old = vm.stream();
     old.send(Request::get("/"));
@@ -100,11 +105,15 @@ fn a_new_configuration_is_for_new_streams_and_the_old_one_ends_with_its_last_str
         ]
     );
     vm.advance(Duration::from_millis(100));
-    assert_eq!(lines(&vm), [""; 0], "its ticks ended too");
+    assert_eq!(
+        lines(&vm),
+        [""; 0],
+        "the replaced configuration gets no more ticks"
+    );
 }
 
 #[test]
-fn a_plugin_that_needs_time_says_when_it_is_done() {
+fn a_plugin_can_delay_its_end_until_it_calls_done() {
     let vm = vm("trace; every 10; root-done pause; root-tick done");
     vm.configure("trace").unwrap();
     assert_eq!(lines(&vm), ["root done"]);
@@ -113,7 +122,7 @@ fn a_plugin_that_needs_time_says_when_it_is_done() {
 }
 
 #[test]
-fn a_caller_that_goes_away_ends_the_stream() {
+fn a_caller_that_disconnects_ends_the_stream() {
     let vm = vm("trace; request-headers pause; log get :path; every 10; tick resume-request");
     let mut stream = vm.stream();
     stream.send(Request::get("/gone"));
@@ -123,11 +132,11 @@ fn a_caller_that_goes_away_ends_the_stream() {
     let expected = ["request headers 4 true", "log", ":path=/gone", "done"];
     assert_eq!(lines(&vm), expected);
     vm.advance(Duration::from_millis(10));
-    assert_eq!(lines(&vm), ["tick", "the stream is gone"]);
+    assert_eq!(lines(&vm), ["tick", "the stream has ended"]);
 }
 
 #[test]
-fn a_vm_serves_many_streams_without_growing() {
+fn no_context_remains_after_ten_thousand_streams() {
     let vm = vm("request-headers set x-a 1");
     for _ in 0..10_000 {
         let mut stream = forwarded(&vm);
@@ -137,7 +146,7 @@ fn a_vm_serves_many_streams_without_growing() {
 }
 
 #[test]
-fn shutting_down_ends_the_plugin() {
+fn shut_down_does_not_panic() {
     let vm = vm("trace");
     vm.shut_down();
 }
@@ -149,12 +158,12 @@ fn a_stream_needs_a_configuration() {
 }
 
 #[test]
-fn what_is_no_filter_is_refused() {
+fn a_file_that_is_not_a_filter_is_rejected() {
     let load = |text: &str| Filter::from_bytes(text.as_bytes()).err().unwrap();
     assert!(matches!(load("(module"), LoadError::Compile(_)));
     assert!(
         matches!(load("(module)"), LoadError::Compile(_)),
-        "binary form only"
+        "a module in text form is rejected"
     );
     let module = |text: &str| {
         let bytes = wat::parse_str(text).unwrap();
@@ -170,7 +179,7 @@ fn what_is_no_filter_is_refused() {
     let error = module(&format!("(module {import} {abi})"));
     assert_eq!(
         error.to_string(),
-        "the filter imports what the host does not have: env.proxy_sleep"
+        "the filter imports functions that the host does not have: env.proxy_sleep"
     );
     let missing = Filter::load("nowhere.wasm").err().unwrap();
     assert_eq!(missing.to_string(), "cannot read the filter nowhere.wasm");

@@ -1,4 +1,4 @@
-//! Headers, trailers, properties, the route cache.
+//! Tests of headers, trailers, properties and the route cache.
 
 use stoa_filter_host::{Options, Request, Response, Value, Verdict};
 
@@ -17,15 +17,11 @@ fn a_filter_that_does_nothing_changes_nothing() {
         .trailer("x-end", "2");
     assert_eq!(stream.answer(response.clone()).forwarded(), response);
     assert_eq!(stream.route_cache_clears(), 0);
-    assert_eq!(
-        vm.streams(),
-        0,
-        "the exchange is over, and so is its context"
-    );
+    assert_eq!(vm.streams(), 0, "the context ends with the response");
 }
 
 #[test]
-fn changed_headers_are_what_the_other_side_sees() {
+fn the_other_side_receives_the_changed_headers() {
     let vm = vm(
         "request-headers set :path /new, add X-Two b, remove x-gone, set host other; \
          response-headers set :status 299, remove server",
@@ -45,11 +41,15 @@ fn changed_headers_are_what_the_other_side_sees() {
         .forwarded();
     assert_eq!(seen.status(), 299);
     assert!(!seen.headers.contains("server"));
-    assert_eq!(stream.route_cache_clears(), 4, "responses have no route");
+    assert_eq!(
+        stream.route_cache_clears(),
+        4,
+        "a changed response header does not affect the route"
+    );
 }
 
 #[test]
-fn headers_that_exist_once_are_joined_when_added_to() {
+fn a_value_added_to_a_single_header_is_joined() {
     let vm = vm("request-headers add user-agent b, add host c");
     let request = Request::get("/").header("user-agent", "a");
     let seen = vm.stream().send(request).forwarded();
@@ -74,7 +74,7 @@ fn a_map_is_read_and_replaced_as_a_whole() {
 }
 
 #[test]
-fn request_headers_are_out_of_reach_once_they_have_left() {
+fn reading_request_headers_after_they_were_sent_crashes_a_filter_of_the_rust_sdk() {
     let vm = vm("every 10");
     let mut stream = vm.stream();
     stream
@@ -83,7 +83,7 @@ fn request_headers_are_out_of_reach_once_they_have_left() {
     vm.advance(std::time::Duration::from_millis(10));
     let trap = vm
         .trap()
-        .expect("the SDK panics where the host returns BadArgument");
+        .expect("the SDK panics because the host returns BadArgument");
     assert_eq!(trap.callback, "proxy_on_tick");
     assert!(
         lines(&vm)
@@ -93,7 +93,7 @@ fn request_headers_are_out_of_reach_once_they_have_left() {
 }
 
 #[test]
-fn trailers_are_changed_and_made() {
+fn a_filter_changes_and_creates_trailers() {
     let vm = vm("request-trailers add x-more 2; response-end set x-made 1");
     let mut stream = vm.stream();
     let request = Request::post("/", "body").trailer("x-end", "1");
@@ -105,7 +105,7 @@ fn trailers_are_changed_and_made() {
 }
 
 #[test]
-fn properties_come_as_the_bytes_that_envoy_writes() {
+fn properties_have_the_same_encoding_as_in_envoy() {
     let options = Options::new().property("xds.node.id", "sidecar~1");
     let vm = vm_with(
         options,
@@ -147,13 +147,13 @@ fn properties_come_as_the_bytes_that_envoy_writes() {
 }
 
 #[test]
-#[should_panic(expected = "no filter can read the property node: Envoy answers xds.node")]
-fn a_property_that_envoy_never_answers_fails_the_test() {
+#[should_panic(expected = "no filter can read the property node; Envoy has only xds.node")]
+fn setting_a_property_that_envoy_does_not_have_fails_the_test() {
     let _options = Options::new().property("node.id", "sidecar~1");
 }
 
 #[test]
-fn properties_tell_what_has_come_and_gone_so_far() {
+fn size_properties_count_the_bytes_so_far() {
     let sizes = "property-bytes request size, property-bytes request total_size, \
         property-bytes response size, property-bytes response total_size";
     let vm = vm(&format!(
@@ -174,7 +174,7 @@ fn properties_tell_what_has_come_and_gone_so_far() {
     stream.response_headers(response.headers, false);
     stream.response_body(b"seven..", false);
     stream.response_trailers(response.trailers);
-    let told = lines(&vm);
+    let reported = lines(&vm);
     let expected =
         |name: &str, value: usize| format!("{name}=Some({:?})", (value as u64).to_le_bytes());
     let all = |values: [usize; 4]| {
@@ -190,16 +190,16 @@ fn properties_tell_what_has_come_and_gone_so_far() {
             .map(|(name, value)| expected(name, value))
             .collect::<Vec<_>>()
     };
-    // The response's headers have 10 bytes, its trailers 12.
-    assert_eq!(told[..4], all([0, size, 0, 0]));
-    assert_eq!(told[4..8], all([5, 5, 7, 7 + 12]));
-    assert_eq!(told[8], expected("response.grpc_status", 5));
-    assert_eq!(told[9..13], all([5, size + 5, 7, 7 + 10 + 12]));
-    assert_eq!(told[13], expected("request.duration", 2_000_000));
+    // The headers of the response take 10 bytes, and the trailers of the response take 12 bytes.
+    assert_eq!(reported[..4], all([0, size, 0, 0]));
+    assert_eq!(reported[4..8], all([5, 5, 7, 7 + 12]));
+    assert_eq!(reported[8], expected("response.grpc_status", 5));
+    assert_eq!(reported[9..13], all([5, size + 5, 7, 7 + 10 + 12]));
+    assert_eq!(reported[13], expected("request.duration", 2_000_000));
 }
 
 #[test]
-fn a_property_that_the_filter_set_lives_as_long_as_its_stream() {
+fn a_property_that_the_filter_set_ends_with_its_stream() {
     let vm = vm(
         "request-headers set-property mine 1; response-headers property mine, \
         property filter_state wasm.mine, property wasm.mine",
@@ -213,7 +213,7 @@ fn a_property_that_the_filter_set_lives_as_long_as_its_stream() {
 }
 
 #[test]
-fn the_route_cache_is_cleared_by_the_foreign_function_too() {
+fn the_foreign_function_clear_route_cache_clears_the_route_cache() {
     let program = "request-headers foreign clear_route_cache x";
     assert_eq!(forwarded(&vm(program)).route_cache_clears(), 1);
     let vm = vm_with(Options::new().without_clear_route_cache(), program);
@@ -222,7 +222,7 @@ fn the_route_cache_is_cleared_by_the_foreign_function_too() {
 }
 
 #[test]
-fn a_message_comes_in_pieces_as_well() {
+fn a_message_can_arrive_in_pieces() {
     let vm = vm("trace");
     let mut stream = vm.stream();
     let Request { headers, .. } = Request::post("/", "abcd");

@@ -1,4 +1,4 @@
-//! Local replies.
+//! Tests of local replies.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use stoa_filter_host::{Options, Request, Response, Verdict};
 use crate::support::{forwarded, lines, vm, vm_with};
 
 #[test]
-fn a_reply_to_the_headers_reaches_the_caller_by_the_filters_own_response_callbacks() {
+fn a_reply_to_the_headers_passes_through_the_filters_response_callbacks() {
     let vm = vm("trace; request-headers reply 418 teapot; response-headers set x-seen yes");
     let mut stream = vm.stream();
     let reply = stream.send(Request::post("/", "body")).replied();
@@ -29,7 +29,7 @@ fn a_reply_to_the_headers_reaches_the_caller_by_the_filters_own_response_callbac
 }
 
 #[test]
-fn a_reply_wins_over_whatever_the_callback_returns() {
+fn a_reply_takes_effect_for_any_result_of_the_callback() {
     for program in [
         "request-headers reply 403",
         "request-headers reply 403, pause",
@@ -41,7 +41,7 @@ fn a_reply_wins_over_whatever_the_callback_returns() {
 }
 
 #[test]
-fn a_reply_to_the_body_comes_after_the_headers_have_left() {
+fn a_reply_to_the_body_comes_after_the_headers_were_sent() {
     let vm = vm("request-body reply 413");
     let mut stream = vm.stream();
     let reply = stream.send(Request::post("/", "body")).replied();
@@ -60,7 +60,7 @@ fn a_reply_to_the_trailers_is_sent() {
 }
 
 #[test]
-fn a_reply_to_the_response_takes_its_place_and_skips_the_filter() {
+fn a_reply_to_the_response_replaces_it_and_bypasses_the_filter() {
     let vm = vm("trace; response-headers reply 503 lost");
     let mut stream = forwarded(&vm);
     let reply = stream.answer(Response::ok("charged")).replied();
@@ -76,7 +76,7 @@ fn a_reply_to_the_response_takes_its_place_and_skips_the_filter() {
 }
 
 #[test]
-fn a_reply_comes_from_a_tick_to_what_is_paused() {
+fn a_tick_can_reply_to_a_paused_request_or_response() {
     let every = "every 10; tick reply 504 late;";
     let vm = vm(&format!(
         "{every} request-headers pause; response-headers set x-seen yes"
@@ -95,7 +95,7 @@ fn a_reply_comes_from_a_tick_to_what_is_paused() {
 }
 
 #[test]
-fn the_answer_to_a_head_request_has_no_body() {
+fn the_reply_to_a_head_request_has_no_body() {
     let vm = vm("request-headers reply 418 teapot");
     let reply = vm.stream().send(Request::new("HEAD", "/")).replied();
     assert_eq!(reply.text(), "");
@@ -103,7 +103,7 @@ fn the_answer_to_a_head_request_has_no_body() {
 }
 
 #[test]
-fn a_grpc_request_is_answered_in_its_own_way() {
+fn the_reply_to_a_grpc_request_has_a_grpc_status() {
     let grpc = Request::new("POST", "/a.B/C").header("content-type", "application/grpc");
     let reply = vm("request-headers reply 403 no=entry")
         .stream()
@@ -144,28 +144,28 @@ fn replying_twice_in_one_callback_fails_the_test() {
 
 #[test]
 #[should_panic(expected = "replied twice")]
-fn replying_to_ones_own_reply_fails_the_test() {
+fn replying_to_the_filters_own_reply_fails_the_test() {
     let vm = vm("request-headers reply 403; response-headers reply 404");
     vm.stream().send(Request::get("/"));
 }
 
 #[test]
-#[should_panic(expected = "when the response's headers had already left")]
+#[should_panic(expected = "after the response's headers were sent")]
 fn replying_to_the_body_of_a_response_fails_the_test() {
     let vm = vm("response-body reply 500");
     forwarded(&vm).answer(Response::ok("hello"));
 }
 
 #[test]
-#[should_panic(expected = "send_local_response from a context that is not a stream")]
+#[should_panic(expected = "send_local_response in a context that is not a stream")]
 fn replying_from_a_root_context_fails_the_test() {
     let vm = vm("every 10; root-tick reply 500");
     vm.advance(Duration::from_millis(10));
 }
 
 #[test]
-#[should_panic(expected = "resumed a request that was already answered")]
-fn resuming_an_answered_request_fails_the_test() {
+#[should_panic(expected = "resumed a request to which it had already replied")]
+fn resuming_a_request_after_a_reply_fails_the_test() {
     let vm = vm("request-headers pause; every 10; tick reply 500, resume-request");
     let mut stream = vm.stream();
     stream.send(Request::get("/"));

@@ -1,4 +1,4 @@
-//! Shared data, queues, metrics, the clock, the log, foreign functions.
+//! Tests of shared data, queues, metrics, the clock, the log and foreign functions.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -9,7 +9,7 @@ use stoa_filter_host::{Level, Options, Shared, Status};
 use crate::support::{forwarded, lines, vm, vm_with};
 
 #[test]
-fn shared_data_is_written_only_by_who_has_read_it() {
+fn a_write_of_shared_data_needs_the_stamp_of_the_current_value() {
     let shared = Shared::new();
     let options = Options::new().shared(&shared);
     let first = vm_with(options.clone(), "request-headers share k v, shared k");
@@ -31,14 +31,14 @@ fn shared_data_is_written_only_by_who_has_read_it() {
 }
 
 #[test]
-fn who_registered_a_queue_is_told_of_its_items_in_their_order() {
+fn the_owner_of_a_queue_is_notified_of_its_items_in_order() {
     let vm = vm(
         "configure register jobs; request-headers enqueue jobs a, enqueue jobs b, enqueue none c, log after",
     );
     forwarded(&vm);
     assert_eq!(
         lines(&vm),
-        ["no such queue", "after", "queue: a", "queue: b"]
+        ["the queue does not exist", "after", "queue: a", "queue: b"]
     );
 }
 
@@ -51,7 +51,7 @@ fn metrics_are_read_by_their_names() {
     assert_eq!(
         lines(&vm),
         ["count hits -1: BadArgument"],
-        "counters only grow"
+        "a counter cannot go down"
     );
     assert_eq!(vm.counter("hits"), 2);
     assert_eq!(vm.gauge("busy"), 2);
@@ -66,7 +66,7 @@ fn a_negative_gauge_fails_the_test() {
 }
 
 #[test]
-fn the_clock_stands_until_the_test_moves_it() {
+fn the_clock_moves_only_when_the_test_advances_it() {
     let start = SystemTime::UNIX_EPOCH + Duration::from_millis(5000);
     let vm = vm_with(Options::new().clock(start), "every 100; root-tick time");
     vm.advance(Duration::from_millis(350));
@@ -92,7 +92,7 @@ fn the_log_keeps_levels_and_standard_output() {
 }
 
 #[test]
-fn a_test_brings_foreign_functions_of_its_own() {
+fn a_test_can_add_foreign_functions() {
     let calls = Rc::new(Cell::new(0));
     let count = Rc::clone(&calls);
     let options = Options::new()

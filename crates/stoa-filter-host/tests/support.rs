@@ -1,4 +1,4 @@
-//! The probe, compiled once.
+//! Functions that the tests share. The probe is compiled once for all tests.
 
 use std::sync::LazyLock;
 
@@ -11,7 +11,7 @@ pub(crate) fn probe() -> Filter {
     PROBE.clone()
 }
 
-/// The probe with a program for all streams.
+/// Starts the probe with a program that runs in all streams.
 pub(crate) fn vm(program: &str) -> Vm {
     vm_with(Options::new(), program)
 }
@@ -22,14 +22,14 @@ pub(crate) fn vm_with(options: Options, program: &str) -> Vm {
     vm
 }
 
-/// A stream whose `GET /` was forwarded.
+/// Creates a stream, and sends `GET /`, which the filter forwards.
 pub(crate) fn forwarded(vm: &Vm) -> Stream {
     let mut stream = vm.stream();
     stream.send(Request::get("/")).forwarded();
     stream
 }
 
-/// The lines that the filter logged; removes them.
+/// Returns the lines that the filter logged, and removes them.
 pub(crate) fn lines(vm: &Vm) -> Vec<String> {
     vm.take_logs().into_iter().map(|log| log.message).collect()
 }

@@ -1,7 +1,8 @@
-//! The credentials for a push, as `docker login` saved them.
+//! Reads the credentials for a push from the file in which `docker login` stores them.
 //!
-//! The file is `config.json` in the folder that `DOCKER_CONFIG` names, or else `~/.docker/config.json`. Its members `auths`,
-//! `credHelpers` and `credsStore` are read, as docker does; the last two run a program `docker-credential-…`.
+//! The file is `config.json` in the folder `DOCKER_CONFIG`, or `~/.docker/config.json` if that variable is not set. As in docker,
+//! the members `auths`, `credHelpers` and `credsStore` of the file are used. `credHelpers` and `credsStore` name a program
+//! `docker-credential-…`, which prints the credentials.
 
 use std::fs::File;
 use std::io;
@@ -10,41 +11,42 @@ use std::path::{Path, PathBuf};
 use docker_credential::{CredentialRetrievalError, DockerCredential};
 use oci_client::secrets::RegistryAuth;
 
-/// The user name that marks a password as a token for Azure's registries. `az acr login` saves such a token.
+/// The user name with which Azure's registries accept an identity token as the password. `az acr login` stores such a token.
 const AZURE_TOKEN_USER: &str = "00000000-0000-0000-0000-000000000000";
 
-/// The credentials for one registry, and where they were found.
+/// The credentials for one registry, and the path of the file that contains them.
 #[derive(Debug, Clone)]
 pub struct Credentials {
     pub(crate) auth: RegistryAuth,
     origin: String,
 }
 
-/// Why existing credentials cannot be used.
+/// An error while reading the credentials from the file.
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
-    /// The file exists but cannot be read.
-    #[error("{}", path.display())]
+    /// The credentials file exists but cannot be read.
+    #[error("cannot read {}", path.display())]
     Unreadable {
-        /// The file.
+        /// The path of the credentials file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         source: io::Error,
     },
-    /// The file, or the program that it names, gives no usable credentials.
-    #[error("no credentials for {registry} out of {}: {reason}", path.display())]
+    /// The credentials in the file are not usable, or the program that the file names does not supply usable credentials.
+    #[error("cannot read credentials for {registry} from {}: {reason}", path.display())]
     Unusable {
-        /// The registry whose credentials were looked up.
+        /// The registry that needs the credentials.
         registry: String,
-        /// The file.
+        /// The path of the credentials file.
         path: PathBuf,
-        /// What is wrong.
+        /// The cause.
         reason: String,
     },
 }
 
 impl Credentials {
-    /// The credentials for a registry in the docker configuration of the current user; without credentials if it has none.
+    /// Reads the credentials for a registry from the current user's docker configuration. If the configuration contains no
+    /// credentials for the registry, the push is sent without credentials.
     ///
     /// # Errors
     /// [`CredentialsError`].
@@ -53,13 +55,14 @@ impl Credentials {
         let home = || std::env::home_dir().map(|home| home.join(".docker"));
         match folder.or_else(home) {
             Some(folder) => Self::read(&folder.join("config.json"), registry),
-            None => Ok(Self::nobody(
-                "there is no home folder, and DOCKER_CONFIG is not set".to_owned(),
+            None => Ok(Self::anonymous(
+                "the user has no home folder, and DOCKER_CONFIG is not set".to_owned(),
             )),
         }
     }
 
-    /// The credentials for a registry in this `config.json`; without credentials if it has none or does not exist.
+    /// Reads the credentials for a registry from the file `path`. If the file is missing, or contains no credentials for the
+    /// registry, the push is sent without credentials.
     ///
     /// # Errors
     /// [`CredentialsError`].
@@ -67,7 +70,10 @@ impl Credentials {
         let file = match File::open(path) {
             Ok(file) => file,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Self::nobody(format!("there is no {}", path.display())));
+                return Ok(Self::anonymous(format!(
+                    "{} does not exist",
+                    path.display()
+                )));
             }
             Err(source) => {
                 return Err(CredentialsError::Unreadable {
@@ -76,7 +82,7 @@ impl Credentials {
                 });
             }
         };
-        // docker keeps the credentials for its own registry under this name.
+        // docker stores the credentials for Docker Hub under this URL.
         let server = match registry {
             "docker.io" | "index.docker.io" => "https://index.docker.io/v1/",
             other => other,
@@ -86,49 +92,51 @@ impl Credentials {
             path: path.to_path_buf(),
             reason,
         };
-        let none = || format!("{} has none for {registry}", path.display());
+        let none = || format!("{} contains no credentials for {registry}", path.display());
         match docker_credential::get_credential_from_reader(file, server) {
             Ok(DockerCredential::UsernamePassword(user, password)) => {
-                let origin = format!("as {user}, out of {}", path.display());
+                let origin = format!("as {user} with the credentials in {}", path.display());
                 let auth = RegistryAuth::Basic(user, password);
                 Ok(Self { auth, origin })
             }
             Ok(DockerCredential::IdentityToken(token)) if is_azure(registry) => {
-                let origin = format!("by the token in {}", path.display());
+                let origin = format!("with the token in {}", path.display());
                 let auth = RegistryAuth::Basic(AZURE_TOKEN_USER.to_owned(), token);
                 Ok(Self { auth, origin })
             }
             Ok(DockerCredential::IdentityToken(_)) => Err(unusable(
-                "it is an identity token, which only Azure's registries take; log in with a password".to_owned(),
+                "the credentials are an identity token, which only Azure's registries accept; log in with a password"
+                    .to_owned(),
             )),
-            Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(Self::nobody(none())),
-            // Every helper without credentials prints this.
+            Err(CredentialRetrievalError::NoCredentialConfigured) => Ok(Self::anonymous(none())),
+            // Every program `docker-credential-…` prints this text if it has no credentials for the registry.
             Err(CredentialRetrievalError::HelperFailure { stdout, stderr, .. })
                 if stdout.contains("credentials not found")
                     || stderr.contains("credentials not found") =>
             {
-                Ok(Self::nobody(none()))
+                Ok(Self::anonymous(none()))
             }
             Err(CredentialRetrievalError::HelperCommunicationError) => Err(unusable(
-                "the program it names, docker-credential-…, does not run".to_owned(),
+                "the file names a program docker-credential-…, which cannot be run".to_owned(),
             )),
             Err(error) => Err(unusable(error.to_string())),
         }
     }
 
-    /// No credentials: for a registry that lets anyone push.
+    /// Returns the value for a push without credentials. Such a push works only if the registry permits every caller to push.
     pub fn none() -> Self {
-        Self::nobody("none were looked for".to_owned())
+        Self::anonymous("the push was started without credentials".to_owned())
     }
 
-    fn nobody(why: String) -> Self {
+    fn anonymous(reason: String) -> Self {
         Self {
             auth: RegistryAuth::Anonymous,
-            origin: format!("without credentials: {why}"),
+            origin: format!("without credentials ({reason})"),
         }
     }
 
-    /// The user, and where the credentials were found, never the secret: `as ada, out of /home/ada/.docker/config.json`.
+    /// The user and the source of the credentials, without the secret: `as ada with the credentials in
+    /// /home/ada/.docker/config.json`, or `without credentials (/home/ada/.docker/config.json does not exist)`.
     pub fn origin(&self) -> &str {
         &self.origin
     }
@@ -157,13 +165,15 @@ mod tests {
     }
 
     #[test]
-    fn finds_what_docker_login_left_behind() {
-        // ada:s3cret:x
+    fn the_credentials_that_docker_login_stored_are_found() {
+        // The value of `auth` is `ada:s3cret:x` in base64: the user `ada`, and a password that contains a colon.
         let config = r#"{"auths":{"r.example:5000":{"auth":"YWRhOnMzY3JldDp4"},"https://index.docker.io/v1/":{"username":"u","password":"p"}}}"#;
         let found = find(config, "r.example:5000").unwrap();
         assert_eq!(found.auth, basic("ada", "s3cret:x"));
         assert!(
-            found.origin().starts_with("as ada, out of /"),
+            found
+                .origin()
+                .starts_with("as ada with the credentials in /"),
             "{}",
             found.origin()
         );
@@ -172,21 +182,25 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_none_is_nobody_and_is_told_where_was_looked() {
+    fn without_credentials_the_origin_names_the_file_that_was_read() {
         let found = find(r#"{"auths":{"other.example":{}}}"#, "r.example").unwrap();
         assert_eq!(found.auth, RegistryAuth::Anonymous);
         assert!(
             found
                 .origin()
-                .ends_with("config.json has none for r.example")
+                .ends_with("config.json contains no credentials for r.example)")
         );
         let missing = Path::new("/nowhere/config.json");
         let found = Credentials::read(missing, "r.example").unwrap();
-        assert!(found.origin().contains("there is no /nowhere/config.json"));
+        assert!(
+            found
+                .origin()
+                .contains("/nowhere/config.json does not exist")
+        );
     }
 
     #[test]
-    fn a_token_is_for_azure_and_elsewhere_an_error_that_says_so() {
+    fn an_identity_token_is_an_error_except_for_azures_registries() {
         let config = |registry: &str| {
             format!(r#"{{"auths":{{"{registry}":{{"auth":"eDo=","identitytoken":"tok"}}}}}}"#)
         };
@@ -197,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_with_a_configuration_is_said_with_its_place() {
+    fn an_error_names_the_registry_the_file_and_the_cause() {
         for (config, words) in [
             ("{", "config"),
             (r#"{"auths":{"r.example":{"auth":"!"}}}"#, "decode"),

@@ -1,10 +1,10 @@
-//! Where an image is pushed to.
+//! The destination of a push.
 
 use std::net::IpAddr;
 
 use oci_client::{ParseError, Reference};
 
-/// A repository in a registry, and the tag that an image gets there.
+/// The registry, repository and tag to which an image is pushed.
 #[derive(Debug, Clone)]
 pub struct Destination {
     pub(crate) reference: Reference,
@@ -12,23 +12,23 @@ pub struct Destination {
     plain_http: bool,
 }
 
-/// Why a text is not a destination.
+/// An error in the text of a destination.
 #[derive(Debug, thiserror::Error)]
 pub enum WrongDestination {
-    /// It is not a reference to an image.
-    #[error("{0:?} is not REGISTRY/REPOSITORY:TAG")]
+    /// The text is not a reference to an image.
+    #[error("{0:?}: expected REGISTRY/REPOSITORY:TAG")]
     Reference(String, #[source] ParseError),
-    /// A reference without a tag means `latest`, which Istio fetches again and again.
-    #[error("{0:?} has no tag: write it as {0}:TAG, such as {0}:0.1.0")]
+    /// The text has no tag. Without a tag, the reference would mean `latest`, which Istio pulls again for every use.
+    #[error("{0:?} has no tag: expected {0}:TAG, such as {0}:0.1.0")]
     NoTag(String),
-    /// It has a digest, but the digest is the result of packing.
-    #[error("{0:?} names a digest: push to a tag")]
+    /// The text has a digest. The digest of an image is known only after packing, so it cannot be given.
+    #[error("{0:?} has a digest: expected a tag instead, because packing computes the digest")]
     Digest(String),
 }
 
 impl Destination {
-    /// Reads `REGISTRY/REPOSITORY:TAG`, with or without `oci://` before it. A registry on this machine is called over plain
-    /// HTTP, another one only if `insecure` is true.
+    /// Reads `REGISTRY/REPOSITORY:TAG` or `oci://REGISTRY/REPOSITORY:TAG`. A registry on this machine is called over plain HTTP.
+    /// Any other registry is called over plain HTTP only if `insecure` is true.
     ///
     /// # Errors
     /// [`WrongDestination`].
@@ -39,7 +39,8 @@ impl Destination {
         if reference.digest().is_some() {
             return Err(WrongDestination::Digest(text.to_owned()));
         }
-        // The parser adds the tag `latest` where there is none.
+        // The parser adds the tag `latest` to a reference without a tag. So this code also checks that the text itself contains a
+        // tag.
         let last = text.rsplit('/').next().unwrap_or_default();
         let tag = match (last.split_once(':'), reference.tag()) {
             (Some(_), Some(tag)) => tag.to_owned(),
@@ -53,7 +54,7 @@ impl Destination {
         })
     }
 
-    /// The registry, as its address is written.
+    /// The address of the registry, such as `registry.example:5000`.
     pub fn registry(&self) -> &str {
         self.reference.registry()
     }
@@ -63,12 +64,13 @@ impl Destination {
         self.plain_http
     }
 
-    /// The `url` of a WasmPlugin.
+    /// The value for the field `url` of a WasmPlugin.
     pub fn url(&self) -> String {
         format!("oci://{}", self.reference)
     }
 
-    /// The name of its image in a layout: `payment-fault:0.1.0` for `…/shop/payment-fault:0.1.0`.
+    /// The reference of the image in a layout, without registry and folders: `payment-fault:0.1.0` for the destination
+    /// `…/shop/payment-fault:0.1.0`.
     pub fn image(&self) -> String {
         let repository = self.reference.repository();
         let name = repository.rsplit('/').next().unwrap_or(repository);
@@ -93,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_registry_repository_and_tag() {
+    fn a_destination_has_a_registry_a_repository_and_a_tag() {
         let to =
             Destination::new("oci://registry.example/shop/payment-fault:0.1.0", false).unwrap();
         assert_eq!(to.registry(), "registry.example");
@@ -103,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn speaks_plain_http_on_this_machine_and_elsewhere_only_if_told() {
+    fn plain_http_is_used_on_this_machine_and_elsewhere_only_if_insecure() {
         for (registry, plain) in [
             ("localhost:5000", true),
             ("127.0.0.1:5000", true),
@@ -123,12 +125,12 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_has_no_tag_or_names_a_digest() {
+    fn a_destination_without_a_tag_or_with_a_digest_is_rejected() {
         let error = |text: &str| Destination::new(text, false).unwrap_err().to_string();
         assert!(error("127.0.0.1:5000/a").contains("127.0.0.1:5000/a:TAG"));
         assert!(error("registry.example/a@sha256:1").contains("REGISTRY/REPOSITORY:TAG"));
         let digest = format!("registry.example/a@sha256:{}", "0".repeat(64));
-        assert!(error(&digest).contains("push to a tag"));
+        assert!(error(&digest).contains("expected a tag"));
         for text in [
             "",
             "registry.example/A:1",

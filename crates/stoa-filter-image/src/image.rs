@@ -1,8 +1,8 @@
 //! A filter as an OCI image.
 //!
-//! Istio accepts two formats. This is the one that every registry and tool accepts too: an ordinary image, whose only
-//! layer is a tar+gzip with `plugin.wasm` at its root. (The other is an artifact of two layers with their own media types.
-//! Registries with a list of known types reject it, and so does every tool that unpacks images.)
+//! Istio accepts two formats. This crate uses the format that every registry and tool accepts too: an ordinary image with a single
+//! layer, a tar+gzip with `plugin.wasm` at its root. (The other format is an artifact with two layers that have their own media
+//! types. Registries with a list of known types reject such an artifact, and so does every tool that unpacks images.)
 
 use std::collections::BTreeMap;
 use std::io::Write as _;
@@ -20,10 +20,10 @@ use serde_json::json;
 use crate::digest;
 use crate::module::Module;
 
-/// The file that Istio reads from the layer.
+/// The name of the file that Istio reads from the image's layer.
 const FILE: &str = "plugin.wasm";
 
-/// The labels of an image.
+/// The labels of an image: its name, version and annotations.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Labels {
     name: String,
@@ -31,29 +31,31 @@ pub struct Labels {
     annotations: BTreeMap<String, String>,
 }
 
-/// Why labels are not valid.
+/// An error in the labels of an image.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum WrongLabel {
-    /// It becomes part of a reference, so its characters are limited.
+    /// The filter's name or version is not valid. The name and the version become parts of the image's reference, which permits
+    /// only some characters.
     #[error(
-        "the {0} {1:?}: letters, digits, and single dots, dashes and underscores between them, at most 64"
+        "the {0} {1:?} is not valid; expected at most 64 letters and digits, separated by single dots, dashes or underscores"
     )]
     Word(&'static str, String),
-    /// The annotation is given twice, but can have only one value.
+    /// Two annotations have the same key.
     #[error("the annotation {0} is given twice")]
     Twice(String),
-    /// An annotation without a key.
-    #[error("an annotation without a key")]
+    /// An annotation has an empty key.
+    #[error("the key of an annotation is empty")]
     NoKey,
-    /// The time is outside the range of a calendar.
-    #[error("SOURCE_DATE_EPOCH {0} is not a time in seconds")]
+    /// The creation time is too large for a calendar date.
+    #[error("SOURCE_DATE_EPOCH: {0} is not a valid time; expected seconds since 1970")]
     Time(i64),
 }
 
 impl Labels {
-    /// The labels of a filter.
+    /// Checks and combines the labels. `others` are further annotations.
     ///
-    /// `created` is in seconds since 1970; `None` leaves it out. The current time would give every build another digest.
+    /// `created` is the creation time in seconds since 1970. `None`: the image has no creation time. (If the creation time were the
+    /// current time, every build would get a different digest.)
     ///
     /// # Errors
     /// [`WrongLabel`].
@@ -63,9 +65,9 @@ impl Labels {
         created: Option<i64>,
         others: impl IntoIterator<Item = (String, String)>,
     ) -> Result<Self, WrongLabel> {
-        let mut annotations = BTreeMap::from([(TITLE.to_owned(), word("name", name)?)]);
+        let mut annotations = BTreeMap::from([(TITLE.to_owned(), checked_word("name", name)?)]);
         if let Some(version) = version {
-            annotations.insert(VERSION.to_owned(), word("version", version)?);
+            annotations.insert(VERSION.to_owned(), checked_word("version", version)?);
         }
         if let Some(seconds) = created {
             let time = DateTime::from_timestamp(seconds, 0).ok_or(WrongLabel::Time(seconds))?;
@@ -88,7 +90,7 @@ impl Labels {
         })
     }
 
-    /// The image's name in a layout: `payment-fault:0.1.0`, or without a version `payment-fault`.
+    /// The image's reference in a layout: `payment-fault:0.1.0`, or `payment-fault` if there is no version.
     pub fn reference(&self) -> String {
         match &self.version {
             Some(version) => format!("{}:{version}", self.name),
@@ -97,27 +99,27 @@ impl Labels {
     }
 }
 
-fn word(what: &'static str, text: &str) -> Result<String, WrongLabel> {
+fn checked_word(label: &'static str, text: &str) -> Result<String, WrongLabel> {
     let parts = text.split(['.', '-', '_']);
-    let good = text.len() <= 64
+    let is_valid = text.len() <= 64
         && parts
             .into_iter()
             .all(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric()));
-    if good {
+    if is_valid {
         Ok(text.to_owned())
     } else {
-        Err(WrongLabel::Word(what, text.to_owned()))
+        Err(WrongLabel::Word(label, text.to_owned()))
     }
 }
 
-/// Content that is addressed by its digest.
+/// Bytes that are addressed by their digest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Blob {
     pub(crate) digest: String,
     pub(crate) bytes: Bytes,
 }
 
-/// An image: its manifest, and the blobs that the manifest names.
+/// An image: the manifest, and the blobs that the manifest lists.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     pub(crate) manifest: Blob,
@@ -125,11 +127,12 @@ pub struct Image {
 }
 
 impl Image {
-    /// Packs a filter. The same filter and labels give the same digest on every machine: the image contains no time, no owner
-    /// and no hash table order. (Another release of the compressor may pack the same bytes differently.)
+    /// Packs a filter. The same filter and labels give the same digest on every machine, because the image does not depend on the
+    /// time, a file owner or the order of a hash table. (Another release of the compressor may compress the same bytes
+    /// differently.)
     ///
     /// # Errors
-    /// None in practice: writing to memory does not fail.
+    /// An error while writing to memory, which does not happen in practice.
     pub fn pack(module: &Module, labels: &Labels) -> std::io::Result<Self> {
         let tar = tar(module.bytes())?;
         let layer = ImageLayer::oci_v1_gzip(gzip(&tar)?, None);
@@ -154,7 +157,7 @@ impl Image {
         })
     }
 
-    /// The manifest's digest, `sha256:` and 64 hexadecimal digits. It pins exactly this image.
+    /// The manifest's digest: `sha256:` and 64 hexadecimal digits. The digest identifies exactly this image.
     pub fn digest(&self) -> &str {
         &self.manifest.digest
     }
@@ -217,14 +220,15 @@ pub(crate) mod tests {
         Image::pack(&filter(), &labels(name, version)).unwrap()
     }
 
-    /// A change of the image's content, or another release of the compressor, changes every digest in every WasmPlugin. This
-    /// test detects such a change.
+    /// If the image's content or the release of the compressor changes, the digest in every WasmPlugin changes too. This test
+    /// detects such a change.
     #[test]
-    fn the_digest_of_a_filter_stays_what_it_is() {
-        // A section without meaning, long and mixed enough that two compressors would give different results.
+    fn the_digest_of_a_packed_filter_does_not_change() {
+        // The bytes of the section have no meaning. The section is long and irregular enough that two compressors give different
+        // results.
         let noise = (0..60_000_u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 26) as u8);
         let mut bytes = filter().bytes().to_vec();
-        bytes.extend([0, 0xe1, 0xd4, 0x03, 0]); // 60,001 bytes: a name of no length, and these
+        bytes.extend([0, 0xe1, 0xd4, 0x03, 0]); // a custom section of 60,001 bytes, with an empty name and 60,000 bytes of noise
         bytes.extend(noise);
         let module = Module::new(bytes).unwrap();
         let image = Image::pack(&module, &labels("payment-fault", "0.1.0")).unwrap();
@@ -235,7 +239,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn an_image_has_one_layer_with_the_filter_where_istio_looks() {
+    fn an_image_has_one_layer_with_the_filter_as_plugin_wasm() {
         let image = image("payment-fault", "0.1.0");
         let manifest: Value = serde_json::from_slice(&image.manifest.bytes).unwrap();
         assert_eq!(manifest["mediaType"], OCI_IMAGE_MEDIA_TYPE);
@@ -275,7 +279,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn labels_become_annotations_and_the_time_only_if_it_is_given() {
+    fn labels_become_annotations_and_the_creation_time_is_optional() {
         let annotations = |labels: &Labels| {
             let image = Image::pack(&filter(), labels).unwrap();
             let manifest: Value = serde_json::from_slice(&image.manifest.bytes).unwrap();
@@ -312,7 +316,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn another_filter_version_or_annotation_is_another_digest() {
+    fn the_digest_depends_on_the_filter_and_its_labels() {
         let one = image("a", "1");
         assert_eq!(one, image("a", "1"));
         assert_ne!(one.digest(), image("a", "2").digest());
@@ -323,7 +327,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn refuses_labels_that_make_no_reference_or_contradict_each_other() {
+    fn invalid_names_keys_and_times_and_repeated_annotations_are_rejected() {
         for name in ["", "a b", "a:b", "-a", "a..b", "a/", "ä", &"a".repeat(65)] {
             let error = Labels::new(name, None, None, []).unwrap_err();
             assert!(matches!(error, WrongLabel::Word("name", _)), "{name}");

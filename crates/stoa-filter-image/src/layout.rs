@@ -1,7 +1,7 @@
-//! Images in a folder, in the OCI image layout: `oci-layout`, `index.json`, and every blob under its digest in
-//! `blobs/sha256/`.
+//! Reads and writes images in a folder in the format OCI image layout: the files `oci-layout` and `index.json`, and each blob in
+//! `blobs/sha256/` with its digest as the file name.
 //!
-//! Several images share a folder, each under its reference. Other files in the folder do not change.
+//! A folder can hold several images, each with its own reference. Other files in the folder stay unchanged.
 
 use std::fs::{self, File};
 use std::io;
@@ -13,73 +13,75 @@ use serde_json::{Value, json};
 
 use crate::image::{Blob, Image};
 
-const MARK: &str = "oci-layout";
-const INDEX: &str = "index.json";
+const LAYOUT_FILE: &str = "oci-layout";
+const INDEX_FILE: &str = "index.json";
 
-/// Why a folder could not be read or written as a layout.
+/// An error while reading or writing a layout.
 #[derive(Debug, thiserror::Error)]
 pub enum LayoutError {
-    /// A file system error.
-    #[error("{}", path.display())]
+    /// A file or a folder of the layout cannot be read or written.
+    #[error("cannot read or write {}", path.display())]
     Io {
-        /// The file or folder that was read or written.
+        /// The path of the file or folder.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         source: io::Error,
     },
-    /// It is not a layout, or not one that this crate can read.
+    /// The content of a file shows that the folder is not a layout, or that this crate cannot read the layout.
     #[error("{}: {reason}", path.display())]
     NotALayout {
-        /// The file that is wrong.
+        /// The path of the file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason, as a sentence about the file.
         reason: String,
     },
     /// A file's content does not match the digest in its name.
-    #[error("{} is damaged: its content has the digest {found}", path.display())]
+    #[error("{}: the file is damaged: the digest of its content is {found}", path.display())]
     Damaged {
-        /// The file.
+        /// The path of the file.
         path: PathBuf,
-        /// The digest of its content.
+        /// The digest of the file's content.
         found: String,
     },
-    /// More than one image could be meant, or none.
+    /// The layout contains no image, or it contains several images and none of these has the wanted reference.
     #[error(
-        "{} holds {}, and none of them is {wanted}: name one of these as REPOSITORY:TAG, or keep each in a folder of its own",
+        "the folder {} does not contain the image {wanted}; it contains {}; name one of these, or use one folder for each image",
         folder.display(),
-        if there.is_empty() { "no image".to_owned() } else { there.join(", ") }
+        if existing.is_empty() { "no image".to_owned() } else { existing.join(", ") }
     )]
     Which {
-        /// The layout.
+        /// The folder of the layout.
         folder: PathBuf,
-        /// The references in it.
-        there: Vec<String>,
-        /// The reference that was looked up.
+        /// The references of the images in the layout.
+        existing: Vec<String>,
+        /// The wanted reference.
         wanted: String,
     },
 }
 
 type Result<T> = std::result::Result<T, LayoutError>;
 
-/// Adds an image to the layout in this folder under this reference; the folder is created if it does not exist. An image
-/// that had the reference before loses it; its content stays. The index is replaced last and as a whole. So a concurrent
-/// reader, or a reader after a failed write, finds the layout as it was.
+/// Adds an image with this reference to the layout in this folder. A missing folder is created. If another image already has the
+/// reference, the reference then names the new image, and the blobs of the other image stay.
+///
+/// The index file is replaced last and atomically. So a concurrent reader, or a reader after a failed write, finds the old index.
 ///
 /// # Errors
 /// [`LayoutError`].
 pub fn write(folder: &Path, image: &Image, reference: &str) -> Result<()> {
     let blobs = folder.join("blobs").join("sha256");
     fs::create_dir_all(&blobs).map_err(io_error(&blobs))?;
-    // Two processes that pack into the same folder at once must not lose each other's entry.
+    // The lock lets several processes write to the same folder. Without the lock, one process could overwrite the index entry of
+    // another.
     let lock = File::open(&blobs)
         .and_then(|folder| folder.lock().map(|()| folder))
         .map_err(io_error(&blobs))?;
 
-    let mark = folder.join(MARK);
-    if mark.exists() {
-        check_mark(&mark)?;
+    let layout_file = folder.join(LAYOUT_FILE);
+    if layout_file.exists() {
+        check_layout_file(&layout_file)?;
     }
-    let path = folder.join(INDEX);
+    let path = folder.join(INDEX_FILE);
     let mut index = match fs::read(&path) {
         Ok(bytes) => parse_index(&path, &bytes)?,
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
@@ -99,26 +101,27 @@ pub fn write(folder: &Path, image: &Image, reference: &str) -> Result<()> {
 
     for blob in image.blobs.iter().chain([&image.manifest]) {
         let path = blob_path(folder, &blob.digest);
-        if fs::read(&path).is_ok_and(|there| there == blob.bytes) {
+        if fs::read(&path).is_ok_and(|existing| existing == blob.bytes) {
             continue;
         }
         replace(&path, &blob.bytes)?;
     }
-    if !mark.exists() {
-        replace(&mark, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+    if !layout_file.exists() {
+        replace(&layout_file, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
     }
     replace(&path, index.to_string().as_bytes())?;
     drop(lock);
     Ok(())
 }
 
-/// Reads an image: the only one there is, or the one whose reference is `wanted`.
+/// Reads an image from a layout. If the layout has only one image, returns this image; otherwise, returns the image with the
+/// reference `wanted`. Checks each blob of the image against its digest.
 ///
 /// # Errors
-/// [`LayoutError`]; every blob is checked against its digest.
+/// [`LayoutError`].
 pub fn read(folder: &Path, wanted: &str) -> Result<Image> {
-    check_mark(&folder.join(MARK))?;
-    let path = folder.join(INDEX);
+    check_layout_file(&folder.join(LAYOUT_FILE))?;
+    let path = folder.join(INDEX_FILE);
     let index = fs::read(&path).map_err(io_error(&path))?;
     let index = parse_index(&path, &index)?;
     let entries = index.get("manifests").and_then(Value::as_array);
@@ -131,13 +134,13 @@ pub fn read(folder: &Path, wanted: &str) -> Result<Image> {
     };
     let digest = entry.and_then(|entry| entry.get("digest")?.as_str());
     let Some(digest) = digest else {
-        let there = entries.iter().map(|entry| {
+        let existing = entries.iter().map(|entry| {
             let name = reference_of(entry).or_else(|| entry.get("digest")?.as_str());
-            name.unwrap_or("one without a name").to_owned()
+            name.unwrap_or("an image without a name").to_owned()
         });
         return Err(LayoutError::Which {
             folder: folder.to_path_buf(),
-            there: there.collect(),
+            existing: existing.collect(),
             wanted: wanted.to_owned(),
         });
     };
@@ -146,7 +149,7 @@ pub fn read(folder: &Path, wanted: &str) -> Result<Image> {
     let parsed: OciImageManifest =
         serde_json::from_slice(&manifest.bytes).map_err(|error| LayoutError::NotALayout {
             path: blob_path(folder, digest),
-            reason: format!("no manifest of a single image: {error}"),
+            reason: format!("the file is not the manifest of a single image: {error}"),
         })?;
     let blobs = parsed.layers.iter().chain([&parsed.config]);
     let blobs = blobs.map(|descriptor| read_blob(folder, &descriptor.digest));
@@ -156,15 +159,19 @@ pub fn read(folder: &Path, wanted: &str) -> Result<Image> {
     })
 }
 
-fn check_mark(path: &Path) -> Result<()> {
+fn check_layout_file(path: &Path) -> Result<()> {
     let text = fs::read(path).map_err(io_error(path))?;
-    let mark: Value = serde_json::from_slice(&text).unwrap_or_default();
-    if mark.get("imageLayoutVersion").and_then(Value::as_str) == Some("1.0.0") {
+    let layout_file: Value = serde_json::from_slice(&text).unwrap_or_default();
+    if layout_file
+        .get("imageLayoutVersion")
+        .and_then(Value::as_str)
+        == Some("1.0.0")
+    {
         return Ok(());
     }
     Err(LayoutError::NotALayout {
         path: path.to_path_buf(),
-        reason: "is not an image layout of version 1.0.0".to_owned(),
+        reason: "the file does not declare an image layout of version 1.0.0".to_owned(),
     })
 }
 
@@ -175,7 +182,7 @@ fn parse_index(path: &Path, bytes: &[u8]) -> Result<Value> {
     }
     Err(LayoutError::NotALayout {
         path: path.to_path_buf(),
-        reason: "is not an index of images".to_owned(),
+        reason: "the file is not an index of images".to_owned(),
     })
 }
 
@@ -195,7 +202,8 @@ fn read_blob(folder: &Path, digest: &str) -> Result<Blob> {
     })
 }
 
-/// A digest comes from a file, so it must not lead out of the folder.
+/// The path of a blob in a layout. The digest may come from a file, so special characters in the digest are replaced. Otherwise the
+/// path could lead out of the layout's folder.
 fn blob_path(folder: &Path, digest: &str) -> PathBuf {
     let hash: String = digest
         .trim_start_matches("sha256:")
@@ -205,7 +213,7 @@ fn blob_path(folder: &Path, digest: &str) -> PathBuf {
     folder.join("blobs").join("sha256").join(hash)
 }
 
-/// Writes a file atomically: it is there as a whole or not at all.
+/// Writes a file atomically: a reader sees the complete new file or the old one.
 fn replace(path: &Path, bytes: &[u8]) -> Result<()> {
     let new = path.with_extension("new");
     fs::write(&new, bytes)
@@ -228,7 +236,8 @@ mod tests {
     }
 
     fn references(folder: &Path) -> Vec<String> {
-        let index: Value = serde_json::from_slice(&fs::read(folder.join(INDEX)).unwrap()).unwrap();
+        let index: Value =
+            serde_json::from_slice(&fs::read(folder.join(INDEX_FILE)).unwrap()).unwrap();
         let entries = index["manifests"].as_array().unwrap();
         entries
             .iter()
@@ -237,12 +246,12 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_again() {
+    fn an_image_that_was_written_can_be_read() {
         let folder = folder();
         let path = folder.path().join("made/with/parents");
         let packed = image("a", "1");
         write(&path, &packed, "a:1").unwrap();
-        assert_eq!(read(&path, "whatever").unwrap(), packed);
+        assert_eq!(read(&path, "another:1").unwrap(), packed);
         let manifest = path
             .join("blobs/sha256")
             .join(packed.digest().trim_start_matches("sha256:"));
@@ -250,7 +259,7 @@ mod tests {
     }
 
     #[test]
-    fn writing_the_same_twice_changes_nothing() {
+    fn writing_an_image_twice_changes_nothing() {
         let folder = folder();
         write(folder.path(), &image("a", "1"), "a:1").unwrap();
         let listing = || {
@@ -259,7 +268,7 @@ mod tests {
                 .map(|entry| entry.unwrap().file_name())
                 .collect();
             files.sort();
-            (files, fs::read(folder.path().join(INDEX)).unwrap())
+            (files, fs::read(folder.path().join(INDEX_FILE)).unwrap())
         };
         let before = listing();
         write(folder.path(), &image("a", "1"), "a:1").unwrap();
@@ -267,7 +276,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_image_takes_the_reference_and_nothing_is_deleted() {
+    fn a_new_image_takes_over_the_reference_and_no_file_is_deleted() {
         let folder = folder();
         let old = image("a", "1");
         fs::write(folder.path().join("notes.txt"), "mine").unwrap();
@@ -286,19 +295,19 @@ mod tests {
     }
 
     #[test]
-    fn keeps_what_others_wrote_into_the_index() {
+    fn unknown_members_of_the_index_are_kept() {
         let folder = folder();
-        let theirs = r#"{"schemaVersion":2,"manifests":[{"mediaType":"x","digest":"sha256:0","size":1,"data":"eA=="}],"annotations":{"k":"v"}}"#;
-        fs::write(folder.path().join(INDEX), theirs).unwrap();
+        let foreign = r#"{"schemaVersion":2,"manifests":[{"mediaType":"x","digest":"sha256:0","size":1,"data":"eA=="}],"annotations":{"k":"v"}}"#;
+        fs::write(folder.path().join(INDEX_FILE), foreign).unwrap();
         write(folder.path(), &image("a", "1"), "a:1").unwrap();
         let index: Value =
-            serde_json::from_slice(&fs::read(folder.path().join(INDEX)).unwrap()).unwrap();
+            serde_json::from_slice(&fs::read(folder.path().join(INDEX_FILE)).unwrap()).unwrap();
         assert_eq!(index["manifests"][0]["data"], "eA==");
         assert_eq!(index["annotations"]["k"], "v");
     }
 
     #[test]
-    fn many_at_once_lose_no_entry() {
+    fn concurrent_writers_do_not_lose_entries() {
         let folder = folder();
         let names: Vec<String> = (0..8).map(|number| format!("f{number}")).collect();
         std::thread::scope(|scope| {
@@ -309,38 +318,42 @@ mod tests {
                 });
             }
         });
-        let mut there = references(folder.path());
-        there.sort();
+        let mut written = references(folder.path());
+        written.sort();
         let all: Vec<_> = names.iter().map(|name| format!("{name}:1")).collect();
-        assert_eq!(there, all);
+        assert_eq!(written, all);
     }
 
     #[test]
-    fn among_several_the_wanted_one_must_be_there() {
+    fn reading_from_several_images_fails_without_the_wanted_reference() {
         let folder = folder();
         for name in ["a", "b"] {
             write(folder.path(), &image(name, "1"), &format!("{name}:1")).unwrap();
         }
         let error = read(folder.path(), "c:1").unwrap_err().to_string();
         assert!(
-            error.contains("holds a:1, b:1") && error.contains("c:1"),
+            error.contains("contains a:1, b:1") && error.contains("c:1"),
             "{error}"
         );
     }
 
     #[test]
-    fn refuses_what_is_no_layout_and_leaves_it_alone() {
+    fn a_folder_that_is_not_a_layout_is_rejected_and_not_changed() {
         let folder = folder();
         assert!(matches!(
             read(folder.path(), "a:1"),
             Err(LayoutError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound
         ));
-        let path = folder.path().join(INDEX);
+        let path = folder.path().join(INDEX_FILE);
         fs::write(&path, "[1]").unwrap();
         let error = write(folder.path(), &image("a", "1"), "a:1").unwrap_err();
         assert!(matches!(error, LayoutError::NotALayout { .. }), "{error}");
         assert_eq!(fs::read_to_string(&path).unwrap(), "[1]");
-        fs::write(folder.path().join(MARK), r#"{"imageLayoutVersion":"2"}"#).unwrap();
+        fs::write(
+            folder.path().join(LAYOUT_FILE),
+            r#"{"imageLayoutVersion":"2"}"#,
+        )
+        .unwrap();
         let error = read(folder.path(), "a:1").unwrap_err().to_string();
         assert!(
             error.contains("oci-layout") && error.contains("1.0.0"),
@@ -349,7 +362,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_damaged_content_and_a_digest_that_leads_elsewhere() {
+    fn damaged_content_and_a_digest_with_a_path_are_rejected() {
         let folder = folder();
         let packed = image("a", "1");
         write(folder.path(), &packed, "a:1").unwrap();
@@ -358,8 +371,12 @@ mod tests {
         let error = read(folder.path(), "a:1").unwrap_err();
         assert!(matches!(error, LayoutError::Damaged { .. }), "{error}");
         write(folder.path(), &packed, "a:1").unwrap();
-        assert_eq!(read(folder.path(), "a:1").unwrap(), packed, "mended");
-        let lured = blob_path(folder.path(), "sha256:../../../etc/passwd");
-        assert_eq!(lured.parent(), layer.parent());
+        assert_eq!(
+            read(folder.path(), "a:1").unwrap(),
+            packed,
+            "writing the image again repairs the damaged blob"
+        );
+        let escaping = blob_path(folder.path(), "sha256:../../../etc/passwd");
+        assert_eq!(escaping.parent(), layer.parent());
     }
 }

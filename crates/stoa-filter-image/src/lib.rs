@@ -1,8 +1,8 @@
-//! Packs an Envoy Wasm filter as an OCI image, the way Istio's WasmPlugin fetches it, and pushes it to a registry.
+//! Packs an Envoy Wasm filter as an OCI image that Istio's WasmPlugin can fetch, and pushes the image to a registry.
 //!
-//! Read [`Image::pack`] next (`image.rs`): what the image holds, and why its digest is the same everywhere. [`Module`]
-//! (`module.rs`) rejects files that Envoy would not load; [`layout`] (`layout.rs`) keeps images in a folder; [`push`]
-//! (`push.rs`) sends one to a [`Destination`] (`destination.rs`) with [`Credentials`] (`credentials.rs`). This crate does not
+//! Read [`Image::pack`] (`image.rs`) next: it defines the content of an image, and gives the same digest on every machine.
+//! [`Module`] (`module.rs`) rejects files that Envoy would not load. [`layout`] (`layout.rs`) stores images in a folder. [`push`]
+//! (`push.rs`) sends an image to a [`Destination`] (`destination.rs`) with [`Credentials`] (`credentials.rs`). This crate does not
 //! run filters; stoa-filter-host does.
 #![forbid(unsafe_code)]
 
@@ -21,7 +21,7 @@ pub use push::{Progress, PushError, Pushed, push};
 
 use sha2::{Digest as _, Sha256};
 
-/// `sha256:` and the hash of these bytes in hexadecimal.
+/// The digest of `bytes`: `sha256:` and the hash in hexadecimal.
 fn digest(bytes: &[u8]) -> String {
     format!("sha256:{:x}", Sha256::digest(bytes))
 }

@@ -2,12 +2,12 @@
 
 use wasmparser::{BinaryReaderError, ExternalKind, Parser, Payload, Validator};
 
-/// The ABIs that Envoy 1.40 supports.
-const ABIS: [&str; 3] = ["0_1_0", "0_2_0", "0_2_1"];
+/// The versions of the proxy-wasm ABI that Envoy 1.40 supports, oldest first.
+const SUPPORTED_ABIS: [&str; 3] = ["0_1_0", "0_2_0", "0_2_1"];
 const ABI_EXPORT: &str = "proxy_abi_version_";
 
-/// Most bytes that Istio's agent reads of a module.
-const LIMIT: usize = 256 << 20;
+/// Maximum size of a module in bytes. Istio's agent reads at most this number of bytes, so it would truncate a larger module.
+const MAX_BYTES: usize = 256 << 20;
 
 /// The bytes of a proxy-wasm filter: a valid WebAssembly module that declares its ABI.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,39 +16,39 @@ pub struct Module {
     abi: &'static str,
 }
 
-/// Why a file is not a filter.
+/// The reason why a file is not a filter. The text of each variant continues a sentence that begins with the name of the file.
 #[derive(Debug, thiserror::Error)]
 pub enum NotAFilter {
-    /// It is not WebAssembly.
+    /// The file is not WebAssembly.
     #[error("is not WebAssembly: it does not begin with the bytes \\0asm")]
     NotWasm,
-    /// It was built for a component runtime such as Spin.
+    /// The file is a WebAssembly component, not a module. A component runtime such as Spin would load it.
     #[error(
-        "is a WebAssembly component, and Envoy loads core modules only: build it for wasm32-wasip1"
+        "is a WebAssembly component, but Envoy loads only core modules: build it for wasm32-wasip1"
     )]
     Component,
-    /// It is damaged.
+    /// The module is damaged.
     #[error("is not a valid WebAssembly module")]
     Invalid(#[from] BinaryReaderError),
-    /// It is a module, but not a filter.
+    /// The file is a WebAssembly module, but not a filter.
     #[error(
-        "is a WebAssembly module and no proxy-wasm filter: no exported function names its ABI, \
-         such as {ABI_EXPORT}0_2_1"
+        "is a WebAssembly module but not a proxy-wasm filter: it exports no function such as {ABI_EXPORT}0_2_1, \
+         which declares the ABI"
     )]
     NoAbi,
-    /// It was built with an SDK that Envoy does not support.
-    #[error("speaks proxy-wasm ABI {0}, and Envoy knows 0.1.0, 0.2.0 and 0.2.1")]
+    /// The filter was built with an SDK that Envoy does not support.
+    #[error("uses proxy-wasm ABI {0}, but Envoy supports only 0.1.0, 0.2.0 and 0.2.1")]
     UnknownAbi(String),
-    /// It is too long: Istio would truncate it.
-    #[error("has {0} bytes, and Istio reads at most {LIMIT}")]
+    /// The module is too large: Istio would truncate it.
+    #[error("has {0} bytes, but Istio reads at most {MAX_BYTES}")]
     TooLarge(usize),
 }
 
 impl Module {
-    /// Checks a module.
+    /// Checks that `bytes` are a filter that Envoy would load.
     ///
     /// # Errors
-    /// [`NotAFilter`]; its text continues a sentence that begins with the name of the file.
+    /// [`NotAFilter`]. Its text continues a sentence that begins with the name of the file.
     pub fn new(bytes: Vec<u8>) -> Result<Self, NotAFilter> {
         if !bytes.starts_with(b"\0asm") {
             return Err(NotAFilter::NotWasm);
@@ -56,7 +56,7 @@ impl Module {
         if Parser::is_component(&bytes) {
             return Err(NotAFilter::Component);
         }
-        if bytes.len() > LIMIT {
+        if bytes.len() > MAX_BYTES {
             return Err(NotAFilter::TooLarge(bytes.len()));
         }
         Validator::new().validate_all(&bytes)?;
@@ -69,13 +69,13 @@ impl Module {
         &self.bytes
     }
 
-    /// Its version of proxy-wasm, such as `0.2.1`.
+    /// The filter's version of the proxy-wasm ABI, such as `0.2.1`.
     pub fn abi(&self) -> String {
         self.abi.replace('_', ".")
     }
 }
 
-/// The ABI that Envoy would choose: the newest one it supports, if a module exports several.
+/// The ABI that Envoy would choose. If a module declares several versions, Envoy chooses the newest version that it supports.
 fn abi(bytes: &[u8]) -> Result<&'static str, NotAFilter> {
     let mut declared = Vec::new();
     for payload in Parser::new(0).parse_all(bytes) {
@@ -91,10 +91,10 @@ fn abi(bytes: &[u8]) -> Result<&'static str, NotAFilter> {
             }
         }
     }
-    let known = ABIS
+    let known = SUPPORTED_ABIS
         .into_iter()
         .rev()
-        .find(|abi| declared.iter().any(|it| it == abi));
+        .find(|abi| declared.iter().any(|version| version == abi));
     match (known, declared.pop()) {
         (Some(abi), _) => Ok(abi),
         (None, Some(other)) => Err(NotAFilter::UnknownAbi(other.replace('_', "."))),
@@ -117,14 +117,14 @@ pub(crate) mod tests {
         for name in names {
             exports.push(u8::try_from(name.len()).unwrap());
             exports.extend(name.as_bytes());
-            exports.extend([0, 0]); // function 0
+            exports.extend([0, 0]); // an export of kind 0 (function) with index 0
         }
         [
             b"\0asm\x01\0\0\0".to_vec(),
-            section(1, &[1, 0x60, 0, 0]), // one type: nothing to nothing
-            section(3, &[1, 0]),          // one function of it
+            section(1, &[1, 0x60, 0, 0]), // types: one function type without parameters and results
+            section(3, &[1, 0]),          // functions: one function of this type
             section(7, &exports),
-            section(10, &[1, 2, 0, 0x0b]), // whose body is empty
+            section(10, &[1, 2, 0, 0x0b]), // code: an empty function body
         ]
         .concat()
     }
@@ -134,7 +134,7 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn takes_a_filter_of_every_abi_that_envoy_knows() {
+    fn a_filter_of_each_abi_that_envoy_supports_is_accepted() {
         for (export, abi) in [
             ("proxy_abi_version_0_1_0", "0.1.0"),
             ("proxy_abi_version_0_2_0", "0.2.0"),
@@ -154,16 +154,16 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn refuses_what_envoy_would_not_load_and_says_what_it_is() {
+    fn the_error_describes_a_file_that_envoy_would_not_load() {
         refused(Vec::new(), "is not WebAssembly");
         refused(b"<html>not found</html>".to_vec(), "is not WebAssembly");
         refused(b"\0asm\x0d\0\x01\0".to_vec(), "wasm32-wasip1");
-        refused(exporting(&["_start"]), "no proxy-wasm filter");
+        refused(exporting(&["_start"]), "not a proxy-wasm filter");
         refused(exporting(&["proxy_abi_version_0_3_0"]), "ABI 0.3.0");
     }
 
     #[test]
-    fn refuses_a_module_that_was_cut_off_or_damaged_anywhere() {
+    fn a_truncated_or_damaged_module_is_rejected() {
         let whole = exporting(&["proxy_abi_version_0_2_1"]);
         for length in 0..whole.len() {
             assert!(

@@ -15,73 +15,77 @@ use crate::credentials::Credentials;
 use crate::destination::Destination;
 use crate::image::{Blob, Image};
 
-/// Connect timeout: a reachable registry answers within this time.
-const CONNECT: Duration = Duration::from_secs(10);
-/// Read timeout. It covers sending a blob as well, so it is long: 256 MiB, the most that Istio accepts, at 1 MiB/s.
-const ANSWER: Duration = Duration::from_secs(300);
-/// Bytes sent between two progress reports.
-const PIECE: usize = 256 << 10;
+/// Connect timeout. A reachable registry accepts a connection within this time.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// Read timeout. It also limits the time for sending one blob, so it is long: a blob of 256 MiB, the most that Istio accepts,
+/// takes 256 s at 1 MiB/s.
+const READ_TIMEOUT: Duration = Duration::from_secs(300);
+/// A blob is sent in pieces of this many bytes. The progress is reported after each piece.
+const PIECE_BYTES: usize = 256 << 10;
 
-/// Called with the number of bytes that were sent, and the number of bytes to send.
+/// A function that the push calls to report its progress: the number of bytes sent, and the total number of bytes to send.
 pub type Progress = Arc<dyn Fn(usize, usize) + Send + Sync>;
 
-/// An image that is in a registry.
+/// The result of a push: the image is in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
-    /// The `url` of a WasmPlugin.
+    /// The value for the field `url` of a WasmPlugin.
     pub url: String,
-    /// The `sha256` of a WasmPlugin: the manifest's digest, 64 hexadecimal digits.
+    /// The value for the field `sha256` of a WasmPlugin: the manifest's digest, 64 hexadecimal digits.
     pub sha256: String,
-    /// Whether this tag already had the image, so that nothing was sent.
-    pub was_there: bool,
+    /// True if the tag already pointed to this image. Nothing was sent then.
+    pub already_present: bool,
 }
 
-/// Why an image was not pushed.
+/// The reason why a push failed.
 #[derive(Debug, thiserror::Error)]
 pub enum PushError {
-    /// No registry answers at this address.
-    #[error("no registry answers at {registry} over {scheme}{hint}")]
+    /// No registry responds at the destination's address.
+    #[error("no registry responds at {registry} over {scheme}{hint}")]
     Unreachable {
-        /// Its address.
+        /// The address of the registry.
         registry: String,
         /// `http` or `https`.
         scheme: &'static str,
-        /// What might help.
+        /// A suggestion for the user. May be empty.
         hint: &'static str,
         /// The cause.
         source: OciDistributionError,
     },
-    /// The registry rejected the credentials, or needs some.
-    #[error("{registry} does not let us push to {repository}; credentials: {origin}")]
+    /// The registry rejected the credentials, or requires credentials.
+    #[error("{registry} rejected the push to {repository}; the push was made {origin}")]
     Unauthorized {
-        /// The registry.
+        /// The address of the registry.
         registry: String,
-        /// The repository.
+        /// The name of the repository.
         repository: String,
-        /// The user, and where the credentials were looked up.
+        /// The user and the source of the credentials: see [`Credentials::origin`].
         origin: String,
     },
-    /// Any other rejection.
-    #[error("{registry} refused the image")]
+    /// The registry rejected the image for a reason other than the credentials.
+    #[error("{registry} rejected the image")]
     Refused {
-        /// The registry.
+        /// The address of the registry.
         registry: String,
-        /// Its response.
+        /// The response of the registry.
         source: OciDistributionError,
     },
-    /// The image under the tag is not the one that was sent.
-    #[error("{registry} has the image with the digest {there}; it was sent as {sent}")]
+    /// After the push, the tag in the registry points to another image than the one that was sent.
+    #[error(
+        "after the push, the tag in {registry} points to the image {stored}, not to the image {sent} that was sent"
+    )]
     Altered {
-        /// The registry.
+        /// The address of the registry.
         registry: String,
-        /// The digest that the registry has.
-        there: String,
-        /// The digest that was sent.
+        /// The digest of the image to which the tag points.
+        stored: String,
+        /// The digest of the image that was sent.
         sent: String,
     },
 }
 
-/// Pushes an image, unless the registry has it already. Blobs that the registry has are not sent again; the tag is set last.
+/// Pushes an image, unless the tag already points to this image. Blobs that the registry already has are not sent again. The tag is
+/// set last.
 ///
 /// # Errors
 /// [`PushError`].
@@ -92,21 +96,21 @@ pub async fn push(
     progress: Progress,
 ) -> Result<Pushed, PushError> {
     let error = |source| failure(to, credentials, source);
-    let pushed = |was_there| Pushed {
+    let pushed = |already_present| Pushed {
         url: to.url(),
         sha256: image.digest().trim_start_matches("sha256:").to_owned(),
-        was_there,
+        already_present,
     };
     let client = client(to).map_err(error)?;
     let (reference, auth) = (&to.reference, &credentials.auth);
-    // Authentication comes first: where a later call fails to authenticate, it gives no reason.
+    // Authenticates first, because an authentication error in a later call would not contain the reason.
     client
         .auth(reference, auth, RegistryOperation::Push)
         .await
         .map_err(error)?;
-    if there(&client, to, auth)
+    if stored_digest(&client, to, auth)
         .await
-        .is_ok_and(|there| there == image.digest())
+        .is_ok_and(|stored| stored == image.digest())
     {
         return Ok(pushed(true));
     }
@@ -137,11 +141,11 @@ pub async fn push(
         .await
         .map_err(error)?;
 
-    let there = there(&client, to, auth).await.map_err(error)?;
-    if there != image.digest() {
+    let stored = stored_digest(&client, to, auth).await.map_err(error)?;
+    if stored != image.digest() {
         return Err(PushError::Altered {
             registry: to.registry().to_owned(),
-            there,
+            stored,
             sent: image.digest().to_owned(),
         });
     }
@@ -149,7 +153,8 @@ pub async fn push(
 }
 
 fn client(to: &Destination) -> Result<Client, OciDistributionError> {
-    // If the process has already chosen a provider, that one stays.
+    // If the process has already installed a cryptography provider for TLS, this call fails, and the installed provider stays in
+    // use. So the error is ignored.
     let _ = rustls::crypto::ring::default_provider().install_default();
     Client::try_from(ClientConfig {
         protocol: if to.plain_http() {
@@ -157,17 +162,17 @@ fn client(to: &Destination) -> Result<Client, OciDistributionError> {
         } else {
             ClientProtocol::Https
         },
-        // One request per blob: every registry supports it, and a filter is small.
+        // Sends each blob in one request, because every registry supports this way, and because a filter is small.
         use_monolithic_push: true,
-        connect_timeout: Some(CONNECT),
-        read_timeout: Some(ANSWER),
+        connect_timeout: Some(CONNECT_TIMEOUT),
+        read_timeout: Some(READ_TIMEOUT),
         user_agent: concat!("stoa/", env!("CARGO_PKG_VERSION")),
         ..ClientConfig::default()
     })
 }
 
-/// The digest that the registry has under the tag.
-async fn there(
+/// The digest of the image to which the tag in the registry points.
+async fn stored_digest(
     client: &Client,
     to: &Destination,
     auth: &RegistryAuth,
@@ -175,7 +180,7 @@ async fn there(
     client.fetch_manifest_digest(&to.reference, auth).await
 }
 
-/// A blob in pieces; each piece is reported when it is read.
+/// Splits a blob into pieces. Each time the HTTP client reads a piece to send it, the progress is reported.
 fn pieces(
     blob: &Blob,
     before: usize,
@@ -185,29 +190,29 @@ fn pieces(
     let mut rest = blob.bytes.clone();
     let mut sent = before;
     stream::iter(std::iter::from_fn(move || {
-        let piece = rest.split_to(PIECE.min(rest.len()));
+        let piece = rest.split_to(PIECE_BYTES.min(rest.len()));
         sent += piece.len();
         progress(sent, total);
         (!piece.is_empty()).then_some(Ok(piece))
     }))
 }
 
-fn failure(to: &Destination, by: &Credentials, source: OciDistributionError) -> PushError {
+fn failure(to: &Destination, credentials: &Credentials, source: OciDistributionError) -> PushError {
     use OciDistributionError as E;
     let registry = to.registry().to_owned();
-    let no_entry =
+    let is_denied =
         |code: &OciErrorCode| matches!(code, OciErrorCode::Unauthorized | OciErrorCode::Denied);
     let unauthorized = match &source {
         E::AuthenticationFailure(_) | E::UnauthorizedError { .. } => true,
         E::ServerError { code, .. } => matches!(code, 401 | 403),
-        E::RegistryError { envelope, .. } => envelope.errors.iter().any(|e| no_entry(&e.code)),
+        E::RegistryError { envelope, .. } => envelope.errors.iter().any(|e| is_denied(&e.code)),
         _ => false,
     };
     if unauthorized {
         return PushError::Unauthorized {
             registry,
             repository: to.reference.repository().to_owned(),
-            origin: by.origin().to_owned(),
+            origin: credentials.origin().to_owned(),
         };
     }
     match (source, to.plain_http()) {
@@ -220,7 +225,7 @@ fn failure(to: &Destination, by: &Credentials, source: OciDistributionError) -> 
         (source @ E::RequestError(_), false) => PushError::Unreachable {
             registry,
             scheme: "https",
-            hint: " (--insecure speaks plain HTTP)",
+            hint: " (use --insecure for plain HTTP)",
             source,
         },
         (source, _) => PushError::Refused { registry, source },

@@ -1,7 +1,7 @@
-//! A configuration, read member by member. All faults are reported together, each with its path.
+//! Reads a configuration member by member, and reports all errors together, each with its path.
 //!
-//! serde stops at the first fault; people who write a `pluginConfig` by hand want all of them. A wrong value is recorded and
-//! read as a placeholder, and [`read`] discards the result if there was any fault.
+//! serde stops at the first error, but people who write a `pluginConfig` by hand want to see all errors. So a reader records the
+//! error of an invalid value and continues with a placeholder. [`read`] discards the result if it recorded any error.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -9,144 +9,156 @@ use std::ops::RangeInclusive;
 
 use nojson::{JsonValueKind, RawJson, RawJsonValue};
 
-use crate::number::{decimal, whole};
+use crate::number::{read_decimal, read_whole};
 
-/// Everything that is wrong with a document.
+/// All errors of a document.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub struct Faults(Vec<String>);
+pub struct ConfigErrors(Vec<String>);
 
-impl Faults {
-    /// Each as `path: what was expected`, in the order in which it was found.
+impl ConfigErrors {
+    /// The errors in the order in which they were found. Each line contains the path of a value, a colon, and the error.
     pub fn lines(&self) -> &[String] {
         &self.0
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0.join("; "))
     }
 }
 
-/// Reads `text`, whose root is an object; an empty text is an empty object.
+/// Reads a JSON document whose root is an object, and converts the object with `build`. An empty text counts as an empty object.
 ///
 /// # Errors
-/// All faults together.
-pub fn read<T>(text: &[u8], build: impl FnOnce(&Object<'_>) -> T) -> Result<T, Faults> {
-    let one = |fault: String| Faults(vec![fault]);
-    let text = str::from_utf8(text).map_err(|_| one("not JSON: not UTF-8".to_owned()))?;
+/// All errors of the document.
+pub fn read<T>(text: &[u8], build: impl FnOnce(&Object<'_>) -> T) -> Result<T, ConfigErrors> {
+    let single = |error: String| ConfigErrors(vec![error]);
+    let text =
+        str::from_utf8(text).map_err(|_| single("not JSON: the text is not UTF-8".to_owned()))?;
     let text = if text.trim().is_empty() { "{}" } else { text };
     let document = RawJson::parse(text).map_err(|error| {
-        let place = error.get_line_and_column_numbers(text);
-        let (line, column) = place.map_or((0, 0), |(line, column)| (line.get(), column.get()));
-        one(format!("not JSON: line {line}, column {column}"))
+        let position = error.get_line_and_column_numbers(text);
+        let (line, column) = position.map_or((0, 0), |(line, column)| (line.get(), column.get()));
+        single(format!("not JSON at line {line}, column {column}"))
     })?;
-    let faults = RefCell::default();
+    let report = RefCell::default();
     let root = Node {
         value: document.value(),
         path: String::new(),
-        faults: &faults,
+        report: &report,
     };
     let built = root.object().map(|object| build(&object));
-    let faults = faults.into_inner();
+    let errors = report.into_inner().errors;
     match built {
-        Some(built) if faults.is_empty() => Ok(built),
-        _ => Err(Faults(faults)),
+        Some(built) if errors.is_empty() => Ok(built),
+        _ => Err(ConfigErrors(errors)),
     }
 }
 
-/// A value and its path.
+/// Lines about the document. Each line contains the path of a value, a colon, and a message.
+#[derive(Debug, Default)]
+struct Report {
+    errors: Vec<String>,
+    warnings: Vec<String>,
+}
+
+/// A value of the document, and its path.
 #[derive(Debug, Clone)]
 pub struct Node<'d> {
     value: RawJsonValue<'d, 'd>,
     path: String,
-    faults: &'d RefCell<Vec<String>>,
+    report: &'d RefCell<Report>,
 }
 
 impl<'d> Node<'d> {
-    /// Records a fault of this value.
-    pub fn fault(&self, expected: &str) {
+    /// Records an error at the path of this value.
+    pub fn add_error(&self, message: &str) {
+        let line = self.line(message);
+        self.report.borrow_mut().errors.push(line);
+    }
+
+    fn line(&self, message: &str) -> String {
         let path = match self.path.as_str() {
             "" => "the document",
             path => path,
         };
-        let fault = [path, ": ", expected].concat();
-        self.faults.borrow_mut().push(fault);
+        [path, ": ", message].concat()
     }
 
-    /// As [`Self::fault`], and adds the value that was found.
-    pub fn not(&self, expected: &str) {
+    /// Records the error "VALUE is not EXPECTED". VALUE is this value, cut to its first 40 characters.
+    pub fn add_mismatch(&self, expected: &str) {
         let raw = self.value.as_raw_str();
         let (found, more) = match raw.char_indices().nth(40) {
             Some((end, _)) => (raw.get(..end).unwrap_or_default(), "..."),
             None => (raw, ""),
         };
-        self.fault(&[found, more, " is not ", expected].concat());
+        self.add_error(&[found, more, " is not ", expected].concat());
     }
 
-    /// The raw value.
+    /// The value as JSON.
     pub fn value(&self) -> RawJsonValue<'d, 'd> {
         self.value
     }
 
-    /// Text that is not empty.
+    /// Reads the value as a non-empty string.
     pub fn text(&self) -> Option<String> {
         match self.value.to_unquoted_string_str() {
             Ok(text) if !text.is_empty() => Some(text.into_owned()),
             _ => {
-                self.not("a text that is not empty");
+                self.add_mismatch("a non-empty string");
                 None
             }
         }
     }
 
-    /// True or false.
+    /// Reads the value as a boolean.
     pub fn flag(&self) -> Option<bool> {
         match self.value.as_raw_str() {
             "true" => Some(true),
             "false" => Some(false),
             _ => {
-                self.not("true or false");
+                self.add_mismatch("true or false");
                 None
             }
         }
     }
 
-    /// A whole number within `range`.
+    /// Reads the value as a whole number within `range`.
     pub fn integer(&self, range: RangeInclusive<u64>) -> Option<u64> {
-        let found = whole(self.value).and_then(|number| u64::try_from(number).ok());
-        let fits = found.filter(|number| range.contains(number));
-        if fits.is_none() {
+        let found = read_whole(self.value).and_then(|number| u64::try_from(number).ok());
+        let valid = found.filter(|number| range.contains(number));
+        if valid.is_none() {
             let (from, to) = (range.start(), range.end());
-            self.not(&format!("a whole number from {from} to {to}"));
+            self.add_mismatch(&format!("a whole number from {from} to {to}"));
         }
-        fits
+        valid
     }
 
-    /// Any whole number, also below zero.
+    /// Reads the value as a whole number, which may be negative.
     pub fn signed(&self) -> Option<i64> {
-        let found = whole(self.value);
+        let found = read_whole(self.value);
         if found.is_none() {
-            self.not("a whole number");
+            self.add_mismatch("a whole number");
         }
         found
     }
 
-    /// A number from 0 to `most`.
-    pub fn number(&self, most: u32) -> Option<f64> {
+    /// Reads the value as a number from 0 to `max`.
+    pub fn number(&self, max: u32) -> Option<f64> {
         let found = self.value.as_number_str().ok();
-        let found = found.and_then(decimal);
-        let fits = found.filter(|number| (0.0..=f64::from(most)).contains(number));
-        if fits.is_none() {
-            self.not(&format!("a number from 0 to {most}"));
+        let found = found.and_then(read_decimal);
+        let valid = found.filter(|number| (0.0..=f64::from(max)).contains(number));
+        if valid.is_none() {
+            self.add_mismatch(&format!("a number from 0 to {max}"));
         }
-        fits
+        valid
     }
 
-    /// A list.
+    /// Reads the value as a list.
     pub fn list(&self) -> Vec<Self> {
         let Ok(items) = self.value.to_array() else {
-            self.not("a list");
+            self.add_mismatch("a list");
             return Vec::new();
         };
         items
@@ -154,20 +166,20 @@ impl<'d> Node<'d> {
             .map(|(index, value)| Self {
                 value,
                 path: format!("{}[{index}]", self.path),
-                faults: self.faults,
+                report: self.report,
             })
             .collect()
     }
 
-    /// A list of texts that are not empty.
+    /// Reads the value as a list of non-empty strings.
     pub fn texts(&self) -> Vec<String> {
         self.list().iter().filter_map(Self::text).collect()
     }
 
-    /// An object.
+    /// Reads the value as an object.
     pub fn object(&self) -> Option<Object<'d>> {
         let Ok(pairs) = self.value.to_object() else {
-            self.not("an object");
+            self.add_mismatch("an object");
             return None;
         };
         let name = |name: RawJsonValue<'_, '_>| name.to_unquoted_string_str().map(String::from);
@@ -177,53 +189,80 @@ impl<'d> Node<'d> {
                 .collect(),
             node: self.clone(),
             known: RefCell::default(),
+            old_names: RefCell::default(),
         })
     }
 }
 
-/// An object whose members are read by name. A member that is never read is a fault, recorded when this is dropped.
+/// An object whose members are read by name. When the object is dropped, it records an error for each member that was not read,
+/// because such a member is unknown.
 #[derive(Debug)]
 pub struct Object<'d> {
     members: Vec<(String, RawJsonValue<'d, 'd>)>,
     node: Node<'d>,
     known: RefCell<Vec<&'static str>>,
+    old_names: RefCell<Vec<&'static str>>,
 }
 
 impl<'d> Object<'d> {
-    /// The member `name`, if it is there and not null.
+    /// The member `name`. `None` if the member is missing or null.
     pub fn get(&self, name: &'static str) -> Option<Node<'d>> {
         self.known.borrow_mut().push(name);
         let (_, value) = self.members.iter().find(|(member, _)| member == name)?;
         (value.kind() != JsonValueKind::Null).then(|| self.member(name, *value))
     }
 
-    /// The member `name`, which is required.
-    pub fn need(&self, name: &'static str) -> Option<Node<'d>> {
+    /// The member `name`, or the member `old_name` if the object still uses the name that this member had in an earlier release.
+    /// Records a warning if the object contains `old_name`, and an error if it contains both names.
+    pub fn get_renamed(&self, name: &'static str, old_name: &'static str) -> Option<Node<'d>> {
+        self.old_names.borrow_mut().push(old_name);
+        let current = self.get(name);
+        let Some((_, value)) = self.members.iter().find(|(member, _)| member == old_name) else {
+            return current;
+        };
+        let old = self.member(old_name, *value);
+        if current.is_some() {
+            old.add_error(&["old name of ", name, "; the object contains both names"].concat());
+        }
+        let warning = ["renamed to ", name, "; release 0.3 rejects the old name"].concat();
+        let line = old.line(&warning);
+        self.node.report.borrow_mut().warnings.push(line);
+        current.or(Some(old))
+    }
+
+    /// The warnings about the whole document that were recorded so far.
+    pub fn warnings(&self) -> Vec<String> {
+        self.node.report.borrow().warnings.clone()
+    }
+
+    /// The member `name`. Records an error if the member is missing or null.
+    pub fn required(&self, name: &'static str) -> Option<Node<'d>> {
         let found = self.get(name);
         if found.is_none() {
-            self.member(name, self.node.value).fault("missing");
+            self.member(name, self.node.value).add_error("missing");
         }
         found
     }
 
-    /// The member of `names` that is there; there must be exactly one.
+    /// Returns the one member in `names` that the object contains. Records an error if the object contains none or several of
+    /// them.
     pub fn one_of(&self, names: &[&'static str]) -> Option<(&'static str, Node<'d>)> {
         let mut found = names
             .iter()
             .filter_map(|name| Some((*name, self.get(name)?)));
         let (first, second) = (found.next(), found.next());
-        // The remaining names are known members too.
+        // Also reads the members with the remaining names, so that these members count as known.
         found.for_each(drop);
         if first.is_none() || second.is_some() {
             let names = names.join(", ");
             self.node
-                .fault(&["expected exactly one of ", &names].concat());
+                .add_error(&["expected exactly one of ", &names].concat());
             return None;
         }
         first
     }
 
-    /// All members, with any names.
+    /// All members with their names.
     pub fn all(&self) -> Vec<(String, Node<'d>)> {
         self.members
             .iter()
@@ -231,7 +270,7 @@ impl<'d> Object<'d> {
             .collect()
     }
 
-    /// The value of this object, to record a fault of it as a whole.
+    /// The object itself as a value. With this value, a caller can record an error that is about the whole object.
     pub fn node(&self) -> &Node<'d> {
         &self.node
     }
@@ -244,7 +283,7 @@ impl<'d> Object<'d> {
         Node {
             value,
             path,
-            faults: self.node.faults,
+            report: self.node.report,
         }
     }
 }
@@ -254,15 +293,16 @@ impl Drop for Object<'_> {
         let known = self.known.borrow();
         for (index, (name, value)) in self.members.iter().enumerate() {
             let member = self.member(name, *value);
-            if !known.contains(&name.as_str()) {
-                member.fault(&["unknown; expected one of ", &known.join(", ")].concat());
+            let is_known = known.contains(&name.as_str());
+            if !is_known && !self.old_names.borrow().contains(&name.as_str()) {
+                member.add_error(&["unknown member; expected one of ", &known.join(", ")].concat());
             } else if self
                 .members
                 .iter()
                 .take(index)
                 .any(|(other, _)| other == name)
             {
-                member.fault("stands twice");
+                member.add_error("given twice");
             }
         }
     }

@@ -1,9 +1,10 @@
-//! Code that the shop's Envoy filters share, and the base of a new one.
+//! Code that the shop's Envoy filters share, and on which a new filter can build.
 //!
-//! `document.rs` reads a `pluginConfig` and reports all its faults together, with the numbers of `number.rs`. `chance.rs` has
-//! fractions, rolls of the dice and stable hashes, `matching.rs` tests of texts, `pairs.rs` a map of headers as Envoy passes it.
-//! `setting.rs` (native only) reads the `NAME=SHARE` with which an operator changes a configuration. `envoy.rs` (wasm only) has
-//! the proxy-wasm calls that filters make, without the panics of the SDK's own; only this file names Envoy's API.
+//! `document.rs` reads a `pluginConfig` and reports all its errors together; `number.rs` reads the numbers in it. `chance.rs` has
+//! fractions, random rolls and stable hashes. `matching.rs` has conditions for a path or a header. `pairs.rs` reads a map of
+//! headers in Envoy's format. `setting.rs` (native only) reads the settings `NAME=SHARE` with which an operator changes a
+//! configuration. `envoy.rs` (wasm only) has the proxy-wasm calls that filters make. Unlike the SDK's calls, these calls do not
+//! panic. Only `envoy.rs` uses Envoy's API.
 
 pub mod chance;
 pub mod document;

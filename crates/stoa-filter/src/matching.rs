@@ -1,27 +1,28 @@
-//! Tests of texts: of a path, of a header's value.
+//! Conditions that the text of a path or of a header's value must meet.
 //!
-//! There are no regular expressions: the smallest engine adds 40 KB to a .wasm that should stay under 200.
+//! Regular expressions are not supported: the smallest engine for them adds 40 KB to a `.wasm` file, and the file should stay under
+//! 200 KB.
 
 use crate::document::{Node, Object};
 
-/// What a text must be.
+/// A condition that a text must meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TextTest {
-    /// This text.
+    /// The text equals this string.
     Exact(String),
-    /// It begins with this.
+    /// The text begins with this string.
     Prefix(String),
-    /// It ends with this.
+    /// The text ends with this string.
     Suffix(String),
-    /// It contains this.
+    /// The text contains this string.
     Contains(String),
 }
 
 impl TextTest {
-    /// The members that [`Self::read`] reads.
+    /// The names of the configuration members that [`Self::read`] accepts.
     pub const NAMES: [&str; 4] = ["exact", "prefix", "suffix", "contains"];
 
-    /// Reads a member that has one of [`Self::NAMES`].
+    /// Reads a member. Its name must be one of [`Self::NAMES`].
     pub fn read((name, node): (&str, Node<'_>)) -> Option<Self> {
         let text = node.text()?;
         Some(match name {
@@ -32,7 +33,7 @@ impl TextTest {
         })
     }
 
-    /// Whether `text` passes.
+    /// Whether `text` meets the condition.
     pub fn passes(&self, text: &[u8]) -> bool {
         match self {
             Self::Exact(exact) => text == exact.as_bytes(),
@@ -45,32 +46,32 @@ impl TextTest {
     }
 }
 
-/// A test of one header.
+/// The name of a header, and the condition that the header must meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderTest {
-    /// In lower case.
+    /// The header's name, in lower case.
     pub name: String,
-    /// What it must be.
+    /// The condition that the header must meet.
     pub test: Presence,
 }
 
-/// What a header must be.
+/// A condition that a header must meet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Presence {
-    /// It is there, with any value.
+    /// The header exists, with any value.
     Present,
-    /// It is not there.
+    /// The header does not exist.
     Absent,
-    /// It is there and its value passes. Several headers of the same name are tested one by one, and one that passes is
+    /// The header exists, and its value meets this condition. If the header is repeated, one value that meets the condition is
     /// enough, as in Envoy's own routes.
     Value(TextTest),
 }
 
 impl HeaderTest {
-    /// Reads `{"name": "x-beta-user", "exact": "true"}`, where another of [`TextTest::NAMES`] or `present`, true or false,
-    /// may stand in place of `exact`.
+    /// Reads an object such as `{"name": "x-beta-user", "exact": "true"}`. Instead of `exact`, the object may have another member
+    /// of [`TextTest::NAMES`], or `present` with true or false.
     pub fn read(object: &Object<'_>) -> Option<Self> {
-        let name = object.need("name").and_then(|node| header_name(&node));
+        let name = object.required("name").and_then(|node| header_name(&node));
         let test = match object.one_of(&["exact", "prefix", "suffix", "contains", "present"]) {
             Some(("present", node)) => match node.flag()? {
                 true => Presence::Present,
@@ -82,7 +83,7 @@ impl HeaderTest {
         Some(Self { name: name?, test })
     }
 
-    /// Whether the header passes, given its values.
+    /// True if the header meets the condition. `values` are all values that the request contains for this header.
     pub fn passes(&self, values: &[Vec<u8>]) -> bool {
         match &self.test {
             Presence::Present => !values.is_empty(),
@@ -92,13 +93,14 @@ impl HeaderTest {
     }
 }
 
-/// Reads the name of a header (RFC 9110, section 5.6.2; a pseudo header begins with a colon), in lower case.
+/// Reads the name of a header, and converts it to lower case (RFC 9110, section 5.6.2). The name of a pseudo header begins with a
+/// colon.
 pub fn header_name(node: &Node<'_>) -> Option<String> {
     let text = node.text()?;
     let bare = text.strip_prefix(':').unwrap_or(&text);
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if bare.is_empty() || !bare.bytes().all(token) {
-        node.not("a header's name");
+        node.add_mismatch("the name of a header");
         return None;
     }
     Some(text.to_ascii_lowercase())
@@ -112,14 +114,14 @@ mod tests {
     fn test(text: &str) -> Result<HeaderTest, String> {
         let text = format!(r#"{{"h": {text}}}"#);
         read(text.as_bytes(), |root| {
-            HeaderTest::read(&root.need("h").unwrap().object().unwrap())
+            HeaderTest::read(&root.required("h").unwrap().object().unwrap())
         })
         .map(Option::unwrap)
-        .map_err(|faults| faults.to_string())
+        .map_err(|errors| errors.to_string())
     }
 
     #[test]
-    fn a_value_passes_by_its_beginning_its_end_its_part_or_as_a_whole() {
+    fn a_value_is_tested_as_a_whole_or_by_prefix_suffix_or_part() {
         for (kind, yes, no) in [
             ("exact", "abc", "abcd"),
             ("prefix", "abcd", "xabc"),
@@ -139,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn presence_and_absence_are_told_from_an_empty_value() {
+    fn a_header_with_an_empty_value_counts_as_present() {
         let present = test(r#"{"name": "a", "present": true}"#).unwrap();
         let absent = test(r#"{"name": "a", "present": false}"#).unwrap();
         assert!(present.passes(&[Vec::new()]) && !present.passes(&[]));
@@ -147,10 +149,10 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_name_and_no_test() {
+    fn an_invalid_name_and_a_missing_condition_are_rejected() {
         assert_eq!(
             test(r#"{"name": "a b", "exact": "x"}"#).unwrap_err(),
-            r#"h.name: "a b" is not a header's name"#
+            r#"h.name: "a b" is not the name of a header"#
         );
         assert_eq!(
             test(r#"{"name": "a"}"#).unwrap_err(),

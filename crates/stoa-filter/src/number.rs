@@ -1,23 +1,24 @@
-//! JSON numbers.
+//! Reads JSON numbers.
 
 use nojson::RawJsonValue;
 
-/// A whole number, also if it is written as `1e6` or `10.0`: a program that forwards a configuration may write it so.
-pub fn whole(value: RawJsonValue<'_, '_>) -> Option<i64> {
+/// Reads a whole number. Returns `None` if the value is not a whole number. The notations `1e6` and `10.0` are accepted too,
+/// because a program that forwards a configuration may use them.
+pub fn read_whole(value: RawJsonValue<'_, '_>) -> Option<i64> {
     let text = value.as_number_str().ok()?;
     if let Ok(number) = text.parse() {
         return Some(number);
     }
-    // Every whole number up to 2^53 is exact in an `f64`.
-    let number = decimal(text)?;
+    // An `f64` represents every whole number up to 2^53 exactly.
+    let number = read_decimal(text)?;
     let exact = number.fract() == 0.0 && number.abs() <= 9_007_199_254_740_992.0;
     exact.then_some(number as i64)
 }
 
-/// Reads a JSON number with at most 15 digits and a power of ten within +-22. It is exact except for the last division
-/// (Clinger, "How to Read Floating Point Numbers Accurately", 1990). `str::parse` also reads all others, but costs 22 KB of code
-/// and tables.
-pub(crate) fn decimal(text: &str) -> Option<f64> {
+/// Reads a JSON number with at most 15 digits and an exponent from -22 to 22. Within these limits, every step is exact, except that
+/// the last division rounds (Clinger, "How to Read Floating Point Numbers Accurately", 1990). `str::parse` has no such limits, but
+/// would add 22 KB of code and tables to a filter.
+pub(crate) fn read_decimal(text: &str) -> Option<f64> {
     let (negative, text) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -58,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_decimals_as_the_standard_library_does() {
+    fn read_decimal_agrees_with_the_standard_library() {
         for text in [
             "0",
             "-0",
@@ -71,10 +72,10 @@ mod tests {
             "123456789012345",
             "0.000001",
         ] {
-            assert_eq!(decimal(text), text.parse().ok(), "{text}");
+            assert_eq!(read_decimal(text), text.parse().ok(), "{text}");
         }
         for text in ["1234567890123456", "1e23", "1e-23", "1e99999999999"] {
-            assert_eq!(decimal(text), None, "{text}");
+            assert_eq!(read_decimal(text), None, "{text}");
         }
     }
 }

@@ -1,35 +1,37 @@
-//! A map of headers as Envoy passes it: the number of pairs, the lengths of each key and value, then all of them, each
-//! followed by a NUL (proxy-wasm ABI 0.2.1, "serialized maps"; integers are 32 bits, little-endian).
+//! A map of headers in the format in which Envoy passes it to a filter: the number of pairs, then the lengths of each key and
+//! value, then the keys and values, each followed by a NUL. Integers are 32 bits, little-endian (proxy-wasm ABI 0.2.1,
+//! "serialized maps").
 
-/// Such a map, read in place. Pairs that do not fit the format are ignored.
+/// A map of headers in Envoy's format, which is read in place. Pairs that violate the format are ignored.
 #[derive(Debug, Clone, Default)]
 pub struct Pairs(Vec<u8>);
 
 impl Pairs {
-    /// A map of these bytes.
+    /// A map from bytes in Envoy's format.
     pub fn new(bytes: Vec<u8>) -> Self {
         Self(bytes)
     }
 
-    /// The first value of `name`.
+    /// The first value of the header `name`.
     pub fn get(&self, name: &str) -> Option<Vec<u8>> {
         self.all(name).next().map(<[u8]>::to_vec)
     }
 
-    /// Every value of `name`, each as it was sent. They are not joined, as in Envoy's own routes.
+    /// All values of the header `name`, as they were sent. The values of a repeated header stay separate; Envoy's own routes do
+    /// not join them either.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let named = self.iter().filter(move |(key, _)| *key == name.as_bytes());
         named.map(|(_, value)| value)
     }
 
-    /// Whether there is a header of this name.
+    /// Whether the map has a header `name`.
     pub fn has(&self, name: &str) -> bool {
         self.all(name).next().is_some()
     }
 
     fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         let count = self.number(0).unwrap_or_default();
-        // If the count is too large, the first missing length ends the iteration.
+        // If `count` is larger than the number of pairs, the first missing length ends the iteration.
         let mut place = count.saturating_mul(8).saturating_add(4);
         (0..count).map_while(move |index| {
             let lengths = 4 + index * 8;
@@ -70,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_values_empty_ones_and_several() {
+    fn values_are_found_including_empty_and_repeated_values() {
         let pairs = Pairs::new(map(&[(":path", "/a"), ("x", ""), ("y", "1"), ("y", "2")]));
         assert_eq!(pairs.get(":path"), Some(b"/a".to_vec()));
         assert_eq!(pairs.get("x"), Some(Vec::new()));
@@ -80,15 +82,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_cut_off_or_lies_about_its_size_is_not_there() {
+    fn a_truncated_or_corrupted_map_does_not_panic() {
         let whole = map(&[("a", "1"), ("b", "2")]);
         for end in 0..whole.len() - 1 {
             assert_eq!(Pairs::new(whole[..end].to_vec()).get("b"), None, "{end}");
         }
-        let mut lies = whole.clone();
+        let mut corrupted = whole.clone();
         for place in 0..20 {
-            lies[place] = 0xff;
-            let _ = Pairs::new(lies.clone()).get("b");
+            corrupted[place] = 0xff;
+            let _ = Pairs::new(corrupted.clone()).get("b");
         }
     }
 }

@@ -1,60 +1,60 @@
-//! `NAME=SHARE` and `NAME=SHARE:VALUE`, with which an operator changes a filter's configuration on the command line.
+//! Settings with which an operator changes a filter's configuration on the command line: `NAME=SHARE` and `NAME=SHARE:VALUE`.
 //!
-//! Native only. Each filter's `operator.rs` turns settings into its own configuration.
+//! Native only. The `operator.rs` of each filter converts settings to the filter's configuration.
 
 use std::fmt;
 
-use crate::document::Faults;
+use crate::document::ConfigErrors;
 
-/// One setting.
+/// A setting, such as `abort=5%:503`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Setting<'t> {
-    /// As it was given.
+    /// The whole setting, as the operator wrote it.
     pub text: &'t str,
-    /// What is set.
+    /// The part before the equals sign: the name of a version or of a kind of fault.
     pub name: &'t str,
-    /// For this share.
+    /// The share of the requests.
     pub share: Share,
-    /// The text after the share and a colon.
+    /// The text after the colon that follows the share. `None` if the setting has no colon.
     pub value: Option<&'t str>,
 }
 
-/// Why a configuration cannot be changed.
+/// The reason why a configuration cannot be changed.
 #[derive(Debug, thiserror::Error)]
 pub enum SettingError {
     /// A setting is not valid.
     #[error("{setting}: expected {expected}")]
     Invalid {
-        /// The setting as it was given.
+        /// The setting, as the operator wrote it.
         setting: String,
-        /// What it must be.
+        /// The expected format.
         expected: String,
     },
     /// Two settings have the same name.
     #[error("{0} is given twice")]
     Twice(String),
     /// The shares add up to more than 100 %.
-    #[error("{0}: more than 100% together")]
+    #[error("{0}: the shares add up to more than 100%")]
     AboveAll(String),
-    /// The name does not exist.
-    #[error("there is no {kind} {name}; expected one of {}", .known.join(", "))]
+    /// A setting or a command-line argument contains an unknown name, such as the name of a service that does not exist.
+    #[error("there is no {kind} {name:?}; expected one of {}", .known.join(", "))]
     Unknown {
-        /// What is named, such as `service`.
+        /// The kind of thing that should have this name, such as `service`. The message shows this word before the name.
         kind: &'static str,
-        /// The name that was given.
+        /// The unknown name.
         name: String,
-        /// The names that exist.
+        /// The valid names.
         known: Vec<String>,
     },
-    /// The filter itself rejects the changed configuration.
+    /// The filter would reject the changed configuration.
     #[error("the filter would reject this configuration: {0}")]
-    Rejected(#[from] Faults),
+    Rejected(#[from] ConfigErrors),
 }
 
-/// Reads settings. `expected` states what one looks like, for errors.
+/// Reads a list of settings. `expected` is the format of a setting, for error messages.
 ///
 /// # Errors
-/// If one cannot be read, a name is given twice, or the shares exceed 100 % together.
+/// If a setting is not valid, if two settings have the same name, or if the shares add up to more than 100 %.
 pub fn read<'t>(texts: &'t [String], expected: &str) -> Result<Vec<Setting<'t>>, SettingError> {
     let mut settings: Vec<Setting<'t>> = Vec::new();
     for text in texts {
@@ -90,7 +90,8 @@ impl<'t> Setting<'t> {
     }
 }
 
-/// A share in ten-thousandths: the weights of canary-router, and a denominator of Envoy's `FractionalPercent`.
+/// A share in ten-thousandths. This is also the unit of canary-router's weights, and 10,000 is a denominator of Envoy's
+/// `FractionalPercent`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share(pub u32);
 
@@ -98,7 +99,8 @@ impl Share {
     /// 100 %.
     pub const WHOLE: u32 = 10_000;
 
-    /// Reads a percentage with two decimals at most: `25%`, `0.5%`, `12.25%`.
+    /// Reads a percentage with at most two decimals, such as `25%`, `0.5%` or `12.25%`. `None` if the text is not a valid
+    /// percentage.
     pub fn read(text: &str) -> Option<Self> {
         let number = text.strip_suffix('%')?;
         let (whole, decimals) = number.split_once('.').unwrap_or((number, "0"));
@@ -118,7 +120,7 @@ impl fmt::Display for Share {
     }
 }
 
-/// A percentage, printed as [`Share::read`] reads it: rounded to hundredths.
+/// A percentage. `Display` rounds it to two decimals, and writes the format that [`Share::read`] reads.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Percent(pub f64);
 
@@ -133,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_share_is_a_percentage_with_two_decimals_at_most() {
+    fn a_share_is_a_percentage_with_at_most_two_decimals() {
         for (text, share) in [
             ("25%", 2500),
             ("0%", 0),
@@ -172,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_setting_is_a_name_a_share_and_perhaps_a_value() {
+    fn a_setting_is_a_name_a_share_and_an_optional_value() {
         let value = Some("grpc:14".to_owned());
         let expected = vec![
             ("abort".to_owned(), 500, value),
@@ -182,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wrong_setting_is_named_with_what_was_expected() {
+    fn an_error_names_the_invalid_setting_and_the_expected_format() {
         for text in ["off", "v2", "=5%", "v2=5", "v2=:5%"] {
             assert_eq!(read(&[text]), Err(format!("{text}: expected NAME=SHARE")));
         }
@@ -192,7 +194,7 @@ mod tests {
         );
         assert_eq!(
             read(&["a=50%", "b=50.01%"]),
-            Err("a=50% b=50.01%: more than 100% together".to_owned())
+            Err("a=50% b=50.01%: the shares add up to more than 100%".to_owned())
         );
     }
 }

@@ -1,4 +1,4 @@
-//! The validated application: the runtime's input.
+//! The validated application, which is the runtime's input.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -6,25 +6,26 @@ use std::path::PathBuf;
 use crate::capability::Capability;
 use crate::host::AllowedHost;
 
-/// An application with every part checked and every template filled in.
+/// A validated application. Every part was checked, and in each template the names of variables were replaced by the values of
+/// these variables.
 #[derive(Debug, Clone)]
 pub struct App {
-    /// Its name.
+    /// The application's name.
     pub name: String,
-    /// Its version; empty if the manifest has none.
+    /// The application's version; empty if the manifest has no version.
     pub version: String,
-    /// The file it was read from.
+    /// The path of the manifest.
     pub manifest: PathBuf,
-    /// The HTTP triggers, in the file's order.
+    /// The HTTP triggers, in the order in which the manifest lists them.
     pub routes: Vec<Route>,
-    /// The components by id: the selected ones and what they depend on.
+    /// The selected components and their dependencies, by id.
     pub components: BTreeMap<String, Component>,
 }
 
-/// An HTTP trigger: which requests go to which component.
+/// An HTTP trigger: a path, and the component that gets the requests.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Route {
-    /// The requests.
+    /// The path that a request must match.
     pub path: RoutePath,
     /// The id of the component, a key of [`App::components`].
     pub component: String,
@@ -33,62 +34,63 @@ pub struct Route {
 /// The path of an HTTP trigger.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RoutePath {
-    /// A path that begins with `/`; `:name` stands for one segment, `/...` at the end for any rest of the path.
+    /// A path that begins with `/`. In a path, `:name` matches one segment, and `/...` at the end matches any further segments.
     Public(String),
-    /// Only other components can call it, at `http://NAME.spin.internal`.
+    /// No public path. Only other components can call the component, at `http://NAME.spin.internal`.
     Private,
 }
 
-/// A component and what it may use.
+/// A component, and the resources that the component may use.
 #[derive(Debug, Clone)]
 pub struct Component {
-    /// Its id.
+    /// The component's id.
     pub id: String,
-    /// The .wasm file, resolved against the manifest's folder. Whether it exists is not checked here.
+    /// The path of the .wasm file, resolved against the manifest's folder. The file may be missing.
     pub source: PathBuf,
-    /// Its variables, with templates filled in.
+    /// The component's variables. Templates in the values are already filled in.
     pub variables: BTreeMap<String, String>,
-    /// Its environment variables.
+    /// The component's environment variables.
     pub environment: BTreeMap<String, String>,
-    /// The hosts to which it may send requests.
+    /// The hosts to which the component may send requests.
     pub allowed_outbound_hosts: Vec<AllowedHost>,
-    /// The labels of the SQLite databases it may open.
+    /// The labels of the SQLite databases that the component may open.
     pub sqlite_databases: Vec<String>,
-    /// The labels of the key-value stores it may open.
+    /// The labels of the key-value stores that the component may open.
     pub key_value_stores: Vec<String>,
-    /// How it is built, if the manifest has a build command.
+    /// The build command; `None` if the manifest has no build command.
     pub build: Option<Build>,
-    /// The components that satisfy its imports.
+    /// The components that satisfy this component's imports.
     pub dependencies: Vec<Dependency>,
 }
 
-/// How a component is built.
+/// The build command of a component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Build {
     /// The command, for a shell.
     pub command: String,
-    /// The folder in which it runs.
+    /// The folder in which the command runs.
     pub workdir: PathBuf,
 }
 
-/// An import of a component, and the component that satisfies it.
+/// One import of a component, and the other component that satisfies this import.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dependency {
-    /// The imported interface, `acme:text/shout@1.0.0`, or a whole package, `acme:text@1.0.0`.
+    /// The imported interface, such as `acme:text/shout@1.0.0`, or a whole package, such as `acme:text@1.0.0`.
     pub interface: String,
-    /// The component that satisfies it.
+    /// Where the component that satisfies the import comes from.
     pub source: DependencySource,
-    /// The export to use if its name differs from that of the import.
+    /// The name of the export that satisfies the import; `None` if the import and the export have the same name.
     pub export: Option<String>,
-    /// The kinds of its user's configuration that it inherits; all others are denied.
+    /// The kinds of configuration that the dependency inherits from the importing component. The dependency gets no other kind of
+    /// configuration.
     pub inherits: BTreeSet<Capability>,
 }
 
-/// The source of a [`Dependency`]'s component.
+/// Where the component of a [`Dependency`] comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum DependencySource {
     /// Another component of the application, by id.
     Component(String),
-    /// A .wasm file, resolved against the manifest's folder.
+    /// The path of a .wasm file, resolved against the manifest's folder.
     Path(PathBuf),
 }

@@ -1,24 +1,23 @@
-//! The kinds of configuration that a component may be granted. A dependency inherits only the kinds that the manifest
-//! lists.
+//! The kinds of configuration of a component. A dependency inherits only the kinds that the manifest lists.
 
 use std::str::FromStr;
 
-/// A kind of configuration; the names are those of Spin's `inherit_configuration`.
+/// A kind of configuration. Spin's `inherit_configuration` has the same names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Capability {
-    /// `ai_models`: not supported by this runtime, so a component never has any.
+    /// `ai_models`. This runtime does not support AI models, so a component never has an AI model.
     AiModels,
-    /// `allowed_outbound_hosts`: outbound HTTP, PostgreSQL and sockets.
+    /// `allowed_outbound_hosts`: the destinations of outbound HTTP, PostgreSQL and sockets.
     AllowedOutboundHosts,
     /// `environment`: the environment variables.
     Environment,
-    /// `files`: not supported by this runtime, so a component never has any.
+    /// `files`. This runtime does not support files, so a component never has files.
     Files,
-    /// `key_value_stores`
+    /// `key_value_stores`: the labels of key-value stores.
     KeyValueStores,
-    /// `sqlite_databases`
+    /// `sqlite_databases`: the labels of SQLite databases.
     SqliteDatabases,
-    /// `variables`
+    /// `variables`: the component's variables.
     Variables,
 }
 
@@ -34,7 +33,7 @@ impl Capability {
         Self::Variables,
     ];
 
-    /// The name in a manifest.
+    /// The name of this kind in a manifest.
     pub fn name(self) -> &'static str {
         match self {
             Self::AiModels => "ai_models",

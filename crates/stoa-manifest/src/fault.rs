@@ -1,37 +1,39 @@
-//! Faults of a manifest: collected while reading, reported together.
+//! The errors in a manifest. They are collected while the manifest is read, and reported together. In this crate, a [`Fault`] is
+//! such an error, not an injected failure.
 
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// A place in the file. Line and column count from 1, columns in characters.
+/// A location in a manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// The line.
+pub struct Location {
+    /// The line, counted from 1.
     pub line: usize,
-    /// The column.
+    /// The column, counted in characters from 1.
     pub column: usize,
 }
 
-/// One fault of a manifest.
+/// One error in a manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
     /// The manifest.
     pub file: PathBuf,
-    /// The place in the file, if the fault has one. An override of an undeclared variable, for example, has none.
-    pub place: Option<Place>,
-    /// The dotted key, `component.web.source`; empty for the file as a whole.
+    /// The location in the manifest. `None` if the error is outside the manifest, for example in an option that sets a variable
+    /// which the manifest does not declare.
+    pub location: Option<Location>,
+    /// The dotted key, such as `component.web.source`; empty if the error is about the whole file.
     pub key: String,
-    /// What is wrong, and what is expected.
+    /// A description of the error and of the expected value.
     pub message: String,
 }
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.file.display())?;
-        if let Some(place) = self.place {
-            write!(f, ":{}:{}", place.line, place.column)?;
+        if let Some(location) = self.location {
+            write!(f, ":{}:{}", location.line, location.column)?;
         }
         if !self.key.is_empty() {
             write!(f, ": {}", self.key)?;
@@ -40,7 +42,7 @@ impl fmt::Display for Fault {
     }
 }
 
-/// All faults of a manifest, in the file's order. Displays one fault per line.
+/// All errors in a manifest, in the order of their locations. `Display` writes one error per line.
 #[derive(Debug, thiserror::Error)]
 pub struct Errors {
     faults: Vec<Fault>,
@@ -49,12 +51,12 @@ pub struct Errors {
 }
 
 impl Errors {
-    /// The faults, in the file's order.
+    /// The errors, in the order of their locations.
     pub fn faults(&self) -> &[Fault] {
         &self.faults
     }
 
-    /// The error if the file could not be read at all.
+    /// The I/O error if the file could not be read; `None` if the file was read, but its content has errors.
     pub fn unreadable(&self) -> Option<&io::Error> {
         self.io.as_ref()
     }
@@ -62,9 +64,9 @@ impl Errors {
     pub(crate) fn from_io(path: &Path, error: io::Error) -> Self {
         let fault = Fault {
             file: path.to_path_buf(),
-            place: None,
+            location: None,
             key: String::new(),
-            message: format!("cannot be read: {error}"),
+            message: format!("cannot read the file: {error}"),
         };
         Self {
             faults: vec![fault],
@@ -85,7 +87,7 @@ impl fmt::Display for Errors {
     }
 }
 
-/// Collects faults. All readers of a file share it, hence the cell.
+/// Collects the errors in a manifest. All readers of the manifest share one collector, so the list is in a `RefCell`.
 pub(crate) struct Faults<'a> {
     file: &'a Path,
     bytes: &'a [u8],
@@ -101,18 +103,18 @@ impl<'a> Faults<'a> {
         }
     }
 
-    /// Records a fault at a byte offset of the file.
+    /// Records an error at a byte offset of the file.
     pub(crate) fn push(&self, offset: Option<usize>, key: &str, message: impl Into<String>) {
         let fault = Fault {
             file: self.file.to_path_buf(),
-            place: offset.map(|offset| self.place(offset)),
+            location: offset.map(|offset| self.location(offset)),
             key: key.to_owned(),
             message: message.into(),
         };
         self.list.borrow_mut().push((offset, fault));
     }
 
-    /// Returns the value if there are no faults, else all faults in the file's order.
+    /// Returns `value` if no error was recorded, else all errors in the order of their locations.
     pub(crate) fn finish<T>(self, value: Option<T>) -> Result<T, Errors> {
         let mut list = self.list.into_inner();
         match value {
@@ -127,7 +129,7 @@ impl<'a> Faults<'a> {
         }
     }
 
-    fn place(&self, offset: usize) -> Place {
+    fn location(&self, offset: usize) -> Location {
         let before = self.bytes.get(..offset).unwrap_or(self.bytes);
         let line_start = before
             .iter()
@@ -135,7 +137,7 @@ impl<'a> Faults<'a> {
             .map_or(0, |index| index + 1);
         let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
         let in_line = before.get(line_start..).unwrap_or_default();
-        Place {
+        Location {
             line,
             column: String::from_utf8_lossy(in_line).chars().count() + 1,
         }

@@ -1,39 +1,40 @@
-//! `allowed_outbound_hosts`: scheme, host and port; each may be a wildcard.
+//! The entries of `allowed_outbound_hosts`. An entry has a scheme, a host and a port, and each part may be a wildcard.
 
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
-/// Destinations a component may reach: `http://localhost:8080`, `https://*.example.com`, `*://10.0.0.0/8:*`.
+/// An entry of `allowed_outbound_hosts`: destinations that a component may call, such as `http://localhost:8080`,
+/// `https://*.example.com` or `*://10.0.0.0/8:*`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AllowedHost {
     text: String,
-    /// `None`: any scheme.
+    /// The allowed scheme; `None` allows every scheme.
     scheme: Option<String>,
     host: Host,
-    /// First and last port, both included.
+    /// The first and the last allowed port.
     ports: (u16, u16),
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Host {
     Any,
-    /// Any name with this suffix; the suffix begins with a dot.
-    Below(String),
+    /// Every name that ends with this suffix. The suffix begins with a dot.
+    Subdomains(String),
     Exact(String),
     Network(IpAddr, u8),
 }
 
-/// Why a text is not an [`AllowedHost`].
+/// The reason why a text is not an [`AllowedHost`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct BadHost(String);
 
-/// The domain under which components reach each other.
-const INTERNAL: &str = ".spin.internal";
+/// The suffix of the host names with which components call each other.
+const INTERNAL_SUFFIX: &str = ".spin.internal";
 
 impl AllowedHost {
-    /// Whether a request to `host` at `port` with `scheme` is allowed. `host` does not include a port.
+    /// True if a request to `scheme://host:port` is allowed. `host` does not include the port.
     pub fn allows(&self, scheme: &str, host: &str, port: u16) -> bool {
         let (first, last) = self.ports;
         self.scheme
@@ -43,17 +44,17 @@ impl AllowedHost {
             && self.host.allows(host)
     }
 
-    /// The component in an entry `http://NAME.spin.internal`.
-    pub(crate) fn internal(&self) -> Option<&str> {
+    /// The component's name in an entry `http://NAME.spin.internal`; `None` for other entries.
+    pub(crate) fn component_name(&self) -> Option<&str> {
         match &self.host {
-            Host::Exact(host) => host.strip_suffix(INTERNAL),
+            Host::Exact(host) => host.strip_suffix(INTERNAL_SUFFIX),
             _ => None,
         }
     }
 
-    /// Whether the entry is `http://*.spin.internal`, which stands for every component.
-    pub(crate) fn any_internal(&self) -> bool {
-        matches!(&self.host, Host::Below(domain) if domain == INTERNAL)
+    /// True if the entry is `http://*.spin.internal`, which allows calls to every component.
+    pub(crate) fn allows_any_component(&self) -> bool {
+        matches!(&self.host, Host::Subdomains(domain) if domain == INTERNAL_SUFFIX)
     }
 }
 
@@ -65,19 +66,19 @@ impl fmt::Display for AllowedHost {
 
 impl Host {
     fn allows(&self, host: &str) -> bool {
-        let host = bare(host).to_ascii_lowercase();
+        let host = without_brackets(host).to_ascii_lowercase();
         match self {
             Self::Any => true,
-            Self::Below(domain) => host.ends_with(domain.as_str()),
+            Self::Subdomains(domain) => host.ends_with(domain.as_str()),
             Self::Exact(exact) => host == *exact,
             Self::Network(network, bits) => host
                 .parse()
-                .is_ok_and(|address| contains(*network, *bits, address)),
+                .is_ok_and(|address| network_contains(*network, *bits, address)),
         }
     }
 
     fn parse(text: &str, whole: &str) -> Result<Self, BadHost> {
-        let text = bare(text).to_ascii_lowercase();
+        let text = without_brackets(text).to_ascii_lowercase();
         if let Some((address, bits)) = text.split_once('/') {
             let network = address.parse().ok().zip(bits.parse().ok());
             return match network {
@@ -87,7 +88,7 @@ impl Host {
                     Ok(Self::Network(address, bits))
                 }
                 _ => Err(BadHost(format!(
-                    "{whole:?} has a path; only a scheme, a host and a port may stand here"
+                    "{whole:?} has a path; expected only a scheme, a host and a port"
                 ))),
             };
         }
@@ -96,15 +97,17 @@ impl Host {
         }
         if text == "self" || text == "self.alt" {
             return Err(BadHost(format!(
-                "{whole:?}: the embedded runtime does not support `self`; name the component: http://NAME.spin.internal"
+                "{whole:?}: the embedded runtime does not support `self`; expected http://NAME.spin.internal, where NAME is \
+                 a component"
             )));
         }
         let (below, domain) = text
             .strip_prefix("*.")
             .map_or((false, text.as_str()), |domain| (true, domain));
-        if below && domain.ends_with(INTERNAL) {
+        if below && domain.ends_with(INTERNAL_SUFFIX) {
             return Err(BadHost(format!(
-                "{whole:?} names no component; expected http://NAME.spin.internal, or * for NAME"
+                "{whole:?} does not name a component; expected http://NAME.spin.internal, or http://*.spin.internal for \
+                 all components"
             )));
         }
         if domain.parse::<IpAddr>().is_err() && !is_domain(domain) {
@@ -114,7 +117,7 @@ impl Host {
             )));
         }
         Ok(if below {
-            Self::Below(format!(".{domain}"))
+            Self::Subdomains(format!(".{domain}"))
         } else {
             Self::Exact(domain.to_owned())
         })
@@ -126,7 +129,7 @@ impl FromStr for AllowedHost {
 
     fn from_str(whole: &str) -> Result<Self, BadHost> {
         if whole.is_empty() {
-            return Err(BadHost("is empty; expected scheme://host:port".to_owned()));
+            return Err(BadHost("empty; expected scheme://host:port".to_owned()));
         }
         let Some((scheme, rest)) = whole.split_once("://") else {
             return Err(BadHost(format!(
@@ -139,19 +142,19 @@ impl FromStr for AllowedHost {
                 "{whole:?} has the scheme {scheme:?}; expected letters, or `*`"
             )));
         }
-        // A single trailing slash is not a path.
+        // A single slash at the end of the entry does not count as a path.
         let rest = rest.strip_suffix('/').unwrap_or(rest);
         let (host, port) = match rest.rsplit_once(':') {
             Some((host, port)) if !port.contains(']') => (host, Some(port)),
             _ => (rest, None),
         };
         let ports = match port {
-            Some(port) => ports(port).ok_or_else(|| {
-                let what = if port.contains('/') { "a path" } else { "a port that is none" };
-                BadHost(format!("{whole:?} has {what}; expected scheme://host:port with a number, `*` or first..end"))
+            Some(port) => parse_ports(port).ok_or_else(|| {
+                let what = if port.contains('/') { "a path" } else { "an invalid port" };
+                BadHost(format!("{whole:?} has {what}; expected scheme://host:port, with a number, `*` or first..end as the port"))
             })?,
             None => default_port(scheme).map(|port| (port, port)).ok_or_else(|| {
-                BadHost(format!("{whole:?} has no port, and the scheme {scheme:?} has no usual one"))
+                BadHost(format!("{whole:?} has no port, and the scheme {scheme:?} has no default port"))
             })?,
         };
         Ok(Self {
@@ -176,8 +179,9 @@ fn default_port(scheme: &str) -> Option<u16> {
     })
 }
 
-/// Parses `80`, `*`, or `8000..8010`; as in Spin, the end of a range is exclusive.
-fn ports(text: &str) -> Option<(u16, u16)> {
+/// Parses `80`, `*`, or `8000..8010` into the first and the last port. As in Spin, a range does not include its end: `8000..8010`
+/// ends at port 8009.
+fn parse_ports(text: &str) -> Option<(u16, u16)> {
     if text == "*" {
         return Some((0, u16::MAX));
     }
@@ -190,8 +194,8 @@ fn ports(text: &str) -> Option<(u16, u16)> {
     }
 }
 
-/// An IPv6 address without its brackets.
-fn bare(host: &str) -> &str {
+/// Removes the brackets of an IPv6 address.
+fn without_brackets(host: &str) -> &str {
     host.strip_prefix('[')
         .and_then(|host| host.strip_suffix(']'))
         .unwrap_or(host)
@@ -207,7 +211,7 @@ fn is_domain(name: &str) -> bool {
         })
 }
 
-fn contains(network: IpAddr, bits: u8, address: IpAddr) -> bool {
+fn network_contains(network: IpAddr, bits: u8, address: IpAddr) -> bool {
     let shifted = |width: u32, a: u128, b: u128| {
         let shift = width.saturating_sub(u32::from(bits));
         a.checked_shr(shift).unwrap_or(0) == b.checked_shr(shift).unwrap_or(0)

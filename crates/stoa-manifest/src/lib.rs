@@ -1,17 +1,16 @@
 //! Reads a Spin manifest (version 2) into a fully validated [`App`].
 //!
-//! An unknown key, or one that the embedded runtime does not support, is a fault and never ignored. All faults of a file are
-//! reported together, each with file, line, column and key.
+//! Unknown keys, and keys that the embedded runtime does not support, are errors. All errors in a manifest are reported together,
+//! each with file, line, column and key.
 //!
-//! - `fault.rs`: faults and their places.
-//! - `reader.rs`: walks a TOML table, keeps the place of every value, and reports the keys that were not read.
-//! - `raw.rs` and `raw/`: the shape of the file, key by key. `raw/read.rs` and `raw/component.rs` show what a manifest may
-//!   contain.
-//! - `validate.rs` and `validate/`: turns that shape into an [`App`]: fills in templates, checks names and routes, selects
-//!   components.
-//! - `capability.rs`: what a dependency may inherit from its user.
-//! - `spin_app.rs`: a release, as described by SpinKube's resource.
-//! - `route.rs`, `host.rs`, `template.rs`, `name.rs`: the small grammars.
+//! - `fault.rs`: the errors and their locations.
+//! - `reader.rs`: reads a TOML table with the location of every value, and reports unknown keys.
+//! - `raw.rs` and `raw/`: read the manifest into structs, key by key. `raw/read.rs` and `raw/component.rs` list the supported keys.
+//! - `validate.rs` and `validate/`: turn these structs into an [`App`]. Validation fills in templates, checks names and routes, and
+//!   selects components.
+//! - `capability.rs`: the kinds of configuration that a dependency may inherit.
+//! - `spin_app.rs`: reads a SpinApp, which is SpinKube's resource for a release.
+//! - `route.rs`, `host.rs`, `template.rs`, `name.rs`: the grammars of routes, hosts, templates and names.
 #![forbid(unsafe_code)]
 
 mod app;
@@ -31,45 +30,50 @@ use std::path::Path;
 
 pub use app::{App, Build, Component, Dependency, DependencySource, Route, RoutePath};
 pub use capability::Capability;
-pub use fault::{Errors, Fault, Place};
+pub use fault::{Errors, Fault, Location};
 pub use host::{AllowedHost, BadHost};
 pub use spin_app::{BadSpinApp, SpinApp};
 
-/// Changes to a manifest when an application starts.
+/// The options that apply to a manifest when an application starts: values of variables, and the components to run.
 #[derive(Debug, Clone, Default)]
 pub struct LoadOptions {
-    /// Values of application variables; they override the manifest's defaults. A name that the manifest does not declare is a
-    /// fault.
+    /// Values of application variables, which override the manifest's defaults. A name that the manifest does not declare is an
+    /// error.
     pub variables: BTreeMap<String, String>,
-    /// Values from the environment, by lower-case name. Undeclared names are ignored, because an environment is shared.
+    /// Values that the environment sets for variables. The key is the variable's name in lower case. Names that the manifest does
+    /// not declare are ignored, because the environment contains the settings of other programs too.
     pub environment: BTreeMap<String, String>,
-    /// The components to run; `None` for all. Components that they are composed with are included.
+    /// The components to run; `None` selects all components. The dependencies of selected components run too.
     pub components: Option<Vec<String>>,
 }
 
-/// Size limit of a manifest, 1 MiB. A larger one is a mistake.
+/// Size limit of a manifest, 1 MiB. A larger file is not a manifest.
 const MAX_BYTES: usize = 1 << 20;
 
-/// Reads and validates the manifest at `path`; paths in it are resolved against its folder.
+/// Reads and validates the manifest at `path`. Relative paths in the manifest are resolved against the manifest's folder.
 ///
 /// # Errors
-/// All faults of the file together. [`Errors::unreadable`] is set if the file could not be read at all.
+/// All errors in the manifest together. [`Errors::unreadable`] is set if the file could not be read.
 pub fn load(path: &Path, options: &LoadOptions) -> Result<App, Errors> {
     let bytes = std::fs::read(path).map_err(|error| Errors::from_io(path, error))?;
     parse(&bytes, path, options)
 }
 
-/// Like [`load`], for bytes that were already read. Faults name `path`, and relative paths start from its folder.
+/// Validates a manifest that was already read. `path` is for error messages. Relative paths in the manifest are resolved against
+/// the folder of `path`.
 ///
 /// # Errors
-/// All faults of the file together.
+/// All errors in the manifest together.
 pub fn parse(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<App, Errors> {
     let faults = fault::Faults::new(path, bytes);
     let app = if bytes.len() > MAX_BYTES {
         faults.push(
             None,
             "",
-            format!("is {} bytes long, more than {MAX_BYTES}", bytes.len()),
+            format!(
+                "longer than {MAX_BYTES} bytes; the file has {} bytes",
+                bytes.len()
+            ),
         );
         None
     } else {
@@ -78,7 +82,11 @@ pub fn parse(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<App, Er
                 raw::read(text, &faults).and_then(|raw| validate::app(raw, path, options, &faults))
             }
             Err(error) => {
-                faults.push(Some(error.valid_up_to()), "", "is not UTF-8 from here on");
+                faults.push(
+                    Some(error.valid_up_to()),
+                    "",
+                    "not valid UTF-8 from this column on",
+                );
                 None
             }
         }

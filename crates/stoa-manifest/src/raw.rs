@@ -1,6 +1,7 @@
-//! The shape of a manifest, key by key: the keys and the types of their values. Nothing else is checked here.
+//! Reads a manifest into structs, key by key. Only the keys and the types of the values are checked.
 //!
-//! - `raw/shape.rs`: the types; `raw/read.rs` and `raw/component.rs`: read a file into them.
+//! - `raw/shape.rs` defines the structs.
+//! - `raw/read.rs` and `raw/component.rs` read a manifest into these structs.
 
 mod component;
 mod read;

@@ -1,5 +1,5 @@
-//! Walks a TOML table. It keeps the place of every value that it returns, and at the end reports the keys that were not
-//! read.
+//! Reads a TOML table key by key. [`Reader`] returns each value with its location. [`Reader::finish`] reports each key that was not
+//! read before, because such a key is unknown.
 
 use std::collections::BTreeSet;
 
@@ -8,20 +8,20 @@ use toml::de::{DeTable, DeValue};
 
 use crate::fault::Faults;
 
-/// A string of the file, with its key and place.
+/// A string of the file, with its key and location.
 #[derive(Debug, Clone)]
 pub(crate) struct Text {
     pub(crate) value: String,
     /// The dotted key.
     pub(crate) key: String,
-    /// The byte offset.
+    /// The byte offset of the string in the file.
     pub(crate) offset: usize,
 }
 
-/// A table being read.
+/// A table that is being read.
 pub(crate) struct Reader<'a> {
     table: &'a DeTable<'a>,
-    /// The dotted key of the table; empty for the file itself.
+    /// The dotted key of the table; empty for the top-level table.
     key: String,
     /// The byte offset of the key.
     offset: usize,
@@ -29,7 +29,7 @@ pub(crate) struct Reader<'a> {
     faults: &'a Faults<'a>,
 }
 
-/// A value with its key and place.
+/// A value with its key and location.
 pub(crate) struct Entry<'a> {
     pub(crate) name: &'a str,
     /// The dotted key.
@@ -56,35 +56,35 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The collector of faults.
+    /// The collector of errors.
     pub(crate) fn faults(&self) -> &'a Faults<'a> {
         self.faults
     }
 
-    /// The value of a key, if the key exists.
+    /// Returns the value of the key `name`; `None` if the table does not contain this key.
     pub(crate) fn entry(&mut self, name: &'static str) -> Option<Entry<'a>> {
         self.known.insert(name);
         let (key, value) = self.table.get_key_value(name)?;
-        Some(self.wrap(key, value))
+        Some(self.entry_for(key, value))
     }
 
-    /// Every key of a table whose keys are user-defined names.
+    /// Returns all keys and values, in the order in which the file lists them. For tables whose keys the manifest's author chooses.
     pub(crate) fn entries(&self) -> Vec<Entry<'a>> {
         let mut entries: Vec<_> = self
             .table
             .iter()
-            .map(|(key, value)| self.wrap(key, value))
+            .map(|(key, value)| self.entry_for(key, value))
             .collect();
         entries.sort_by_key(|entry| entry.offset);
         entries
     }
 
-    /// Like [`Reader::entry`], but a missing key is a fault.
+    /// Returns the value of a key, as [`Reader::entry`] does, and reports an error if the key is missing.
     pub(crate) fn required(&mut self, name: &'static str) -> Option<Entry<'a>> {
         let entry = self.entry(name);
         if entry.is_none() {
             self.faults
-                .push(Some(self.offset), &dotted(&self.key, name), "is missing");
+                .push(Some(self.offset), &dotted_key(&self.key, name), "missing");
         }
         entry
     }
@@ -101,7 +101,7 @@ impl<'a> Reader<'a> {
         self.entry(name).map(Entry::strings).unwrap_or_default()
     }
 
-    /// The keys and strings of a table such as `environment`.
+    /// Returns the keys and strings of a table such as `environment`.
     pub(crate) fn string_map(&mut self, name: &'static str) -> Vec<(Text, Text)> {
         let Some(table) = self.entry(name).and_then(Entry::table) else {
             return Vec::new();
@@ -113,29 +113,30 @@ impl<'a> Reader<'a> {
             .collect()
     }
 
-    /// A key that Spin supports and the embedded runtime does not: a fault.
+    /// Reports an error if the table contains the key `name`, which Spin supports and the embedded runtime does not. The message
+    /// ends with the text `instead`, such as `; use allowed_outbound_hosts`.
     pub(crate) fn unsupported(&mut self, name: &'static str, instead: &str) {
         if let Some(entry) = self.entry(name) {
-            entry.fault(format!("is not supported by the embedded runtime{instead}"));
+            entry.report_fault(format!("not supported by the embedded runtime{instead}"));
         }
     }
 
-    /// A key for other tools.
+    /// Accepts and ignores a key that is for other tools.
     pub(crate) fn ignored(&mut self, name: &'static str) {
         self.known.insert(name);
     }
 
-    /// Reports the keys that were not read.
+    /// Reports an "unknown key" error for each key that was not read.
     pub(crate) fn finish(self) {
         let known: Vec<_> = self.known.iter().copied().collect();
         for entry in self.entries() {
             if !self.known.contains(entry.name) {
-                entry.fault(format!("unknown key; known here: {}", known.join(", ")));
+                entry.report_fault(format!("unknown key; expected one of {}", known.join(", ")));
             }
         }
     }
 
-    fn wrap(
+    fn entry_for(
         &self,
         key: &'a Spanned<std::borrow::Cow<'a, str>>,
         value: &'a Spanned<DeValue<'a>>,
@@ -143,7 +144,7 @@ impl<'a> Reader<'a> {
         let name = key.get_ref().as_ref();
         Entry {
             name,
-            key: dotted(&self.key, name),
+            key: dotted_key(&self.key, name),
             offset: key.span().start,
             value,
             faults: self.faults,
@@ -152,11 +153,11 @@ impl<'a> Reader<'a> {
 }
 
 impl<'a> Entry<'a> {
-    pub(crate) fn fault(&self, message: impl Into<String>) {
+    pub(crate) fn report_fault(&self, message: impl Into<String>) {
         self.faults.push(Some(self.offset), &self.key, message);
     }
 
-    /// The key's own name, as a [`Text`].
+    /// The name of the key, as a [`Text`].
     pub(crate) fn name_text(&self) -> Text {
         Text {
             value: self.name.to_owned(),
@@ -187,12 +188,12 @@ impl<'a> Entry<'a> {
                 key: self.key,
                 offset: self.value.span().start,
             }),
-            other => self.wrong("a string", other),
+            other => self.wrong_type("a string", other),
         }
     }
 
-    /// A string, or an array of strings.
-    pub(crate) fn one_or_more(self) -> Vec<Text> {
+    /// Returns the strings of a value that is a string or an array of strings.
+    pub(crate) fn string_or_strings(self) -> Vec<Text> {
         match self.value.get_ref() {
             DeValue::Array(_) => self.strings(),
             _ => self.string().into_iter().collect(),
@@ -202,7 +203,7 @@ impl<'a> Entry<'a> {
     pub(crate) fn bool(self) -> Option<bool> {
         match self.value.get_ref() {
             DeValue::Boolean(value) => Some(*value),
-            other => self.wrong("true or false", other),
+            other => self.wrong_type("true or false", other),
         }
     }
 
@@ -210,10 +211,10 @@ impl<'a> Entry<'a> {
         self.items().into_iter().filter_map(Entry::string).collect()
     }
 
-    /// The items of an array, with keys such as `hosts[0]`.
+    /// Returns the items of an array. The key of an item ends with the item's index, such as `hosts[0]`.
     pub(crate) fn items(self) -> Vec<Entry<'a>> {
         let DeValue::Array(array) = self.value.get_ref() else {
-            self.wrong::<()>("an array", self.value.get_ref());
+            self.wrong_type::<()>("an array", self.value.get_ref());
             return Vec::new();
         };
         let item = |(index, value): (usize, &'a Spanned<DeValue<'a>>)| Entry {
@@ -229,11 +230,11 @@ impl<'a> Entry<'a> {
     pub(crate) fn table(self) -> Option<Reader<'a>> {
         match self.value.get_ref() {
             DeValue::Table(table) => Some(Reader::new(table, self.key, self.offset, self.faults)),
-            other => self.wrong("a table", other),
+            other => self.wrong_type("a table", other),
         }
     }
 
-    fn wrong<T>(&self, expected: &str, found: &DeValue<'_>) -> Option<T> {
+    fn wrong_type<T>(&self, expected: &str, found: &DeValue<'_>) -> Option<T> {
         let offset = self.value.span().start;
         self.faults.push(
             Some(offset),
@@ -244,7 +245,7 @@ impl<'a> Entry<'a> {
     }
 }
 
-fn dotted(key: &str, name: &str) -> String {
+fn dotted_key(key: &str, name: &str) -> String {
     let plain = !name.is_empty()
         && name
             .chars()

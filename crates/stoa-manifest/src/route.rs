@@ -1,6 +1,6 @@
-//! The grammar of a route.
+//! The grammar of routes. A route is the path of an HTTP trigger.
 
-/// Checks a public route; the error describes the fault.
+/// Checks a public route. The error text describes the problem.
 pub(crate) fn check(route: &str) -> Result<(), String> {
     let Some(rest) = route.strip_prefix('/') else {
         return Err(format!("route {route:?} does not begin with `/`"));
@@ -14,18 +14,20 @@ pub(crate) fn check(route: &str) -> Result<(), String> {
         }
         if segment == "..." && !last {
             return Err(format!(
-                "route {route:?} has `...` before its end; it may only end with `/...`"
+                "route {route:?} has `...` before its end; `...` is allowed only at the end, as `/...`"
             ));
         }
         if segment != "..." && segment.contains("...") {
             return Err(format!(
-                "route {route:?} has `...` inside a segment; it may only end with `/...`"
+                "route {route:?} has `...` inside a segment; `...` is allowed only at the end, as `/...`"
             ));
         }
-        // As in Spin, a parameter ends at a dot: `/:name.json`.
+        // As in Spin, the name of a parameter ends at a dot: in `/:name.json`, the parameter is `name`.
         for name in segment.split('.').filter_map(|part| part.strip_prefix(':')) {
             if name.is_empty() {
-                return Err(format!("route {route:?} has a `:` without a name"));
+                return Err(format!(
+                    "route {route:?} has a `:` that no parameter name follows"
+                ));
             }
             if names.contains(&name) {
                 return Err(format!("route {route:?} has the parameter `:{name}` twice"));
@@ -37,15 +39,15 @@ pub(crate) fn check(route: &str) -> Result<(), String> {
             .find(|c| c.is_whitespace() || c.is_control() || "?#*{}\\".contains(*c))
         {
             return Err(format!(
-                "route {route:?} has the character {bad:?}, which no path has here"
+                "route {route:?} has the character {bad:?}, which is not allowed in a route"
             ));
         }
     }
     Ok(())
 }
 
-/// Two routes of the same shape match the same requests: a trailing slash and the names of parameters make no
-/// difference.
+/// The shape of a route: the route without a trailing slash and without the names of parameters. Two routes of the same shape match
+/// the same requests.
 pub(crate) fn shape(route: &str) -> String {
     let shape: Vec<_> = route
         .split('/')
@@ -68,7 +70,7 @@ mod tests {
     use super::{check, shape};
 
     #[test]
-    fn takes_exact_wildcard_and_parameter_routes() {
+    fn exact_wildcard_and_parameter_routes_are_valid() {
         for route in [
             "/",
             "/...",
@@ -83,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_route() {
+    fn malformed_routes_are_rejected() {
         for route in [
             "", "cart", "/a//b", "/.../a", "/a...", "/a/....", "/:", "/:.a", "/:a/:a", "/:a.:a",
             "/a b", "/a?b", "/a#b", "/*",
@@ -93,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn routes_that_match_the_same_requests_have_one_shape() {
+    fn routes_that_match_the_same_requests_have_the_same_shape() {
         assert_eq!(shape("/a/"), shape("/a"));
         assert_eq!(shape("/a/:x/b"), shape("/a/:y/b"));
         assert_eq!(shape("/:x.:y"), shape("/:y.:x"));

@@ -1,36 +1,36 @@
-//! Reads a SpinApp, SpinKube's resource, for a run on one machine: the release, the components and the variables.
+//! Reads a SpinApp, which is SpinKube's resource for a release. A run on one machine uses the release's version, components and
+//! variables.
 //!
-//! The fields are those of `core.spinkube.dev/v1alpha1` in spin-operator 0.6.1. Fields that only a cluster can use are accepted
-//! and ignored, memory limits among them. A field that would change what a component does, and that is not supported here, is a
-//! fault.
+//! The fields are those of `core.spinkube.dev/v1alpha1` in spin-operator 0.6.1. Fields that have an effect only in a cluster, such
+//! as memory limits, are accepted and ignored. An unsupported field that changes a component's behavior is an error.
 
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-/// A SpinApp with every part checked that matters here.
+/// A SpinApp. All fields that are used on one machine are checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SpinApp {
-    /// Its namespace.
+    /// The SpinApp's namespace.
     pub namespace: String,
-    /// Its name, `reviews-v1`.
+    /// The SpinApp's name, such as `reviews-v1`.
     pub name: String,
-    /// The tag of its image, which is the version of the application.
+    /// The tag of the image, which is the version of the application.
     pub version: String,
-    /// The components it runs; all if empty.
+    /// The components to run; an empty list selects all components.
     pub components: Vec<String>,
-    /// Application variables.
+    /// Values of application variables.
     pub variables: BTreeMap<String, String>,
 }
 
-/// A fault of a SpinApp.
+/// An error in a SpinApp.
 #[derive(Debug, thiserror::Error)]
 #[error("SpinApp {name}: {reason}")]
 pub struct BadSpinApp {
-    /// Its name, or a placeholder if it has none.
+    /// The SpinApp's name, or the text "without a name".
     pub name: String,
-    /// Field, value, and what was expected.
+    /// A description of the error: the field, its value, and the expected value.
     pub reason: String,
 }
 
@@ -103,7 +103,7 @@ impl SpinApp {
     /// Reads a SpinApp in JSON, as kubectl prints it.
     ///
     /// # Errors
-    /// The first fault.
+    /// The first error in the SpinApp.
     pub fn read(json: &Value) -> Result<Self, BadSpinApp> {
         let name = json.pointer("/metadata/name").and_then(Value::as_str);
         let bad = |reason: String| BadSpinApp {
@@ -112,13 +112,13 @@ impl SpinApp {
         };
         let raw = Raw::deserialize(json).map_err(|error| bad(error.to_string()))?;
         let spec = raw.spec;
-        // The operator's webhook adds an empty one to each SpinApp, so the dump of a cluster contains it.
+        // spin-operator's webhook adds an empty runtimeConfig to each SpinApp, so an empty runtimeConfig is accepted.
         if spec
             .runtime_config
             .is_some_and(|config| config != Value::Object(Map::new()))
         {
             return Err(bad(
-                "spec.runtimeConfig is not supported on one machine".to_owned()
+                "spec.runtimeConfig: not supported outside a cluster".to_owned()
             ));
         }
         let tag = spec
@@ -130,7 +130,7 @@ impl SpinApp {
         else {
             let image = &spec.image;
             return Err(bad(format!(
-                "spec.image is {image:?}: expected an image with a tag, which is the version of the application"
+                "spec.image: found {image:?}; expected an image with a tag, because the tag is the version of the application"
             )));
         };
         let mut variables = BTreeMap::new();
@@ -142,10 +142,10 @@ impl SpinApp {
             } = variable;
             if value_from.is_some() {
                 return Err(bad(format!(
-                    "spec.variables: {name} has a valueFrom, which needs a cluster: set it by --variable, or in the overlay"
+                    "spec.variables: {name} has a valueFrom, which needs a cluster; set the value with --variable or in the overlay"
                 )));
             }
-            // As the operator does.
+            // As in spin-operator, a variable that has no `value` gets an empty text.
             variables.insert(name, value.unwrap_or_default());
         }
         Ok(Self {

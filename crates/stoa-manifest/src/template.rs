@@ -1,4 +1,4 @@
-//! Templates: text with `{{ name }}`, where `name` is a variable of the application.
+//! Templates: texts that contain `{{ name }}`, where `name` is a variable of the application.
 
 /// A parsed template.
 #[derive(Debug, PartialEq, Eq)]
@@ -13,7 +13,7 @@ enum Part<'a> {
 }
 
 impl<'a> Template<'a> {
-    /// Parses a template; the error describes what is malformed.
+    /// Parses a template. The error text describes the problem.
     pub(crate) fn parse(text: &'a str) -> Result<Self, String> {
         let mut parts = Vec::new();
         let mut rest = text;
@@ -22,11 +22,11 @@ impl<'a> Template<'a> {
                 parts.push(Part::Text(before));
             }
             let Some((name, after)) = after.split_once("}}") else {
-                return Err("`{{` without `}}`; a template reads {{ variable }}".to_owned());
+                return Err("`{{` without `}}`; expected {{ variable }}".to_owned());
             };
             let name = name.trim();
             if name.is_empty() {
-                return Err("`{{ }}` names no variable".to_owned());
+                return Err("`{{ }}` without a name; expected {{ variable }}".to_owned());
             }
             parts.push(Part::Variable(name));
             rest = after;
@@ -41,7 +41,7 @@ impl<'a> Template<'a> {
         self.variables().next().is_none()
     }
 
-    /// The variables in the template, in order.
+    /// The names of the variables, in the order in which the template contains them.
     pub(crate) fn variables(&self) -> impl Iterator<Item = &'a str> {
         self.parts.iter().filter_map(|part| match part {
             Part::Variable(name) => Some(*name),
@@ -49,7 +49,7 @@ impl<'a> Template<'a> {
         })
     }
 
-    /// The text with each variable replaced; `None` if `value` returns none for a variable.
+    /// Replaces each variable by its value; `None` if `value` returns `None` for a variable.
     pub(crate) fn fill<'v>(&self, value: impl Fn(&str) -> Option<&'v str>) -> Option<String> {
         let mut text = String::new();
         for part in &self.parts {
@@ -67,7 +67,7 @@ mod tests {
     use super::Template;
 
     #[test]
-    fn fills_in_every_variable_and_keeps_the_rest() {
+    fn fill_replaces_every_variable_and_keeps_all_other_text() {
         let template = Template::parse("http://{{host}}:{{ port }}/}}").unwrap();
         assert_eq!(template.variables().collect::<Vec<_>>(), ["host", "port"]);
         let filled = template.fill(|name| Some(if name == "host" { "a" } else { "1" }));
@@ -75,12 +75,12 @@ mod tests {
     }
 
     #[test]
-    fn refuses_braces_that_are_not_closed_or_hold_nothing() {
+    fn unclosed_and_empty_braces_are_rejected() {
         assert!(Template::parse("a {{ b").unwrap_err().contains("without"));
         assert!(
             Template::parse("a {{ }}")
                 .unwrap_err()
-                .contains("names no variable")
+                .contains("without a name")
         );
     }
 }

@@ -1,8 +1,9 @@
-//! Turns the shape of a manifest into an [`App`]: checks names, templates, hosts and routes, and selects the components.
+//! Turns the structs of `raw.rs` into an [`App`]: checks names, templates, hosts and routes, and selects the components.
 //!
 //! - this file: the whole application.
 //! - `validate/variables.rs`, `validate/selection.rs`, `validate/routes.rs`: the parts of an application.
-//! - `validate/scope.rs`, `validate/host.rs`, `validate/dependency.rs`: the parts of a component; `validate/fault_at.rs`: their faults.
+//! - `validate/scope.rs`, `validate/host.rs`, `validate/dependency.rs`: the parts of a component.
+//! - `validate/report.rs`: reports an error.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -11,21 +12,21 @@ use crate::LoadOptions;
 use crate::app::App;
 use crate::fault::Faults;
 use crate::raw::RawManifest;
-use fault_at::fault;
+use report::report_fault;
 use routes::routes;
 use scope::Scope;
 use selection::selected;
 use variables::Variables;
 
 mod dependency;
-mod fault_at;
 mod host;
+mod report;
 mod routes;
 mod scope;
 mod selection;
 mod variables;
 
-/// Checks everything, and records every fault.
+/// Checks the whole application, and records all errors.
 pub(crate) fn app(
     raw: RawManifest,
     path: &Path,
@@ -33,7 +34,7 @@ pub(crate) fn app(
     faults: &Faults<'_>,
 ) -> Option<App> {
     if raw.name.value.trim().is_empty() {
-        fault(faults, &raw.name, "is empty");
+        report_fault(faults, &raw.name, "empty");
     }
     let variables = Variables::resolve(&raw.variables, options, faults);
     let ids: BTreeSet<String> = raw
@@ -49,7 +50,7 @@ pub(crate) fn app(
         ids: &ids,
         components: &raw.components,
         selected: &selected,
-        selection: options.components.is_some(),
+        has_selection: options.components.is_some(),
         faults,
     };
     let mut components: BTreeMap<_, _> = raw

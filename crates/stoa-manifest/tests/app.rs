@@ -1,4 +1,4 @@
-//! Loading a manifest without faults: the parsed application.
+//! Tests the application that is read from a manifest without errors.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -72,7 +72,7 @@ fn key() -> BTreeMap<String, String> {
 }
 
 #[test]
-fn reads_everything_a_manifest_may_hold() {
+fn all_supported_keys_of_a_manifest_are_read() {
     let app = read(LoadOptions {
         variables: key(),
         ..LoadOptions::default()
@@ -97,7 +97,7 @@ fn reads_everything_a_manifest_may_hold() {
     assert_eq!(cart.variables["key"], "k");
     assert_eq!(
         cart.environment["RUST_LOG"], "info {{ as it stands }}",
-        "only variables and hosts are templates"
+        "templates are replaced only in variables and hosts"
     );
     assert_eq!(cart.sqlite_databases, ["default"]);
     assert_eq!(cart.key_value_stores, ["default", "side-store"]);
@@ -123,7 +123,7 @@ fn reads_everything_a_manifest_may_hold() {
 }
 
 #[test]
-fn a_given_value_wins_over_the_environment_and_that_over_the_default() {
+fn a_given_value_precedes_the_environment_and_the_environment_precedes_the_default() {
     let named = |value: &str| BTreeMap::from([("stock_url".to_owned(), value.to_owned())]);
     let mut variables = named("http://given:1");
     variables.extend(key());
@@ -144,7 +144,7 @@ fn a_given_value_wins_over_the_environment_and_that_over_the_default() {
 }
 
 #[test]
-fn a_missing_required_variable_fails_even_where_only_components_left_out_use_it() {
+fn a_missing_required_variable_fails_even_if_no_selected_component_uses_the_variable() {
     let selection = Some(vec!["stock".to_owned()]);
     let errors = read(LoadOptions {
         components: selection,
@@ -155,7 +155,7 @@ fn a_missing_required_variable_fails_even_where_only_components_left_out_use_it(
 }
 
 #[test]
-fn selecting_keeps_a_component_its_routes_and_what_it_is_composed_with() {
+fn a_selection_keeps_the_component_its_routes_and_its_dependencies() {
     let selection = Some(vec!["cart".to_owned()]);
     let app = read(LoadOptions {
         variables: key(),
@@ -171,7 +171,7 @@ fn selecting_keeps_a_component_its_routes_and_what_it_is_composed_with() {
 }
 
 #[test]
-fn selecting_what_is_not_there_or_nothing_is_a_fault() {
+fn an_unknown_component_in_a_selection_and_an_empty_selection_are_rejected() {
     for (selection, words) in [(vec!["kart".to_owned()], "\"kart\""), (vec![], "empty")] {
         let options = LoadOptions {
             variables: key(),
@@ -183,7 +183,7 @@ fn selecting_what_is_not_there_or_nothing_is_a_fault() {
 }
 
 #[test]
-fn a_literal_host_of_a_component_left_out_is_refused() {
+fn a_literal_host_of_a_component_that_is_not_selected_is_rejected() {
     let text = SHOP.replace("\"{{ stock_url }}\"", "\"http://stock.spin.internal\"");
     let options = |selection| LoadOptions {
         variables: key(),
@@ -205,13 +205,13 @@ fn a_literal_host_of_a_component_left_out_is_refused() {
         "component.cart.allowed_outbound_hosts[0]"
     );
     assert!(
-        errors.to_string().contains("not in the selection"),
+        errors.to_string().contains("is not selected to run"),
         "{errors}"
     );
 }
 
 #[test]
-fn a_dependency_inherits_nothing_unless_the_manifest_states_what() {
+fn a_dependency_inherits_only_the_configuration_that_the_manifest_lists() {
     let all = BTreeSet::from(Capability::ALL);
     let none = BTreeSet::new();
     for (component_level, dependency_level, expected) in [
@@ -246,7 +246,8 @@ fn a_dependency_inherits_nothing_unless_the_manifest_states_what() {
             .iter()
             .map(|dependency| &dependency.inherits)
             .collect();
-        // A dependency does not get the settings of another one.
+        // The component has two dependencies. The key `inherit_configuration` in one of them does not change what the other
+        // inherits.
         let other = if component_level.is_empty() {
             &none
         } else {
@@ -261,7 +262,7 @@ fn a_dependency_inherits_nothing_unless_the_manifest_states_what() {
 }
 
 #[test]
-fn a_wildcard_for_components_is_refused_with_a_selection_only() {
+fn a_wildcard_for_components_is_rejected_only_if_components_are_selected() {
     let any = "http://*.spin.internal";
     let text = SHOP.replace("\"{{ stock_url }}\"", &format!("{any:?}"));
     let options = |selection: Option<&[&str]>| LoadOptions {
@@ -279,11 +280,11 @@ fn a_wildcard_for_components_is_refused_with_a_selection_only() {
     for selection in [&["cart"][..], &["cart", "stock", "pricing"]] {
         let errors = read(Some(selection)).unwrap_err();
         assert_eq!(errors.faults().len(), 1);
-        let expected =
-            "\"http://*.spin.internal\" stands for all components; with a selection, name";
+        let expected = "\"http://*.spin.internal\" allows calls to all components; if only selected components run, list";
         assert!(errors.faults()[0].message.starts_with(expected), "{errors}");
     }
-    // A template may resolve to another address, so it is allowed even if the component is left out.
+    // A template may resolve to another address in another run. So an entry that is a template is allowed with every selection of
+    // components.
     let templated = SHOP.replace("http://stock.spin.internal", any);
     parse(
         templated.as_bytes(),

@@ -1,6 +1,6 @@
-//! Addresses that an entry of `allowed_outbound_hosts` allows.
+//! Tests which addresses an entry of `allowed_outbound_hosts` allows, and which addresses it rejects.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests panic as the tests do")]
+#![expect(clippy::unwrap_used, reason = "test helpers panic to fail a test")]
 
 use stoa_manifest::AllowedHost;
 
@@ -22,7 +22,7 @@ fn check(entry: &str, allowed: &[(&str, &str, u16)], refused: &[(&str, &str, u16
 }
 
 #[test]
-fn the_port_is_the_usual_one_of_the_scheme_unless_given() {
+fn an_entry_without_a_port_allows_the_default_port_of_the_scheme() {
     let refused = [
         ("https", "a.example", 80),
         ("http", "a.example", 81),
@@ -51,7 +51,7 @@ fn the_port_is_the_usual_one_of_the_scheme_unless_given() {
 }
 
 #[test]
-fn wildcards_stand_for_schemes_subdomains_hosts_and_ports() {
+fn wildcards_match_schemes_subdomains_hosts_and_ports() {
     check(
         "*://a:1",
         &[("http", "a", 1), ("redis", "a", 1)],
@@ -75,7 +75,7 @@ fn wildcards_stand_for_schemes_subdomains_hosts_and_ports() {
 }
 
 #[test]
-fn a_port_range_ends_before_its_second_number() {
+fn the_end_of_a_port_range_is_exclusive() {
     check(
         "http://a:80..82",
         &[("http", "a", 80), ("http", "a", 81)],
@@ -84,7 +84,7 @@ fn a_port_range_ends_before_its_second_number() {
 }
 
 #[test]
-fn addresses_and_networks_are_compared_as_such() {
+fn ip_addresses_match_entries_with_addresses_and_networks() {
     check(
         "http://127.0.0.1:1",
         &[("http", "127.0.0.1", 1)],

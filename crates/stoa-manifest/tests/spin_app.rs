@@ -1,15 +1,16 @@
-//! Fields of a SpinApp that are read, and fields that are not.
+//! Tests which fields of a SpinApp are read, which are ignored, and which are rejected.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use stoa_manifest::SpinApp;
 
-/// The schema of spin-operator 0.6.1.
+/// The schema of a SpinApp in spin-operator 0.6.1.
 const CRD: &str =
     include_str!("../../../tools/istio-manifests/testdata/crds/core.spinkube.dev_spinapps.yaml");
 
-/// The fields of `spec` in the CRD, each with its type. controller-gen indents by a fixed width, so no YAML parser is needed.
+/// The fields of `spec` in the CRD, each with its type. The file has a fixed indentation, because controller-gen wrote it, so no
+/// YAML parser is needed.
 fn fields() -> BTreeMap<&'static str, &'static str> {
     let spec = CRD
         .lines()
@@ -36,7 +37,7 @@ fn spin_app(spec: &Value) -> Value {
 }
 
 #[test]
-fn reads_every_field_of_the_operators_schema() {
+fn every_field_of_spin_operators_schema_is_accepted() {
     let fields = fields();
     for known in ["image", "invocationLimits", "replicas", "variables"] {
         assert!(fields.contains_key(known), "{known}: {fields:?}");
@@ -48,7 +49,7 @@ fn reads_every_field_of_the_operators_schema() {
             "integer" => json!(1),
             "object" => json!({}),
             "string" => json!("registry.example.com/shop:1"),
-            other => panic!("{field} is of the type {other}"),
+            other => panic!("{field}: unexpected type {other} in the schema"),
         };
         let mut spec = json!({"image": "registry.example.com/shop:1"});
         spec[field] = value;
@@ -59,7 +60,7 @@ fn reads_every_field_of_the_operators_schema() {
 }
 
 #[test]
-fn accepts_limits_of_an_invocation() {
+fn invocation_limits_are_accepted() {
     let app = spin_app(
         &json!({"image": "registry.example.com/shop:1", "invocationLimits": {"memory": "64Mi"}}),
     );
@@ -79,16 +80,16 @@ fn a_variable_without_a_value_is_empty() {
 }
 
 #[test]
-fn rejects_what_it_cannot_honour() {
+fn unsupported_fields_and_values_are_rejected() {
     let image = "registry.example.com/shop:1";
-    for (spec, want) in [
+    for (spec, expected) in [
         (
             json!({"image": image, "invocationLimit": {}}),
             "unknown field `invocationLimit`",
         ),
         (
             json!({"image": image, "runtimeConfig": {"keyValueStores": []}}),
-            "spec.runtimeConfig is not supported",
+            "spec.runtimeConfig: not supported",
         ),
         (
             json!({"image": image, "variables": [{"name": "key", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}]}),
@@ -101,7 +102,7 @@ fn rejects_what_it_cannot_honour() {
     ] {
         let error = SpinApp::read(&spin_app(&spec)).unwrap_err().to_string();
         assert!(
-            error.starts_with("SpinApp cart-v1: ") && error.contains(want),
+            error.starts_with("SpinApp cart-v1: ") && error.contains(expected),
             "{error}"
         );
     }

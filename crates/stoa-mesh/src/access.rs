@@ -1,4 +1,4 @@
-//! The Envoys' access logs: one file per workload.
+//! Writes the access logs of the Envoys to files, one file per workload.
 
 use std::collections::HashMap;
 use std::fs::{File, OpenOptions};
@@ -8,10 +8,10 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::compiled::Workload;
 
-/// Size in bytes at which a log file is rotated. One rotated file is kept beside the current one.
+/// Size in bytes at which a log file is rotated. One rotated file is kept beside the current file.
 const ROTATION_SIZE: u64 = 64 << 20;
 
-/// Writes access logs: `NAMESPACE-POD.access.log` below a folder.
+/// Writes the access log of each workload to the file `NAMESPACE-POD.access.log` in one folder.
 #[derive(Debug)]
 pub struct AccessLogs {
     folder: PathBuf,
@@ -19,7 +19,7 @@ pub struct AccessLogs {
 }
 
 impl AccessLogs {
-    /// Access logs in this folder. The folder is created with the first log file.
+    /// Writes access logs to files in `folder`. The folder is created together with the first of these files.
     pub fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
@@ -27,24 +27,24 @@ impl AccessLogs {
         }
     }
 
-    /// Adds a line.
+    /// Appends a line to the access log of a workload's Envoy.
     ///
     /// # Errors
     /// I/O errors.
-    pub fn write(&self, of: &Workload, line: &str) -> std::io::Result<()> {
+    pub fn write(&self, workload: &Workload, line: &str) -> std::io::Result<()> {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let name = of.name();
-        let path = crate::files::access_log(&self.folder, &name);
+        let name = workload.name();
+        let path = crate::files::access_log_file(&self.folder, &name);
         let (file, length) = match open.remove(&name) {
             Some((_, length)) if length > ROTATION_SIZE => {
                 std::fs::rename(&path, path.with_extension("log.1"))?;
-                self.file(&path)?
+                self.open_file(&path)?
             }
             Some(open) => open,
-            None => self.file(&path)?,
+            None => self.open_file(&path)?,
         };
         let (mut file, mut length) = (file, length);
-        // One write per line, so that every reader sees whole lines.
+        // Each line is written by one call, so that a reader of the file never sees a part of a line.
         let line = [line, "\n"].concat();
         file.write_all(line.as_bytes())?;
         length += u64::try_from(line.len()).unwrap_or(0);
@@ -52,7 +52,7 @@ impl AccessLogs {
         Ok(())
     }
 
-    fn file(&self, path: &Path) -> std::io::Result<(File, u64)> {
+    fn open_file(&self, path: &Path) -> std::io::Result<(File, u64)> {
         std::fs::create_dir_all(&self.folder)?;
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let length = file.metadata()?.len();

@@ -1,4 +1,4 @@
-//! An Envoy's administration interface.
+//! A client of an Envoy's administration interface.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -11,10 +11,11 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use serde_json::Value;
 
-/// Default timeout of a request. Envoy answers from memory, but a busy machine may take seconds for a whole configuration.
+/// Default timeout of a request. Envoy answers from memory, but a response that contains Envoy's whole configuration may take
+/// seconds on a busy machine.
 const DEFAULT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The administration interface of one Envoy.
+/// A client of one Envoy's administration interface.
 #[derive(Debug, Clone)]
 pub struct Admin {
     address: SocketAddr,
@@ -24,16 +25,18 @@ pub struct Admin {
 /// Why a request to the administration interface failed.
 #[derive(Debug, thiserror::Error)]
 pub enum AdminError {
-    /// The Envoy does not listen, or does not answer in time.
-    #[error("Envoy's administration at {address} does not answer: {reason}")]
+    /// The Envoy does not listen, or does not answer within the timeout.
+    #[error("Envoy's administration interface at {address} does not answer: {reason}")]
     Silent {
         /// The administration address.
         address: SocketAddr,
         /// The cause.
         reason: String,
     },
-    /// The Envoy answered with an error.
-    #[error("Envoy's administration at {address}: {path}: {status}: {text}")]
+    /// The Envoy answered with an error status.
+    #[error(
+        "Envoy's administration interface at {address} rejected {path} with status {status}: {text}"
+    )]
     Refused {
         /// The administration address.
         address: SocketAddr,
@@ -47,7 +50,7 @@ pub enum AdminError {
 }
 
 impl Admin {
-    /// The administration at this address.
+    /// A client of the administration interface at this address.
     pub fn new(address: SocketAddr) -> Self {
         let client = Client::builder(TokioExecutor::new()).build_http();
         Self { address, client }
@@ -66,10 +69,10 @@ impl Admin {
         self.get_within(path, DEFAULT_TIMEOUT).await
     }
 
-    /// As [`Admin::get`], with its own timeout.
+    /// Like [`Admin::get`], with the timeout `limit`.
     ///
     /// # Errors
-    /// If the Envoy does not answer with 200 within that time.
+    /// If the Envoy does not answer with 200 within `limit`.
     pub async fn get_within(&self, path: &str, limit: Duration) -> Result<String, AdminError> {
         self.send(Method::GET, path, limit).await
     }
@@ -82,7 +85,7 @@ impl Admin {
         self.send(Method::POST, path, DEFAULT_TIMEOUT).await
     }
 
-    /// As [`Admin::get`], parsed as JSON.
+    /// Like [`Admin::get`], and parses the response as JSON.
     ///
     /// # Errors
     /// If the Envoy does not answer with 200 and JSON.
@@ -90,16 +93,16 @@ impl Admin {
         self.json_within(path, DEFAULT_TIMEOUT).await
     }
 
-    /// As [`Admin::json`], with its own timeout.
+    /// Like [`Admin::json`], with the timeout `limit`.
     ///
     /// # Errors
-    /// If the Envoy does not answer with 200 and JSON within that time.
+    /// If the Envoy does not answer with 200 and JSON within `limit`.
     pub async fn json_within(&self, path: &str, limit: Duration) -> Result<Value, AdminError> {
         let text = self.get_within(path, limit).await?;
         serde_json::from_str(&text).map_err(|error| self.silent(&error))
     }
 
-    /// Whether the Envoy has all its configuration and listens.
+    /// True if the Envoy has read its whole configuration and accepts connections.
     pub async fn is_ready(&self) -> bool {
         self.get("/ready").await.is_ok()
     }

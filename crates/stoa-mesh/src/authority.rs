@@ -1,4 +1,4 @@
-//! The mesh's certificate authority. It lives as long as the mesh; its key exists only in memory.
+//! The mesh's certificate authority. The authority lives as long as the mesh, and its key exists only in memory.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,7 +7,8 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 
-/// How long before its creation a certificate is valid. Here there is one clock, but a certificate may be used in the second it is made.
+/// A certificate is valid from this long before its creation. Programs on one machine share a clock, so one minute is enough. It
+/// must not be zero, because a program may use a certificate in the second in which the certificate was created.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Lifetime of the authority's own certificate.
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);
@@ -18,9 +19,9 @@ pub(crate) struct Authority {
     certificate: String,
 }
 
-/// A certificate and its key, both PEM.
+/// A certificate and its key, both in PEM.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Certified {
+pub(crate) struct CertificateAndKey {
     pub(crate) certificate: String,
     pub(crate) key: String,
 }
@@ -28,7 +29,7 @@ pub(crate) struct Certified {
 impl Authority {
     pub(crate) fn new() -> Result<Self, rcgen::Error> {
         let key = KeyPair::generate()?;
-        let mut params = valid(CertificateParams::new([])?, AUTHORITY_LIFETIME);
+        let mut params = with_validity(CertificateParams::new([])?, AUTHORITY_LIFETIME);
         params
             .distinguished_name
             .push(DnType::CommonName, "stoa local mesh");
@@ -41,34 +42,42 @@ impl Authority {
         })
     }
 
-    /// The authority's own certificate, PEM.
+    /// The authority's own certificate, in PEM.
     pub(crate) fn certificate(&self) -> &str {
         &self.certificate
     }
 
-    /// A certificate for a SPIFFE identity. Like Istio's, it has no other name.
-    pub(crate) fn identity(
+    /// A certificate for a SPIFFE identity. The identity is the certificate's only name, as with Istio.
+    pub(crate) fn identity_certificate(
         &self,
         uri: &str,
         lifetime: Duration,
-    ) -> Result<Certified, rcgen::Error> {
+    ) -> Result<CertificateAndKey, rcgen::Error> {
         self.sign(vec![SanType::URI(uri.try_into()?)], lifetime)
     }
 
-    /// A certificate for the gateway, which browsers on this machine call.
-    pub(crate) fn server(&self, lifetime: Duration) -> Result<Certified, rcgen::Error> {
-        let here = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+    /// A certificate for the gateway. The certificate contains the names by which browsers on this machine call the gateway.
+    pub(crate) fn gateway_certificate(
+        &self,
+        lifetime: Duration,
+    ) -> Result<CertificateAndKey, rcgen::Error> {
+        let loopback = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
         let names = vec![
             SanType::DnsName("localhost".try_into()?),
-            SanType::IpAddress(here),
+            SanType::IpAddress(loopback),
         ];
         self.sign(names, lifetime)
     }
 
-    fn sign(&self, names: Vec<SanType>, lifetime: Duration) -> Result<Certified, rcgen::Error> {
+    fn sign(
+        &self,
+        names: Vec<SanType>,
+        lifetime: Duration,
+    ) -> Result<CertificateAndKey, rcgen::Error> {
         let key = KeyPair::generate()?;
-        let mut params = valid(CertificateParams::new([])?, lifetime);
-        // No distinguished name, as in a mesh: the authority's own would make the certificate look self-signed.
+        let mut params = with_validity(CertificateParams::new([])?, lifetime);
+        // As with Istio, the subject name in the certificate is empty. If the subject name were the same as in the authority's
+        // certificate, the certificate would look self-signed.
         params.distinguished_name = DistinguishedName::new();
         params.subject_alt_names = names;
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
@@ -76,14 +85,14 @@ impl Authority {
             ExtendedKeyUsagePurpose::ServerAuth,
             ExtendedKeyUsagePurpose::ClientAuth,
         ];
-        Ok(Certified {
+        Ok(CertificateAndKey {
             certificate: params.signed_by(&key, &self.issuer)?.pem(),
             key: key.serialize_pem(),
         })
     }
 }
 
-fn valid(mut params: CertificateParams, lifetime: Duration) -> CertificateParams {
+fn with_validity(mut params: CertificateParams, lifetime: Duration) -> CertificateParams {
     let now = SystemTime::now();
     params.not_before = (now - CLOCK_SKEW).into();
     params.not_after = (now + lifetime).into();
@@ -123,7 +132,9 @@ mod tests {
     fn an_identity_is_a_spiffe_uri_and_nothing_else() {
         let authority = Authority::new().expect("an authority");
         let lifetime = Duration::from_secs(3600);
-        let identity = authority.identity(URI, lifetime).expect("a certificate");
+        let identity = authority
+            .identity_certificate(URI, lifetime)
+            .expect("a certificate");
         let (pem, root) = (pem(&identity.certificate), pem(authority.certificate()));
         let (certificate, root) = (
             pem.parse_x509().expect("X.509"),
@@ -136,50 +147,56 @@ mod tests {
         let usage = certificate
             .extended_key_usage()
             .expect("readable")
-            .expect("there");
+            .expect("an extended key usage");
         assert!(
             usage.value.server_auth && usage.value.client_auth,
-            "both ends show it"
+            "both ends of a connection present the certificate"
         );
     }
 
     #[test]
-    fn a_certificate_is_valid_from_now_for_as_long_as_it_was_asked() {
+    fn a_certificate_is_valid_from_now_for_the_requested_lifetime() {
         let authority = Authority::new().expect("an authority");
         let identity = authority
-            .identity(URI, Duration::from_secs(600))
+            .identity_certificate(URI, Duration::from_secs(600))
             .expect("a certificate");
         let pem = pem(&identity.certificate);
         let certificate = pem.parse_x509().expect("X.509");
         assert!(certificate.validity().is_valid());
-        let left = certificate.validity().time_to_expiration().expect("some");
-        assert!((590..=600).contains(&left.whole_seconds()), "{left}");
+        let remaining = certificate
+            .validity()
+            .time_to_expiration()
+            .expect("a remaining time");
+        assert!(
+            (590..=600).contains(&remaining.whole_seconds()),
+            "{remaining}"
+        );
     }
 
     #[test]
-    fn each_certificate_has_a_key_and_a_number_of_its_own() {
+    fn each_certificate_has_its_own_key_and_serial_number() {
         let authority = Authority::new().expect("an authority");
         let identity = || {
             authority
-                .identity(URI, Duration::from_secs(600))
+                .identity_certificate(URI, Duration::from_secs(600))
                 .expect("a certificate")
         };
         let (one, other) = (identity(), identity());
         assert_ne!(one.key, other.key);
-        let number = |of: &Certified| {
-            pem(&of.certificate)
+        let serial = |certified: &CertificateAndKey| {
+            pem(&certified.certificate)
                 .parse_x509()
                 .expect("X.509")
                 .raw_serial_as_string()
         };
-        assert_ne!(number(&one), number(&other));
+        assert_ne!(serial(&one), serial(&other));
     }
 
     #[test]
-    fn what_answers_browsers_is_called_localhost() {
+    fn the_gateway_certificate_has_the_name_localhost() {
         let authority = Authority::new().expect("an authority");
         let server = authority
-            .server(Duration::from_secs(600))
+            .gateway_certificate(Duration::from_secs(600))
             .expect("a certificate");
         let pem = pem(&server.certificate);
         let certificate = pem.parse_x509().expect("X.509");
@@ -187,11 +204,11 @@ mod tests {
     }
 
     #[test]
-    fn no_identity_is_made_of_what_is_no_uri() {
+    fn an_identity_that_is_not_a_uri_is_rejected() {
         let authority = Authority::new().expect("an authority");
         assert!(
             authority
-                .identity("spiffe://\u{e4}", Duration::from_secs(1))
+                .identity_certificate("spiffe://\u{e4}", Duration::from_secs(1))
                 .is_err()
         );
     }

@@ -1,6 +1,7 @@
-//! The filters' code. An Envoy reads a .wasm file once, when its configuration names it; it reads changed code only under a new name.
-//! So each Envoy gets a copy whose name contains a digest of the content. A rebuilt filter is then a new file, and a build in progress
-//! never writes to a file that an Envoy may read.
+//! Copies the code of the filters for the Envoys. An Envoy reads a .wasm file only once, when the Envoy's configuration first names
+//! the file. So changed code needs a new file name. Therefore the Envoys read copies of the built filters, and the name of each
+//! copy contains a digest of its content. The copies have a second advantage: a build never writes to a file that an Envoy reads at
+//! that moment.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,37 +10,38 @@ use std::time::SystemTime;
 
 use sha2::{Digest as _, Sha256};
 
-/// Bytes of the digest that a file name contains.
+/// Number of bytes of the digest in a copy's file name.
 const DIGEST_BYTES: usize = 8;
 
-/// The .wasm file of each filter.
+/// Finds the .wasm file of each filter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Code {
-    /// The folder of the built files.
+pub(crate) struct FilterCode {
+    /// The folder in which the build writes the .wasm files.
     built: PathBuf,
-    /// The copies, by the name of the built file (`rate_limit.wasm`).
+    /// The path of each copy, by the name of the built file (`rate_limit.wasm`).
     copies: BTreeMap<String, PathBuf>,
 }
 
-/// Modification time and inode of each file.
+/// Modification time and inode of each file. If a file is changed or replaced, at least one of these two values changes.
 pub(crate) type Stamps = BTreeMap<PathBuf, (SystemTime, u64)>;
 
-impl Code {
-    /// The files of a folder, without copies.
-    pub(crate) fn built(folder: &Path) -> Self {
+impl FilterCode {
+    /// Uses the built files in `folder` directly, without copies.
+    pub(crate) fn without_copies(folder: &Path) -> Self {
         Self {
             built: folder.to_owned(),
             copies: BTreeMap::new(),
         }
     }
 
-    /// Copies the built files to another folder, unless they are there already. A file that is gone keeps its previous copy.
-    pub(crate) fn copied(built: &Path, to: &Path, before: &Self) -> io::Result<Self> {
+    /// Copies each .wasm file in the folder `built` to the folder `to`, unless `to` already contains a copy of the same content. If
+    /// a built file was removed, the copy that `previous` lists for it stays in use.
+    pub(crate) fn copied(built: &Path, to: &Path, previous: &Self) -> io::Result<Self> {
         let mut code = Self {
-            copies: before.copies.clone(),
-            ..Self::built(built)
+            copies: previous.copies.clone(),
+            ..Self::without_copies(built)
         };
-        for from in wasm(built)? {
+        for from in wasm_files(built)? {
             let (Some(stem), Some(name)) = (from.file_stem(), from.file_name()) else {
                 continue;
             };
@@ -63,36 +65,37 @@ impl Code {
         Ok(code)
     }
 
-    /// The file for an Envoy's configuration. A filter that was not built keeps its name, and the Envoy reports the missing file.
-    pub(crate) fn of(&self, file: &str) -> PathBuf {
+    /// The path of a filter's code, for an Envoy's configuration. If the filter was not built, this is the path of the missing
+    /// file. The Envoy then reports that path in its log.
+    pub(crate) fn path_of(&self, file: &str) -> PathBuf {
         let copy = self.copies.get(file).cloned();
         copy.unwrap_or_else(|| self.built.join(file))
     }
 
-    /// The names of the files whose copies differ from those in `other`.
-    pub(crate) fn new_since(&self, other: &Self) -> Vec<String> {
+    /// The names of the built files whose copies differ from the copies in `earlier`.
+    pub(crate) fn new_since(&self, earlier: &Self) -> Vec<String> {
         let copies = self.copies.iter();
-        let new = copies.filter(|(name, copy)| other.copies.get(*name) != Some(*copy));
+        let new = copies.filter(|(name, copy)| earlier.copies.get(*name) != Some(*copy));
         new.map(|(name, _)| name.clone()).collect()
     }
 }
 
-/// The stamps of the built filters.
-pub(crate) fn stamps(built: &Path) -> Stamps {
-    stamped(wasm(built).unwrap_or_default())
+/// The modification times and inodes of the built filters.
+pub(crate) fn filter_stamps(built: &Path) -> Stamps {
+    file_stamps(wasm_files(built).unwrap_or_default())
 }
 
-/// The stamps of the files that exist.
-pub(crate) fn stamped(files: Vec<PathBuf>) -> Stamps {
+/// The modification times and inodes of `files`. Files that do not exist are left out.
+pub(crate) fn file_stamps(files: Vec<PathBuf>) -> Stamps {
     use std::os::unix::fs::MetadataExt as _;
-    let of = |path: PathBuf| {
+    let stamp = |path: PathBuf| {
         let metadata = std::fs::metadata(&path).ok()?;
         Some((path, (metadata.modified().ok()?, metadata.ino())))
     };
-    files.into_iter().filter_map(of).collect()
+    files.into_iter().filter_map(stamp).collect()
 }
 
-fn wasm(folder: &Path) -> io::Result<Vec<PathBuf>> {
+fn wasm_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let entries = match std::fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -109,29 +112,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_filter_that_is_built_again_is_another_file_and_the_old_one_stays() {
+    fn a_rebuilt_filter_becomes_a_new_file_and_the_previous_file_stays() {
         let folder = tempfile::tempdir().expect("a folder");
         let (built, to) = (folder.path().join("built"), folder.path().join("copies"));
-        let copied = |before: &Code| Code::copied(&built, &to, before).expect("copied");
-        let none = copied(&Code::default());
-        assert_eq!(none.of("a.wasm"), built.join("a.wasm"));
-        assert!(!to.exists() && stamps(&built).is_empty());
+        let copied =
+            |previous: &FilterCode| FilterCode::copied(&built, &to, previous).expect("copied");
+        let none = copied(&FilterCode::default());
+        assert_eq!(none.path_of("a.wasm"), built.join("a.wasm"));
+        assert!(!to.exists() && filter_stamps(&built).is_empty());
 
         let write = |text: &str| std::fs::write(built.join("a.wasm"), text).expect("written");
-        let read = |code: &Code| std::fs::read_to_string(code.of("a.wasm")).expect("a file");
+        let read =
+            |code: &FilterCode| std::fs::read_to_string(code.path_of("a.wasm")).expect("a file");
         std::fs::create_dir(&built).expect("a folder");
         write("one");
         std::fs::write(built.join("a.d"), "a.wasm: a.rs").expect("written");
         let first = copied(&none);
         assert_eq!(first.new_since(&none), ["a.wasm"]);
-        assert_eq!(stamps(&built).len(), 1);
+        assert_eq!(filter_stamps(&built).len(), 1);
 
         write("two");
         let second = copied(&first);
         assert_eq!(second.new_since(&first), ["a.wasm"]);
         assert_eq!([read(&first), read(&second)], ["one", "two"]);
 
-        // An unchanged file is not new; neither is a removed one.
+        // If a file is unchanged or removed, its copy stays in use.
         write("two");
         assert_eq!(copied(&second), second);
         std::fs::remove_dir_all(&built).expect("removed");

@@ -1,4 +1,4 @@
-//! The output of `istio-compile`: the workloads, and what Istio sends to each proxy.
+//! Reads the output of `istio-compile`: the workloads, and the resources that Istio sends to each proxy.
 
 mod error;
 mod service;
@@ -14,8 +14,8 @@ pub use error::CompiledError;
 pub use service::{Endpoint, Service, ServicePort};
 pub use workload::{Proxy, Workload};
 
-/// The list of workloads and Services in a folder of `istio-compile`.
-pub(crate) const LIST: &str = "workloads.json";
+/// The name of the file that lists the workloads and Services. The file is in the folder that istio-compile wrote.
+pub(crate) const WORKLOADS_FILE: &str = "workloads.json";
 
 /// A folder that `istio-compile` wrote.
 #[derive(Debug, Clone)]
@@ -26,11 +26,11 @@ pub struct Compiled {
     pub workloads: Vec<Workload>,
     /// Every Service.
     pub services: Vec<Service>,
-    /// The SpinApps as kustomize rendered them.
+    /// The SpinApp manifests as kustomize rendered them.
     pub spin_apps: Vec<Value>,
 }
 
-/// One proxy's resources, a list for each kind.
+/// The resources of one proxy, in one list for each kind of resource.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Resources {
     pub(crate) listeners: Vec<Value>,
@@ -41,7 +41,7 @@ pub(crate) struct Resources {
 }
 
 impl Compiled {
-    /// Reads `workloads.json` of a folder.
+    /// Reads `workloads.json` in the folder `folder`.
     ///
     /// # Errors
     /// If the file is missing or malformed.
@@ -54,7 +54,7 @@ impl Compiled {
             #[serde(default)]
             spin_apps: Vec<Value>,
         }
-        let list: List = read(&folder.join(LIST))?;
+        let list: List = read(&folder.join(WORKLOADS_FILE))?;
         Ok(Self {
             folder: folder.to_owned(),
             workloads: list.workloads,
@@ -68,8 +68,8 @@ impl Compiled {
         self.workloads.iter().filter(|w| w.proxy != Proxy::None)
     }
 
-    /// The configuration that the manifests give to each plugin, by the plugin's name (`rate-limit`), with the workloads whose proxies
-    /// have it.
+    /// Returns a map with the name of each WasmPlugin (such as `rate-limit`) as the key. The value holds the plugin's configuration
+    /// in the manifests, and the names of the workloads whose proxies run the plugin.
     ///
     /// # Errors
     /// If the compiled files cannot be read.
@@ -82,9 +82,9 @@ impl Compiled {
                 let Some(name) = text("/name").map(plugin_name) else {
                     continue;
                 };
-                let own =
+                let parsed =
                     || text("/configuration/value").and_then(|t| serde_json::from_str(t).ok());
-                let new = || (own().unwrap_or_default(), Vec::new());
+                let new = || (parsed().unwrap_or_default(), Vec::new());
                 let (_, workloads) = found.entry(name.to_owned()).or_insert_with(new);
                 workloads.push(workload.name());
             }
@@ -92,13 +92,13 @@ impl Compiled {
         Ok(found)
     }
 
-    /// What Istio sends to this workload's proxy.
-    pub(crate) fn resources(&self, of: &Workload) -> Result<Resources, CompiledError> {
+    /// The resources that Istio sends to this workload's proxy.
+    pub(crate) fn resources(&self, workload: &Workload) -> Result<Resources, CompiledError> {
         #[derive(Deserialize)]
         struct Document {
             resources: Vec<Value>,
         }
-        let folder = self.folder.join(&of.namespace).join(&of.pod);
+        let folder = self.folder.join(&workload.namespace).join(&workload.pod);
         let kind = |name: &str| read::<Document>(&folder.join(name)).map(|d| d.resources);
         Ok(Resources {
             listeners: kind("listeners.json")?,
@@ -110,7 +110,8 @@ impl Compiled {
     }
 }
 
-/// The WasmPlugin of an extension: `bookinfo.rate-limit~istio-translated-wasmplugin` belongs to `rate-limit`.
+/// The name of the WasmPlugin from which Istio made an extension. For example, the WasmPlugin of the extension
+/// `bookinfo.rate-limit~istio-translated-wasmplugin` is `rate-limit`.
 pub(crate) fn plugin_name(extension: &str) -> &str {
     let name = extension.split('~').next().unwrap_or(extension);
     name.split_once('.').map_or(name, |(_, name)| name)

@@ -1,7 +1,8 @@
-//! One supervised Envoy: started, restarted when it ends, stopped.
+//! Supervises the process of one Envoy. The supervisor starts the process, restarts the Envoy when its process ends, and stops it.
 //!
-//! - this file: the supervisor; `envoy/process.rs`: the process; `envoy/last_words.rs`: why it ended.
-//! - `envoy/find.rs`: the program to run.
+//! - this file: the supervisor; `envoy/process.rs`: the process; `envoy/log_end.rs`: finds the log line that explains why a process
+//!   ended.
+//! - `envoy/find.rs`: finds the Envoy program.
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -14,67 +15,70 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 mod find;
-mod last_words;
+mod log_end;
 mod process;
 
 pub use find::{NoEnvoy, NoRoots, find_envoy, find_roots};
-use last_words::last_words;
-pub(crate) use process::{OnLine, Start};
-use process::{end, spawn};
+use log_end::last_log_line;
+pub(crate) use process::{OnLine, StartOptions};
+use process::{spawn, terminate};
 
-/// An Envoy that ran this long is restarted at once. One that ends sooner is restarted after a wait, which grows each time.
-const STEADY_LIFE: Duration = Duration::from_secs(10);
-const FIRST_WAIT: Duration = Duration::from_millis(100);
-const LONGEST_WAIT: Duration = Duration::from_secs(5);
-/// Short runs in a row after which an Envoy counts as failed to start. The first short run may be bad luck: another mesh may be
-/// about to release its file watches.
-const SHORT_LIVES: u32 = 3;
+/// If an Envoy's process ran at least this long before it ended, the Envoy is restarted at once. After a shorter run, the Envoy is
+/// restarted after a delay, which doubles with each short run.
+const STEADY_RUN: Duration = Duration::from_secs(10);
+/// Delay before an Envoy is restarted after the first of several short runs in a row.
+const FIRST_RESTART_DELAY: Duration = Duration::from_millis(100);
+/// Maximum delay before an Envoy is restarted.
+const LONGEST_RESTART_DELAY: Duration = Duration::from_secs(5);
+/// Number of short runs in a row after which an Envoy counts as failed to start. The first short run may have a transient cause:
+/// another mesh that is stopping may still hold file watches that this Envoy needs.
+const FAILED_START_RUNS: u32 = 3;
 
-/// A supervised Envoy. Dropping it stops the process.
+/// A supervised Envoy. Dropping this value stops the process.
 pub(crate) struct Supervised {
     pid: Arc<AtomicU32>,
     restarts: Arc<AtomicU32>,
-    short: Arc<Mutex<Short>>,
+    short_runs: Arc<Mutex<ShortRuns>>,
     log: PathBuf,
-    /// Byte offset in the log where this mesh's part begins.
+    /// Byte offset in the log file at which the lines of this Envoy begin. Earlier lines are from a previous run of the mesh.
     log_from: u64,
     stop: watch::Sender<bool>,
     task: tokio::task::JoinHandle<()>,
 }
 
-/// The number of short runs in a row, and how the last one ended.
+/// The number of short runs in a row, and how the last run ended.
 #[derive(Debug, Default)]
-struct Short {
-    in_a_row: u32,
-    how: String,
+struct ShortRuns {
+    count: u32,
+    last_end: String,
 }
 
 impl Supervised {
     /// Starts the Envoy.
     ///
     /// # Errors
-    /// If the program or the log cannot be opened.
-    pub(crate) fn start(start: Start, on_line: OnLine) -> std::io::Result<Self> {
+    /// If the program cannot be started, or the log cannot be opened.
+    pub(crate) fn start(start: StartOptions, on_line: OnLine) -> std::io::Result<Self> {
         let log = start.log.clone();
         let log_from = std::fs::metadata(&log).map_or(0, |metadata| metadata.len());
         let child = spawn(&start, &on_line)?;
-        let short = Arc::default();
+        let short_runs = Arc::default();
         let pid = Arc::new(AtomicU32::new(child.id().unwrap_or(0)));
         let restarts = Arc::new(AtomicU32::new(0));
         let (stop, stopping) = watch::channel(false);
-        let life = Life {
+        let supervisor = Supervisor {
             start,
             on_line,
             pid: Arc::clone(&pid),
             restarts: Arc::clone(&restarts),
-            short: Arc::clone(&short),
+            short_runs: Arc::clone(&short_runs),
             stopping,
         };
-        let task = tokio::spawn(life.live(child));
+        let task = tokio::spawn(supervisor.supervise(child));
         Ok(Self {
             pid,
             restarts,
-            short,
+            short_runs,
             log,
             log_from,
             stop,
@@ -92,70 +96,80 @@ impl Supervised {
         &self.restarts
     }
 
-    /// How the last run ended and the last line of the log, if the Envoy ends repeatedly right after its start.
-    pub(crate) fn short_lives(&self) -> Option<String> {
-        let short = self.short.lock().unwrap_or_else(PoisonError::into_inner);
-        (short.in_a_row >= SHORT_LIVES).then(|| match last_words(&self.log, self.log_from) {
-            Some(said) => format!("{}: {said}", short.how),
-            None => format!("{}, without a word", short.how),
+    /// If the Envoy repeatedly ends right after its start, returns how its last run ended, and the last line of its log. Returns
+    /// `None` otherwise.
+    pub(crate) fn failed_start(&self) -> Option<String> {
+        let short_runs = self
+            .short_runs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let last_end = &short_runs.last_end;
+        (short_runs.count >= FAILED_START_RUNS).then(|| {
+            match last_log_line(&self.log, self.log_from) {
+                Some(line) => format!("{last_end}: {line}"),
+                None => format!("{last_end}, and the Envoy logged nothing"),
+            }
         })
     }
 
-    /// Stops the Envoy, and waits for its end.
+    /// Stops the Envoy, and waits until its process has ended.
     pub(crate) async fn stop(self) {
         let _ = self.stop.send(true);
         let _ = self.task.await;
     }
 }
 
-struct Life {
-    start: Start,
+struct Supervisor {
+    start: StartOptions,
     on_line: OnLine,
     pid: Arc<AtomicU32>,
     restarts: Arc<AtomicU32>,
-    short: Arc<Mutex<Short>>,
+    short_runs: Arc<Mutex<ShortRuns>>,
     stopping: watch::Receiver<bool>,
 }
 
-impl Life {
-    fn ended(&self, steady: bool, how: String) {
-        let mut short = self.short.lock().unwrap_or_else(PoisonError::into_inner);
-        let in_a_row = if steady { 0 } else { short.in_a_row + 1 };
-        *short = Short { in_a_row, how };
+impl Supervisor {
+    fn record_end(&self, steady: bool, last_end: String) {
+        let mut short_runs = self
+            .short_runs
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let count = if steady { 0 } else { short_runs.count + 1 };
+        *short_runs = ShortRuns { count, last_end };
     }
 
-    async fn live(mut self, mut child: Child) {
-        let mut wait = FIRST_WAIT;
+    async fn supervise(mut self, mut child: Child) {
+        let mut delay = FIRST_RESTART_DELAY;
         loop {
-            let born = Instant::now();
+            let started = Instant::now();
             let ended = tokio::select! {
                 ended = child.wait() => ended,
                 () = stop_requested(&mut self.stopping) => {
-                    end(&mut child).await;
+                    terminate(&mut child).await;
                     self.pid.store(0, Ordering::Relaxed);
                     return;
                 }
             };
             self.pid.store(0, Ordering::Relaxed);
-            let steady = born.elapsed() >= STEADY_LIFE;
-            wait = if steady { FIRST_WAIT } else { wait };
+            let steady = started.elapsed() >= STEADY_RUN;
+            delay = if steady { FIRST_RESTART_DELAY } else { delay };
             let how = ended.map_or_else(|error| error.to_string(), |status| describe(&status));
             let (envoy, log) = (&self.start.name, self.start.log.display());
-            tracing::warn!(envoy, how, %log, "Envoy ended; it is started again");
-            self.ended(steady, how);
+            tracing::warn!(envoy, how, %log, "the Envoy process ended; it is restarted");
+            self.record_end(steady, how);
             child = loop {
-                if !steady || wait > FIRST_WAIT {
+                if !steady || delay > FIRST_RESTART_DELAY {
                     tokio::select! {
-                        () = tokio::time::sleep(wait) => {}
+                        () = tokio::time::sleep(delay) => {}
                         () = stop_requested(&mut self.stopping) => return,
                     }
-                    wait = (wait * 2).min(LONGEST_WAIT);
+                    delay = (delay * 2).min(LONGEST_RESTART_DELAY);
                 }
                 match spawn(&self.start, &self.on_line) {
                     Ok(child) => break child,
                     Err(error) => {
-                        tracing::error!(envoy, %error, "Envoy does not start");
-                        wait = wait.max(FIRST_WAIT * 2);
+                        tracing::error!(envoy, %error, "cannot start the Envoy process");
+                        delay = delay.max(FIRST_RESTART_DELAY * 2);
                     }
                 }
             };
@@ -165,7 +179,7 @@ impl Life {
     }
 }
 
-/// Completes once a stop is requested, or the owner is gone.
+/// Completes once a stop is requested, or the [`Supervised`] is dropped.
 async fn stop_requested(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }

@@ -1,13 +1,15 @@
-//! One page with the statistics of all Envoys and Istio's standard metrics, in Prometheus' text format (0.0.4).
+//! Renders the metrics page in Prometheus' text format (0.0.4). The page contains the statistics of all Envoys, and Istio's
+//! standard metrics.
 //!
 //! - this file: the page.
-//! - `metrics/families.rs` and `exposition/envoys.rs`: this program's own metrics, rendered by Prometheus' client.
-//! - `exposition/scrape.rs`: what is read from an Envoy; `exposition/passed_on.rs`, `exposition/sample.rs`: its own families, passed on
-//!   with more labels; `exposition/help.rs`: the meaning of these families.
+//! - `metrics/families.rs` and `exposition/envoys.rs`: this program's own metrics, which Prometheus' client renders.
+//! - `exposition/scrape.rs`: reads an Envoy's statistics.
+//! - `exposition/forwarded.rs` and `exposition/sample.rs`: pass on the metric families that an Envoy itself reports, with more
+//!   labels; `exposition/help.rs`: explains these families.
 
 mod envoys;
+mod forwarded;
 mod help;
-mod passed_on;
 mod sample;
 mod scrape;
 
@@ -20,58 +22,60 @@ use tokio::task::JoinSet;
 
 use crate::compiled::Workload;
 use crate::metrics::Metrics;
-use envoys::{Answered, EnvoyLabels, EnvoyReport, EnvoyReports};
-use passed_on::PassedOn;
+use envoys::{EnvoyLabels, EnvoyReport, EnvoyReports, ScrapeReport};
+use forwarded::ForwardedFamilies;
 pub use scrape::ScrapeTarget;
 
-/// The page's media type. Not OpenMetrics: it requires counters to end with `_total`, and Envoy's do not.
+/// The media type of the metrics page. The page is not in the OpenMetrics format, which requires that the names of counters end
+/// with `_total`. The names of Envoy's counters do not end with `_total`.
 pub const CONTENT_TYPE: &str = prometheus_text::CONTENT_TYPE;
 
-/// Reads every Envoy's statistics, and writes the page. An Envoy that does not answer within `limit` is reported as down. This is not
-/// an error: the page has all the others.
+/// Reads every Envoy's statistics, and renders the metrics page. If an Envoy does not answer within `limit`, the page reports it as
+/// down, and still contains the statistics of the other Envoys.
 pub async fn exposition(metrics: &Metrics, targets: &[ScrapeTarget], limit: Duration) -> String {
     let mut scraping = JoinSet::new();
     for target in targets.iter().cloned() {
         scraping.spawn(async move {
-            let scraped = target.scrape(limit).await;
-            (labels(&target.workload), target.restarts(), scraped)
+            let responses = target.scrape(limit).await;
+            (labels(&target.workload), target.restarts(), responses)
         });
     }
-    let mut answers = scraping.join_all().await;
-    answers.sort_by(|(one, ..), (other, ..)| one.cmp(other));
-    let (mut reports, mut passed_on) = (Vec::new(), PassedOn::default());
-    for (labels, restarts, scraped) in answers {
-        let answered = scraped.map(|scraped| {
+    let mut scrapes = scraping.join_all().await;
+    scrapes.sort_by(|(one, ..), (other, ..)| one.cmp(other));
+    let (mut reports, mut forwarded) = (Vec::new(), ForwardedFamilies::default());
+    for (labels, restarts, responses) in scrapes {
+        let scrape = responses.map(|responses| {
             let text = label_text(&labels);
-            passed_on.read(&scraped.used, &text);
-            passed_on.read(&scraped.unused(), &text);
-            Answered {
-                rejected: scraped.rejected(),
-                expiries: scraped.expiries(),
+            forwarded.add_page(&responses.used, &text);
+            forwarded.add_page(&responses.unused(), &text);
+            ScrapeReport {
+                rejected: responses.rejected(),
+                expiries: responses.expiries(),
             }
         });
         reports.push(EnvoyReport {
             labels,
             restarts,
-            answered,
+            scrape,
         });
     }
     let own = render(vec![
         Box::new(metrics.families()),
         Box::new(EnvoyReports(reports)),
     ]);
-    let passed_on = passed_on.text(&own);
-    own + &passed_on
+    let forwarded = forwarded.render(&own);
+    own + &forwarded
 }
 
-/// The page of this program's own metrics.
+/// Renders this program's own metrics.
 pub(crate) fn render(collectors: Vec<Box<dyn Collector>>) -> String {
     let mut registry = Registry::default();
     for collector in collectors {
         registry.register_collector(collector);
     }
     let mut page = String::new();
-    // Writing to a String does not fail, and the collectors do not return errors of their own.
+    // The encoding does not fail, because writing to a String cannot fail, and the collectors return only the errors of their
+    // writer.
     let written = prometheus_text::encode(&mut page, &registry);
     debug_assert!(written.is_ok(), "{written:?}");
     page
@@ -85,10 +89,10 @@ fn labels(workload: &Workload) -> EnvoyLabels {
     ]
 }
 
-/// `workload="reviews-v1",namespace="bookinfo"`: Kubernetes names need no escaping.
+/// The labels of an Envoy as text, such as `workload="reviews-v1",namespace="bookinfo"`. Kubernetes names need no escaping.
 fn label_text(labels: &EnvoyLabels) -> String {
-    let each = labels
+    let pairs = labels
         .iter()
         .map(|(name, value)| format!("{name}=\"{value}\""));
-    each.collect::<Vec<_>>().join(",")
+    pairs.collect::<Vec<_>>().join(",")
 }

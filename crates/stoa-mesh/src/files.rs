@@ -1,21 +1,22 @@
-//! The Envoys' files. Each is written aside and renamed, so that an Envoy never reads half a file. A file with the same content is
-//! not written, so every rename is a change.
+//! Writes the Envoys' files. Each file is written under a temporary name and then renamed, so an Envoy never reads half a file. A
+//! file that already has the required content is not written again, so that an Envoy reads a file again only if the content
+//! changed.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
-use crate::authority::Certified;
+use crate::authority::CertificateAndKey;
 
-/// The folder of a workload's Envoy. `workload` is the workload's name, `bookinfo/reviews-v1-0`.
-pub(crate) fn of_proxy(state_dir: &Path, workload: &str) -> PathBuf {
+/// The folder with the files of a workload's Envoy. `workload` is a name such as `bookinfo/reviews-v1-0`.
+pub(crate) fn proxy_folder(state_dir: &Path, workload: &str) -> PathBuf {
     state_dir.join("xds").join(workload)
 }
 
-/// The file of a resource, below its proxy's folder. Each kind has its own folder: after a rename, Envoy reads all files of the
-/// folder.
-pub(crate) fn of_resource(kind: &str, name: &str) -> PathBuf {
+/// The path of a resource's file, relative to the folder of the proxy. Each kind of resource has its own folder, because after a
+/// file in a folder is replaced, Envoy reads all files in that folder again.
+pub(crate) fn resource_file(kind: &str, name: &str) -> PathBuf {
     let mut safe = String::new();
     for byte in name.bytes() {
         match byte {
@@ -26,46 +27,48 @@ pub(crate) fn of_resource(kind: &str, name: &str) -> PathBuf {
     Path::new(kind).join(format!("{safe}.json"))
 }
 
-/// An Envoy's own log.
-pub(crate) fn log(logs: &Path, workload: &str) -> PathBuf {
+/// The path of an Envoy's own log, in which Envoy writes warnings and errors. The access log is another file.
+pub(crate) fn log_file(logs: &Path, workload: &str) -> PathBuf {
     let pod = workload.rsplit('/').next().unwrap_or(workload);
     logs.join(format!("{pod}.log"))
 }
 
-/// An Envoy's access log.
-pub(crate) fn access_log(logs: &Path, workload: &str) -> PathBuf {
+/// The path of an Envoy's access log.
+pub(crate) fn access_log_file(logs: &Path, workload: &str) -> PathBuf {
     logs.join(format!("{}.access.log", workload.replace('/', "-")))
 }
 
-/// A discovery service's response, as a file.
-pub(crate) fn discovery(resources: &[Value]) -> Value {
+/// The content of a file with these resources, in the format of a discovery service's response. Envoy reads the file in place of
+/// such a response.
+pub(crate) fn discovery_response(resources: &[Value]) -> Value {
     json!({"resources": resources})
 }
 
-/// A certificate with its key. Both are in one file: they change together.
-pub(crate) fn certificate(name: &str, of: &Certified) -> Value {
+/// The secret that contains a certificate and the certificate's private key. One secret contains both, because they change
+/// together.
+pub(crate) fn certificate_secret(name: &str, certified: &CertificateAndKey) -> Value {
     json!({
         "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret",
         "name": name,
         "tls_certificate": {
-            "certificate_chain": {"inline_string": of.certificate},
-            "private_key": {"inline_string": of.key},
+            "certificate_chain": {"inline_string": certified.certificate},
+            "private_key": {"inline_string": certified.key},
         },
     })
 }
 
-/// The authority that must have signed the peers' certificates.
-pub(crate) fn authority(name: &str, trusted: Value) -> Value {
+/// The secret that contains the certificate of an authority. Envoy accepts only peers whose certificates this authority signed.
+pub(crate) fn authority_secret(name: &str, trusted: Value) -> Value {
     json!({
         "name": name,
         "validation_context": {"trusted_ca": trusted},
     })
 }
 
-/// Writes a file unless it already has this content; returns whether it was written.
-pub(crate) fn put(path: &Path, content: &Value) -> io::Result<bool> {
+/// Writes a file unless the file already has this content. Returns whether the file was written.
+pub(crate) fn write_if_changed(path: &Path, content: &Value) -> io::Result<bool> {
     let text = serde_json::to_vec(content)?;
-    if std::fs::read(path).is_ok_and(|old| old == text) {
+    if std::fs::read(path).is_ok_and(|current| current == text) {
         return Ok(false);
     }
     let (Some(folder), Some(name)) = (path.parent(), path.file_name()) else {
@@ -73,13 +76,13 @@ pub(crate) fn put(path: &Path, content: &Value) -> io::Result<bool> {
     };
     std::fs::create_dir_all(folder)?;
     let new = folder.join(format!(".{}.new", name.to_string_lossy()));
-    private(&new, &text)?;
+    write_private(&new, &text)?;
     std::fs::rename(new, path)?;
     Ok(true)
 }
 
-/// Writes a file that only the owner can read: some files contain keys.
-fn private(path: &Path, text: &[u8]) -> io::Result<()> {
+/// Writes a file that only the file's owner can read, because some of the Envoys' files contain private keys.
+fn write_private(path: &Path, text: &[u8]) -> io::Result<()> {
     use std::io::Write as _;
     use std::os::unix::fs::OpenOptionsExt as _;
     let mut options = std::fs::OpenOptions::new();
@@ -94,15 +97,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_by_a_whole_one_and_is_for_its_owner_only() {
+    fn a_file_is_replaced_as_a_whole_and_only_its_owner_can_read_it() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("lds/listeners.json");
-        assert!(put(&path, &json!({"a": 1})).expect("written"));
+        assert!(write_if_changed(&path, &json!({"a": 1})).expect("written"));
         let before = std::fs::metadata(&path).expect("a file");
         assert_eq!(before.mode() & 0o777, 0o600);
-        // A program that has the old file open still reads the old content.
+        // A program that opened the file before the write still reads the previous content.
         let old = std::fs::File::open(&path).expect("a file");
-        assert!(put(&path, &json!({"a": 2})).expect("written"));
+        assert!(write_if_changed(&path, &json!({"a": 2})).expect("written"));
         assert_eq!(std::io::read_to_string(old).expect("a text"), r#"{"a":1}"#);
         assert_eq!(
             std::fs::read_to_string(&path).expect("a text"),
@@ -113,16 +116,16 @@ mod tests {
             before.ino()
         );
         let names = std::fs::read_dir(folder.path().join("lds")).expect("a folder");
-        assert_eq!(names.count(), 1, "nothing else is left there");
+        assert_eq!(names.count(), 1, "no temporary file remains");
     }
 
     #[test]
-    fn what_is_there_already_is_not_written_again() {
+    fn a_file_with_the_same_content_is_not_written_again() {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("rds/80.json");
-        assert!(put(&path, &json!({"a": 1})).expect("written"));
+        assert!(write_if_changed(&path, &json!({"a": 1})).expect("written"));
         let before = std::fs::metadata(&path).expect("a file");
-        assert!(!put(&path, &json!({"a": 1})).expect("read"));
+        assert!(!write_if_changed(&path, &json!({"a": 1})).expect("read"));
         let after = std::fs::metadata(&path).expect("a file");
         assert_eq!(
             (after.ino(), after.mtime_nsec()),
@@ -135,7 +138,7 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let file = folder.path().join("file");
         std::fs::write(&file, "").expect("written");
-        assert!(put(&file.join("below"), &json!(1)).is_err());
-        assert!(put(Path::new("/"), &json!(1)).is_err());
+        assert!(write_if_changed(&file.join("below"), &json!(1)).is_err());
+        assert!(write_if_changed(Path::new("/"), &json!(1)).is_err());
     }
 }

@@ -1,6 +1,6 @@
-//! istioctl's views of a proxy, read from a local Envoy: tables with istioctl's columns.
+//! Shows an Envoy of the local mesh as istioctl shows a proxy on a cluster. The tables have istioctl's columns.
 //!
-//! | here | on a cluster |
+//! | function | command on a cluster |
 //! |---|---|
 //! | [`status`] | `istioctl proxy-status`, `proxy-config secret` |
 //! | [`listeners`], [`routes`], [`clusters`], [`endpoints`], [`config`] | `istioctl proxy-config ...` |
@@ -20,7 +20,7 @@ mod levels;
 mod listeners;
 mod log_level;
 mod matchers;
-mod refused;
+mod rejections;
 mod routes;
 mod status;
 mod subscriptions;
@@ -41,10 +41,10 @@ pub use status::status;
 pub use view::View;
 
 pub(crate) use certificate::{certificate_names, expiry};
-pub(crate) use subscriptions::{State, state};
+pub(crate) use subscriptions::{SyncState, worst_state};
 pub(crate) use value::items;
 
-/// An Envoy's whole configuration, as JSON. Envoy leaves keys out.
+/// An Envoy's whole configuration, as JSON. The JSON does not contain the private keys, because Envoy removes them.
 ///
 /// # Errors
 /// If the Envoy does not answer.

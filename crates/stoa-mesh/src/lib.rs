@@ -1,15 +1,18 @@
-//! A mesh of real Envoys on one machine: a gateway, and a sidecar for every workload. They run the configuration that Istio itself makes
-//! of its manifests (`tools/istio-compile`). Only what differs on a cluster is changed.
+//! Runs a mesh of real Envoys on one machine: a gateway, and a sidecar for every workload. The Envoys run the configuration that
+//! Istio itself makes from the manifests (`tools/istio-compile`). This crate changes only those parts of the configuration that
+//! cannot be the same on one machine as on a cluster.
 //!
 //! Read in this order:
-//! - `compiled.rs`: the compiled workloads, and a folder of resources for each proxy; `scenario.rs`: a local replacement for them.
+//! - `compiled.rs`: the workloads, and each proxy's resources, as istio-compile wrote them; `scenario.rs`: a scenario, which
+//!   replaces these workloads and resources.
 //! - `addresses.rs`: the loopback addresses that replace the Pods' addresses.
-//! - `local.rs`: every change to Istio's configuration, all in one place; `code.rs`: the filters' .wasm.
-//! - `authority.rs`: signs the certificates; `secrets.rs`: their names; `files.rs`: the Envoys' files.
-//! - `access.rs`: their access logs.
-//! - `envoy.rs`: one supervised process; `admin.rs`: its administration.
-//! - `mesh.rs` and `mesh/`: all Envoys: started, given new certificates and configuration, watched, stopped.
-//! - `metrics.rs`: Istio's standard metrics, from the access logs; `stats.rs`: the names of Envoy's own; `exposition.rs`: both on one page.
+//! - `local.rs`: every change to Istio's configuration, all in one place; `code.rs`: the filters' .wasm files.
+//! - `authority.rs`: signs the certificates; `secrets.rs`: the certificates' names; `files.rs`: the Envoys' files.
+//! - `access.rs`: writes the Envoys' access logs.
+//! - `envoy.rs`: one supervised Envoy process; `admin.rs`: a client of an Envoy's administration interface.
+//! - `mesh.rs` and `mesh/`: start, update, watch and stop all Envoys.
+//! - `metrics.rs`: Istio's standard metrics, from the access logs; `stats.rs`: the names of Envoy's own metrics; `exposition.rs`:
+//!   the page with Istio's and Envoy's metrics.
 //! - `inspect.rs`: istioctl's views of a proxy, one file for each table of `stoa mesh`.
 
 mod access;
@@ -38,4 +41,4 @@ pub use exposition::{CONTENT_TYPE, ScrapeTarget, exposition};
 pub use local::Overrides;
 pub use mesh::{Mesh, MeshError, MeshOptions, OnAccess};
 pub use metrics::Metrics;
-pub use scenario::{Scenario, in_force};
+pub use scenario::{Scenario, active_compiled_folder};

@@ -1,10 +1,13 @@
-//! All Envoys of a mesh: started, watched, stopped.
+//! Starts, watches and stops all Envoys of a mesh.
 //!
-//! - this file: a mesh; `mesh/options.rs`: its options; `mesh/shared.rs`: the state its tasks share; `mesh/error.rs`: why it does not start.
-//! - `mesh/bootstrap.rs`: an Envoy's bootstrap; `mesh/write.rs`: its other files; `mesh/ready.rs`: waits until it has applied them.
-//! - `mesh/follow.rs`: new configuration and code while the mesh runs; `mesh/applied.rs`: whether the Envoys applied them;
-//!   `mesh/rotate.rs`: new certificates; `mesh/health.rs`: Envoys that hang.
-//! - `mesh/close.rs`: closes the gateways before anything stops.
+//! - this file: the type [`Mesh`]; `mesh/options.rs`: the mesh's options; `mesh/shared.rs`: the state that the mesh's tasks share;
+//!   `mesh/error.rs`: the reasons why a mesh does not start.
+//! - `mesh/bootstrap.rs`: an Envoy's bootstrap; `mesh/write.rs`: an Envoy's other files; `mesh/ready.rs`: waits until all Envoys
+//!   have applied their files.
+//! - `mesh/follow.rs`: applies new configuration and code while the mesh runs; `mesh/applied.rs`: reports whether the Envoys
+//!   applied a change.
+//! - `mesh/rotate.rs`: renews certificates; `mesh/health.rs`: reports Envoys that hang.
+//! - `mesh/close.rs`: closes the gateways before the mesh stops.
 
 mod applied;
 mod bootstrap;
@@ -39,12 +42,12 @@ use crate::exposition::ScrapeTarget;
 use crate::inspect::Envoy;
 use error::failed;
 use shared::Shared;
-use write::FILTERS;
+use write::FILTERS_FOLDER;
 
-/// Called with every line of the access logs, and the workload of the Envoy that wrote it.
+/// A function that is called with every line of the access logs, and with the workload whose Envoy wrote the line.
 pub type OnAccess = Arc<dyn Fn(&Workload, &str) + Send + Sync>;
 
-/// A mesh.
+/// A mesh of Envoys on this machine.
 pub struct Mesh {
     shared: Arc<Shared>,
     envoys: BTreeMap<String, Supervised>,
@@ -52,10 +55,10 @@ pub struct Mesh {
 }
 
 impl Mesh {
-    /// Reads the compiled configuration, and chooses addresses. Nothing is started yet.
+    /// Reads the compiled configuration, and chooses addresses. Does not start any process.
     ///
     /// # Errors
-    /// If the configuration cannot be read, or no addresses are free.
+    /// If the configuration cannot be read, or if every loopback network that was tried has a needed port in use.
     pub fn prepare(options: MeshOptions) -> Result<Self, MeshError> {
         let shared = Shared::prepare(options)?;
         Ok(Self {
@@ -75,12 +78,12 @@ impl Mesh {
         &self.shared.options.compiled
     }
 
-    /// The addresses.
+    /// The addresses of the workloads on this machine.
     pub fn addresses(&self) -> &Addresses {
         &self.shared.addresses
     }
 
-    /// The address on this machine of a port of the gateway's Pod.
+    /// The address on this machine for a port of the gateway's Pod.
     pub fn gateway(&self, port: u16) -> Option<SocketAddr> {
         let compiled = self.compiled();
         let gateway = compiled
@@ -88,21 +91,22 @@ impl Mesh {
             .iter()
             .find(|w| w.proxy == Proxy::Gateway)?;
         let pod = self.shared.addresses.pod(gateway.ip)?;
-        self.shared.gateway_of(pod).get(&port).copied()
+        self.shared.gateway_addresses(pod).get(&port).copied()
     }
 
-    /// Writes the Envoys' files and starts them. `on_line` is called with the workload and a line of its access log.
+    /// Writes the Envoys' files and starts the Envoys. `on_line` is called with each line of an access log, and with the workload
+    /// whose Envoy wrote the line.
     ///
-    /// Call it from a thread that lives as long as the mesh: an Envoy ends with the thread that started it.
+    /// Call this method from a thread that lives as long as the mesh: an Envoy ends with the thread that started it.
     ///
     /// # Errors
-    /// If files cannot be written, or an Envoy does not start.
+    /// If a file cannot be written, or an Envoy process cannot be started.
     pub fn start(&mut self, on_line: &OnAccess) -> Result<(), MeshError> {
-        for old in ["xds", FILTERS] {
-            let old = self.shared.options.state_dir.join(old);
-            match std::fs::remove_dir_all(&old) {
+        for folder in ["xds", FILTERS_FOLDER] {
+            let stale = self.shared.options.state_dir.join(folder);
+            match std::fs::remove_dir_all(&stale) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(failed(old.display())(error));
+                    return Err(failed("remove the folder", stale.display())(error));
                 }
                 _ => {}
             }
@@ -113,10 +117,10 @@ impl Mesh {
         for workload in compiled.proxies() {
             let needed = secrets.get(&workload.name()).cloned().unwrap_or_default();
             let start = self.shared.bootstrap(workload, &needed)?;
-            let (own, on_line) = (workload.clone(), Arc::clone(on_line));
-            let on_line: OnLine = Arc::new(move |line| on_line(&own, line));
-            let what = format!("{}, for {}", start.program.display(), start.name);
-            let envoy = Supervised::start(start, on_line).map_err(failed(what))?;
+            let (owner, on_line) = (workload.clone(), Arc::clone(on_line));
+            let on_line: OnLine = Arc::new(move |line| on_line(&owner, line));
+            let what = format!("{} for {}", start.program.display(), start.name);
+            let envoy = Supervised::start(start, on_line).map_err(failed("start", what))?;
             self.envoys.insert(workload.name(), envoy);
         }
         let shared = Arc::clone(&self.shared);
@@ -128,36 +132,37 @@ impl Mesh {
         Ok(())
     }
 
-    /// Waits until every Envoy has its configuration and listens, and has rejected nothing.
+    /// Waits until every Envoy has applied its configuration and accepts connections.
     ///
     /// # Errors
-    /// If an Envoy is not ready in time, ends right after its start, or has rejected a resource.
+    /// If an Envoy is not ready within `limit`, repeatedly ends right after its start, or has rejected a resource.
     pub async fn ready(&self, limit: Duration) -> Result<(), MeshError> {
         ready::wait(&self.shared, &self.envoys, limit).await
     }
 
-    /// Closes the gateways to new connections. Waits for the responses to requests in flight there, up to `limit`.
+    /// Closes the gateways to new connections. Then waits until the gateways' requests in flight have finished, but no longer than
+    /// `limit`.
     pub async fn close_gateways(&self, limit: Duration) {
         close::close_gateways(self.proxies(), limit).await;
     }
 
-    /// Process id and number of restarts, by the workload's name.
+    /// The process id and the number of restarts of each Envoy, by the name of the Envoy's workload.
     pub fn processes(&self) -> BTreeMap<String, (u32, u32)> {
-        let of = |(name, envoy): (&String, &Supervised)| {
+        let process = |(name, envoy): (&String, &Supervised)| {
             let restarts = envoy.restarts().load(Ordering::Relaxed);
             (name.clone(), (envoy.pid(), restarts))
         };
-        self.envoys.iter().map(of).collect()
+        self.envoys.iter().map(process).collect()
     }
 
-    /// Every workload with an Envoy, and that Envoy's administration.
+    /// Every workload with an Envoy, and a client of the Envoy's administration interface.
     pub fn proxies(&self) -> Vec<(Workload, Admin)> {
         self.shared.proxies()
     }
 
-    /// Every started Envoy, for the metrics page ([`crate::exposition()`]).
+    /// Every started Envoy, from which the metrics page reads statistics ([`crate::exposition()`]).
     pub fn scrape_targets(&self) -> Vec<ScrapeTarget> {
-        let of = |(workload, admin): (Workload, Admin)| {
+        let target = |(workload, admin): (Workload, Admin)| {
             let restarts = Arc::clone(self.envoys.get(&workload.name())?.restarts());
             Some(ScrapeTarget {
                 workload,
@@ -165,10 +170,10 @@ impl Mesh {
                 restarts,
             })
         };
-        self.proxies().into_iter().filter_map(of).collect()
+        self.proxies().into_iter().filter_map(target).collect()
     }
 
-    /// Every Envoy, for [`crate::inspect`].
+    /// Every Envoy, as the views in [`crate::inspect`] need it.
     pub fn envoys(&self) -> Vec<Envoy> {
         self.shared.envoys()
     }

@@ -1,10 +1,11 @@
-//! Istio's standard metrics. On a cluster, a filter in Istio's own Envoy counts them; upstream Envoy lacks that filter. Here they are
-//! made from the access logs, with the same names and labels, so the same queries work in both places.
+//! Makes Istio's standard metrics from the access logs. On a cluster, a filter in Istio's own Envoy counts these metrics, but
+//! upstream Envoy lacks that filter. The metrics' names and labels are the same as on a cluster, so the same queries work here and
+//! on a cluster.
 //!
-//! - this file: reads and counts a line.
-//! - `metrics/line.rs`: the fields of a line; `metrics/peers.rs`: the workloads and Services in it.
+//! - this file: reads and counts a line of an access log.
+//! - `metrics/line.rs`: the fields of a line; `metrics/peers.rs`: the workloads and Services at both ends of a request.
 //! - `metrics/key.rs`: the key of a series; `metrics/series.rs`: the counts of a series.
-//! - `metrics/labels.rs`: Istio's labels; `metrics/families.rs`: the families on a page.
+//! - `metrics/labels.rs`: Istio's labels; `metrics/families.rs`: the metric families on a page.
 
 mod families;
 mod key;
@@ -20,13 +21,13 @@ use std::sync::{Mutex, PoisonError};
 use crate::addresses::Addresses;
 use crate::compiled::{Compiled, CompiledError, Workload};
 use families::Families;
-use key::{Key, Security, Side, Texts};
+use key::{InternedTexts, Key, Reporter, Security};
 use labels::Labels;
 use line::Line;
 use peers::{Peers, UNKNOWN_PEER};
 use series::Series;
 
-/// The counts of all requests.
+/// Istio's standard metrics: the counts of all requests.
 pub struct Metrics {
     peers: Peers,
     counts: Mutex<Counts>,
@@ -35,12 +36,12 @@ pub struct Metrics {
 
 #[derive(Default)]
 struct Counts {
-    texts: Texts,
+    texts: InternedTexts,
     by_key: HashMap<Key, Series>,
 }
 
 impl Metrics {
-    /// Empty counts.
+    /// Creates the metrics. No request is counted yet.
     ///
     /// # Errors
     /// If the compiled configuration cannot be read.
@@ -52,66 +53,67 @@ impl Metrics {
         })
     }
 
-    /// Counts a line of the access log of this workload's Envoy. A line that cannot be read is counted as malformed.
+    /// Counts the request that `line` describes. The line is from the access log of this workload's Envoy. A line that cannot be
+    /// parsed is counted as malformed.
     pub fn record(&self, workload: &Workload, line: &str) {
         match serde_json::from_str::<Line<'_>>(line) {
             Ok(line) => self.count(workload, &line),
             Err(error) => {
-                tracing::debug!(%error, line, "a line of an access log that cannot be read");
+                tracing::debug!(%error, line, "cannot parse a line of an access log");
                 self.malformed.fetch_add(1, Ordering::Relaxed);
             }
         }
     }
 
-    /// The number of lines that could not be read.
+    /// The number of log lines that could not be parsed.
     pub fn malformed(&self) -> u64 {
         self.malformed.load(Ordering::Relaxed)
     }
 
     fn count(&self, workload: &Workload, line: &Line<'_>) {
-        // A connection, not a request.
+        // A log line that contains no protocol is about a connection, and not about a request.
         if line.protocol.text().is_none() {
             return;
         }
         let peers = &self.peers;
-        let reporter = peers.workload(workload.ip);
+        let own = peers.by_cluster_address(workload.ip);
         let cluster = line.upstream_cluster.text().unwrap_or_default();
         let inbound = cluster.starts_with("inbound|")
             || (cluster.is_empty() && peers.is_inbound(line.downstream_local_address.address()));
-        let destination = inbound && !peers.peer(reporter).is_gateway;
-        let (side, peer, shown, security) = if destination {
-            let shown = &line.downstream_principal;
+        let is_destination = inbound && !peers.peer(own).is_gateway;
+        let (reporter, other, principal, security) = if is_destination {
+            let principal = &line.downstream_principal;
             let direct = match line.downstream_direct_remote_address.get() {
                 Some(_) => &line.downstream_direct_remote_address,
                 None => &line.downstream_remote_address,
             };
-            let caller = peers.at(direct.address());
-            let caller = caller.or_else(|| peers.identified(shown.text()?));
-            let security = match shown.get() {
+            let caller = peers.by_local_address(direct.address());
+            let caller = caller.or_else(|| peers.by_identity(principal.text()?));
+            let security = match principal.get() {
                 None => Security::Unknown,
                 Some("") => Security::None,
                 Some(_) => Security::MutualTls,
             };
-            (Side::Destination, caller, shown, security)
+            (Reporter::Destination, caller, principal, security)
         } else {
-            let called = peers.at(line.upstream_host.address());
-            let shown = &line.upstream_principal;
-            (Side::Source, called, shown, Security::Unknown)
+            let callee = peers.by_local_address(line.upstream_host.address());
+            let principal = &line.upstream_principal;
+            (Reporter::Source, callee, principal, Security::Unknown)
         };
-        // Without a cluster in the log, the request was still for the workload.
-        let cluster = match (destination, cluster) {
+        // The log line of an inbound request may contain no Envoy cluster. The request still counts as a request for this workload.
+        let cluster = match (is_destination, cluster) {
             (true, "") => "inbound|80||",
             (_, cluster) => cluster,
         };
         let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         let key = Key {
+            own,
             reporter,
-            side,
-            peer: peer.unwrap_or(UNKNOWN_PEER),
+            other: other.unwrap_or(UNKNOWN_PEER),
             cluster: counts.texts.id(cluster),
             code: u16::try_from(line.response_code.0.unwrap_or(0)).unwrap_or(0),
             flags: counts.texts.id(line.response_flags.text().unwrap_or("-")),
-            principal: shown.text().map(|uri| counts.texts.id(uri)),
+            principal: principal.text().map(|uri| counts.texts.id(uri)),
             security,
             grpc: line
                 .grpc_status
@@ -121,14 +123,14 @@ impl Metrics {
         counts.by_key.entry(key).or_default().add(line);
     }
 
-    /// A snapshot that Prometheus' client can render.
+    /// The metrics with their current values. Prometheus' client library renders them.
     pub(crate) fn families(&self) -> Families {
         let mut merged: BTreeMap<Labels, Series> = BTreeMap::new();
         {
             let counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
             for (key, series) in &counts.by_key {
-                // Different keys may give the same labels, so they are merged. If a series is on a page twice, Prometheus drops the second
-                // sample, and that count would be lost.
+                // Different keys may have the same labels, so the series of these keys are merged. If a page had two samples with
+                // the same labels, Prometheus would drop the second sample, and the count of that sample would be lost.
                 let labels = labels::labels(&self.peers, key, &counts.texts);
                 merged.entry(labels).or_default().merge(series);
             }

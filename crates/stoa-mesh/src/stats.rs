@@ -1,10 +1,12 @@
-//! The names of Envoy's statistics, as under Istio: by the rules of Istio's bootstrap. Envoy's own rules cut a cluster's name at its
-//! first dot, and put the rest into the metric's name.
+//! Rules by which Envoy makes the names and the labels of its statistics. The rules are from Istio's bootstrap, so that the
+//! statistics have the same names as on a Kubernetes cluster. Envoy's default rules are not used, because they cut the name of an
+//! Envoy cluster at its first dot and put the remainder into the metric's name.
 
 use serde_json::{Value, json};
 
-/// A label, and the pattern that extracts it (istio/istio, `tools/packaging/common/envoy_bootstrap.json`).
-const TAGS: [(&str, &str); 15] = [
+/// The name of each label, and the pattern that extracts the label's value from the name of a statistic. The source is the file
+/// `tools/packaging/common/envoy_bootstrap.json` in the repository istio/istio.
+const LABEL_PATTERNS: [(&str, &str); 15] = [
     ("cluster_name", r"^cluster(\.(.+);)"),
     (
         "http_conn_manager_prefix",
@@ -31,8 +33,8 @@ const TAGS: [(&str, &str); 15] = [
     ("authz_dry_run_result", r"(\.shadow_(allowed|denied))"),
 ];
 
-/// The bootstrap's `stats_config`. Istio keeps only some statistics by default; here all are kept.
+/// The `stats_config` of an Envoy's bootstrap. By default, Istio keeps only some statistics; this mesh keeps all statistics.
 pub(crate) fn config() -> Value {
-    let tags = TAGS.map(|(name, regex)| json!({"tag_name": name, "regex": regex}));
+    let tags = LABEL_PATTERNS.map(|(name, regex)| json!({"tag_name": name, "regex": regex}));
     json!({"use_all_default_tags": false, "stats_tags": tags})
 }

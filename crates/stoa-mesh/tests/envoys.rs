@@ -1,11 +1,11 @@
-//! Meshes of one or two workloads: Envoys that do not start, and rebuilt filters.
+//! Tests with meshes of one or two workloads: Envoys that do not start, and filters that are rebuilt.
 
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "if a fixture fails, the test must fail"
 )]
 
 use std::collections::BTreeMap;
@@ -22,18 +22,18 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
-/// Deadline for a condition, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Deadline for a condition to become true. It is long enough for a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
 
-/// A folder for a mesh of some of the shop's workloads.
-struct Place(TempDir);
+/// The folders of a mesh with some of the shop's workloads.
+struct MeshFolders(TempDir);
 
-impl Place {
+impl MeshFolders {
     fn new(pods: &[&str]) -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
+        let folders = Self(tempfile::tempdir().unwrap());
         let from = root().join("istio/compiled");
         for pod in pods {
-            let to = place.at("compiled/shop").join(pod);
+            let to = folders.at("compiled/shop").join(pod);
             std::fs::create_dir_all(&to).unwrap();
             for file in std::fs::read_dir(from.join("shop").join(pod)).unwrap() {
                 let file = file.unwrap();
@@ -45,8 +45,8 @@ impl Place {
         let workloads = list["workloads"].as_array_mut().unwrap();
         workloads.retain(|w| w["pod"].as_str().is_some_and(|pod| pods.contains(&pod)));
         assert_eq!(workloads.len(), pods.len());
-        std::fs::write(place.at("compiled/workloads.json"), list.to_string()).unwrap();
-        place
+        std::fs::write(folders.at("compiled/workloads.json"), list.to_string()).unwrap();
+        folders
     }
 
     fn at(&self, path: &str) -> PathBuf {
@@ -67,7 +67,7 @@ impl Place {
         Mesh::prepare(options).expect("a mesh")
     }
 
-    /// A program with this text.
+    /// Writes a shell script that the mesh runs in place of the Envoy program. Returns the path of this shell script.
     fn program(&self, text: &str) -> PathBuf {
         let path = self.at("program");
         std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
@@ -91,26 +91,29 @@ fn pod(mesh: &Mesh, name: &str) -> Pod {
     *mesh.addresses().pod(workload.ip).unwrap()
 }
 
-/// Starts the mesh, and returns the result.
+/// Starts the mesh, and waits until the Envoys are ready.
 async fn start(mesh: &mut Mesh) -> Result<(), MeshError> {
     let on_access: OnAccess = Arc::new(|_, _| {});
     mesh.start(&on_access)?;
-    mesh.ready(PATIENCE).await
+    mesh.ready(DEADLINE).await
 }
 
-/// Why an Envoy did not start. The error comes before the deadline for a slow start.
+/// Starts a mesh whose Envoy ends right after its start. Fails the test if the mesh does not report that the Envoy repeatedly
+/// ended. Returns how the Envoy ended, and the path of its log.
 #[track_caller]
-fn ended(place: &Place, mut mesh: Mesh) -> (String, PathBuf) {
+fn failed_start(folders: &MeshFolders, mut mesh: Mesh) -> (String, PathBuf) {
     let runtime = Runtime::new().unwrap();
-    let error = runtime.block_on(start(&mut mesh)).expect_err("no Envoy");
+    let error = runtime
+        .block_on(start(&mut mesh))
+        .expect_err("an Envoy that does not start");
     println!("{error}");
     runtime.block_on(mesh.stop());
     match error {
-        MeshError::Ends {
+        MeshError::EndsAtStart {
             envoy, how, log, ..
         } => {
             assert_eq!(envoy, "shop/user-v1-0");
-            assert_eq!(log, place.at("logs/user-v1-0.log"));
+            assert_eq!(log, folders.at("logs/user-v1-0.log"));
             (how, log)
         }
         other => panic!("{other}"),
@@ -118,30 +121,36 @@ fn ended(place: &Place, mut mesh: Mesh) -> (String, PathBuf) {
 }
 
 #[test]
-fn an_envoy_that_aborts_at_its_start_is_told_with_its_last_words() {
-    let place = Place::new(&["user-v1-0"]);
-    // As a real Envoy writes it: the cause, then a stack trace.
-    let program = place.program(
+fn the_error_for_an_envoy_that_aborts_at_its_start_has_the_last_line_of_its_log() {
+    let folders = MeshFolders::new(&["user-v1-0"]);
+    // Like an Envoy that crashes, this shell script logs the cause first, and then a stack trace.
+    let program = folders.program(
         "echo '[1][critical][assert] [inotify.cc:25] assert failure: inotify_fd_ >= 0.' >&2
          echo '[1][error][envoy_bug] [assert.h:66] #0 UNKNOWN' >&2
          echo '[1][critical][backtrace] [backtrace.h:173] Caught Aborted' >&2
          kill -ABRT $$",
     );
-    let (how, _) = ended(&place, place.mesh(program));
+    let (how, _) = failed_start(&folders, folders.mesh(program));
     let expected = "killed by signal 6: [1][critical][assert] [inotify.cc:25] assert failure: inotify_fd_ >= 0.";
     assert_eq!(how, expected);
 }
 
 #[test]
-fn a_program_that_is_no_envoy_is_told() {
-    let place = Place::new(&["user-v1-0"]);
-    std::fs::create_dir(place.at("logs")).unwrap();
-    std::fs::write(place.at("logs/user-v1-0.log"), "of another time\n").unwrap();
-    let (how, _) = ended(&place, place.mesh(PathBuf::from("/bin/false")));
-    assert_eq!(how, "exit status: 1, without a word");
-    let mut mesh = place.mesh(place.at("compiled/workloads.json"));
+fn a_program_that_is_not_an_envoy_is_an_error() {
+    let folders = MeshFolders::new(&["user-v1-0"]);
+    std::fs::create_dir(folders.at("logs")).unwrap();
+    std::fs::write(
+        folders.at("logs/user-v1-0.log"),
+        "a line of an earlier run\n",
+    )
+    .unwrap();
+    let (how, _) = failed_start(&folders, folders.mesh(PathBuf::from("/bin/false")));
+    assert_eq!(how, "exit status: 1, and the Envoy logged nothing");
+    let mut mesh = folders.mesh(folders.at("compiled/workloads.json"));
     let runtime = Runtime::new().unwrap();
-    let error = runtime.block_on(start(&mut mesh)).expect_err("no program");
+    let error = runtime
+        .block_on(start(&mut mesh))
+        .expect_err("a file that is not a program");
     assert!(
         matches!(&error, MeshError::Io { what, .. } if what.contains("workloads.json")),
         "{error}"
@@ -149,33 +158,36 @@ fn a_program_that_is_no_envoy_is_told() {
 }
 
 #[test]
-fn a_real_envoy_that_cannot_start_is_told_with_its_last_words() {
-    let place = Place::new(&["user-v1-0"]);
-    let mesh = place.mesh(envoy());
-    let taken = TcpListener::bind(pod(&mesh, "user-v1-0").admin()).unwrap();
-    let (how, _) = ended(&place, mesh);
+fn the_error_for_a_real_envoy_that_cannot_start_has_the_last_line_of_its_log() {
+    let folders = MeshFolders::new(&["user-v1-0"]);
+    let mesh = folders.mesh(envoy());
+    let occupied = TcpListener::bind(pod(&mesh, "user-v1-0").admin()).unwrap();
+    let (how, _) = failed_start(&folders, mesh);
     assert!(how.starts_with("exit status: 1: "), "{how}");
     assert!(how.contains("Address already in use"), "{how}");
-    drop(taken);
+    drop(occupied);
 }
 
 #[test]
-fn an_envoy_that_ends_twice_and_then_lives_is_waited_for() {
-    let place = Place::new(&["user-v1-0"]);
-    let (count, envoy) = (place.at("count"), envoy());
-    let program = place.program(&format!(
+fn a_mesh_waits_for_an_envoy_that_ends_twice_and_then_keeps_running() {
+    let folders = MeshFolders::new(&["user-v1-0"]);
+    let (count, envoy) = (folders.at("count"), envoy());
+    let program = folders.program(&format!(
         "echo x >> {0}; [ $(wc -l < {0}) -gt 2 ] || exit 1; exec {1} \"$@\"",
         count.display(),
         envoy.display()
     ));
-    let mut mesh = place.mesh(program);
+    let mut mesh = folders.mesh(program);
     let runtime = Runtime::new().unwrap();
-    runtime.block_on(start(&mut mesh)).expect("it lives");
+    runtime
+        .block_on(start(&mut mesh))
+        .expect("the third run is ready");
     assert_eq!(mesh.processes()["shop/user-v1-0"].1, 2);
     runtime.block_on(mesh.stop());
 }
 
-/// Sends a request as order does, and returns the status and the body.
+/// Sends a charge to the service `payment`, through the sidecar of the service `order`. `order` itself sends charges in this way.
+/// Returns the response's status and body.
 async fn charge(order: SocketAddr) -> (u16, Value) {
     let mut stream = TcpStream::connect(order).await.expect("a sidecar");
     let body = r#"{"order_id": "x"}"#;
@@ -195,8 +207,9 @@ async fn charge(order: SocketAddr) -> (u16, Value) {
     )
 }
 
-/// The same filter with one word of its responses replaced by another of the same length.
-fn with_another_word(wasm: &[u8], word: &str, other: &str) -> Vec<u8> {
+/// A copy of a filter's code. In the filter's responses, one word is replaced by another word of the same length, so that a test
+/// can distinguish the copy from the original filter.
+fn with_replaced_word(wasm: &[u8], word: &str, other: &str) -> Vec<u8> {
     assert_eq!(word.len(), other.len());
     let found = wasm
         .windows(word.len())
@@ -206,21 +219,21 @@ fn with_another_word(wasm: &[u8], word: &str, other: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_filter_that_is_built_again_is_used_without_a_restart_if_it_is_one() {
-    let place = Place::new(&["order-v1-0", "payment-v1-0"]);
+fn a_rebuilt_filter_is_used_without_a_restart_and_a_file_that_is_not_a_filter_is_not_used() {
+    let folders = MeshFolders::new(&["order-v1-0", "payment-v1-0"]);
     let built = root().join("target/wasm32-wasip1/release/payment_fault.wasm");
-    let built = std::fs::read(&built).expect("`make wasm` builds it");
-    let filter = place.at("filters/payment_fault.wasm");
-    std::fs::create_dir(place.at("filters")).unwrap();
+    let built = std::fs::read(&built).expect("payment_fault.wasm, which `make wasm` builds");
+    let filter = folders.at("filters/payment_fault.wasm");
+    std::fs::create_dir(folders.at("filters")).unwrap();
     std::fs::write(&filter, &built).unwrap();
     let always = json!({"rules": [
         {"name": "all", "match": {"methods": ["POST"]}, "percentage": {"numerator": 100}, "fault": {"decline": {}}},
     ]});
-    let set = Overrides(BTreeMap::from([("payment-fault".to_owned(), always)]));
-    set.write(&place.at("mesh")).unwrap();
+    let overrides = Overrides(BTreeMap::from([("payment-fault".to_owned(), always)]));
+    overrides.write(&folders.at("mesh")).unwrap();
 
     let runtime = Runtime::new().unwrap();
-    let mut mesh = place.mesh(envoy());
+    let mut mesh = folders.mesh(envoy());
     let order = pod(&mesh, "order-v1-0").egress(80);
     runtime.block_on(async {
         start(&mut mesh).await.expect("ready");
@@ -229,37 +242,49 @@ fn a_filter_that_is_built_again_is_used_without_a_restart_if_it_is_one() {
             let begin = Instant::now();
             loop {
                 let (status, body) = charge(order).await;
-                // Either filter answers the request itself: there is no upstream behind it.
+                // No program listens at the address of payment's workload. So this response is from the filter: from its old build
+                // or from its new build.
                 assert_eq!(status, 402, "{body}");
                 if body["code"] == code {
                     return begin.elapsed();
                 }
-                assert!(begin.elapsed() < PATIENCE, "{body}");
+                assert!(begin.elapsed() < DEADLINE, "{body}");
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
         answers("payment_declined").await;
-        // Written in pieces, as by a linker, and in place, as by `cp`.
-        let other = with_another_word(&built, "payment_declined", "payment_rejected");
+        // The file is written in two pieces, as a linker does, and overwritten in place, as `cp` does.
+        let other = with_replaced_word(&built, "payment_declined", "payment_rejected");
         let half = other.len() / 2;
         std::fs::write(&filter, &other[..half]).unwrap();
         std::fs::write(&filter, &other).unwrap();
-        println!("in use after {:?}", answers("payment_rejected").await);
-        // The file is missing for a moment, then it is the old one again.
+        println!(
+            "the new filter is in use after {:?}",
+            answers("payment_rejected").await
+        );
+        // The file is removed and written again with the first build.
         std::fs::remove_file(&filter).unwrap();
         std::fs::write(&filter, &built).unwrap();
-        println!("and back after {:?}", answers("payment_declined").await);
-        assert_eq!(mesh.processes(), processes, "an Envoy was started again");
-        mesh.ready(PATIENCE).await.expect("nothing was refused");
-        // A file that is not a filter is rejected, and the current filter continues.
+        println!(
+            "the first filter is in use again after {:?}",
+            answers("payment_declined").await
+        );
+        assert_eq!(mesh.processes(), processes, "an Envoy was restarted");
+        mesh.ready(DEADLINE)
+            .await
+            .expect("no Envoy rejected anything");
+        // Envoy rejects half a file, because it is not a filter, and keeps using the current filter.
         std::fs::write(&filter, &other[..half]).unwrap();
         let begin = Instant::now();
         let error = loop {
             answers("payment_declined").await;
-            if let Err(error) = mesh.ready(PATIENCE).await {
+            if let Err(error) = mesh.ready(DEADLINE).await {
                 break error;
             }
-            assert!(begin.elapsed() < PATIENCE, "half a filter was taken");
+            assert!(
+                begin.elapsed() < DEADLINE,
+                "no Envoy rejected half a filter"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
         println!("{error}");

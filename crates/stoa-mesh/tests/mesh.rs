@@ -1,11 +1,11 @@
-//! A small mesh of real Envoys, and its reports. All tests of this file share it; each test leaves the Envoys of the others
-//! alone.
+//! Tests with one small mesh of real Envoys, which all tests of this file share. A test must not change an Envoy that another test
+//! uses.
 
 #![expect(
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "helpers of tests panic as the tests do"
+    reason = "if a helper fails, the test must fail"
 )]
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -33,25 +33,25 @@ const PODS: [&str; 6] = [
     "product-v1-0",
     "user-v1-0",
 ];
-/// Deadline for a condition, on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Deadline for a condition to become true. It is long enough for a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
 
-struct Small {
+struct SmallMesh {
     runtime: Runtime,
     mesh: Mesh,
     metrics: Arc<Metrics>,
 }
 
-static MESH: LazyLock<Small> = LazyLock::new(Small::start);
+static MESH: LazyLock<SmallMesh> = LazyLock::new(SmallMesh::start);
 
-impl Small {
+impl SmallMesh {
     fn start() -> Self {
         let state = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stoa-mesh");
         let _ = std::fs::remove_dir_all(&state);
         let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
         let root = root.canonicalize().expect("the checkout");
         let compiled = state.join("compiled");
-        copy_some(&root.join("istio/compiled"), &compiled);
+        copy_needed_pods(&root.join("istio/compiled"), &compiled);
         let options = MeshOptions {
             compiled,
             state_dir: state.join("mesh"),
@@ -68,14 +68,17 @@ impl Small {
         let metrics = Arc::new(metrics);
         let counting = Arc::clone(&metrics);
         let on_access: OnAccess = Arc::new(move |workload, line| counting.record(workload, line));
-        // Not in the thread of the first test: Envoys end with the thread that started them.
+        // The mesh is started in a thread of the runtime, which all tests share. If the thread of one test started the mesh, the
+        // Envoys would end together with that test.
         let starting = runtime.spawn(async move {
             let payment = pod(&mesh, "payment-v1-0").app(80);
             tokio::spawn(answer(
-                TcpListener::bind(payment).await.expect("payment's port"),
+                TcpListener::bind(payment)
+                    .await
+                    .expect("payment's port is free"),
             ));
             mesh.start(&on_access).expect("started");
-            mesh.ready(PATIENCE).await.expect("ready");
+            mesh.ready(DEADLINE).await.expect("ready");
             mesh
         });
         let mesh = runtime.block_on(starting).expect("no panic");
@@ -86,8 +89,8 @@ impl Small {
         }
     }
 
-    fn run<T>(&self, what: impl Future<Output = T>) -> T {
-        self.runtime.block_on(what)
+    fn run<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
     }
 
     fn envoy(&self, name: &str) -> Envoy {
@@ -95,13 +98,14 @@ impl Small {
         inspect::find(&envoys, name).expect("an Envoy").clone()
     }
 
-    /// Sends a request the way a workload does, through its sidecar.
+    /// Sends a request through the sidecar of the workload `from`, as that workload itself sends requests. Returns the response's
+    /// status.
     async fn call(&self, from: &str, method: &str, host: &str, path: &str) -> u16 {
         request(pod(&self.mesh, from).egress(80), method, host, path).await
     }
 
     async fn page(&self) -> String {
-        exposition(&self.metrics, &self.mesh.scrape_targets(), PATIENCE).await
+        exposition(&self.metrics, &self.mesh.scrape_targets(), DEADLINE).await
     }
 }
 
@@ -112,16 +116,20 @@ fn pod(mesh: &Mesh, name: &str) -> stoa_mesh::Pod {
     *mesh.addresses().pod(workload.ip).expect("an address")
 }
 
-/// A copy with fewer workloads: Envoys take memory, and time to start.
-fn copy_some(from: &Path, to: &Path) {
-    let read = Compiled::read(from).expect("`make mesh` writes it");
+/// Copies only the compiled configuration of the Pods in [`PODS`]. With all Pods of the shop, the mesh would need more memory, and
+/// more time to start.
+fn copy_needed_pods(from: &Path, to: &Path) {
+    let compiled = Compiled::read(from).expect("istio/compiled, which `make mesh` writes");
     std::fs::create_dir_all(to).expect("a folder");
-    for workload in read.proxies().filter(|w| PODS.contains(&w.pod.as_str())) {
-        let own = Path::new(&workload.namespace).join(&workload.pod);
-        std::fs::create_dir_all(to.join(&own)).expect("a folder");
-        for file in std::fs::read_dir(from.join(&own)).expect("a folder") {
+    for workload in compiled
+        .proxies()
+        .filter(|w| PODS.contains(&w.pod.as_str()))
+    {
+        let folder = Path::new(&workload.namespace).join(&workload.pod);
+        std::fs::create_dir_all(to.join(&folder)).expect("a folder");
+        for file in std::fs::read_dir(from.join(&folder)).expect("a folder") {
             let file = file.expect("a file");
-            std::fs::copy(file.path(), to.join(&own).join(file.file_name())).expect("copied");
+            std::fs::copy(file.path(), to.join(&folder).join(file.file_name())).expect("copied");
         }
     }
     let text = std::fs::read(from.join("workloads.json")).expect("a file");
@@ -132,7 +140,7 @@ fn copy_some(from: &Path, to: &Path) {
     std::fs::write(to.join("workloads.json"), list.to_string()).expect("written");
 }
 
-/// A workload that answers every request with success.
+/// Runs a workload that answers every request with 200.
 async fn answer(listener: TcpListener) {
     while let Ok((mut stream, _)) = listener.accept().await {
         tokio::spawn(async move {
@@ -154,7 +162,7 @@ async fn answer(listener: TcpListener) {
 
 /// Sends a request, and returns the response's status.
 async fn request(to: SocketAddr, method: &str, host: &str, path: &str) -> u16 {
-    let mut stream = TcpStream::connect(to).await.expect("somebody listens");
+    let mut stream = TcpStream::connect(to).await.expect("a listener");
     let head = format!("{method} {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await.expect("written");
     let mut answer = String::new();
@@ -166,22 +174,22 @@ async fn request(to: SocketAddr, method: &str, host: &str, path: &str) -> u16 {
     status.unwrap_or_else(|| panic!("no answer: {answer}"))
 }
 
-/// Waits until the condition holds.
-async fn until<F: Future<Output = Option<T>>, T>(what: &str, so: impl Fn() -> F) -> T {
+/// Waits until `condition` returns a value, and returns that value.
+async fn wait_until<F: Future<Output = Option<T>>, T>(what: &str, condition: impl Fn() -> F) -> T {
     let begin = Instant::now();
     loop {
-        if let Some(found) = so().await {
+        if let Some(found) = condition().await {
             return found;
         }
         assert!(
-            begin.elapsed() < PATIENCE,
-            "after {PATIENCE:?} still not: {what}"
+            begin.elapsed() < DEADLINE,
+            "after {DEADLINE:?}, this is still not true: {what}"
         );
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// The cells of the line with this beginning.
+/// Finds the first line of a table that begins with the text `begin`, and returns the cells of this line.
 #[track_caller]
 fn line<'a>(table: &'a str, begin: &str) -> Vec<&'a str> {
     let found = table.lines().find(|line| line.starts_with(begin));
@@ -220,7 +228,7 @@ fn requests_are_counted_with_istios_labels_at_both_ends() {
             r#"destination_service_name="payment""#,
             r#"request_protocol="http""#,
         ];
-        let page = until("both ends have counted both requests", || async {
+        let page = wait_until("both ends have counted both requests", || async {
             let page = small.page().await;
             let all = [
                 ("source", "200"),
@@ -229,32 +237,31 @@ fn requests_are_counted_with_istios_labels_at_both_ends() {
                 ("destination", "403"),
             ];
             let all = all.into_iter().all(|(reporter, code)| {
-                let own = [
+                let own_labels = [
                     format!(r#"reporter="{reporter}""#),
                     format!(r#"response_code="{code}""#),
                 ];
-                let mut labels: Vec<_> = own.iter().map(String::as_str).collect();
-                // A caller that was rejected makes no further calls.
+                let mut labels: Vec<_> = own_labels.iter().map(String::as_str).collect();
                 labels.extend(both);
                 count(&page, &labels)
             });
             all.then_some(page)
         })
         .await;
-        let arrived = [
+        let inbound = [
             r#"reporter="destination""#,
             r#"connection_security_policy="mutual_tls""#,
         ];
-        let who = [
+        let principals = [
             r#"source_principal="spiffe://cluster.local/ns/shop/sa/operator""#,
             r#"destination_principal="spiffe://cluster.local/ns/shop/sa/payment""#,
         ];
-        assert!(count(&page, &[arrived, who].concat()), "{page}");
-        let left = [
+        assert!(count(&page, &[inbound, principals].concat()), "{page}");
+        let outbound = [
             r#"reporter="source""#,
             r#"connection_security_policy="unknown""#,
         ];
-        assert!(count(&page, &[left, who].concat()), "{page}");
+        assert!(count(&page, &[outbound, principals].concat()), "{page}");
         assert!(
             page.contains("istio_request_duration_milliseconds_bucket{"),
             "{page}"
@@ -263,8 +270,8 @@ fn requests_are_counted_with_istios_labels_at_both_ends() {
     });
 }
 
-/// Checks what `promtool check metrics` accepts. Prometheus 3.16 itself is less strict: it accepts a second `# TYPE` line, and it
-/// drops the second sample of a series that is there twice.
+/// Checks that `promtool check metrics` would accept the page, and returns the type of each family. Prometheus 3.16 itself is less
+/// strict: it accepts a second `# TYPE` line for a family, and if a series has two samples, it drops the second sample.
 #[track_caller]
 fn assert_exposition(page: &str) -> HashMap<String, String> {
     let mut kinds: HashMap<String, String> = HashMap::new();
@@ -272,20 +279,20 @@ fn assert_exposition(page: &str) -> HashMap<String, String> {
     let mut family = String::new();
     let mut explained = "";
     for line in page.lines() {
-        if let Some(said) = line.strip_prefix("# HELP ") {
-            explained = said.split(' ').next().expect("a name");
-            assert!(said.len() > explained.len() + 10, "{line}");
+        if let Some(help) = line.strip_prefix("# HELP ") {
+            explained = help.split(' ').next().expect("a name");
+            assert!(help.len() > explained.len() + 10, "{line}");
             continue;
         }
-        if let Some(said) = line.strip_prefix("# TYPE ") {
-            let (name, kind) = said.split_once(' ').expect("a name and a kind");
+        if let Some(text) = line.strip_prefix("# TYPE ") {
+            let (name, kind) = text.split_once(' ').expect("a name and a type");
             assert!(["counter", "gauge", "histogram"].contains(&kind), "{line}");
             let other = kinds.insert(name.to_owned(), kind.to_owned());
-            assert_eq!(other, None, "the type of {name} twice");
+            assert_eq!(other, None, "{name} has two # TYPE lines");
             family = name.to_owned();
             assert!(
                 explained.is_empty() || explained == family,
-                "{explained} before {family}"
+                "the HELP line of {explained} is directly before the TYPE line of {family}"
             );
             explained = "";
             continue;
@@ -297,21 +304,25 @@ fn assert_exposition(page: &str) -> HashMap<String, String> {
                 .all(|b| b.is_ascii_alphanumeric() || b"_:".contains(&b)),
             "{line}"
         );
-        let own = ["", "_bucket", "_sum", "_count"].map(|suffix| format!("{family}{suffix}"));
+        let sample_names =
+            ["", "_bucket", "_sum", "_count"].map(|suffix| format!("{family}{suffix}"));
         assert!(
-            own.contains(&name.to_owned()),
-            "{name} stands below {family}"
+            sample_names.contains(&name.to_owned()),
+            "the sample {name} is below the TYPE line of {family}"
         );
         let (labels, value) = rest.rsplit_once(' ').expect("a value");
         assert!(value.parse::<f64>().is_ok(), "{line}");
-        assert!(series.insert((name, sorted(labels))), "twice: {line}");
+        assert!(
+            series.insert((name, sorted_labels(labels))),
+            "a series with two samples: {line}"
+        );
     }
     kinds
 }
 
-/// The labels of a sample; each occurs once.
+/// The labels of a sample, sorted by name. Panics if a label occurs twice.
 #[track_caller]
-fn sorted(labels: &str) -> BTreeMap<&str, &str> {
+fn sorted_labels(labels: &str) -> BTreeMap<&str, &str> {
     let mut all = BTreeMap::new();
     let Some(labels) = labels.strip_prefix('{') else {
         return all;
@@ -326,14 +337,18 @@ fn sorted(labels: &str) -> BTreeMap<&str, &str> {
             ends
         });
         let (value, after) = value.split_at(end.expect("a closing quote"));
-        assert_eq!(all.insert(name, value), None, "{name} twice in {labels}");
+        assert_eq!(
+            all.insert(name, value),
+            None,
+            "the label {name} occurs twice in {labels}"
+        );
         rest = after.trim_start_matches('"').trim_start_matches(',');
     }
     all
 }
 
 #[test]
-fn the_page_of_all_envoys_is_one_that_prometheus_takes() {
+fn prometheus_accepts_the_page_of_all_envoys() {
     let small = &*MESH;
     let page = small.run(async {
         let host = "payment.shop.svc.cluster.local";
@@ -343,13 +358,13 @@ fn the_page_of_all_envoys_is_one_that_prometheus_takes() {
         );
         small.page().await
     });
-    // Kept for other parsers, for example `promtool check metrics`.
-    let left = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stoa-mesh/metrics.txt");
-    std::fs::write(left, &page).expect("written");
+    // The page is also written to a file, so that other parsers can read it, for example `promtool check metrics`.
+    let file = Path::new(env!("CARGO_TARGET_TMPDIR")).join("stoa-mesh/metrics.txt");
+    std::fs::write(file, &page).expect("written");
     let kinds = assert_exposition(&page);
     assert_eq!(kinds["envoy_cluster_upstream_rq_total"], "counter");
     assert_eq!(kinds["envoy_cluster_upstream_cx_active"], "gauge");
-    // As under Istio: a cluster's whole name is a label, and no part of it is in a metric's name.
+    // As with Istio, the whole name of an Envoy cluster is a label, and no part of it is in a metric's name.
     let sample = r#"envoy_cluster_upstream_rq_total{workload="operator",namespace="shop",pod="operator-0",cluster_name="outbound|80||payment.shop.svc.cluster.local"} "#;
     assert!(page.contains(sample), "{page}");
     let broken: Vec<_> = kinds
@@ -370,7 +385,7 @@ fn the_page_of_all_envoys_is_one_that_prometheus_takes() {
         let up = page
             .lines()
             .any(|line| line.starts_with("stoa_envoy_up{") && line.ends_with(&up));
-        // Another test stops the gateway's Envoy.
+        // Another test may kill the gateway's Envoy at the same time. So it is not an error if the gateway's Envoy is down.
         assert!(
             up || name == "istio-ingressgateway-0",
             "{name} is not up:\n{page}"
@@ -384,10 +399,10 @@ fn an_envoy_that_does_not_answer_is_down_on_the_page() {
     let compiled = small.mesh.compiled();
     let target = ScrapeTarget {
         workload: compiled.proxies().next().expect("a workload").clone(),
-        admin: nobody(),
+        admin: unreachable_admin(),
         restarts: Arc::default(),
     };
-    let page = small.run(exposition(&small.metrics, &[target], PATIENCE));
+    let page = small.run(exposition(&small.metrics, &[target], DEADLINE));
     assert_exposition(&page);
     assert!(
         page.lines()
@@ -396,7 +411,7 @@ fn an_envoy_that_does_not_answer_is_down_on_the_page() {
     );
 }
 
-/// The value of the series with this name and all these labels.
+/// The value of a series with this name and all these labels; `None` if the page contains no such series.
 fn value(page: &str, name: &str, labels: &[&str]) -> Option<f64> {
     let begin = format!("{name}{{");
     let mut samples = page.lines().filter(|line| line.starts_with(&begin));
@@ -405,12 +420,12 @@ fn value(page: &str, name: &str, labels: &[&str]) -> Option<f64> {
 }
 
 #[test]
-fn what_an_operator_alerts_on_is_there_before_it_happens_and_is_explained() {
+fn counters_for_alerts_are_on_the_page_at_0_and_have_help_texts() {
     let small = &*MESH;
     let page = small.run(small.page());
     let operator = r#"pod="operator-0""#;
     let to_payment = r#"cluster_name="outbound|80||payment.shop.svc.cluster.local""#;
-    // They start at 0, so that the first burst is an increase.
+    // These counters are on the page even if they are 0, so that Prometheus sees an increase at the first burst of events.
     for name in [
         "envoy_cluster_upstream_rq_pending_overflow",
         "envoy_cluster_upstream_cx_overflow",
@@ -440,13 +455,13 @@ fn what_an_operator_alerts_on_is_there_before_it_happens_and_is_explained() {
     }
     let restarts = value(&page, "stoa_envoy_restarts_total", &[operator]);
     assert_eq!(restarts, Some(0.0));
-    // The certificates of these tests are valid for an hour.
+    // In these tests, certificates are valid for an hour.
     let subject = r#"subject="spiffe://cluster.local/ns/shop/sa/operator""#;
     let name = "stoa_certificate_expiry_timestamp_seconds";
     let expires = value(&page, name, &[operator, subject]).expect("the identity");
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-    let left = expires - now.expect("a time").as_secs_f64();
-    assert!((0.0..=3600.0).contains(&left), "{left} s");
+    let remaining = expires - now.expect("a time").as_secs_f64();
+    assert!((0.0..=3600.0).contains(&remaining), "{remaining} s");
     for family in [
         "istio_requests_total",
         "stoa_envoy_up",
@@ -457,8 +472,8 @@ fn what_an_operator_alerts_on_is_there_before_it_happens_and_is_explained() {
     }
 }
 
-/// An address where no program listens.
-fn nobody() -> Admin {
+/// A client of an administration address where no program listens.
+fn unreachable_admin() -> Admin {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
     Admin::new(listener.local_addr().expect("its address"))
 }
@@ -468,7 +483,12 @@ fn status_has_a_line_for_each_envoy() {
     let small = &*MESH;
     let mut envoys = small.mesh.envoys();
     let logs = Path::new("/nowhere");
-    envoys.push(Envoy::new("shop/gone-v1-0", nobody(), logs, logs));
+    envoys.push(Envoy::new(
+        "shop/gone-v1-0",
+        unreachable_admin(),
+        logs,
+        logs,
+    ));
     let table = small.run(inspect::status(&envoys, false)).expect("a table");
     println!("{table}");
     assert_eq!(
@@ -497,18 +517,18 @@ fn status_has_a_line_for_each_envoy() {
         payment[9].starts_with("59m") || payment[9].starts_with("58m"),
         "{payment:?}"
     );
-    let age = humantime::parse_duration(payment[10]).expect("how long it runs");
+    let age = humantime::parse_duration(payment[10]).expect("the age of the Envoy");
     assert!(age < Duration::from_secs(120), "{payment:?}");
     let gone = line(&table, "shop/gone-v1-0");
     assert_eq!(gone[1], "NOT ANSWERING");
     assert!(
-        table.contains("shop/gone-v1-0: Envoy's administration at"),
+        table.contains("shop/gone-v1-0: Envoy's administration interface at"),
         "{table}"
     );
 }
 
 #[test]
-fn routes_say_what_goes_where() {
+fn routes_show_their_virtual_service_and_destination() {
     let small = &*MESH;
     let table = small
         .run(inspect::routes(&small.envoy("operator"), &View::default()))
@@ -526,14 +546,14 @@ fn routes_say_what_goes_where() {
     for route in payment {
         assert!(
             route.contains("payment.shop"),
-            "its VirtualService: {route}"
+            "the route must show its VirtualService: {route}"
         );
         assert!(
             route.ends_with("outbound|80||payment.shop.svc.cluster.local"),
             "{route}"
         );
     }
-    // product's sidecar also has the route to its own workload.
+    // The routes of product's sidecar also contain the inbound route to product itself.
     let gateway = small
         .run(inspect::routes(
             &small.envoy("product-v1-0"),
@@ -544,7 +564,7 @@ fn routes_say_what_goes_where() {
 }
 
 #[test]
-fn programs_get_json_and_only_what_they_asked_for() {
+fn json_views_have_only_the_requested_items() {
     let small = &*MESH;
     let read = |text: Result<String, InspectError>| -> Value {
         serde_json::from_str(&text.expect("an answer")).expect("JSON")
@@ -555,8 +575,8 @@ fn programs_get_json_and_only_what_they_asked_for() {
         name: name.map(str::to_owned),
         fqdn: None,
     };
-    let names = |of: &Value| -> Vec<String> {
-        let all = of.as_array().expect("a list").iter();
+    let names = |list: &Value| -> Vec<String> {
+        let all = list.as_array().expect("a list").iter();
         all.map(|one| one["name"].as_str().unwrap_or_default().to_owned())
             .collect()
     };
@@ -593,18 +613,18 @@ fn programs_get_json_and_only_what_they_asked_for() {
             |one: &Value| one["endpoint"]["address"]["socket_address"]["port_value"] == 10_080;
         assert!(!all.is_empty() && all.iter().all(port), "{endpoints}");
         let status = read(inspect::status(&envoys, true).await);
-        let own = status.as_array().expect("a list").iter();
-        let mut own = own.filter(|one| one["name"] == "shop/operator-0");
-        let own = own.next().expect("the operator");
+        let mut lines = status.as_array().expect("a list").iter();
+        let line = lines.find(|line| line["name"] == "shop/operator-0");
+        let line = line.expect("the operator");
         assert_eq!(
-            (&own["state"], &own["note"]),
+            (&line["state"], &line["note"]),
             (&json!("LIVE"), &Value::Null)
         );
         assert!(
-            own["lds"]
+            line["lds"]
                 .as_str()
                 .is_some_and(|lds| lds.starts_with("SYNCED")),
-            "{own}"
+            "{line}"
         );
         let rules = read(inspect::authz(&small.envoy("payment"), true).await);
         assert_eq!(rules["rules"][0]["action"], "ALLOW");
@@ -613,7 +633,7 @@ fn programs_get_json_and_only_what_they_asked_for() {
 }
 
 #[test]
-fn clusters_are_told_by_service_port_and_subset() {
+fn clusters_are_shown_with_service_port_and_subset() {
     let small = &*MESH;
     let table = small
         .run(inspect::clusters(
@@ -649,7 +669,7 @@ fn clusters_are_told_by_service_port_and_subset() {
 }
 
 #[test]
-fn endpoints_say_whose_they_are() {
+fn endpoints_are_shown_with_their_workloads() {
     let small = &*MESH;
     let (operator, envoys) = (small.envoy("shop/operator-0"), small.mesh.envoys());
     let table = small
@@ -670,7 +690,7 @@ fn endpoints_say_whose_they_are() {
 }
 
 #[test]
-fn listeners_say_what_becomes_of_a_connection() {
+fn listeners_show_the_destinations_of_connections() {
     let small = &*MESH;
     let table = small
         .run(inspect::listeners(
@@ -679,8 +699,8 @@ fn listeners_say_what_becomes_of_a_connection() {
         ))
         .expect("a table");
     println!("{table}");
-    let own = pod(&small.mesh, "payment-v1-0");
-    let ip = own.ip.to_string();
+    let payment = pod(&small.mesh, "payment-v1-0");
+    let ip = payment.ip.to_string();
     let rows: Vec<_> = table.lines().filter(|row| row.starts_with(&ip)).collect();
     let inbound = rows
         .iter()
@@ -716,7 +736,7 @@ fn the_configuration_is_shown_without_keys() {
 }
 
 #[test]
-fn authz_says_who_may_do_what() {
+fn authz_shows_the_rules_and_the_numbers_of_allowed_and_denied_requests() {
     let small = &*MESH;
     let table = small.run(async {
         let host = "payment.shop.svc.cluster.local";
@@ -742,24 +762,25 @@ fn authz_says_who_may_do_what() {
             "WHEN"
         ]
     );
-    let nobody = table
+    let deny_all = table
         .lines()
         .find(|line| line.contains("deny-by-default.shop"));
     assert!(
-        nobody.is_some_and(|line| line.contains("   nobody   ")),
+        deny_all.is_some_and(|line| line.contains("   nobody   ")),
         "{table}"
     );
     let order = table
         .lines()
         .find(|line| line.contains("spiffe://cluster.local/ns/shop/sa/order"));
-    let order = order.unwrap_or_else(|| panic!("order may not call payment:\n{table}"));
+    let order = order.unwrap_or_else(|| panic!("no rule allows order to call payment:\n{table}"));
     assert!(
         order.contains("payment.shop") && order.contains("/payments"),
         "{order}"
     );
     let counted = table.lines().last().unwrap_or_default();
     assert!(
-        counted.starts_with("since it started: ") && !counted.ends_with(" 0 denied"),
+        counted.starts_with("requests since the Envoy started: ")
+            && !counted.ends_with(" 0 denied"),
         "{counted}"
     );
     let none = small
@@ -767,7 +788,7 @@ fn authz_says_who_may_do_what() {
         .expect("a text");
     assert_eq!(
         none,
-        "no AuthorizationPolicy applies to shop/operator-0: it refuses nobody\n"
+        "no AuthorizationPolicy applies to shop/operator-0, so its Envoy rejects no caller\n"
     );
 }
 
@@ -775,94 +796,101 @@ fn authz_says_who_may_do_what() {
 fn a_log_level_is_read_and_set() {
     let small = &*MESH;
     let payment = small.envoy("payment");
-    let level = |set: Option<&'static str>| small.run(inspect::log_level(&payment, set));
-    let of = |said: &str, logger: &str| {
-        let mut lines = said.lines().filter_map(|line| line.trim().split_once(": "));
+    let apply = |set: Option<&'static str>| small.run(inspect::log_level(&payment, set));
+    let level_of = |levels: &str, logger: &str| {
+        let mut lines = levels
+            .lines()
+            .filter_map(|line| line.trim().split_once(": "));
         lines
             .find(|(name, _)| *name == logger)
             .map(|(_, level)| level.to_owned())
     };
     assert_eq!(
-        of(&level(None).expect("levels"), "rbac").as_deref(),
+        level_of(&apply(None).expect("levels"), "rbac").as_deref(),
         Some("warning")
     );
-    let said = level(Some("rbac:debug,jwt:info")).expect("set");
-    assert_eq!(of(&said, "rbac").as_deref(), Some("debug"));
-    assert_eq!(of(&said, "jwt").as_deref(), Some("info"));
-    assert_eq!(of(&said, "http").as_deref(), Some("warning"));
-    let said = level(Some("rbac:error,off")).expect("set");
-    assert_eq!(of(&said, "http").as_deref(), Some("off"));
-    assert_eq!(of(&said, "rbac").as_deref(), Some("error"));
-    let said = level(Some("warning")).expect("set");
-    assert_eq!(of(&said, "rbac").as_deref(), Some("warning"));
-    let error = level(Some("rbak:debug"))
+    let levels = apply(Some("rbac:debug,jwt:info")).expect("set");
+    assert_eq!(level_of(&levels, "rbac").as_deref(), Some("debug"));
+    assert_eq!(level_of(&levels, "jwt").as_deref(), Some("info"));
+    assert_eq!(level_of(&levels, "http").as_deref(), Some("warning"));
+    let levels = apply(Some("rbac:error,off")).expect("set");
+    assert_eq!(level_of(&levels, "http").as_deref(), Some("off"));
+    assert_eq!(level_of(&levels, "rbac").as_deref(), Some("error"));
+    let levels = apply(Some("warning")).expect("set");
+    assert_eq!(level_of(&levels, "rbac").as_deref(), Some("warning"));
+    let error = apply(Some("rbak:debug"))
         .expect_err("no such logger")
         .to_string();
-    assert_eq!(error, "Envoy has no logger rbak; did you mean rbac?");
-    let error = level(Some("rbac:loud"))
+    assert_eq!(error, r#"Envoy has no logger "rbak"; did you mean rbac?"#);
+    let error = apply(Some("rbac:loud"))
         .expect_err("no such level")
         .to_string();
     assert!(
-        error.starts_with("loud is not a level: there are trace, debug"),
+        error.starts_with(r#"unknown log level "loud"; expected one of trace, debug"#),
         "{error}"
     );
 }
 
 #[test]
-fn a_name_that_is_not_there_is_answered_with_those_that_are() {
+fn the_error_for_an_unknown_name_lists_similar_or_all_names() {
     let envoys = MESH.mesh.envoys();
-    let said = |name: &str| match inspect::find(&envoys, name) {
+    let find = |name: &str| match inspect::find(&envoys, name) {
         Ok(envoy) => envoy.name.clone(),
         Err(error) => error.to_string(),
     };
-    assert_eq!(said("shop/payment-v1-0"), "shop/payment-v1-0");
-    assert_eq!(said("payment-v1-0.shop"), "shop/payment-v1-0");
-    assert_eq!(said("payment"), "shop/payment-v1-0");
+    assert_eq!(find("shop/payment-v1-0"), "shop/payment-v1-0");
+    assert_eq!(find("payment-v1-0.shop"), "shop/payment-v1-0");
+    assert_eq!(find("payment"), "shop/payment-v1-0");
     assert_eq!(
-        said("istio-ingressgateway"),
+        find("istio-ingressgateway"),
         "istio-system/istio-ingressgateway-0"
     );
     assert!(
-        said("paymnet").ends_with("is called paymnet; did you mean shop/payment-v1-0?"),
+        find("paymnet").ends_with(r#"matches the name "paymnet"; did you mean shop/payment-v1-0?"#),
         "{}",
-        said("paymnet")
+        find("paymnet")
     );
     for unlike in ["zzz", ""] {
         let begin = format!(
-            "no workload with an Envoy is called {unlike}; there are istio-system/istio-ingressgateway-0, "
+            "no workload that has an Envoy matches the name {unlike:?}; expected one of istio-system/istio-ingressgateway-0, "
         );
-        let said = said(unlike);
+        let error = find(unlike);
         assert!(
-            said.starts_with(&begin) && said.contains("shop/user-v1-0"),
-            "{said}"
+            error.starts_with(&begin) && error.contains("shop/user-v1-0"),
+            "{error}"
         );
     }
-    let twice = |pod: &str| Envoy::new(pod, nobody(), Path::new("/"), Path::new("/"));
-    let replicas = [twice("shop/product-v1-0"), twice("shop/product-v1-1")];
-    let error = inspect::find(&replicas, "product").expect_err("two of them");
+    let replica = |pod: &str| Envoy::new(pod, unreachable_admin(), Path::new("/"), Path::new("/"));
+    let replicas = [replica("shop/product-v1-0"), replica("shop/product-v1-1")];
+    let error = inspect::find(&replicas, "product").expect_err("two matches");
     assert_eq!(
         error.to_string(),
-        "product may be shop/product-v1-0 or shop/product-v1-1: say which"
+        r#"several workloads match "product": shop/product-v1-0, shop/product-v1-1; use a full name"#
     );
     assert!(matches!(error, InspectError::Ambiguous { .. }));
 }
 
 #[test]
-fn an_envoy_that_does_not_answer_is_named() {
-    let gone = Envoy::new("shop/gone-v1-0", nobody(), Path::new("/"), Path::new("/"));
+fn the_error_for_an_envoy_that_does_not_answer_names_it() {
+    let gone = Envoy::new(
+        "shop/gone-v1-0",
+        unreachable_admin(),
+        Path::new("/"),
+        Path::new("/"),
+    );
     let error = MESH
         .run(inspect::routes(&gone, &View::default()))
-        .expect_err("nobody is there")
+        .expect_err("no program listens")
         .to_string();
     assert!(
-        error.starts_with("shop/gone-v1-0: Envoy's administration at 127.0.0.1:"),
+        error.starts_with("shop/gone-v1-0: Envoy's administration interface at 127.0.0.1:"),
         "{error}"
     );
     assert!(error.contains("does not answer"), "{error}");
 }
 
 #[test]
-fn what_an_envoy_refuses_is_told_with_the_reason() {
+fn the_status_shows_rejected_configuration_with_the_reason() {
     let small = &*MESH;
     let product = small.envoy("product");
     let file = product.files.join("lds/listeners.json");
@@ -872,7 +900,7 @@ fn what_an_envoy_refuses_is_told_with_the_reason() {
     replace(&file, bad.to_string().as_bytes());
     small.run(async {
         let one = [product.clone()];
-        let table = until("the listeners are refused", || async {
+        let table = wait_until("the listeners are rejected", || async {
             let table = inspect::status(&one, false).await.expect("a table");
             table.contains("REJECTED").then_some(table)
         })
@@ -884,7 +912,7 @@ fn what_an_envoy_refuses_is_told_with_the_reason() {
             "{table}"
         );
         assert!(
-            table.contains("shop/product-v1-0 keeps what it had, and refused:\n  LDS listeners\n"),
+            table.contains("shop/product-v1-0 keeps its previous configuration, because it rejected:\n  LDS listeners\n"),
             "{table}"
         );
         assert!(
@@ -893,9 +921,9 @@ fn what_an_envoy_refuses_is_told_with_the_reason() {
         );
         let error = small
             .mesh
-            .ready(PATIENCE)
+            .ready(DEADLINE)
             .await
-            .expect_err("one refused something");
+            .expect_err("an Envoy that rejected its listeners");
         let MeshError::Rejected { envoy, stat, log } = &error else {
             panic!("{error}");
         };
@@ -903,7 +931,7 @@ fn what_an_envoy_refuses_is_told_with_the_reason() {
         assert_eq!(stat, "listener_manager.lds.update_rejected: 1");
         assert_eq!(log, &product.log);
         replace(&file, &good);
-        until("the listeners are taken again", || async {
+        wait_until("the listeners are applied again", || async {
             let table = inspect::status(&one, false).await.expect("a table");
             (!table.contains("REJECTED") && !table.contains("STALE")).then_some(())
         })
@@ -911,7 +939,7 @@ fn what_an_envoy_refuses_is_told_with_the_reason() {
     });
 }
 
-/// Replaces a file as the mesh does for an Envoy: as a whole.
+/// Replaces a file by writing a new file and renaming it, as the mesh does.
 fn replace(file: &Path, text: &[u8]) {
     let new: PathBuf = file.with_extension("new");
     std::fs::write(&new, text).expect("written");
@@ -919,7 +947,7 @@ fn replace(file: &Path, text: &[u8]) {
 }
 
 #[test]
-fn an_envoy_that_is_killed_comes_back() {
+fn a_killed_envoy_is_restarted() {
     let small = &*MESH;
     let name = "istio-system/istio-ingressgateway-0";
     let (pid, restarts) = small.mesh.processes()[name];
@@ -931,34 +959,36 @@ fn an_envoy_that_is_killed_comes_back() {
     let begin = Instant::now();
     let gateway = small.mesh.gateway(8080).expect("a gateway");
     small.run(async {
-        until("another process answers", || async {
+        wait_until("a new process answers", || async {
             let (now, again) = small.mesh.processes()[name];
             let ready = small.envoy("istio-ingressgateway").admin.is_ready().await;
             (now != 0 && now != pid && again == restarts + 1 && ready).then_some(())
         })
         .await;
-        println!("back after {:?}", begin.elapsed());
+        println!("restarted after {:?}", begin.elapsed());
         let page = small.page().await;
         let labels = [r#"pod="istio-ingressgateway-0""#];
         let counted = value(&page, "stoa_envoy_restarts_total", &labels);
         assert_eq!(counted, Some(f64::from(restarts + 1)));
-        // The new Envoy has its configuration too: the host is there, and has no such route.
+        // The status is 404, because the host `localhost` exists in the configuration, but has no such route. So the new Envoy
+        // process has applied its configuration.
         let status = request(gateway, "GET", "localhost", "/no/such/thing").await;
         assert_eq!(status, 404);
     });
 }
 
 #[test]
-fn what_is_compiled_anew_is_taken_without_a_restart() {
+fn new_compiled_configuration_is_applied_without_a_restart() {
     let small = &*MESH;
     let user = small.envoy("user");
     let folder = small.mesh.compiled().folder.clone();
-    let own = folder.join("shop/user-v1-0");
+    let user_folder = folder.join("shop/user-v1-0");
     let read = |path: &Path| -> Value {
         let text = std::fs::read(path).expect("a file");
         serde_json::from_slice(&text).expect("JSON")
     };
-    // A new filter and a new certificate: what a listener names must exist before the listener does.
+    // The changed listener refers to a new filter and a new certificate. The mesh must write the filter and the certificate before
+    // it writes the listener.
     let filter = json!({
         "name": "limit",
         "config_discovery": {
@@ -974,7 +1004,7 @@ fn what_is_compiled_anew_is_taken_without_a_restart() {
             "max_request_bytes": 1000,
         },
     });
-    let mut listeners = read(&own.join("listeners.json"));
+    let mut listeners = read(&user_folder.join("listeners.json"));
     let chain = listeners
         .pointer_mut("/resources/0/filter_chains/0")
         .expect("a filter chain");
@@ -985,23 +1015,23 @@ fn what_is_compiled_anew_is_taken_without_a_restart() {
         .insert(0, filter);
     let secrets = "/transport_socket/typed_config/common_tls_context/tls_certificate_sds_secret_configs/0/name";
     *chain.pointer_mut(secrets).expect("a certificate") = "kubernetes://another".into();
-    let mut extensions = read(&own.join("extensions.json"));
+    let mut extensions = read(&user_folder.join("extensions.json"));
     extensions["resources"]
         .as_array_mut()
         .expect("a list")
         .push(extension);
     replace(
-        &own.join("listeners.json"),
+        &user_folder.join("listeners.json"),
         listeners.to_string().as_bytes(),
     );
     replace(
-        &own.join("extensions.json"),
+        &user_folder.join("extensions.json"),
         extensions.to_string().as_bytes(),
     );
     let list = folder.join("workloads.json");
     replace(&list, &std::fs::read(&list).expect("a file"));
     small.run(async {
-        let certificates = until(
+        let certificates = wait_until(
             "the listener has the new filter and certificate",
             || async {
                 let table = inspect::status(std::slice::from_ref(&user), false)

@@ -1,7 +1,10 @@
-//! A private PostgreSQL server, for tests and benchmarks. It starts the installed server on a free port of this machine, with a
-//! temporary folder that is removed at the end. The server runs as an unprivileged user, since it refuses to run as root. From
-//! PostgreSQL 15 on it sorts in English order and not by bytes: many servers do so, and no program should rely on either order.
-//! The server ends with the program that started it, even after a crash.
+//! Starts a private PostgreSQL server for tests and benchmarks. The crate starts the installed server on a free port of this
+//! machine, with a temporary folder that is removed when the server ends. The server runs as an unprivileged user, because
+//! PostgreSQL refuses to run as root. The server ends when the program that started it ends, even after a crash.
+//!
+//! The order of text depends on the installed version: a server of PostgreSQL 15 or later sorts text in English order, and a server
+//! of an earlier version sorts by bytes. Many production servers sort text in the order of another language. So no program should
+//! rely on a certain order.
 #![forbid(unsafe_code)]
 
 use std::io;
@@ -17,10 +20,11 @@ use postgres::{Client, NoTls};
 
 /// Deadline for the first start of a server on a busy machine.
 const START_DEADLINE: Duration = Duration::from_secs(120);
-/// `nobody`, on every Linux system.
+/// User id and group id of the user `nobody`, on every Linux system.
 const NOBODY_ID: u32 = 65534;
-/// Runs until its parent closes its standard input or dies, then removes everything.
-const LIFE_SCRIPT: &str = r#"
+/// Shell script that runs the server. When the script's standard input is closed, the script stops the server and removes the
+/// folder. The standard input is closed when the parent process drops the [`Server`] or ends.
+const SERVER_SCRIPT: &str = r#"
 folder=$1; bin=$2; port=$3; shift 3
 trap 'rm -rf "$folder"' EXIT
 exec 3<&0
@@ -34,15 +38,16 @@ wait $server
 kill $watcher 2>/dev/null
 "#;
 
-/// Whether this test run uses PostgreSQL.
+/// True if this test run uses PostgreSQL. The environment variable STOA_TEST_DATABASE selects the database: `sqlite` (the default)
+/// or `postgres`.
 ///
 /// # Panics
-/// If STOA_TEST_DATABASE is neither `sqlite` nor `postgres`.
+/// If STOA_TEST_DATABASE has any other value.
 #[expect(
     clippy::panic,
-    reason = "a test of another database than the wanted one must not pass"
+    reason = "if STOA_TEST_DATABASE is not valid, every test must fail"
 )]
-pub fn wanted() -> bool {
+pub fn is_selected() -> bool {
     match std::env::var("STOA_TEST_DATABASE").as_deref() {
         Err(_) | Ok("" | "sqlite") => false,
         Ok("postgres") => true,
@@ -50,48 +55,50 @@ pub fn wanted() -> bool {
     }
 }
 
-/// Why there is no server.
+/// The reason why the server does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// It is not installed.
+    /// PostgreSQL is not installed.
     #[error(
-        "no PostgreSQL: `make setup-tests` installs it; or set STOA_POSTGRES to the folder of its programs (initdb, postgres)"
+        "PostgreSQL is not installed; run `make setup-tests`, or set STOA_POSTGRES to the folder of initdb and postgres"
     )]
     Missing,
-    /// A program of it cannot be run.
-    #[error("PostgreSQL: {0}")]
+    /// A folder or a process cannot be created, or no port is free.
+    #[error("cannot start PostgreSQL: {0}")]
     Io(#[from] io::Error),
-    /// The server ended, or does not answer.
+    /// The server ended, or does not respond.
     #[error("PostgreSQL does not start: {0}")]
     Failed(String),
-    /// The server answered with an error.
-    #[error("PostgreSQL: {0}")]
+    /// The server responded with an error.
+    #[error("PostgreSQL responded with an error: {0}")]
     Refused(#[from] postgres::Error),
 }
 
-/// A running server. Dropping it stops the server.
+/// A running server. Dropping this value stops the server.
 pub struct Server {
-    life: Child,
+    /// The process of [`SERVER_SCRIPT`].
+    script: Child,
     port: u16,
-    made: AtomicU32,
+    /// Number of databases and schemas that were created. Each new name contains this number, so the names are unique.
+    created: AtomicU32,
 }
 
-/// Whether written data survives a crash of the machine.
+/// States whether written data survives a crash of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Durability {
-    /// Yes, as in production.
+    /// Data survives a crash of the machine, as in production.
     Full,
-    /// No, since the server does not wait for the disk: enough if only programs are killed.
+    /// Data survives a crash of programs, but not of the machine. The server is faster, because it does not wait for the disk.
     None,
 }
 
 impl Server {
-    /// Starts a server, and waits until it answers.
+    /// Starts a server, and waits until the server accepts connections.
     ///
     /// # Errors
     /// If PostgreSQL is not installed, or does not start.
     pub fn start(durability: Durability) -> Result<Self, StartError> {
-        let programs = find().ok_or(StartError::Missing)?;
+        let programs = find_programs().ok_or(StartError::Missing)?;
         let folder = tempfile::Builder::new()
             .prefix("stoa-postgres-")
             .tempdir()?
@@ -99,7 +106,7 @@ impl Server {
         let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let mut command = Command::new("sh");
         command
-            .args(["-c", LIFE_SCRIPT, "sh"])
+            .args(["-c", SERVER_SCRIPT, "sh"])
             .arg(&folder)
             .arg(&programs)
             .arg(port.to_string());
@@ -123,26 +130,26 @@ impl Server {
             command.uid(NOBODY_ID).gid(NOBODY_ID);
         }
         let mut server = Self {
-            life: command.spawn()?,
+            script: command.spawn()?,
             port,
-            made: AtomicU32::new(0),
+            created: AtomicU32::new(0),
         };
-        server.wait(&folder)?;
+        server.wait_until_ready(&folder)?;
         Ok(server)
     }
 
-    /// The shared server of this process, for tests. It ends with the process.
+    /// The server that all tests of this process share. The server ends with the process.
     ///
     /// # Panics
-    /// If it cannot start: a test without its database cannot pass.
-    #[expect(clippy::panic, reason = "a test without its database cannot continue")]
+    /// If the server cannot start. Every test that needs the database then fails.
+    #[expect(clippy::panic, reason = "without its server, a test must fail")]
     pub fn shared() -> &'static Self {
         static SHARED: OnceLock<Server> = OnceLock::new();
         SHARED
             .get_or_init(|| Self::start(Durability::None).unwrap_or_else(|error| panic!("{error}")))
     }
 
-    fn wait(&mut self, folder: &Path) -> Result<(), StartError> {
+    fn wait_until_ready(&mut self, folder: &Path) -> Result<(), StartError> {
         let begun = Instant::now();
         loop {
             let error = match self.administrator("postgres") {
@@ -153,8 +160,8 @@ impl Server {
                 let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
                 log.lines().rev().take(3).collect::<Vec<_>>().join(" / ")
             };
-            if self.life.try_wait()?.is_some() {
-                return Err(StartError::Failed(format!("it ended: {}", log())));
+            if self.script.try_wait()?.is_some() {
+                return Err(StartError::Failed(format!("the server ended: {}", log())));
             }
             if begun.elapsed() > START_DEADLINE {
                 return Err(StartError::Failed(format!(
@@ -166,33 +173,36 @@ impl Server {
         }
     }
 
-    /// Its host and port, `127.0.0.1:41234`.
+    /// The server's host and port, such as `127.0.0.1:41234`.
     pub fn host(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// User and system time of all its processes so far, in steps of 10 ms. Connections that have ended count too.
+    /// CPU time (user and system) that all processes of the server have used so far, in steps of 10 ms. The sum includes the
+    /// processes of connections that are already closed.
     pub fn cpu(&self) -> Duration {
-        let group = self.life.id();
+        let group = self.script.id();
         let all: Vec<_> = std::fs::read_dir("/proc")
             .into_iter()
             .flatten()
             .flatten()
             .filter_map(|process| Stat::read(&process.path()))
             .collect();
-        let ours: Vec<_> = all.iter().filter(|stat| stat.group == group).collect();
-        // A connection's process has its own group, and a parent in the server's group.
-        let is_child = |stat: &Stat| ours.iter().any(|one| one.pid == stat.parent);
-        let counted = all
+        let group_members: Vec<_> = all.iter().filter(|stat| stat.group == group).collect();
+        // PostgreSQL starts a process for each connection. This process has its own process group, and its parent process is in the
+        // server's process group.
+        let is_connection =
+            |stat: &Stat| group_members.iter().any(|member| member.pid == stat.parent);
+        let server_processes = all
             .iter()
-            .filter(|stat| stat.group == group || is_child(stat));
-        Duration::from_millis(counted.map(|stat| stat.ticks).sum::<u64>() * 10)
+            .filter(|stat| stat.group == group || is_connection(stat));
+        Duration::from_millis(server_processes.map(|stat| stat.ticks).sum::<u64>() * 10)
     }
 
-    /// A connection as superuser.
+    /// Connects to a database as superuser.
     ///
     /// # Errors
-    /// Errors of the server.
+    /// If the server rejects the connection or a statement.
     pub fn administrator(&self, database: &str) -> Result<Client, postgres::Error> {
         Client::connect(
             &format!("postgres://postgres@{}/{database}", self.host()),
@@ -200,13 +210,13 @@ impl Server {
         )
     }
 
-    /// Creates a database and a role of the same name for each service. Returns the value of `database_url`, in which `{service}`
-    /// stands for the service's name.
+    /// Creates a database and a role of the same name for each service. Returns a value for the application's variable
+    /// `database_url`. In the returned value, `{service}` stands for the service's name.
     ///
     /// # Errors
-    /// Errors of the server.
+    /// If the server rejects the connection or a statement.
     pub fn databases(&self, services: &[&str]) -> Result<String, postgres::Error> {
-        let prefix = format!("shop{}", self.made.fetch_add(1, Ordering::Relaxed));
+        let prefix = format!("shop{}", self.created.fetch_add(1, Ordering::Relaxed));
         let mut administrator = self.administrator("postgres")?;
         for service in services {
             let name = format!("{prefix}_{service}");
@@ -219,13 +229,13 @@ impl Server {
         ))
     }
 
-    /// Creates an empty schema in the shared database, which is much cheaper than a database. Returns the address of a connection
-    /// to it.
+    /// Creates an empty schema in the database `postgres`. A schema takes less time to create than a database. Returns the URL for
+    /// connections that use the schema.
     ///
     /// # Errors
-    /// Errors of the server.
+    /// If the server rejects the connection or a statement.
     pub fn schema(&self) -> Result<String, postgres::Error> {
-        let name = format!("test{}", self.made.fetch_add(1, Ordering::Relaxed));
+        let name = format!("test{}", self.created.fetch_add(1, Ordering::Relaxed));
         self.administrator("postgres")?
             .batch_execute(&format!("CREATE SCHEMA {name}"))?;
         Ok(format!(
@@ -237,20 +247,20 @@ impl Server {
 
 impl Drop for Server {
     fn drop(&mut self) {
-        drop(self.life.stdin.take());
-        let _ = self.life.wait();
+        drop(self.script.stdin.take());
+        let _ = self.script.wait();
     }
 }
 
-/// The folder of the newest installed server. Searches STOA_POSTGRES, Debian's folder, and PATH.
-fn find() -> Option<PathBuf> {
-    let has = |folder: &PathBuf| {
+/// The folder with the programs of the newest installed PostgreSQL. Searches STOA_POSTGRES, Debian's folder, and PATH.
+fn find_programs() -> Option<PathBuf> {
+    let has_programs = |folder: &PathBuf| {
         ["initdb", "postgres"]
             .iter()
             .all(|name| folder.join(name).is_file())
     };
-    if let Some(named) = std::env::var_os("STOA_POSTGRES").filter(|named| !named.is_empty()) {
-        return Some(PathBuf::from(named)).filter(has);
+    if let Some(folder) = std::env::var_os("STOA_POSTGRES").filter(|folder| !folder.is_empty()) {
+        return Some(PathBuf::from(folder)).filter(has_programs);
     }
     let versions = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()
@@ -272,15 +282,15 @@ fn find() -> Option<PathBuf> {
         .rev()
         .map(|(_, bin)| bin)
         .chain(on_path)
-        .find(has)
+        .find(has_programs)
 }
 
-/// A process, as Linux reports it.
+/// A process, as Linux reports it in `/proc/PID/stat`.
 struct Stat {
     pid: u32,
     parent: u32,
     group: u32,
-    /// CPU time of the process and of the children that it waited for, in ticks of 10 ms.
+    /// CPU time of the process and of its child processes that have ended, in ticks of 10 ms.
     ticks: u64,
 }
 

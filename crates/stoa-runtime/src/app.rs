@@ -1,4 +1,4 @@
-//! A loaded application: finds the component for a request and runs it.
+//! A loaded application. It selects the component for each request, and runs that component.
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -9,27 +9,27 @@ use http_body_util::BodyExt;
 use stoa_manifest::App;
 use wasmtime_wasi_http::{Error, RequestOptions};
 
-use crate::admission::{Admission, Receiving};
+use crate::admission::{Admission, EarlyStart};
 use crate::authority;
 use crate::body::{Body, BodyError, empty};
 use crate::config::{AppOptions, Limits};
 use crate::database::Databases;
-use crate::gather::{LARGEST_GATHERED, gather};
+use crate::gather::{MAX_GATHERED_BYTES, gather};
 use crate::host::backends::Backends;
-use crate::intake::{Incoming, Intake, Progress};
+use crate::intake::{Intake, LimitedBody, Progress};
 use crate::load::{self, LoadError, LoadedComponent};
 use crate::local_service::{LocalCallError, LocalService, Remainder, Sending, component_name};
-use crate::outbound::{Client, paced};
+use crate::outbound::{Client, with_between_bytes_timeout};
 use crate::problem::{Problem, ProblemContext};
 use crate::request::{Job, run};
 use crate::routes::Router;
 use crate::shared::Shared;
-use crate::spin_headers::{IN_PROCESS, insert_call, insert_route};
+use crate::spin_headers::{IN_PROCESS_ADDRESS, insert_call, insert_route};
 use crate::well_known;
 
-/// There is no component of that name, or it does not answer requests.
+/// The error for a call to a component that the app does not have, or that does not answer requests.
 #[derive(Debug, thiserror::Error)]
-#[error("there is no component {0} that answers requests")]
+#[error("the app has no component {0} that answers requests")]
 pub struct NoSuchComponent(pub String);
 
 /// An application whose components are compiled and linked.
@@ -84,17 +84,17 @@ impl LoadedApp {
         &self.name
     }
 
-    /// Runs the component whose route matches. If none matches, the response is 404 with an empty body. Private routes never
-    /// match. The runtime itself answers paths under `/.well-known/spin/`.
+    /// Runs the component whose route matches the request's path. If no route matches, the response is 404 with an empty body.
+    /// Private routes never match. The runtime itself answers paths under `/.well-known/spin/`.
     pub async fn handle<B>(self: &Arc<Self>, request: Request<B>) -> Response<Body>
     where
         B: http_body::Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        self.handle_from(request, IN_PROCESS).await
+        self.handle_from(request, IN_PROCESS_ADDRESS).await
     }
 
-    /// Like [`handle`](Self::handle), for a request from the address `client`.
+    /// Like [`handle`](Self::handle), for a request from a client with the address `client`.
     pub(crate) async fn handle_from<B>(
         self: &Arc<Self>,
         request: Request<B>,
@@ -114,7 +114,10 @@ impl LoadedApp {
             return response;
         };
         let Some(component) = self.component(&found.route.component) else {
-            return Problem::Failed.response(&ProblemContext::of(&Request::from_parts(parts, ())));
+            return Problem::Failed.response(&ProblemContext::from_request(&Request::from_parts(
+                parts,
+                (),
+            )));
         };
         let mut headers = std::mem::take(&mut parts.headers);
         insert_route(&mut headers, &parts.uri, &found, client);
@@ -123,10 +126,11 @@ impl LoadedApp {
             .await
     }
 
-    /// Runs a component whatever its route is, even a private one. The request needs a path; the host may be missing.
+    /// Runs the component with the id `component`, even if its route is private. The request must have a path, but does not need a
+    /// host.
     ///
     /// # Errors
-    /// If there is no such component.
+    /// If the app has no component with that id, or the component does not answer requests.
     pub async fn call<B>(
         self: &Arc<Self>,
         component: &str,
@@ -155,33 +159,33 @@ impl LoadedApp {
         let request = request.map(|body| body.map_err(Into::into).boxed_unsync());
         let limits = &self.shared.limits;
         let complete = request.body().is_end_stream();
-        let receiving = if complete {
+        let early_start = if complete {
             None
         } else {
-            self.shared.admissions.receive()
+            self.shared.admissions.admit_early_start()
         };
-        let request = if complete || receiving.is_some() || too_large(request.body(), limits) {
+        let request = if complete || early_start.is_some() || too_large(request.body(), limits) {
             request
         } else {
-            match self.gathered(request).await {
+            match self.gather_body(request).await {
                 Ok(request) => request,
                 Err(refusal) => return refusal,
             }
         };
         let Some(admission) = self.shared.admissions.admit() else {
-            tracing::warn!(component = %component.id, "request refused: as many run as allowed");
-            return Problem::Busy.response(&ProblemContext::of(&request));
+            tracing::warn!(component = %component.id, "request rejected: the limit of running requests is reached");
+            return Problem::Busy.response(&ProblemContext::from_request(&request));
         };
-        self.start(component, request, 0, Some(admission), receiving)
+        self.start(component, request, 0, Some(admission), early_start)
             .await
     }
 
-    /// Waits for the body, up to [`LARGEST_GATHERED`] bytes of it.
-    async fn gathered(&self, request: Request<Body>) -> Result<Request<Body>, Response<Body>> {
+    /// Waits until the body is complete, or until [`MAX_GATHERED_BYTES`] of the body have arrived.
+    async fn gather_body(&self, request: Request<Body>) -> Result<Request<Body>, Response<Body>> {
         let limits = &self.shared.limits;
-        let context = ProblemContext::of(&request);
+        let context = ProblemContext::from_request(&request);
         let (parts, body) = request.into_parts();
-        let all = gather(body, LARGEST_GATHERED.min(limits.max_request_body));
+        let all = gather(body, MAX_GATHERED_BYTES.min(limits.max_request_body));
         match tokio::time::timeout(limits.request_timeout, all).await {
             Ok(Ok(body)) => Ok(Request::from_parts(parts, body)),
             Ok(Err(_)) => Err(Problem::BodyBroken.response(&context)),
@@ -189,7 +193,7 @@ impl LoadedApp {
         }
     }
 
-    /// Answers another component's request to `http://NAME.spin.internal`.
+    /// Runs `component` for a request that another component sent to `http://NAME.spin.internal`.
     async fn call_nested(
         self: &Arc<Self>,
         component: Arc<LoadedComponent>,
@@ -205,7 +209,7 @@ impl LoadedApp {
                 .map_err(|_| Error::ConnectionReadTimeout)?,
             None => response.await,
         };
-        Ok(response.map(|body| paced(body, timeouts)))
+        Ok(response.map(|body| with_between_bytes_timeout(body, timeouts)))
     }
 
     async fn start(
@@ -214,11 +218,11 @@ impl LoadedApp {
         request: Request<Body>,
         depth: u32,
         admission: Option<Admission>,
-        receiving: Option<Receiving>,
+        early_start: Option<EarlyStart>,
     ) -> Response<Body> {
-        let context = ProblemContext::of(&request);
+        let context = ProblemContext::from_request(&request);
         let (parts, body) = request.into_parts();
-        if !authority::is_sound(&parts) {
+        if !authority::has_one_valid_host(&parts) {
             return Problem::BadRequest.response(&context);
         }
         let limits = &self.shared.limits;
@@ -230,7 +234,7 @@ impl LoadedApp {
             empty()
         } else {
             let limit = limits.max_request_body;
-            Incoming::new(body, limit, intake.clone(), receiving).boxed_unsync()
+            LimitedBody::new(body, limit, intake.clone(), early_start).boxed_unsync()
         };
         let response = run(Job {
             shared: Arc::clone(&self.shared),
@@ -250,12 +254,12 @@ impl LoadedApp {
         }
     }
 
-    /// Replaces the components by those of `app`, which is the same application with other code. The next request uses them;
-    /// requests in flight finish with the code that they began with. Unchanged components come from the cache. Blocks while it
-    /// compiles.
+    /// Replaces this app's components by the components of `app`, a changed version of the same application. New requests use the
+    /// new components, and requests in flight finish with the old components. Unchanged components come from the cache. This
+    /// function blocks while the components compile.
     ///
     /// # Errors
-    /// Returns the first component that cannot run, and why. All components then stay as they are.
+    /// An error about the first component that cannot run. The old components then stay in use.
     pub fn reload(&self, app: &App) -> Result<(), LoadError> {
         let components = load::components(&self.shared, app, &self.backends)?;
         *self
@@ -300,7 +304,7 @@ impl LocalService for LoadedApp {
     }
 }
 
-/// Whether a body declares more bytes than the limit.
+/// Whether the declared length of a body exceeds the limit.
 fn too_large(body: &Body, limits: &Limits) -> bool {
     body.size_hint().lower() > limits.max_request_body
 }

@@ -1,11 +1,12 @@
-//! Which host a request is for. A guest reads it from `spin-full-url` and from the request's authority, so both must agree.
+//! Checks the host of a request. A guest reads the host from the header `spin-full-url` and from the request's authority, so these
+//! two values must agree.
 use http::HeaderValue;
 use http::header;
 use http::request::Parts;
 use http::uri::Authority;
 
-/// Whether a request names exactly one host, and that host is valid.
-pub(crate) fn is_sound(request: &Parts) -> bool {
+/// Whether a request names exactly one host, and the host is valid.
+pub(crate) fn has_one_valid_host(request: &Parts) -> bool {
     let mut hosts = request.headers.get_all(header::HOST).iter();
     let named = match (hosts.next(), hosts.next()) {
         (None, _) => None,
@@ -18,19 +19,20 @@ pub(crate) fn is_sound(request: &Parts) -> bool {
     match (request.uri.authority(), named) {
         (None, None) => false,
         (None, Some(_)) => true,
-        (Some(target), None) => names_a_host(target),
-        // Spin compares in the same way: case does not matter, but an explicit default port differs from no port.
+        (Some(target), None) => is_host_with_optional_port(target),
+        // As in Spin, the comparison of the two hosts ignores case, and an explicit default port differs from a missing port.
         (Some(target), Some(named)) => *target == named,
     }
 }
 
 fn parse(host: &HeaderValue) -> Option<Authority> {
     let host = Authority::try_from(host.as_bytes()).ok()?;
-    names_a_host(&host).then_some(host)
+    is_host_with_optional_port(&host).then_some(host)
 }
 
-/// Whether the authority is a host without user or password, with a valid port or none. The port may be empty after its colon.
-fn names_a_host(authority: &Authority) -> bool {
+/// Whether the authority consists of a host and an optional port, without a user name and a password. The port may be empty after
+/// its colon.
+fn is_host_with_optional_port(authority: &Authority) -> bool {
     let (host, all) = (authority.host(), authority.as_str());
     let port = match all.strip_prefix(host) {
         Some("") => return !host.is_empty(),
@@ -44,18 +46,18 @@ fn names_a_host(authority: &Authority) -> bool {
 mod tests {
     use http::Request;
 
-    use super::is_sound;
+    use super::has_one_valid_host;
 
-    fn judge(target: &str, hosts: &[&str]) -> bool {
+    fn is_accepted(target: &str, hosts: &[&str]) -> bool {
         let mut request = Request::get(target);
         for host in hosts {
             request = request.header("host", *host);
         }
-        is_sound(&request.body(()).unwrap().into_parts().0)
+        has_one_valid_host(&request.body(()).unwrap().into_parts().0)
     }
 
     #[test]
-    fn one_sound_host_is_needed() {
+    fn a_request_needs_exactly_one_valid_host() {
         for host in [
             "shop",
             "shop:8080",
@@ -64,7 +66,7 @@ mod tests {
             "[::1]:80",
             "a-b.example",
         ] {
-            assert!(judge("/", &[host]), "{host}");
+            assert!(is_accepted("/", &[host]), "{host}");
         }
         for host in [
             "",
@@ -79,21 +81,21 @@ mod tests {
             "a,b c",
             "ü",
         ] {
-            assert!(!judge("/", &[host]), "{host}");
+            assert!(!is_accepted("/", &[host]), "{host}");
         }
-        assert!(!judge("/", &[]));
-        assert!(!judge("/", &["shop", "shop"]));
-        assert!(!judge("http://shop/", &["shop", "other"]));
+        assert!(!is_accepted("/", &[]));
+        assert!(!is_accepted("/", &["shop", "shop"]));
+        assert!(!is_accepted("http://shop/", &["shop", "other"]));
     }
 
     #[test]
-    fn the_target_and_the_host_header_agree() {
+    fn the_target_and_the_host_header_must_agree() {
         for (target, host) in [
             ("http://shop/x", "shop"),
             ("http://Shop/x", "sHOP"),
             ("http://shop:81/x", "shop:81"),
         ] {
-            assert!(judge(target, &[host]), "{target} {host}");
+            assert!(is_accepted(target, &[host]), "{target} {host}");
         }
         for (target, host) in [
             ("http://shop/x", "other"),
@@ -102,9 +104,12 @@ mod tests {
             ("http://me@shop/x", "shop"),
             ("http://me@shop/x", "me@shop"),
         ] {
-            assert!(!judge(target, &[host]), "{target} {host}");
+            assert!(!is_accepted(target, &[host]), "{target} {host}");
         }
-        assert!(judge("http://shop/x", &[]), "HTTP/2 needs no host header");
-        assert!(!judge("http://me@shop/x", &[]));
+        assert!(
+            is_accepted("http://shop/x", &[]),
+            "an HTTP/2 request needs no Host header"
+        );
+        assert!(!is_accepted("http://me@shop/x", &[]));
     }
 }

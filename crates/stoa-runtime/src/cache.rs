@@ -1,5 +1,6 @@
-//! Compiled code on disk. A file's name is a hash of everything that it was made from. It is loaded only if its digest, in a file
-//! beside it, matches: a truncated, changed or foreign file is compiled again, never run.
+//! The cache of compiled code on disk. The name of a cached file is a hash of all inputs of the compilation. A second file contains
+//! the digest of the code, and the runtime loads the code only if the code has this digest. So the runtime never runs a truncated,
+//! changed or foreign file; instead, it compiles the component again.
 use std::fs;
 use std::hash::{Hash, Hasher};
 use std::io::Write;
@@ -9,12 +10,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use wasmtime::Engine;
 use wasmtime::component::Component;
 
-/// The extension of the file beside the code.
-const DIGEST: &str = "blake3";
+/// The extension of the file that contains the digest of the code.
+const DIGEST_EXTENSION: &str = "blake3";
 
-/// Sources of the code that builds a component from its files before compilation, and that decides what a dependency may import.
-/// They are part of the file's name: a release with another composer must not run components that an earlier release composed.
-const COMPOSER: [&str; 4] = [
+/// The source code that composes a component from its files, and that decides which imports of a dependency are denied. This source
+/// code is one of the inputs of the hash in a cached file's name. So after this code has changed, components that the earlier code
+/// composed are not used.
+const COMPOSER_SOURCES: [&str; 4] = [
     include_str!("component.rs"),
     include_str!("compose.rs"),
     include_str!("host.rs"),
@@ -28,11 +30,11 @@ pub(crate) struct Cache {
     engine: String,
 }
 
-/// Feeds a [`Hash`] value's bytes to BLAKE3. All compiled code is hashed at each start: with SHA-256 that took a third of the CPU
+/// Hashes the bytes of a [`Hash`] value with BLAKE3. Each start hashes all compiled code; with SHA-256 this took a third of the CPU
 /// time of a warm start.
-struct Bytes(blake3::Hasher);
+struct Blake3Hasher(blake3::Hasher);
 
-impl Hasher for Bytes {
+impl Hasher for Blake3Hasher {
     fn finish(&self) -> u64 {
         0
     }
@@ -45,10 +47,10 @@ impl Hasher for Bytes {
 impl Cache {
     pub(crate) fn open(folder: &Path, engine: &Engine) -> std::io::Result<Self> {
         create_private(folder)?;
-        let mut hash = Bytes(blake3::Hasher::new());
-        // Covers wasmtime's version, the target and every setting that affects code.
+        let mut hash = Blake3Hasher(blake3::Hasher::new());
+        // This hash covers wasmtime's version, the target, and every setting that affects the compiled code.
         engine.precompile_compatibility_hash().hash(&mut hash);
-        for source in COMPOSER {
+        for source in COMPOSER_SOURCES {
             hash.0.update(source.as_bytes());
         }
         Ok(Self {
@@ -57,47 +59,47 @@ impl Cache {
         })
     }
 
-    /// A component compiled earlier from the same `input`; None if there is no valid one.
+    /// The cached component that was compiled from the same `input`; None if the cache does not contain a valid file for it.
     pub(crate) fn load(&self, engine: &Engine, input: &str) -> Option<Component> {
         let code = self.path(input);
-        let expected = fs::read_to_string(code.with_extension(DIGEST)).ok()?;
+        let expected = fs::read_to_string(code.with_extension(DIGEST_EXTENSION)).ok()?;
         let mut actual = blake3::Hasher::new();
-        // Memory-mapped, as below when the code is loaded: nothing is copied.
+        // The file is memory-mapped here and when the code is loaded, so the file's bytes are not copied.
         actual.update_mmap(&code).ok()?;
         if expected.trim() != actual.finalize().to_string() {
-            tracing::warn!(file = %code.display(), "compiled code does not have its digest; compiling again");
+            tracing::warn!(file = %code.display(), "compiled code does not match its digest; compiling the component again");
             return None;
         }
         #[expect(
             unsafe_code,
-            reason = "running the file's code; its digest was just checked, its name binds it to this engine's version \
-                      and settings, and the folder is writable by this user only"
+            reason = "wasmtime runs the code in the file. The digest of the code was just checked, the file's name depends on \
+                      this engine's version and settings, and only this user can write to the folder"
         )]
         let component = unsafe { Component::deserialize_file(engine, &code) };
         component
-            .inspect_err(|error| tracing::warn!(file = %code.display(), %error, "compiled code does not load"))
+            .inspect_err(|error| tracing::warn!(file = %code.display(), %error, "cannot load the compiled code"))
             .ok()
     }
 
-    /// Stores `component` and loads it back from the file. Its code is then mapped from the file and takes no heap.
+    /// Stores `component`, and loads the stored file. The loaded code is memory-mapped from the file and takes no heap.
     pub(crate) fn store(
         &self,
         engine: &Engine,
         input: &str,
         component: &Component,
     ) -> Option<Component> {
-        let kept = component
+        let written = component
             .serialize()
             .map_err(std::io::Error::other)
             .and_then(|code| {
                 let path = self.path(input);
-                // The digest is written last: without it the code counts as absent.
+                // The digest is written last, because code without a digest counts as absent.
                 let digest = digest(&code);
                 write_by_rename(&path, &code)?;
-                write_by_rename(&path.with_extension(DIGEST), digest.as_bytes())
+                write_by_rename(&path.with_extension(DIGEST_EXTENSION), digest.as_bytes())
             });
-        if let Err(error) = kept {
-            tracing::warn!(folder = %self.folder.display(), %error, "compiled code was not kept");
+        if let Err(error) = written {
+            tracing::warn!(folder = %self.folder.display(), %error, "cannot store the compiled code; the next start compiles the component again");
             return None;
         }
         self.load(engine, input)
@@ -118,8 +120,8 @@ fn create_private(folder: &Path) -> std::io::Result<()> {
 }
 
 fn write_by_rename(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let unique = NEXT.fetch_add(1, Ordering::Relaxed);
+    static NEXT_NUMBER: AtomicU64 = AtomicU64::new(0);
+    let unique = NEXT_NUMBER.fetch_add(1, Ordering::Relaxed);
     let temporary = path.with_extension(format!("{}-{unique}.tmp", std::process::id()));
     let written = fs::File::create_new(&temporary)
         .and_then(|mut file| file.write_all(bytes))

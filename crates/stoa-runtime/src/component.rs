@@ -1,5 +1,5 @@
-//! Prepares a .wasm file for composition. A module becomes a component, and a dependency loses the imports that its
-//! user does not share.
+//! Prepares a .wasm file for composition. A module is converted to a component. An import of a dependency is renamed if the
+//! component that uses the dependency does not share this import (`inherit_configuration`).
 use std::borrow::Cow;
 
 use wasi_preview1_component_adapter_provider::{
@@ -13,13 +13,14 @@ use wit_component::ComponentEncoder;
 
 use crate::host::denied;
 
-/// Custom sections with this prefix hold a module's interfaces, which are needed to make a component from it.
-const INTERFACES: &str = "component-type";
+/// Prefix of the custom sections that describe a module's interfaces. The conversion to a component needs these sections.
+const INTERFACE_SECTION_PREFIX: &str = "component-type";
 
-/// The component in the file `bytes`.
+/// Returns the component in a .wasm file with the content `bytes`. If the file contains a module, converts the module to a
+/// component.
 ///
 /// # Errors
-/// A sentence that describes the fault of the file.
+/// A text such as "is not a WebAssembly component". The text continues a sentence whose subject is the file.
 pub(crate) fn from_file(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     let component = if Parser::is_component(bytes) {
         Cow::Borrowed(bytes)
@@ -30,27 +31,30 @@ pub(crate) fn from_file(bytes: &[u8]) -> Result<Cow<'_, [u8]>, String> {
     };
     if let Some(name) = wasi_0_3(&component)? {
         return Err(format!(
-            "is built for WASI 0.3 ({name}); this runtime and SpinKube's shim run WASI 0.2: build it with spin-sdk 5.2"
+            "is built for WASI 0.3 ({name}), but this runtime and SpinKube's shim run WASI 0.2; build it with spin-sdk 5.2"
         ));
     }
     Ok(component)
 }
 
-/// Adapts a module for wasm32-wasip1, as Spin does.
+/// Converts a module for wasm32-wasip1 to a component, as Spin does.
 fn from_module(module: &[u8]) -> Result<Vec<u8>, String> {
     let refused = |why: String| {
-        format!("is a module, not a component, and {why}; build it for wasm32-wasip2")
+        format!(
+            "is a module that cannot become a component: {why}; build the component for wasm32-wasip2"
+        )
     };
     let mut has_interfaces = false;
     for payload in Parser::new(0).parse_all(module) {
-        let payload = payload.map_err(|error| refused(format!("cannot be read: {error}")))?;
+        let payload =
+            payload.map_err(|error| refused(format!("the module cannot be parsed: {error}")))?;
         if let Payload::CustomSection(section) = payload {
-            has_interfaces |= section.name().starts_with(INTERFACES);
+            has_interfaces |= section.name().starts_with(INTERFACE_SECTION_PREFIX);
         }
     }
     if !has_interfaces {
         return Err(refused(
-            "does not have the interfaces that one is made from".to_owned(),
+            "the module does not have the custom section that describes its interfaces".to_owned(),
         ));
     }
     ComponentEncoder::default()
@@ -58,10 +62,10 @@ fn from_module(module: &[u8]) -> Result<Vec<u8>, String> {
         .module(module)
         .and_then(|encoder| encoder.adapter(WASI_0_1, ADAPTER))
         .and_then(|mut encoder| encoder.encode())
-        .map_err(|error| refused(format!("cannot be made into one: {error:#}")))
+        .map_err(|error| refused(format!("{error:#}")))
 }
 
-/// An interface of WASI 0.3 that the component imports or exports.
+/// The first interface of WASI 0.3 that the component imports or exports; None if the component has no such interface.
 fn wasi_0_3(component: &[u8]) -> Result<Option<String>, String> {
     let is_0_3 = |name: &str| name.starts_with("wasi:") && name.contains("@0.3.");
     for payload in top_level(component) {
@@ -83,10 +87,10 @@ fn wasi_0_3(component: &[u8]) -> Result<Option<String>, String> {
     Ok(None)
 }
 
-/// Renames the imports of `component` that `denied` selects. The host rejects each call to the new names.
+/// Renames the imports of `component` that `denied` selects. The host rejects each call to a renamed import.
 ///
 /// # Errors
-/// If it is not a component.
+/// If `component` is not a component.
 pub(crate) fn isolate(component: &[u8], denied: impl Fn(&str) -> bool) -> Result<Vec<u8>, String> {
     let mut isolated = Component::new();
     for payload in top_level(component) {
@@ -106,14 +110,16 @@ pub(crate) fn isolate(component: &[u8], denied: impl Fn(&str) -> bool) -> Result
             }
             isolated.section(&section);
         } else if let Some((id, range)) = payload.as_section() {
-            let data = component.get(range).ok_or("ends within a section")?;
+            let data = component
+                .get(range)
+                .ok_or("the component ends within a section")?;
             isolated.section(&RawSection { id, data });
         }
     }
     Ok(isolated.finish())
 }
 
-/// The sections of a component itself, without those of the modules and components inside.
+/// The sections of a component, without the sections of nested modules and components.
 fn top_level(component: &[u8]) -> impl Iterator<Item = Result<Payload<'_>, String>> {
     let mut depth = 0_u32;
     Parser::new(0)

@@ -1,4 +1,4 @@
-//! Satisfies a component's imports with other components, once, at load time.
+//! Composes a component with its dependencies at load time: connects the component's imports to the dependencies' exports.
 use std::collections::{BTreeSet, HashMap};
 
 use stoa_manifest::Capability;
@@ -8,24 +8,26 @@ use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 use crate::component::isolate;
 use crate::host::imports::capability;
 
-/// One dependency, with its bytes.
+/// One dependency of the component.
 pub(crate) struct Plug<'a> {
-    /// `ns:package/interface@version`, or a whole package `ns:package@version`.
+    /// The import that the dependency satisfies: an interface `ns:package/interface@version`, or a whole package
+    /// `ns:package@version`.
     pub(crate) interface: &'a str,
-    /// The export to use if its name differs from that of the import.
+    /// The dependency's export to use. None if it has the same name as the import.
     pub(crate) export: Option<&'a str>,
-    /// Identifies the component: uses with the same source share one instance.
+    /// Identifies the dependency's component. Dependencies with the same source and the same grants share one instance.
     pub(crate) source: &'a str,
+    /// The dependency's component.
     pub(crate) bytes: &'a [u8],
-    /// The grants of its user that it shares.
+    /// The kinds of configuration that the dependency inherits from the component that uses it.
     pub(crate) inherits: &'a BTreeSet<Capability>,
 }
 
-/// Satisfies the imports of `component` that `plugs` lists; its exports stay the same. A plug that does not inherit a kind of
-/// configuration cannot reach the host's interfaces of that kind.
+/// Satisfies the imports of `component` that `plugs` lists. The exports of `component` stay the same. If a plug (a dependency)
+/// does not inherit a kind of configuration, the plug cannot call the host's interfaces of that kind.
 ///
 /// # Errors
-/// A sentence that names the interface.
+/// A text that names the interface and the cause.
 pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, String> {
     let mut graph = CompositionGraph::new();
     let socket = register(&mut graph, "app:socket", component)?;
@@ -33,16 +35,16 @@ pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, S
     let mut instances: HashMap<_, (PackageId, NodeId)> = HashMap::new();
 
     for plug in plugs {
-        let imports = names(&graph, socket, Side::Imports);
+        let imports = import_names(&graph, socket);
         let wanted: Vec<String> = imports
             .into_iter()
-            .filter(|import| covers(plug.interface, import))
+            .filter(|import| selects(plug.interface, import))
             .collect();
         if wanted.is_empty() {
-            return Err(format!("it does not import {}", plug.interface));
+            return Err(format!("the component does not import {}", plug.interface));
         }
-        let instance_of = (plug.source, plug.inherits);
-        let (package, instance) = match instances.get(&instance_of) {
+        let instance_key = (plug.source, plug.inherits);
+        let (package, instance) = match instances.get(&instance_key) {
             Some(known) => *known,
             None => {
                 let name = format!("app:plug{}", instances.len());
@@ -52,11 +54,11 @@ pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, S
                 .map_err(|reason| format!("{}: {reason}", plug.source))?;
                 let package = register(&mut graph, &name, &isolated)?;
                 let instance = graph.instantiate(package);
-                instances.insert(instance_of, (package, instance));
+                instances.insert(instance_key, (package, instance));
                 (package, instance)
             }
         };
-        let exports = names(&graph, package, Side::Exports);
+        let exports = export_names(&graph, package);
         for import in wanted {
             let export = plug.export.unwrap_or(&import);
             if !exports.iter().any(|name| name == export) {
@@ -71,7 +73,7 @@ pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, S
         }
     }
 
-    for export in names(&graph, socket, Side::Exports) {
+    for export in export_names(&graph, socket) {
         graph
             .alias_instance_export(root, &export)
             .map_err(|e| e.to_string())
@@ -84,33 +86,30 @@ pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, S
 
 fn register(graph: &mut CompositionGraph, name: &str, bytes: &[u8]) -> Result<PackageId, String> {
     let package = Package::from_bytes(name, None, bytes, graph.types_mut());
-    let package = package.map_err(|e| format!("not a component: {e:#}"))?;
+    let package = package.map_err(|e| format!("the file is not a component: {e:#}"))?;
     graph.register_package(package).map_err(|e| e.to_string())
 }
 
-enum Side {
-    Imports,
-    Exports,
-}
-
-fn names(graph: &CompositionGraph, package: PackageId, side: Side) -> Vec<String> {
+fn import_names(graph: &CompositionGraph, package: PackageId) -> Vec<String> {
     let world = &graph.types()[graph[package].ty()];
-    match side {
-        Side::Imports => world.imports.keys().cloned().collect(),
-        Side::Exports => world.exports.keys().cloned().collect(),
-    }
+    world.imports.keys().cloned().collect()
 }
 
-/// Whether `name` from a manifest means `import`, as in Spin. It is an interface, or a package without one; a version is
-/// optional.
-fn covers(name: &str, import: &str) -> bool {
-    let (import_path, import_version) = split(import);
-    let (path, version) = split(name);
+fn export_names(graph: &CompositionGraph, package: PackageId) -> Vec<String> {
+    let world = &graph.types()[graph[package].ty()];
+    world.exports.keys().cloned().collect()
+}
+
+/// Whether the name of a dependency in a manifest selects `import`, as in Spin. The name is an interface or a whole package, and
+/// its version is optional.
+fn selects(name: &str, import: &str) -> bool {
+    let (import_path, import_version) = split_version(import);
+    let (path, version) = split_version(name);
     let same_path =
         import_path == path || (!path.contains('/') && import_path.split('/').next() == Some(path));
     same_path && (version.is_empty() || version == import_version)
 }
 
-fn split(name: &str) -> (&str, &str) {
+fn split_version(name: &str) -> (&str, &str) {
     name.split_once('@').unwrap_or((name, ""))
 }

@@ -1,4 +1,4 @@
-//! Settings of a host program: limits, folders, and where a guest's output goes.
+//! The settings that a host program passes to the runtime: limits, folders, and the receiver of the lines that guests print.
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -7,28 +7,30 @@ use std::time::Duration;
 
 use crate::output::{Output, ProcessOutput};
 
-/// Limits of one request, and how many may run at once.
+/// The limits of one request, and the limit of concurrent requests.
 #[derive(Clone, Debug)]
 pub struct Limits {
-    /// Bytes of linear memory of one instance, all its memories together. Default 128 MiB: argon2id takes 19 MiB, and a sane
-    /// request handler needs less than 10 % of the limit.
+    /// The maximum total size of all linear memories of one instance, in bytes. Default 128 MiB: argon2id takes 19 MiB, and a
+    /// usual request handler needs less than 10 % of the limit.
     pub memory_per_instance: usize,
-    /// Wall time of one request, from its start until the guest returns. A guest may continue after its response. Default 30 s. A
-    /// request that is cut off before its response gets 504, or 408 if its guest was still waiting for the body. While half of
-    /// all instances wait for bodies, other requests start only once their body is complete; a client may take the same time
-    /// again for that.
+    /// The maximum wall time of one request, from the start of the guest until the guest returns. A guest may continue after its
+    /// response, up to this limit. Default 30 s. A request that is cut off before its response gets 504, or 408 if the guest still
+    /// waits for the request's body. While half of all instances wait for bodies, a further request starts only when its body is
+    /// complete. The client may then take up to this limit for sending the body, in addition to the time of the guest.
     pub request_timeout: Duration,
-    /// How long a client may take for the head of a request, idle time between two requests included. Default 60 s;
-    /// then the connection is closed.
+    /// The time within which a client must send the head of a request. The idle time between two requests counts too. Default 60
+    /// s. After this time, the connection is closed.
     pub head_timeout: Duration,
-    /// Bytes of a request's line and headers. Default 60 KiB, as in Envoy; a larger head gets 431.
+    /// The maximum size of a request's line and headers together, in bytes. Default 60 KiB, as in Envoy. A request with a larger
+    /// head gets 431.
     pub max_request_head: usize,
-    /// Bytes of one request's body. Default 4 MiB; a larger body gets 413.
+    /// The maximum size of one request's body, in bytes. Default 4 MiB. A request with a larger body gets 413.
     pub max_request_body: u64,
-    /// Requests from outside that run at the same time. Default 128; one more gets 503 with `Retry-After`. In-process calls
-    /// between components do not count; instances are reserved for them.
+    /// The number of requests from outside that may run at the same time. Default 128. A further request gets 503 with
+    /// `Retry-After`. In-process calls between components do not count, because instances are reserved for such calls.
     pub max_instances: u32,
-    /// How deep in-process calls may nest (a calls b calls c is 2). Default 12; a deeper call fails with `LoopDetected`.
+    /// The maximum depth of nested in-process calls. If component a calls b and b calls c, the depth is 2. Default 12. A deeper
+    /// call fails with `LoopDetected`.
     pub max_call_depth: u32,
 }
 
@@ -49,18 +51,18 @@ impl Default for Limits {
 /// The configuration of a [`Runtime`](crate::Runtime).
 #[derive(Clone)]
 pub struct RuntimeConfig {
-    /// The folder of compiled code, kept between starts. None: every start compiles all of it.
+    /// The folder for compiled code. Later starts reuse this code. None: every start compiles all components.
     pub cache_dir: Option<PathBuf>,
-    /// The folder for the databases of all apps, except those with a folder of their own.
+    /// The folder for the databases of all apps that do not set [`AppOptions::state_dir`].
     pub state_dir: PathBuf,
-    /// Limits of every app of this runtime.
+    /// The limits that apply to all apps of this runtime.
     pub limits: Limits,
-    /// Takes each line that a guest writes to stdout or stderr.
+    /// Receives each line that a guest writes to stdout or stderr.
     pub output: Arc<dyn Output>,
 }
 
 impl RuntimeConfig {
-    /// Default limits, no cache, guests write to this process's stdout and stderr.
+    /// A configuration with default limits and without a cache. Guests' output goes to this process's stdout and stderr.
     pub fn new(state_dir: impl Into<PathBuf>) -> Self {
         Self {
             cache_dir: None,
@@ -74,11 +76,12 @@ impl RuntimeConfig {
 /// Settings of one app of a runtime.
 #[derive(Clone, Debug, Default)]
 pub struct AppOptions {
-    /// Proxy for every outbound `http` request that leaves this process; its Host header is kept. `https` requests are then
-    /// rejected, since they would bypass the proxy.
+    /// The proxy for every outbound `http` request that leaves this process. The proxy gets the request with its original Host
+    /// header. If a proxy is set, `https` requests are rejected, because they would bypass the proxy.
     pub outbound_proxy: Option<SocketAddr>,
-    /// Addresses of hosts that this machine cannot resolve, by name and port: `web.example:80`.
+    /// The addresses of hosts whose names this machine cannot resolve. Each key is the host's name with its port:
+    /// `web.example:80`.
     pub hosts: BTreeMap<String, SocketAddr>,
-    /// A folder of its own for this app's databases.
+    /// The folder for this app's databases. None: the folder in [`RuntimeConfig::state_dir`].
     pub state_dir: Option<PathBuf>,
 }

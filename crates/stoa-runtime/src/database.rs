@@ -1,9 +1,9 @@
-//! SQLite for guests: one file per label. Each guest connection has an SQLite connection of its own.
+//! SQLite databases for guests. Each database label stands for one file, and each guest connection has its own SQLite connection.
 //!
-//! - this file: the database files.
-//! - `database/file.rs`: one file, and its idle connections.
-//! - `database/session.rs`: one SQLite connection, what it denies to a guest, and how it is reset.
-//! - `database/lease.rs`: a guest's hold on a connection, and where its statements run.
+//! - This file manages the database files of an app.
+//! - `database/file.rs` manages one database file and its idle connections.
+//! - `database/session.rs` manages one SQLite connection: the actions that a guest may not run, and the reset for the next guest.
+//! - `database/lease.rs` lends a connection to a guest, and selects the thread for each statement.
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -18,33 +18,34 @@ mod session;
 pub use error::DatabaseError;
 pub(crate) use lease::{Lease, Rows};
 
-/// Every database file this process has open, by path.
+/// The database files that this process has open, by path.
 #[derive(Default)]
-pub(crate) struct Registry {
+pub(crate) struct OpenDatabases {
     open: Mutex<HashMap<PathBuf, Arc<Database>>>,
 }
 
 /// The databases of one app.
 pub(crate) struct Databases {
-    registry: Arc<Registry>,
+    registry: Arc<OpenDatabases>,
     folder: PathBuf,
 }
 
 impl Databases {
-    pub(crate) fn new(registry: Arc<Registry>, folder: PathBuf) -> Self {
+    pub(crate) fn new(registry: Arc<OpenDatabases>, folder: PathBuf) -> Self {
         Self { registry, folder }
     }
 
-    /// The database of a label, in the file `<label>.db`.
+    /// Opens the database of a label, in the file `<label>.db`.
     pub(crate) fn sqlite(&self, label: &str) -> Result<Arc<Database>, DatabaseError> {
-        let sound = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        if label.is_empty() || !label.bytes().all(sound) {
+        let is_allowed = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        if label.is_empty() || !label.bytes().all(is_allowed) {
             return Err(DatabaseError::Label(label.to_owned()));
         }
         self.registry.open(&self.folder, &format!("{label}.db"), "")
     }
 
-    /// The one file of all key-value stores. Its name is not a valid label, so no database can have it.
+    /// Opens the database with all key-value stores of the app, in the file `key.value.db`. `key.value` is not a valid label, so
+    /// this file never conflicts with a guest's database.
     pub(crate) fn key_value(&self) -> Result<Arc<Database>, DatabaseError> {
         const SCHEMA: &str = "CREATE TABLE IF NOT EXISTS entries (
             store TEXT NOT NULL, key TEXT NOT NULL, value BLOB NOT NULL, PRIMARY KEY (store, key)
@@ -53,7 +54,7 @@ impl Databases {
     }
 }
 
-impl Registry {
+impl OpenDatabases {
     fn open(
         &self,
         folder: &Path,

@@ -1,9 +1,9 @@
-//! Bodies that are complete: responses of guests that have ended, and the bodies of some requests.
+//! Gathers the frames of a body. The runtime gathers the body of a response whose guest has ended, and the bodies of some requests.
 //!
-//! As a rule, a guest starts at once and gets its request's body piece by piece. But a slow client holds an instance for as long
-//! as it sends: for example one that sends half of a body and stops, or one byte per second. So only half of all instances may
-//! wait for bodies. For other requests, the whole body is gathered before the guest starts; until then, such a request holds only
-//! a connection and the bytes sent so far.
+//! Usually, a guest starts at once and gets its request's body piece by piece. But a slow client would then hold an instance for as
+//! long as it sends the body, for example one byte per second. So only half of all instances may wait for bodies. For further
+//! requests, the runtime gathers the body before the guest starts. Until the guest starts, such a request holds only a connection
+//! and the bytes that have arrived.
 use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -14,10 +14,11 @@ use http_body_util::BodyExt;
 
 use crate::body::{Body, BodyError};
 
-/// Bytes of a body that are gathered. The rest of a larger body reaches the guest as it arrives.
-pub(crate) const LARGEST_GATHERED: u64 = 256 << 10;
+/// The maximum number of bytes of a request's body that are gathered before the guest starts. The guest gets the rest of a larger
+/// body piece by piece.
+pub(crate) const MAX_GATHERED_BYTES: u64 = 256 << 10;
 
-/// Returns the body once all of it, or more than `up_to` bytes of it, has arrived.
+/// Waits until the body is complete, or until more than `up_to` bytes have arrived, and returns the body.
 ///
 /// # Errors
 /// If the client disconnects, or sends an invalid body.
@@ -29,10 +30,10 @@ pub(crate) async fn gather(mut body: Body, up_to: u64) -> Result<Body, BodyError
         };
         gathered.push(frame);
     }
-    Ok(gathered.before(body).boxed_unsync())
+    Ok(gathered.followed_by(body).boxed_unsync())
 }
 
-/// Frames that have arrived, then the rest of the body.
+/// A body that starts with the gathered frames, and continues with the rest of the original body.
 #[derive(Default)]
 pub(crate) struct Gathered {
     frames: VecDeque<Frame<Bytes>>,
@@ -46,18 +47,19 @@ impl Gathered {
         self.frames.push_back(frame);
     }
 
-    /// Bytes of data that were gathered.
+    /// The number of gathered bytes that were not read yet.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes
     }
 
-    /// The gathered frames, then `rest`.
-    pub(crate) fn before(mut self, rest: Body) -> Self {
+    /// Appends `rest`, the rest of the original body, to the gathered frames.
+    pub(crate) fn followed_by(mut self, rest: Body) -> Self {
         self.rest = Some(rest);
         self
     }
 
-    /// The body as one piece of data, if it has at most one frame and no trailers.
+    /// Returns the data of the body if the body has at most one frame and no trailers; otherwise returns the body itself, as an
+    /// error.
     pub(crate) fn into_single(mut self) -> Result<Option<Bytes>, Self> {
         if self.rest.is_some() || self.frames.len() > 1 {
             return Err(self);
@@ -100,7 +102,8 @@ impl http_body::Body for Gathered {
     }
 
     fn size_hint(&self) -> SizeHint {
-        // A body of known length is sent with a content-length, and trailers cannot follow it.
+        // If a body's size hint is exact, hyper sends a content-length, and then cannot send trailers. So the hint of a body with
+        // trailers is not exact.
         let trailers = self.frames.back().is_some_and(Frame::is_trailers);
         let rest = match &self.rest {
             Some(rest) => rest.size_hint(),
@@ -130,7 +133,7 @@ mod tests {
     use super::gather;
     use crate::body::Body;
 
-    fn of(frames: Vec<Result<Frame<Bytes>, Error>>) -> Body {
+    fn body_of(frames: Vec<Result<Frame<Bytes>, Error>>) -> Body {
         StreamBody::new(stream::iter(frames)).boxed_unsync()
     }
 
@@ -145,22 +148,22 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_whole_body_has_a_length_and_loses_nothing() {
+    async fn a_complete_body_has_an_exact_length_and_keeps_all_frames() {
         for parts in [vec![], vec!["one"], vec!["one", "two", "three"]] {
             let whole = parts.concat();
-            let body = of(parts.into_iter().map(data).collect());
+            let body = body_of(parts.into_iter().map(data).collect());
             let body = gather(body, 100).await.unwrap();
             assert_eq!(body.size_hint().exact(), Some(whole.len() as u64));
             assert_eq!(text(body).await, (whole, false));
         }
         let trailers = Ok(Frame::trailers(HeaderMap::new()));
-        let body = of(vec![data("a"), data("b"), trailers]);
+        let body = body_of(vec![data("a"), data("b"), trailers]);
         let body = gather(body, 100).await.unwrap();
         assert_eq!(text(body).await, ("ab".to_owned(), true));
     }
 
     #[tokio::test]
-    async fn what_is_longer_goes_on_without_its_end() {
+    async fn a_body_over_the_limit_is_returned_before_its_end() {
         let begun = stream::iter([data("four"), data("five")]);
         let endless = begun.chain(stream::pending());
         let mut body = gather(StreamBody::new(endless).boxed_unsync(), 7)
@@ -177,8 +180,8 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_breaks_off_is_an_error() {
-        let broken = of(vec![data("a"), Err(Error::ConnectionTerminated)]);
+    async fn a_truncated_body_is_an_error() {
+        let broken = body_of(vec![data("a"), Err(Error::ConnectionTerminated)]);
         assert!(gather(broken, 100).await.is_err());
         let empty = http_body_util::Empty::new().map_err(|never: Infallible| match never {});
         assert!(

@@ -1,21 +1,21 @@
-//! What a guest may import, and how the host implements each interface.
+//! The interfaces that a guest may import, and their implementation by the host.
 //!
-//! - `host/interfaces.rs`: **the list of Spin's interfaces**. To add one, write `host/NAME.rs` (its state, built from the
-//!   component's manifest, and the generated traits for [`View`](view::View) of that state), declare it below, and add it to the
-//!   list. build.rs generates the bindings from the list; the linker, the check at load time and the grants of dependencies use
-//!   it too.
-//! - `host/variables.rs`, `host/sqlite.rs`, `host/key_value.rs`, `host/postgres.rs`: one interface each; `host/view.rs`: their
-//!   receiver.
-//! - `host/http.rs`: a guest's own requests (`wasi:http`); `host/error_code.rs`: why a body ended early.
-//! - `host/backends.rs`: state that the components of an app share; `host/grants.rs`: what one component may use;
-//!   `host/state.rs`: one instance.
-//! - `host/imports.rs`: which imports the host provides; `host/denied.rs`: those that a dependency may not use; `host/memory.rs`:
-//!   the memory limit.
+//! - `host/interfaces.rs`: **the list of Spin's interfaces**. To add an interface, write the module `host/NAME.rs`, declare the
+//!   module below, and add the interface to the list. The module defines the state of the interface, which is built from the
+//!   component's manifest, and implements the generated traits for a [`View`](view::View) of that state. build.rs generates the
+//!   bindings from the list. The linker, the check at load time and the grants of dependencies are also derived from the list.
+//! - `host/variables.rs`, `host/sqlite.rs`, `host/key_value.rs` and `host/postgres.rs`: one interface each. `host/view.rs`: the
+//!   type for which these modules implement their traits.
+//! - `host/http.rs`: the HTTP requests that a guest sends (`wasi:http`); `host/error_code.rs`: the reason why a body ended early.
+//! - `host/backends.rs`: the state that the components of an app share; `host/grants.rs`: the grants of one component;
+//!   `host/state.rs`: the state of one instance.
+//! - `host/imports.rs`: the imports that the host provides; `host/denied.rs`: the imports that a dependency may not use;
+//!   `host/memory.rs`: the memory limit.
 use wasmtime::component::Linker;
 use wasmtime::{Engine, Result};
 
-/// Generates the state of a component, the linker's calls and the table of imports from the list. build.rs reads the same list
-/// with a macro of its own.
+/// Generates three things from the list of interfaces: the state of a component, the function that adds the interfaces to a
+/// linker, and the table of imports. build.rs reads the same list with another macro of this name.
 macro_rules! interfaces {
     ($($module:ident: $state:ident {
         $($import:literal {
@@ -34,13 +34,13 @@ macro_rules! interfaces {
         use crate::host::backends::Backends;
         use crate::host::view::{View, Viewed};
 
-        /// The state of every interface for one component.
+        /// The state of all interfaces for one component.
         pub(crate) struct Interfaces {
             $($module: crate::host::$module::$state,)+
         }
 
         impl Interfaces {
-            /// `id` is the component's id, for the log.
+            /// `id` is the component's id, which the interfaces write to the log.
             pub(crate) fn new(id: &Arc<str>, component: &Component, backends: &Backends) -> Self {
                 Self {
                     $($module: crate::host::$module::$state::new(id, component, backends),)+
@@ -48,12 +48,13 @@ macro_rules! interfaces {
             }
         }
 
-        /// An instance's state, as the interfaces need it.
+        /// The part of an instance's state that the interfaces need.
         pub(crate) trait HasInterfaces: Send + 'static {
+            /// The interfaces' state for the component, and the resources of the instance.
             fn interfaces(&mut self) -> (&Interfaces, &mut ResourceTable);
         }
 
-        /// Every import in the list, and what a dependency must inherit to use it.
+        /// Each import in the list of interfaces, with the kind of configuration that a dependency must inherit to use the import.
         pub(crate) const PROVIDED: &[(&str, Capability)] = &[$($(($import, Capability::$grant),)+)+];
 
         pub(crate) fn add_to_linker<T: HasInterfaces>(linker: &mut Linker<T>) -> wasmtime::Result<()> {
@@ -84,7 +85,7 @@ pub(crate) mod state;
 pub(crate) mod variables;
 mod view;
 
-/// Everything that a component may import.
+/// Creates a linker with all interfaces that a component may import.
 pub(crate) fn linker(engine: &Engine) -> Result<Linker<state::HostState>> {
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p2::add_to_linker_async(&mut linker)?;

@@ -1,5 +1,5 @@
-//! A request's body on its way to a guest. Its size is limited, and its progress is watched, because the progress
-//! decides the response.
+//! The body of a request, which the guest reads. Limits the size of the body, and records its progress, because the progress can
+//! decide the status of the response.
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -8,26 +8,26 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use http_body::{Frame, SizeHint};
 
-use crate::admission::Receiving;
+use crate::admission::EarlyStart;
 use crate::body::{Body, BodyError};
 
-/// How much of a request's body has arrived.
+/// The state of a request's body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Progress {
-    /// The body has not ended, and the guest does not wait for it.
+    /// The body has not ended, but the guest does not wait for more bytes now.
     Open,
-    /// The guest waits for the client.
+    /// The guest waits for more bytes from the client.
     Awaited,
-    /// All of it reached the guest.
+    /// The guest has read the whole body.
     Ended,
-    /// The client sent more than the limit.
+    /// The client sent more bytes than the limit.
     TooLarge,
     /// The client disconnected, or sent an invalid body.
     Broken,
 }
 
-/// The [`Progress`] of one body, seen from outside.
+/// A handle for reading the [`Progress`] of one body while the guest has the body.
 #[derive(Clone, Debug)]
 pub(crate) struct Intake(Arc<AtomicU8>);
 
@@ -53,40 +53,40 @@ impl Intake {
     }
 }
 
-/// A request body that fails after `left` bytes.
-pub(crate) struct Incoming {
+/// The body of a request. It fails when the client has sent more than `limit` bytes.
+pub(crate) struct LimitedBody {
     body: Body,
     limit: u64,
-    left: u64,
+    bytes_left: u64,
     intake: Intake,
-    /// Held until the body ends.
-    receiving: Option<Receiving>,
+    /// The right to run the guest while the body is incomplete. It is dropped when the body ends.
+    early_start: Option<EarlyStart>,
 }
 
-impl Incoming {
+impl LimitedBody {
     pub(crate) fn new(
         body: Body,
         limit: u64,
         intake: Intake,
-        receiving: Option<Receiving>,
+        early_start: Option<EarlyStart>,
     ) -> Self {
         Self {
             body,
             limit,
-            left: limit,
+            bytes_left: limit,
             intake,
-            receiving,
+            early_start,
         }
     }
 
-    /// Records that the body has ended.
+    /// Records how the body has ended, and releases the right to run the guest while the body is incomplete.
     fn end(&mut self, progress: Progress) {
         self.intake.set(progress);
-        self.receiving = None;
+        self.early_start = None;
     }
 }
 
-impl http_body::Body for Incoming {
+impl http_body::Body for LimitedBody {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -104,12 +104,12 @@ impl http_body::Body for Incoming {
         match &frame {
             Some(Ok(frame)) => {
                 let length = frame.data_ref().map_or(0, |data| data.len() as u64);
-                let Some(left) = self.left.checked_sub(length) else {
+                let Some(bytes_left) = self.bytes_left.checked_sub(length) else {
                     self.end(Progress::TooLarge);
                     let limit = Some(self.limit);
                     return Poll::Ready(Some(Err(BodyError::HttpRequestBodySize(limit))));
                 };
-                self.left = left;
+                self.bytes_left = bytes_left;
                 if self.body.is_end_stream() {
                     self.end(Progress::Ended);
                 } else {
@@ -131,8 +131,8 @@ impl http_body::Body for Incoming {
     }
 }
 
-impl Drop for Incoming {
-    /// The guest no longer waits.
+impl Drop for LimitedBody {
+    /// Records that the guest no longer waits for the body.
     fn drop(&mut self) {
         if self.intake.progress() == Progress::Awaited {
             self.intake.set(Progress::Open);

@@ -1,20 +1,21 @@
-//! An embedded runtime for Spin applications. It loads a `spin.toml` (read by stoa-manifest), and serves HTTP with a fresh
-//! instance for each request. It does not depend on a particular application.
+//! An embedded runtime for Spin applications. The runtime loads a `spin.toml` (read by stoa-manifest), and serves HTTP with a fresh
+//! instance for each request. This crate does not depend on a particular application.
 //!
 //! Read in this order:
-//! - `runtime.rs`: a runtime; `shared.rs`: state that all its apps share; `config.rs`: settings; `admission.rs`: how many
-//!   requests may run.
-//! - `load.rs`, with `component.rs`, `compose.rs`, `cache.rs` and `engine.rs`: from a .wasm file to a component that is ready to run.
-//! - `app.rs` and `routes.rs`: which component answers; `authority.rs`: for which host; `spin_headers.rs`: the headers that
-//!   report this to the guest; `intake.rs` and `gather.rs`: the request's body; `problem.rs`: responses of the runtime itself.
-//! - `request.rs`: one request, from a fresh instance to its end; `response.rs`: checks a response before it is sent.
-//! - `host.rs` and `host/`: what a guest may import. **To add an interface of Spin, add a file `host/NAME.rs` and an entry in the
-//!   list in `host/interfaces.rs`** (and its `mod` line in `host.rs`). Each interface sees only its own state, built from the
-//!   component's manifest.
+//! - `runtime.rs`: a runtime; `shared.rs`: the state that all apps of a runtime share; `config.rs`: settings; `admission.rs`: the
+//!   limits of concurrent requests.
+//! - `load.rs`, with `component.rs`, `compose.rs`, `cache.rs` and `engine.rs`: prepares the component in a .wasm file for running.
+//! - `app.rs` and `routes.rs`: select the component for a request; `authority.rs`: checks the request's host; `spin_headers.rs`:
+//!   the headers that report route and host to the guest; `intake.rs` and `gather.rs`: the request's body; `problem.rs`: the
+//!   responses that the runtime itself sends.
+//! - `request.rs`: runs one request in a fresh instance; `response.rs`: checks a response before the client gets it.
+//! - `host.rs` and `host/`: the interfaces that a guest may import. **To add an interface of Spin, add a file `host/NAME.rs`, a
+//!   `mod` line in `host.rs`, and an entry in the list in `host/interfaces.rs`.** Each interface sees only its own state, which is
+//!   built from the component's manifest.
 //! - `database.rs`, `postgres.rs` and `outbound.rs`: the backends of the interfaces; `local_service.rs`: calls between
 //!   components.
-//! - `serve.rs`: an app behind a socket; `leftover.rs`: when its connection must end; `well_known.rs`: the runtime's own paths;
-//!   `threads.rs`, `ticker.rs`: how guests share the machine; `output.rs`: what guests print.
+//! - `serve.rs`: serves an app on a socket; `leftover.rs`: decides whether a connection must end; `well_known.rs`: the paths that
+//!   the runtime itself answers; `threads.rs`, `ticker.rs`: divide the CPU among guests; `output.rs`: the lines that guests print.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,8 +1,8 @@
-//! From a validated manifest to components that are ready to run: read, composed, compiled or taken from the cache, and linked.
-//! This happens before the first request, for several components in parallel.
+//! Prepares the components of a validated manifest for running. Each component is read, composed with its dependencies, compiled or
+//! taken from the cache, and linked. This happens before the first request, for several components in parallel.
 //!
-//! - this file: the components of an app, and a check of its files without loading it.
-//! - `load/wasm_file.rs`, `load/dependency.rs`: read files; `load/compile.rs`: compiles and links; `load/error.rs`: errors.
+//! - This file loads the components of an app. It can also check the files of an app without loading the app.
+//! - `load/wasm_file.rs` and `load/dependency.rs` read files; `load/compile.rs` compiles and links; `load/error.rs` has the errors.
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -23,14 +23,16 @@ mod wasm_file;
 
 pub use error::LoadError;
 
-/// A component that answers requests, and what it may use.
+/// A component that answers requests, with its grants.
 pub(crate) struct LoadedComponent {
     pub(crate) id: Arc<str>,
+    /// The linked component. The runtime creates an instance of it for each request.
     pub(crate) pre: ProxyPre<HostState>,
     pub(crate) grants: Arc<Grants>,
 }
 
-/// Loads every component of `app` that answers requests. A component that is only a dependency is composed into its users.
+/// Loads the components of `app` that answer requests. Returns the components by id. A component that is only a dependency is
+/// composed into the components that use it.
 pub(crate) fn components(
     shared: &Shared,
     app: &App,
@@ -48,7 +50,7 @@ pub(crate) fn components(
         for _ in 0..threads.min(work.len()) {
             scope.spawn(|| {
                 while let Some(component) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let loaded = component_of(shared, app, component, backends);
+                    let loaded = load_component(shared, app, component, backends);
                     let mut done = done.lock().unwrap_or_else(PoisonError::into_inner);
                     match (&mut *done, loaded) {
                         (Ok(map), Ok(loaded)) => {
@@ -64,19 +66,20 @@ pub(crate) fn components(
             });
         }
     });
-    give_back_memory();
+    release_free_heap();
     done.into_inner().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The .wasm files of `app` that cannot be loaded: neither components for WASI 0.2 nor modules that can become one. A missing
-/// file is not built yet, which is not a fault. This compiles nothing, so a file can still be rejected later.
+/// Returns an error for each .wasm file of `app` that is neither a component for WASI 0.2 nor a module that can become a component.
+/// A missing file is not an error, because the file may not be built yet. This function compiles nothing, so loading the app can
+/// still fail.
 pub fn check_files(app: &App) -> Vec<LoadError> {
     let mut faults = Vec::new();
     for component in app.components.values() {
         let dependencies = component.dependencies.iter();
         let dependencies = dependencies.filter_map(|dependency| match &dependency.source {
             DependencySource::Path(path) => Some(path),
-            // The component is in `app.components`, so it is checked there.
+            // This dependency is also a component in `app.components`, so the outer loop checks its file.
             DependencySource::Component(_) => None,
         });
         for path in std::iter::once(&component.source).chain(dependencies) {
@@ -92,20 +95,20 @@ pub fn check_files(app: &App) -> Vec<LoadError> {
     faults
 }
 
-/// Returns free heap to the system. Compiling leaves tens of MiB of it, which this process does not need again.
-fn give_back_memory() {
+/// Returns free heap to the system. The compiler leaves tens of MiB of free heap, which this process does not need again.
+fn release_free_heap() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
     #[expect(
         unsafe_code,
-        reason = "a call into glibc that takes a number and touches free memory only"
+        reason = "glibc's malloc_trim takes a number, and affects only free memory"
     )]
-    // SAFETY: the call accepts any number, on any thread.
+    // SAFETY: malloc_trim accepts any number, and any thread may call it.
     unsafe {
         libc::malloc_trim(0);
     }
 }
 
-fn component_of(
+fn load_component(
     shared: &Shared,
     app: &App,
     spec: &stoa_manifest::Component,

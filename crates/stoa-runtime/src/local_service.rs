@@ -1,5 +1,5 @@
-//! Calls from one component of an app to another, within this process. The host's HTTP interface calls this trait and the app
-//! implements it, so neither depends on the other.
+//! In-process calls between the components of an app. The HTTP interface of the host calls the trait [`LocalService`], and the app
+//! implements the trait. So the HTTP interface does not depend on the app.
 use std::sync::Arc;
 
 use http::{Request, Response, Uri};
@@ -7,26 +7,27 @@ use wasmtime_wasi_http::{Error, RequestOptions};
 
 use crate::body::Body;
 
-/// The work that remains after a response's head, as wasmtime-wasi-http defines it.
+/// The work that remains after the head of a response, in the form that wasmtime-wasi-http requires.
 pub(crate) type Remainder = Box<dyn Future<Output = Result<(), Error>> + Send>;
-/// A request in flight, as wasmtime-wasi-http defines it.
+/// A request in flight, in the form that wasmtime-wasi-http requires.
 pub(crate) type Sending =
     Box<dyn Future<Output = Result<(Response<Body>, Remainder), Error>> + Send>;
 
-/// Hosts below this domain are components of the app.
-const INTERNAL: &str = ".spin.internal";
+/// A host name with this suffix names a component of the app.
+const INTERNAL_HOST_SUFFIX: &str = ".spin.internal";
 
-/// The component in a URL, `web` for `http://web.spin.internal/x`; None for any other host.
+/// The component's name in a URL, for example `web` in `http://web.spin.internal/x`. None if the URL's host name does not have the
+/// suffix for components.
 pub(crate) fn component_name(url: &Uri) -> Option<&str> {
-    url.host()?.strip_suffix(INTERNAL)
+    url.host()?.strip_suffix(INTERNAL_HOST_SUFFIX)
 }
 
-/// The components of an app.
+/// Calls the components of an app in this process.
 pub(crate) trait LocalService: Send + Sync {
-    /// Calls the component in the request's URL. `depth` is the number of in-process calls that lead to it, this one included.
+    /// Calls the component that the request's URL names. `depth` is the number of nested in-process calls, including this call.
     ///
     /// # Errors
-    /// Before anything runs: if the component does not exist, or the call is not allowed.
+    /// If the component does not exist, or calls are nested too deep. The component then does not run.
     fn call(
         self: Arc<Self>,
         request: Request<Body>,
@@ -35,11 +36,11 @@ pub(crate) trait LocalService: Send + Sync {
     ) -> Result<Sending, LocalCallError>;
 }
 
-/// Why an in-process call is rejected. Each variant has the name of the called component.
+/// The reason why an in-process call is rejected. Each variant holds the name of the called component.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LocalCallError {
-    /// No component of the app that answers requests has this name.
+    /// The call names a component that the app does not have, or a component that does not answer requests.
     NoSuchComponent(String),
-    /// Calls are nested deeper than the limit.
+    /// The call is nested deeper than the limit.
     TooDeep(String),
 }

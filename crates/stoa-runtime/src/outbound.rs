@@ -1,4 +1,5 @@
-//! Requests that leave this process: pooled connections, TLS for https URLs, and a proxy if the app has one.
+//! Sends the requests that leave this process: with pooled connections, with TLS for https URLs, and through the app's proxy if one
+//! is configured.
 use std::collections::BTreeMap;
 use std::error::Error as _;
 use std::io;
@@ -24,16 +25,16 @@ use wasmtime_wasi_http::{Error, RequestOptions};
 
 use crate::body::Body;
 
-/// Time after which an unused connection is closed.
+/// The time after which an unused connection is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(30);
-const IDLE_CONNECTIONS_A_HOST: usize = 64;
+const MAX_IDLE_CONNECTIONS_PER_HOST: usize = 64;
 
 tokio::task_local! {
-    /// The guest's connect timeout, for the connector that runs within the guest's request.
+    /// The connect timeout that the guest set. The connector reads this value within the task that sends the guest's request.
     static CONNECT_TIMEOUT: Option<Duration>;
 }
 
-/// The network side of one app.
+/// The HTTP client of one app.
 pub(crate) struct Client {
     connector: Connector,
     plain: OnceLock<legacy::Client<Connector, Body>>,
@@ -56,7 +57,7 @@ impl Client {
         }
     }
 
-    /// Sends `request`, whose URI is absolute, and waits for the head of the response.
+    /// Sends `request`, and waits for the head of the response. The request's URI must be absolute.
     pub(crate) async fn send(
         &self,
         mut request: Request<Body>,
@@ -64,7 +65,7 @@ impl Client {
     ) -> Result<Response<Body>, Error> {
         let secure = request.uri().scheme() == Some(&Scheme::HTTPS);
         if secure && self.connector.proxy.is_some() {
-            tracing::warn!(url = %request.uri(), "https request refused: it would bypass the proxy");
+            tracing::warn!(url = %request.uri(), "https request rejected: the request would bypass the proxy");
             return Err(Error::HttpRequestDenied);
         }
         if !request.headers().contains_key(header::HOST) {
@@ -87,21 +88,24 @@ impl Client {
             }
             None => sent.await,
         };
-        let response = response.map_err(|error| cause(&error))?;
-        Ok(response.map(|body| paced(body.map_err(Error::Hyper).boxed_unsync(), timeouts)))
+        let response = response.map_err(|error| to_wasi_error(&error))?;
+        Ok(response.map(|body| {
+            with_between_bytes_timeout(body.map_err(Error::Hyper).boxed_unsync(), timeouts)
+        }))
     }
 
     fn plain(&self) -> &legacy::Client<Connector, Body> {
         self.plain.get_or_init(|| client(self.connector.clone()))
     }
 
-    /// Created at the first https request: reading the system's certificates takes milliseconds.
+    /// The client for https. It is created at the first https request, because reading the system's certificates takes
+    /// milliseconds.
     fn tls(&self) -> &legacy::Client<HttpsConnector<Connector>, Body> {
         self.tls.get_or_init(|| {
             let builder = match HttpsConnectorBuilder::new().with_native_roots() {
                 Ok(builder) => builder,
                 Err(error) => {
-                    tracing::warn!(%error, "no certificates on this system; using Mozilla's");
+                    tracing::warn!(%error, "cannot read the CA certificates of this system; using Mozilla's CA certificates");
                     HttpsConnectorBuilder::new().with_webpki_roots()
                 }
             };
@@ -118,11 +122,11 @@ where
     legacy::Client::builder(TokioExecutor::new())
         .pool_timer(TokioTimer::new())
         .pool_idle_timeout(IDLE_TIMEOUT)
-        .pool_max_idle_per_host(IDLE_CONNECTIONS_A_HOST)
+        .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS_PER_HOST)
         .build(connector)
 }
 
-/// Turns `http://host` and `http://host?q` into requests for `/`.
+/// Adds the path `/` to a URI without a path: `http://host?q` becomes `http://host/?q`.
 fn absolute_path(uri: &mut Uri) {
     if uri.path().starts_with('/') {
         return;
@@ -134,7 +138,7 @@ fn absolute_path(uri: &mut Uri) {
     *uri = Uri::from_parts(parts).unwrap_or_default();
 }
 
-/// Opens TCP connections to the URL's host, or to the address configured for it, or to the proxy.
+/// Opens TCP connections: to the proxy, to the address that is configured for the URL's host, or to the URL's host.
 #[derive(Clone)]
 struct Connector {
     tcp: HttpConnector,
@@ -143,13 +147,14 @@ struct Connector {
 }
 
 impl Connector {
-    /// The proxy's address, or the one configured for the host of `uri`.
-    fn elsewhere(&self, uri: &Uri) -> Option<SocketAddr> {
-        let host = || {
+    /// Returns the address to which the client connects instead of the host of `uri`: the app's proxy, or the address that is
+    /// configured for this host. None: the client connects to the host itself.
+    fn replacement_address(&self, uri: &Uri) -> Option<SocketAddr> {
+        let configured = || {
             let port = uri.port_u16().unwrap_or(80);
             self.hosts.get(&format!("{}:{port}", uri.host()?)).copied()
         };
-        self.proxy.or_else(host)
+        self.proxy.or_else(configured)
     }
 }
 
@@ -164,7 +169,7 @@ impl Service<Uri> for Connector {
 
     fn call(&mut self, uri: Uri) -> Self::Future {
         let limit = CONNECT_TIMEOUT.try_with(|limit| *limit).ok().flatten();
-        let to = match self.elsewhere(&uri) {
+        let target = match self.replacement_address(&uri) {
             Some(address) => Authority::try_from(address.to_string())
                 .ok()
                 .and_then(|address| {
@@ -173,7 +178,7 @@ impl Service<Uri> for Connector {
                 }),
             None => Some(uri),
         };
-        let connect = to.map(|to| self.tcp.call(to));
+        let connect = target.map(|target| self.tcp.call(target));
         Box::pin(async move {
             let connect = connect.ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
             match limit {
@@ -187,8 +192,8 @@ impl Service<Uri> for Connector {
     }
 }
 
-/// The error in the terms of wasi:http.
-fn cause(error: &legacy::Error) -> Error {
+/// Converts an error of the HTTP client to an error of wasi:http.
+fn to_wasi_error(error: &legacy::Error) -> Error {
     let mut source = error.source();
     while let Some(at) = source {
         if let Some(error) = at.downcast_ref::<io::Error>() {
@@ -218,25 +223,25 @@ fn cause(error: &legacy::Error) -> Error {
     Error::HttpProtocolError
 }
 
-/// A response's body, limited by the guest's between-bytes timeout.
-pub(crate) fn paced(body: Body, timeouts: RequestOptions) -> Body {
+/// Limits the time between two frames of a response's body to the between-bytes timeout that the guest set.
+pub(crate) fn with_between_bytes_timeout(body: Body, timeouts: RequestOptions) -> Body {
     match timeouts.between_bytes_timeout {
         Some(limit) => {
             let timer = None;
-            Paced { body, limit, timer }.boxed_unsync()
+            FrameTimeout { body, limit, timer }.boxed_unsync()
         }
         None => body,
     }
 }
 
 /// A body that fails if the time between two frames exceeds `limit`.
-struct Paced {
+struct FrameTimeout {
     body: Body,
     limit: Duration,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl http_body::Body for Paced {
+impl http_body::Body for FrameTimeout {
     type Data = Bytes;
     type Error = Error;
 

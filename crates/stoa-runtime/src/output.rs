@@ -1,4 +1,5 @@
-//! A guest's output, line by line: a line is never torn, and lines of two guests never mix.
+//! The output of guests, line by line. Each line is passed on as a whole, so the text of one guest never mixes with the text of
+//! another within a line.
 use std::io::Write;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,11 +10,11 @@ use tokio::io::AsyncWrite;
 use wasmtime_wasi::cli::{IsTerminal, StdoutStream};
 use wasmtime_wasi::p2::{OutputStream, Pollable, StreamResult};
 
-/// A longer line is cut into pieces of this size, so that a guest that never ends its line does not exhaust the host's
-/// memory.
-const LONGEST_LINE: usize = 64 << 10;
+/// A line that reaches this size in bytes is cut into pieces. Without this limit, a guest that never ends its line would exhaust
+/// the host's memory.
+const MAX_LINE_BYTES: usize = 64 << 10;
 
-/// Which of a guest's two outputs a line was written to.
+/// The standard stream to which a guest wrote a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stream {
     /// Standard output.
@@ -22,19 +23,20 @@ pub enum Stream {
     Stderr,
 }
 
-/// Receives what guests print.
+/// Receives the lines that guests print.
 pub trait Output: Send + Sync + 'static {
-    /// Receives one line of `component`, with its newline. Called on a thread that runs guests: do not block for long.
+    /// Receives one line of `component`, including the newline. The runtime calls this function on a thread that runs guests, so it
+    /// must not block for long.
     fn line(&self, component: &str, stream: Stream, line: &[u8]);
 }
 
-/// Writes each line unchanged to this process's stdout or stderr, in one write.
+/// Writes each line unchanged to this process's stdout or stderr, with one write per line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProcessOutput;
 
 impl Output for ProcessOutput {
     fn line(&self, _component: &str, stream: Stream, line: &[u8]) {
-        // A closed stdout must not fail a request.
+        // The result is ignored, because a closed stdout must not fail a request.
         let _ = match stream {
             Stream::Stdout => {
                 let mut out = std::io::stdout().lock();
@@ -45,7 +47,7 @@ impl Output for ProcessOutput {
     }
 }
 
-/// One instance's stdout or stderr. All streams that the guest opens for it write into the same line.
+/// The stdout or stderr of one instance. If the guest opens stdout several times, all these streams write to the same line.
 #[derive(Clone)]
 pub(crate) struct GuestOutput(Arc<Lines>);
 
@@ -69,7 +71,7 @@ struct Lines {
 }
 
 impl Lines {
-    fn take(&self, bytes: &[u8]) {
+    fn append(&self, bytes: &[u8]) {
         let mut partial = self.partial.lock().unwrap_or_else(PoisonError::into_inner);
         for piece in bytes.split_inclusive(|b| *b == b'\n') {
             let whole = piece.ends_with(b"\n");
@@ -78,7 +80,7 @@ impl Lines {
                 continue;
             }
             partial.extend_from_slice(piece);
-            let too_long = partial.len() >= LONGEST_LINE;
+            let too_long = partial.len() >= MAX_LINE_BYTES;
             if too_long && !whole {
                 partial.push(b'\n');
             }
@@ -131,7 +133,7 @@ impl Pollable for GuestOutput {
 
 impl OutputStream for GuestOutput {
     fn write(&mut self, bytes: Bytes) -> StreamResult<()> {
-        self.0.take(&bytes);
+        self.0.append(&bytes);
         Ok(())
     }
 
@@ -140,7 +142,7 @@ impl OutputStream for GuestOutput {
     }
 
     fn check_write(&mut self) -> StreamResult<usize> {
-        Ok(LONGEST_LINE)
+        Ok(MAX_LINE_BYTES)
     }
 }
 
@@ -150,7 +152,7 @@ impl AsyncWrite for GuestOutput {
         _cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        self.0.take(bytes);
+        self.0.append(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
 

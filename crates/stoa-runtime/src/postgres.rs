@@ -1,12 +1,13 @@
-//! PostgreSQL for guests: one connection pool per address, as in Spin, with two differences. First, a guest holds a connection
-//! only while a statement runs or a transaction is open. A guest that waits for another service thus does not block others from
-//! the database. Second, session state (an open transaction, a setting, a temporary table, a session lock) never reaches the next
-//! guest: a connection with such state is closed.
+//! PostgreSQL for guests, with one connection pool per address. There are two differences from Spin. First, a guest holds a
+//! connection only while a statement runs or a transaction is open. So a guest that waits for another service does not keep other
+//! guests from the database. Second, the state of a PostgreSQL session (an open transaction, a setting, a temporary table, a
+//! session lock) never reaches the next guest, because a connection with such state is closed.
 //!
-//! - this file: the pools.
-//! - `postgres/lease.rs`: a guest's access to a connection; `postgres/effect.rs`: what a statement leaves behind on one.
-//! - `postgres/error.rs`: errors in the interface's terms.
-//! - `postgres/values.rs`: values between PostgreSQL and the interface.
+//! - This file manages the connection pools.
+//! - `postgres/lease.rs` gives a guest access to a connection; `postgres/effect.rs` determines the lasting effect of a statement on
+//!   its connection.
+//! - `postgres/error.rs` converts PostgreSQL's errors to errors of the interface.
+//! - `postgres/values.rs` converts values between PostgreSQL and the interface.
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::time::Duration;
@@ -16,7 +17,7 @@ use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::bindings::spin::postgres::postgres::Error;
-use error::chain;
+use error::with_causes;
 
 mod effect;
 mod error;
@@ -25,34 +26,36 @@ pub(crate) mod values;
 
 pub(crate) use lease::Lease;
 
-/// Connections per address: nine components with a database each stay below PostgreSQL's default `max_connections` of 100.
-const CONNECTIONS: usize = 10;
-/// The longest wait for a connection, or for the server.
+/// The maximum number of connections per address. With this number, nine components, each with its own database, stay below
+/// PostgreSQL's default `max_connections` of 100.
+const MAX_CONNECTIONS_PER_ADDRESS: usize = 10;
+/// The maximum wait for a free connection of the pool. It is also the maximum wait until the server accepts a new connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// A connection that is unused for this long is closed.
+/// The time after which an unused connection is closed.
 const IDLE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Pools by address.
+/// The connection pools, by address.
 type Pools = Mutex<HashMap<String, Pool>>;
 
-/// The pools of all addresses.
+/// The connection pools of all addresses, and their TLS settings.
 #[derive(Default)]
 pub(crate) struct Servers {
     pools: Arc<Pools>,
     tls: OnceLock<Result<MakeRustlsConnect, rustls::Error>>,
-    trimming: OnceLock<()>,
+    /// Contains a value once the task that closes unused connections has started.
+    closing_task: OnceLock<()>,
 }
 
 impl Servers {
-    /// Connects to `address`; `config` is its parsed form.
+    /// Connects a guest to the server at `address`. `config` is the parsed address.
     pub(crate) async fn connect(&self, address: &str, config: &Config) -> Result<Lease, Error> {
-        let failed = |error: &dyn std::error::Error| Error::ConnectionFailed(chain(error));
-        let tls = self.tls.get_or_init(tls).as_ref();
+        let failed = |error: &dyn std::error::Error| Error::ConnectionFailed(with_causes(error));
+        let tls = self.tls.get_or_init(tls_connector).as_ref();
         let tls = tls.map_err(|error| failed(error))?;
         let pool = self.pool(address, config, tls).map_err(|e| failed(&e))?;
         let lease = Lease::connect(pool).await?;
-        self.trimming.get_or_init(|| {
-            tokio::spawn(trim(Arc::downgrade(&self.pools)));
+        self.closing_task.get_or_init(|| {
+            tokio::spawn(close_unused(Arc::downgrade(&self.pools)));
         });
         Ok(lease)
     }
@@ -67,13 +70,14 @@ impl Servers {
         if let Some(pool) = pools.get(address) {
             return Ok(pool.clone());
         }
-        // A broken connection is detected when it is used: a check before would add a round trip to each request.
+        // The pool does not check a connection before its use, because a check would add a round trip to each request. A broken
+        // connection is detected when a statement uses the connection.
         let recycling = ManagerConfig {
             recycling_method: RecyclingMethod::Fast,
         };
         let manager = Manager::from_config(config.clone(), tls.clone(), recycling);
         let pool = Pool::builder(manager)
-            .max_size(CONNECTIONS)
+            .max_size(MAX_CONNECTIONS_PER_ADDRESS)
             .timeouts(Timeouts {
                 wait: Some(CONNECT_TIMEOUT),
                 create: Some(CONNECT_TIMEOUT),
@@ -86,8 +90,8 @@ impl Servers {
     }
 }
 
-/// Closes unused connections, and removes addresses that have none, for the lifetime of the runtime.
-async fn trim(pools: Weak<Pools>) {
+/// Closes unused connections, and removes the pools that have no connection left. This task ends when the runtime is dropped.
+async fn close_unused(pools: Weak<Pools>) {
     loop {
         tokio::time::sleep(IDLE_TIMEOUT / 2).await;
         let Some(pools) = pools.upgrade() else {
@@ -101,10 +105,10 @@ async fn trim(pools: Weak<Pools>) {
     }
 }
 
-/// TLS with the system's certificate authorities. `sslmode` in the address decides whether it is used: `require`, `disable`, or
-/// `prefer` (the default: TLS if the server offers it). With TLS, the server's certificate must be valid for its name and come
-/// from one of these authorities.
-fn tls() -> Result<MakeRustlsConnect, rustls::Error> {
+/// Creates the TLS connector, which trusts the system's certificate authorities. `sslmode` in the address decides whether a
+/// connection uses TLS: `require`, `disable`, or `prefer` (the default: TLS if the server offers TLS). With TLS, the server's
+/// certificate must be valid for the server's name, and must come from a trusted authority.
+fn tls_connector() -> Result<MakeRustlsConnect, rustls::Error> {
     let mut roots = rustls::RootCertStore::empty();
     let found = rustls_native_certs::load_native_certs();
     roots.add_parsable_certificates(found.certs);

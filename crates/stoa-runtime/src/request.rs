@@ -1,5 +1,5 @@
-//! One request: a fresh instance, its response, and its end. The guest runs within the caller's task. The rest of the guest moves
-//! to a task of its own only if it continues after its response, or if its client disconnects.
+//! Runs one request in a fresh instance. The guest runs within the caller's task. If the guest continues after its response, or
+//! the client disconnects, a background task runs the rest of the guest.
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -23,29 +23,29 @@ use crate::intake::{Intake, Progress};
 use crate::load::LoadedComponent;
 use crate::local_service::LocalService;
 use crate::problem::{Problem, ProblemContext};
-use crate::response::{of_ended, of_running};
+use crate::response::{from_ended_guest, from_running_guest};
 use crate::shared::Shared;
 
-/// A request and the component that answers it.
+/// A request to run, with the component that answers it.
 pub(crate) struct Job {
     pub(crate) shared: Arc<Shared>,
-    /// The other components of its app.
+    /// The components of the app, for in-process calls.
     pub(crate) local: Arc<dyn LocalService>,
     pub(crate) component: Arc<LoadedComponent>,
     pub(crate) request: Request<Body>,
     /// The progress of the request's body.
     pub(crate) intake: Intake,
-    /// For the response if the guest sends none.
+    /// The values for the problem document that the runtime sends if the guest does not send a response.
     pub(crate) context: ProblemContext,
-    /// The number of in-process calls that led to this one.
+    /// The number of nested in-process calls that led to this request.
     pub(crate) depth: u32,
-    /// Held until the guest has returned.
+    /// The right to run this request. It is held until the guest has returned. None for an in-process call, which needs no right.
     pub(crate) admission: Option<Admission>,
 }
 
 type Answer = Result<Response<Body>, ErrorCode>;
 
-/// Runs a fresh instance until it has answered.
+/// Runs the request in a fresh instance until there is a response for the client. The guest may continue after that.
 pub(crate) async fn run(job: Job) -> Response<Body> {
     let (component, context) = (Arc::clone(&job.component), job.context.clone());
     let method = job.request.method().clone();
@@ -68,23 +68,26 @@ pub(crate) async fn run(job: Job) -> Response<Body> {
     .await;
     match (answer, outcome) {
         (Ok(Ok(response)), None) => {
-            of_running(response, &method).unwrap_or_else(|unsendable| failed(&unsendable))
+            from_running_guest(response, &method).unwrap_or_else(|unsendable| failed(&unsendable))
         }
-        // Nothing has been sent yet. A complete response is sent, whatever the guest did afterwards.
-        (Ok(Ok(response)), Some(end)) => match (of_ended(response, &method, end.is_ok()), end) {
-            (Ok(response), _) | (Err(_), Err(response)) => response,
-            (Err(unsendable), Ok(())) => failed(&unsendable),
-        },
-        (Ok(Err(code)), _) => failed(&format_args!("it answered with an error: {code:?}")),
+        // The guest has ended before any part of its response was sent. If the response is complete, it is sent even if the guest
+        // failed afterwards.
+        (Ok(Ok(response)), Some(end)) => {
+            match (from_ended_guest(response, &method, end.is_ok()), end) {
+                (Ok(response), _) | (Err(_), Err(response)) => response,
+                (Err(unsendable), Ok(())) => failed(&unsendable),
+            }
+        }
+        (Ok(Err(code)), _) => failed(&format_args!("the guest answered with an error: {code:?}")),
         (Err(_), Some(Err(response))) => response,
-        (Err(_), _) => failed(&"it returned without an answer"),
+        (Err(_), _) => failed(&"the guest returned without a response"),
     }
 }
 
-/// The running guest. If it is dropped before it ends, the guest continues in the background.
+/// The running guest. If this value is dropped before the guest ends, a background task continues the guest.
 struct Guest(Option<Pin<Box<dyn Future<Output = End> + Send>>>);
 
-/// How a guest ended: without a failure, or with the response for the client.
+/// How a guest ended: without a failure, or with a failure and the error response for the client.
 type End = Result<(), Response<Body>>;
 
 impl Guest {
@@ -111,7 +114,7 @@ impl Drop for Guest {
 async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
     let component = job.component;
     let limits = &job.shared.limits;
-    job.shared.ticker.touch();
+    job.shared.ticker.wake();
     let _admission = job.admission;
     let state = HostState::new(
         Arc::clone(&component.grants),
@@ -122,9 +125,10 @@ async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
     );
     let mut store = Store::new(component.pre.engine(), state);
     store.limiter(|state| &mut state.memory);
-    // Two ticks at first, because one of them has already begun: a cheap request finishes before it would yield.
+    // The guest's first deadline is two ticks away, because the current tick has already begun. So a short request finishes without
+    // a yield.
     store.set_epoch_deadline(2);
-    // tokio's own yield: it polls network events and timers before a computing guest continues.
+    // With tokio's yield, tokio polls network events and timers before it continues a computing guest.
     store.epoch_deadline_callback(|_| {
         Ok(UpdateDeadline::YieldCustom(
             1,
@@ -132,12 +136,16 @@ async fn drive(job: Job, answer: oneshot::Sender<Answer>) -> End {
         ))
     });
     let calling = call(&component, &mut store, job.request, answer);
-    let failure = match within(limits.request_timeout, calling).await {
+    let failure = match with_time_limit(limits.request_timeout, calling).await {
         Some(result) => match result {
             Ok(()) => None,
-            // A guest's early return.
+            // The guest called exit(0), which counts as a normal return.
             Err(error) if error.downcast_ref().is_some_and(|I32Exit(code)| *code == 0) => None,
-            Err(error) => Some(Failure::of(&error, store.data().memory.refused, limits)),
+            Err(error) => Some(Failure::from_error(
+                &error,
+                store.data().memory.refused,
+                limits,
+            )),
         },
         None if job.intake.progress() == Progress::Awaited => {
             Some(Failure::BodyLate(limits.request_timeout))
@@ -171,8 +179,9 @@ async fn call(
     handler.call_handle(store, request, out).await
 }
 
-/// The output of `work`, or None if it takes longer than `limit`. The timer is set only if `work` does not complete at once.
-async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
+/// Returns the output of `work`, or None if `work` takes longer than `limit`. Unlike tokio's `timeout`, this function creates a
+/// timer only if the first poll does not complete `work`.
+async fn with_time_limit<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
     let mut work = std::pin::pin!(work);
     let mut timer: Option<Pin<Box<Sleep>>> = None;
     poll_fn(move |cx| {
@@ -188,25 +197,29 @@ async fn within<F: Future>(limit: Duration, work: F) -> Option<F::Output> {
     .await
 }
 
-/// Why a guest failed; its text goes to the log.
+/// The reason why a guest failed. The runtime writes the reason to the log.
 enum Failure {
+    /// The guest still ran at the time limit.
     TimedOut(Duration),
-    /// The client's fault, not the guest's.
+    /// The guest still waited for the client's request body at the time limit.
     BodyLate(Duration),
+    /// The guest trapped after it had requested more memory than the limit. `wanted` and `limit` are in bytes.
     Memory {
         wanted: usize,
         limit: usize,
     },
+    /// No instance in the pool is free.
     NoInstance(String),
     Trapped(String),
 }
 
 impl Failure {
-    fn of(error: &wasmtime::Error, refused: Option<usize>, limits: &Limits) -> Self {
+    fn from_error(error: &wasmtime::Error, refused: Option<usize>, limits: &Limits) -> Self {
         if error.is::<PoolConcurrencyLimitError>() {
             return Self::NoInstance(error.to_string());
         }
-        // A guest that gets no more memory aborts, which is a trap like any other.
+        // If a guest does not get more memory, the guest aborts, so its error is a trap. The log names the memory limit instead of
+        // the trap, because the memory limit is the more useful reason.
         if let Some(wanted) = refused {
             let limit = limits.memory_per_instance;
             return Self::Memory { wanted, limit };
@@ -233,16 +246,16 @@ impl fmt::Display for Failure {
             Self::TimedOut(limit) => {
                 write!(
                     f,
-                    "cut off by the time limit: still running after {limit:?}"
+                    "cut off by the time limit: the guest still ran after {limit:?}"
                 )
             }
             Self::BodyLate(limit) => write!(
                 f,
-                "cut off by the time limit: the request's body was not there after {limit:?}"
+                "cut off by the time limit: the request body was incomplete after {limit:?}"
             ),
             Self::Memory { wanted, limit } => write!(
                 f,
-                "cut off by the memory limit: the guest wanted {wanted} bytes in all, of {limit}"
+                "cut off by the memory limit: the guest requested {wanted} bytes in all, but the limit is {limit}"
             ),
             Self::NoInstance(why) => write!(f, "no instance is free: {why}"),
             Self::Trapped(why) => write!(f, "trapped: {why}"),

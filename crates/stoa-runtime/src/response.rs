@@ -1,7 +1,7 @@
-//! Checks a guest's response before it is sent: a client must never take a part of a response for the whole.
+//! Checks a guest's response before the client gets it. A client must never mistake a part of a response for the whole response.
 //!
-//! The body of a failed guest ends with an error (see `HostState`'s drop). The effect on the client depends on when that happens.
-//! Before anything is sent, the client gets an error response; afterwards, its connection breaks.
+//! The body of a failed guest ends with an error (see the `Drop` of `HostState`). If no part of the response was sent before the
+//! failure, the client gets an error response. Otherwise the client's connection breaks.
 use std::fmt;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
@@ -14,77 +14,87 @@ use http_body_util::BodyExt;
 use crate::body::{Body, BodyError, empty, full};
 use crate::gather::Gathered;
 
-/// Why a response cannot be sent as the guest gave it.
+/// The reason why a guest's response cannot be sent.
 #[derive(Debug)]
 pub(crate) enum Unsendable {
-    /// A status that only announces the final response. hyper cannot send one.
+    /// The status is informational (1xx), so it only announces a final response. hyper cannot send an informational status as a
+    /// response.
     Informational(StatusCode),
-    /// The declared length is not a number.
+    /// The value of `content-length` is not a number.
     BadLength,
-    /// The guest dropped its body before the end, or failed.
+    /// The guest dropped the body before the body's end, or the guest failed.
     Incomplete(BodyError),
-    /// The body is shorter or longer than declared, in bytes.
+    /// The length of the body differs from `content-length`. `declared` and `given` are in bytes.
     WrongLength { declared: u64, given: u64 },
 }
 
 impl fmt::Display for Unsendable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Informational(status) => write!(f, "it answered with the status {status}"),
-            Self::BadLength => f.write_str("its content-length is not a number"),
-            Self::Incomplete(error) => write!(f, "it did not finish its body: {error}"),
+            Self::Informational(status) => write!(
+                f,
+                "the guest answered with the status {status}, which is not a final status"
+            ),
+            Self::BadLength => f.write_str("the content-length of the response is not a number"),
+            Self::Incomplete(error) => write!(
+                f,
+                "the guest did not finish the body of its response: {error}"
+            ),
             Self::WrongLength { declared, given } => {
                 write!(
                     f,
-                    "its content-length is {declared}, its body has {given} bytes"
+                    "the content-length of the response is {declared}, but its body has {given} bytes"
                 )
             }
         }
     }
 }
 
-/// The response of a guest that still runs. Its body fails if its length differs from the declared one.
-pub(crate) fn of_running(
+/// Checks the response of a guest that still runs. If the length of the body turns out to differ from the declared length, the
+/// returned body fails.
+pub(crate) fn from_running_guest(
     response: Response<Body>,
     method: &Method,
 ) -> Result<Response<Body>, Unsendable> {
-    let declared = check_head(&response)?;
+    let declared = declared_length(&response)?;
     if has_no_body(method, response.status()) {
         return Ok(response.map(|_| empty()));
     }
     Ok(match declared {
-        Some(left) => response.map(|body| Declared { body, left }.boxed_unsync()),
+        Some(bytes_left) => response.map(|body| DeclaredLength { body, bytes_left }.boxed_unsync()),
         None => response,
     })
 }
 
-/// The response of a guest that has ended, with or without a failure. All of its body is here. So the client gets a
-/// content-length, and hyper usually has one frame to write.
-pub(crate) fn of_ended(
+/// Checks the response of a guest that has ended, with or without a failure. After the end of the guest, no more of the body can
+/// follow. So the client gets a content-length, and hyper usually writes one frame.
+pub(crate) fn from_ended_guest(
     response: Response<Body>,
     method: &Method,
     returned: bool,
 ) -> Result<Response<Body>, Unsendable> {
-    let declared = check_head(&response)?;
+    let declared = declared_length(&response)?;
     let no_body = has_no_body(method, response.status());
     let (mut parts, mut body) = response.into_parts();
-    let mut here = Gathered::default();
+    let mut gathered = Gathered::default();
     let mut cx = Context::from_waker(Waker::noop());
     loop {
         match Pin::new(&mut body).poll_frame(&mut cx) {
-            Poll::Ready(Some(Ok(frame))) => here.push(frame),
+            Poll::Ready(Some(Ok(frame))) => gathered.push(frame),
             Poll::Ready(None) => break,
-            // With wasi:http, a guest that answers HEAD with a content-length cannot finish its body, since it wrote no bytes.
+            // In wasi:http, a body without bytes cannot be finished if the response has a content-length. A response to HEAD may
+            // have such a body, so the error is ignored.
             Poll::Ready(Some(Err(_))) if no_body && returned => break,
             Poll::Ready(Some(Err(error))) => return Err(Unsendable::Incomplete(error)),
             Poll::Pending => {
-                // Does not happen in practice: the sending side was dropped with the guest.
-                let body = here.before(body).boxed_unsync();
-                return of_running(Response::from_parts(parts, body), method);
+                // This case does not happen in practice: the sender of the body was dropped together with the guest, so no frame
+                // can be pending.
+                let body = gathered.followed_by(body).boxed_unsync();
+                return from_running_guest(Response::from_parts(parts, body), method);
             }
         }
     }
-    let given = here.bytes();
+    let given = gathered.bytes();
     if no_body {
         if *method == Method::HEAD && given > 0 {
             let length = parts.headers.entry(header::CONTENT_LENGTH);
@@ -94,12 +104,15 @@ pub(crate) fn of_ended(
     }
     match declared {
         Some(declared) if declared != given => Err(Unsendable::WrongLength { declared, given }),
-        _ => Ok(Response::from_parts(parts, compact(here))),
+        _ => Ok(Response::from_parts(parts, into_body(gathered))),
     }
 }
 
-/// The declared length of a response. Fails if the response cannot be sent.
-fn check_head(response: &Response<Body>) -> Result<Option<u64>, Unsendable> {
+/// Returns the declared length of a response.
+///
+/// # Errors
+/// If the response cannot be sent with its status or its declared length.
+fn declared_length(response: &Response<Body>) -> Result<Option<u64>, Unsendable> {
     if response.status().is_informational() {
         return Err(Unsendable::Informational(response.status()));
     }
@@ -107,32 +120,33 @@ fn check_head(response: &Response<Body>) -> Result<Option<u64>, Unsendable> {
         return Ok(None);
     };
     let digits = length.to_str().ok();
-    // `parse` alone accepts a plus sign.
+    // The digits are checked first, because `parse` also accepts a plus sign.
     let digits = digits.filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
     let length = digits.and_then(|digits| digits.parse().ok());
     length.map(Some).ok_or(Unsendable::BadLength)
 }
 
-/// Whether the response has no body. Its declared length, if any, is then that of another response (RFC 9110, 6.4.1).
+/// True if the response has no body, for example a response to HEAD. The `content-length` of such a response may be the length of
+/// another response, such as the response to GET (RFC 9110, 6.4.1).
 fn has_no_body(method: &Method, status: StatusCode) -> bool {
     *method == Method::HEAD || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status)
 }
 
-fn compact(here: Gathered) -> Body {
-    match here.into_single() {
+fn into_body(gathered: Gathered) -> Body {
+    match gathered.into_single() {
         Ok(Some(data)) => full(data),
         Ok(None) => empty(),
-        Err(several) => several.boxed_unsync(),
+        Err(gathered) => gathered.boxed_unsync(),
     }
 }
 
-/// A body of declared length. It fails if it ends earlier or has more bytes.
-struct Declared {
+/// A body whose length was declared. It fails if it contains fewer or more bytes than declared.
+struct DeclaredLength {
     body: Body,
-    left: u64,
+    bytes_left: u64,
 }
 
-impl http_body::Body for Declared {
+impl http_body::Body for DeclaredLength {
     type Data = Bytes;
     type Error = BodyError;
 
@@ -142,20 +156,20 @@ impl http_body::Body for Declared {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let frame = std::task::ready!(Pin::new(&mut self.body).poll_frame(cx));
         let given = match &frame {
-            // No frame follows trailers.
-            Some(Ok(frame)) if frame.is_trailers() && self.left > 0 => {
+            // Trailers are the last frame, so the missing bytes of the body cannot follow.
+            Some(Ok(frame)) if frame.is_trailers() && self.bytes_left > 0 => {
                 return Poll::Ready(Some(Err(BodyError::HttpResponseIncomplete)));
             }
             Some(Ok(frame)) => frame.data_ref().map_or(0, |data| data.len() as u64),
             Some(Err(_)) => 0,
-            None if self.left > 0 => {
+            None if self.bytes_left > 0 => {
                 return Poll::Ready(Some(Err(BodyError::HttpResponseIncomplete)));
             }
             None => 0,
         };
-        match self.left.checked_sub(given) {
-            Some(left) => {
-                self.left = left;
+        match self.bytes_left.checked_sub(given) {
+            Some(bytes_left) => {
+                self.bytes_left = bytes_left;
                 Poll::Ready(frame)
             }
             None => Poll::Ready(Some(Err(BodyError::HttpResponseBodySize(Some(given))))),
@@ -163,7 +177,7 @@ impl http_body::Body for Declared {
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.left)
+        SizeHint::with_exact(self.bytes_left)
     }
 }
 
@@ -191,33 +205,33 @@ mod tests {
     }
 
     #[test]
-    fn a_whole_body_has_its_length_unless_trailers_follow() {
+    fn a_complete_body_has_an_exact_length_unless_trailers_follow() {
         for frames in [vec![], vec![data("one")], vec![data("one"), data("two")]] {
             let length = 3 * frames.len() as u64;
-            let response = of_ended(response(None, frames), &Method::GET, true).unwrap();
+            let response = from_ended_guest(response(None, frames), &Method::GET, true).unwrap();
             assert_eq!(response.body().size_hint().exact(), Some(length));
         }
         let trailers = || Ok(Frame::trailers(HeaderMap::new()));
         for frames in [vec![trailers()], vec![data("one"), trailers()]] {
-            let response = of_ended(response(None, frames), &Method::GET, true).unwrap();
+            let response = from_ended_guest(response(None, frames), &Method::GET, true).unwrap();
             assert_eq!(response.body().size_hint().exact(), None);
         }
     }
 
     #[test]
-    fn a_length_that_is_not_that_of_the_body_is_refused() {
+    fn a_content_length_that_differs_from_the_body_is_rejected() {
         for length in ["4", "7", "+6", "six", "-6", "6, 6", ""] {
             let frames = vec![data("one"), data("two")];
-            let refused = of_ended(response(Some(length), frames), &Method::GET, true);
+            let refused = from_ended_guest(response(Some(length), frames), &Method::GET, true);
             assert!(refused.is_err(), "{length}");
         }
         let frames = vec![data("one"), data("two")];
-        let response = of_ended(response(Some("6"), frames), &Method::GET, true).unwrap();
+        let response = from_ended_guest(response(Some("6"), frames), &Method::GET, true).unwrap();
         assert_eq!(response.headers()["content-length"], "6");
     }
 
     #[tokio::test]
-    async fn a_running_guest_is_held_to_the_length_it_declared() {
+    async fn the_body_of_a_running_guest_must_have_its_declared_length() {
         let trailers = || Ok(Frame::trailers(HeaderMap::new()));
         let broken = || Err(BodyError::HttpProtocolError);
         for (frames, whole) in [
@@ -229,7 +243,7 @@ mod tests {
             (vec![data("one"), broken()], false),
         ] {
             let given = format!("{frames:?}");
-            let response = of_running(response(Some("6"), frames), &Method::GET).unwrap();
+            let response = from_running_guest(response(Some("6"), frames), &Method::GET).unwrap();
             let body = response.into_body().collect().await;
             assert_eq!(body.is_ok(), whole, "{given}");
         }

@@ -1,5 +1,5 @@
-//! Which component answers a path. Exact segments win over `:name`, which wins over a trailing wildcard; the longest
-//! route wins. The router is Spin's own, so a manifest has the same meaning here.
+//! Selects the component for a path. An exact segment wins over a parameter `:name`, and a parameter wins over a trailing wildcard.
+//! Among wildcards, the longest route wins. The router is the crate that Spin uses, so a manifest has the same meaning here.
 use http::HeaderValue;
 use routefinder::Captures;
 use stoa_manifest::RoutePath;
@@ -10,19 +10,19 @@ pub(crate) struct Router {
     routes: routefinder::Router<Route>,
 }
 
-/// A public route, and its values for Spin's headers.
+/// A public route, with the values of Spin's request headers that describe the route.
 #[derive(Debug)]
 pub(crate) struct Route {
     pub(crate) component: String,
-    /// The route as in the manifest.
+    /// The route as it is written in the manifest.
     pub(crate) raw: HeaderValue,
-    /// The same without a trailing slash.
+    /// The route without a trailing slash.
     pub(crate) matched: HeaderValue,
-    /// The same as `raw`, without a trailing wildcard.
+    /// The route without a trailing wildcard.
     pub(crate) prefix: HeaderValue,
 }
 
-/// A route, and the path's values for its parameters and wildcard.
+/// A route that matches a path, and the parts of the path that match the route's parameters and wildcard.
 pub(crate) struct Match<'r, 'p> {
     pub(crate) route: &'r Route,
     path: &'p str,
@@ -30,8 +30,10 @@ pub(crate) struct Match<'r, 'p> {
 }
 
 impl Router {
+    /// Creates a router with the public routes among `routes`.
+    ///
     /// # Errors
-    /// The first invalid route, and why.
+    /// A text that names the first invalid route and the cause.
     pub(crate) fn new(routes: &[stoa_manifest::Route]) -> Result<Self, String> {
         let mut router = routefinder::Router::new();
         for route in routes {
@@ -44,7 +46,9 @@ impl Router {
                 None => path.clone(),
             };
             let header = |text: &str| {
-                HeaderValue::from_str(text).map_err(|_| format!("route {path:?} is not printable"))
+                HeaderValue::from_str(text).map_err(|_| {
+                    format!("route {path:?} contains characters that are not printable ASCII")
+                })
             };
             let route = Route {
                 component: route.component.clone(),
@@ -59,6 +63,7 @@ impl Router {
         Ok(Self { routes: router })
     }
 
+    /// The route that matches `path` best; None if no route matches.
     pub(crate) fn find<'r, 'p>(&'r self, path: &'p str) -> Option<Match<'r, 'p>> {
         let found = self.routes.best_match(path)?;
         Some(Match {
@@ -70,9 +75,9 @@ impl Router {
 }
 
 impl Match<'_, '_> {
-    /// The part that the trailing wildcard matched: empty, or beginning with a slash. Several slashes at the end of the
-    /// path become one.
-    pub(crate) fn rest(&self) -> String {
+    /// The part of the path that matched the trailing wildcard. It is empty or begins with a slash. Several slashes at the end of
+    /// the path become one slash.
+    pub(crate) fn wildcard_path(&self) -> String {
         let Some(rest) = self.captures.wildcard() else {
             return String::new();
         };
@@ -81,7 +86,7 @@ impl Match<'_, '_> {
         [start, rest, end].concat()
     }
 
-    /// The path's value for each `:name` of the route.
+    /// The name and the value of each parameter `:name` of the route.
     pub(crate) fn params(&self) -> impl Iterator<Item = (&str, &str)> {
         self.captures.iter()
     }
@@ -102,43 +107,43 @@ mod tests {
         Router::new(&routes).unwrap()
     }
 
-    fn hit(router: &Router, path: &str) -> Option<String> {
+    fn component_for(router: &Router, path: &str) -> Option<String> {
         router.find(path).map(|m| m.route.component.clone())
     }
 
     #[test]
-    fn takes_exact_before_parameter_before_longest_wildcard() {
+    fn an_exact_route_wins_over_a_parameter_and_a_parameter_over_a_wildcard() {
         let r = router(&["/...", "/a/...", "/a/:id", "/a/b", "/a/b/..."]);
-        assert_eq!(hit(&r, "/a/b").as_deref(), Some("/a/b"));
-        assert_eq!(hit(&r, "/a/b/").as_deref(), Some("/a/b"));
-        assert_eq!(hit(&r, "/a/c").as_deref(), Some("/a/:id"));
-        assert_eq!(hit(&r, "/a/b/c").as_deref(), Some("/a/b/..."));
-        assert_eq!(hit(&r, "/a/c/d").as_deref(), Some("/a/..."));
-        assert_eq!(hit(&r, "/a").as_deref(), Some("/a/..."));
-        assert_eq!(hit(&r, "/").as_deref(), Some("/..."));
-        assert_eq!(hit(&r, "/ab").as_deref(), Some("/..."));
+        assert_eq!(component_for(&r, "/a/b").as_deref(), Some("/a/b"));
+        assert_eq!(component_for(&r, "/a/b/").as_deref(), Some("/a/b"));
+        assert_eq!(component_for(&r, "/a/c").as_deref(), Some("/a/:id"));
+        assert_eq!(component_for(&r, "/a/b/c").as_deref(), Some("/a/b/..."));
+        assert_eq!(component_for(&r, "/a/c/d").as_deref(), Some("/a/..."));
+        assert_eq!(component_for(&r, "/a").as_deref(), Some("/a/..."));
+        assert_eq!(component_for(&r, "/").as_deref(), Some("/..."));
+        assert_eq!(component_for(&r, "/ab").as_deref(), Some("/..."));
     }
 
     #[test]
-    fn finds_nothing_where_no_route_matches() {
+    fn a_path_without_a_matching_route_has_no_component() {
         let r = router(&["/cart/...", "/:a/x"]);
-        assert_eq!(hit(&r, "/carts"), None);
-        assert_eq!(hit(&r, "/"), None);
-        assert_eq!(hit(&r, "/b/y"), None);
+        assert_eq!(component_for(&r, "/carts"), None);
+        assert_eq!(component_for(&r, "/"), None);
+        assert_eq!(component_for(&r, "/b/y"), None);
     }
 
     #[test]
-    fn returns_what_the_wildcard_and_the_parameters_took() {
+    fn a_match_has_the_values_of_the_wildcard_and_the_parameters() {
         let r = router(&["/u/:id/..."]);
         let m = r.find("/u/42/x/y").unwrap();
-        assert_eq!(m.rest(), "/x/y");
+        assert_eq!(m.wildcard_path(), "/x/y");
         assert_eq!(m.params().collect::<Vec<_>>(), [("id", "42")]);
-        assert_eq!(r.find("/u/42/").unwrap().rest(), "/");
-        assert_eq!(r.find("/u/42").unwrap().rest(), "");
+        assert_eq!(r.find("/u/42/").unwrap().wildcard_path(), "/");
+        assert_eq!(r.find("/u/42").unwrap().wildcard_path(), "");
     }
 
     #[test]
-    fn slashes_too_many_count_as_in_spin() {
+    fn extra_slashes_have_the_same_meaning_as_in_spin() {
         let r = router(&["/foo", "/w/...", "/t/", "/u/:id/x", "/o/...", "/o/x"]);
         for (path, route, rest) in [
             ("/foo/", "/foo", ""),
@@ -154,7 +159,10 @@ mod tests {
         ] {
             let found = r.find(path).unwrap_or_else(|| panic!("{path}"));
             assert_eq!(
-                (found.route.component.as_str(), found.rest().as_str()),
+                (
+                    found.route.component.as_str(),
+                    found.wildcard_path().as_str()
+                ),
                 (route, rest),
                 "{path}"
             );
@@ -162,12 +170,12 @@ mod tests {
         let found = r.find("/u//x").unwrap();
         assert_eq!(found.params().collect::<Vec<_>>(), [("id", "")]);
         for path in ["/u//", "/u/x", "/f//oo", "/u///x"] {
-            assert_eq!(hit(&r, path), None, "{path}");
+            assert_eq!(component_for(&r, path), None, "{path}");
         }
     }
 
     #[test]
-    fn a_parameter_ends_at_a_dot_that_the_route_has() {
+    fn a_parameter_ends_at_a_dot_if_the_route_has_a_dot() {
         let r = router(&["/file/:name.json", "/file/:name"]);
         let found = r.find("/file/a.json").unwrap();
         assert_eq!(found.route.component, "/file/:name.json");

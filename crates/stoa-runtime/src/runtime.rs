@@ -1,4 +1,4 @@
-//! A runtime: it is started once per process, and loads apps.
+//! The runtime. A process starts one runtime, and the runtime loads apps.
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -12,36 +12,36 @@ use crate::postgres::Servers;
 use crate::shared::Shared;
 use crate::ticker::Ticker;
 
-/// Why a runtime did not start.
+/// The reason why a runtime cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// wasmtime rejects the limits, or this machine cannot provide the resources for them.
-    #[error("the engine did not start: {0:#}")]
+    #[error("cannot start the wasmtime engine: {0:#}")]
     Engine(wasmtime::Error),
-    /// The folder for compiled code cannot be used.
-    #[error("the folder for compiled code, {}: {error}", folder.display())]
+    /// The folder for compiled code cannot be created.
+    #[error("cannot create the folder {} for compiled code: {error}", folder.display())]
     Cache {
         /// The folder.
         folder: PathBuf,
-        /// Why.
+        /// The cause.
         error: std::io::Error,
     },
-    /// The thread that advances the epoch cannot be started.
-    #[error("no thread for the epoch: {0}")]
+    /// The thread that advances the engine's epoch cannot be started.
+    #[error("cannot start the thread that advances the engine's epoch: {0}")]
     Thread(std::io::Error),
 }
 
-/// Runs Spin applications. Cheap to clone; one per process is enough.
+/// Runs Spin applications. One runtime per process is enough, and a clone is cheap.
 #[derive(Clone)]
 pub struct Runtime {
     shared: Arc<Shared>,
 }
 
 impl Runtime {
-    /// Starts the engine.
+    /// Starts the engine, and opens the cache if `config` has a cache folder.
     ///
     /// # Errors
-    /// If the engine rejects the limits, or the cache folder cannot be created.
+    /// If the engine rejects the limits, the cache folder cannot be created, or a thread cannot be started.
     pub fn new(config: RuntimeConfig) -> Result<Self, StartError> {
         let engine = crate::engine::engine(&config.limits).map_err(StartError::Engine)?;
         let linker = host::linker(&engine).map_err(StartError::Engine)?;
@@ -71,10 +71,11 @@ impl Runtime {
         })
     }
 
-    /// Prepares `app` for running. Blocks while it compiles: call it before serving, or on a thread that may block.
+    /// Prepares `app` for running. This function blocks while the components compile, so call it before serving, or on a thread
+    /// that may block.
     ///
     /// # Errors
-    /// The first component that cannot run, and why.
+    /// An error about the first component that cannot run.
     pub fn load(
         &self,
         app: &stoa_manifest::App,
@@ -83,8 +84,8 @@ impl Runtime {
         LoadedApp::load(Arc::clone(&self.shared), app, options)
     }
 
-    /// Requests from outside that run now. A guest that continues after its response counts too.
-    pub fn running(&self) -> u32 {
-        self.shared.admissions.running()
+    /// The number of requests from outside that run now. A guest that continues after its response also counts.
+    pub fn running_requests(&self) -> u32 {
+        self.shared.admissions.running_requests()
     }
 }

@@ -1,4 +1,4 @@
-//! Serves an app on a socket: HTTP/1.1 with keep-alive, HTTP/2 with prior knowledge, and a graceful shutdown.
+//! Serves an app on a socket, with HTTP/1.1 and keep-alive, HTTP/2 with prior knowledge, and a graceful shutdown.
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
@@ -24,26 +24,28 @@ use crate::leftover::Leftover;
 use crate::problem::{Problem, ProblemContext};
 use crate::well_known;
 
-/// What a listener exposes for a method and path. The paths of `/.well-known/spin/` are always open.
+/// A function that decides whether a listener exposes a path (the second argument) to a request method (the first argument). The
+/// paths below `/.well-known/spin/` are always exposed, so this function is not called for them.
 pub type Filter = Arc<dyn Fn(&Method, &str) -> Exposure + Send + Sync>;
 
-/// What a listener exposes for a request.
+/// Whether a listener exposes the path of a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Exposure {
-    /// The request goes to its component.
+    /// The listener exposes the path. The request goes to the component of the path's route.
     Open,
-    /// The path is open only to these methods. Other methods get 405 with `Allow`, and a problem document.
-    OtherMethods(Vec<Method>),
-    /// 404, with a problem document.
+    /// The listener exposes the path only to these methods. The request has another method, so it gets 405 with `Allow` and a
+    /// problem document.
+    OnlyMethods(Vec<Method>),
+    /// The listener does not expose the path. The request gets 404 and a problem document.
     Hidden,
 }
 
-/// How a listener serves.
+/// The settings of a listener.
 #[derive(Clone)]
 pub struct ServeOptions {
-    /// Which requests this listener accepts. None: all that have a route.
+    /// The function that decides which requests the listener exposes. None: the listener exposes every route.
     pub filter: Option<Filter>,
-    /// Grace period for running requests after `shutdown`. Default 10 s.
+    /// The grace period: the time within which running requests may finish after the shutdown has begun. Default 10 s.
     pub grace: Duration,
 }
 
@@ -56,8 +58,9 @@ impl Default for ServeOptions {
     }
 }
 
-/// Serves `app` until `shutdown` completes. Then it accepts no more requests, lets running ones finish within the grace period,
-/// and cuts off the rest. A guest that continues after its response counts as running. Several listeners may serve one app.
+/// Serves `app` until `shutdown` completes. Afterwards, new requests are not accepted. Running requests may finish within the grace
+/// period, and are cut off at its end. A guest that continues after its response counts as a running request. Several listeners may
+/// serve one app.
 pub async fn serve(
     listener: TcpListener,
     app: Arc<LoadedApp>,
@@ -70,24 +73,25 @@ pub async fn serve(
     })
     .await;
     let end = Instant::now() + options.grace;
-    let quiet = async {
+    let drained = async {
         while connections.join_next().await.is_some() {}
-        while app.shared().admissions.running() > 0 {
+        while app.shared().admissions.running_requests() > 0 {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
     tokio::select! {
-        () = quiet => {}
+        () = drained => {}
         () = sleep_until(end) => {
-            let running = app.shared().admissions.running();
+            let running = app.shared().admissions.running_requests();
             tracing::warn!(running, "requests cut off: the grace period is over");
         }
     }
     connections.shutdown().await;
 }
 
-/// Accepts connections until `shutdown` completes, and serves each with `connection`. Returns those that are still open: their
-/// receivers then hold true, and each must end after its current request.
+/// Accepts connections until `shutdown` completes, and runs `connection` for each of them. Once `shutdown` has completed, the
+/// receiver that `connection` got holds true, and the connection must end after its current request. Returns the connections that
+/// are still open.
 pub async fn accept<C: Future<Output = ()> + Send + 'static>(
     listener: TcpListener,
     shutdown: impl Future<Output = ()>,
@@ -104,8 +108,9 @@ pub async fn accept<C: Future<Output = ()> + Send + 'static>(
                     connections.spawn(connection(stream, client, stopping.clone()));
                 }
                 Err(error) => {
-                    // Usually out of file descriptors: other connections must close first.
-                    tracing::warn!(%error, "no connection accepted");
+                    // The usual cause is a lack of file descriptors. During this pause, other connections may close and so free
+                    // file descriptors.
+                    tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(Duration::from_millis(20)).await;
                 }
             },
@@ -123,7 +128,8 @@ async fn connection(
     filter: Option<Filter>,
     mut stopping: watch::Receiver<bool>,
 ) {
-    // Responses are small and written at once: waiting to fill a packet only delays them.
+    // A response is small and is written at once. Without the option TCP_NODELAY, the system would wait for a full packet, which
+    // only delays the response.
     let _ = stream.set_nodelay(true);
     let client = HeaderValue::try_from(client.to_string());
     let client = client.unwrap_or(HeaderValue::from_static("unknown"));
@@ -133,7 +139,7 @@ async fn connection(
         biased;
         begun = tokio::time::timeout(head_timeout, begins_http2(&stream)) => match begun {
             Ok(Ok(http2)) => http2,
-            // The client sent nothing in time, or has disconnected.
+            // The client did not send anything in time, or has disconnected.
             Ok(Err(_)) | Err(_) => return,
         },
         _ = stopping.wait_for(|stop| *stop) => return,
@@ -163,7 +169,7 @@ async fn connection(
             .max_header_size(max_head);
         let mut connection = pin!(http.serve_connection(stream, service));
         tokio::select! {
-            // A broken connection affects only its own client.
+            // An error of the connection affects only its client, so the error is ignored.
             _ = &mut connection => return,
             _ = stopping.wait_for(|stop| *stop) => {}
         }
@@ -172,23 +178,24 @@ async fn connection(
     }
 }
 
-/// Whether the client speaks HTTP/2 from the first byte ("prior knowledge"). The bytes stay in the socket.
+/// Returns true if the client begins the connection with the preface of HTTP/2 ("prior knowledge"). The bytes are not removed from
+/// the socket.
 async fn begins_http2(stream: &TcpStream) -> io::Result<bool> {
     const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
-    /// Pause before the socket is checked again for the rest of a preface. Clients send the preface in one piece. A socket with
-    /// unread bytes does not wake its reader for more.
-    const PAUSE: Duration = Duration::from_millis(5);
-    let mut begin = [0; PREFACE.len()];
+    /// Poll interval for the rest of a preface that has arrived in part. Polling is needed because a socket with unread bytes does
+    /// not wake its reader for more bytes. Such a preface is rare, because clients send the preface in one piece.
+    const PREFACE_POLL_INTERVAL: Duration = Duration::from_millis(5);
+    let mut buffer = [0; PREFACE.len()];
     loop {
-        let length = stream.peek(&mut begin).await?;
-        let here = begin.get(..length).unwrap_or_default();
-        if length == 0 || !PREFACE.starts_with(here) {
+        let length = stream.peek(&mut buffer).await?;
+        let received = buffer.get(..length).unwrap_or_default();
+        if length == 0 || !PREFACE.starts_with(received) {
             return Ok(false);
         }
         if length == PREFACE.len() {
             return Ok(true);
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(PREFACE_POLL_INTERVAL).await;
     }
 }
 
@@ -200,17 +207,17 @@ async fn respond(
 ) -> Response<Body> {
     let (method, path) = (request.method(), request.uri().path());
     let exposure = match filter {
-        Some(filter) if !well_known::is_one(path) => filter(method, path),
+        Some(filter) if !well_known::is_runtime_path(path) => filter(method, path),
         _ => Exposure::Open,
     };
     if request.version() == Version::HTTP_2 {
         let head = *method == Method::HEAD;
         let response = handle(app, request, client, exposure).await;
-        return for_http2(response, head);
+        return adapt_to_http2(response, head);
     }
     let (request, leftover) = Leftover::watch(request);
     let mut response = handle(app, request, client, exposure).await;
-    if !leftover.is_read().await {
+    if !leftover.discard().await {
         let close = HeaderValue::from_static("close");
         response.headers_mut().insert(header::CONNECTION, close);
     }
@@ -229,9 +236,10 @@ where
 {
     match exposure {
         Exposure::Open => app.handle_from(request, client).await,
-        Exposure::Hidden => Problem::NotFound.response(&ProblemContext::of(&request)),
-        Exposure::OtherMethods(methods) => {
-            let mut response = Problem::MethodNotAllowed.response(&ProblemContext::of(&request));
+        Exposure::Hidden => Problem::NotFound.response(&ProblemContext::from_request(&request)),
+        Exposure::OnlyMethods(methods) => {
+            let mut response =
+                Problem::MethodNotAllowed.response(&ProblemContext::from_request(&request));
             let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
             if let Ok(allow) = HeaderValue::try_from(methods.join(", ")) {
                 response.headers_mut().insert(header::ALLOW, allow);
@@ -241,8 +249,9 @@ where
     }
 }
 
-/// Adapts a response: in HTTP/2 a connection outlives any request, and hyper would send the body of a response to HEAD.
-fn for_http2(mut response: Response<Body>, head: bool) -> Response<Body> {
+/// Adapts a response to HTTP/2. The header `connection` is removed, because HTTP/2 does not allow it. The body of a response to
+/// HEAD is removed, because hyper would send the body.
+fn adapt_to_http2(mut response: Response<Body>, head: bool) -> Response<Body> {
     response.headers_mut().remove(header::CONNECTION);
     if !head {
         return response;

@@ -1,10 +1,10 @@
-//! The headers that report to a Spin guest how it was called, as Spin sets them.
+//! The request headers that report the route, the URL and the client to a guest. Their names and values are the same as in Spin.
 use http::{HeaderMap, HeaderName, HeaderValue, Request, header};
 
 use crate::routes::Match;
 
-/// The client address of a call that did not come over a socket.
-pub(crate) const IN_PROCESS: HeaderValue = HeaderValue::from_static("127.0.0.1:0");
+/// The client address that a guest gets if the call does not come from a socket.
+pub(crate) const IN_PROCESS_ADDRESS: HeaderValue = HeaderValue::from_static("127.0.0.1:0");
 
 const PATH_INFO: HeaderName = HeaderName::from_static("spin-path-info");
 const FULL_URL: HeaderName = HeaderName::from_static("spin-full-url");
@@ -14,7 +14,7 @@ const RAW_COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-raw-compon
 const COMPONENT_ROUTE: HeaderName = HeaderName::from_static("spin-component-route");
 const CLIENT_ADDR: HeaderName = HeaderName::from_static("spin-client-addr");
 
-/// Sets the headers for a request that a route matched; `client` is the caller's address.
+/// Sets the headers of a request that matches a route. `client` is the address of the client.
 pub(crate) fn insert_route(
     headers: &mut HeaderMap,
     uri: &http::Uri,
@@ -29,8 +29,8 @@ pub(crate) fn insert_route(
     if let Ok(full_url) = HeaderValue::try_from(full_url) {
         headers.insert(FULL_URL, full_url);
     }
-    if let Ok(rest) = HeaderValue::try_from(found.rest()) {
-        headers.insert(PATH_INFO, rest);
+    if let Ok(wildcard_path) = HeaderValue::try_from(found.wildcard_path()) {
+        headers.insert(PATH_INFO, wildcard_path);
     }
     headers.insert(MATCHED_ROUTE, found.route.matched.clone());
     headers.insert(RAW_COMPONENT_ROUTE, found.route.raw.clone());
@@ -46,9 +46,10 @@ pub(crate) fn insert_route(
     }
 }
 
-/// Sets the headers for a call that names its component, as if its route were `/...`.
+/// Sets Spin's headers of an in-process call. Such a request names its component directly and so matches no route; the headers have
+/// the values of the route `/...`.
 pub(crate) fn insert_call<B>(request: &mut Request<B>, component: &str) {
-    let any = HeaderValue::from_static("/...");
+    let any_path = HeaderValue::from_static("/...");
     let path = HeaderValue::from_str(request.uri().path()).ok();
     let host = match request.uri().authority() {
         Some(authority) => HeaderValue::from_str(authority.as_str()),
@@ -62,9 +63,9 @@ pub(crate) fn insert_call<B>(request: &mut Request<B>, component: &str) {
     if let Some(path) = path {
         headers.insert(PATH_INFO, path);
     }
-    headers.insert(MATCHED_ROUTE, any.clone());
-    headers.insert(RAW_COMPONENT_ROUTE, any);
+    headers.insert(MATCHED_ROUTE, any_path.clone());
+    headers.insert(RAW_COMPONENT_ROUTE, any_path);
     headers.insert(COMPONENT_ROUTE, HeaderValue::from_static(""));
     headers.insert(BASE_PATH, HeaderValue::from_static("/"));
-    headers.insert(CLIENT_ADDR, IN_PROCESS);
+    headers.insert(CLIENT_ADDR, IN_PROCESS_ADDRESS);
 }

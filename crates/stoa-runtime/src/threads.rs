@@ -1,9 +1,9 @@
 //! The tokio runtime that guests should run on.
 
-/// A multi-threaded tokio runtime set up for guests that compute. One poll of a computing guest takes a whole tick
-/// (1 ms). So network events are checked after every 16 polls, even with every worker busy, and not after 61.
+/// Creates a multi-threaded tokio runtime for guests that compute. One poll of a computing guest takes a whole tick (1 ms). So
+/// tokio checks for network events after 16 polls, and not after 61 as by default.
 ///
-/// `workers` defaults to one per core.
+/// `workers` is the number of threads. None: one thread per core.
 ///
 /// # Errors
 /// If the system cannot start threads.

@@ -1,4 +1,4 @@
-//! The paths that Spin answers itself, before any route: health and information about the app.
+//! The paths that the runtime itself answers before any route, as Spin does: health, and information about the app.
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use serde_json::json;
@@ -8,12 +8,12 @@ use crate::body::{Body, empty, full};
 const PREFIX: &str = "/.well-known/spin/";
 
 /// Whether the runtime itself answers a path.
-pub(crate) fn is_one(path: &str) -> bool {
+pub(crate) fn is_runtime_path(path: &str) -> bool {
     path.starts_with(PREFIX)
 }
 
-/// The response for a path that the runtime itself answers; None for any other path. `name` and `version` are the app's; the
-/// version is empty if the app has none. As in Spin, the method does not matter.
+/// Returns the response for a path that the runtime itself answers; None for any other path. `name` and `version` describe the
+/// app; the version may be empty. As in Spin, the response is the same for all methods.
 pub(crate) fn response(name: &str, version: &str, path: &str) -> Option<Response<Body>> {
     let response = match path.strip_prefix(PREFIX)? {
         "health" => Response::new(full(Bytes::from_static(b"OK"))),

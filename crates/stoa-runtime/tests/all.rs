@@ -1,10 +1,11 @@
-//! Built guests, run over real HTTP. Each area has a module; `support.rs` starts apps and sends requests.
+//! Runs the guests in `guests/` and sends them real HTTP requests. Each area has a module. `support.rs` starts apps and sends the
+//! requests.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "what these lints allow in tests, also in what the tests share"
+    reason = "clippy.toml allows these lints in tests; this attribute also allows them in the helpers of the tests"
 )]
 
 mod cache;

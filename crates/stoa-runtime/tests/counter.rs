@@ -1,4 +1,4 @@
-//! The example `examples/counter`: another application, unchanged.
+//! The example `examples/counter` runs here with its own manifest.
 use std::path::Path;
 
 use crate::support::{Running, Setup, wasm};
@@ -6,7 +6,8 @@ use crate::support::{Running, Setup, wasm};
 fn manifest() -> String {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/counter/spin.toml");
     let text = std::fs::read_to_string(file).unwrap();
-    // Everything except the path of its .wasm and the head, which every test manifest has already.
+    // The head of the example's manifest is left out, because every test manifest already has a head. The path of the .wasm file
+    // is replaced.
     let body = text.split_once("[variables]").unwrap().1;
     let source = "../../../../target/wasm32-wasip2/release/example_counter.wasm";
     assert!(body.contains(source));
@@ -29,7 +30,7 @@ fn counts_visits_and_remembers_them() {
 }
 
 #[test]
-fn its_manifest_is_sound() {
+fn the_manifest_of_the_example_is_valid() {
     let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/counter/spin.toml");
     let app = stoa_manifest::load(&file, &stoa_manifest::LoadOptions::default());
     assert_eq!(app.unwrap_or_else(|e| panic!("{e}")).name, "counter");

@@ -1,4 +1,4 @@
-//! Components composed into others.
+//! Components that are composed into other components.
 use crate::support::{Printed, Setup};
 use std::sync::Arc;
 
@@ -25,7 +25,7 @@ fn composes_a_component_of_the_app() {
         r#""test:greeting/greet@1.0.0" = { component = "greeter" }"#,
     ))
     .start();
-    // The dependency does not get the environment of its user.
+    // The greeter does not get the environment of the component that uses it.
     assert_eq!(app.get("/?you").text(), "Hello, you");
 }
 
@@ -44,14 +44,14 @@ fn composes_a_file_and_a_whole_package() {
 }
 
 #[test]
-fn takes_the_export_that_is_named() {
+fn uses_the_export_that_the_manifest_names() {
     let named = r#""test:greeting/greet@1.0.0" = { component = "greeter", export = "test:greeting/greet@1.0.0" }"#;
     let app = Setup::new(&manifest(named)).start();
     assert_eq!(app.get("/?you").text(), "Hello, you");
 }
 
 #[test]
-fn a_trap_in_a_dependency_fails_the_request_alone() {
+fn a_trap_in_a_dependency_fails_only_its_request() {
     let app = Setup::new(&manifest(
         r#""test:greeting/greet@1.0.0" = { component = "greeter" }"#,
     ))
@@ -61,7 +61,7 @@ fn a_trap_in_a_dependency_fails_the_request_alone() {
 }
 
 #[test]
-fn refuses_a_dependency_that_does_not_fit() {
+fn rejects_a_dependency_that_cannot_satisfy_the_import() {
     let load = |dependency| {
         let setup = Setup::new(&manifest(dependency));
         setup
@@ -73,30 +73,30 @@ fn refuses_a_dependency_that_does_not_fit() {
     let error = load(r#""test:greeting/farewell@1.0.0" = { component = "greeter" }"#);
     assert_eq!(
         error,
-        "component greeted: dependency does not fit: it does not import test:greeting/farewell@1.0.0"
+        "component greeted: cannot use a dependency: the component does not import test:greeting/farewell@1.0.0"
     );
     let error = load(
         r#""test:greeting/greet@1.0.0" = { component = "greeter", export = "test:greeting/wave" }"#,
     );
     assert_eq!(
         error,
-        "component greeted: dependency does not fit: greeter does not export test:greeting/wave"
+        "component greeted: cannot use a dependency: greeter does not export test:greeting/wave"
     );
-    // As in Spin, an export needs its full name, and one import has one dependency.
+    // As in Spin, `export` must be the full name of an export, and two dependencies cannot satisfy the same import.
     let error = load(
         r#""test:greeting/greet@1.0.0" = { component = "greeter", export = "test:greeting/greet" }"#,
     );
     assert_eq!(
         error,
-        "component greeted: dependency does not fit: greeter does not export test:greeting/greet"
+        "component greeted: cannot use a dependency: greeter does not export test:greeting/greet"
     );
     let error = load(
         "\"test:greeting/greet@1.0.0\" = { component = \"greeter\" }\n\
          \"test:greeting@1.0.0\" = { path = \"{guest-greeter}\" }",
     );
-    let expected = "component greeted: dependency does not fit: test:greeting@1.0.0: ";
+    let expected = "component greeted: cannot use a dependency: test:greeting@1.0.0: ";
     assert!(error.starts_with(expected), "{error}");
-    // Without the dependency, the runtime does not know the import.
+    // Without a dependency, neither the host nor another component provides the import.
     let error = load("");
     assert_eq!(
         error,

@@ -1,5 +1,5 @@
-//! Deliberate differences between this runtime and Spin. Each row of the table in README.md names its test, here or in the
-//! module of its area.
+//! Tests of deliberate differences between this runtime and Spin. Each row of the table in README.md names a test. The test is in
+//! this module, or in the module that tests the row's subject.
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
@@ -15,7 +15,7 @@ const MANIFEST: &str = r#"
 route = "/..."
 component = "trouble"
 [[trigger.http]]
-route = "/told"
+route = "/headers"
 component = "hello"
 [[trigger.http]]
 route = "/later"
@@ -29,7 +29,7 @@ source = "{guest-http}"
 key_value_stores = ["default"]
 "#;
 
-/// Sends a request's bytes; returns everything received until the server closes.
+/// Sends the bytes of a request. Returns everything received until the server closes the connection.
 fn exchange(app: &Running, request: &[u8]) -> String {
     let mut socket = TcpStream::connect(app.address).unwrap();
     socket
@@ -44,10 +44,11 @@ fn exchange(app: &Running, request: &[u8]) -> String {
 #[test]
 fn a_header_value_that_is_not_utf_8_reaches_the_guest() {
     let app = Setup::new(MANIFEST).start();
-    let request = b"GET /told HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-name: caf\xe9\r\n\r\n";
+    let request =
+        b"GET /headers HTTP/1.1\r\nhost: x\r\nconnection: close\r\nx-name: caf\xe9\r\n\r\n";
     let answer = exchange(&app, request);
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-    // The guest shows a value that is not UTF-8 as `?`.
+    // The guest reports a value that is not UTF-8 as `?`.
     assert!(answer.contains("x-name: ?"), "{answer}");
 }
 
@@ -55,7 +56,7 @@ fn a_header_value_that_is_not_utf_8_reaches_the_guest() {
 fn a_request_without_a_host_is_400() {
     let app = Setup::new(MANIFEST).start();
     for version in ["1.0", "1.1"] {
-        let request = format!("GET /told HTTP/{version}\r\nconnection: close\r\n\r\n");
+        let request = format!("GET /headers HTTP/{version}\r\nconnection: close\r\n\r\n");
         let answer = exchange(&app, request.as_bytes());
         assert!(
             answer.starts_with(&format!("HTTP/{version} 400 ")),
@@ -65,14 +66,16 @@ fn a_request_without_a_host_is_400() {
 }
 
 #[test]
-fn a_guest_that_has_answered_still_counts_among_those_at_once() {
+fn a_guest_that_continues_after_its_response_counts_as_running() {
     let mut setup = Setup::new(MANIFEST);
     setup.limits.max_instances = 1;
     let app = setup.start();
     let later = app.send(Method::GET, "/later?1500", Bytes::new());
     assert_eq!(app.wait(later).text(), "answered");
     assert_eq!(app.get("/fine").status, 503);
-    until("the guest has returned", || app.runtime.running() == 0);
+    until("the guest has returned", || {
+        app.runtime.running_requests() == 0
+    });
     assert_eq!(app.get("/fine").text(), "fine");
 }
 
@@ -87,7 +90,7 @@ fn a_line_of_over_64_kib_is_logged_in_pieces() {
             .map(|(_, _, line)| line.trim_end().len())
             .collect()
     };
-    until("all is printed", || {
+    until("the whole line is printed", || {
         lengths().iter().sum::<usize>() == 150_000
     });
     let lengths = lengths();
@@ -99,7 +102,7 @@ fn a_line_of_over_64_kib_is_logged_in_pieces() {
 }
 
 #[test]
-fn waiting_for_a_write_is_no_matter_of_sqlites_busy_timeout() {
+fn the_wait_for_a_writer_does_not_use_sqlites_busy_timeout() {
     let app = Setup::new(
         "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"sqlite\"\n[component.sqlite]\n\
          source = \"{guest-sqlite}\"\nsqlite_databases = [\"default\"]\n",
@@ -120,7 +123,7 @@ fn the_limits_that_spin_does_not_have_are_on_by_default() {
     assert_eq!(serve.grace, Duration::from_secs(10));
 }
 
-/// The table's last column contains `module::test`, of this crate or of stoa-manifest.
+/// The last column of the table contains `module::test`, which names a test of this crate or of stoa-manifest.
 #[test]
 fn each_row_of_the_table_names_a_test() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -135,7 +138,7 @@ fn each_row_of_the_table_names_a_test() {
     assert!(rows.len() > 20, "{rows:?}");
     for row in rows {
         let tests = row.trim_end_matches(['|', ' ']).rsplit('|').next().unwrap();
-        assert!(tests.contains('`'), "no test in {row}");
+        assert!(tests.contains('`'), "the row does not name a test: {row}");
         for test in tests.split('`').skip(1).step_by(2) {
             let (module, function) = test.split_once("::").unwrap_or_else(|| panic!("{row}"));
             let function = format!("fn {function}(");
@@ -146,7 +149,7 @@ fn each_row_of_the_table_names_a_test() {
                     .join(format!("{module}.rs"));
                 std::fs::read_to_string(path).is_ok_and(|text| text.contains(&function))
             });
-            assert!(found, "{test} of {row}");
+            assert!(found, "the test {test} does not exist: {row}");
         }
     }
 }

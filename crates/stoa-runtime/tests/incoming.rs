@@ -1,4 +1,4 @@
-//! Requests from clients: host, body and protocol.
+//! Requests from clients: their host, body and protocol.
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ component = "http"
 source = "{guest-http}"
 key_value_stores = ["default"]
 [[trigger.http]]
-route = "/told/..."
+route = "/headers/..."
 component = "hello"
 [component.hello]
 source = "{guest-hello}"
@@ -61,11 +61,11 @@ fn a_guest_that_never_reads_its_body_answers_without_it() {
 }
 
 #[test]
-fn a_response_that_leaves_a_body_unread_says_that_its_connection_ends() {
+fn a_response_that_leaves_a_body_unread_has_connection_close() {
     let mut setup = Setup::new(MANIFEST);
     setup.serve.filter = Some(Arc::new(|_, path| match path {
         "/hidden" => Exposure::Hidden,
-        "/get-only" => Exposure::OtherMethods(vec![Method::GET, Method::HEAD]),
+        "/get-only" => Exposure::OnlyMethods(vec![Method::GET, Method::HEAD]),
         _ => Exposure::Open,
     }));
     let app = setup.start();
@@ -89,7 +89,7 @@ fn a_response_that_leaves_a_body_unread_says_that_its_connection_ends() {
             "{text}"
         );
     }
-    // A body that has already arrived does not end the connection, read or not.
+    // A body that has arrived completely does not end the connection, even if the guest does not read the body.
     for path in ["/refuse", "/here", "/hidden", "/echo?", "/nothing"] {
         for (framing, body) in [
             ("content-length: 2000", "x".repeat(2_000)),
@@ -115,7 +115,7 @@ fn a_response_that_leaves_a_body_unread_says_that_its_connection_ends() {
 }
 
 #[test]
-fn slow_bodies_leave_half_of_all_instances_to_others() {
+fn slow_bodies_hold_at_most_half_of_all_instances() {
     let mut setup = Setup::new(MANIFEST);
     setup.limits.max_instances = 4;
     setup.limits.request_timeout = Duration::from_secs(2);
@@ -128,23 +128,25 @@ fn slow_bodies_leave_half_of_all_instances_to_others() {
         })
         .collect();
     until("two guests wait for their bodies", || {
-        app.runtime.running() == 2
+        app.runtime.running_requests() == 2
     });
     for _ in 0..10 {
         assert_eq!(app.get("/here").text(), "here");
         assert_eq!(app.post("/echo?", "body").text(), "post=true  body");
     }
-    until("the others are done", || app.runtime.running() == 2);
+    until("only the two slow requests run", || {
+        app.runtime.running_requests() == 2
+    });
     for connection in &mut slow {
         let text = connection.read_to_end();
         assert!(text.starts_with("HTTP/1.1 408 "), "{text}");
         assert!(text.contains("connection: close\r\n"), "{text}");
         assert!(text.contains("\"incomplete_body\""), "{text}");
     }
-    until("they are gone", || app.runtime.running() == 0);
+    until("no request runs", || app.runtime.running_requests() == 0);
     let mut whole = Connection::open(&app);
     whole.send("POST /count HTTP/1.1\r\nhost: x\r\ncontent-length: 10\r\n\r\nhalf");
-    until("its guest waits", || app.runtime.running() == 1);
+    until("the guest runs", || app.runtime.running_requests() == 1);
     whole.send("otherx");
     whole.read_until("10 whole");
 }
@@ -160,14 +162,14 @@ fn a_request_that_does_not_name_one_host_is_400() {
         format!("GET {target} HTTP/1.1\r\n{hosts}connection: close\r\n\r\n")
     };
     let cases: [(&str, &[&str]); 8] = [
-        ("/told/", &[]),
-        ("/told/", &[""]),
-        ("/told/", &["a b"]),
-        ("/told/", &["me:secret@shop"]),
-        ("/told/", &["shop", "shop"]),
-        ("http://other/told/", &["shop"]),
-        ("http://shop:81/told/", &["shop"]),
-        ("http://me@shop/told/", &["shop"]),
+        ("/headers/", &[]),
+        ("/headers/", &[""]),
+        ("/headers/", &["a b"]),
+        ("/headers/", &["me:secret@shop"]),
+        ("/headers/", &["shop", "shop"]),
+        ("http://other/headers/", &["shop"]),
+        ("http://shop:81/headers/", &["shop"]),
+        ("http://me@shop/headers/", &["shop"]),
     ];
     for (target, hosts) in cases {
         let mut connection = Connection::open(&app);
@@ -183,23 +185,24 @@ fn a_request_that_does_not_name_one_host_is_400() {
         );
     }
     for (target, host) in [
-        ("/told/", "shop"),
-        ("http://shop/told/", "shop"),
-        ("http://Shop:8/told/", "shop:8"),
+        ("/headers/", "shop"),
+        ("http://shop/headers/", "shop"),
+        ("http://Shop:8/headers/", "shop:8"),
     ] {
         let mut connection = Connection::open(&app);
         connection.send(&head(target, &[host]));
         let text = connection.read_to_end();
         assert!(text.starts_with("HTTP/1.1 200 "), "{target} {host}: {text}");
-        let full_url = format!("spin-full-url: http://{host}/told/");
+        let full_url = format!("spin-full-url: http://{host}/headers/");
         assert!(text.contains(&full_url), "{target} {host}: {text}");
     }
 }
 
 #[test]
-fn answers_spins_own_paths() {
+fn the_runtime_answers_the_well_known_paths_of_spin() {
     let mut setup = Setup::new(&MANIFEST.replacen('\n', "version = \"1.2.3\"\n", 1));
-    // Like the shop's listener, which exposes the operations of the API document.
+    // The listener's exposure function hides all paths except `/here`, as the shop's listener hides paths that are not in the API
+    // document.
     setup.serve.filter = Some(Arc::new(|_, path| match path {
         "/here" => Exposure::Open,
         _ => Exposure::Hidden,
@@ -222,7 +225,8 @@ fn answers_spins_own_paths() {
     assert_eq!(app.get("/.well-known/spin").status, 404);
 }
 
-/// Sends requests over one HTTP/2 connection without TLS.
+/// Sends requests over one HTTP/2 connection without TLS. For each response, returns the status, the headers, the body, and
+/// whether the body ended early.
 async fn over_http2(
     app: std::net::SocketAddr,
     requests: Vec<Request<Full<Bytes>>>,
@@ -249,7 +253,7 @@ async fn over_http2(
 }
 
 #[test]
-fn speaks_http2_to_clients_that_begin_with_it() {
+fn a_client_may_begin_with_http2() {
     let app = start();
     let request = |method: Method, path: &str, body: &'static str| {
         let uri = format!("http://{}{path}", app.address);
@@ -263,7 +267,7 @@ fn speaks_http2_to_clients_that_begin_with_it() {
     let requests = vec![
         request(Method::GET, "/here", ""),
         request(Method::POST, "/echo?q", "body"),
-        request(Method::GET, "/told/", ""),
+        request(Method::GET, "/headers/", ""),
         request(Method::HEAD, "/end?finish,begun,5", ""),
         request(Method::HEAD, "/end?trap,silent", ""),
         request(Method::POST, "/refuse", "not read"),
@@ -279,7 +283,7 @@ fn speaks_http2_to_clients_that_begin_with_it() {
     assert_eq!(statuses, [200, 200, 200, 200, 500, 401, 500, 500, 200]);
     assert_eq!(responses[0].2, "here");
     assert_eq!(responses[1].2, "post=true q body");
-    let full_url = format!("spin-full-url: http://{}/told/", app.address);
+    let full_url = format!("spin-full-url: http://{}/headers/", app.address);
     assert!(
         String::from_utf8_lossy(&responses[2].2).contains(&full_url),
         "{responses:?}"
@@ -311,7 +315,7 @@ fn a_stop_lets_running_requests_of_http2_finish() {
     let request = Request::get(format!("http://{}/slow?300", app.address));
     let request = request.body(Full::new(Bytes::new())).unwrap();
     let running = app.spawn(over_http2(app.address, vec![request]));
-    until("it runs", || app.runtime.running() == 1);
+    until("the request runs", || app.runtime.running_requests() == 1);
     let begun = Instant::now();
     let stopped = app.stop();
     let responses = app.wait(running).unwrap();
@@ -328,7 +332,7 @@ fn a_stop_lets_running_requests_of_http2_finish() {
 }
 
 #[test]
-fn a_preface_that_stays_half_is_closed_in_time() {
+fn a_connection_with_an_incomplete_preface_is_closed_after_the_head_timeout() {
     let mut setup = Setup::new(MANIFEST);
     setup.limits.head_timeout = Duration::from_millis(300);
     let app = setup.start();
@@ -337,7 +341,7 @@ fn a_preface_that_stays_half_is_closed_in_time() {
         connection.send(beginning);
         assert_eq!(connection.read_to_end(), "", "{beginning}");
     }
-    // In pieces, but complete.
+    // A request that arrives in pieces, but completely, gets a response.
     let mut connection = Connection::open(&app);
     connection.send("P");
     connection.send("OST /echo? HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\nab");

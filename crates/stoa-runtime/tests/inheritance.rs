@@ -1,4 +1,4 @@
-//! A dependency inherits no configuration from its user, unless the manifest grants it.
+//! A dependency inherits configuration from the component that uses it, but only if the manifest shares this configuration.
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::support::{Running, Setup};
 
-/// A server that counts its callers.
+/// A server that counts the connections that it accepts.
 struct Server {
     address: SocketAddr,
     calls: Arc<AtomicUsize>,
@@ -17,11 +17,11 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let calls = Arc::new(AtomicUsize::new(0));
-        let seen = Arc::clone(&calls);
+        let server_calls = Arc::clone(&calls);
         std::thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                seen.fetch_add(1, Ordering::SeqCst);
+                server_calls.fetch_add(1, Ordering::SeqCst);
                 let _ = stream.read(&mut [0; 1024]);
                 let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
             }
@@ -30,7 +30,9 @@ impl Server {
     }
 }
 
-/// A user with all grants, and a library; `dependency` states what the library inherits.
+/// Starts an app with a component that has all grants, and with the component's library. `component_level` is a line of the
+/// component's table in the manifest, and `dependency` is a part of the dependency's entry. Each of these two texts can share
+/// configuration with the library.
 fn start(server: &Server, component_level: &str, dependency: &str) -> Running {
     let address = server.address;
     Setup::new(&format!(
@@ -56,7 +58,8 @@ secret = "{{{{ key }}}}"
     .start()
 }
 
-/// Each probe: its name, the kind of configuration that it needs, and its result with and without that configuration.
+/// The probes. Each probe has a name, the kind of configuration that it needs, its result if it has this configuration, and its
+/// result if it does not.
 fn probes(server: &Server) -> Vec<(String, &'static str, &'static str, &'static str)> {
     let address = server.address;
     vec![
@@ -103,7 +106,7 @@ fn probes(server: &Server) -> Vec<(String, &'static str, &'static str, &'static 
             "has not: Error::ConnectionFailed(",
             r#"has not: Error::Other("spin:postgres/postgres@4.0.0 is not shared with this dependency")"#,
         ),
-        // Components have no sockets here.
+        // This runtime does not give sockets to any component, so the results with and without the configuration are equal.
         (
             format!("tcp+{address}"),
             "allowed_outbound_hosts",
@@ -113,9 +116,10 @@ fn probes(server: &Server) -> Vec<(String, &'static str, &'static str, &'static 
     ]
 }
 
-/// Asserts that the user has everything, and that the library has only what it inherits.
+/// Asserts that the component can use all of its grants, and that the library can use only the kinds of configuration that it
+/// inherits.
 #[track_caller]
-fn check(component_level: &str, dependency: &str, inherited: impl Fn(&str) -> bool) {
+fn assert_inherits(component_level: &str, dependency: &str, inherited: impl Fn(&str) -> bool) {
     let server = Server::start();
     let app = start(&server, component_level, dependency);
     for (probe, kind, with, without) in probes(&server) {
@@ -137,7 +141,7 @@ fn check(component_level: &str, dependency: &str, inherited: impl Fn(&str) -> bo
         assert_eq!(
             server.calls.load(Ordering::SeqCst) > calls,
             called,
-            "{at}: whether a request left"
+            "{at}: the left value is true if a connection reached the server, the right value is the expected one"
         );
         let user = app.get(&format!("/own?{probe}"));
         assert!(user.text().starts_with(with), "{at}: {}", user.text());
@@ -145,7 +149,7 @@ fn check(component_level: &str, dependency: &str, inherited: impl Fn(&str) -> bo
 }
 
 #[test]
-fn a_dependency_has_nothing_of_its_user() {
+fn a_dependency_inherits_nothing_by_default() {
     for (component_level, dependency) in [
         ("", ""),
         ("dependencies_inherit_configuration = false", ""),
@@ -153,18 +157,18 @@ fn a_dependency_has_nothing_of_its_user() {
         ("", ", inherit_configuration = []"),
         ("", ", inherit_configuration = [\"ai_models\"]"),
     ] {
-        check(component_level, dependency, |_| false);
+        assert_inherits(component_level, dependency, |_| false);
     }
 }
 
 #[test]
-fn a_dependency_has_everything_where_the_manifest_shares_it() {
-    check("dependencies_inherit_configuration = true", "", |_| true);
-    check("", ", inherit_configuration = true", |_| true);
+fn a_dependency_inherits_everything_that_the_manifest_shares() {
+    assert_inherits("dependencies_inherit_configuration = true", "", |_| true);
+    assert_inherits("", ", inherit_configuration = true", |_| true);
 }
 
 #[test]
-fn a_dependency_has_just_the_kinds_that_are_listed() {
+fn a_dependency_inherits_only_the_listed_kinds() {
     for kinds in [
         &["environment"][..],
         &["files"],
@@ -175,6 +179,6 @@ fn a_dependency_has_just_the_kinds_that_are_listed() {
         &["variables", "environment"],
     ] {
         let dependency = format!(", inherit_configuration = {kinds:?}");
-        check("", &dependency, |kind| kinds.contains(&kind));
+        assert_inherits("", &dependency, |kind| kinds.contains(&kind));
     }
 }

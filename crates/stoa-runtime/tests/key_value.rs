@@ -1,4 +1,4 @@
-//! `fermyon:spin/key-value`.
+//! The interface `fermyon:spin/key-value`.
 use bytes::Bytes;
 use http::Method;
 
@@ -25,7 +25,7 @@ fn put(app: &Running, path: &str, value: &'static [u8]) -> u16 {
 }
 
 #[test]
-fn sets_gets_lists_and_deletes() {
+fn sets_gets_lists_and_deletes_keys() {
     let app = Setup::new(MANIFEST).start();
     assert_eq!(app.get("/default/a").status, 404);
     assert_eq!(put(&app, "/default/a", &[0, 255]), 200);
@@ -53,7 +53,7 @@ fn sets_gets_lists_and_deletes() {
 }
 
 #[test]
-fn refuses_stores_that_were_not_granted() {
+fn rejects_stores_that_were_not_granted() {
     let app = Setup::new(MANIFEST).start();
     assert_eq!(app.get("/second/x").text(), "Error::AccessDenied");
     assert_eq!(app.get("/third/x").text(), "Error::AccessDenied");

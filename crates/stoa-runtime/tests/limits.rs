@@ -30,7 +30,7 @@ fn setup() -> Setup {
     setup
 }
 
-fn is_problem(answer: &Answer, status: u16, code: &str) {
+fn assert_problem(answer: &Answer, status: u16, code: &str) {
     assert_eq!(answer.status, status, "{}", answer.text());
     assert_eq!(answer.headers["content-type"], "application/problem+json");
     let problem: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
@@ -49,9 +49,9 @@ fn is_problem(answer: &Answer, status: u16, code: &str) {
 }
 
 #[test]
-fn a_problem_names_the_path_and_the_request() {
+fn a_problem_has_the_path_and_the_request_id() {
     let app = setup().start();
-    let ask = |id: &str| {
+    let problem_for = |id: &str| {
         let request = Request::get("/trap?secret=1")
             .header("host", "here")
             .header("x-request-id", id);
@@ -67,16 +67,16 @@ fn a_problem_names_the_path_and_the_request() {
         });
         serde_json::from_slice::<serde_json::Value>(&body).unwrap()
     };
-    let problem = ask("abc-1");
+    let problem = problem_for("abc-1");
     assert_eq!(
         (&problem["instance"], &problem["request_id"]),
         (&"/trap".into(), &"abc-1".into())
     );
-    let made = ask(&"x".repeat(200));
+    let problem = problem_for(&"x".repeat(200));
     assert_eq!(
-        made["request_id"].as_str().map(str::len),
+        problem["request_id"].as_str().map(str::len),
         Some(36),
-        "{made}"
+        "{problem}"
     );
 }
 
@@ -87,10 +87,10 @@ fn start_many(app: &Running, path: &str, count: usize) -> Vec<tokio::task::JoinH
 }
 
 #[test]
-fn a_trap_is_500_and_tells_nothing_of_its_inside() {
+fn a_trap_is_500_without_internal_details() {
     let app = setup().start();
     let answer = app.get("/trap");
-    is_problem(&answer, 500, "component_failed");
+    assert_problem(&answer, 500, "component_failed");
     assert!(!answer.text().contains("unreachable") && !answer.text().contains("wasm"));
     assert_eq!(app.get("/fine").text(), "fine");
 }
@@ -99,16 +99,16 @@ fn a_trap_is_500_and_tells_nothing_of_its_inside() {
 fn a_recursion_may_be_as_deep_as_in_spin() {
     let app = setup().start();
     assert_eq!(app.get("/recurse?10000").text(), "10000");
-    is_problem(&app.get("/recurse?20000"), 500, "component_failed");
+    assert_problem(&app.get("/recurse?20000"), 500, "component_failed");
 }
 
 #[test]
-fn a_loop_is_cut_off_and_holds_up_no_one() {
+fn a_loop_is_cut_off_and_does_not_delay_other_requests() {
     let app = setup().start();
     let begun = Instant::now();
-    // More than the number of workers.
+    // Four requests loop. This is more than the number of worker threads.
     let loops = start_many(&app, "/loop", 4);
-    until("the loops run", || app.runtime.running() >= 4);
+    until("the loops run", || app.runtime.running_requests() >= 4);
     let mut times: Vec<_> = (0..50)
         .map(|_| {
             let begun = Instant::now();
@@ -122,8 +122,8 @@ fn a_loop_is_cut_off_and_holds_up_no_one() {
         "median {:?}",
         times[25]
     );
-    for one in loops {
-        is_problem(&app.wait(one).unwrap(), 504, "request_timeout");
+    for request in loops {
+        assert_problem(&app.wait(request).unwrap(), 504, "request_timeout");
     }
     let took = begun.elapsed();
     assert!(
@@ -133,15 +133,15 @@ fn a_loop_is_cut_off_and_holds_up_no_one() {
 }
 
 #[test]
-fn a_guest_that_eats_memory_fails_alone() {
+fn a_guest_that_exceeds_its_memory_limit_fails_only_its_request() {
     let mut setup = setup();
     setup.limits.memory_per_instance = 16 << 20;
     setup.limits.request_timeout = Duration::from_secs(20);
     let app = setup.start();
-    let eaters = start_many(&app, "/memory", 4);
+    let requests = start_many(&app, "/memory", 4);
     assert_eq!(app.get("/fine").text(), "fine");
-    for one in eaters {
-        is_problem(&app.wait(one).unwrap(), 500, "component_failed");
+    for request in requests {
+        assert_problem(&app.wait(request).unwrap(), 500, "component_failed");
     }
     assert_eq!(app.get("/fine").text(), "fine");
 }
@@ -152,9 +152,9 @@ fn a_body_over_the_limit_is_413() {
     setup.limits.max_request_body = 1_000;
     let app = setup.start();
     assert_eq!(app.post("/body", vec![b'x'; 1_000]).text(), "1000");
-    is_problem(&app.post("/body", vec![b'x'; 1_001]), 413, "body_too_large");
+    assert_problem(&app.post("/body", vec![b'x'; 1_001]), 413, "body_too_large");
 
-    // Without a content-length the limit shows only while the guest reads.
+    // Without a content-length, the runtime detects a large body only while the guest reads the body.
     let chunked = |size: usize| {
         use std::io::{Read, Write};
         let mut socket = std::net::TcpStream::connect(app.address).unwrap();
@@ -174,15 +174,15 @@ fn a_body_over_the_limit_is_413() {
 }
 
 /// Sends a part of a request.
-fn begin(app: &Running, part: &str) -> std::net::TcpStream {
+fn send_part(app: &Running, part: &str) -> std::net::TcpStream {
     use std::io::Write;
     let mut socket = std::net::TcpStream::connect(app.address).unwrap();
     socket.write_all(part.as_bytes()).unwrap();
     socket
 }
 
-/// Everything received until the server closes.
-fn end(mut socket: std::net::TcpStream) -> String {
+/// Returns everything received until the server closes the connection.
+fn read_to_end(mut socket: std::net::TcpStream) -> String {
     use std::io::Read;
     let mut answer = String::new();
     socket
@@ -193,7 +193,7 @@ fn end(mut socket: std::net::TcpStream) -> String {
 }
 
 #[test]
-fn half_a_body_takes_no_instance_and_is_408_in_the_end() {
+fn an_incomplete_body_holds_no_instance_and_is_408_after_the_time_limit() {
     let mut setup = setup();
     setup.limits.max_instances = 1;
     let app = setup.start();
@@ -203,12 +203,12 @@ fn half_a_body_takes_no_instance_and_is_408_in_the_end() {
         "content-length: 10\r\nexpect: 100-continue\r\n\r\n",
     ];
     let halves =
-        halves.map(|rest| begin(&app, &format!("POST /body HTTP/1.1\r\nhost: x\r\n{rest}")));
+        halves.map(|rest| send_part(&app, &format!("POST /body HTTP/1.1\r\nhost: x\r\n{rest}")));
     for _ in 0..10 {
         assert_eq!(app.get("/fine").text(), "fine");
     }
     for half in halves {
-        let answer = end(half);
+        let answer = read_to_end(half);
         let answer = answer
             .strip_prefix("HTTP/1.1 100 Continue\r\n\r\n")
             .unwrap_or(&answer);
@@ -219,9 +219,9 @@ fn half_a_body_takes_no_instance_and_is_408_in_the_end() {
 }
 
 #[test]
-fn a_body_that_is_none_is_400() {
+fn a_body_with_an_invalid_chunk_is_400() {
     let app = setup().start();
-    let answer = end(begin(
+    let answer = read_to_end(send_part(
         &app,
         "POST /body HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nno number\r\n",
     ));
@@ -229,49 +229,55 @@ fn a_body_that_is_none_is_400() {
 }
 
 #[test]
-fn a_head_has_a_time_and_a_size() {
+fn a_request_head_has_a_time_limit_and_a_size_limit() {
     let mut setup = setup();
     setup.limits.head_timeout = Duration::from_millis(300);
     setup.limits.max_request_head = 1_000;
     let app = setup.start();
-    assert_eq!(end(begin(&app, "")), "");
-    assert_eq!(end(begin(&app, "GET /fine HTTP/1.1\r\nhost: x\r\nx-y")), "");
-    let idle = begin(&app, "GET /fine HTTP/1.1\r\nhost: x\r\n\r\n");
-    assert!(end(idle).ends_with("fine"), "closed once it is idle");
-    let of = |size: usize| {
+    assert_eq!(read_to_end(send_part(&app, "")), "");
+    assert_eq!(
+        read_to_end(send_part(&app, "GET /fine HTTP/1.1\r\nhost: x\r\nx-y")),
+        ""
+    );
+    let idle = send_part(&app, "GET /fine HTTP/1.1\r\nhost: x\r\n\r\n");
+    assert!(
+        read_to_end(idle).ends_with("fine"),
+        "an idle connection is closed after its response"
+    );
+    let response_to_head_of = |size: usize| {
         let filler = "x".repeat(size);
         let head = format!("GET /fine HTTP/1.1\r\nhost: x\r\nx-y: {filler}\r\n\r\n");
-        end(begin(&app, &head))
+        read_to_end(send_part(&app, &head))
     };
-    assert!(of(800).ends_with("fine"));
-    assert!(of(1_000).starts_with("HTTP/1.1 431 "));
+    assert!(response_to_head_of(800).ends_with("fine"));
+    assert!(response_to_head_of(1_000).starts_with("HTTP/1.1 431 "));
 }
 
 #[test]
-fn one_request_too_many_is_503_at_once() {
+fn a_request_over_the_limit_is_503_at_once() {
     let mut setup = setup();
     setup.limits.max_instances = 2;
     let app = setup.start();
     let running = start_many(&app, "/burn?1500", 2);
-    until("two run", || app.runtime.running() == 2);
+    until("two requests run", || app.runtime.running_requests() == 2);
     let begun = Instant::now();
     let refused = app.get("/fine");
-    is_problem(&refused, 503, "too_many_requests_at_once");
+    assert_problem(&refused, 503, "too_many_requests_at_once");
     assert_eq!(refused.headers["retry-after"], "1");
     assert!(begun.elapsed() < Duration::from_secs(1));
-    for one in running {
-        assert_eq!(app.wait(one).unwrap().status, 200);
+    for request in running {
+        assert_eq!(app.wait(request).unwrap().status, 200);
     }
     assert_eq!(app.get("/fine").text(), "fine");
 }
 
 #[test]
-fn nested_calls_do_not_starve_under_the_limit() {
+fn nested_calls_succeed_at_the_limit_of_requests() {
     let mut setup = setup();
     setup.limits.max_instances = 4;
     setup.limits.request_timeout = Duration::from_secs(10);
     let app = setup.start();
-    // Each chain holds its admission while three more instances run for it.
+    // Each chain of calls needs four instances, but counts as only one running request.
     let inner = "http://http.spin.internal/get?".repeat(3) + "http://trouble.spin.internal/fine";
     let path = format!("/get?{inner}");
     for _ in 0..10 {
@@ -284,7 +290,7 @@ fn nested_calls_do_not_starve_under_the_limit() {
 }
 
 #[test]
-fn calls_without_end_are_refused() {
+fn calls_that_are_nested_too_deep_fail() {
     let mut setup = setup();
     setup.limits.max_call_depth = 3;
     let app = setup.start();
@@ -297,13 +303,13 @@ fn calls_without_end_are_refused() {
 }
 
 #[test]
-fn a_guest_that_returns_without_an_answer_is_500() {
+fn a_guest_that_returns_without_a_response_is_500() {
     let app = setup().start();
-    is_problem(&app.get("/nothing"), 500, "component_failed");
+    assert_problem(&app.get("/nothing"), 500, "component_failed");
 }
 
 #[test]
-fn a_large_answer_arrives_whole() {
+fn a_large_response_arrives_complete() {
     let app = setup().start();
     let answer = app.get("/large?5000000");
     assert_eq!(answer.body.len(), 5_000_000);

@@ -1,4 +1,4 @@
-//! A guest's own requests: to other components in this process, and to the network.
+//! The requests that a guest sends: to other components in this process, and to the network.
 use std::net::{SocketAddr, TcpListener};
 use std::sync::mpsc;
 use std::thread;
@@ -33,29 +33,31 @@ fn start(hosts: &str) -> Running {
     Setup::new(&manifest(hosts)).start()
 }
 
-/// A plain server in a thread: sends each request's head to the receiver, and responds with `answer`.
+/// Starts a simple HTTP server in a thread. The server sends the head of each request to the returned receiver, waits for the time
+/// `pause`, and responds to the request with `answer`.
 fn server(answer: &'static str, pause: Duration) -> (SocketAddr, mpsc::Receiver<String>) {
     use std::io::{Read, Write};
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (heads, received) = mpsc::channel();
+    let (heads, heads_receiver) = mpsc::channel();
     thread::spawn(move || {
         for socket in listener.incoming() {
             let heads = heads.clone();
             thread::spawn(move || {
                 let mut socket = socket.unwrap();
-                let mut seen = Vec::new();
+                let mut received = Vec::new();
                 let mut buffer = [0; 4096];
                 loop {
                     let Ok(read @ 1..) = socket.read(&mut buffer) else {
                         return;
                     };
-                    seen.extend_from_slice(&buffer[..read]);
-                    if let Some(end) = seen.windows(4).position(|w| w == b"\r\n\r\n") {
-                        let rest = seen.split_off(end + 4);
-                        let _ = heads
-                            .send(String::from_utf8(std::mem::replace(&mut seen, rest)).unwrap());
-                        seen.clear();
+                    received.extend_from_slice(&buffer[..read]);
+                    if let Some(end) = received.windows(4).position(|w| w == b"\r\n\r\n") {
+                        let rest = received.split_off(end + 4);
+                        let _ = heads.send(
+                            String::from_utf8(std::mem::replace(&mut received, rest)).unwrap(),
+                        );
+                        received.clear();
                         thread::sleep(pause);
                         let _ = write!(
                             socket,
@@ -67,7 +69,7 @@ fn server(answer: &'static str, pause: Duration) -> (SocketAddr, mpsc::Receiver<
             });
         }
     });
-    (address, received)
+    (address, heads_receiver)
 }
 
 #[test]
@@ -81,7 +83,7 @@ fn reaches_a_server_that_is_allowed() {
     let head = heads.recv().unwrap();
     assert!(head.starts_with("GET /a/b?c=d HTTP/1.1\r\n"), "{head}");
     assert!(head.contains(&format!("host: {address}\r\n")), "{head}");
-    // A second call uses the same connection.
+    // This request goes to the same server as the request above. It uses the connection that the request above left in the pool.
     assert_eq!(
         app.get(&format!("/get?http://{address}")).text(),
         "200 outside"
@@ -90,7 +92,7 @@ fn reaches_a_server_that_is_allowed() {
 }
 
 #[test]
-fn refuses_what_is_not_on_the_list() {
+fn rejects_a_url_that_is_not_allowed() {
     let (address, heads) = server("outside", Duration::ZERO);
     let other = format!("http://localhost:{}", address.port());
     let app = start("\"https://127.0.0.1:*\", \"http://127.0.0.1:1\", \"http://*.example.com\"");
@@ -129,7 +131,7 @@ fn calls_another_component_in_process() {
     );
     let answer = app.post("/post?http://hidden.spin.internal/echo?q", "body");
     assert_eq!(answer.text(), "200 post=true q body");
-    // A component that fails gives its caller the same response as any failed request.
+    // If the called component fails, the caller gets the same error response as a client.
     let answer = app.get("/get?http://hidden.spin.internal/nothing");
     assert!(answer.text().starts_with("500 {"), "{}", answer.text());
 }
@@ -139,7 +141,7 @@ fn a_wildcard_allows_every_component() {
     let app = start("\"http://*.spin.internal\"");
     let answer = app.get("/get?http://hidden.spin.internal/x");
     assert_eq!(answer.text(), "200 here");
-    let answer = app.get("/get?http://nobody.spin.internal/x");
+    let answer = app.get("/get?http://missing.spin.internal/x");
     assert!(
         answer.text().contains("DestinationNotFound"),
         "{}",
@@ -155,13 +157,13 @@ fn a_guest_cannot_set_the_host() {
 }
 
 #[test]
-fn names_what_went_wrong() {
-    let free = TcpListener::bind("127.0.0.1:0")
+fn names_the_cause_of_a_failed_connection() {
+    let closed_address = TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
     let app = start("\"http://*:*\", \"https://*:*\"");
-    let answer = app.get(&format!("/get?http://{free}/"));
+    let answer = app.get(&format!("/get?http://{closed_address}/"));
     assert!(
         answer.text().contains("ConnectionRefused"),
         "{}",
@@ -172,23 +174,23 @@ fn names_what_went_wrong() {
 }
 
 #[test]
-fn honours_a_guests_timeout() {
+fn applies_the_first_byte_timeout_of_a_guest() {
     let (address, _heads) = server("late", Duration::from_millis(400));
     let app = start("\"http://*:*\", \"http://hidden.spin.internal\"");
     for slow in [address.to_string(), "hidden.spin.internal".to_owned()] {
-        let answer = app.get(&format!("/hurry?100,{slow}"));
+        let answer = app.get(&format!("/first-byte-timeout?100,{slow}"));
         assert!(
             answer.text().contains("ConnectionReadTimeout"),
             "{slow}: {}",
             answer.text()
         );
-        let answer = app.get(&format!("/hurry?5000,{slow}"));
+        let answer = app.get(&format!("/first-byte-timeout?5000,{slow}"));
         assert_eq!(answer.text(), "200", "{slow}");
     }
 }
 
 #[test]
-fn sends_through_the_proxy_with_the_host_kept() {
+fn sends_through_the_proxy_and_keeps_the_host_header() {
     let (address, heads) = server("by proxy", Duration::ZERO);
     let mut setup = Setup::new(&manifest(
         "\"http://*:*\", \"https://*:*\", \"http://hidden.spin.internal\"",
@@ -215,7 +217,7 @@ fn sends_through_the_proxy_with_the_host_kept() {
 }
 
 #[test]
-fn finishes_its_work_after_its_answer() {
+fn a_guest_finishes_its_work_after_its_response() {
     let app = start("");
     let begun = Instant::now();
     assert_eq!(app.get("/later?800").text(), "answered");
@@ -231,12 +233,12 @@ fn finishes_its_work_after_its_answer() {
 }
 
 #[test]
-fn finishes_its_work_when_the_client_has_left() {
+fn a_guest_finishes_its_work_after_its_client_has_disconnected() {
     use std::io::Write;
     let app = start("");
     let mut socket = std::net::TcpStream::connect(app.address).unwrap();
     write!(socket, "GET /slow?300 HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
-    until("the guest runs", || app.runtime.running() == 1);
+    until("the guest runs", || app.runtime.running_requests() == 1);
     drop(socket);
     until("the guest has left its mark", || {
         app.get("/marks").text() == "slow"
@@ -244,12 +246,13 @@ fn finishes_its_work_when_the_client_has_left() {
 }
 
 #[test]
-fn a_callee_finishes_when_its_caller_is_cut_off() {
+fn a_called_component_finishes_after_its_caller_is_cut_off() {
     let mut setup = Setup::new(&manifest("\"http://hidden.spin.internal\""));
     setup.limits.request_timeout = Duration::from_secs(3);
     let app = setup.start();
-    // The callee starts later than its caller, so its time limit also ends later, with most of a second to spare on either side.
-    let answer = app.get("/rest-get?1500,http://hidden.spin.internal/slow?2200");
+    // The caller is cut off after 3 s. The called component starts after 1.5 s and runs for 2.2 s, so it ends at about 3.7 s. The
+    // time limit of the called component ends later, at 4.5 s.
+    let answer = app.get("/sleep-get?1500,http://hidden.spin.internal/slow?2200");
     assert_eq!(answer.status, 504, "{}", answer.text());
     until("the callee has left its mark", || {
         app.get("/marks").text() == "slow"
@@ -271,12 +274,13 @@ fn call_reaches_any_component_without_a_socket() {
     assert_eq!(&body[..], b"post=true q in");
 }
 
-/// A server that waits for a message on the channel after each of its parts, and closes after the last.
+/// Starts a server that sends `parts`. After each part, the server waits for a message from the returned sender. After the last
+/// part, it closes the connection.
 fn server_in_parts(parts: &'static [&'static str]) -> (SocketAddr, mpsc::Sender<()>) {
     use std::io::{Read, Write};
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (go_on, words) = mpsc::channel();
+    let (continue_sender, continue_receiver) = mpsc::channel();
     thread::spawn(move || {
         let (mut socket, _) = listener.accept().unwrap();
         let mut buffer = [0; 4096];
@@ -287,16 +291,16 @@ fn server_in_parts(parts: &'static [&'static str]) -> (SocketAddr, mpsc::Sender<
         }
         for part in parts {
             let _ = socket.write_all(part.as_bytes());
-            let _ = words.recv();
+            let _ = continue_receiver.recv();
         }
     });
-    (address, go_on)
+    (address, continue_sender)
 }
 
 #[test]
-fn a_guest_can_tell_a_late_body_from_a_broken_one() {
+fn a_guest_gets_different_errors_for_a_late_body_and_a_broken_body() {
     let app = start("\"http://*:*\"");
-    let (address, _waits) =
+    let (address, _continue_sender) =
         server_in_parts(&["HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n12345"]);
     let answer = app.get(&format!("/read?,,300,{address}/"));
     assert_eq!(
@@ -309,8 +313,8 @@ fn a_guest_can_tell_a_late_body_from_a_broken_one() {
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n12345\r\nno chunk\r\n",
     ] {
         let parts = Box::leak(Box::new([head]));
-        let (address, go_on) = server_in_parts(parts);
-        drop(go_on);
+        let (address, continue_sender) = server_in_parts(parts);
+        drop(continue_sender);
         let answer = app.get(&format!("/read?,,5000,{address}/"));
         assert_eq!(
             answer.text(),
@@ -321,7 +325,7 @@ fn a_guest_can_tell_a_late_body_from_a_broken_one() {
 }
 
 #[test]
-fn the_time_for_the_first_byte_includes_the_time_to_connect() {
+fn the_first_byte_timeout_includes_the_time_to_connect() {
     let (address, _heads) = server("late", Duration::from_millis(1_000));
     let app = start("\"http://*:*\"");
     let begun = Instant::now();
@@ -334,7 +338,7 @@ fn the_time_for_the_first_byte_includes_the_time_to_connect() {
 }
 
 #[test]
-fn another_component_is_held_to_all_timeouts_of_its_caller() {
+fn all_timeouts_of_a_caller_apply_to_an_in_process_call() {
     let app = start("\"http://hidden.spin.internal\"");
     let answer = app.get("/read?,,200,hidden.spin.internal/parts?1500");
     assert_eq!(
@@ -348,7 +352,7 @@ fn another_component_is_held_to_all_timeouts_of_its_caller() {
 }
 
 #[test]
-fn a_url_with_a_password_is_refused_unsent() {
+fn a_url_with_a_password_is_rejected_and_not_sent() {
     let (address, heads) = server("outside", Duration::ZERO);
     let app = start("\"http://*:*\", \"http://hidden.spin.internal\"");
     for host in [address.to_string(), "hidden.spin.internal".to_owned()] {

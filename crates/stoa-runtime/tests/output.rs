@@ -1,4 +1,4 @@
-//! Output of guests.
+//! The lines that guests print.
 use crate::support::Setup;
 use bytes::Bytes;
 use http::Method;
@@ -10,7 +10,7 @@ route = "/..."
 component = "trouble"
 [component.trouble]
 source = "{guest-trouble}"
-environment = { COLOUR = "green" }
+environment = { COLOR = "green" }
 "#;
 
 #[test]
@@ -19,8 +19,8 @@ fn lines_of_many_guests_stay_whole() {
     let printing: Vec<_> = (0..8)
         .map(|_| app.spawn(app.send(Method::GET, "/print?26", Bytes::new())))
         .collect();
-    for one in printing {
-        assert_eq!(app.wait(one).unwrap().text(), "printed");
+    for request in printing {
+        assert_eq!(app.wait(request).unwrap().text(), "printed");
     }
     let lines = app.printed.lines();
     assert_eq!(lines.len(), 8 * 26);
@@ -32,7 +32,7 @@ fn lines_of_many_guests_stay_whole() {
 }
 
 #[test]
-fn ends_a_line_that_the_guest_left_open() {
+fn a_line_without_a_newline_is_passed_on_when_the_guest_ends() {
     let app = Setup::new(MANIFEST).start();
     assert_eq!(app.get("/half").status, 200);
     crate::support::until("the guest has ended", || !app.printed.lines().is_empty());
@@ -40,9 +40,9 @@ fn ends_a_line_that_the_guest_left_open() {
 }
 
 #[test]
-fn gives_a_guest_its_environment_and_nothing_else() {
+fn a_guest_gets_its_environment_but_no_files_and_no_sockets() {
     let app = Setup::new(MANIFEST).start();
-    assert_eq!(app.get("/environment").text(), "COLOUR=green\n");
+    assert_eq!(app.get("/environment").text(), "COLOR=green\n");
     assert_eq!(app.get("/files").text(), "none");
     let socket = app.get("/socket");
     assert!(

@@ -1,4 +1,4 @@
-//! `spin:postgres/postgres@4.0.0`, with a real server.
+//! The interface `spin:postgres/postgres@4.0.0`, with a real PostgreSQL server.
 use stoa_postgres::Server;
 
 use crate::support::{Running, Setup};
@@ -22,7 +22,7 @@ allowed_outbound_hosts = ["postgres://{}"]
     Setup::new(&manifest)
 }
 
-/// Creates a schema with an empty table `t`; returns its address.
+/// Creates a schema with an empty table `t`. Returns a PostgreSQL address whose connections use this schema.
 fn schema() -> String {
     let address = Server::shared().schema().unwrap();
     let mut client = postgres::Client::connect(&address, postgres::NoTls).unwrap();
@@ -46,7 +46,7 @@ fn carries_every_kind_of_value() {
 }
 
 #[test]
-fn tells_what_the_server_says() {
+fn returns_the_errors_of_the_server() {
     let (app, address) = (start(), schema());
     let lines = run(
         &app,
@@ -63,7 +63,7 @@ fn tells_what_the_server_says() {
     assert!(lines[1].starts_with("23505 "), "{}", lines[1]);
     assert!(lines[2].starts_with("42P01 "), "{}", lines[2]);
     assert!(
-        lines[3].contains("0 parameters given, and the statement has 1"),
+        lines[3].contains("the statement has 1 parameters, but 0 values were given"),
         "{}",
         lines[3]
     );
@@ -71,30 +71,30 @@ fn tells_what_the_server_says() {
 }
 
 #[test]
-fn reaches_only_what_the_manifest_allows() {
+fn connects_only_to_servers_that_the_manifest_allows() {
     let app = start();
-    for (address, says) in [
+    for (address, expected) in [
         (
             "postgres://postgres@127.0.0.1:1/postgres",
-            "not among allowed_outbound_hosts",
+            "allowed_outbound_hosts does not permit postgres://127.0.0.1:1",
         ),
         (
             "postgres://postgres@example.com/postgres",
-            "postgres://example.com:5432 is not among",
+            "allowed_outbound_hosts does not permit postgres://example.com:5432",
         ),
         ("host=/var/run/postgresql user=postgres", "socket file"),
         ("nonsense", "the address"),
     ] {
         let answer = run(&app, address, &["SELECT 1"]);
-        assert!(answer[0].contains(says), "{address}: {}", answer[0]);
+        assert!(answer[0].contains(expected), "{address}: {}", answer[0]);
     }
     let host = Server::shared().host();
     let (name, port) = host.split_once(':').unwrap();
-    let aside = format!("host={name} hostaddr=127.0.0.2 port={port} user=postgres");
-    assert!(run(&app, &aside, &["SELECT 1"])[0].contains("hostaddr"));
+    let with_hostaddr = format!("host={name} hostaddr=127.0.0.2 port={port} user=postgres");
+    assert!(run(&app, &with_hostaddr, &["SELECT 1"])[0].contains("hostaddr"));
 }
 
-/// A guest that dies between BEGIN and COMMIT leaves no rows and no locks to the next user of its connection.
+/// If a guest ends between BEGIN and COMMIT, the rows that it wrote are rolled back, and its locks are released.
 #[test]
 fn a_trap_within_a_transaction_rolls_back() {
     let (app, address) = (start(), schema());
@@ -104,8 +104,8 @@ fn a_trap_within_a_transaction_rolls_back() {
         .flat_map(|lock| ends.map(|end| (*lock, end)))
     {
         let body = ["BEGIN", "INSERT INTO t VALUES (1)", lock, end].join("\n");
-        let died = app.post("/", format!("{address}\n{body}"));
-        assert_eq!(died.status.as_u16(), if end == "TRAP" { 500 } else { 200 });
+        let ended = app.post("/", format!("{address}\n{body}"));
+        assert_eq!(ended.status.as_u16(), if end == "TRAP" { 500 } else { 200 });
         let after = run(
             &app,
             &address,
@@ -123,9 +123,10 @@ fn a_trap_within_a_transaction_rolls_back() {
     }
 }
 
-/// A request that is cut off during a statement closes its connection, so no other request waits behind that statement.
+/// If a request is cut off during a statement, the runtime closes the PostgreSQL connection that runs the statement. So no other
+/// request gets this connection and waits until the statement ends.
 #[test]
-fn a_statement_that_is_cut_off_is_nobody_elses() {
+fn a_statement_that_is_cut_off_does_not_delay_other_requests() {
     let mut setup = setup();
     setup.limits.request_timeout = std::time::Duration::from_secs(2);
     let (app, address) = (setup.start(), schema());
@@ -137,9 +138,9 @@ fn a_statement_that_is_cut_off_is_nobody_elses() {
     assert_ne!(backend(), first);
 }
 
-/// A guest does not see the session settings of another guest.
+/// A guest does not get the session settings and temporary tables that another guest created on the same PostgreSQL connection.
 #[test]
-fn a_session_has_no_past() {
+fn a_guest_gets_a_session_without_state_of_another_guest() {
     let (app, address) = (start(), schema());
     let set = [
         "SET statement_timeout = 1",
@@ -160,9 +161,9 @@ fn a_session_has_no_past() {
     assert!(second[1].starts_with("42P01 "), "{}", second[1]);
     assert_ne!(
         first[2], second[2],
-        "a session that was changed is not used again"
+        "a connection with changed session settings must not be used again"
     );
-    // A session that was only read and written is used again.
+    // A PostgreSQL connection is used again if the guest that used it only read and wrote rows.
     let third = run(
         &app,
         &address,
@@ -181,20 +182,20 @@ fn a_session_has_no_past() {
 }
 
 #[test]
-fn a_server_that_is_gone_is_an_error_and_its_return_is_noticed() {
-    let gone = Server::start(stoa_postgres::Durability::None).unwrap();
+fn closed_connections_are_replaced_and_a_stopped_server_is_an_error() {
+    let server = Server::start(stoa_postgres::Durability::None).unwrap();
     let manifest = format!(
         "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"sql\"\n[component.sql]\nsource = \"{{guest-postgres}}\"\nallowed_outbound_hosts = [\"postgres://{}\"]\n",
-        gone.host()
+        server.host()
     );
     let app = Setup::new(&manifest).start();
-    let address = format!("postgres://postgres@{}/postgres", gone.host());
+    let address = format!("postgres://postgres@{}/postgres", server.host());
     assert_eq!(
         run(&app, &address, &["SELECT 7::bigint"]),
         ["[[DbValue::Int64(7)]]"]
     );
-    // Closes the connections while the server stays up, as after a restart.
-    let mut administrator = gone.administrator("template1").unwrap();
+    // The server closes the connections of the pool, as it does when it restarts.
+    let mut administrator = server.administrator("template1").unwrap();
     administrator
         .execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'postgres'", &[])
         .unwrap();
@@ -204,7 +205,7 @@ fn a_server_that_is_gone_is_an_error_and_its_return_is_noticed() {
     });
     assert!(answers.is_some());
     drop(administrator);
-    drop(gone);
+    drop(server);
     let answer = run(&app, &address, &["SELECT 1"]);
     assert!(answer[0].contains("ConnectionFailed"), "{}", answer[0]);
 }

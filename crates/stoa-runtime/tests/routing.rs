@@ -1,4 +1,4 @@
-//! Routing by path, and the headers that describe the route to the component.
+//! Routing by path, and the headers that report the route to the component.
 use http::{Method, Request};
 use http_body_util::BodyExt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ component = "hello"
 route = "/by/:name/..."
 component = "hello"
 [[trigger.http]]
-route = "/told/..."
+route = "/headers/..."
 component = "hello"
 [[trigger.http]]
 route = { private = true }
@@ -47,7 +47,7 @@ fn answers_exact_and_wildcard_routes() {
 }
 
 #[test]
-fn answers_404_with_an_empty_body_where_there_is_no_route() {
+fn a_path_without_a_route_is_404_with_an_empty_body() {
     let app = start();
     for path in ["/", "/exactly", "/exact/x", "/deeper", "/hidden"] {
         let answer = app.get(path);
@@ -56,7 +56,7 @@ fn answers_404_with_an_empty_body_where_there_is_no_route() {
 }
 
 #[test]
-fn reaches_a_private_component_in_process_only() {
+fn only_an_in_process_call_reaches_a_private_component() {
     let app = start();
     let request = Request::get("/x")
         .body(stoa_runtime::body::empty())
@@ -69,66 +69,74 @@ fn reaches_a_private_component_in_process_only() {
     let request = Request::get("/x")
         .body(stoa_runtime::body::empty())
         .unwrap();
-    let error = app.wait(app.app.call("nobody", request)).unwrap_err();
+    let error = app.wait(app.app.call("missing", request)).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "there is no component nobody that answers requests"
+        "the app has no component missing that answers requests"
     );
 }
 
 #[test]
-fn tells_the_guest_how_it_was_reached() {
+fn headers_report_the_route_and_the_url_to_the_guest() {
     let app = start();
-    let answer = app.get("/told/?a=b");
-    let told: Vec<_> = answer
+    let answer = app.get("/headers/?a=b");
+    let headers: Vec<_> = answer
         .text()
         .lines()
         .filter(|l| l.starts_with("spin-"))
         .collect();
-    let full_url = format!("spin-full-url: http://{}/told/?a=b", app.address);
+    let full_url = format!("spin-full-url: http://{}/headers/?a=b", app.address);
     let expected = [
         "spin-base-path: /",
-        "spin-component-route: /told",
+        "spin-component-route: /headers",
         &full_url,
-        "spin-matched-route: /told/...",
+        "spin-matched-route: /headers/...",
         "spin-path-info: /",
-        "spin-raw-component-route: /told/...",
+        "spin-raw-component-route: /headers/...",
     ];
-    let (address, told): (Vec<_>, Vec<_>) = told
+    let (address, headers): (Vec<_>, Vec<_>) = headers
         .into_iter()
         .partition(|l| l.starts_with("spin-client-addr: 127.0.0.1:"));
     assert_eq!(address.len(), 1);
-    assert_eq!(told, expected);
+    assert_eq!(headers, expected);
 }
 
 #[test]
-fn tells_a_route_and_its_parts_as_spin_does() {
+fn headers_report_a_route_and_its_parameters_as_in_spin() {
     let app = Setup::new(
         r#"
 [[trigger.http]]
-route = "/told/"
+route = "/headers/"
 component = "hello"
 [[trigger.http]]
-route = "/told-by/:First_name/x"
+route = "/headers-by/:First_name/x"
 component = "hello"
 [component.hello]
 source = "{guest-hello}"
 "#,
     )
     .start();
-    let told = app.get("/told//");
+    let headers = app.get("/headers//");
     for line in [
-        "spin-matched-route: /told",
-        "spin-raw-component-route: /told/",
-        "spin-component-route: /told/",
+        "spin-matched-route: /headers",
+        "spin-raw-component-route: /headers/",
+        "spin-component-route: /headers/",
         "spin-path-info: ",
     ] {
-        assert!(told.text().lines().any(|l| l == line), "{}", told.text());
+        assert!(
+            headers.text().lines().any(|l| l == line),
+            "{}",
+            headers.text()
+        );
     }
-    let told = app.get("/told-by/me/x");
+    let headers = app.get("/headers-by/me/x");
     let line = "spin-path-match-first-name: me";
-    assert!(told.text().lines().any(|l| l == line), "{}", told.text());
-    assert_eq!(app.get("/told-by//x").status, 200);
+    assert!(
+        headers.text().lines().any(|l| l == line),
+        "{}",
+        headers.text()
+    );
+    assert_eq!(app.get("/headers-by//x").status, 200);
 }
 
 #[test]
@@ -147,9 +155,9 @@ fn a_filter_hides_routes_from_a_listener() {
 }
 
 #[test]
-fn keeps_no_state_between_two_requests() {
+fn an_instance_serves_only_one_request() {
     let app = Setup::new("[[trigger.http]]\nroute = \"/...\"\ncomponent = \"hello\"\n[component.hello]\nsource = \"{guest-hello}\"\n").start();
     for _ in 0..20 {
-        assert_eq!(app.get("/seen").text(), "1");
+        assert_eq!(app.get("/requests").text(), "1");
     }
 }

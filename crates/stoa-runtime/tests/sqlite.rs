@@ -1,4 +1,4 @@
-//! `fermyon:spin/sqlite@2.0.0` and `spin:sqlite/sqlite@3.0.0`.
+//! The interfaces `fermyon:spin/sqlite@2.0.0` and `spin:sqlite/sqlite@3.0.0`.
 use bytes::Bytes;
 use http::Method;
 use std::time::{Duration, Instant};
@@ -45,7 +45,7 @@ fn answers_both_versions_of_the_interface_from_one_file() {
         app.post("/v2", "SELECT x FROM t").text(),
         "[[Value::Integer(7)]]\n"
     );
-    // Another label has another file.
+    // The database `other` has its own file.
     let other = app.post("/v3?other", "SELECT x FROM t");
     assert_eq!(other.text(), "Error::Io(\"no such table: t\")\n");
     for file in ["default.db", "other.db"] {
@@ -57,7 +57,7 @@ fn answers_both_versions_of_the_interface_from_one_file() {
 }
 
 #[test]
-fn counts_changes_and_rowids_of_this_connection_only() {
+fn changes_and_rowids_include_only_the_current_guest() {
     let app = start();
     let lines = run(
         &app,
@@ -70,13 +70,13 @@ fn counts_changes_and_rowids_of_this_connection_only() {
         ],
     );
     assert_eq!(lines, ["[]", "0", "[]", "2", "2"]);
-    // The next guest gets the same connection, without its history.
+    // The next guest gets the same connection, but for this guest the rowid and the number of changed rows begin at 0.
     let lines = run(
         &app,
         &["ROWID", "CHANGES", "UPDATE t SET x = 3", "CHANGES", "ROWID"],
     );
     assert_eq!(lines, ["0", "0", "[]", "2", "0"]);
-    // SQL functions do not show it either.
+    // The SQL functions `changes`, `total_changes` and `last_insert_rowid` do not count the changes of other guests either.
     let lines = run(
         &app,
         &["SELECT changes(), total_changes(), last_insert_rowid()"],
@@ -88,7 +88,7 @@ fn counts_changes_and_rowids_of_this_connection_only() {
 }
 
 #[test]
-fn passes_on_sqlites_own_words() {
+fn returns_the_error_messages_of_sqlite() {
     let app = start();
     let lines = run(
         &app,
@@ -106,20 +106,20 @@ fn passes_on_sqlites_own_words() {
 }
 
 #[test]
-fn refuses_databases_that_were_not_granted() {
+fn rejects_databases_that_were_not_granted() {
     let app = start();
     assert_eq!(
         app.post("/v3?kept", "SELECT 1").text(),
         "Error::AccessDenied\n"
     );
     assert_eq!(
-        app.post("/v3?nowhere", "SELECT 1").text(),
+        app.post("/v3?missing", "SELECT 1").text(),
         "Error::AccessDenied\n"
     );
 }
 
 #[test]
-fn keeps_a_guest_within_its_database() {
+fn a_guest_cannot_reach_beyond_its_database() {
     let app = start();
     let file = app.folder.path().join("stolen.db");
     let attach = format!("ATTACH DATABASE '{}' AS x", file.display());
@@ -132,10 +132,10 @@ fn keeps_a_guest_within_its_database() {
 }
 
 #[test]
-fn rolls_back_what_a_guest_leaves_open() {
+fn rolls_back_a_transaction_that_a_guest_leaves_open() {
     let app = start();
     run(&app, &["CREATE TABLE t (x)"]);
-    // One guest returns with an open transaction, another traps within one.
+    // One guest returns with an open transaction. Another guest traps during a transaction.
     run(&app, &["BEGIN IMMEDIATE", "INSERT INTO t VALUES (1)"]);
     let trapped = app.post("/v3", "BEGIN IMMEDIATE\nINSERT INTO t VALUES (2)\nTRAP");
     assert_eq!(trapped.status, 500);
@@ -147,7 +147,7 @@ fn rolls_back_what_a_guest_leaves_open() {
 }
 
 #[test]
-fn sql_counts_what_this_guest_did_on_a_connection_that_another_had() {
+fn sql_functions_count_only_the_changes_of_the_current_guest() {
     let app = start();
     let count = "SELECT changes(), total_changes(), last_insert_rowid()";
     let counted = |changes, total, rowid| {
@@ -186,7 +186,7 @@ fn sql_counts_what_this_guest_did_on_a_connection_that_another_had() {
             &counted(3, 7, 4),
         ]
     );
-    // Within a trigger too, and a second time on the same connection.
+    // The counts of changed rows are also right in a trigger, and for the next guest on the same connection.
     let trigger =
         "CREATE TRIGGER notes AFTER UPDATE ON t BEGIN INSERT INTO log VALUES (changes()); END";
     let lines = run(
@@ -208,7 +208,7 @@ fn sql_counts_what_this_guest_did_on_a_connection_that_another_had() {
 }
 
 #[test]
-fn hands_on_no_temporary_table_and_no_pragma() {
+fn a_guest_does_not_get_temporary_tables_and_pragmas_of_another_guest() {
     let app = start();
     let lines = run(
         &app,
@@ -226,7 +226,7 @@ fn hands_on_no_temporary_table_and_no_pragma() {
 }
 
 #[test]
-fn loses_no_increment_of_concurrent_writers() {
+fn concurrent_writers_lose_no_increment() {
     let mut setup = Setup::new(MANIFEST);
     setup.limits.max_instances = 200;
     let app = setup.start();
@@ -249,7 +249,7 @@ fn loses_no_increment_of_concurrent_writers() {
 }
 
 #[test]
-fn gives_up_on_a_database_that_another_process_keeps_locked() {
+fn a_write_fails_if_another_process_keeps_the_database_locked() {
     let app = start();
     run(&app, &["CREATE TABLE t (x)"]);
     let other = rusqlite::Connection::open(app.folder.path().join("state/default.db")).unwrap();
@@ -266,7 +266,7 @@ fn gives_up_on_a_database_that_another_process_keeps_locked() {
         .collect::<Vec<_>>();
     assert!(
         begun.elapsed() < Duration::from_secs(4),
-        "reads waited for the writer"
+        "the reads waited for the writer"
     );
     assert!(reads.iter().all(|r| r == &["[[Value::Integer(0)]]"]));
     let answer = app.wait(writing).unwrap();
@@ -275,17 +275,19 @@ fn gives_up_on_a_database_that_another_process_keeps_locked() {
 }
 
 #[test]
-fn a_long_query_holds_up_no_one() {
+fn a_long_query_does_not_delay_other_requests() {
     let mut setup = Setup::new(MANIFEST);
     setup.limits.request_timeout = Duration::from_secs(3);
     let app = setup.start();
     let endless =
         "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n";
-    // One more than the number of workers.
+    // Three queries run. This is one more than the number of worker threads.
     let long: Vec<_> = (0..3)
         .map(|_| app.spawn(app.send(Method::POST, "/v3", Bytes::from_static(endless.as_bytes()))))
         .collect();
-    crate::support::until("the long queries run", || app.runtime.running() >= 3);
+    crate::support::until("the long queries run", || {
+        app.runtime.running_requests() >= 3
+    });
     let begun = Instant::now();
     assert_eq!(run(&app, &["SELECT 1"]), ["[[Value::Integer(1)]]"]);
     assert!(

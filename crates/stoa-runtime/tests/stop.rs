@@ -1,4 +1,4 @@
-//! A shutdown lets requests in flight finish, within limits.
+//! A shutdown lets requests in flight finish within the grace period.
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
@@ -19,15 +19,15 @@ source = "{guest-trouble}"
 fn running_requests_finish_and_new_ones_are_not_accepted() {
     let mut app = Setup::new(MANIFEST).start();
     let running = app.spawn(app.send(Method::GET, "/burn?600", Bytes::new()));
-    until("it runs", || app.runtime.running() == 1);
+    until("the request runs", || app.runtime.running_requests() == 1);
     let stopped = app.stop();
-    until("no one is accepted", || {
+    until("the server accepts no connections", || {
         TcpStream::connect(app.address).is_err()
     });
     let answer = app.wait(running).unwrap();
     assert_eq!(answer.status, 200);
     app.wait(stopped).unwrap();
-    assert_eq!(app.runtime.running(), 0);
+    assert_eq!(app.runtime.running_requests(), 0);
 }
 
 #[test]
@@ -47,12 +47,12 @@ fn an_idle_connection_does_not_delay_the_stop() {
 }
 
 #[test]
-fn what_runs_longer_than_the_grace_period_is_cut() {
+fn a_request_that_runs_longer_than_the_grace_period_is_cut_off() {
     let mut setup = Setup::new(MANIFEST);
     setup.serve.grace = Duration::from_millis(300);
     let mut app = setup.start();
     let _running = app.spawn(app.send(Method::GET, "/loop", Bytes::new()));
-    until("it runs", || app.runtime.running() == 1);
+    until("the request runs", || app.runtime.running_requests() == 1);
     let begun = Instant::now();
     let stopped = app.stop();
     app.wait(stopped).unwrap();

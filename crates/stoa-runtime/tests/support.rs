@@ -1,4 +1,4 @@
-//! Starts apps from the guests in `guests/`, and sends requests over sockets.
+//! Helpers of the tests: start an app with the guests in `guests/`, and send requests over sockets.
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -21,12 +21,12 @@ use tokio::runtime::Runtime as Tokio;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-/// Path of a guest's built component.
+/// The path of the component that was built from a guest.
 pub(crate) fn wasm(guest: &str) -> PathBuf {
     built("wasm32-wasip2", guest)
 }
 
-/// Path of a guest built as a module, as SDKs did before components existed.
+/// The path of the module that was built from a guest. Old SDKs build modules instead of components.
 pub(crate) fn wasm_module(guest: &str) -> PathBuf {
     built("wasm32-wasip1", &format!("guest-{guest}"))
 }
@@ -63,7 +63,7 @@ impl Printed {
     }
 }
 
-/// Settings of an app to start. `{guest-name}` in the manifest stands for that guest's file.
+/// The settings of an app to start. `{guest-NAME}` in the manifest is replaced by the path of that guest's file.
 pub(crate) struct Setup {
     pub(crate) manifest: String,
     pub(crate) limits: Limits,
@@ -143,7 +143,7 @@ impl Setup {
     }
 }
 
-/// One cache for all tests: each guest is compiled once.
+/// The folder for compiled code that all tests share, so that each guest is compiled once.
 pub(crate) fn shared_cache() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("compiled")
 }
@@ -184,7 +184,7 @@ impl Running {
         self.wait(self.send(Method::POST, path, body.into()))
     }
 
-    /// Sends without waiting for the response.
+    /// Sends a request. The returned future waits for the response.
     pub(crate) fn send(
         &self,
         method: Method,
@@ -222,11 +222,11 @@ impl Running {
         self.tokio().block_on(async {
             tokio::time::timeout(Duration::from_secs(60), work)
                 .await
-                .expect("took over a minute")
+                .expect("the work took longer than 60 s")
         })
     }
 
-    /// Starts the shutdown; returns a handle that ends with it.
+    /// Starts the shutdown. The returned handle ends when the shutdown is complete.
     pub(crate) fn stop(&mut self) -> JoinHandle<()> {
         drop(self.stop.take());
         self.serving.take().unwrap()
@@ -234,7 +234,7 @@ impl Running {
 }
 
 impl Running {
-    /// Stops the app; returns the folder with its state, for a restart.
+    /// Stops the app. Returns the folder with the app's state, for a restart.
     pub(crate) fn restart_folder(mut self) -> TempDir {
         let stopped = self.stop();
         self.wait(stopped).unwrap();
@@ -250,11 +250,14 @@ impl Drop for Running {
     }
 }
 
-/// Waits until `holds` returns true, at most 10 s.
-pub(crate) fn until(what: &str, mut holds: impl FnMut() -> bool) {
+/// Waits until `condition` returns true, at most 10 s. `description` names the condition in the error.
+pub(crate) fn until(description: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + Duration::from_secs(10);
-    while !holds() {
-        assert!(Instant::now() < end, "in vain: {what}");
+    while !condition() {
+        assert!(
+            Instant::now() < end,
+            "still false after 10 s: {description}"
+        );
         std::thread::sleep(Duration::from_millis(2));
     }
 }

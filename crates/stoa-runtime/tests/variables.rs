@@ -1,4 +1,4 @@
-//! `fermyon:spin/variables`.
+//! The interface `fermyon:spin/variables`.
 use crate::support::Setup;
 
 const MANIFEST: &str = r#"
@@ -23,9 +23,9 @@ fn resolves_a_variable_and_its_template() {
 }
 
 #[test]
-fn tells_an_undefined_name_from_an_invalid_one() {
+fn an_undefined_name_and_an_invalid_name_have_different_errors() {
     let app = Setup::new(MANIFEST).start();
-    // A component does not see application variables.
+    // `host` is a variable of the application, which the component cannot read.
     assert_eq!(app.get("/?host").text(), r#"Error::Undefined("host")"#);
     assert_eq!(
         app.get("/?No-Name").text(),

@@ -1,4 +1,4 @@
-//! A service's access to its host: database, `wasi:http` and variables. Wasm only.
+//! A service's access to its host: the database, `wasi:http` and Spin variables. This module exists only in components (wasm).
 
 mod database;
 mod variables;
@@ -19,14 +19,14 @@ use wasi::io::poll;
 use wasi::io::streams::StreamError;
 
 use crate::context::Context;
-use crate::outbound::{Call, CallError, MAX_REPLY, Outbound, Reply};
+use crate::outbound::{Call, CallError, MAX_REPLY_BYTES, Outbound, Reply};
 use crate::problem::Problem;
-use crate::request::{MAX_BODY, Request};
+use crate::request::{MAX_BODY_BYTES, Request};
 use crate::service::Service;
 use crate::settings::Faults;
 
-/// Reads the request, serves it with the application that `open` returns, and sends the response. Then runs the application's
-/// work after the response ([`Service::after_response`]).
+/// Reads the request, serves it with the application that `open` returns, and sends the response. Then runs
+/// [`Service::after_response`].
 pub async fn serve<A: Service>(
     request: IncomingRequest,
     out: ResponseOutparam,
@@ -36,7 +36,7 @@ pub async fn serve<A: Service>(
     let context = Context::new(A::NAME, &headers);
     let path = request.path_with_query().unwrap_or_else(|| "/".to_owned());
     let mut app = None;
-    let response = match read(request, &path, headers).await {
+    let response = match read_request(request, &path, headers).await {
         Ok(request) => open().map(|opened| {
             app.insert(opened)
                 .answer(Request::within(context.clone(), request))
@@ -59,11 +59,11 @@ pub async fn serve<A: Service>(
         .unwrap_or_else(|_| spin_sdk::http::Headers::new());
     let outgoing = spin_sdk::http::OutgoingResponse::new(fields);
     let _ = outgoing.set_status_code(parts.status.as_u16());
-    // A client that disconnected must not prevent the work that follows.
+    // The work after the response also runs if the client has disconnected.
     if let Err(error) = out.set_with_body(outgoing, body).await {
         crate::log::warn(
             &context,
-            "the client left before its response",
+            "the client disconnected before it received its response",
             serde_json::json!({"error": error.to_string()}),
         );
     }
@@ -82,7 +82,7 @@ fn headers(request: &IncomingRequest) -> HeaderMap {
     map
 }
 
-async fn read(
+async fn read_request(
     incoming: IncomingRequest,
     path: &str,
     headers: HeaderMap,
@@ -99,22 +99,22 @@ async fn read(
         SpinMethod::Connect => http::Method::CONNECT,
         SpinMethod::Trace => http::Method::TRACE,
         SpinMethod::Other(other) => http::Method::from_bytes(other.as_bytes())
-            .map_err(|_| Problem::bad_request("bad_method", "the method cannot be read"))?,
+            .map_err(|_| Problem::bad_request("bad_method", "method: not a valid HTTP method"))?,
     };
     let uri = path
         .parse::<Uri>()
-        .map_err(|e| Problem::bad_request("bad_path", format!("the path cannot be read: {e}")))?;
+        .map_err(|e| Problem::bad_request("bad_path", format!("path: not valid: {e}")))?;
     let mut body = Vec::new();
     let mut chunks = incoming.into_body_stream();
     while let Some(chunk) = chunks.next().await {
         let chunk = chunk.map_err(|e| {
-            Problem::bad_request("incomplete_body", format!("the body ended too early: {e}"))
+            Problem::bad_request("incomplete_body", format!("body: incomplete: {e}"))
         })?;
-        if body.len() + chunk.len() > MAX_BODY {
+        if body.len() + chunk.len() > MAX_BODY_BYTES {
             return Err(Problem::new(
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "body_too_large",
-                format!("body: longer than {MAX_BODY} bytes"),
+                format!("body: longer than {MAX_BODY_BYTES} bytes"),
             ));
         }
         body.extend_from_slice(&chunk);
@@ -131,7 +131,7 @@ impl From<Faults> for Problem {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "misconfigured",
-            "the service is not configured; its log has the reason",
+            "the service's settings are invalid; the service's log has the cause",
         )
         .caused_by(faults.to_string())
     }
@@ -142,13 +142,16 @@ pub struct WasiHttp;
 
 impl Outbound for WasiHttp {
     fn send(&self, call: Call) -> Result<Reply, CallError> {
-        let not_sent = |what: &str| CallError::NotSent(format!("{what} of {}", call.url));
-        let uri: Uri = call.url.parse().map_err(|_| not_sent("bad URL"))?;
+        let not_sent = |cause: &str| CallError::NotSent(format!("{}: {cause}", call.url));
+        let uri: Uri = call
+            .url
+            .parse()
+            .map_err(|_| not_sent("the URL is invalid"))?;
         let fields = Fields::new();
         for (name, value) in &call.headers {
             fields
                 .append(&name.as_str().to_owned(), &value.as_bytes().to_vec())
-                .map_err(|_| not_sent("bad header"))?;
+                .map_err(|_| not_sent("a header is invalid"))?;
         }
         let request = OutgoingRequest::new(fields);
         let scheme = if uri.scheme_str() == Some("https") {
@@ -158,51 +161,63 @@ impl Outbound for WasiHttp {
         };
         request
             .set_method(&method(&call.method))
-            .map_err(|()| not_sent("bad method"))?;
+            .map_err(|()| not_sent("the method is invalid"))?;
         request
             .set_scheme(Some(&scheme))
-            .map_err(|()| not_sent("bad scheme"))?;
+            .map_err(|()| not_sent("the URL's scheme is invalid"))?;
         request
             .set_authority(uri.authority().map(http::uri::Authority::as_str))
-            .map_err(|()| not_sent("bad host"))?;
+            .map_err(|()| not_sent("the URL's host is invalid"))?;
         request
             .set_path_with_query(uri.path_and_query().map(http::uri::PathAndQuery::as_str))
-            .map_err(|()| not_sent("bad path"))?;
+            .map_err(|()| not_sent("the URL's path is invalid"))?;
         let options = RequestOptions::new();
         let nanos = u64::try_from(call.timeout.as_nanos()).unwrap_or(u64::MAX);
-        // A host without timeouts returns an error here; the deadline below still applies.
+        // A host that does not support timeouts returns an error here. The error is ignored, because the deadline below limits the
+        // call on every host.
         let _ = options.set_connect_timeout(Some(nanos));
         let _ = options.set_first_byte_timeout(Some(nanos));
         let _ = options.set_between_bytes_timeout(Some(nanos));
 
         let deadline = Deadline::after(call.timeout);
-        let body = request.body().map_err(|()| not_sent("no body"))?;
+        let body = request
+            .body()
+            .map_err(|()| not_sent("cannot open the request body"))?;
         let future = outgoing_handler::handle(request, Some(options))
             .map_err(|e| CallError::NotSent(format!("{}: {e:?}", call.url)))?;
-        // A failed connection accepts no body, and a peer may answer without reading it. The response shows which of the two happened,
-        // so that a refused connection counts as "not sent".
-        let unwritten = write(body, &call.body).err();
+        // Writing the body fails in two cases: the connection failed, or the peer responded without reading the body. The result of
+        // the call below shows which of the two cases it is, so a refused connection counts as "not sent".
+        let write_error = write_body(body, &call.body).err();
 
-        let over = || CallError::Lost(format!("{}: {:?} are over", call.url, call.timeout));
+        let timed_out = || {
+            CallError::Lost(format!(
+                "{}: no response within {:?}",
+                call.url, call.timeout
+            ))
+        };
         let ready = future.subscribe();
         if !deadline.wait(&ready) {
-            return Err(over());
+            return Err(timed_out());
         }
         drop(ready);
         let response = match future.get() {
             Some(Ok(Ok(response))) => response,
-            // The host's timeout and ours expire at the same moment: either may be noticed first.
+            // The host's timeout and the deadline above end at the same moment. If the host reports its timeout first, the error is
+            // the same as for the deadline.
             Some(Ok(Err(wasi::http::types::ErrorCode::ConnectionReadTimeout))) => {
-                return Err(over());
+                return Err(timed_out());
             }
             Some(Ok(Err(error))) => return Err(classify(&call.url, &error)),
             _ => {
-                let reason = unwritten.unwrap_or_else(|| "no answer".to_owned());
-                return Err(CallError::Lost(format!("{}: {reason}", call.url)));
+                let cause = write_error.unwrap_or_else(|| {
+                    "the host returned neither a response nor an error".to_owned()
+                });
+                return Err(CallError::Lost(format!("{}: {cause}", call.url)));
             }
         };
-        let status = StatusCode::from_u16(response.status())
-            .map_err(|_| CallError::Lost(format!("{}: bad status", call.url)))?;
+        let status = StatusCode::from_u16(response.status()).map_err(|_| {
+            CallError::Lost(format!("{}: the response has an invalid status", call.url))
+        })?;
         let mut headers = HeaderMap::new();
         for (name, value) in response.headers().entries() {
             if let (Ok(name), Ok(value)) =
@@ -213,8 +228,8 @@ impl Outbound for WasiHttp {
         }
         let body = response
             .consume()
-            .map_err(|()| "no body".to_owned())
-            .and_then(|body| collect(body, &deadline))
+            .map_err(|()| "cannot open the response body".to_owned())
+            .and_then(|body| read_body(body, &deadline))
             .map_err(|e| CallError::Lost(format!("{}: {e}", call.url)))?;
         Ok(Reply {
             status,
@@ -236,7 +251,7 @@ fn method(method: &http::Method) -> Method {
     }
 }
 
-/// Only errors before the connection is established prove that the other side did nothing.
+/// Only errors before the connection is established prove that the peer did nothing.
 fn classify(url: &str, error: &wasi::http::types::ErrorCode) -> CallError {
     use wasi::http::types::ErrorCode as E;
     let text = format!("{url}: {error:?}");
@@ -259,11 +274,11 @@ fn classify(url: &str, error: &wasi::http::types::ErrorCode) -> CallError {
     }
 }
 
-fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), String> {
+fn write_body(body: OutgoingBody, bytes: &[u8]) -> Result<(), String> {
     if !bytes.is_empty() {
         let stream = body
             .write()
-            .map_err(|()| "the body cannot be written".to_owned())?;
+            .map_err(|()| "cannot write the request body".to_owned())?;
         for chunk in bytes.chunks(4096) {
             stream
                 .blocking_write_and_flush(chunk)
@@ -273,21 +288,23 @@ fn write(body: OutgoingBody, bytes: &[u8]) -> Result<(), String> {
     OutgoingBody::finish(body, None).map_err(|e| format!("{e:?}"))
 }
 
-fn collect(body: IncomingBody, deadline: &Deadline) -> Result<Vec<u8>, String> {
+fn read_body(body: IncomingBody, deadline: &Deadline) -> Result<Vec<u8>, String> {
     let stream = body
         .stream()
-        .map_err(|()| "the body cannot be read".to_owned())?;
+        .map_err(|()| "cannot read the response body".to_owned())?;
     let ready = stream.subscribe();
     let mut bytes = Vec::new();
     loop {
         match stream.read(64 * 1024) {
             Ok(chunk) if chunk.is_empty() => {
                 if !deadline.wait(&ready) {
-                    return Err("the answer takes too long".to_owned());
+                    return Err("the response body did not end within the timeout".to_owned());
                 }
             }
-            Ok(chunk) if bytes.len() + chunk.len() > MAX_REPLY => {
-                return Err(format!("the answer is longer than {MAX_REPLY} bytes"));
+            Ok(chunk) if bytes.len() + chunk.len() > MAX_REPLY_BYTES => {
+                return Err(format!(
+                    "the response body is longer than {MAX_REPLY_BYTES} bytes"
+                ));
             }
             Ok(chunk) => bytes.extend_from_slice(&chunk),
             Err(StreamError::Closed) => break,
@@ -304,14 +321,15 @@ impl Deadline {
         Self(Instant::now() + timeout)
     }
 
-    /// Waits for `ready`; returns false if the deadline passes first.
+    /// Waits until `ready` is ready, and returns true. Returns false if the deadline passes first.
     fn wait(&self, ready: &poll::Pollable) -> bool {
         if ready.ready() {
             return true;
         }
-        let left = self.0.saturating_duration_since(Instant::now());
-        let alarm =
-            monotonic_clock::subscribe_duration(u64::try_from(left.as_nanos()).unwrap_or(u64::MAX));
+        let remaining = self.0.saturating_duration_since(Instant::now());
+        let alarm = monotonic_clock::subscribe_duration(
+            u64::try_from(remaining.as_nanos()).unwrap_or(u64::MAX),
+        );
         poll::poll(&[ready, &alarm]).contains(&0)
     }
 }

@@ -1,12 +1,12 @@
-//! The context of one request along the chain of services: its id, its trace, and the headers that calls pass on.
+//! The context of one request: its id, its trace, and the headers that outgoing calls forward.
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::id;
 
-/// Headers that every call of a service passes on, so that a canary choice, a trace and an injected fault
-/// reach the whole chain.
-pub const PASSED_ON: [&str; 5] = [
+/// Headers that a service copies from the request that it serves to its own calls. With these headers, the choice of a canary, the
+/// trace and an injected fault reach all services that help to serve the request.
+pub const FORWARDED_HEADERS: [&str; 5] = [
     "x-shop-version",
     "tracestate",
     "baggage",
@@ -14,17 +14,17 @@ pub const PASSED_ON: [&str; 5] = [
     "x-request-id",
 ];
 
-/// The identity of a request, for logs and for the calls made on its behalf.
+/// The ids of a request, for logs, and the headers that its service copies to its own calls.
 #[derive(Debug, Clone)]
 pub struct Context {
     service: &'static str,
     request_id: String,
     traceparent: String,
-    passed_on: Vec<(HeaderName, HeaderValue)>,
+    forwarded: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Context {
-    /// Reads the headers of a request; generates a request id and a trace where there is none.
+    /// Reads the headers of a request. If the request id or the trace is missing or malformed, a new one is generated.
     pub fn new(service: &'static str, headers: &HeaderMap) -> Self {
         let text = |name: &str| headers.get(name).and_then(|v| v.to_str().ok());
         let request_id = text("x-request-id")
@@ -33,7 +33,7 @@ impl Context {
         let traceparent = text("traceparent")
             .filter(|v| is_traceparent(v))
             .map_or_else(new_traceparent, str::to_owned);
-        let passed_on = PASSED_ON
+        let forwarded = FORWARDED_HEADERS
             .iter()
             .filter(|name| **name != "x-request-id")
             .filter_map(|name| {
@@ -45,11 +45,11 @@ impl Context {
             service,
             request_id,
             traceparent,
-            passed_on,
+            forwarded,
         }
     }
 
-    /// The service that handles the request.
+    /// The name of the service that handles the request.
     pub fn service(&self) -> &'static str {
         self.service
     }
@@ -59,25 +59,25 @@ impl Context {
         &self.request_id
     }
 
-    /// The 32 hex digits in the middle of `traceparent` (W3C Trace Context).
+    /// The trace id: the 32 hexadecimal digits in the middle of `traceparent` (W3C Trace Context).
     pub fn trace_id(&self) -> &str {
         self.traceparent.get(3..35).unwrap_or_default()
     }
 
-    /// The headers of a call made on behalf of this request.
+    /// The headers for a call that is made on behalf of this request.
     pub fn headers(&self) -> impl Iterator<Item = (HeaderName, HeaderValue)> + '_ {
-        let own = [
+        let ids = [
             ("x-request-id", self.request_id.as_str()),
             ("traceparent", self.traceparent.as_str()),
         ];
-        own.into_iter()
+        ids.into_iter()
             .filter_map(|(name, value)| {
                 Some((
                     HeaderName::from_static(name),
                     HeaderValue::from_str(value).ok()?,
                 ))
             })
-            .chain(self.passed_on.iter().cloned())
+            .chain(self.forwarded.iter().cloned())
     }
 }
 
@@ -88,7 +88,7 @@ fn is_request_id(value: &str) -> bool {
             .all(|b| b.is_ascii_alphanumeric() || b"-_.:/".contains(&b))
 }
 
-/// Whether the value is `00-<32 hex>-<16 hex>-<2 hex>` and neither id is all zeros.
+/// True if the value is `00-<32 hex>-<16 hex>-<2 hex>` and neither id is all zeros.
 fn is_traceparent(value: &str) -> bool {
     let mut parts = value.split('-');
     let mut hex = |length: usize| {
@@ -105,7 +105,7 @@ fn is_traceparent(value: &str) -> bool {
 fn new_traceparent() -> String {
     let trace = id::new().simple().to_string();
     let mut span = [0_u8; 8];
-    // A host without randomness still gets a well-formed id: the trace's own digits.
+    // If the host has no random numbers, the span id is the first 16 digits of the trace id, so the header is still well-formed.
     if getrandom::fill(&mut span).is_err() || span == [0; 8] {
         return format!(
             "00-{trace}-{}-00",

@@ -1,4 +1,4 @@
-//! Identifiers: UUIDv7 (RFC 9562), so that they sort by creation time.
+//! Identifiers are UUIDs of version 7 (RFC 9562), so they sort by creation time.
 
 use uuid::Uuid;
 
@@ -10,9 +10,9 @@ pub fn new() -> Uuid {
     Uuid::now_v7()
 }
 
-/// Reads the identifier in `field`.
+/// Reads an identifier. In an error, `field` is the name of the field.
 pub fn parse(field: &str, value: &str) -> Result<Uuid, Invalid> {
-    // `try_parse` also accepts braces and urn: forms; an identifier has one spelling here.
+    // `try_parse` also accepts UUIDs in braces or with `urn:`, but the shop accepts one spelling only.
     match Uuid::try_parse(value) {
         Ok(id) if value.len() == 36 && value == id.as_hyphenated().to_string() => Ok(id),
         _ => Err(Invalid::new(format!(

@@ -1,9 +1,11 @@
-//! `Idempotency-Key`: the same key and the same body get the first answer again.
+//! Handling of `Idempotency-Key`: requests with the same key and the same body have one effect and get the same response.
 //!
-//! A request claims its key before it works and stores its answer afterwards, each in a statement of its own: the work
-//! runs outside any transaction. Repeats wait for the answer within a bound, then get 409 with `Retry-After`. The claim
-//! of a request that died expires. The request that takes it over does the work again, so the work itself must find what
-//! was done the first time (a unique key on its own table).
+//! A service claims the key before it does a request's work, and stores the response after the work. The claim and the storing are
+//! separate statements, so the work runs outside any transaction. A repeated request waits until a response is stored. If this
+//! takes longer than a time limit, the repeated request gets 409 with `Retry-After`.
+//!
+//! If a request dies, its claim expires. The next request with the key does the work again. The work must therefore detect an
+//! earlier execution, for example by a unique key in its own table.
 
 use std::time::Duration;
 
@@ -18,7 +20,7 @@ use crate::route::{Answer, Response};
 use crate::sql::{Database, SqlError};
 use crate::time::{self, Millis};
 
-/// The table for `$service`, as the text of one statement.
+/// The SQL statement that creates the table of idempotency keys for `$service`.
 #[macro_export]
 macro_rules! idempotency_table {
     ($service:literal) => {
@@ -35,9 +37,10 @@ macro_rules! idempotency_table {
 /// Time limits of claims and repeats.
 #[derive(Debug, Clone, Copy)]
 pub struct Policy {
-    /// A claim counts as dead after this time: longer than a request may live.
+    /// The lifetime of a claim. It must be longer than a request may take. Otherwise a repeat could do the same work while the
+    /// earlier request still runs.
     pub lease: Duration,
-    /// How long a repeat waits for the first answer.
+    /// The longest time that a repeated request waits for the stored response.
     pub wait: Duration,
 }
 
@@ -50,18 +53,20 @@ impl Default for Policy {
     }
 }
 
-/// The key of a request, its owner, and the fingerprint of the request.
+/// An idempotency key with its owner, and the fingerprint of the request that contains the key.
 #[derive(Debug)]
 pub struct Key<'a> {
-    /// The owner of the key: the user, or the calling service. Keys of different owners never collide.
+    /// The owner of the key: the user, or the calling service. If two owners use the same text as a key, these are two different
+    /// keys.
     pub owner: &'a str,
-    /// The header's value.
+    /// The value of the header `Idempotency-Key`.
     pub key: &'a str,
-    /// [`fingerprint`] of the request.
+    /// The [`fingerprint`] of the request.
     pub fingerprint: String,
 }
 
-/// A digest of method, path and JSON body; white space and the order of members do not count.
+/// The SHA-256 digest of the method, the path and the JSON body. White space and the order of JSON members do not influence the
+/// digest.
 pub fn fingerprint(request: &Request) -> String {
     let body = serde_json::from_slice::<serde_json::Value>(request.body())
         .map(|v| v.to_string().into_bytes())
@@ -79,10 +84,10 @@ pub fn fingerprint(request: &Request) -> String {
         .collect()
 }
 
-/// Returns the stored answer of `key`, or runs `work` and stores its answer.
+/// Returns the stored response of `key`. If no response is stored, runs `work`, and stores and returns the response of `work`.
 ///
-/// Every answer below 500 is stored: it is the service's decision. A 429, and any answer with `Retry-After`, decides nothing: like a
-/// 5xx it frees the key, so that a retry runs the work again. Errors: 422 `idempotency_key_reused`, 409 `request_in_progress`, 503.
+/// A response is stored only if it is final ([`is_final`]). Any other response frees the key, so a retry runs the work again.
+/// Errors: 422 `idempotency_key_reused`, 409 `request_in_progress`, and 503 if the database fails.
 pub fn once(
     db: &dyn Database,
     request: &Request,
@@ -92,21 +97,21 @@ pub fn once(
 ) -> Answer {
     let service = request.context().service();
     let claim = id::new().to_string();
-    let give_up = time::now().saturating_add(millis(policy.wait));
+    let deadline = time::now().saturating_add(millis(policy.wait));
     let mut pause = Duration::from_millis(5);
     loop {
-        match take(db, service, key, &claim, policy).map_err(unavailable)? {
-            Taken::Mine => break,
-            Taken::Answered(response) => return Ok(response),
-            Taken::OtherBody => return Err(reused()),
-            Taken::InProgress if time::now() >= give_up => {
+        match claim_key(db, service, key, &claim, policy).map_err(unavailable)? {
+            ClaimResult::Claimed => break,
+            ClaimResult::Answered(response) => return Ok(response),
+            ClaimResult::OtherBody => return Err(key_reused()),
+            ClaimResult::InProgress if time::now() >= deadline => {
                 return Err(Problem::conflict(
                     "request_in_progress",
                     "Idempotency-Key: the first request with this key is still in progress",
                 )
                 .retry_after(1));
             }
-            Taken::InProgress => {
+            ClaimResult::InProgress => {
                 std::thread::sleep(pause);
                 pause = (pause * 2).min(Duration::from_millis(80));
             }
@@ -114,30 +119,35 @@ pub fn once(
     }
     let response =
         work().unwrap_or_else(|problem| problem.into_response(request.context(), request.path()));
-    store(db, service, key, &claim, &response).map_err(unavailable)?;
+    settle_claim(db, service, key, &claim, &response).map_err(unavailable)?;
     Ok(response)
 }
 
-/// The stored answer of `key`, for a service whose own tables detect repeats: it claims no key, and stores only the answers that
-/// these tables cannot give again ([`keep`]).
+/// The stored response of `key`, for a service that detects repeated requests by its own tables. Such a service claims no keys. It
+/// calls [`store_response`] only for responses that it cannot reconstruct from its tables.
 ///
-/// Errors: 422 `idempotency_key_reused`, 503.
-pub fn kept(db: &dyn Database, service: &str, key: &Key<'_>) -> Result<Option<Response>, Problem> {
-    match stored(db, service, key)? {
-        None | Some(Stored::Claimed(_)) => Ok(None),
-        Some(Stored::Answer(response)) => Ok(Some(response)),
-        Some(Stored::OtherBody) => Err(reused()),
-    }
-}
-
-/// Stores `answer` for `key`, unless it decides nothing or the key has an answer. One statement, so it may be part of a transaction.
-pub fn keep(
+/// Errors: 422 `idempotency_key_reused`, and 503 if the database fails.
+pub fn stored_response(
     db: &dyn Database,
     service: &str,
     key: &Key<'_>,
-    answer: &Response,
+) -> Result<Option<Response>, Problem> {
+    match read_key(db, service, key)? {
+        None | Some(KeyState::Claimed(_)) => Ok(None),
+        Some(KeyState::Answer(response)) => Ok(Some(response)),
+        Some(KeyState::OtherBody) => Err(key_reused()),
+    }
+}
+
+/// Stores `response` for `key`, unless the response is not final ([`is_final`]) or the key already has a response. The function
+/// executes only one statement, so the caller may call it inside a transaction.
+pub fn store_response(
+    db: &dyn Database,
+    service: &str,
+    key: &Key<'_>,
+    response: &Response,
 ) -> Result<(), SqlError> {
-    let Some((status, kind, body)) = decision(answer) else {
+    let Some((status, kind, body)) = storable_parts(response) else {
         return Ok(());
     };
     let statement = format!(
@@ -155,8 +165,8 @@ pub fn keep(
     .map(drop)
 }
 
-/// Whether the key has an answer, for any body.
-pub fn is_answered(
+/// True if a response is stored for the key, whatever the body of its request was.
+pub fn has_response(
     db: &dyn Database,
     service: &str,
     owner: &str,
@@ -168,60 +178,61 @@ pub fn is_answered(
     Ok(!db.execute(&statement, params![owner, key])?.is_empty())
 }
 
-enum Taken {
-    Mine,
+enum ClaimResult {
+    Claimed,
     Answered(Response),
     OtherBody,
     InProgress,
 }
 
-fn take(
+fn claim_key(
     db: &dyn Database,
     service: &str,
     key: &Key<'_>,
     claim: &str,
     policy: Policy,
-) -> Result<Taken, SqlError> {
+) -> Result<ClaimResult, SqlError> {
     let now = time::now();
     let until = now.saturating_add(millis(policy.lease));
     let insert = format!(
         "INSERT INTO {service}_idempotency (owner, key, fingerprint, claim, claimed_until, created_at)
          VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (owner, key) DO NOTHING RETURNING claim"
     );
-    let mine = db.execute(
+    let claimed = db.execute(
         &insert,
         params![key.owner, key.key, &key.fingerprint, claim, until, now],
     )?;
-    if !mine.is_empty() {
-        return Ok(Taken::Mine);
+    if !claimed.is_empty() {
+        return Ok(ClaimResult::Claimed);
     }
-    let expired = match stored(db, service, key)? {
-        // Freed between the two statements: the next attempt claims it.
-        None => return Ok(Taken::InProgress),
-        Some(Stored::OtherBody) => return Ok(Taken::OtherBody),
-        Some(Stored::Answer(response)) => return Ok(Taken::Answered(response)),
-        Some(Stored::Claimed(until)) if until >= now => return Ok(Taken::InProgress),
-        Some(Stored::Claimed(until)) => until,
+    let expired = match read_key(db, service, key)? {
+        // Another request freed the key after the insert above had found it claimed. The caller tries again, and can then claim the
+        // key.
+        None => return Ok(ClaimResult::InProgress),
+        Some(KeyState::OtherBody) => return Ok(ClaimResult::OtherBody),
+        Some(KeyState::Answer(response)) => return Ok(ClaimResult::Answered(response)),
+        Some(KeyState::Claimed(until)) if until >= now => return Ok(ClaimResult::InProgress),
+        Some(KeyState::Claimed(until)) => until,
     };
     let update = format!(
         "UPDATE {service}_idempotency SET claim = $1, claimed_until = $2
          WHERE owner = $3 AND key = $4 AND claimed_until = $5 AND status IS NULL RETURNING claim"
     );
-    let mine = db.execute(&update, params![claim, until, key.owner, key.key, expired])?;
-    Ok(if mine.is_empty() {
-        Taken::InProgress
+    let claimed = db.execute(&update, params![claim, until, key.owner, key.key, expired])?;
+    Ok(if claimed.is_empty() {
+        ClaimResult::InProgress
     } else {
-        Taken::Mine
+        ClaimResult::Claimed
     })
 }
 
-enum Stored {
+enum KeyState {
     OtherBody,
     Answer(Response),
     Claimed(Millis),
 }
 
-fn stored(db: &dyn Database, service: &str, key: &Key<'_>) -> Result<Option<Stored>, SqlError> {
+fn read_key(db: &dyn Database, service: &str, key: &Key<'_>) -> Result<Option<KeyState>, SqlError> {
     let select = format!(
         "SELECT fingerprint, claimed_until, status, content_type, body FROM {service}_idempotency
          WHERE owner = $1 AND key = $2"
@@ -229,16 +240,16 @@ fn stored(db: &dyn Database, service: &str, key: &Key<'_>) -> Result<Option<Stor
     let rows = db.execute(&select, params![key.owner, key.key])?;
     rows.one(|row| {
         if row.get::<String>(0)? != key.fingerprint {
-            return Ok(Stored::OtherBody);
+            return Ok(KeyState::OtherBody);
         }
         Ok(match row.get::<Option<i64>>(2)? {
-            Some(status) => Stored::Answer(replay(status, row.get(3)?, row.get(4)?)),
-            None => Stored::Claimed(row.get(1)?),
+            Some(status) => KeyState::Answer(replay(status, row.get(3)?, row.get(4)?)),
+            None => KeyState::Claimed(row.get(1)?),
         })
     })
 }
 
-fn reused() -> Problem {
+fn key_reused() -> Problem {
     Problem::new(
         StatusCode::UNPROCESSABLE_ENTITY,
         "idempotency_key_reused",
@@ -246,7 +257,7 @@ fn reused() -> Problem {
     )
 }
 
-fn store(
+fn settle_claim(
     db: &dyn Database,
     service: &str,
     key: &Key<'_>,
@@ -254,7 +265,7 @@ fn store(
     response: &Response,
 ) -> Result<(), SqlError> {
     let (owner, key) = (key.owner, key.key);
-    match decision(response) {
+    match storable_parts(response) {
         Some((status, kind, body)) => {
             let statement = format!(
                 "UPDATE {service}_idempotency SET status = $1, content_type = $2, body = $3
@@ -272,16 +283,16 @@ fn store(
     Ok(())
 }
 
-/// Status, content type and body of an answer that is stored; `None` for one that is not.
-fn decision(response: &Response) -> Option<(i64, Option<&str>, &str)> {
+/// The status, the content type and the body to store for a response. `None` if the response is not final or its body is not UTF-8.
+fn storable_parts(response: &Response) -> Option<(i64, Option<&str>, &str)> {
     let body = std::str::from_utf8(response.body()).ok()?;
     let kind = response.headers().get(header::CONTENT_TYPE);
     let kind = kind.and_then(|value| value.to_str().ok());
-    is_decision(response).then(|| (i64::from(response.status().as_u16()), kind, body))
+    is_final(response).then(|| (i64::from(response.status().as_u16()), kind, body))
 }
 
-/// Whether an answer is stored. A 5xx, a 429, and any answer with `Retry-After` decides nothing.
-pub fn is_decision(response: &Response) -> bool {
+/// True if a response is final, so that it may be stored. A 5xx, a 429, and any response with `Retry-After` are not final.
+pub fn is_final(response: &Response) -> bool {
     let status = response.status();
     !status.is_server_error()
         && status != StatusCode::TOO_MANY_REQUESTS
@@ -311,6 +322,6 @@ fn millis(duration: Duration) -> i64 {
 #[cfg(all(test, feature = "testing"))]
 #[expect(
     clippy::unwrap_used,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a fixture that fails must fail the test that uses it"
 )]
 mod tests;

@@ -1,10 +1,11 @@
-//! Strict JSON decoding, with errors that name their place in the document.
+//! Strict JSON decoding. Its errors name the location in the document. [`crate::Request::json`] and
+//! [`crate::outbound::Reply::json`] decode with this module.
 //!
-//! serde's derived code also reads a struct from an array (`["ann@example.com", "secret"]`), which no interface
-//! description allows. Here an array is rejected for every struct, without an attribute on types or fields: the
-//! deserializer is wrapped, and it wraps everything that it passes on. Values that serde buffers (`flatten`, enums without
-//! an outer tag) escape the wrapper, so the decoded types use neither. [`crate::Request::json`] and
-//! [`crate::outbound::Reply::json`] read this way. A text with a NUL is rejected, too: PostgreSQL cannot store it.
+//! serde's derived code also reads a struct from an array (`["ann@example.com", "secret"]`), which no interface document of the
+//! shop allows. This module rejects an array in place of any struct, and the types need no attributes for that. It wraps the
+//! deserializer, and the wrapper also wraps all nested deserializers. Values that serde buffers (`flatten`, enums without an outer
+//! tag) escape the wrapper, so the decoded types must not use them. Text with the character NUL is rejected too, because PostgreSQL
+//! cannot store it.
 
 use std::cell::RefCell;
 use std::fmt;
@@ -15,81 +16,81 @@ use serde::de::{
 };
 use serde_json::Value;
 
-/// A decoding error and its place in the document, such as `items[2].quantity`.
+/// A decoding error and its location in the document, such as `items[2].quantity`.
 #[derive(Debug, thiserror::Error)]
-pub struct Fault {
-    place: String,
+pub struct JsonError {
+    location: String,
     #[source]
     error: serde_json::Error,
 }
 
-/// serde's words, and the words of a caller who sees JSON and not Rust.
-const WORDS: [(&str, &str); 13] = [
+/// Phrases in serde's error messages, and their replacements. Callers know JSON types and not Rust types.
+const PHRASES: [(&str, &str); 13] = [
     ("invalid type: map", "invalid type: an object"),
     ("invalid type: sequence", "invalid type: an array"),
     ("floating point `", "the number `"),
     ("expected a map", "expected an object"),
     ("expected a sequence", "expected an array"),
-    ("expected u8", "expected a whole number from 0 on"),
-    ("expected u16", "expected a whole number from 0 on"),
-    ("expected u32", "expected a whole number from 0 on"),
-    ("expected u64", "expected a whole number from 0 on"),
-    ("expected usize", "expected a whole number from 0 on"),
+    ("expected u8", "expected a whole number of 0 or more"),
+    ("expected u16", "expected a whole number of 0 or more"),
+    ("expected u32", "expected a whole number of 0 or more"),
+    ("expected u64", "expected a whole number of 0 or more"),
+    ("expected usize", "expected a whole number of 0 or more"),
     ("expected i32", "expected a whole number"),
     ("expected i64", "expected a whole number"),
     ("expected f64", "expected a number"),
 ];
 
-impl fmt::Display for Fault {
+impl fmt::Display for JsonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut error = self.error.to_string();
-        for (serdes, callers) in WORDS {
-            error = error.replacen(serdes, callers, 1);
+        for (serde_phrase, replacement) in PHRASES {
+            error = error.replacen(serde_phrase, replacement, 1);
         }
-        write!(f, "{}: {error}", self.place)
+        write!(f, "{}: {error}", self.location)
     }
 }
 
-impl Fault {
-    /// The fault without its place.
-    pub fn error(&self) -> &serde_json::Error {
+impl JsonError {
+    /// serde's error, without the location.
+    pub fn without_location(&self) -> &serde_json::Error {
         &self.error
     }
 }
 
-/// Reads a whole text.
-pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, Fault> {
+/// Decodes a JSON text. Content after the value is an error.
+pub fn read<T: DeserializeOwned>(text: &[u8]) -> Result<T, JsonError> {
     let mut deserializer = serde_json::Deserializer::from_slice(text);
-    let value = strictly("", &mut deserializer)?;
-    deserializer.end().map_err(|error| Fault {
-        place: "body".to_owned(),
+    let value = read_strictly("", &mut deserializer)?;
+    deserializer.end().map_err(|error| JsonError {
+        location: "body".to_owned(),
         error,
     })?;
     Ok(value)
 }
 
-/// Decodes a value that is already parsed as JSON; `name` is its place in the document.
-pub fn read_value<T: DeserializeOwned>(name: &str, value: &Value) -> Result<T, Fault> {
-    strictly(name, value)
+/// Decodes a value that is already parsed as JSON. `name` is the location of the value in its document, for errors.
+pub fn read_value<T: DeserializeOwned>(name: &str, value: &Value) -> Result<T, JsonError> {
+    read_strictly(name, value)
 }
 
-fn strictly<'de, T, D>(root: &str, deserializer: D) -> Result<T, Fault>
+fn read_strictly<'de, T, D>(root: &str, deserializer: D) -> Result<T, JsonError>
 where
     T: Deserialize<'de>,
     D: Deserializer<'de, Error = serde_json::Error>,
 {
-    let trail = Trail::default();
+    let path = ErrorPath::default();
     T::deserialize(Strict {
         inner: deserializer,
-        trail: &trail,
+        path: &path,
     })
-    .map_err(|error| Fault {
-        place: place(root, &trail),
+    .map_err(|error| JsonError {
+        location: location(root, &path),
         error,
     })
 }
 
-/// Reads a whole number from `MIN` to `MAX`: `#[serde(deserialize_with = "json::whole::<1, 99, _>")]`.
+/// Decodes a whole number from `MIN` to `MAX`. Usage: `#[serde(deserialize_with = "json::whole::<1, 99, _>")]`.
 pub fn whole<'de, const MIN: u32, const MAX: u32, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<u32, D::Error> {
@@ -120,51 +121,53 @@ pub fn whole<'de, const MIN: u32, const MAX: u32, D: Deserializer<'de>>(
     deserializer.deserialize_u32(Whole::<MIN, MAX>)
 }
 
-/// The path to a fault, innermost part first: filled while an error passes outwards.
-type Trail = RefCell<Vec<Part>>;
+/// The path to the value that cannot be decoded, innermost part first. While the error is returned, each enclosing array or object
+/// appends its own part.
+type ErrorPath = RefCell<Vec<PathPart>>;
 
-enum Part {
+enum PathPart {
     Member(String),
     Item(usize),
 }
 
-fn place(root: &str, trail: &Trail) -> String {
-    let mut place = root.to_owned();
-    for part in trail.borrow().iter().rev() {
+fn location(root: &str, path: &ErrorPath) -> String {
+    let mut location = root.to_owned();
+    for part in path.borrow().iter().rev() {
         match part {
-            Part::Member(name) => {
-                if !place.is_empty() {
-                    place.push('.');
+            PathPart::Member(name) => {
+                if !location.is_empty() {
+                    location.push('.');
                 }
-                place.push_str(&crate::text::shorten(name));
+                location.push_str(&crate::text::shorten(name));
             }
-            Part::Item(index) => place.push_str(&format!("[{index}]")),
+            PathPart::Item(index) => location.push_str(&format!("[{index}]")),
         }
     }
-    if place.is_empty() {
+    if location.is_empty() {
         "body".to_owned()
     } else {
-        place
+        location
     }
 }
 
 fn without_nul<T: AsRef<str>, E: Error>(text: T) -> Result<T, E> {
     if text.as_ref().contains('\0') {
-        return Err(E::custom("a text with the character NUL"));
+        return Err(E::custom("the text contains the character NUL"));
     }
     Ok(text)
 }
 
-/// A deserializer, visitor or seed that passes on only wrapped ones.
+/// Wraps a deserializer, a visitor or a seed. All deserializers, visitors and seeds that are reached through the wrapper are
+/// wrapped too.
 struct Strict<'t, T> {
     inner: T,
-    trail: &'t Trail,
+    path: &'t ErrorPath,
 }
 
 macro_rules! forward {
     ($($method:ident($($name:ident: $type:ty),*)),* $(,)?) => {
         $(fn $method<V: Visitor<'de>>(self, $($name: $type,)* visitor: V) -> Result<V::Value, D::Error> {
-            self.inner.$method($($name,)* Strict { inner: visitor, trail: self.trail })
+            self.inner.$method($($name,)* Strict { inner: visitor, path: self.path })
         })*
     };
 }
@@ -190,7 +193,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
     ) -> Result<V::Value, D::Error> {
         let visitor = ObjectOnly(Strict {
             inner: visitor,
-            trail: self.trail,
+            path: self.path,
         });
         self.inner.deserialize_struct(name, fields, visitor)
     }
@@ -204,7 +207,7 @@ impl<'de, D: Deserializer<'de>> Deserializer<'de> for Strict<'_, D> {
     }
 }
 
-/// Accepts a map; every other type is an error.
+/// A visitor that accepts a map only. Every other type is an error.
 struct ObjectOnly<V>(V);
 
 impl<'de, V: Visitor<'de>> Visitor<'de> for ObjectOnly<V> {
@@ -219,7 +222,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for ObjectOnly<V> {
     }
 }
 
-macro_rules! hand_over {
+macro_rules! forward_visits {
     ($($method:ident($type:ty)),* $(,)?) => {
         $(fn $method<E: Error>(self, value: $type) -> Result<V::Value, E> {
             self.inner.$method(value)
@@ -234,7 +237,7 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
         self.inner.expecting(f)
     }
 
-    hand_over! {
+    forward_visits! {
         visit_bool(bool), visit_i64(i64), visit_u64(u64), visit_f64(f64), visit_bytes(&[u8]), visit_borrowed_bytes(&'de [u8]),
         visit_byte_buf(Vec<u8>),
     }
@@ -260,19 +263,19 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
     }
 
     fn visit_some<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        let trail = self.trail;
-        self.inner.visit_some(Strict { inner, trail })
+        let path = self.path;
+        self.inner.visit_some(Strict { inner, path })
     }
 
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<V::Value, D::Error> {
-        let trail = self.trail;
-        self.inner.visit_newtype_struct(Strict { inner, trail })
+        let path = self.path;
+        self.inner.visit_newtype_struct(Strict { inner, path })
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
         self.inner.visit_seq(Items {
             inner,
-            trail: self.trail,
+            path: self.path,
             index: 0,
         })
     }
@@ -280,13 +283,13 @@ impl<'de, V: Visitor<'de>> Visitor<'de> for Strict<'_, V> {
     fn visit_map<A: MapAccess<'de>>(self, inner: A) -> Result<V::Value, A::Error> {
         self.inner.visit_map(Members {
             inner,
-            trail: self.trail,
+            path: self.path,
             name: String::new(),
         })
     }
 
     fn visit_enum<A: EnumAccess<'de>>(self, data: A) -> Result<V::Value, A::Error> {
-        self.inner.visit_enum(data) // Words only: the decoded enums carry no data.
+        self.inner.visit_enum(data) // `data` is not wrapped, because no decoded enum has variants with fields.
     }
 }
 
@@ -294,14 +297,14 @@ impl<'de, S: DeserializeSeed<'de>> DeserializeSeed<'de> for Strict<'_, S> {
     type Value = S::Value;
 
     fn deserialize<D: Deserializer<'de>>(self, inner: D) -> Result<S::Value, D::Error> {
-        let trail = self.trail;
-        self.inner.deserialize(Strict { inner, trail })
+        let path = self.path;
+        self.inner.deserialize(Strict { inner, path })
     }
 }
 
 struct Items<'t, A> {
     inner: A,
-    trail: &'t Trail,
+    path: &'t ErrorPath,
     index: usize,
 }
 
@@ -312,10 +315,10 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Items<'_, A> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, A::Error> {
-        let trail = self.trail;
-        let item = self.inner.next_element_seed(Strict { inner: seed, trail });
+        let path = self.path;
+        let item = self.inner.next_element_seed(Strict { inner: seed, path });
         if item.is_err() {
-            trail.borrow_mut().push(Part::Item(self.index));
+            path.borrow_mut().push(PathPart::Item(self.index));
         }
         self.index += 1;
         item
@@ -328,7 +331,7 @@ impl<'de, A: SeqAccess<'de>> SeqAccess<'de> for Items<'_, A> {
 
 struct Members<'t, A> {
     inner: A,
-    trail: &'t Trail,
+    path: &'t ErrorPath,
     name: String,
 }
 
@@ -349,11 +352,11 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for Members<'_, A> {
     }
 
     fn next_value_seed<S: DeserializeSeed<'de>>(&mut self, seed: S) -> Result<S::Value, A::Error> {
-        let trail = self.trail;
-        let value = self.inner.next_value_seed(Strict { inner: seed, trail });
+        let path = self.path;
+        let value = self.inner.next_value_seed(Strict { inner: seed, path });
         if value.is_err() {
             let name = std::mem::take(&mut self.name);
-            trail.borrow_mut().push(Part::Member(name));
+            path.borrow_mut().push(PathPart::Member(name));
         }
         value
     }

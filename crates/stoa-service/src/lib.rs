@@ -1,24 +1,28 @@
-//! The code that every service of stoa shares, so that a service's own crate has only its own logic.
+//! The code that all services of stoa share, so that a service's own crate has only its own logic.
 //!
-//! A service is a table of [`route::Route`]s over an application type of its own ([`service::Service`]). The same code runs natively
-//! in tests and as a component: only `component` (wasm) and `testing` (native, feature `testing`) depend on the platform.
+//! A service implements [`service::Service`]: it has an application type, a name and a table of [`route::Route`]s. The same code
+//! runs natively in tests and as a component. Only the modules `component` (wasm) and `testing` (native, feature `testing`) depend
+//! on the platform.
 //!
-//! | module | what |
+//! | module | contents |
 //! |---|---|
-//! | [`service`] | the trait of a service |
-//! | [`context`] | request id, trace, and the headers that calls pass on |
+//! | [`service`] | the trait that every service implements |
+//! | [`context`] | a request's id and trace, and the headers that outgoing calls forward |
 //! | [`request`] | an HTTP request with its path parameters and its [`Context`] |
-//! | [`route`] | method and path -> handler; 404, 405, HEAD |
-//! | [`problem`] | the one error response: RFC 9457 |
-//! | [`invalid`] | a value that breaks a rule |
-//! | [`sql`] | statements, transactions, migrations |
-//! | [`idempotency`] | `Idempotency-Key` |
+//! | [`route`] | finds the handler for a method and a path; makes the responses 404, 405 and those to `HEAD` |
+//! | [`problem`] | the format of all error responses (RFC 9457) |
+//! | [`invalid`] | the error for a value that breaks a rule |
+//! | [`sql`] | SQL statements, transactions and migrations |
+//! | [`idempotency`] | one effect and one response for each `Idempotency-Key` |
 //! | [`outbound`] | calls to other services |
-//! | [`queue`] | entries with leases and retries in a table |
-//! | [`outbox`] | events, sent at least once |
-//! | [`token`] | Bearer tokens, verified against user's JWKS |
-//! | [`settings`] | Spin variables -> validated settings |
-//! | [`money`], [`sku`], [`json`], [`page`], [`time`], [`id`], [`text`], [`log`] | as named |
+//! | [`queue`] | a work queue in a database table, with claims and retries |
+//! | [`outbox`] | events that are sent at least once |
+//! | [`token`] | verifies Bearer tokens with the public keys (JWKS) of the `user` service |
+//! | [`settings`] | reads and validates Spin variables |
+//! | [`money`], [`sku`] | amounts of money; stock keeping units |
+//! | [`json`], [`page`] | strict JSON decoding; pages of lists |
+//! | [`time`], [`id`] | instants; identifiers |
+//! | [`text`], [`log`] | values quoted in errors; JSON log lines |
 //!
 //! Read [`route`] first, then `components/inventory`, the smallest service that uses nearly all modules.
 

@@ -1,23 +1,23 @@
-//! Structured logs: one JSON object per line on standard output, with the ids of the request and the trace.
+//! Structured logs: each line on standard output is one JSON object with the ids of the request and the trace.
 
 use serde_json::{Map, Value};
 
 use crate::context::Context;
 use crate::time;
 
-/// The severity of a line.
+/// The severity of a log line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Level {
-    /// For information.
+    /// A normal event.
     Info,
-    /// Something went wrong and was handled.
+    /// A failure that the service handled.
     Warn,
-    /// Something that needs a person's attention.
+    /// A failure that needs a person's attention.
     Error,
 }
 
 impl Level {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Level::Info => "info",
             Level::Warn => "warn",
@@ -26,13 +26,14 @@ impl Level {
     }
 }
 
-/// Writes one line. `fields` is a JSON object; its members appear beside `ts`, `level`, `service`, `msg` and the ids.
+/// Writes one log line. The members of the JSON object `fields` are added to `ts`, `level`, `service`, `msg`, `request_id` and
+/// `trace_id`.
 ///
-/// Never put a secret, a token, a password or a whole request body into a line.
+/// Never log a secret, a token, a password or a whole request body.
 pub fn write(level: Level, context: &Context, msg: &str, fields: Value) {
     let mut line = Map::new();
     line.insert("ts".into(), time::rfc3339(time::now()).into());
-    line.insert("level".into(), level.word().into());
+    line.insert("level".into(), level.as_str().into());
     line.insert("service".into(), context.service().into());
     line.insert("msg".into(), msg.into());
     line.insert("request_id".into(), context.request_id().into());
@@ -40,21 +41,21 @@ pub fn write(level: Level, context: &Context, msg: &str, fields: Value) {
     if let Value::Object(fields) = fields {
         line.extend(fields);
     }
-    // One write per line: hosts do not split a locked write of a whole line.
+    // `println!` writes the whole line at once, and hosts do not split such a write.
     println!("{}", Value::Object(line));
 }
 
-/// [`write()`] at [`Level::Info`].
+/// Writes one log line at [`Level::Info`], like [`write()`].
 pub fn info(context: &Context, msg: &str, fields: Value) {
     write(Level::Info, context, msg, fields);
 }
 
-/// [`write()`] at [`Level::Warn`].
+/// Writes one log line at [`Level::Warn`], like [`write()`].
 pub fn warn(context: &Context, msg: &str, fields: Value) {
     write(Level::Warn, context, msg, fields);
 }
 
-/// [`write()`] at [`Level::Error`].
+/// Writes one log line at [`Level::Error`], like [`write()`].
 pub fn error(context: &Context, msg: &str, fields: Value) {
     write(Level::Error, context, msg, fields);
 }

@@ -1,6 +1,6 @@
-//! Money on the wire: `{"amount": 1999, "currency": "EUR"}`, an integer of minor units.
+//! Amounts of money. JSON has the amount in minor units (cents), as an integer: `{"amount": 1999, "currency": "EUR"}`.
 //!
-//! Nothing is computed here: only the `pricing` component computes sums and products.
+//! This module has no arithmetic, because only the `pricing` component computes sums and products.
 
 use std::fmt;
 use std::str::FromStr;
@@ -14,11 +14,11 @@ pub struct Money {
     /// Minor units, 0 to 10^15 - 1.
     #[serde(deserialize_with = "amount")]
     pub amount: i64,
-    /// ISO 4217.
+    /// The currency (ISO 4217).
     pub currency: Currency,
 }
 
-/// The largest accepted amount. Below 2^53, so that every JSON reader reads it exactly.
+/// The largest accepted amount. It is below 2^53, so every JSON reader reads it exactly.
 pub const MAX_AMOUNT: i64 = 999_999_999_999_999;
 
 fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
@@ -33,7 +33,7 @@ fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
 }
 
 impl fmt::Display for Money {
-    /// For a person: `19.99 EUR`, `2000 JPY`; all digits of the amount, not rounded.
+    /// Text for people, such as `19.99 EUR` or `2000 JPY`. The amount is never rounded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let exponent = self.currency.exponent();
         let width = usize::from(exponent) + 1;
@@ -49,7 +49,7 @@ impl fmt::Display for Money {
 pub struct Currency(iso_currency::Currency);
 
 impl Currency {
-    /// The three letters.
+    /// The three-letter code.
     pub fn code(self) -> &'static str {
         self.0.code()
     }
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_negative_fractional_huge_and_unknown() {
+    fn negative_fractional_and_huge_amounts_and_unknown_currencies_are_rejected() {
         for (text, word) in [
             (r#"{"amount":-1,"currency":"EUR"}"#, "between 0 and"),
             (r#"{"amount":1.5,"currency":"EUR"}"#, "floating point"),

@@ -8,15 +8,15 @@ use serde::de::DeserializeOwned;
 
 use crate::context::Context;
 
-/// The longest response body that is read, in bytes.
-pub const MAX_REPLY: usize = 4 * 1024 * 1024;
+/// The largest accepted response body, in bytes.
+pub const MAX_REPLY_BYTES: usize = 4 * 1024 * 1024;
 
 /// The default timeout of a call.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Sends a [`Call`].
+/// A sender of [`Call`]s: `wasi:http` in a component, a fake in native tests.
 pub trait Outbound {
-    /// Sends the call and waits for the whole response, whatever its status.
+    /// Sends the call and waits for the whole response. A response of any status is `Ok`.
     fn send(&self, call: Call) -> Result<Reply, CallError>;
 }
 
@@ -25,9 +25,9 @@ pub trait Outbound {
 pub struct Call {
     /// The method.
     pub method: Method,
-    /// `http://host[:port]/path?query`
+    /// The URL: `http://host[:port]/path?query`.
     pub url: String,
-    /// The headers, including those of the [`Context`].
+    /// The headers, including the forwarded headers of the [`Context`].
     pub headers: HeaderMap,
     /// The body.
     pub body: Vec<u8>,
@@ -36,7 +36,7 @@ pub struct Call {
 }
 
 impl Call {
-    /// A call to `base` + `path` on behalf of `context`, with its headers.
+    /// Creates a call to the URL `base` + `path`, with the headers of `context`.
     pub fn new(context: &Context, method: Method, base: &str, path: &str) -> Self {
         Self {
             method,
@@ -47,7 +47,7 @@ impl Call {
         }
     }
 
-    /// Sets a header; a value that is not valid in a header is left out.
+    /// Sets a header. Does nothing if `value` contains characters that a header must not contain.
     pub fn header(mut self, name: &'static str, value: &str) -> Self {
         if let Ok(value) = HeaderValue::from_str(value) {
             self.headers.insert(HeaderName::from_static(name), value);
@@ -82,7 +82,7 @@ impl Call {
     }
 }
 
-/// A response, whatever its status.
+/// A response of any status.
 #[derive(Debug, Clone)]
 pub struct Reply {
     /// The status.
@@ -94,17 +94,17 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// The body as JSON, read by [`crate::json::read`].
+    /// Decodes the body with [`crate::json::read`].
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, CallError> {
         crate::json::read(&self.body).map_err(|e| {
             CallError::Lost(format!(
-                "status {} with an answer that does not fit: {e}",
+                "the response with status {} has an invalid body: {e}",
                 self.status
             ))
         })
     }
 
-    /// The `code` of a problem document; empty where there is none.
+    /// The `code` of a problem document; empty if the body has no `code`.
     pub fn code(&self) -> String {
         serde_json::from_slice::<serde_json::Value>(&self.body)
             .ok()
@@ -113,36 +113,37 @@ impl Reply {
     }
 }
 
-/// Why a call has no response. The difference matters to a caller that charges money.
+/// Why a call got no response. A caller that charges money must know whether the request was sent.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallError {
-    /// The request was not sent: the other side did nothing.
-    #[error("not sent: {0}")]
+    /// The request was not sent, so the peer did nothing.
+    #[error("the request was not sent: {0}")]
     NotSent(String),
-    /// The request was sent and no usable response came back: the other side may have done its work.
-    #[error("no answer: {0}")]
+    /// The request was sent, but no usable response arrived. The peer may have done the work.
+    #[error("no usable response: {0}")]
     Lost(String),
 }
 
-/// Why a peer could not serve a call. Typed clients return it as the source of their service's error; it becomes 503.
+/// Why a peer could not serve a call. Typed clients return this error. A service that gets this error from a typed client answers
+/// its own caller with 503.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PeerError {
-    /// No response, or one that cannot be read.
+    /// No response arrived, or the response cannot be decoded.
     #[error("{peer}: {source}")]
     Unreachable {
         /// The peer's name.
         peer: &'static str,
-        /// Why.
+        /// Why there is no usable response.
         source: CallError,
     },
     /// A response that the peer's interface does not define.
-    #[error("{peer} answered {status} {body}")]
+    #[error("{peer} sent an unexpected response: status {status}, body {body}")]
     Unexpected {
         /// The peer's name.
         peer: &'static str,
-        /// Its status.
+        /// The response's status.
         status: StatusCode,
-        /// The beginning of its body.
+        /// The beginning of the response's body.
         body: String,
     },
 }
@@ -151,23 +152,23 @@ impl PeerError {
     /// A sentence for the caller, without the cause.
     pub fn summary(&self) -> String {
         match self {
-            Self::Unreachable { peer, .. } => format!("{peer} does not answer"),
-            Self::Unexpected { peer, .. } => format!("{peer} does not answer as expected"),
+            Self::Unreachable { peer, .. } => format!("{peer} did not respond"),
+            Self::Unexpected { peer, .. } => format!("{peer} sent an unexpected response"),
         }
     }
 }
 
-/// Makes calls on behalf of one request: the sender, and the context that the calls carry.
+/// Everything that a client needs to make calls on behalf of one request: the sender, and the context of that request.
 #[derive(Clone, Copy)]
 pub struct Caller<'a> {
-    /// Sends the calls.
+    /// The sender of the calls.
     pub outbound: &'a dyn Outbound,
-    /// The context that the calls carry.
+    /// The context of the request. The headers of this context are added to each call.
     pub context: &'a Context,
 }
 
 impl<'a> Caller<'a> {
-    /// The peer at `url`; `timeout` applies to each call. `name` is for errors.
+    /// Creates the peer at `url`. `timeout` applies to each call. Error messages begin with `name`, such as "the user service".
     pub fn peer(self, name: &'static str, url: &'a str, timeout: Duration) -> Peer<'a> {
         Peer {
             name,
@@ -178,7 +179,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// Another service, or a third party, on behalf of one request. Typed clients are built on it.
+/// Another service or a third party (the peer), and the data that every call to this peer needs. A typed client wraps a `Peer`.
 #[derive(Clone, Copy)]
 pub struct Peer<'a> {
     name: &'static str,
@@ -188,22 +189,22 @@ pub struct Peer<'a> {
 }
 
 impl Peer<'_> {
-    /// A call to `path` of this peer.
+    /// Creates a call to `path` of this peer.
     pub fn call(&self, method: Method, path: &str) -> Call {
         Call::new(self.caller.context, method, self.url, path).timeout(self.timeout)
     }
 
-    /// Sends a call. A missing response is a [`CallError`], for callers that need to know whether the request was sent.
+    /// Sends a call. If no response arrives, returns a [`CallError`], which states whether the request was sent.
     pub fn try_send(&self, call: Call) -> Result<Reply, CallError> {
         self.caller.outbound.send(call)
     }
 
-    /// Sends a call and returns the response, whatever its status.
+    /// Sends a call and returns the response, of any status.
     pub fn send(&self, call: Call) -> Result<Reply, PeerError> {
         self.try_send(call).map_err(|error| self.unreachable(error))
     }
 
-    /// Sends a call and reads the body of a 200 as `T`; any other status is [`PeerError::Unexpected`].
+    /// Sends a call and decodes the body of a response with status 200. Any other status is [`PeerError::Unexpected`].
     pub fn fetch<T: DeserializeOwned>(&self, call: Call) -> Result<T, PeerError> {
         let reply = self.send(call)?;
         if reply.status == StatusCode::OK {
@@ -213,12 +214,12 @@ impl Peer<'_> {
         }
     }
 
-    /// Reads the body of a response.
+    /// Decodes the body of a response.
     pub fn read<T: DeserializeOwned>(&self, reply: &Reply) -> Result<T, PeerError> {
         reply.json().map_err(|error| self.unreachable(error))
     }
 
-    /// The error for a response that this call does not expect.
+    /// The error for a response whose status or body the typed client does not expect.
     pub fn unexpected(&self, reply: &Reply) -> PeerError {
         PeerError::Unexpected {
             peer: self.name,
@@ -243,7 +244,7 @@ mod tests {
     use crate::money::Money;
 
     #[test]
-    fn an_answer_with_an_array_in_the_place_of_an_object_is_no_answer() {
+    fn a_response_with_an_array_in_place_of_an_object_is_not_usable() {
         #[derive(Debug, serde::Deserialize)]
         struct Page {
             items: Vec<Money>,

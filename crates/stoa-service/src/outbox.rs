@@ -1,7 +1,8 @@
-//! A transactional outbox: an event is written in the transaction of the change that it reports. It is sent afterwards, as a
-//! CloudEvent 1.0 (structured mode), at least once. Receivers drop repeats by id.
+//! A transactional outbox. A service writes an event in the same transaction as the change that the event reports. Afterwards the
+//! event is sent at least once, as a CloudEvent 1.0 (structured mode). Receivers drop repeated events by their id.
 //!
-//! The outbox has no timer: a service flushes after each request that wrote, and an operator's timer flushes the rest.
+//! The outbox has no timer of its own. A service sends the events in its outbox after each request that wrote one. If an event
+//! could not be sent, a timer outside the service calls an operation that sends it again.
 
 use std::time::Duration;
 
@@ -15,7 +16,8 @@ use crate::queue::{Attempt, Queue, Settled, Waiting};
 use crate::sql::{Database, SqlError};
 use crate::{id, params, time};
 
-/// The table for `$service`, as the text of one statement. Add [`outbox_index!`](crate::outbox_index) after it.
+/// The SQL statement that creates the outbox table of `$service`. [`outbox_index!`](crate::outbox_index) must follow in the
+/// migration.
 #[macro_export]
 macro_rules! outbox_table {
     ($service:literal) => {
@@ -28,7 +30,7 @@ macro_rules! outbox_table {
     };
 }
 
-/// The index by which [`flush`] finds due events.
+/// The SQL statement that creates the index with which [`flush`] finds due events.
 #[macro_export]
 macro_rules! outbox_index {
     ($service:literal) => {
@@ -51,33 +53,36 @@ fn queue(service: &str) -> Queue {
         due_at: "due_at",
         waiting: None,
         done: Settled::Deleted,
-        // The receiver may be down for days: events are retried without end.
+        // Events are retried without end, because the receiver may be down for days.
         give_up: None,
         lease: Duration::from_secs(30),
         first_wait: Duration::from_secs(1),
         longest_wait: Duration::from_secs(60),
         batch: 50,
-        failure_message: "an event was not taken over; it will be sent again",
+        failure_message: "the receiver did not accept an event; the event will be sent again",
     }
 }
 
-/// The timeout of one send; the queue's lease is longer.
+/// The timeout for sending one event. It is shorter than the claim on the event, so that no other worker sends the event at the
+/// same time.
 const SEND_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long one flush starts new sends, so that it ends within a request's time even if the receiver is slow.
-const PASS: Duration = Duration::from_secs(15);
+/// The time after which a call of [`flush`] sends no further event. So [`flush`] ends before the request that calls it times out,
+/// even if the receiver is slow.
+const FLUSH_BUDGET: Duration = Duration::from_secs(15);
 
 /// An event.
 #[derive(Debug, Clone)]
 pub struct Event {
-    /// Such as `stoa.order.confirmed`.
+    /// The event's type, such as `stoa.order.confirmed`.
     pub kind: &'static str,
-    /// The subject: the order's id.
+    /// The event's subject: the id of the order.
     pub subject: String,
-    /// The payload.
+    /// The event's payload.
     pub data: Value,
 }
 
-/// Writes `event` into the outbox of `service`. Call it inside the transaction that makes the change.
+/// Writes `event` into the outbox of `service`. Call this function inside the transaction that makes the change that the event
+/// reports.
 pub fn enqueue(db: &dyn Database, service: &str, event: &Event) -> Result<Uuid, SqlError> {
     let event_id = id::new();
     let now = time::now();
@@ -101,18 +106,18 @@ pub fn enqueue(db: &dyn Database, service: &str, event: &Event) -> Result<Uuid, 
 /// The result of a flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Flushed {
-    /// Events that the receiver accepted.
+    /// The number of events that the receiver accepted during this flush.
     pub sent: u32,
-    /// Events that it did not accept; they will be retried.
+    /// The number of events that the receiver did not accept during this flush. They will be sent again.
     pub failed: u32,
-    /// Events that are still in the outbox.
+    /// The number of events that are still in the outbox after this flush.
     pub left: u32,
 }
 
-/// Sends the due events to `POST {base}/events`, oldest first. Two concurrent flushes do not send the same event.
+/// Sends the due events to `POST {base}/events`, oldest first. Two concurrent calls of this function never send the same event.
 pub fn flush(db: &dyn Database, caller: Caller<'_>, base: &str) -> Result<Flushed, SqlError> {
     let service = caller.context.service();
-    let drained = queue(service).drain(db, caller.context, PASS, |claim| {
+    let drained = queue(service).drain(db, caller.context, FLUSH_BUDGET, |claim| {
         let mut call = Call::new(caller.context, Method::POST, base, "/events")
             .header("content-type", "application/cloudevents+json")
             .timeout(SEND_TIMEOUT);
@@ -126,11 +131,11 @@ pub fn flush(db: &dyn Database, caller: Caller<'_>, base: &str) -> Result<Flushe
     Ok(Flushed {
         sent: drained.done,
         failed: drained.failed,
-        left: drained.left,
+        left: drained.still_waiting,
     })
 }
 
-/// The events in the outbox of `service`, due or not. Changes nothing.
+/// Counts the events in the outbox of `service`, due or not, and finds the oldest of them. Changes nothing.
 pub fn waiting(db: &dyn Database, service: &str) -> Result<Waiting, SqlError> {
     // Sent events are deleted, so every row is a waiting event.
     let statement = format!("SELECT COUNT(*), MIN(created_at) FROM {service}_outbox");
@@ -140,7 +145,7 @@ pub fn waiting(db: &dyn Database, service: &str) -> Result<Waiting, SqlError> {
 #[cfg(all(test, feature = "testing"))]
 #[expect(
     clippy::unwrap_used,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a fixture that fails must fail the test that uses it"
 )]
 mod tests {
     use std::sync::Arc;
@@ -159,7 +164,7 @@ mod tests {
         ]],
     };
 
-    fn shop(events: u32) -> TestDatabase {
+    fn with_events(events: u32) -> TestDatabase {
         let database = TestDatabase::new();
         let db = database.connect();
         SCHEMA.ensure(&db).unwrap();
@@ -184,8 +189,8 @@ mod tests {
     }
 
     #[test]
-    fn sends_each_event_once_however_many_flush_at_once() {
-        let database = shop(20);
+    fn concurrent_flushes_send_each_event_once() {
+        let database = with_events(20);
         let outbound = FakeOutbound::new(|_| reply(202, json!({})));
         std::thread::scope(|scope| {
             for _ in 0..4 {
@@ -204,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn keeps_what_was_refused_or_lost_and_sends_it_when_it_is_due_again() {
-        let database = shop(1);
+    fn an_event_that_was_not_accepted_is_sent_again_when_it_is_due() {
+        let database = with_events(1);
         let up = Arc::new(AtomicBool::new(false));
         let outbound = FakeOutbound::new({
             let up = up.clone();
@@ -230,7 +235,11 @@ mod tests {
             }
         );
         up.store(true, Ordering::SeqCst);
-        assert_eq!(send(&database, &outbound), nothing, "not due yet");
+        assert_eq!(
+            send(&database, &outbound),
+            nothing,
+            "the event is not due yet"
+        );
         let db = database.connect();
         db.execute("UPDATE test_outbox SET due_at = 0", &[])
             .unwrap();
@@ -245,8 +254,8 @@ mod tests {
     }
 
     #[test]
-    fn says_how_much_waits_and_since_when_whether_it_is_due_or_not() {
-        let sqlite = shop(0);
+    fn waiting_counts_all_events_and_reports_the_time_of_the_oldest() {
+        let sqlite = with_events(0);
         let db = sqlite.connect();
         let nothing = Waiting {
             waiting: 0,

@@ -1,4 +1,4 @@
-//! Lists come in pages: `{items, next_page_token}`, requested with `limit` and `page_token`.
+//! Pages of lists. A response is `{items, next_page_token}`, and a request selects its page with `limit` and `page_token`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -8,9 +8,9 @@ use serde::de::DeserializeOwned;
 use crate::json;
 use crate::problem::Problem;
 
-/// The number of items of a page without a `limit`.
+/// The number of items in a page if the request has no `limit`.
 pub const DEFAULT_LIMIT: u32 = 20;
-/// The most items a page may have.
+/// The largest accepted `limit`.
 pub const MAX_LIMIT: u32 = 100;
 
 /// A page of a list, as responses show it.
@@ -18,13 +18,13 @@ pub const MAX_LIMIT: u32 = 100;
 pub struct Page<T> {
     /// The items of this page, at most `limit`.
     pub items: Vec<T>,
-    /// The `page_token` of the next page; null on the last one.
+    /// The `page_token` of the next page; null on the last page.
     pub next_page_token: Option<String>,
 }
 
 impl<T> Page<T> {
-    /// Makes a page from up to `limit + 1` items. The extra item shows that there is a next page, whose token is
-    /// the cursor of the last item shown.
+    /// Makes a page from up to `limit + 1` items. An extra item means that there is a next page. The next page's token encodes the
+    /// `cursor` of the last item of this page.
     pub fn new<C: Serialize>(mut items: Vec<T>, limit: u32, cursor: impl Fn(&T) -> C) -> Self {
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
         let more = items.len() > limit;
@@ -32,7 +32,7 @@ impl<T> Page<T> {
         let next_page_token = items
             .last()
             .filter(|_| more)
-            .and_then(|last| token(&cursor(last)));
+            .and_then(|last| encode_cursor(&cursor(last)));
         Self {
             items,
             next_page_token,
@@ -40,13 +40,13 @@ impl<T> Page<T> {
     }
 }
 
-/// Encodes a cursor as a `page_token`, for a list that ends its pages in its own way.
-pub fn token<C: Serialize>(cursor: &C) -> Option<String> {
+/// Encodes a cursor as a `page_token`. Only lists that do not use [`Page::new`] call this.
+pub fn encode_cursor<C: Serialize>(cursor: &C) -> Option<String> {
     let json = serde_json::to_vec(cursor).ok()?;
     Some(URL_SAFE_NO_PAD.encode(json))
 }
 
-/// Reads `limit`: 1 to 100, 20 where absent.
+/// Reads the parameter `limit`: 1 to 100, or 20 if it is absent.
 pub fn limit(text: Option<&str>) -> Result<u32, Problem> {
     let Some(text) = text else {
         return Ok(DEFAULT_LIMIT);
@@ -76,7 +76,7 @@ pub fn cursor<C: DeserializeOwned>(token: Option<&str>) -> Result<Option<C>, Pro
         .ok_or_else(|| {
             Problem::bad_request(
                 "bad_page_token",
-                "page_token: not one that this list gave out as next_page_token",
+                "page_token: not a next_page_token of this list; start again without page_token",
             )
         })
 }
@@ -86,7 +86,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn gives_a_token_only_where_there_is_more() {
+    fn a_page_has_a_token_only_if_more_items_follow() {
         let page = Page::new(vec![1, 2, 3], 2, |last| *last);
         assert_eq!(page.items, [1, 2]);
         let token = page.next_page_token.unwrap();
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_limits_out_of_range_and_foreign_tokens() {
+    fn limits_out_of_range_and_malformed_tokens_are_rejected() {
         for bad in ["0", "101", "-1", "x", "", "1e1"] {
             assert_eq!(limit(Some(bad)).unwrap_err().code(), "bad_limit");
         }

@@ -1,4 +1,4 @@
-//! The one format of every error response: `application/problem+json` (RFC 9457).
+//! The format of all error responses: `application/problem+json` (RFC 9457).
 
 use http::{HeaderValue, StatusCode, header};
 use serde_json::{Map, Value, json};
@@ -9,9 +9,9 @@ use crate::log;
 use crate::outbound::PeerError;
 use crate::sql::SqlError;
 
-/// An error response before its request is known.
+/// An error response that does not contain the data of its request yet.
 ///
-/// `type` is `about:blank` (RFC 9457, section 4.2.1): programs branch on `code`.
+/// The member `type` is always `about:blank` (RFC 9457, section 4.2.1), because programs branch on `code`.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Problem {
     status: StatusCode,
@@ -24,7 +24,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// `code` is a stable word in snake_case; `detail` is a sentence for a person.
+    /// `code` is a stable identifier in snake_case; `detail` is a sentence for people.
     pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         Self {
             status,
@@ -42,12 +42,12 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
-    /// 422: understood, but a value breaks a rule. Name the field, the value and the expected form.
+    /// 422: a value breaks a rule. `detail` names the field, the value and the expected form.
     pub fn invalid(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_value", detail)
     }
 
-    /// 401, with the challenge that RFC 6750 requires.
+    /// 401 with the header `WWW-Authenticate: Bearer`, which RFC 6750 requires.
     pub fn unauthorized(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::UNAUTHORIZED, "unauthorized", detail)
     }
@@ -57,12 +57,12 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
-    /// 409.
+    /// 409: the request conflicts with the current state.
     pub fn conflict(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, code, detail)
     }
 
-    /// 503 with `Retry-After` in seconds: a dependency of this service does not answer.
+    /// 503 with `Retry-After: 1`, because a dependency of this service did not respond.
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail).retry_after(1)
     }
@@ -73,13 +73,13 @@ impl Problem {
         self
     }
 
-    /// Adds a further member to the document (RFC 9457, section 3.2).
+    /// Adds an extension member to the document (RFC 9457, section 3.2).
     pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.members.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Keeps the internal cause for the log; the caller never sees it.
+    /// Sets the internal cause, which is logged and never sent to the caller.
     pub fn caused_by(mut self, cause: impl Into<String>) -> Self {
         self.cause = Some(cause.into().into());
         self
@@ -95,19 +95,20 @@ impl Problem {
         self.status
     }
 
-    /// The stable word that programs branch on.
+    /// The stable code that programs branch on.
     pub fn code(&self) -> &'static str {
         self.code
     }
 
-    /// The sentence for a person.
+    /// The sentence for people.
     pub fn detail(&self) -> &str {
         &self.detail
     }
 
-    /// The response to the request of `context`, whose path is `instance`.
+    /// Makes the error response to the request that `context` describes. `instance` is the path of that request.
     ///
-    /// Server errors, and problems with an internal cause, are logged here: once, wherever they were made.
+    /// Logs the problem if it is a server error or has an internal cause. No other function logs problems, so each problem is
+    /// logged once.
     pub fn into_response(self, context: &Context, instance: &str) -> http::Response<Vec<u8>> {
         if self.status.is_server_error() || self.cause.is_some() {
             let fields = json!({"status": self.status.as_u16(), "code": self.code, "path": instance,
@@ -130,7 +131,7 @@ impl Problem {
         });
         if let Value::Object(map) = &mut document {
             for (name, value) in self.members {
-                // A further member never replaces a standard one.
+                // An extension member never replaces a standard member.
                 map.entry(name).or_insert(value);
             }
         }
@@ -165,16 +166,18 @@ impl From<Invalid> for Problem {
 }
 
 impl From<PeerError> for Problem {
-    /// 503: the caller can only retry. The cause is for the log.
+    /// A failed call to another service becomes a 503, because the caller can only retry. The log contains the cause, and the
+    /// response does not.
     fn from(error: PeerError) -> Self {
         Self::unavailable(error.summary()).caused_by(error.to_string())
     }
 }
 
 impl From<SqlError> for Problem {
-    /// 503: the caller can only retry. The database's own message is for the log, not for the caller.
+    /// A database error becomes a 503, because the caller can only retry. The log contains the database's own message, and the
+    /// response does not.
     fn from(error: SqlError) -> Self {
-        Self::unavailable("the database does not answer").caused_by(error.to_string())
+        Self::unavailable("the database failed; try again").caused_by(error.to_string())
     }
 }
 
@@ -183,7 +186,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_further_member_never_hides_a_standard_one() {
+    fn an_extension_member_never_replaces_a_standard_member() {
         let context = Context::new("test", &http::HeaderMap::new());
         let problem = Problem::conflict("busy", "later")
             .with("status", "delivered")

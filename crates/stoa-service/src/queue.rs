@@ -1,7 +1,9 @@
-//! A queue in a table of a service, with leases and retries: events to send, messages to deliver, calls to repeat.
+//! A work queue in a database table, with claims and retries. Services use such queues for events to send, messages to deliver and
+//! calls to repeat.
 //!
-//! Several workers may drain it at once (a live request, an operator's timer). A worker claims an entry before it works on it, by
-//! moving its due time ahead with compare-and-set. If the worker dies in between, its claim expires.
+//! Several workers may drain a queue at the same time, such as a request and an operator's timer. A worker first claims an entry,
+//! by moving the entry's due time into the future with compare-and-set. If the worker dies, the entry becomes due again at that
+//! time.
 
 use std::time::{Duration, Instant};
 
@@ -14,43 +16,48 @@ use crate::sql::{Database, Rows, SqlError};
 use crate::time::{self, Millis};
 use crate::{log, params};
 
-/// A queue: the columns of its table, and its retry policy.
+/// A queue: its table and columns, and its retry policy.
 ///
-/// The table has a column `attempts`, which counts the claims of an entry; the columns for its id and its due time are named here.
+/// The table also has a column `attempts`, which counts the claims of each entry.
 #[derive(Debug, Clone)]
 pub struct Queue {
-    /// The table.
+    /// The name of the table.
     pub table: String,
-    /// The column of an entry's id.
+    /// The column that has the id of an entry.
     pub id: &'static str,
-    /// The column whose text each claim carries; the id's column where the id is enough.
+    /// The column whose text the worker gets when it claims an entry. If the worker needs only the id, this is the column of the
+    /// id.
     pub payload: &'static str,
-    /// The column of the instant at which an entry becomes due.
+    /// The column that has the instant at which an entry becomes due.
     pub due_at: &'static str,
-    /// The condition that selects waiting entries, such as `status = 'pending'`; `None` where settled entries are deleted.
+    /// The SQL condition that selects waiting entries, such as `status = 'pending'`. `None` if finished entries are deleted, so
+    /// every row is a waiting entry.
     pub waiting: Option<&'static str>,
-    /// What happens to an entry that is done.
+    /// What happens to the row of an entry whose work is done.
     pub done: Settled,
-    /// The most attempts, and what happens to an entry after them; `None` retries without end.
+    /// The maximum number of attempts, and what happens to the row of an entry after that many attempts have failed. With `None`,
+    /// failed entries are retried without end.
     pub give_up: Option<(u32, Settled)>,
-    /// The lifetime of a claim: longer than an attempt can take.
+    /// The lifetime of a claim. It must be longer than the longest attempt, so that no two workers work on the same entry at the
+    /// same time.
     pub lease: Duration,
-    /// The wait after the first failed attempt; it doubles with each further one.
+    /// The wait after the first failed attempt. It doubles with each further failure. Half of each wait is random
+    /// ([`Queue::wait`]).
     pub first_wait: Duration,
-    /// The longest wait.
+    /// The longest wait between two attempts.
     pub longest_wait: Duration,
-    /// The most entries of one pass.
+    /// The maximum number of entries that one call of [`Queue::drain`] claims.
     pub batch: u32,
     /// The log message for a failed attempt.
     pub failure_message: &'static str,
 }
 
-/// What happens to an entry that no longer waits.
+/// What happens to the row of an entry that is done, or that is given up because all permitted attempts failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Settled {
-    /// Its row is deleted.
+    /// The entry's row is deleted.
     Deleted,
-    /// Its row stays, with this assignment: `status = 'delivered'`.
+    /// The entry's row stays, and gets this SQL assignment, such as `status = 'delivered'`.
     Marked(&'static str),
 }
 
@@ -59,9 +66,9 @@ pub enum Settled {
 pub struct Claim {
     /// The entry's id.
     pub id: Uuid,
-    /// The number of this attempt; 1 is the first.
+    /// The number of this attempt, counted from 1.
     pub attempt: u32,
-    /// The text of the queue's payload column.
+    /// The text of the column [`Queue::payload`].
     pub payload: String,
     leased_until: Millis,
 }
@@ -71,27 +78,27 @@ pub struct Claim {
 pub enum Attempt {
     /// The entry is done.
     Done,
-    /// The attempt failed and is to be repeated; the text is for the log.
+    /// The attempt failed. The text is the reason, which is logged. The entry is retried, or given up if it has no attempt left.
     Failed(String),
 }
 
-/// The result of a pass.
+/// The result of one call of [`Queue::drain`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Drained {
-    /// Entries that are done.
+    /// The number of entries that this call completed.
     pub done: u32,
-    /// Entries whose attempt failed. Each is retried, unless it was given up.
+    /// The number of entries whose attempt failed during this call. Each of them is retried later, unless it has no attempt left.
     pub failed: u32,
-    /// Entries that still wait, due or not.
-    pub left: u32,
+    /// The number of entries that still wait after this call, whether they are due or not.
+    pub still_waiting: u32,
 }
 
-/// The entries that wait in a queue.
+/// The number of entries that wait in a queue, and when the oldest of them was added.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Waiting {
-    /// The number of entries.
+    /// The number of waiting entries.
     pub waiting: u32,
-    /// When the oldest waiting entry was added, RFC 3339; null where there is none.
+    /// The instant at which the oldest waiting entry was added, RFC 3339; null if no entry waits.
     pub oldest: Option<String>,
 }
 
@@ -118,7 +125,7 @@ struct Due {
 }
 
 impl Queue {
-    /// The statement that finds due entries; its parameters are the current time and a count.
+    /// The statement that finds due entries. Its parameters are the current time and the maximum number of entries.
     pub fn due_statement(&self) -> String {
         let (table, id, due_at) = (&self.table, self.id, self.due_at);
         let waiting = self.and_waiting();
@@ -127,14 +134,15 @@ impl Queue {
         )
     }
 
-    /// Claims the due entries, oldest first, and makes one attempt at each. `pass` bounds how long it starts new attempts.
+    /// Claims the due entries, oldest first, and calls `attempt` once for each. After `time_budget` is used up, no further attempt
+    /// starts.
     ///
-    /// If `attempt` itself returns an error, its entry is retried later, and the pass ends with that error.
+    /// If `attempt` returns an `Err`, the entry is retried later, and this call returns the error without claiming further entries.
     pub fn drain<E: From<SqlError>>(
         &self,
         db: &dyn Database,
         context: &Context,
-        pass: Duration,
+        time_budget: Duration,
         mut attempt: impl FnMut(&Claim) -> Result<Attempt, E>,
     ) -> Result<Drained, E> {
         let begun = Instant::now();
@@ -149,15 +157,16 @@ impl Queue {
         })?;
         let mut drained = Drained::default();
         for due in due {
-            if begun.elapsed() > pass {
+            if begun.elapsed() > time_budget {
                 break;
             }
-            // The worker of the last attempt died before it could settle the entry.
-            if let Some((most, settled)) = self.give_up
-                && due.attempts >= most
+            // The entry has no attempt left, but its row does not record an outcome, because a worker died during the last
+            // permitted attempt.
+            if let Some((max_attempts, settled)) = self.give_up
+                && due.attempts >= max_attempts
             {
                 if self.settle(db, due.id, due.due_at, settled)? {
-                    let cause = "its last attempt did not end";
+                    let cause = "the worker of the last attempt died";
                     self.log_failure(context, due.id, due.attempts, "failed", cause);
                     drained.failed += 1;
                 }
@@ -184,11 +193,11 @@ impl Queue {
                 }
             }
         }
-        drained.left = self.count(db)?;
+        drained.still_waiting = self.count(db)?;
         Ok(drained)
     }
 
-    /// `None` where another worker has claimed the entry.
+    /// Claims the entry. Returns `None` if another worker claimed the entry first.
     fn claim(&self, db: &dyn Database, due: &Due) -> Result<Option<Claim>, SqlError> {
         let (table, id, due_at) = (&self.table, self.id, self.due_at);
         let leased_until = after(self.lease);
@@ -215,7 +224,9 @@ impl Queue {
         claim: &Claim,
         cause: &str,
     ) -> Result<(), SqlError> {
-        let given_up = self.give_up.filter(|(most, _)| claim.attempt >= *most);
+        let given_up = self
+            .give_up
+            .filter(|(max_attempts, _)| claim.attempt >= *max_attempts);
         match given_up {
             Some((_, settled)) => {
                 self.settle(db, claim.id, claim.leased_until, settled)?;
@@ -232,8 +243,8 @@ impl Queue {
         log::warn(context, self.failure_message, fields);
     }
 
-    /// Settles the entry if it is still due at `due_at`, and returns whether it was. A claim that expired finds another due time
-    /// there, so only the holder of the latest claim settles.
+    /// Deletes or marks the row of an entry that is finished, if its due time is still `due_at`. Returns true if the row was
+    /// deleted or marked. Each claim changes the due time, so only the holder of the latest claim can finish an entry.
     fn settle(
         &self,
         db: &dyn Database,
@@ -279,8 +290,8 @@ impl Queue {
             .map_or(String::new(), |condition| format!(" AND {condition}"))
     }
 
-    /// The wait after `attempt` has failed: half of it fixed, half random (`random`), so that entries that failed together are not
-    /// retried together.
+    /// The wait after the failure of attempt number `attempt`. Half of the wait is fixed and half is random, so entries that failed
+    /// at the same time are not retried at the same time. `random` is a random number; `u32::MAX` gives the longest wait.
     pub fn wait(&self, attempt: u32, random: u32) -> Duration {
         let doubled = 1_u32
             .checked_shl(attempt.saturating_sub(1))
@@ -294,7 +305,8 @@ impl Queue {
     }
 }
 
-/// A host without randomness gets the longest waits.
+/// A random number. If the host cannot supply random numbers, the result is the maximum number, with which every wait has its
+/// longest value.
 fn random() -> u32 {
     getrandom::u32().unwrap_or(u32::MAX)
 }

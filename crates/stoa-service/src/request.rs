@@ -1,4 +1,4 @@
-//! A request as a handler sees it.
+//! An HTTP request with its path parameters, and the checks of headers, query and body that handlers share.
 
 use http::{HeaderMap, Method, Uri};
 use serde::de::DeserializeOwned;
@@ -8,10 +8,10 @@ use crate::json;
 use crate::problem::Problem;
 use crate::{id, text};
 
-/// The longest body that a service reads, in bytes; a longer one gets 413.
-pub const MAX_BODY: usize = 256 * 1024;
+/// The largest accepted request body, in bytes. A larger body gets 413.
+pub const MAX_BODY_BYTES: usize = 256 * 1024;
 
-/// A request with its path parameters.
+/// An HTTP request with its path parameters and its [`Context`].
 #[derive(Debug)]
 pub struct Request {
     method: Method,
@@ -23,13 +23,13 @@ pub struct Request {
 }
 
 impl Request {
-    /// Takes an HTTP request for `service`.
+    /// Wraps an HTTP request to `service`.
     pub fn new(service: &'static str, request: http::Request<Vec<u8>>) -> Self {
         let context = Context::new(service, request.headers());
         Self::within(context, request)
     }
 
-    /// Takes an HTTP request whose context is already known.
+    /// Wraps an HTTP request whose context is already known.
     pub fn within(context: Context, request: http::Request<Vec<u8>>) -> Self {
         let (parts, body) = request.into_parts();
         Self {
@@ -52,7 +52,7 @@ impl Request {
         self.uri.path()
     }
 
-    /// The identity of the request, for logs and calls.
+    /// The context of the request, for logs and outgoing calls.
     pub fn context(&self) -> &Context {
         &self.context
     }
@@ -67,12 +67,12 @@ impl Request {
         &self.body
     }
 
-    /// A header as text; `None` where absent or not visible ASCII.
+    /// The value of a header; `None` if the header is absent or not visible ASCII.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The decoded path parameter `{name}` of the route; empty if the route has none of that name.
+    /// The decoded path parameter `name`; empty if the route has no parameter with this name.
     pub fn param(&self, name: &str) -> &str {
         self.params
             .iter()
@@ -80,13 +80,13 @@ impl Request {
             .map_or("", |(_, v)| v.as_str())
     }
 
-    /// A path parameter that is an identifier. Any other text identifies nothing, so it is 404.
+    /// Reads a path parameter as an identifier. Any other text gets 404, because no resource has such an identifier.
     pub fn id_param(&self, name: &str) -> Result<uuid::Uuid, Problem> {
         id::parse(name, self.param(name)).map_err(|error| Problem::not_found(error.to_string()))
     }
 
-    /// The JSON body as `T`, read by [`json::read`]. Malformed JSON or UTF-8 is 400; a wrong type, a missing field or an unknown
-    /// field is 422.
+    /// Decodes the JSON body with [`json::read`]. Malformed JSON or UTF-8 gets 400. A wrong type, a missing field or an unknown
+    /// field gets 422.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         let kind = self.header("content-type").unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
@@ -102,16 +102,16 @@ impl Request {
                 ),
             ));
         }
-        json::read(&self.body).map_err(|fault| match fault.error().classify() {
-            serde_json::error::Category::Data => Problem::invalid(fault.to_string()),
+        json::read(&self.body).map_err(|error| match error.without_location().classify() {
+            serde_json::error::Category::Data => Problem::invalid(error.to_string()),
             _ => Problem::bad_request(
                 "malformed_json",
-                format!("body is not JSON: {}", fault.error()),
+                format!("body: not valid JSON: {}", error.without_location()),
             ),
         })
     }
 
-    /// The query parameters, decoded. A name outside `known`, a repeated one or bad encoding is 400.
+    /// The decoded query parameters, in the order of `known`. An unknown or repeated parameter, or bad encoding, gets 400.
     pub fn query<const N: usize>(
         &self,
         known: [&'static str; N],
@@ -133,12 +133,12 @@ impl Request {
                 return Err(Problem::bad_request(
                     "unknown_parameter",
                     format!(
-                        "query: `{}` is not one of {}",
+                        "query: unknown parameter `{}`; {}",
                         text::shorten(name),
                         if N == 0 {
-                            "none".to_owned()
+                            "this path has no parameters".to_owned()
                         } else {
-                            known.join(", ")
+                            format!("expected {}", known.join(", "))
                         }
                     ),
                 ));
@@ -146,20 +146,23 @@ impl Request {
             let Some(value) = decode(&value.replace('+', " ")) else {
                 return Err(Problem::bad_request(
                     "bad_encoding",
-                    format!("query: {name} is not percent-encoded UTF-8, without NUL"),
+                    format!(
+                        "query: {name} is not percent-encoded UTF-8, or contains the character NUL"
+                    ),
                 ));
             };
             if slot.replace(value).is_some() {
                 return Err(Problem::bad_request(
                     "repeated_parameter",
-                    format!("query: {name} stands there twice"),
+                    format!("query: {name} is given twice"),
                 ));
             }
         }
         Ok(values)
     }
 
-    /// The `Idempotency-Key`, or 400. 1 to 255 visible ASCII characters.
+    /// The value of the header `Idempotency-Key`: 1 to 255 visible ASCII characters. A missing, repeated or malformed header gets
+    /// 400.
     pub fn idempotency_key(&self) -> Result<&str, Problem> {
         let mut all = self.headers.get_all("idempotency-key").iter();
         let key = all.next().and_then(|v| v.to_str().ok()).unwrap_or_default();
@@ -175,7 +178,7 @@ impl Request {
         Ok(key)
     }
 
-    /// The token of `Authorization: Bearer`, or 401.
+    /// The token of the header `Authorization: Bearer`. A request without a token gets 401.
     pub fn bearer(&self) -> Result<&str, Problem> {
         let value = self.header("authorization").unwrap_or_default();
         match value.split_once(' ') {
@@ -191,7 +194,8 @@ impl Request {
     }
 }
 
-/// Percent-decoding (RFC 3986, section 2.1); `None` where it is malformed, not UTF-8, or has a NUL, which PostgreSQL cannot store.
+/// Decodes percent-encoded text (RFC 3986, section 2.1). `None` if the text is malformed, is not UTF-8, or contains the character
+/// NUL, which PostgreSQL cannot store.
 pub(crate) fn decode(text: &str) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.bytes();

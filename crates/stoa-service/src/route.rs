@@ -1,4 +1,4 @@
-//! From method and path to a handler.
+//! Finds the handler for the method and the path of a request.
 
 use http::{HeaderValue, Method, StatusCode, header};
 use serde::Serialize;
@@ -12,7 +12,7 @@ pub type Response = http::Response<Vec<u8>>;
 /// The result of a handler.
 pub type Answer = Result<Response, Problem>;
 
-/// A row of a service's table of routes: `A` is the service's application type.
+/// One route of a service. `A` is the service's application type.
 pub struct Route<A: ?Sized> {
     method: Method,
     pattern: &'static str,
@@ -20,7 +20,7 @@ pub struct Route<A: ?Sized> {
 }
 
 impl<A: ?Sized> Route<A> {
-    /// `pattern` is a path whose segments are literal or `{name}`.
+    /// `pattern` is a path. Each of its segments is literal text or a parameter `{name}`.
     pub const fn new(
         method: Method,
         pattern: &'static str,
@@ -33,7 +33,7 @@ impl<A: ?Sized> Route<A> {
         }
     }
 
-    /// Method and pattern, for comparing the table with the OpenAPI document.
+    /// The method and the pattern, for the test that compares the routes with the OpenAPI document.
     pub fn describe(&self) -> (&Method, &'static str) {
         (&self.method, self.pattern)
     }
@@ -41,7 +41,8 @@ impl<A: ?Sized> Route<A> {
 
 /// Finds the route, calls its handler and turns a [`Problem`] into a response.
 ///
-/// No route: 404. A route with other methods only: 405 with `Allow`. `HEAD` is `GET` without its body.
+/// The response is 404 if no route has the path, and 405 with `Allow` if only routes with other methods have the path. `HEAD` is
+/// served like `GET`, without the body.
 pub fn dispatch<A: ?Sized>(routes: &[Route<A>], app: &A, mut request: Request) -> Response {
     let mut response = match find(routes, &request) {
         Ok((route, params)) => {
@@ -60,18 +61,21 @@ pub fn dispatch<A: ?Sized>(routes: &[Route<A>], app: &A, mut request: Request) -
     response
 }
 
-type Found<'r, A> = (&'r Route<A>, Vec<(&'static str, String)>);
+type RouteMatch<'r, A> = (&'r Route<A>, Vec<(&'static str, String)>);
 
-fn find<'r, A: ?Sized>(routes: &'r [Route<A>], request: &Request) -> Result<Found<'r, A>, Problem> {
-    let wanted = if request.method() == Method::HEAD {
+fn find<'r, A: ?Sized>(
+    routes: &'r [Route<A>],
+    request: &Request,
+) -> Result<RouteMatch<'r, A>, Problem> {
+    let method = if request.method() == Method::HEAD {
         &Method::GET
     } else {
         request.method()
     };
     let mut allowed: Vec<&str> = Vec::new();
     for route in routes {
-        if let Some(params) = matches(route.pattern, request.path()) {
-            if route.method == *wanted {
+        if let Some(params) = match_path(route.pattern, request.path()) {
+            if route.method == *method {
                 return Ok((route, params));
             }
             allowed.push(route.method.as_str());
@@ -79,7 +83,7 @@ fn find<'r, A: ?Sized>(routes: &'r [Route<A>], request: &Request) -> Result<Foun
     }
     if allowed.is_empty() {
         return Err(Problem::not_found(format!(
-            "nothing is at {}",
+            "path: there is no route for `{}`",
             crate::text::shorten(request.path())
         )));
     }
@@ -87,13 +91,14 @@ fn find<'r, A: ?Sized>(routes: &'r [Route<A>], request: &Request) -> Result<Foun
     Err(Problem::new(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
-        format!("{} is not one of {allowed}", request.method()),
+        format!("method: {} is not one of {allowed}", request.method()),
     )
     .allow(allowed))
 }
 
-/// Segments are split before they are decoded, so an encoded slash does not split a segment.
-fn matches(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
+/// Returns the path parameters if `path` matches `pattern`. The path is split before its segments are decoded, so an encoded slash
+/// does not split a segment.
+fn match_path(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, String)>> {
     let mut params = Vec::new();
     let mut segments = path.split('/');
     for expected in pattern.split('/') {
@@ -113,13 +118,14 @@ fn matches(pattern: &'static str, path: &str) -> Option<Vec<(&'static str, Strin
     segments.next().is_none().then_some(params)
 }
 
-/// A response with a JSON body. It ends with a newline, as Envoy's own responses do: in a terminal each response has its own line.
+/// A response with a JSON body. The body ends with a newline like Envoy's own responses, so each response has its own line in a
+/// terminal.
 pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Answer {
     let mut body = serde_json::to_vec(body).map_err(|error| {
         Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            format!("the answer cannot be written: {error}"),
+            format!("cannot encode the response: {error}"),
         )
     })?;
     body.push(b'\n');
@@ -132,7 +138,7 @@ pub fn json<T: Serialize>(status: StatusCode, body: &T) -> Answer {
     Ok(response)
 }
 
-/// 204.
+/// A response with status 204.
 pub fn no_content() -> Answer {
     let mut response = Response::new(Vec::new());
     *response.status_mut() = StatusCode::NO_CONTENT;
@@ -184,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_405_with_the_methods_there_are() {
+    fn answers_405_with_the_allowed_methods() {
         let response = call("DELETE", "/items/a");
         assert_eq!(response.status(), 405);
         assert_eq!(response.headers()["allow"], "GET, PUT");

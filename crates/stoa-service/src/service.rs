@@ -4,17 +4,18 @@ use crate::context::Context;
 use crate::request::Request;
 use crate::route::{Response, Route, dispatch};
 
-/// A service. Its `http.rs` implements this for the application of its `app.rs`.
+/// A service. Each component implements this trait in `http.rs`, for the type `App` of its `app.rs`.
 pub trait Service: Sized + 'static {
-    /// The name: that of the folder, the package, the Spin component and the Kubernetes Service.
+    /// The service's name. Its folder, package, Spin component and Kubernetes Service have the same name.
     const NAME: &'static str;
-    /// Every route.
+    /// All routes of the service.
     const ROUTES: &'static [Route<Self>];
 
-    /// Changes a response that is made without the application: the request cannot be read, or the application cannot be opened.
+    /// Changes an error response that is made before the application exists. Such an error means that the request cannot be read or
+    /// the application cannot be opened. The default changes nothing.
     fn finish_early(_response: &mut Response) {}
 
-    /// Runs after the client has its response: slow calls here do not delay the client.
+    /// Runs after the response was sent, so slow calls here do not delay the client. The default does nothing.
     fn after_response(&self, _context: &Context) {}
 
     /// Serves one request.

@@ -1,21 +1,21 @@
-//! Spin variables, read into validated settings. All faults are reported, not only the first.
+//! Reads Spin variables into validated settings. All invalid variables are reported, not only the first.
 
 use std::fmt::Display;
 use std::str::FromStr;
 
-/// Reads settings from a source of variables and collects their faults.
+/// Reads settings from Spin variables, and collects an error for each invalid variable.
 pub struct Settings<'a> {
     source: &'a dyn Fn(&str) -> Option<String>,
     faults: Vec<String>,
 }
 
-/// The faults of the settings, one line each.
+/// The errors of all invalid settings, one sentence for each setting.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{}", .0.join("; "))]
 pub struct Faults(pub Vec<String>);
 
 impl<'a> Settings<'a> {
-    /// `source` returns the value of a variable, or `None` where there is none.
+    /// `source` returns the value of a variable, or `None` if the variable is not set.
     pub fn new(source: &'a dyn Fn(&str) -> Option<String>) -> Self {
         Self {
             source,
@@ -23,12 +23,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// The variable as text; an empty value counts as absent.
+    /// Reads an optional variable as text. An empty value counts as absent.
     pub fn optional(&self, name: &str) -> Option<String> {
         (self.source)(name).filter(|v| !v.is_empty())
     }
 
-    /// A required variable.
+    /// Reads a required variable as text.
     pub fn required(&mut self, name: &str) -> String {
         self.optional(name).unwrap_or_else(|| {
             self.faults.push(format!("variable {name} is missing"));
@@ -36,7 +36,7 @@ impl<'a> Settings<'a> {
         })
     }
 
-    /// The base URL of a service: `http` or `https`, a host, no path.
+    /// Reads the base URL of a service: `http` or `https` and a host, without a path.
     pub fn url(&mut self, name: &str) -> String {
         let value = self.required(name);
         let rest = value
@@ -46,13 +46,13 @@ impl<'a> Settings<'a> {
             && rest.is_none_or(|r| r.is_empty() || r.trim_end_matches('/').contains('/'))
         {
             self.faults.push(format!(
-                "variable {name}: `{value}` is not http(s)://host[:port] without a path"
+                "variable {name}: `{value}` is not a base URL; expected http(s)://host[:port] without a path"
             ));
         }
         value.trim_end_matches('/').to_owned()
     }
 
-    /// A value with a default and a range.
+    /// Reads a number in `range`; `default` if the variable is absent.
     pub fn number<T>(&mut self, name: &str, default: T, range: std::ops::RangeInclusive<T>) -> T
     where
         T: FromStr + PartialOrd + Display + Copy,
@@ -73,12 +73,12 @@ impl<'a> Settings<'a> {
         }
     }
 
-    /// Reports a fault of a rule that this type does not have.
+    /// Adds an error that the caller found in a setting.
     pub fn fault(&mut self, fault: impl Into<String>) {
         self.faults.push(fault.into());
     }
 
-    /// `value` if there are no faults.
+    /// Returns `value` if all settings are valid, otherwise the errors of all invalid settings.
     pub fn finish<T>(self, value: T) -> Result<T, Faults> {
         if self.faults.is_empty() {
             Ok(value)
@@ -93,7 +93,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reports_every_fault_together() {
+    fn all_invalid_variables_are_reported_together() {
         let source = |name: &str| match name {
             "a_url" => Some("ftp://x".to_owned()),
             "count" => Some("0".to_owned()),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn takes_a_base_url_with_or_without_a_final_slash() {
+    fn a_base_url_may_end_with_a_slash() {
         let source = |_: &str| Some("http://inventory.spin.internal/".to_owned());
         let mut settings = Settings::new(&source);
         assert_eq!(settings.url("x"), "http://inventory.spin.internal");

@@ -13,24 +13,24 @@ use crate::text::shorten;
 /// The longest SKU, in characters.
 const MAX_LENGTH: usize = 64;
 
-/// A stock keeping unit: 1 to 64 of `A-Z a-z 0-9 - _ .`, so that it needs no escaping in a path, a query or a log line.
+/// A stock keeping unit: 1 to 64 characters of `A-Z a-z 0-9 - _ .`. An SKU needs no escaping in a path, a query or a log line.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String")]
 pub struct Sku(String);
 
-/// Text that is not a [`Sku`].
+/// The error for a text that is not a [`Sku`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{}` is not 1 to {MAX_LENGTH} letters, digits, `-`, `_` or `.`", shorten(.0))]
 pub struct BadSku(String);
 
 impl Sku {
-    /// Reads the SKU in `field`.
+    /// Reads an SKU. In an error, `field` is the name of the field.
     pub fn parse(field: &str, text: &str) -> Result<Self, Invalid> {
         text.parse()
             .map_err(|error: BadSku| Invalid::new(format!("{field}: {error}")))
     }
 
-    /// The text.
+    /// The SKU's text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_sku_is_1_to_64_letters_digits_and_three_signs() {
+    fn an_sku_is_1_to_64_letters_digits_hyphens_underscores_or_dots() {
         let longest = "x".repeat(64);
         for good in ["A", "espresso-1", "a_b.c", longest.as_str()] {
             assert_eq!(good.parse::<Sku>().unwrap().as_str(), good);
@@ -106,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn an_invalid_sku_in_json_is_named_with_its_place() {
+    fn the_error_for_an_invalid_sku_names_its_location_in_the_json() {
         let error = crate::json::read::<Vec<Sku>>(br#"["A", "a b"]"#).unwrap_err();
         assert!(error.to_string().contains("[1]: `a b` is not"), "{error}");
     }

@@ -1,22 +1,24 @@
-//! SQL behind one small trait: statements, transactions and migrations, in the part of SQL that SQLite and PostgreSQL
-//! share. `sql/postgres.rs` has what only PostgreSQL needs.
+//! SQL statements, transactions and migrations, in the part of SQL that SQLite and PostgreSQL share. The file `sql/postgres.rs`
+//! contains the code that only PostgreSQL needs.
 //!
 //! Rules for statements, so that both databases accept them:
-//! - parameters are `$1`, `$2`, ... and make their **first appearance in that order** (SQLite numbers them so);
-//! - one statement per string (Spin runs the first and ignores the rest);
-//! - types are `BIGINT` and `TEXT`; instants are milliseconds ([`crate::time`]), booleans 0 or 1, identifiers text;
-//! - `ON CONFLICT` and `RETURNING` are fine; features that differ (`FOR UPDATE`, `PRAGMA`) are not used. Conditional updates
-//!   and the subject of a transaction ([`transaction`]) keep concurrent writers apart;
-//! - rows of several keys are changed in the order of the keys, to avoid deadlocks between two writers.
+//! - Parameters are `$1`, `$2`, ... and **first appear in this order**, because SQLite numbers parameters by their first
+//!   appearance.
+//! - A string contains only one statement, because Spin runs only the first statement of a string.
+//! - Columns have the types `BIGINT` and `TEXT`. Instants are milliseconds ([`crate::time`]), booleans are 0 or 1, identifiers are
+//!   text.
+//! - `ON CONFLICT` and `RETURNING` are allowed. Features that differ between the databases (`FOR UPDATE`, `PRAGMA`) are not.
+//!   Conditional updates and the subject of a transaction ([`transaction`]) protect data from concurrent writers.
+//! - A transaction that changes several rows changes them in the order of their keys, to avoid deadlocks with another writer.
 //!
-//! Table names begin with the service's name, so all services may share one file.
+//! Table names begin with the service's name, so all services may share one SQLite file.
 
 use std::fmt;
 use std::str::FromStr;
 
 pub mod postgres;
 
-/// A value in or out of the database.
+/// The value of a parameter or of a column.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
     /// SQL NULL.
@@ -30,29 +32,29 @@ pub enum Value {
 /// Why a statement failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum SqlError {
-    /// Another writer held the database for longer than the driver waits; a retry may help.
+    /// Another writer locked the database for longer than the database client waits. A retry may help.
     #[error("the database is busy: {0}")]
     Busy(String),
     /// A unique or primary key constraint failed.
-    #[error("already there: {0}")]
+    #[error("a row with this key already exists: {0}")]
     Duplicate(String),
-    /// A column is not of the type that the program expects.
-    #[error("column {column} of `{statement}` holds {found}")]
-    Shape {
-        /// The column's index.
+    /// The value of a column does not have the type that the program expects.
+    #[error("column {column} of `{statement}` has an unexpected value: {found}")]
+    UnexpectedValue {
+        /// The column's index, counted from 0.
         column: usize,
         /// The beginning of the statement.
         statement: String,
-        /// The value that it has instead.
+        /// The column's value.
         found: String,
     },
-    /// Any other error, in the database's words.
+    /// Any other error. The value is the database's message.
     #[error("{0}")]
     Other(String),
 }
 
 impl SqlError {
-    /// Classifies an error message of SQLite (Spin returns only text).
+    /// Classifies an error of SQLite by its message, because Spin returns only the message.
     pub fn from_message(message: String) -> Self {
         if message.contains("database is locked") || message.contains("database table is locked") {
             Self::Busy(message)
@@ -64,18 +66,19 @@ impl SqlError {
     }
 }
 
-/// A connection. It belongs to one request.
+/// A database connection, used by one request.
 pub trait Database {
-    /// Runs one statement and returns its rows. A statement without `RETURNING` has none.
+    /// Runs one statement and returns its rows. A statement that writes returns rows only if it has `RETURNING`.
     fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError>;
 
-    /// Opens a transaction. No other transaction of the same subject runs at the same time; with SQLite, no other transaction at all.
+    /// Begins a transaction. Transactions with the same subject never run at the same time. SQLite runs only one write transaction
+    /// at a time, whatever its subject.
     fn begin(&self, _subject: &str) -> Result<(), SqlError> {
         self.execute("BEGIN IMMEDIATE", &[]).map(drop)
     }
 }
 
-/// The rows of a result. They borrow the statement, which an error quotes.
+/// The rows of a result. The value also holds the statement, because errors quote it.
 #[derive(Debug)]
 pub struct Rows<'s> {
     statement: &'s str,
@@ -83,7 +86,7 @@ pub struct Rows<'s> {
 }
 
 impl<'s> Rows<'s> {
-    /// Made by a [`Database`].
+    /// Makes the result of `statement`; only implementations of [`Database`] call this.
     pub fn new(statement: &'s str, rows: Vec<Vec<Value>>) -> Self {
         Self { statement, rows }
     }
@@ -119,7 +122,7 @@ impl<'s> Rows<'s> {
         self.iter().map(read).collect()
     }
 
-    /// Reads the first row with `read`.
+    /// Reads the first row with `read`; `None` if there are no rows.
     pub fn one<T>(
         &self,
         read: impl Fn(Row<'_>) -> Result<T, SqlError>,
@@ -141,29 +144,29 @@ impl Row<'_> {
         let value = self.values.get(index);
         value
             .and_then(T::from_value)
-            .ok_or_else(|| SqlError::Shape {
+            .ok_or_else(|| SqlError::UnexpectedValue {
                 column: index,
                 statement: crate::text::shorten(self.statement),
-                found: value.map_or("nothing".to_owned(), |v| {
+                found: value.map_or("no value".to_owned(), |v| {
                     crate::text::shorten(&format!("{v:?}"))
                 }),
             })
     }
 
-    /// The value of column `index` as a type that has a word for each of its values, such as an enum with strum's `EnumString`.
-    pub fn word<T: FromStr>(&self, index: usize) -> Result<T, SqlError> {
-        let word: String = self.get(index)?;
-        word.parse().map_err(|_| SqlError::Shape {
+    /// The text of column `index`, parsed as `T`. `T` is usually an enum with strum's `EnumString`.
+    pub fn parse<T: FromStr>(&self, index: usize) -> Result<T, SqlError> {
+        let text: String = self.get(index)?;
+        text.parse().map_err(|_| SqlError::UnexpectedValue {
             column: index,
             statement: crate::text::shorten(self.statement),
-            found: format!("`{}`", crate::text::shorten(&word)),
+            found: format!("`{}`", crate::text::shorten(&text)),
         })
     }
 }
 
 /// A type that can be read from a column.
 pub trait FromValue: Sized {
-    /// `None` if the value has another type.
+    /// Converts the value of a column; `None` if the value has another type.
     fn from_value(value: &Value) -> Option<Self>;
 }
 
@@ -242,7 +245,7 @@ impl<T: Into<Value>> From<Option<T>> for Value {
     }
 }
 
-/// `params![order_id, quantity]`: the values of `$1`, `$2`, ...
+/// Makes the values of the parameters `$1`, `$2`, ..., such as `params![order_id, quantity]`.
 #[macro_export]
 macro_rules! params {
     ($($value:expr),* $(,)?) => {
@@ -250,18 +253,18 @@ macro_rules! params {
     };
 }
 
-/// `$3, $4, $5`: the placeholders of `count` parameters from `$first` on, for `IN (...)`.
-pub fn places(first: usize, count: usize) -> String {
-    let places: Vec<String> = (first..first + count).map(|n| format!("${n}")).collect();
-    places.join(", ")
+/// The placeholders of `count` parameters for `IN (...)`, beginning with `$first`: `placeholders(3, 2)` is `$3, $4`.
+pub fn placeholders(first: usize, count: usize) -> String {
+    let placeholders: Vec<String> = (first..first + count).map(|n| format!("${n}")).collect();
+    placeholders.join(", ")
 }
 
-/// Runs `work` inside one transaction: committed if it returns `Ok`, rolled back if it returns `Err`.
+/// Runs `work` in one transaction. The transaction is committed if `work` returns `Ok`, and rolled back if `work` returns `Err`.
 ///
-/// `subject` is the entity that it changes: an order, a user. No other transaction of that subject runs between its reads and
-/// its writes. Data that others may change at the same time (stock) needs a conditional update.
+/// `subject` names the entity that `work` changes, such as an order or a user. Transactions with the same subject never run at the
+/// same time. Data that transactions with other subjects also change, such as stock, needs conditional updates.
 ///
-/// Keep it short and never call another service inside: other writers wait.
+/// Keep `work` short, and never call another service in it, because other writers wait until it ends.
 pub fn transaction<T, E: From<SqlError>>(
     db: &dyn Database,
     subject: impl fmt::Display,
@@ -273,7 +276,8 @@ pub fn transaction<T, E: From<SqlError>>(
         Ok(value)
     });
     if outcome.is_err() {
-        // The first error is the one to return; a connection that cannot roll back does so when it is closed.
+        // A failed rollback is ignored: the caller gets the first error, and closing the connection also rolls the transaction
+        // back.
         let _ = db.execute("ROLLBACK", &[]);
     }
     outcome
@@ -281,9 +285,9 @@ pub fn transaction<T, E: From<SqlError>>(
 
 /// A step of a migration.
 pub enum Step {
-    /// One statement.
+    /// One SQL statement.
     Sql(&'static str),
-    /// Any other step, such as filling a table.
+    /// A function that the migration calls, for example to fill a table.
     Run(fn(&dyn Database) -> Result<(), SqlError>),
 }
 
@@ -296,20 +300,20 @@ impl fmt::Debug for Step {
     }
 }
 
-/// The tables of a service, as a list of migrations. Append only; never change a released migration.
+/// All migrations that create a service's tables. Add a migration at the end, and never change a released migration.
 #[derive(Debug)]
 pub struct Schema {
-    /// The service's name, the key in the version table.
+    /// The service's name, which is the key in the version table.
     pub service: &'static str,
-    /// `migrations[n - 1]` leads to version `n`.
+    /// The migrations: `migrations[n - 1]` changes version `n - 1` of the tables to version `n`.
     pub migrations: &'static [&'static [Step]],
 }
 
 impl Schema {
-    /// Migrates the database to this version. Cheap when there is nothing to do: one read by primary key.
+    /// Migrates the database to the latest version of this schema. If there is nothing to do, this costs one read by primary key.
     ///
-    /// A newer database stays unchanged: a canary's tables must serve the stable release too, so migrations
-    /// only add.
+    /// A database with a newer version stays unchanged. Migrations only add tables, columns and indexes, so that the stable release
+    /// works with the tables of a canary.
     pub fn ensure(&self, db: &dyn Database) -> Result<(), SqlError> {
         let wanted = i64::try_from(self.migrations.len()).unwrap_or(i64::MAX);
         if self.version(db).is_ok_and(|version| version >= wanted) {
@@ -320,7 +324,7 @@ impl Schema {
                 "CREATE TABLE IF NOT EXISTS schema_version (service TEXT PRIMARY KEY, version BIGINT NOT NULL)",
                 &[],
             )?;
-            // Read again: another instance may have migrated while this one waited for the lock.
+            // The version is read again, because another instance may have migrated while this instance waited for the lock.
             let version = self.version(db)?;
             for migration in self
                 .migrations

@@ -1,5 +1,5 @@
-//! Helpers for native tests of a service: a real database, a count of its statements, and an [`Outbound`] with the test's
-//! responses.
+//! Helpers for the native tests of a service: a real database, a counter for its statements, and an [`Outbound`] that returns the
+//! responses of the test.
 
 mod database;
 
@@ -14,7 +14,7 @@ use crate::request::Request;
 use crate::sql::{Database, Rows, SqlError, Value};
 
 pub use database::{Connection, TestDatabase};
-pub use stoa_postgres::wanted as is_postgres;
+pub use stoa_postgres::is_selected as is_postgres;
 
 type Answers = dyn Fn(&Call) -> Result<Reply, CallError> + Send + Sync;
 
@@ -25,7 +25,7 @@ pub struct FakeOutbound {
 }
 
 impl FakeOutbound {
-    /// Calls `answers` for every call.
+    /// `answers` returns the response to each call.
     pub fn new(
         answers: impl Fn(&Call) -> Result<Reply, CallError> + Send + Sync + 'static,
     ) -> Self {
@@ -35,17 +35,17 @@ impl FakeOutbound {
         }
     }
 
-    /// An outbound that must not be used.
+    /// An outbound for tests that expect no call. Each call fails.
     pub fn none() -> Self {
         Self::new(|call| {
             Err(CallError::NotSent(format!(
-                "{} {} was not expected",
+                "the test expects no call, but the service called {} {}",
                 call.method, call.url
             )))
         })
     }
 
-    /// The calls as `METHOD url`, in order.
+    /// The recorded calls as `METHOD url`, in order.
     pub fn sent(&self) -> Vec<String> {
         self.calls()
             .iter()
@@ -53,13 +53,16 @@ impl FakeOutbound {
             .collect()
     }
 
-    /// The calls themselves.
+    /// The recorded calls, in order.
     #[expect(
         clippy::expect_used,
-        reason = "poisoned only by a test that failed already"
+        reason = "only a test that has already failed poisons the lock"
     )]
     pub fn calls(&self) -> Vec<Call> {
-        self.calls.lock().expect("not poisoned").clone()
+        self.calls
+            .lock()
+            .expect("another thread of the test panicked")
+            .clone()
     }
 }
 
@@ -78,14 +81,14 @@ impl Outbound for std::sync::Arc<FakeOutbound> {
     }
 }
 
-/// A database that counts its statements.
-pub struct Counted<D> {
+/// A database that counts the statements that it executes.
+pub struct StatementCounter<D> {
     inner: D,
     count: Rc<Cell<usize>>,
 }
 
-impl<D: Database> Counted<D> {
-    /// Counts from 0.
+impl<D: Database> StatementCounter<D> {
+    /// Wraps `inner`; the count starts at 0.
     pub fn new(inner: D) -> Self {
         Self {
             inner,
@@ -93,13 +96,13 @@ impl<D: Database> Counted<D> {
         }
     }
 
-    /// The number of statements so far, `BEGIN` and `COMMIT` included.
+    /// The number of statements so far, including `BEGIN` and `COMMIT`. Later statements also change the returned cell.
     pub fn count(&self) -> Rc<Cell<usize>> {
         Rc::clone(&self.count)
     }
 }
 
-impl<D: Database> Database for Counted<D> {
+impl<D: Database> Database for StatementCounter<D> {
     fn execute<'s>(&self, statement: &'s str, params: &[Value]) -> Result<Rows<'s>, SqlError> {
         self.count.set(self.count.get() + 1);
         self.inner.execute(statement, params)
@@ -111,7 +114,7 @@ impl<D: Database> Database for Counted<D> {
     }
 }
 
-/// A reply with a JSON body.
+/// A response with a JSON body, for [`FakeOutbound`].
 pub fn reply(status: u16, body: serde_json::Value) -> Result<Reply, CallError> {
     Ok(Reply {
         status: StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
@@ -120,11 +123,8 @@ pub fn reply(status: u16, body: serde_json::Value) -> Result<Reply, CallError> {
     })
 }
 
-/// A request with a JSON body and the given headers, to `service`.
-#[expect(
-    clippy::expect_used,
-    reason = "a test cannot continue without its request"
-)]
+/// Creates a request to `service` with the given headers and a JSON body.
+#[expect(clippy::expect_used, reason = "a malformed request must fail the test")]
 pub fn request(
     service: &'static str,
     method: Method,
@@ -141,31 +141,32 @@ pub fn request(
     }
     let request = builder
         .body(body.as_bytes().to_vec())
-        .expect("a well-formed request");
+        .expect("the request is malformed");
     Request::new(service, request)
 }
 
-/// A `POST` to the service `test`.
+/// A `POST` request to a service with the name `test`.
 pub fn post(uri: &str, body: &str) -> Request {
     request("test", Method::POST, uri, &[], body)
 }
 
-/// Signs tokens like the user service, with a key of its own.
+/// Signs tokens like the `user` service, with a key that only tests know.
 pub struct Issuer {
     kid: String,
     key: p256::ecdsa::SigningKey,
 }
 
 impl Issuer {
-    /// `seed` (not 0) determines the key: the same seed gives the same key.
+    /// Makes an issuer whose private key depends only on `seed`, which must not be 0. `kid` is the key's id.
     #[expect(
         clippy::expect_used,
-        reason = "a small number that is not 0 is a valid scalar"
+        reason = "every number from 1 to 255 is a valid private key"
     )]
     pub fn new(kid: impl Into<String>, seed: u8) -> Self {
         let mut scalar = [0_u8; 32];
         scalar[31] = seed;
-        let key = p256::ecdsa::SigningKey::from_bytes(&scalar.into()).expect("a valid key");
+        let key = p256::ecdsa::SigningKey::from_bytes(&scalar.into())
+            .expect("cannot make a signing key from the seed");
         Self {
             kid: kid.into(),
             key,
@@ -173,13 +174,16 @@ impl Issuer {
     }
 
     /// The private key, in the format of the setting `jwt_private_key`.
-    #[expect(clippy::expect_used, reason = "a test cannot continue without a key")]
+    #[expect(
+        clippy::expect_used,
+        reason = "if the key cannot be encoded, the test must fail"
+    )]
     pub fn pem(&self) -> String {
         use p256::pkcs8::EncodePrivateKey as _;
         let pem = self
             .key
             .to_pkcs8_pem(Default::default())
-            .expect("a key to write");
+            .expect("cannot encode the signing key of the test");
         pem.to_string()
     }
 
@@ -196,7 +200,10 @@ impl Issuer {
     }
 
     /// A token for `user` that expires in `seconds`, which may be negative.
-    #[expect(clippy::expect_used, reason = "a test cannot continue without a token")]
+    #[expect(
+        clippy::expect_used,
+        reason = "if the token cannot be signed, the test must fail"
+    )]
     pub fn token(&self, user: uuid::Uuid, seconds: i64) -> String {
         use p256::pkcs8::EncodePrivateKey as _;
         let now = crate::time::now() / 1000;
@@ -208,11 +215,15 @@ impl Issuer {
             exp: u64::try_from(now + seconds).unwrap_or_default(),
             email: "ann@example.com".to_owned(),
             name: "Ann".to_owned(),
-            // Not the number of the profile: an SMS to it shows that the number came from the token.
+            // The user's profile contains another telephone number, so a test detects whether an SMS used the number in the token
+            // or in the profile.
             phone: Some("+430000".to_owned()),
         };
-        let der = self.key.to_pkcs8_der().expect("a key to write");
+        let der = self
+            .key
+            .to_pkcs8_der()
+            .expect("cannot encode the signing key of the test");
         let key = jsonwebtoken::EncodingKey::from_ec_der(der.as_bytes());
-        crate::token::encode(&claims, &key, &self.kid).expect("a token")
+        crate::token::encode(&claims, &key, &self.kid).expect("cannot sign the token of the test")
     }
 }

@@ -1,6 +1,6 @@
-//! Text quoted in errors.
+//! Shortens values that errors quote.
 
-/// At most 64 characters of a value, to quote it in an error.
+/// Cuts a value after 64 characters, to quote it in an error. `...` marks the cut.
 pub fn shorten(value: &str) -> String {
     match value.char_indices().nth(64) {
         Some((end, _)) => format!("{}...", value.get(..end).unwrap_or_default()),

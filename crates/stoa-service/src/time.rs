@@ -1,31 +1,31 @@
-//! Instants as milliseconds since the Unix epoch (the databases' format), written as RFC 3339 in UTC.
+//! Instants are milliseconds since the Unix epoch, in code and in the databases. Responses show them as RFC 3339 in UTC.
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type Millis = i64;
 
-/// The wall clock.
+/// The current time by the wall clock.
 pub fn now() -> Millis {
     jiff::Timestamp::now().as_millisecond()
 }
 
-/// `1766000000000` -> `2025-12-17T19:33:20Z`; the fraction only if it is not zero.
+/// Writes an instant as RFC 3339: `1766000000000` becomes `2025-12-17T19:33:20Z`. A fraction is written only if it is not zero.
 pub fn rfc3339(millis: Millis) -> String {
     jiff::Timestamp::from_millisecond(millis)
         .map(|t| t.to_string())
         .unwrap_or_else(|_| "out of range".to_owned())
 }
 
-/// Reads an RFC 3339 instant (section 5.6), and no other ISO 8601 form: `2026-11-29T09:30:00Z`, optionally with a fraction or an
-/// offset of hours and minutes.
+/// Reads an instant in the format of RFC 3339 (section 5.6): `2026-11-29T09:30:00Z`, optionally with a fraction or an offset of
+/// hours and minutes. Other formats of ISO 8601 are rejected.
 pub fn parse(text: &str) -> Option<Millis> {
     is_rfc3339(text.as_bytes())
         .then(|| text.parse::<jiff::Timestamp>().ok())?
         .map(|instant| instant.as_millisecond())
 }
 
-/// Whether the text has the form. jiff checks the values, and accepts more forms.
+/// True if the text has the format of RFC 3339. jiff checks the values afterwards, but also accepts other formats.
 fn is_rfc3339(text: &[u8]) -> bool {
-    // `0` stands for a digit.
+    // In `form`, `0` stands for any digit.
     let matches = |text: &[u8], form: &str| {
         text.len() == form.len()
             && text
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_rfc_3339_and_nothing_else_of_iso_8601() {
+    fn rfc_3339_is_accepted_and_other_formats_of_iso_8601_are_rejected() {
         for good in [
             "2026-11-29T09:30:00Z",
             "2026-11-29T09:30:00.5Z",
@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn writes_what_it_reads() {
+    fn a_written_instant_is_read_back_unchanged() {
         for millis in [0, 1_766_000_000_000, 1_766_000_000_123, -1] {
             assert_eq!(parse(&rfc3339(millis)), Some(millis));
         }

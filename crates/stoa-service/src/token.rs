@@ -1,7 +1,8 @@
-//! Bearer tokens: JWTs signed with ES256 by the user service, verified by every service against user's JWKS.
+//! Bearer tokens. They are JWTs that the `user` service signs with ES256. Every service verifies them with the public keys of
+//! `user`, a JSON Web Key Set (JWKS).
 //!
-//! The key set is kept in the service's own store. It is fetched again when it is older than [`MAX_AGE`], and when a token names
-//! a key that is not in it, but at most once in [`REFETCH_AFTER`].
+//! A service stores the key set in its own database. It fetches the key set again if the stored one is older than
+//! [`MAX_KEY_SET_AGE`]. It also fetches the key set if a token names an unknown key, but at most once in [`MIN_REFETCH_INTERVAL`].
 
 use std::time::Duration;
 
@@ -27,14 +28,15 @@ use crate::time;
 pub const ISSUER: &str = "https://user.stoa.example";
 /// The audience of tokens (`aud`).
 pub const AUDIENCE: &str = "stoa";
-/// The minimum interval between two fetches because of an unknown key id: forged ids must not cause a flood of calls.
-pub const REFETCH_AFTER: Duration = Duration::from_secs(10);
-/// The maximum age of the key set: a key that user withdrew stops working after this time.
-pub const MAX_AGE: Duration = Duration::from_secs(600);
-/// The largest difference between clocks, in seconds.
-const LEEWAY: u64 = 5;
+/// A token with an unknown key id causes a fetch of the key set, at most once in this interval. Without the interval, forged key
+/// ids could cause a flood of calls.
+pub const MIN_REFETCH_INTERVAL: Duration = Duration::from_secs(10);
+/// The maximum age of the stored key set. A key that `user` has withdrawn is rejected after this time at the latest.
+pub const MAX_KEY_SET_AGE: Duration = Duration::from_secs(600);
+/// The largest tolerated difference between the clocks of two services, in seconds.
+const CLOCK_LEEWAY_SECONDS: u64 = 5;
 
-/// The table for `$service`, as the text of one statement.
+/// The SQL statement that creates the table of the key set for `$service`.
 #[macro_export]
 macro_rules! jwks_table {
     ($service:literal) => {
@@ -49,26 +51,27 @@ macro_rules! jwks_table {
 /// The claims of a token.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// The user.
+    /// The user's id.
     pub sub: Uuid,
-    /// [`ISSUER`].
+    /// The issuer: [`ISSUER`].
     pub iss: String,
-    /// [`AUDIENCE`].
+    /// The audience: [`AUDIENCE`].
     pub aud: String,
-    /// Issued at, in seconds.
+    /// The instant at which the token was issued, in seconds since the Unix epoch.
     pub iat: u64,
-    /// Expires at, in seconds.
+    /// The instant at which the token expires, in seconds since the Unix epoch.
     pub exp: u64,
     /// The user's e-mail address.
     pub email: String,
     /// The user's name.
     pub name: String,
-    /// The user's telephone number, in the form of E.164.
+    /// The user's telephone number, in the format of E.164.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub phone: Option<String>,
 }
 
-/// Verifies the request's token: 401 if it is absent, malformed, forged or expired, 503 if no key is available.
+/// Verifies the request's token. A token that is absent, malformed, forged or expired gets 401. If no key is available, the
+/// response is 503.
 pub fn verify(
     db: &dyn Database,
     caller: Caller<'_>,
@@ -86,15 +89,15 @@ pub fn verify(
         .one(|row| Ok((row.get::<String>(0)?, row.get::<i64>(1)?)))?;
     let now = time::now();
     let (known, age) = match &stored {
-        Some((jwks, fetched_at)) => (find(jwks, &kid), Some(now.saturating_sub(*fetched_at))),
+        Some((jwks, fetched_at)) => (find_key(jwks, &kid), Some(now.saturating_sub(*fetched_at))),
         None => (None, None),
     };
     let older_than = |bound: Duration| {
         age.is_none_or(|age| u128::try_from(age).is_ok_and(|a| a > bound.as_millis()))
     };
     let key = match known {
-        Some(key) if !older_than(MAX_AGE) => Some(key),
-        known if older_than(REFETCH_AFTER) => match fetch(caller, user_url) {
+        Some(key) if !older_than(MAX_KEY_SET_AGE) => Some(key),
+        known if older_than(MIN_REFETCH_INTERVAL) => match fetch_jwks(caller, user_url) {
             Ok(jwks) => {
                 db.execute(
                     &format!(
@@ -103,16 +106,17 @@ pub fn verify(
                     ),
                     params![&jwks, now],
                 )?;
-                find(&jwks, &kid)
+                find_key(&jwks, &kid)
             }
-            // User is down: a key that was valid stays valid.
+            // If the `user` service does not respond, a key in the stored key set is still accepted, even if this key set is too
+            // old.
             Err(error) => Some(known.ok_or(error)?),
         },
         known => known,
     };
     let Some(key) = key else {
         return Err(Problem::unauthorized(
-            "Authorization: the token's key (kid) is not one of user's",
+            "Authorization: the token names an unknown key (kid); log in again",
         ));
     };
     decode(token, &key)
@@ -122,7 +126,7 @@ pub fn verify(
 pub fn decode(token: &str, key: &DecodingKey) -> Result<Claims, Problem> {
     install_es256();
     let mut validation = Validation::new(Algorithm::ES256);
-    validation.leeway = LEEWAY;
+    validation.leeway = CLOCK_LEEWAY_SECONDS;
     validation.set_issuer(&[ISSUER]);
     validation.set_audience(&[AUDIENCE]);
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
@@ -145,7 +149,7 @@ pub fn encode(claims: &Claims, key: &EncodingKey, kid: &str) -> Result<String, P
         Problem::new(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal",
-            "the token cannot be signed",
+            "cannot sign the token",
         )
         .caused_by(error.to_string())
     })
@@ -159,19 +163,19 @@ fn key_id(token: &str) -> Result<String, Problem> {
         .and_then(|header| header.kid)
         .ok_or_else(|| {
             Problem::unauthorized(
-                "Authorization: expected a JWT signed with ES256 that names its key",
+                "Authorization: expected a JWT that is signed with ES256 and names its key (kid)",
             )
         })
 }
 
-/// The key `kid` of a JWKS; `None` if it is absent or not a P-256 key.
-pub fn find(jwks: &str, kid: &str) -> Option<DecodingKey> {
+/// The key with the id `kid` in a JWKS; `None` if the key is absent or unusable.
+pub fn find_key(jwks: &str, kid: &str) -> Option<DecodingKey> {
     let set: JwkSet = serde_json::from_str(jwks).ok()?;
     DecodingKey::from_jwk(set.find(kid)?).ok()
 }
 
-fn fetch(caller: Caller<'_>, user_url: &str) -> Result<String, PeerError> {
-    let peer = caller.peer("user", user_url, DEFAULT_TIMEOUT);
+fn fetch_jwks(caller: Caller<'_>, user_url: &str) -> Result<String, PeerError> {
+    let peer = caller.peer("the user service", user_url, DEFAULT_TIMEOUT);
     let reply = peer.send(peer.call(Method::GET, "/user/jwks"))?;
     let text = String::from_utf8(reply.body.clone()).ok();
     match text.filter(|t| serde_json::from_str::<JwkSet>(t).is_ok()) {
@@ -180,7 +184,8 @@ fn fetch(caller: Caller<'_>, user_url: &str) -> Result<String, PeerError> {
     }
 }
 
-/// ES256 only: the library's own providers include RSA, EdDSA and HMAC, which no token here may use.
+/// A crypto provider with ES256 only. The library's own providers include RSA, EdDSA and HMAC, which the shop's tokens must not
+/// use.
 static ES256: CryptoProvider = CryptoProvider {
     signer_factory: |algorithm, key| {
         let key =
@@ -198,7 +203,8 @@ static ES256: CryptoProvider = CryptoProvider {
 };
 
 fn install_es256() {
-    // Fails only if a provider is already installed, which is this one.
+    // Installing this provider fails only if a provider is already installed. The shop never installs another provider, so the
+    // installed provider is the right one.
     let _ = ES256.install_default();
 }
 

@@ -1,76 +1,77 @@
-//! Checks that the programs and .wasm files of a test are built from the current sources.
+//! Checks that the programs and .wasm files of a test are built from the current sources. If a file is missing or stale, the test
+//! fails, and the message has the build command. The test is never skipped.
 //!
-//! Beside each result, cargo writes a list of the source files (`NAME.d`). A result older than one of them is stale. It is also
-//! stale if the list is missing, belongs to another result (the folder was copied), or names a file that no longer exists. Such
-//! a test never skips: it fails, and names the command.
+//! Beside each built file, cargo writes a list of the source files (`NAME.d`). A built file is stale if a source file is newer, or
+//! no longer exists. A built file is also stale if its list is missing, or if its list names another built file, because the folder
+//! was copied.
 
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use stoa_manifest::LoadOptions;
 
-/// The fault of a built file, with the command that rebuilds it; `None` if there is no fault.
-pub(crate) fn fault(file: &Path, command: &str) -> Option<String> {
+/// Describes why a built file is missing or stale, with the command that builds it again. `None` if the file is current.
+pub(crate) fn build_problem(file: &Path, command: &str) -> Option<String> {
     let Some(built) = modified(file) else {
-        return Some(format!("{} is not built: run `{command}`", file.display()));
+        return Some(format!("{} is not built; run `{command}`", file.display()));
     };
     let list = std::fs::read_to_string(file.with_extension("d")).unwrap_or_default();
     let (result, sources) = parse(&list);
-    let place = |path: &Path| std::fs::canonicalize(path).ok();
-    if place(&result) != place(file) {
+    let canonical = |path: &Path| std::fs::canonicalize(path).ok();
+    if canonical(&result) != canonical(file) {
         return Some(format!(
-            "no file beside {} lists its sources: run `{command}`",
+            "{} has no list of its sources; run `{command}`",
             file.display()
         ));
     }
     let newer = sources
         .iter()
         .find(|source| modified(source).is_none_or(|at| at > built))?;
-    let than = match newer.exists() {
+    let reason = match newer.exists() {
         true => "is older than",
-        false => "was made of a file that is gone,",
+        false => "was built from a file that no longer exists,",
     };
     Some(format!(
-        "{} {than} {}: run `{command}`",
+        "{} {reason} {}; run `{command}`",
         file.display(),
         newer.display()
     ))
 }
 
-/// As [`fault`], for every component of a manifest. An invalid manifest is left for `stoa up` to report.
-pub(crate) fn faults_of(manifest: &Path, options: &LoadOptions) -> Vec<String> {
+/// Calls [`build_problem`] for every component of a manifest. Ignores an invalid manifest, because `stoa up` reports its errors.
+pub(crate) fn component_build_problems(manifest: &Path, options: &LoadOptions) -> Vec<String> {
     let Ok(app) = stoa_manifest::load(manifest, options) else {
         return Vec::new();
     };
     app.components
         .values()
-        .filter_map(|component| fault(&component.source, "make wasm"))
+        .filter_map(|component| build_problem(&component.source, "make wasm"))
         .collect()
 }
 
-/// The .wasm of one of this workspace's Envoy filters, by its package's name.
+/// The path of a filter's .wasm file. `name` is the package of the filter in this workspace.
 ///
 /// # Panics
-/// If it is missing or older than its sources.
+/// If the file is missing or stale.
 #[track_caller]
 pub fn filter(name: &str) -> PathBuf {
     let folder = crate::workspace().join("target/wasm32-wasip1/release");
     let file = folder.join(format!("{}.wasm", name.replace('-', "_")));
-    match fault(&file, "make wasm") {
-        Some(fault) => panic!("{fault}"),
+    match build_problem(&file, "make wasm") {
+        Some(problem) => panic!("{problem}"),
         None => file,
     }
 }
 
-/// The program that `make build` builds.
+/// The path of the program stoa that `make build` builds.
 ///
 /// # Panics
-/// If it is missing or older than its sources.
+/// If the file is missing or stale.
 #[track_caller]
 pub fn program() -> PathBuf {
     let file = crate::workspace().join("target/native/stoa");
-    match fault(&file, "make build") {
-        Some(fault) => panic!("{fault}"),
+    match build_problem(&file, "make build") {
+        Some(problem) => panic!("{problem}"),
         None => file,
     }
 }
@@ -81,7 +82,7 @@ fn modified(file: &Path) -> Option<SystemTime> {
         .ok()
 }
 
-/// Reads `result: source source`, where a space in a name is written `\ `.
+/// Parses cargo's list `result: source source`. In the list, a space that belongs to a path is written as `\ `.
 fn parse(list: &str) -> (PathBuf, Vec<PathBuf>) {
     let first = list.lines().next().unwrap_or_default();
     let first = first.replace("\\ ", "\0");
@@ -95,10 +96,10 @@ mod tests {
     use std::fs::{File, FileTimes};
     use std::time::{Duration, SystemTime};
 
-    use super::{fault, parse};
+    use super::{build_problem, parse};
 
     #[test]
-    fn reads_the_list_of_sources_that_cargo_writes() {
+    fn the_list_of_sources_that_cargo_writes_is_parsed() {
         let (result, sources) = parse("/t/my\\ a.wasm: /s/lib.rs /s/my\\ file.rs\n");
         assert_eq!(result, std::path::Path::new("/t/my a.wasm"));
         assert_eq!(
@@ -109,11 +110,11 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_or_stale_result_is_a_fault_that_names_the_command() {
+    fn the_message_about_a_missing_or_stale_file_has_the_build_command() {
         let folder = tempfile::tempdir().unwrap();
         let at = |name: &str| folder.path().join(name);
-        let found = || fault(&at("a.wasm"), "make wasm").unwrap_or_default();
-        assert!(found().ends_with("is not built: run `make wasm`"));
+        let problem = || build_problem(&at("a.wasm"), "make wasm").unwrap_or_default();
+        assert!(problem().ends_with("is not built; run `make wasm`"));
         let make = |name: &str, seconds| {
             let file = File::create(at(name)).unwrap();
             let when = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
@@ -125,14 +126,17 @@ mod tests {
         };
         make("a.wasm", 10);
         make("lib.rs", 9);
-        assert!(found().contains("lists its sources: run"), "no list");
+        assert!(problem().contains("list of its sources; run"), "no list");
         list("b.wasm");
-        assert!(found().contains("lists its sources: run"), "another's list");
+        assert!(
+            problem().contains("list of its sources; run"),
+            "the list of another file"
+        );
         list("a.wasm");
-        assert_eq!(found(), "");
+        assert_eq!(problem(), "");
         make("lib.rs", 11);
-        assert!(found().contains("is older than"));
+        assert!(problem().contains("is older than"));
         std::fs::remove_file(at("lib.rs")).unwrap();
-        assert!(found().contains("is gone"));
+        assert!(problem().contains("no longer exists"));
     }
 }

@@ -1,17 +1,19 @@
-//! A blocking HTTP client for one address. Every status is a response; only a broken connection is a failure.
+//! A blocking HTTP client for one address. A response with an error status is not an error; only a broken connection is an error.
 
 use std::time::Duration;
 
 use http::{HeaderMap, Method};
 use serde_json::Value;
 
-/// Longer than every timeout of the server, so that the server's own response to a slow request arrives.
+/// Timeout of a request. It is longer than every timeout of the server, so that the client receives the server's response even to a
+/// slow request.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Checks a response to a method and a path with its query; the error states what is wrong. See [`crate::contract()`].
+/// A function that checks a response. The arguments are the request's method, the request's path with its query, and the response.
+/// The error describes what is wrong in the response. An example is [`crate::contract()`].
 pub type Check = fn(&str, &str, &Answer) -> Result<(), String>;
 
-/// A client for one base address. Cheap to clone; clones share connections and may be used from many threads.
+/// A client for one base address. Clones are cheap, share connections, and may be used from many threads.
 #[derive(Debug, Clone)]
 pub struct Client {
     base: String,
@@ -34,7 +36,7 @@ pub struct Request {
 /// A complete response.
 #[derive(Debug, Clone)]
 pub struct Answer {
-    /// The status, 200.
+    /// The status, such as 200.
     pub status: u16,
     /// The headers.
     pub headers: HeaderMap,
@@ -45,7 +47,7 @@ pub struct Answer {
 }
 
 impl Client {
-    /// A client for `base`, `http://127.0.0.1:8080`.
+    /// Creates a client for a base address such as `http://127.0.0.1:8080`.
     pub fn new(base: impl Into<String>) -> Self {
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
@@ -61,7 +63,7 @@ impl Client {
         }
     }
 
-    /// Checks every response; one that fails the check panics.
+    /// Checks every response, and panics if a response fails the check.
     #[must_use]
     pub fn checked_by(self, check: Check) -> Self {
         Self {
@@ -75,7 +77,7 @@ impl Client {
         &self.base
     }
 
-    /// A request of any method to `path`, which begins with `/`.
+    /// Creates a request with any method to `path`, which begins with `/`.
     pub fn request(&self, method: &str, path: &str) -> Request {
         Request {
             agent: self.agent.clone(),
@@ -88,54 +90,54 @@ impl Client {
         }
     }
 
-    /// A GET.
+    /// Creates a GET request.
     pub fn get(&self, path: &str) -> Request {
         self.request("GET", path)
     }
 
-    /// A POST.
+    /// Creates a POST request.
     pub fn post(&self, path: &str) -> Request {
         self.request("POST", path)
     }
 
-    /// A PUT.
+    /// Creates a PUT request.
     pub fn put(&self, path: &str) -> Request {
         self.request("PUT", path)
     }
 
-    /// A PATCH.
+    /// Creates a PATCH request.
     pub fn patch(&self, path: &str) -> Request {
         self.request("PATCH", path)
     }
 
-    /// A DELETE.
+    /// Creates a DELETE request.
     pub fn delete(&self, path: &str) -> Request {
         self.request("DELETE", path)
     }
 }
 
 impl Request {
-    /// With a header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// With `Authorization: Bearer`.
+    /// Adds the header `Authorization: Bearer` with this token.
     #[must_use]
     pub fn bearer(self, token: &str) -> Self {
         self.header("authorization", &format!("Bearer {token}"))
     }
 
-    /// With a JSON body.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(self, value: &Value) -> Self {
         self.header("content-type", "application/json")
             .body(value.to_string())
     }
 
-    /// With any body.
+    /// Sets a body of any type.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.body = body.into();
@@ -176,34 +178,34 @@ impl Request {
             .check
             .map(|check| check(&self.method, &self.path, &answer))
         {
-            panic!("not as documented: {fault}");
+            panic!("the response does not match the OpenAPI document: {fault}");
         }
         Ok(answer)
     }
 
-    /// Sends the request and reads the whole response; panics if no complete one arrives.
+    /// Sends the request and reads the whole response; panics if no complete response arrives.
     #[track_caller]
     pub fn send(self) -> Answer {
-        let what = format!("{} {}{}", self.method, self.base, self.path);
+        let request = format!("{} {}{}", self.method, self.base, self.path);
         match self.try_send() {
             Ok(answer) => answer,
-            Err(error) => panic!("{what}: {error}"),
+            Err(error) => panic!("{request}: {error}"),
         }
     }
 }
 
 impl Answer {
-    /// A header's value, if it is there and text.
+    /// A header's value; `None` if the header is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// The body as text, whatever its type.
+    /// The body as text. Bytes that are not UTF-8 are replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// Panics with the whole response unless it has this status; returns the response.
+    /// Returns the response if it has this status, and panics with its body and headers otherwise.
     #[track_caller]
     #[must_use]
     pub fn expect(self, status: u16) -> Self {

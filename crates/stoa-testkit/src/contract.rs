@@ -1,4 +1,4 @@
-//! Checks responses against the OpenAPI documents of the shop and of the third parties used in its tests.
+//! Checks responses against the OpenAPI documents of the shop and of the stand-ins for third parties.
 
 use std::sync::LazyLock;
 
@@ -9,12 +9,14 @@ use crate::client::Answer;
 static DOCUMENTS: LazyLock<Result<[Contract; 2], String>> =
     LazyLock::new(|| Ok([Contract::shop()?, Contract::partners()?]));
 
-/// For [`crate::Client::checked_by`]: checks the response to `method` and `path` (with its query).
+/// Checks the response to a request with `method` and `path` (with its query). This is a [`crate::Check`] for
+/// [`crate::Client::checked_by`].
 ///
-/// A request that is not an operation must get a problem document. `HEAD` is `GET` without a body.
+/// If the documents contain no operation for the request, the response must be a problem document. The response to `HEAD` must have
+/// no body.
 ///
 /// # Errors
-/// The mismatch.
+/// A description of what is wrong in the response.
 pub fn contract(method: &str, path: &str, answer: &Answer) -> Result<(), String> {
     let documents = DOCUMENTS.as_ref().map_err(String::clone)?;
     let path = path.split('?').next().unwrap_or_default();
@@ -24,11 +26,13 @@ pub fn contract(method: &str, path: &str, answer: &Answer) -> Result<(), String>
         return if body.is_empty() {
             Ok(())
         } else {
-            Err(format!("HEAD {path}: a body"))
+            Err(format!("HEAD {path}: the response has a body"))
         };
     }
     if answer.header("x-request-id").is_none() {
-        return Err(format!("{method} {path} -> {status}: no x-request-id"));
+        return Err(format!(
+            "{method} {path} -> {status}: the response has no x-request-id"
+        ));
     }
     match documents.iter().find(|d| d.find(method, path).is_some()) {
         Some(document) => document.check_answer(method, path, status, kind, body),
@@ -39,7 +43,7 @@ pub fn contract(method: &str, path: &str, answer: &Answer) -> Result<(), String>
                 .try_for_each(|d| d.check(&problem, &answer.json))
         }
         None => Err(format!(
-            "{method} {path} -> {status}: no such operation, but no refusal"
+            "{method} {path} -> {status}: no such operation; expected a problem document"
         )),
     }
 }
@@ -73,14 +77,14 @@ mod tests {
     }
 
     #[test]
-    fn takes_what_is_documented_and_refusals_of_what_is_no_operation() {
+    fn documented_responses_and_rejections_of_unknown_operations_pass() {
         let item = json!({"sku": "A", "on_hand": 3, "reserved": 1, "available": 2});
         let item = answer(200, "application/json", item);
         assert_eq!(contract("GET", "/items/A?x=y", &item), Ok(()));
         for (method, path, problem) in [
             ("GET", "/items/A", problem(404, "not_found")),
             ("GET", "/items/A", problem(504, "request_timeout")),
-            // The runtime's response to a request without a host.
+            // Every operation can respond with 400 `bad_request`, because the runtime rejects a request that has no host.
             ("GET", "/items/A", problem(400, "bad_request")),
             ("DELETE", "/items", problem(405, "method_not_allowed")),
             ("GET", "/pim/products/A", problem(404, "not_found")),
@@ -90,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn finds_a_member_a_code_a_status_and_an_operation_that_are_not_documented() {
+    fn an_undocumented_member_code_status_or_operation_is_an_error() {
         let surplus =
             json!({"sku": "A", "on_hand": 3, "reserved": 1, "available": 2, "colour": "red"});
         for (method, path, answer, fault) in [

@@ -1,11 +1,14 @@
 //! A real Envoy for tests of filters, with the test's own configuration.
 //!
-//! [`Setup`] describes the Envoy (`setup.rs`; `filter.rs`: filters, `route.rs`: routes, `bootstrap.rs` and `address.rs`: Envoy's JSON),
-//! and starts it (`start.rs`). [`Envoy`] is the process (`process.rs`, with `log.rs` and `watch.rs`). It has statistics (`admin.rs`), and
-//! its filters can get a new configuration while it runs (`push.rs`, `pushed.rs`). A [`Call`] goes through it (`call.rs`) to an
-//! [`Upstream`], which records its requests (`upstream.rs`); both see every header, in order (`message.rs`). [`Scenario`] runs named
-//! steps (`scenario.rs`). [`Authority`] issues identities for listeners that require mutual TLS (`tls.rs`).
-//! `scripts/envoy` chooses the Envoy; if there is none, it fails and names `make setup`.
+//! - [`Setup`] describes the Envoy (`setup.rs`, `filter.rs`, `route.rs`; `bootstrap.rs` and `address.rs` write Envoy's JSON), and
+//!   starts it (`start.rs`).
+//! - [`Envoy`] is the process (`process.rs`, `log.rs`, `watch.rs`). A test can read the Envoy's statistics (`admin.rs`), and push a
+//!   new configuration to a filter (`push.rs`, `pushed.rs`).
+//! - A [`Call`] is a request through the Envoy (`call.rs`) to an [`Upstream`], which records its requests (`upstream.rs`). The
+//!   caller and the upstream see every header, in order (`message.rs`).
+//! - [`Scenario`] runs named steps (`scenario.rs`). [`Authority`] issues certificates for mutual TLS (`tls.rs`).
+//!
+//! `scripts/envoy` prints the path of the Envoy to use. If no Envoy is installed, the script fails and names `make setup`.
 //!
 //! ```no_run
 //! use stoa_testkit::envoy::{Call, Filter, Setup, Upstream};

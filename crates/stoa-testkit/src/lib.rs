@@ -1,13 +1,15 @@
-//! For tests of a whole application: starts `stoa up` as a separate process, calls it over HTTP, stops or kills it, and starts
-//! it again with the same data.
+//! Tools for tests of a whole application. The tools start `stoa up` as a separate process, send HTTP requests, stop or kill the
+//! process, and start it again with the same data.
 //!
-//! [`Shop`] is the process (`shop.rs`). [`Client`] calls it (`client.rs`) and checks its responses against the OpenAPI documents
-//! (`contract.rs`). [`Stub`] replaces a neighbour (`stub.rs`). [`envoy`] is a real Envoy for tests of filters; [`mesh`] covers the shop's
-//! own Envoys. `trace.rs` has the headers that are propagated. [`wait_until`] waits for a condition, and [`at_once`] runs work
-//! concurrently (`wait.rs`). This crate builds nothing: `built.rs` fails a test whose .wasm is missing or older than its sources.
+//! - [`Shop`] is the process (`shop.rs`). [`Client`] sends requests (`client.rs`), and checks the responses against the OpenAPI
+//!   documents (`contract.rs`). `trace.rs` has the headers that services must copy to their own requests.
+//! - [`Stub`] replaces a service that the tested service calls (`stub.rs`).
+//! - [`envoy`] runs a real Envoy for tests of filters. [`mesh`] gives access to the Envoys of a shop's mesh.
+//! - [`wait_until`] waits for a condition, and [`at_once`] runs work concurrently (`wait.rs`).
+//! - `built.rs` fails a test whose .wasm files are missing or older than their sources. This crate does not build them.
 #![expect(
     clippy::panic,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a failure of the fixture must fail the test that uses it"
 )]
 #![forbid(unsafe_code)]
 
@@ -25,7 +27,7 @@ pub use built::{filter, program};
 pub use client::{Answer, Check, Client, Request};
 pub use contract::contract;
 pub use shop::{SERVICES, Shop, ShopOptions};
-pub use stub::{Play, Seen, Stub, nobody};
+pub use stub::{Stub, StubRequest, StubResponse, unreachable_url};
 pub use trace::{REQUEST_ID, TRACE_ID};
 pub use wait::{at_once, wait_for, wait_until};
 

@@ -1,4 +1,4 @@
-//! The mesh of a [`Shop`]: its workloads, their Envoys, and calls with any workload's identity.
+//! The mesh of a [`Shop`]: the workloads, their Envoys, and connections with the identity of any workload.
 
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -14,11 +14,12 @@ use crate::stub::Stub;
 use crate::wait::wait_until;
 use crate::{Shop, workspace};
 
-/// Deadline for a change that Envoy reads from a watched file. A file watch is fast.
-const DEADLINE: Duration = Duration::from_secs(20);
+/// Deadline for Envoy to apply a changed file. Envoy watches its files, so it usually applies a change much earlier.
+const APPLY_DEADLINE: Duration = Duration::from_secs(20);
 
-/// The part of a cluster that contains its endpoint's address.
-const BEHIND: &str = "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
+/// JSON pointer to the address of a cluster's endpoint.
+const ENDPOINT_ADDRESS: &str =
+    "/load_assignment/endpoints/0/lb_endpoints/0/endpoint/address/socket_address";
 
 /// A running mesh, as `run.json` describes it.
 #[derive(Debug, Clone)]
@@ -31,29 +32,29 @@ pub struct Mesh {
 /// A workload of a mesh.
 #[derive(Debug, Clone)]
 pub struct MeshWorkload {
-    /// `shop/cart-v1-0`.
+    /// The namespace and the Pod, such as `shop/cart-v1-0`.
     pub name: String,
-    /// `spiffe://cluster.local/ns/shop/sa/cart`.
+    /// The SPIFFE identity, such as `spiffe://cluster.local/ns/shop/sa/cart`.
     pub identity: String,
-    /// The Pod's address.
+    /// The IP address of the Pod.
     pub ip: Ipv4Addr,
-    /// The administration address of its Envoy.
+    /// The address of the Envoy's administration interface; `None` for a workload without an Envoy.
     pub admin: Option<SocketAddr>,
-    /// Where its component listens, behind the Envoy.
+    /// The address at which the component listens, behind the Envoy.
     pub app: Option<SocketAddr>,
 }
 
-/// The file in which `stoa canary set` and `stoa fault set` keep overrides of the manifests' filter configurations.
-pub(crate) fn overrides(state_dir: &Path) -> PathBuf {
+/// The path of the file in which `stoa canary set` and `stoa fault set` store the overrides.
+pub(crate) fn overrides_file(state_dir: &Path) -> PathBuf {
     state_dir.join("mesh/overrides.json")
 }
 
 impl Shop {
-    /// Overrides filter configurations of the manifests while the mesh runs, by the filter's name. Filters that are not named get the
-    /// manifests' configuration again.
+    /// Overrides the manifests' configurations of these filters while the mesh runs. The keys of `filters` are the filters' names.
+    /// A filter that `filters` does not name gets the manifests' configuration again.
     #[track_caller]
     pub fn override_filters(&self, filters: &Value) {
-        let path = overrides(self.state_dir());
+        let path = overrides_file(self.state_dir());
         let new = path.with_extension("new");
         let written =
             std::fs::write(&new, filters.to_string()).and_then(|()| std::fs::rename(&new, &path));
@@ -85,7 +86,8 @@ fn read(workload: &Value) -> Option<MeshWorkload> {
 }
 
 impl Mesh {
-    /// The workload with this name, `shop/cart-v1-0`, or the first whose Pod name begins with it, `cart`.
+    /// The workload with this name, such as `shop/cart-v1-0`, or else the first workload, in the order of names, whose Pod name
+    /// begins with `name`, such as `cart`.
     #[track_caller]
     pub fn workload(&self, name: &str) -> &MeshWorkload {
         let pod = |w: &&MeshWorkload| {
@@ -111,25 +113,25 @@ impl Mesh {
             let text = json.as_ref().and_then(|json| json.pointer(path)?.as_str());
             match text {
                 Some(text) => text.to_owned(),
-                None => panic!("no certificate in {}/{file}", folder.display()),
+                None => panic!("cannot read {path} in {}/{file}", folder.display()),
             }
         };
-        let own = "sds/default.json";
+        let own_secret = "sds/default.json";
         let trusted = "/static_resources/secrets/0/validation_context/trusted_ca/inline_string";
         Identity {
             certificate: secret(
-                own,
+                own_secret,
                 "/resources/0/tls_certificate/certificate_chain/inline_string",
             ),
             key: secret(
-                own,
+                own_secret,
                 "/resources/0/tls_certificate/private_key/inline_string",
             ),
             authority: secret("bootstrap.json", trusted),
         }
     }
 
-    /// The folder of a workload's Envoy files.
+    /// The folder with the files of a workload's Envoy.
     #[track_caller]
     pub fn folder(&self, name: &str) -> PathBuf {
         self.state_dir
@@ -137,7 +139,7 @@ impl Mesh {
             .join(&self.workload(name).name)
     }
 
-    /// A connection to a workload's sidecar with another workload's certificate.
+    /// Connects to the sidecar of the workload `callee` with the certificate of the workload `caller`.
     #[track_caller]
     pub fn connect(&self, caller: &str, callee: &str) -> Connection {
         let to = self.workload(callee);
@@ -147,7 +149,8 @@ impl Mesh {
         }
     }
 
-    /// Matching statistics of a workload's Envoy, with their values.
+    /// Reads statistics from the Envoy of the workload `name`. Returns the names and values of the statistics whose names match the
+    /// regular expression `matching`.
     #[track_caller]
     pub fn stats(&self, name: &str, matching: &str) -> BTreeMap<String, u64> {
         let admin = self.admin(name);
@@ -160,14 +163,15 @@ impl Mesh {
         text.lines().filter_map(line).collect()
     }
 
-    /// The sum of matching statistics of a workload's Envoy.
+    /// Reads statistics from the Envoy of the workload `name`. Returns the sum of the statistics whose names match the regular
+    /// expression `matching`.
     #[track_caller]
     pub fn stat(&self, name: &str, matching: &str) -> u64 {
         self.stats(name, matching).values().sum()
     }
 
-    /// Replaces a workload's component, behind its sidecar, with a stub until the result is dropped. `name` may be the beginning of
-    /// several workloads' names: then the first one gets the stub.
+    /// Replaces the component of a workload, behind its sidecar, with a stub until the returned value is dropped. If several
+    /// workloads' names begin with `name`, the first of them, in the order of names, gets the stub.
     #[track_caller]
     pub fn stand_in(&self, name: &str, stub: &Stub) -> StandIn {
         let address: SocketAddr = match stub.url().trim_start_matches("http://").parse() {
@@ -175,27 +179,27 @@ impl Mesh {
             Err(error) => panic!("{}: {error}", stub.url()),
         };
         let path = self.folder(name).join("cds/clusters.json");
-        let was = match std::fs::read_to_string(&path) {
-            Ok(was) => was,
+        let original = match std::fs::read_to_string(&path) {
+            Ok(original) => original,
             Err(error) => panic!("{}: {error}", path.display()),
         };
-        let mut now: Value = serde_json::from_str(&was).unwrap_or_default();
-        let clusters = now.get_mut("resources").and_then(Value::as_array_mut);
+        let mut changed: Value = serde_json::from_str(&original).unwrap_or_default();
+        let clusters = changed.get_mut("resources").and_then(Value::as_array_mut);
         for cluster in clusters.into_iter().flatten() {
             let name = cluster.get("name").and_then(Value::as_str);
             if !name.is_some_and(|name| name.starts_with("inbound|")) {
                 continue;
             }
-            if let Some(behind) = cluster.pointer_mut(BEHIND) {
-                *behind = serde_json::json!({"address": address.ip().to_string(), "port_value": address.port()});
+            if let Some(endpoint) = cluster.pointer_mut(ENDPOINT_ADDRESS) {
+                *endpoint = serde_json::json!({"address": address.ip().to_string(), "port_value": address.port()});
             }
         }
         let stand_in = StandIn {
             admin: self.admin(name),
             path,
-            was,
+            original,
         };
-        stand_in.put(&now.to_string());
+        stand_in.apply(&changed.to_string());
         stand_in
     }
 
@@ -217,7 +221,7 @@ impl Mesh {
         pid.unwrap_or(0)
     }
 
-    /// Kills a workload's Envoy without warning.
+    /// Kills a workload's Envoy with SIGKILL.
     #[track_caller]
     pub fn kill(&self, name: &str) {
         let pid = i32::try_from(self.pid(name))
@@ -228,7 +232,7 @@ impl Mesh {
         assert!(matches!(killed, Some(Ok(()))), "{name}: {pid:?} {killed:?}");
     }
 
-    /// A client for the administration of a workload's Envoy.
+    /// A client for the administration interface of a workload's Envoy.
     #[track_caller]
     pub fn admin(&self, name: &str) -> Client {
         match self.workload(name).admin {
@@ -249,17 +253,17 @@ impl Mesh {
     }
 }
 
-/// A stub in the place of a component. Dropping it restores the component.
+/// A stub that replaces a component in the mesh. Dropping this value restores the component.
 #[derive(Debug)]
 pub struct StandIn {
     admin: Client,
     path: PathBuf,
-    was: String,
+    original: String,
 }
 
 impl StandIn {
-    /// Writes these clusters for Envoy, and waits until it has applied them.
-    fn put(&self, clusters: &str) {
+    /// Writes Envoy's clusters, and waits until Envoy has applied them.
+    fn apply(&self, clusters: &str) {
         let updates = || {
             let stats = self
                 .admin
@@ -271,7 +275,7 @@ impl StandIn {
         let written =
             std::fs::write(&new, clusters).and_then(|()| std::fs::rename(&new, &self.path));
         assert!(written.is_ok(), "{}: {written:?}", self.path.display());
-        wait_until(DEADLINE, "Envoy to take new clusters", || {
+        wait_until(APPLY_DEADLINE, "Envoy to apply new clusters", || {
             updates() != before
         });
     }
@@ -280,30 +284,30 @@ impl StandIn {
 impl Drop for StandIn {
     fn drop(&mut self) {
         if !std::thread::panicking() {
-            self.put(&self.was);
+            self.apply(&self.original);
         }
     }
 }
 
 impl MeshWorkload {
-    /// The address where the sidecar accepts requests for the workload.
+    /// The address at which the sidecar accepts requests for the workload.
     pub fn inbound(&self) -> SocketAddr {
         (self.ip, 10_080).into()
     }
 
-    /// The address where the sidecar accepts the workload's own requests.
+    /// The address at which the sidecar accepts the workload's own requests to port 80.
     pub fn egress(&self) -> SocketAddr {
         self.egress_to(80)
     }
 
-    /// As `egress`, for another port than HTTP's.
+    /// The address at which the sidecar accepts the workload's own requests to this port.
     pub fn egress_to(&self, port: u16) -> SocketAddr {
         (self.ip, 11_000 + port).into()
     }
 }
 
-/// Compiles the local manifests plus these kustomize components (folders of the workspace) with Istio, into `out`. Panics with
-/// Istio's message if it rejects them.
+/// Compiles the local manifests and these kustomize components (folders of the workspace) with Istio's code, into the folder `out`.
+/// Panics with Istio's message if Istio rejects the manifests.
 #[track_caller]
 pub fn compile(components: &[&str], out: &Path) {
     let components = components.iter().flat_map(|folder| ["--component", folder]);
@@ -311,7 +315,8 @@ pub fn compile(components: &[&str], out: &Path) {
     istio_compile(&arguments, out);
 }
 
-/// Compiles the manifests in these arguments of `istio-compile`, with the mesh configuration of `istio/install`.
+/// Runs `istio-compile` with these arguments and with the mesh configuration of `istio/install`. Panics with Istio's message if
+/// Istio rejects the manifests.
 #[track_caller]
 pub fn istio_compile(arguments: &[&str], out: &Path) {
     let root = workspace();
@@ -323,6 +328,6 @@ pub fn istio_compile(arguments: &[&str], out: &Path) {
     match command.args(arguments).output() {
         Ok(output) if output.status.success() => {}
         Ok(output) => panic!("{}", String::from_utf8_lossy(&output.stderr)),
-        Err(error) => panic!("target/tools/istio-compile: {error}: run `make mesh`"),
+        Err(error) => panic!("cannot run target/tools/istio-compile: {error}; run `make mesh`"),
     }
 }

@@ -1,7 +1,7 @@
 //! `stoa up` as a separate process.
 //!
-//! - this file: the process; `shop/options.rs`: its options; `shop/launch.rs`: its start; `shop/log.rs`: its log.
-//! - `shop/folder.rs`: its folders.
+//! - this file: the process; `shop/launch.rs`: the start of the process.
+//! - `shop/options.rs`: the options; `shop/log.rs`: the log; `shop/folder.rs`: the folders, and the lock for a mesh.
 
 mod folder;
 mod launch;
@@ -20,23 +20,24 @@ use tempfile::TempDir;
 use crate::client::Client;
 use crate::wait::wait_for;
 use crate::{built, workspace};
-use folder::{temporary, turn};
+use folder::{lock_mesh, temporary};
 use launch::{launch, program};
 use log::{log_file, tail};
 pub use options::{SERVICES, ShopOptions};
 
-/// Longer than the shutdown deadline of `stoa up` itself.
+/// Time within which the process must end. It is longer than the shutdown deadline of `stoa up`.
 const STOP_DEADLINE: Duration = Duration::from_secs(30);
-/// A log line is written before its response, or soon after it.
+/// Deadline for a log line. The log line for a request is written before the response is sent, or soon after that.
 const LINE_DEADLINE: Duration = Duration::from_secs(20);
 
-/// A running application. Dropping it kills the process and removes temporary folders; if the test failed, the end of the log is
-/// printed.
+/// A running application. Dropping this value kills the process and removes temporary folders. If the test failed, the last lines
+/// of the log are printed.
 #[derive(Debug)]
 pub struct Shop {
     options: ShopOptions,
-    /// Held while a mesh runs. All Envoys of a user share a small number of file watches, so only one mesh runs at a time.
-    _turn: Option<File>,
+    /// The lock that is held while a mesh runs. All Envoys of a user share a small number of file watches, so tests run only one
+    /// mesh at a time.
+    _mesh_lock: Option<File>,
     /// The folder for the log and, unless `state_dir` is set, the data.
     folder: TempDir,
     state_dir: PathBuf,
@@ -46,12 +47,14 @@ pub struct Shop {
 }
 
 impl Shop {
-    /// Starts the application and waits until it responds. If it does not, panics with the end of the log. If something is not built
-    /// or is older than its sources, panics with the command to run.
+    /// Starts the application, and waits until it responds. Panics with the end of the log if the application does not start.
+    /// Panics with the build command if the program or a component is missing or stale.
     #[track_caller]
     pub fn start(mut options: ShopOptions) -> Self {
         let is_the_shop = options.manifest.parent() == Some(&workspace());
-        if stoa_postgres::wanted() && is_the_shop && !options.variables.contains_key("database_url")
+        if stoa_postgres::is_selected()
+            && is_the_shop
+            && !options.variables.contains_key("database_url")
         {
             options = options.postgres();
         }
@@ -61,28 +64,29 @@ impl Shop {
             components: Some(options.components.clone()).filter(|ids| !ids.is_empty()),
             ..LoadOptions::default()
         };
-        // A given program belongs to the test's own crate, which cargo has just built.
-        let fault = if options.program.is_some() {
+        // If the options name a program, that program is part of the test's own crate. Cargo has just built that program, so it is
+        // not stale.
+        let problem = if options.program.is_some() {
             None
         } else {
-            built::fault(&program, "make build")
+            built::build_problem(&program, "make build")
         };
-        let mut faults: Vec<_> = fault.into_iter().collect();
-        faults.extend(built::faults_of(&options.manifest, &load));
-        assert!(faults.is_empty(), "{}", faults.join("\n"));
+        let mut problems: Vec<_> = problem.into_iter().collect();
+        problems.extend(built::component_build_problems(&options.manifest, &load));
+        assert!(problems.is_empty(), "{}", problems.join("\n"));
 
         let folder = match temporary(options.on_disk) {
             Ok(folder) => folder,
-            Err(error) => panic!("temporary folder: {error}"),
+            Err(error) => panic!("cannot create a temporary folder: {error}"),
         };
         let state_dir = options
             .state_dir
             .clone()
             .unwrap_or_else(|| folder.path().join("state"));
-        let turn = options.mesh.then(turn);
+        let mesh_lock = options.mesh.then(lock_mesh);
         let (child, gateway, operator) = launch(&program, &options, &state_dir, folder.path());
         Self {
-            _turn: turn,
+            _mesh_lock: mesh_lock,
             options,
             folder,
             state_dir,
@@ -97,7 +101,8 @@ impl Shop {
         &self.gateway
     }
 
-    /// A client for the operator's listener, which serves every public route.
+    /// A client for the operator's address. Without a mesh, this address serves every public route. In a mesh, it serves all reads,
+    /// and the internal operations that the policies permit to the operator.
     pub fn operator(&self) -> &Client {
         &self.operator
     }
@@ -119,29 +124,29 @@ impl Shop {
         let read = std::fs::read(&path).ok();
         match read.and_then(|text| serde_json::from_slice(&text).ok()) {
             Some(run) => run,
-            None => panic!("{} cannot be read", path.display()),
+            None => panic!("cannot read {}", path.display()),
         }
     }
 
-    /// The whole output of the program and its components, over all starts.
+    /// All output of the program and of its components, since the program was started for the first time.
     pub fn log(&self) -> String {
         let bytes = std::fs::read(log_file(self.folder.path())).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// Waits for a JSON log line that matches, and returns it; panics with `what` if there is none in time.
+    /// Waits for a JSON log line that matches, and returns the line. Panics with `what` if no line matches before the deadline.
     #[track_caller]
-    pub fn wait_for_line(&self, what: &str, fits: impl Fn(&Value) -> bool) -> Value {
+    pub fn wait_for_line(&self, what: &str, matches: impl Fn(&Value) -> bool) -> Value {
         wait_for(LINE_DEADLINE, what, || {
             let log = self.log();
             let mut lines = log
                 .lines()
                 .filter_map(|line| serde_json::from_str(line).ok());
-            lines.find(&fits)
+            lines.find(&matches)
         })
     }
 
-    /// Stops the process with SIGTERM. Panics unless it ends in time, with exit code 0 and without its `run.json`.
+    /// Stops the process with SIGTERM. Panics unless the process ends in time, has exit code 0, and has removed `run.json`.
     #[track_caller]
     pub fn stop(&mut self) {
         self.signal(rustix::process::Signal::TERM);
@@ -153,18 +158,18 @@ impl Shop {
         );
         assert!(
             !self.state_dir.join("run.json").exists(),
-            "run.json was left behind"
+            "stoa ended without removing run.json"
         );
     }
 
-    /// Kills the process without warning (SIGKILL), like a crash.
+    /// Kills the process with SIGKILL, which is like a crash.
     #[track_caller]
     pub fn kill(&mut self) {
         self.signal(rustix::process::Signal::KILL);
         self.ended(STOP_DEADLINE);
     }
 
-    /// Starts it again with the same data; stops it first if it runs.
+    /// Starts the process again with the same data. If the process still runs, this method stops it first.
     #[track_caller]
     pub fn restart(&mut self) {
         if matches!(self.child.try_wait(), Ok(None)) {
@@ -183,11 +188,11 @@ impl Shop {
 
     #[track_caller]
     fn signal(&mut self, signal: rustix::process::Signal) {
-        // Checked first, so that the process id cannot belong to another process by now.
+        // If the process has ended, another process may have the same id, and must not get the signal.
         let running = matches!(self.child.try_wait(), Ok(None));
         assert!(
             running,
-            "stoa does not run any more\n{}",
+            "stoa has ended already\n{}",
             tail(self.folder.path())
         );
         let pid = i32::try_from(self.child.id())
@@ -208,7 +213,7 @@ impl Shop {
 impl ShopOptions {
     /// Uses the data of another shop.
     #[must_use]
-    pub fn over(mut self, shop: &Shop) -> Self {
+    pub fn with_data_of(mut self, shop: &Shop) -> Self {
         self.state_dir = Some(shop.state_dir.clone());
         let database = shop.options.variables.iter();
         let database = database.filter(|(name, _)| name.starts_with("database_"));
@@ -223,7 +228,7 @@ impl Drop for Shop {
         if std::thread::panicking() {
             eprintln!("{}", tail(self.folder.path()));
         }
-        // It may have ended already. In both cases it is reaped, so that no process is left.
+        // If the process has ended already, `kill` fails. `wait` reaps the process in any case.
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -1,4 +1,5 @@
-//! A neighbour that a test plays itself: an HTTP server that records its requests and responds as the test defines.
+//! An HTTP server that replaces a service which the tested service calls. The server records its requests, and a function of the
+//! test makes the responses.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -11,9 +12,9 @@ use serde_json::Value;
 
 use crate::envoy::{Identity, server};
 
-/// A request as received.
+/// A request that a [`Stub`] received.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct StubRequest {
     /// The method.
     pub method: String,
     /// The path with its query.
@@ -24,23 +25,23 @@ pub struct Seen {
     pub body: Vec<u8>,
     /// The body as JSON, `Null` if it is not JSON.
     pub json: Value,
-    /// The server name (SNI) of a TLS caller.
+    /// The server name (SNI) that a TLS client sent; `None` without TLS.
     pub server_name: Option<String>,
 }
 
-/// How a [`Stub`] handles a request.
+/// The response of a [`Stub`] to a request.
 #[derive(Debug, Clone)]
-pub enum Play {
-    /// Responds with a status, headers and a JSON body.
+pub enum StubResponse {
+    /// A response with a status, headers and a JSON body.
     Answer(u16, Vec<(&'static str, String)>, Value),
-    /// Keeps the connection open and sends nothing until the peer gives up.
+    /// No response: the stub keeps the connection open until the client closes it.
     Silence,
-    /// Closes the connection without a response.
-    Cut,
+    /// No response: the stub closes the connection.
+    Disconnect,
 }
 
-impl Play {
-    /// A response with a JSON body; an error gets a problem document's content type.
+impl StubResponse {
+    /// A response with a JSON body. A status of 400 or more has the content type of problem documents.
     pub fn json(status: u16, body: Value) -> Self {
         Self::Answer(status, Vec::new(), body)
     }
@@ -50,26 +51,26 @@ impl Play {
         Self::json(
             status,
             serde_json::json!({"type": "about:blank", "title": code, "status": status, "code": code,
-                "detail": format!("the test scripts {code}"), "instance": "/", "request_id": "stub"}),
+                "detail": format!("the test makes this stub respond with {code}"), "instance": "/", "request_id": "stub"}),
         )
     }
 }
 
-/// The server. It runs until the test's process ends.
+/// An HTTP server on its own port, which runs until the test's process ends.
 #[derive(Debug, Clone)]
 pub struct Stub {
     url: String,
-    seen: Arc<Mutex<Vec<Seen>>>,
-    /// The TLS configuration with its certificate, if the stub uses TLS.
-    shows: Option<Arc<Mutex<Arc<ServerConfig>>>>,
+    seen: Arc<Mutex<Vec<StubRequest>>>,
+    /// The TLS configuration with the current certificate; `None` without TLS.
+    tls: Option<Arc<Mutex<Arc<ServerConfig>>>>,
 }
 
-type Script = dyn Fn(&Seen) -> Play + Send + Sync;
+type Script = dyn Fn(&StubRequest) -> StubResponse + Send + Sync;
 
 impl Stub {
     /// Starts the stub on a free port.
     #[track_caller]
-    pub fn start(script: impl Fn(&Seen) -> Play + Send + Sync + 'static) -> Self {
+    pub fn start(script: impl Fn(&StubRequest) -> StubResponse + Send + Sync + 'static) -> Self {
         Self::listen(None, script)
     }
 
@@ -77,49 +78,49 @@ impl Stub {
     #[track_caller]
     pub fn start_tls(
         identity: &Identity,
-        script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
+        script: impl Fn(&StubRequest) -> StubResponse + Send + Sync + 'static,
     ) -> Self {
         let config = Arc::new(Mutex::new(server(identity)));
         Self::listen(Some(config), script)
     }
 
-    /// Presents another certificate from the next connection on.
+    /// Presents the certificate of `identity` on all later connections.
     #[track_caller]
-    pub fn show(&self, identity: &Identity) {
-        match &self.shows {
-            Some(shows) => *lock(shows) = server(identity),
-            None => panic!("{} speaks no TLS", self.url),
+    pub fn present(&self, identity: &Identity) {
+        match &self.tls {
+            Some(config) => *lock(config) = server(identity),
+            None => panic!("{} does not use TLS", self.url),
         }
     }
 
     #[track_caller]
     fn listen(
-        shows: Option<Arc<Mutex<Arc<ServerConfig>>>>,
-        script: impl Fn(&Seen) -> Play + Send + Sync + 'static,
+        tls: Option<Arc<Mutex<Arc<ServerConfig>>>>,
+        script: impl Fn(&StubRequest) -> StubResponse + Send + Sync + 'static,
     ) -> Self {
         let bound = TcpListener::bind("127.0.0.1:0").and_then(|l| Ok((l.local_addr()?, l)));
         let (address, listener) = match bound {
             Ok(bound) => bound,
-            Err(error) => panic!("a port for a stub: {error}"),
+            Err(error) => panic!("cannot open a port for a stub: {error}"),
         };
-        let scheme = if shows.is_some() { "https" } else { "http" };
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let stub = Self {
             url: format!("{scheme}://{address}"),
             seen: Arc::default(),
-            shows,
+            tls,
         };
-        let (seen, shows, script) = (
+        let (seen, tls, script) = (
             stub.seen.clone(),
-            stub.shows.clone(),
+            stub.tls.clone(),
             Arc::<Script>::from(Box::new(script) as Box<Script>),
         );
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 let (seen, script) = (seen.clone(), script.clone());
-                let config = shows.as_deref().map(|shows| lock(shows).clone());
-                // A broken connection is the caller's error to report.
+                let config = tls.as_deref().map(|config| lock(config).clone());
+                // An error is ignored here, because the client reports a broken connection.
                 thread::spawn(move || match config {
-                    Some(config) => drop(secure(stream, config, &seen, &*script)),
+                    Some(config) => drop(converse_over_tls(stream, config, &seen, &*script)),
                     None => drop(converse(stream, None, &seen, &*script)),
                 });
             }
@@ -127,13 +128,13 @@ impl Stub {
         stub
     }
 
-    /// Its address, `http://127.0.0.1:40000`.
+    /// The stub's URL, such as `http://127.0.0.1:40000`.
     pub fn url(&self) -> &str {
         &self.url
     }
 
     /// All requests so far whose path begins with `path`, in order of arrival.
-    pub fn seen(&self, path: &str) -> Vec<Seen> {
+    pub fn seen(&self, path: &str) -> Vec<StubRequest> {
         let seen = lock(&self.seen);
         seen.iter()
             .filter(|s| s.path.starts_with(path))
@@ -142,14 +143,14 @@ impl Stub {
     }
 }
 
-/// An address where no program listens.
-pub fn nobody() -> String {
-    // tcpmux: no program serves it, and the system does not assign it as a free port.
+/// A URL at which no program listens.
+pub fn unreachable_url() -> String {
+    // Port 1 is the port of tcpmux, which no program uses, and the system never assigns port 1 as a free port.
     "http://127.0.0.1:1".to_owned()
 }
 
-impl Seen {
-    /// A header's value, if it is there and text.
+impl StubRequest {
+    /// A header's value; `None` if the header is missing or not text.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name)?.to_str().ok()
     }
@@ -159,11 +160,11 @@ fn lock<T>(held: &Mutex<T>) -> MutexGuard<'_, T> {
     held.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// As [`converse`], after the TLS handshake.
-fn secure(
+/// Handles a connection with TLS: does the TLS handshake, and then calls [`converse`].
+fn converse_over_tls(
     mut socket: TcpStream,
     config: Arc<ServerConfig>,
-    seen: &Mutex<Vec<Seen>>,
+    seen: &Mutex<Vec<StubRequest>>,
     script: &Script,
 ) -> std::io::Result<()> {
     let mut tls = ServerConnection::new(config).map_err(std::io::Error::other)?;
@@ -172,24 +173,24 @@ fn secure(
     converse(StreamOwned::new(tls, socket), name, seen, script)
 }
 
-/// One request and one response, then the connection closes: no framing between requests is needed.
+/// Handles a connection: reads one request, sends one response, and closes the connection.
 fn converse(
     stream: impl Read + Write,
     server_name: Option<String>,
-    seen: &Mutex<Vec<Seen>>,
+    seen: &Mutex<Vec<StubRequest>>,
     script: &Script,
 ) -> std::io::Result<()> {
     let mut reader = BufReader::new(stream);
     let Some(request) = read(&mut reader)? else {
         return Ok(());
     };
-    let request = Seen {
+    let request = StubRequest {
         server_name,
         ..request
     };
     lock(seen).push(request.clone());
     match script(&request) {
-        Play::Answer(status, headers, body) => {
+        StubResponse::Answer(status, headers, body) => {
             let kind = if status >= 400 {
                 "application/problem+json"
             } else {
@@ -211,14 +212,14 @@ fn converse(
             stream.write_all(format!("{head}\r\n{body}").as_bytes())?;
             stream.flush()
         }
-        // Ends when the peer closes the connection.
-        Play::Silence => reader.read_to_end(&mut Vec::new()).map(drop),
-        Play::Cut => Ok(()),
+        // Reading ends when the client closes the connection.
+        StubResponse::Silence => reader.read_to_end(&mut Vec::new()).map(drop),
+        StubResponse::Disconnect => Ok(()),
     }
 }
 
-/// Reads a request; `None` if the peer only connected.
-fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Seen>> {
+/// Reads a request; `None` if the client closed the connection without a request.
+fn read(reader: &mut impl BufRead) -> std::io::Result<Option<StubRequest>> {
     let first = line(reader)?;
     let mut words = first.split(' ');
     let (Some(method), Some(path)) = (words.next(), words.next()) else {
@@ -253,7 +254,7 @@ fn read(reader: &mut impl BufRead) -> std::io::Result<Option<Seen>> {
         },
         None => {}
     }
-    Ok(Some(Seen {
+    Ok(Some(StubRequest {
         method: method.to_owned(),
         path: path.to_owned(),
         json: serde_json::from_slice(&body).unwrap_or(Value::Null),
@@ -273,15 +274,15 @@ fn line(reader: &mut impl BufRead) -> std::io::Result<String> {
 mod tests {
     use serde_json::json;
 
-    use super::{Play, Stub, nobody};
+    use super::{Stub, StubResponse, unreachable_url};
     use crate::Client;
 
     #[test]
-    fn keeps_what_it_was_asked_and_answers_as_it_is_told() {
+    fn a_stub_records_its_requests_and_sends_the_responses_of_the_test() {
         let stub = Stub::start(|seen| match seen.path.as_str() {
-            "/cut" => Play::Cut,
-            "/gone" => Play::json(204, json!(null)),
-            path => Play::Answer(418, vec![("x-path", path.to_owned())], seen.json.clone()),
+            "/disconnect" => StubResponse::Disconnect,
+            "/gone" => StubResponse::json(204, json!(null)),
+            path => StubResponse::Answer(418, vec![("x-path", path.to_owned())], seen.json.clone()),
         });
         let client = Client::new(stub.url());
         let answer = client
@@ -295,13 +296,13 @@ mod tests {
             (Some("/a?b"), &json!({"c": 1}))
         );
         let _ = client.get("/gone").send().expect(204);
-        assert!(client.get("/cut").try_send().is_err());
+        assert!(client.get("/disconnect").try_send().is_err());
         let seen = stub.seen("/a");
         assert_eq!(
             (seen.len(), seen[0].method.as_str(), seen[0].header("x-y")),
             (1, "POST", Some("z"))
         );
         assert_eq!(stub.seen("/").len(), 3);
-        assert!(Client::new(nobody()).get("/").try_send().is_err());
+        assert!(Client::new(unreachable_url()).get("/").try_send().is_err());
     }
 }

@@ -1,7 +1,7 @@
-//! The headers that are propagated with a request through the whole shop.
+//! The headers that a service must copy from an incoming request to its outgoing requests.
 
 use crate::client::{Answer, Request};
-use crate::stub::Seen;
+use crate::stub::StubRequest;
 
 /// The `x-request-id` of a [`Request::traced`].
 pub const REQUEST_ID: &str = "traced-by-a-test";
@@ -21,7 +21,7 @@ const HEADERS: [(&str, &str); 6] = [
 ];
 
 impl Request {
-    /// Adds every header that must be propagated with the calls for this request.
+    /// Adds all headers that a service must propagate.
     #[must_use]
     pub fn traced(self) -> Self {
         let add = |request: Self, (name, value): &(&str, &str)| request.header(name, value);
@@ -29,14 +29,14 @@ impl Request {
     }
 }
 
-impl Seen {
-    /// Panics unless this request was made for a [`Request::traced`], with all its headers.
+impl StubRequest {
+    /// Panics unless this request has all headers of [`Request::traced`].
     #[track_caller]
     pub fn assert_traced(&self) {
         for (name, value) in HEADERS {
-            let given = self.header(name);
+            let value_received = self.header(name);
             assert_eq!(
-                given,
+                value_received,
                 Some(value),
                 "{name} of {} {}",
                 self.method,
@@ -47,13 +47,14 @@ impl Seen {
 }
 
 impl Answer {
-    /// As [`Answer::expect`], for a problem document with this `code`; a 503 must have `retry-after`.
+    /// Returns the response if it is a problem document with this status and this `code`, and panics otherwise. A 503 must have the
+    /// header `retry-after`.
     #[track_caller]
     #[must_use]
     pub fn refused(self, status: u16, code: &str) -> Self {
         let answer = self.expect(status);
-        let given = answer.json.get("code").and_then(|code| code.as_str());
-        assert_eq!(given, Some(code), "{}", answer.text());
+        let received = answer.json.get("code").and_then(|code| code.as_str());
+        assert_eq!(received, Some(code), "{}", answer.text());
         assert!(
             status != 503 || answer.header("retry-after").is_some(),
             "{:?}",

@@ -1,9 +1,9 @@
-//! Tests of the Envoy driver, with Envoy's own filters and one of this workspace.
+//! Tests of `stoa_testkit::envoy`, with filters that are part of Envoy and with the filter payment-fault.
 #![allow(
     clippy::unwrap_used,
     clippy::panic,
     clippy::indexing_slicing,
-    reason = "a test that fails is to say so"
+    reason = "a test fails by a panic"
 )]
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,7 +16,7 @@ use stoa_testkit::envoy::{
     Authority, Call, Filter, Identity, Response, Route, Scenario, Setup, Upstream,
 };
 
-/// A configuration that declines this percentage of payments.
+/// A configuration with which payment-fault declines this percentage of all payments.
 fn decline(percent: u32) -> Value {
     json!({"rules": [{
         "name": "test",
@@ -32,7 +32,7 @@ fn pairs(all: &[(&str, &str)]) -> Vec<(String, String)> {
 }
 
 #[test]
-fn headers_bodies_and_trailers_pass_both_ways_as_they_are() {
+fn headers_bodies_and_trailers_are_unchanged_in_both_directions() {
     let shop = Upstream::start(|_| {
         Response::status(201)
             .header("x-first", "1")
@@ -59,7 +59,7 @@ fn headers_bodies_and_trailers_pass_both_ways_as_they_are() {
         reply.headers[..3],
         pairs(&[("x-first", "1"), ("x-again", "a"), ("x-again", "b")])
     );
-    let seen = shop.take();
+    let seen = shop.take_requests();
     assert_eq!(
         (seen[0].method.as_str(), seen[0].path.as_str()),
         ("POST", "/x?y")
@@ -82,7 +82,7 @@ fn headers_bodies_and_trailers_pass_both_ways_as_they_are() {
 }
 
 #[test]
-fn routes_follow_headers_and_weights_and_native_filters_run_before_them() {
+fn native_filters_run_before_routes_that_match_headers_and_weights() {
     let [v1, v2] = ["v1", "v2"].map(Upstream::named);
     let envoy = Setup::new()
         .filter(Filter::native(
@@ -97,12 +97,12 @@ fn routes_follow_headers_and_weights_and_native_filters_run_before_them() {
         .cluster("v2", v2.address())
         .route(Route::prefix("/").header("x-shop-version", "v2").to("v2"))
         .route(Route::prefix("/none").weighted(&[("v1", 100), ("v2", 0)]))
-        .route(Route::prefix("/").answers(404, "nobody"))
+        .route(Route::prefix("/").answers(404, "no upstream"))
         .start();
     let to = |path: &str, header: &str| envoy.send(Call::get(path).header(header, "v2"));
     assert_eq!(to("/", "x-shop-version").expect(200).text(), "v2");
     assert_eq!(to("/none", "x-other").expect(200).text(), "v1");
-    assert_eq!(to("/", "x-other").expect(404).text(), "nobody");
+    assert_eq!(to("/", "x-other").expect(404).text(), "no upstream");
     let _ = to("/", "x-abort").expect(418);
     assert_eq!(
         envoy.wait_for_stat("http.test.fault.aborts_injected", |n| n > 0),
@@ -113,7 +113,7 @@ fn routes_follow_headers_and_weights_and_native_filters_run_before_them() {
 }
 
 #[test]
-fn a_filter_gets_a_new_configuration_while_it_runs_and_keeps_the_old_one_when_it_refuses() {
+fn a_running_filter_applies_a_pushed_configuration_and_keeps_it_if_the_next_one_is_rejected() {
     let payment = Upstream::start(|_| Response::status(201));
     let envoy = Setup::new()
         .filter(Filter::built("payment-fault", decline(0)))
@@ -140,7 +140,7 @@ fn a_filter_gets_a_new_configuration_while_it_runs_and_keeps_the_old_one_when_it
 }
 
 #[test]
-fn what_envoy_refuses_at_the_start_is_told_by_its_log() {
+fn the_log_reports_a_configuration_that_envoy_rejects_at_start() {
     let wrong = Filter::native(
         "none",
         json!({"@type": "type.googleapis.com/no.such.Filter"}),
@@ -150,10 +150,10 @@ fn what_envoy_refuses_at_the_start_is_told_by_its_log() {
 }
 
 #[test]
-fn an_upstream_can_be_slow_cut_its_answer_short_and_stop() {
+fn an_upstream_can_delay_a_response_disconnect_and_stop() {
     let shop = Upstream::start(|seen| match seen.path.as_str() {
         "/slow" => Response::default().after(Duration::from_millis(200)),
-        _ => Response::cut(),
+        _ => Response::disconnect(),
     });
     let envoy = Setup::new().cluster("shop", shop.address()).start();
     let slow = envoy.send(Call::get("/slow")).expect(200);
@@ -166,7 +166,7 @@ fn an_upstream_can_be_slow_cut_its_answer_short_and_stop() {
 }
 
 #[test]
-fn a_listener_with_mutual_tls_knows_who_calls() {
+fn a_listener_with_mutual_tls_identifies_its_callers_and_rejects_strangers() {
     let authority = Authority::new();
     let order = authority.identity("spiffe://cluster.local/ns/shop/sa/order");
     let header = json!({
@@ -186,16 +186,16 @@ fn a_listener_with_mutual_tls_knows_who_calls() {
         assert_eq!(caller, Some("spiffe://cluster.local/ns/shop/sa/order"));
     }
     let stranger = Authority::new().identity("spiffe://cluster.local/ns/shop/sa/order");
-    let mut strange = envoy.connect_as(&Identity {
+    let mut rejected = envoy.connect_as(&Identity {
         authority: order.authority,
         ..stranger
     });
-    assert!(strange.send(&Call::get("/")).is_err());
+    assert!(rejected.send(&Call::get("/")).is_err());
     assert!(envoy.try_send(Call::get("/")).is_err(), "without TLS");
 }
 
 #[test]
-fn nothing_is_left_of_an_envoy_that_is_dropped() {
+fn dropping_an_envoy_ends_its_process() {
     let envoy = Setup::new().start();
     let process = format!("/proc/{}", envoy.pid());
     assert!(Path::new(&process).exists());
@@ -204,29 +204,29 @@ fn nothing_is_left_of_an_envoy_that_is_dropped() {
 }
 
 #[test]
-fn a_scenario_cleans_up_in_reverse_and_names_the_step_that_failed_with_envoys_log() {
+fn a_scenario_cleans_up_in_reverse_order_and_reports_the_failed_step_with_envoys_log() {
     let order = Arc::new(Mutex::new(Vec::new()));
-    let note = |what: &'static str| {
+    let clean_up = |step: &'static str| {
         let order = order.clone();
-        move || order.lock().unwrap().push(what)
+        move || order.lock().unwrap().push(step)
     };
     let failure = catch_unwind(AssertUnwindSafe(|| {
         let mut scenario = Scenario::new("a shop");
-        let shop = scenario.step("the shop stands", || Upstream::named("shop"));
-        scenario.clean_up(note("first"));
+        let shop = scenario.step("start the shop", || Upstream::named("shop"));
+        scenario.clean_up(clean_up("first"));
         let setup = Setup::new().cluster("shop", shop.address());
-        let envoy = scenario.start("Envoy stands", setup);
-        scenario.clean_up(note("second"));
-        let reply = scenario.step("a request passes", || envoy.send(Call::get("/")));
-        scenario.step("it is refused", || drop(reply.expect(402)));
+        let envoy = scenario.start("start Envoy", setup);
+        scenario.clean_up(clean_up("second"));
+        let reply = scenario.step("send a request", || envoy.send(Call::get("/")));
+        scenario.step("check the response", || drop(reply.expect(402)));
     }));
     let message = *failure.unwrap_err().downcast::<String>().unwrap();
     assert!(
-        message.starts_with("a shop: step `it is refused` failed: "),
+        message.starts_with("a shop: step `check the response` failed: "),
         "{message}"
     );
-    let before = "steps before: the shop stands, Envoy stands, a request passes";
-    assert!(message.contains(before), "{message}");
+    let earlier = "earlier steps: start the shop, start Envoy, send a request";
+    assert!(message.contains(earlier), "{message}");
     assert!(message.contains("the end of Envoy's log"), "{message}");
     assert_eq!(*order.lock().unwrap(), ["second", "first"]);
 }

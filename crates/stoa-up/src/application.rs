@@ -1,4 +1,5 @@
-//! The application that runs: its manifest, with changes from the caller and the environment, and its OpenAPI document.
+//! Reads the manifest and the OpenAPI document of the application that a run starts. The caller and the environment can set the
+//! manifest's variables.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -9,19 +10,20 @@ use stoa_manifest::{App, LoadOptions};
 use crate::document::Document;
 use crate::error::UpError;
 
-/// Environment variables with this prefix set the application's variables, as in Spin.
+/// An environment variable that begins with this prefix sets one of the application's variables, as in Spin.
 const VARIABLE_PREFIX: &str = "SPIN_VARIABLE_";
 
-/// The source of an application.
+/// The files and settings from which an application is loaded.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct AppSource {
-    /// The manifest.
+    /// The path of the manifest.
     pub manifest: PathBuf,
-    /// Values of the application's variables. They override the environment, which overrides the manifest's defaults.
+    /// Names and values of the application's variables. These values override values from the environment, which override the
+    /// manifest's defaults.
     pub variables: Vec<(String, String)>,
-    /// The components to run, and those that they are composed with. `None`: all.
+    /// The components to run; `None` selects all components. A component that is composed into a selected component is loaded too.
     pub components: Option<Vec<String>>,
-    /// The OpenAPI document. `None`: `api/openapi.yaml` beside the manifest, if it exists.
+    /// The path of the OpenAPI document. `None` selects `api/openapi.yaml` beside the manifest, if that file exists.
     pub document: Option<PathBuf>,
 }
 
@@ -29,7 +31,7 @@ impl AppSource {
     /// Reads and validates the manifest.
     ///
     /// # Errors
-    /// [`UpError::Manifest`] with all faults of the manifest.
+    /// [`UpError::Manifest`] with all errors in the manifest.
     pub fn load(&self) -> Result<App, UpError> {
         let environment = std::env::vars_os().filter_map(|(name, value)| {
             let name = name.to_str()?.strip_prefix(VARIABLE_PREFIX)?;
@@ -46,10 +48,10 @@ impl AppSource {
         })
     }
 
-    /// Reads the OpenAPI document; `None` if no document was named and the manifest has none beside it.
+    /// Reads the OpenAPI document. `None` if [`AppSource::document`] is `None` and `api/openapi.yaml` does not exist.
     ///
     /// # Errors
-    /// [`UpError::DocumentUnreadable`], or [`UpError::Document`] with all faults of the document.
+    /// [`UpError::DocumentUnreadable`], or [`UpError::Document`] with all errors in the document.
     pub fn document(&self) -> Result<Option<Document>, UpError> {
         let beside = || self.manifest.with_file_name("api").join("openapi.yaml");
         let path = self.document.clone().unwrap_or_else(beside);
@@ -64,7 +66,7 @@ impl AppSource {
     }
 }
 
-/// The files of components that do not exist.
+/// The paths of the components' .wasm files that do not exist.
 pub fn missing_components(app: &App) -> Vec<PathBuf> {
     let sources = app.components.values().map(|component| &component.source);
     sources
@@ -73,7 +75,7 @@ pub fn missing_components(app: &App) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Fails with all files that are not built yet.
+/// Fails if the .wasm file of a component does not exist. The error lists all missing files.
 pub(crate) fn require_built(app: &App) -> Result<(), UpError> {
     let missing = missing_components(app);
     if missing.is_empty() {

@@ -1,8 +1,9 @@
-//! An OpenAPI document's declarations about callers and timers of an application.
+//! Reads which operations of an OpenAPI document are internal, and which operations have a timer.
 //!
-//! Two extensions are read. `x-internal: true`, on an operation or on a whole path, keeps it off the main listener.
-//! `x-timer: 5s`, on an operation, makes the application call it every 5 s. Other parts of the document are for other tools.
-//! `document/raw.rs` defines its shape.
+//! This module reads two extensions of OpenAPI. With `x-internal: true`, an operation, or all operations of a path, are internal:
+//! without a mesh, the main listener does not serve them. (In a mesh, the main listener is the gateway, and the manifests define
+//! its routes.) With `x-timer: 5s`, `stoa up` calls an operation every 5 s. The module ignores the parts of the document that only
+//! other tools need. `document/raw.rs` defines the shape of the document.
 
 mod raw;
 
@@ -23,24 +24,24 @@ pub struct Document {
     exposed: ExposedPaths,
     /// The operations that are called periodically.
     pub timers: Vec<Timer>,
-    /// An example to try: a path that answers GET with JSON without authentication.
+    /// A path that a user can try first. A GET request to this path needs no authentication, and its response is JSON.
     pub first_get: Option<String>,
 }
 
 /// An operation that is called periodically.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timer {
-    /// Its `operationId`, for the log.
+    /// The operation's `operationId`, for the log.
     pub operation: String,
-    /// Its method.
+    /// The operation's method.
     pub method: Method,
-    /// Its path, without parameters.
+    /// The operation's path, which has no parameters.
     pub path: String,
-    /// Time from the end of one call to the start of the next.
+    /// Time from the end of one call to the start of the next call.
     pub period: Duration,
 }
 
-/// All faults of a document, one per line.
+/// All errors in a document. They are shown one per line.
 #[derive(Debug, thiserror::Error)]
 pub struct BadDocument(Vec<String>);
 
@@ -51,10 +52,10 @@ impl fmt::Display for BadDocument {
 }
 
 impl Document {
-    /// Parses a document in YAML, or in JSON, which is a subset of YAML. Faults name `file`.
+    /// Parses a document in YAML or JSON. Each error message begins with `file`, the path of the document.
     ///
     /// # Errors
-    /// All faults of the document together.
+    /// [`BadDocument`] with all errors in the document.
     pub fn parse(text: &str, file: &Path) -> Result<Self, BadDocument> {
         let file = file.display();
         let raw: RawDocument = serde_saphyr::from_str(text)
@@ -62,8 +63,8 @@ impl Document {
         let mut document = Self::default();
         let mut faults = Vec::new();
         for (path, item) in &raw.paths {
-            let added = document.exposed.add(path, item.open());
-            let reference = "$ref is not supported; write the operations here";
+            let added = document.exposed.add(path, item.exposed_methods());
+            let reference = "$ref is not supported for a path; write the path's operations here";
             match added {
                 Ok(()) if item.reference.is_some() => {
                     faults.push(format!("{file}: paths.{path:?}: {reference}"));
@@ -90,7 +91,7 @@ impl Document {
         Ok(document)
     }
 
-    /// What the main listener does with `method` at `path`. The path is as the client sent it, without a query.
+    /// States whether the main listener serves `method` at `path`. `path` is the path in the client's request, without its query.
     pub fn exposure(&self, method: &Method, path: &str) -> Exposure {
         self.exposed.exposure(method, path)
     }
@@ -102,13 +103,14 @@ fn timer(
     every: &str,
     operation: &RawOperation,
 ) -> Result<Timer, String> {
-    let period = parse_duration(every).map_err(|error| format!("{every:?}: {error}"))?;
+    let period =
+        parse_duration(every).map_err(|error| format!("invalid value {every:?}: {error}"))?;
     let operation = operation
         .operation_id
         .clone()
-        .ok_or("the operation needs an operationId")?;
+        .ok_or("an operation with x-timer needs an operationId")?;
     if path.contains('{') {
-        return Err("the path has a parameter, and a timer has no value for it".to_owned());
+        return Err("an operation with x-timer cannot have a path with parameters".to_owned());
     }
     Ok(Timer {
         operation,
@@ -147,7 +149,7 @@ paths:
     }
 
     #[test]
-    fn exposes_what_is_listed_and_not_internal() {
+    fn operations_are_exposed_if_the_document_has_them_and_they_are_not_internal() {
         use Exposure::{Hidden, Open};
         let document = document();
         for (method, path) in [
@@ -164,7 +166,7 @@ paths:
             ("/cart", "GET HEAD OPTIONS"),
             ("/product", "GET HEAD OPTIONS"),
         ] {
-            let Exposure::OtherMethods(methods) = document.exposure(&Method::POST, path) else {
+            let Exposure::OnlyMethods(methods) = document.exposure(&Method::POST, path) else {
                 panic!("{path}");
             };
             let methods: Vec<&str> = methods.iter().map(Method::as_str).collect();
@@ -189,7 +191,7 @@ paths:
     }
 
     #[test]
-    fn finds_the_timers_and_a_first_thing_to_try() {
+    fn the_timers_and_a_path_for_a_first_request_are_found() {
         let document = document();
         let [timer] = document.timers.as_slice() else {
             panic!("{:?}", document.timers)
@@ -203,16 +205,16 @@ paths:
     }
 
     #[test]
-    fn reports_all_faults_of_a_document_together() {
+    fn all_faults_of_a_document_are_reported_together() {
         let text = "paths:\n  a: {}\n  /b: {get: {x-timer: soon}}\n  /c/{d}: {get: {operationId: x, x-timer: 5s}}\n  /e{f}: {}\n  \
                     /g: {get: {x-timer: 5s}}\n  /h: {$ref: x}\n";
         let faults = Document::parse(text, Path::new("api.yaml"))
             .unwrap_err()
             .to_string();
         for words in [
-            "begins with",
-            "\"soon\": expected a duration",
-            "no value for it",
+            "must begin with",
+            "invalid value \"soon\": expected a duration",
+            "a path with parameters",
             "mixes text",
             "needs an operationId",
             "$ref",

@@ -1,27 +1,29 @@
-//! Durations as people write them: `500ms`, `30s`, `5m`, `24h`.
+//! Parses durations as people write them: `500ms`, `30s`, `5m`, `24h`.
 
 use std::time::Duration;
 
-/// A shorter timer would keep the machine busy; a shorter timeout would always fail.
+/// The shortest permitted duration. A shorter timer would keep the machine busy, and a request with a shorter timeout would always
+/// fail.
 const SHORTEST: Duration = Duration::from_millis(10);
-/// A longer duration is usually a mistake: a request, a load run or a certificate takes minutes or hours.
+/// The longest permitted duration. A longer duration is usually a mistake, because requests, load runs and certificates last
+/// minutes or hours.
 const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Why a text is not accepted as a duration.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 pub enum BadDuration {
-    /// It is not written as a duration.
+    /// The text is not in the format of a duration.
     #[error("expected a duration such as 500ms, 30s, 5m or 24h: {0}")]
     Malformed(#[from] humantime::DurationError),
-    /// It is too short or too long.
+    /// The duration is too short or too long.
     #[error("expected a duration from 10ms to 24h, such as 500ms, 30s or 5m")]
     OutOfRange,
 }
 
-/// Parses a duration from 10 ms to 24 h, in the formats of humantime.
+/// Parses a duration from 10 ms to 24 h, in a format of the crate humantime.
 ///
 /// # Errors
-/// If the text is not a duration, or is out of that range.
+/// If the text is not a duration, or the duration is out of that range.
 pub fn parse_duration(text: &str) -> Result<Duration, BadDuration> {
     let duration = humantime::parse_duration(text)?;
     (SHORTEST..=LONGEST)
@@ -35,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reads_durations_of_a_range() {
+    fn durations_from_10_ms_to_24_h_are_parsed() {
         for (text, milliseconds) in [
             ("500ms", 500),
             ("2m", 120_000),

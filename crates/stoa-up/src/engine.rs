@@ -1,4 +1,4 @@
-//! Loads components into one runtime.
+//! Loads an application's components into the runtime.
 
 use std::sync::Arc;
 
@@ -8,20 +8,21 @@ use stoa_runtime::{AppOptions, LoadedApp, Runtime, RuntimeConfig};
 use crate::error::UpError;
 use crate::options::Options;
 
-/// An application, or the part of one that a workload runs, before it is loaded.
+/// An application whose components are not loaded yet. In a mesh, it is only the part of the application that one workload runs.
 pub(crate) struct Part {
     pub(crate) app: App,
     pub(crate) options: AppOptions,
 }
 
-/// A loaded part.
+/// A loaded [`Part`].
 pub(crate) struct LoadedPart {
     pub(crate) app: App,
     pub(crate) loaded: Arc<LoadedApp>,
 }
 
 impl Part {
-    /// Compiles the components that are not in the cache. Blocks the thread, for minutes if all are new.
+    /// Loads the components. A component whose compiled code is not in the cache is compiled first. Loading blocks the thread, for
+    /// minutes if all components are new.
     pub(crate) fn load(self, runtime: &Runtime) -> Result<LoadedPart, UpError> {
         Ok(LoadedPart {
             loaded: runtime.load(&self.app, self.options)?,
@@ -32,9 +33,9 @@ impl Part {
 
 /// The runtime's configuration.
 pub(crate) fn config(options: &Options) -> RuntimeConfig {
-    let beside_data = || options.state_dir.join("cache");
+    let default_folder = || options.state_dir.join("cache");
     RuntimeConfig {
-        cache_dir: Some(options.cache_dir.clone().unwrap_or_else(beside_data)),
+        cache_dir: Some(options.cache_dir.clone().unwrap_or_else(default_folder)),
         limits: options.limits.clone(),
         ..RuntimeConfig::new(&options.state_dir)
     }

@@ -1,4 +1,4 @@
-//! Why an application does not run.
+//! The reasons why an application does not run.
 
 use std::fmt;
 use std::io;
@@ -11,70 +11,70 @@ use stoa_runtime::{LoadError, StartError};
 
 use crate::document::BadDocument;
 
-/// Why an application does not run.
+/// The reason why an application does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum UpError {
-    /// The manifest cannot be read ([`stoa_manifest::Errors::unreadable`]), or has faults.
-    #[error("the manifest is wrong:\n{errors}")]
+    /// The manifest cannot be read ([`stoa_manifest::Errors::unreadable`]), or contains errors.
+    #[error("the manifest contains errors:\n{errors}")]
     Manifest {
-        /// The manifest.
+        /// The path of the manifest.
         path: PathBuf,
-        /// All faults of the manifest.
+        /// All errors in the manifest.
         #[source]
         errors: stoa_manifest::Errors,
     },
     /// The OpenAPI document cannot be read.
-    #[error("{}: {error}", path.display())]
+    #[error("cannot read the OpenAPI document {}: {error}", path.display())]
     DocumentUnreadable {
-        /// The document.
+        /// The path of the document.
         path: PathBuf,
-        /// Why; [`io::ErrorKind::InvalidData`] if it is not text.
+        /// The cause; [`io::ErrorKind::InvalidData`] if the document is not UTF-8 text.
         #[source]
         error: io::Error,
     },
-    /// The OpenAPI document has faults.
+    /// The OpenAPI document contains errors.
     #[error(transparent)]
     Document(#[from] BadDocument),
-    /// Files of components are missing.
-    #[error("not built yet:\n  {}", paths(.0, "\n  "))]
+    /// The .wasm files of some components do not exist.
+    #[error("these components are not built yet:\n  {}", paths(.0, "\n  "))]
     NotBuilt(Vec<PathBuf>),
     /// The state folder cannot be created or locked.
-    #[error("state folder {}: {error}", path.display())]
+    #[error("cannot create or lock the state folder {}: {error}", path.display())]
     StateFolder {
         /// The folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         error: io::Error,
     },
-    /// Another process holds the state folder.
-    #[error("state folder {} is in use by {}", path.display(), holder(by.as_ref()))]
+    /// Another process has locked the state folder.
+    #[error("state folder {} is in use by {}", path.display(), describe(holder.as_ref()))]
     StateFolderInUse {
         /// The folder.
         path: PathBuf,
-        /// The process and its main listener; `None` while it starts or stops.
-        by: Option<(u32, String)>,
+        /// The process id of the other process, and the URL of its main listener. `None` while the other process starts or stops.
+        holder: Option<(u32, String)>,
     },
     /// The folder is not a state folder.
-    #[error("there is no state folder {}; there is {}", path.display(), folders(others))]
+    #[error("there is no state folder {}; {}", path.display(), existing(others))]
     NoStateFolder {
         /// The folder.
         path: PathBuf,
-        /// The state folders near it.
+        /// The state folders near this folder.
         others: Vec<PathBuf>,
     },
-    /// Nothing runs in the state folder.
-    #[error("nothing runs in {}: start `stoa up` first, or {otherwise}{}", path.display(), not_a_folder(path, others.as_deref()))]
+    /// No application runs in the state folder.
+    #[error("no application runs in {}; start `stoa up` first, or {otherwise}{}", path.display(), not_a_state_folder(path, others.as_deref()))]
     NothingRuns {
         /// The folder.
         path: PathBuf,
-        /// The alternative for the caller.
+        /// The part of the message that states what a user can do instead of starting `stoa up`.
         otherwise: String,
-        /// The state folders near it, if it is not a state folder itself.
+        /// The state folders near this folder. `None` if this folder itself is a state folder.
         others: Option<Vec<PathBuf>>,
     },
     /// Another program listens on an address.
-    #[error("{address} ({role}) is in use by another program")]
+    #[error("{address} (for the {role}) is in use by another program")]
     AddressInUse {
         /// The address.
         address: SocketAddr,
@@ -82,24 +82,24 @@ pub enum UpError {
         role: ListenerRole,
     },
     /// Binding an address failed.
-    #[error("cannot listen on {address} ({role}): {error}")]
+    #[error("cannot listen on {address} (for the {role}): {error}")]
     Bind {
         /// The address.
         address: SocketAddr,
         /// The role of the listener.
         role: ListenerRole,
-        /// Why.
+        /// The cause.
         #[source]
         error: io::Error,
     },
-    /// A bound listener cannot serve.
-    #[error("listener: {0}")]
+    /// A listener is bound, but requests to it cannot be served.
+    #[error("cannot serve a listener: {0}")]
     Listener(#[source] io::Error),
     /// The system cannot start threads.
-    #[error("no threads: {0}")]
+    #[error("cannot start threads: {0}")]
     Threads(#[source] io::Error),
-    /// Signals cannot be received.
-    #[error("signals: {0}")]
+    /// The process cannot receive signals.
+    #[error("cannot receive signals: {0}")]
     Signals(#[source] io::Error),
     /// The runtime does not start.
     #[error(transparent)]
@@ -107,61 +107,62 @@ pub enum UpError {
     /// A component cannot be loaded.
     #[error(transparent)]
     Load(#[from] LoadError),
-    /// The thread that loads components failed.
-    #[error("loading failed: {0}")]
+    /// The thread that loads the components panicked.
+    #[error("the thread that loads the components failed: {0}")]
     Loading(#[source] tokio::task::JoinError),
     /// A file cannot be written, or a folder cannot be read.
-    #[error("{}: {error}", path.display())]
+    #[error("cannot use {}: {error}", path.display())]
     File {
-        /// The file.
+        /// The file or folder.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         #[source]
         error: io::Error,
     },
-    /// The folder of istio-compile cannot be used.
+    /// The folder that istio-compile wrote cannot be read.
     #[error(transparent)]
     Compiled(#[from] CompiledError),
     /// No Envoy was found.
     #[error(transparent)]
     Envoy(#[from] NoEnvoy),
-    /// No certificates of certificate authorities were found.
+    /// SSL_CERT_FILE is not the path of a file.
     #[error(transparent)]
     Roots(#[from] NoRoots),
     /// The mesh does not start.
     #[error(transparent)]
     Mesh(MeshError),
-    /// A SpinApp has a fault.
+    /// A SpinApp manifest contains an error.
     #[error(transparent)]
     SpinApp(#[from] BadSpinApp),
-    /// Two manifests have the same version, so an image's tag is ambiguous.
-    #[error("{} and {} are both version {version}: the tag of a SpinApp's image would mean both", first.display(), second.display())]
+    /// Two manifests of the application have the same version. A SpinApp selects its manifest by the version in its image's tag, so
+    /// its manifest would be ambiguous.
+    #[error("{} and {} both have version {version}; give them different versions, because a SpinApp selects its manifest by version", first.display(), second.display())]
     SameVersion {
-        /// One manifest.
+        /// The path of the first of these manifests.
         first: PathBuf,
-        /// The other one.
+        /// The path of the second of these manifests.
         second: PathBuf,
-        /// Their version.
+        /// The version of both manifests.
         version: String,
     },
-    /// No manifest has the version of a SpinApp's image.
-    #[error("SpinApp {spin_app}: the tag of its image is {version}, and no spin*.toml here has that version; there is {}", known.join(", "))]
+    /// The tag of a SpinApp's image is a version that no manifest of the application has.
+    #[error("SpinApp {spin_app}: no spin*.toml has the version {version}, which is the tag of the image; expected one of {}", known.join(", "))]
     NoRelease {
-        /// The SpinApp.
+        /// The name of the SpinApp.
         spin_app: String,
-        /// The tag of its image.
+        /// The tag of the SpinApp's image.
         version: String,
         /// The versions of the manifests.
         known: Vec<String>,
     },
     /// The mesh has no gateway.
-    #[error("the manifests have no gateway")]
+    #[error("the manifests have no gateway, and a mesh needs one")]
     NoGateway,
     /// The [`crate::Reporter`] cannot show the application's addresses.
-    #[error("stdout: {0}")]
+    #[error("cannot show the application's addresses: {0}")]
     Report(#[source] io::Error),
-    /// A second signal ended the run within the grace period.
-    #[error("stopped at once; requests were cut off")]
+    /// During the grace period after the first signal, a second signal ended the run.
+    #[error("stopped at once; requests in flight were canceled")]
     Interrupted,
 }
 
@@ -190,7 +191,7 @@ impl fmt::Display for ListenerRole {
         f.write_str(match self {
             Self::Gateway => "main listener",
             Self::Operator => "operator's listener",
-            Self::Workload => "a workload's listener",
+            Self::Workload => "listener of a workload",
         })
     }
 }
@@ -200,27 +201,26 @@ fn paths(paths: &[PathBuf], separator: &str) -> String {
     paths.join(separator)
 }
 
-fn folders(folders: &[PathBuf]) -> String {
+/// Names the existing state folders.
+fn existing(folders: &[PathBuf]) -> String {
     match folders {
-        [] => "none here".to_owned(),
-        folders => paths(folders, ", "),
+        [] => "no other state folder was found".to_owned(),
+        folders => format!("existing state folders: {}", paths(folders, ", ")),
     }
 }
 
-fn holder(by: Option<&(u32, String)>) -> String {
-    match by {
-        Some((pid, gateway)) => format!("process {pid}, which answers on {gateway}"),
-        None => "a process that is starting or stopping".to_owned(),
+/// Describes the process that has locked a state folder.
+fn describe(holder: Option<&(u32, String)>) -> String {
+    match holder {
+        Some((pid, gateway)) => format!("process {pid}, whose main listener is {gateway}"),
+        None => "another process, which is starting or stopping".to_owned(),
     }
 }
 
-fn not_a_folder(path: &std::path::Path, others: Option<&[PathBuf]>) -> String {
+fn not_a_state_folder(path: &std::path::Path, others: Option<&[PathBuf]>) -> String {
     let Some(others) = others else {
         return String::new();
     };
-    let others = folders(others);
-    format!(
-        "; {} is not a state folder, there is {others}",
-        path.display()
-    )
+    let others = existing(others);
+    format!("; {} is not a state folder; {others}", path.display())
 }

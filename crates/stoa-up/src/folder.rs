@@ -1,4 +1,4 @@
-//! The layout of a state folder, and checks that a folder is one, since a path may be mistyped.
+//! Defines the layout of a state folder. Also checks whether a folder is a state folder, because a user may mistype a path.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -6,29 +6,32 @@ use std::path::{Path, PathBuf};
 
 use crate::error::UpError;
 
-/// The file that a run locks while it lives. The file stays when the run ends, and so marks a state folder.
+/// The name of the file that a run locks. The file stays in the folder after the run has ended, so it marks the folder as a state
+/// folder.
 pub(crate) const LOCK: &str = "lock";
 
-/// The folder of a mesh's files in a state folder. Overrides and scenarios may be there before the first run.
+/// The name of the folder with a mesh's files, in a state folder. The folder may exist before the first run, because an override or
+/// a scenario can be set before.
 const MESH: &str = "mesh";
 
-/// A mesh's part of a state folder: overrides, scenarios, and the Envoys' files.
+/// The folder of a mesh in a state folder. It contains the overrides, the active scenario, and the Envoys' files.
 pub fn mesh_folder(state_dir: &Path) -> PathBuf {
     state_dir.join(MESH)
 }
 
-/// The Envoys' logs and access logs in a state folder.
+/// The folder of the Envoys' logs and access logs, in a state folder.
 pub fn logs_folder(state_dir: &Path) -> PathBuf {
     state_dir.join("logs")
 }
 
-/// Fails if this is not a state folder. An empty folder counts as one, and so does a folder with only a mesh's files.
+/// Fails if `path` is not a state folder. An empty folder counts as a state folder. So does a folder that contains only the folder
+/// with a mesh's files.
 ///
 /// # Errors
 /// [`UpError::NoStateFolder`].
 pub fn known_state_folder(path: &Path) -> Result<(), UpError> {
-    let made_for_it = |entries: fs::ReadDir| entries.flatten().all(|e| e.file_name() == MESH);
-    if has_lock(path) || fs::read_dir(path).is_ok_and(made_for_it) {
+    let has_only_mesh = |entries: fs::ReadDir| entries.flatten().all(|e| e.file_name() == MESH);
+    if has_lock(path) || fs::read_dir(path).is_ok_and(has_only_mesh) {
         return Ok(());
     }
     Err(UpError::NoStateFolder {
@@ -37,11 +40,12 @@ pub fn known_state_folder(path: &Path) -> Result<(), UpError> {
     })
 }
 
+/// True if the folder contains the lock file of a state folder.
 pub(crate) fn has_lock(path: &Path) -> bool {
     path.join(LOCK).is_file()
 }
 
-/// The state folders below and beside this path, in the working directory, and below `.stoa`.
+/// The state folders that a user may have meant: in `path` and beside it, in the working directory, and in `.stoa`.
 pub(crate) fn state_folders_near(path: &Path) -> Vec<PathBuf> {
     let parent = path.parent().unwrap_or(Path::new(""));
     let mut found = BTreeSet::new();

@@ -1,17 +1,18 @@
 //! Runs a Spin application on this machine: in one process, or in a mesh with an Envoy in front of every workload.
 //!
-//! `stoa up` is its command line. Other commands use the parts that find a running application. This crate logs with `tracing`
-//! and prints nothing: a [`Reporter`] receives what a caller may show.
+//! The command `stoa up` calls this crate. Other commands use it to find a running application. This crate logs with `tracing`, and
+//! prints nothing itself: a [`Reporter`] receives the reports that a caller can show.
 //!
-//! Read `lifecycle.rs` first: it has the whole sequence from the state folder to the shutdown. Then:
+//! Read `lifecycle.rs` first: that file has the whole sequence of a run, from locking the state folder to the shutdown. Then read:
 //! - `placement.rs`: the steps that differ with and without a mesh; `placement/plain.rs` and `placement/meshed.rs` implement them.
-//! - `options.rs`, `application.rs`: the application and its settings.
+//! - `options.rs`, `application.rs`: the settings of a run, and its application.
 //! - `document.rs`: the OpenAPI document; `exposure.rs`: the operations that the main listener exposes.
-//! - `state.rs`, `run.rs`, `folder.rs`: the state folder, which one process locks at a time, and its `run.json`.
-//! - `engine.rs`: loads components; `listeners.rs`: binds and serves addresses.
-//! - `timers.rs`: periodic calls; `operator.rs`: an operator's calls into a mesh; `rebuild.rs`: rebuilds components of a running
-//!   application.
-//! - `signals.rs`, `stopping.rs`: Ctrl-C, and the grace period; `notice.rs`, `error.rs`: reports to the caller.
+//! - `state.rs`, `run.rs`, `folder.rs`: the state folder, which only one process at a time can lock, and the file `run.json` in the
+//!   state folder.
+//! - `engine.rs`: loads components; `listeners.rs`: binds and serves listeners.
+//! - `timers.rs`: calls operations periodically; `operator.rs`: serves the operator's address, and sends the operator's requests
+//!   into a mesh; `rebuild.rs`: rebuilds components of a running application.
+//! - `signals.rs`, `stopping.rs`: Ctrl-C, and the grace period; `notice.rs`, `error.rs`: reports and errors for the caller.
 #![forbid(unsafe_code)]
 
 mod application;

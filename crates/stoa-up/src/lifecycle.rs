@@ -1,5 +1,5 @@
-//! The life of a run, from the state folder to the shutdown. It is the same with and without a mesh; a [`Placement`] implements
-//! the steps that differ.
+//! The steps of a run, from locking the state folder to the shutdown. The sequence is the same with and without a mesh. A
+//! [`Placement`] implements the steps that differ.
 
 use std::net::TcpListener;
 use std::sync::Arc;
@@ -23,23 +23,24 @@ use crate::rebuild;
 use crate::run::Run;
 use crate::signals::Signals;
 use crate::state::StateDir;
-use crate::stopping::{GRACE, Tasks};
+use crate::stopping::{GRACE_PERIOD, Tasks};
 use crate::timers::{self, Callee, Timers};
 
-/// Runs an application until Ctrl-C or SIGTERM. Requests in flight then have 10 s to finish; a second signal ends the run at
-/// once.
+/// Runs an application until Ctrl-C or SIGTERM. After this first signal, requests in flight have 10 s to finish. A second signal
+/// ends the run at once.
 ///
 /// # Errors
-/// If it does not start; [`UpError::Interrupted`] after a second signal.
+/// If the application does not start. After a second signal, the error is [`UpError::Interrupted`].
 pub fn run(options: Options, reporter: Arc<dyn Reporter>) -> Result<(), UpError> {
     let app = options.app.load()?;
     require_built(&app)?;
     let compiled = options.compiled();
     if let Some(compiled) = &compiled {
-        // A wrong folder is reported before a missing Envoy.
+        // The folder with the compiled configuration is checked before the program Envoy is searched for. So if both are missing,
+        // the error is about the folder.
         Compiled::read(compiled)?;
     }
-    let state = StateDir::hold(&options.state_dir)?;
+    let state = StateDir::lock(&options.state_dir)?;
     let operator = bind(options.operator_listen, ListenerRole::Operator)?;
     let lifecycle = Lifecycle {
         options,
@@ -59,7 +60,7 @@ pub fn run(options: Options, reporter: Arc<dyn Reporter>) -> Result<(), UpError>
     }
 }
 
-/// State that lives as long as the application runs.
+/// The values that a run needs until its end.
 struct Lifecycle {
     options: Options,
     app: App,
@@ -67,11 +68,12 @@ struct Lifecycle {
     reporter: Arc<dyn Reporter>,
 }
 
-/// Tasks and timers of an application that is ready.
-struct Answering {
-    /// The listeners that callers connect to, and the rebuild task.
+/// The tasks and timers that run while the application is ready.
+struct ReadyApplication {
+    /// The tasks of the *entrances*, which are the listeners that callers connect to. The task that rebuilds components is here
+    /// too.
     entrances: Tasks,
-    /// The listeners of the components behind them.
+    /// The tasks of the listeners that only the mesh's Envoys connect to. Each workload with a component has one such listener.
     components: Tasks,
     timers: Timers,
 }
@@ -84,17 +86,17 @@ impl Lifecycle {
         operator: TcpListener,
     ) -> Result<(), UpError> {
         let threads = stoa_runtime::tokio_runtime(None).map_err(UpError::Threads)?;
-        let done = threads.block_on(async {
-            let done = self.live(&mut placement, parts, operator).await;
+        let result = threads.block_on(async {
+            let result = self.run_until_signal(&mut placement, parts, operator).await;
             placement.stop().await;
-            done
+            result
         });
-        // Tasks that still run were stopped, and their grace period is over.
+        // The grace period is over, so the tasks that still run are not waited for.
         threads.shutdown_background();
-        done
+        result
     }
 
-    async fn live<P: Placement>(
+    async fn run_until_signal<P: Placement>(
         &self,
         placement: &mut P,
         parts: P::Parts,
@@ -102,19 +104,19 @@ impl Lifecycle {
     ) -> Result<(), UpError> {
         let mut signals = Signals::listen()?;
         let starting = self.start(placement, parts, operator);
-        let answering = tokio::select! {
-            // A compilation cannot be cancelled, but the process can exit without waiting for it.
-            () = signals.stop() => return Ok(()),
-            answering = starting => answering?,
+        let ready = tokio::select! {
+            // The compilation of a component cannot be canceled. But the process can exit while a compilation is in progress.
+            () = signals.next_signal() => return Ok(()),
+            ready = starting => ready?,
         };
-        signals.stop().await;
-        tracing::info!("stopping: requests in progress may finish");
+        signals.next_signal().await;
+        tracing::info!("stopping; requests in flight have a grace period to finish");
         tokio::select! {
-            () = drain(placement, answering) => {
+            () = drain(placement, ready) => {
                 tracing::info!("stopped");
                 Ok(())
             }
-            () = signals.stop() => Err(UpError::Interrupted),
+            () = signals.next_signal() => Err(UpError::Interrupted),
         }
     }
 
@@ -123,12 +125,13 @@ impl Lifecycle {
         placement: &mut P,
         parts: P::Parts,
         operator: TcpListener,
-    ) -> Result<Answering, UpError> {
+    ) -> Result<ReadyApplication, UpError> {
         let begin = Instant::now();
         placement.start(&*self.reporter)?;
         let config = engine::config(&self.options);
         let loading = tokio::task::spawn_blocking(move || P::load(&Runtime::new(config)?, parts));
-        // Read while components load: a long document takes a good part of a warm start.
+        // The OpenAPI document is read while components load, to save time. If all components are in the cache, parsing a long
+        // document takes a large part of the start time.
         let document = self.options.app.document()?.map(Arc::new);
         let loaded = loading.await.map_err(UpError::Loading)??;
         let mut components = Tasks::new();
@@ -153,8 +156,10 @@ impl Lifecycle {
             document: document.as_deref(),
             run: &run,
         };
-        self.reporter.up(&announcement).map_err(UpError::Report)?;
-        Ok(Answering {
+        self.reporter
+            .announce(&announcement)
+            .map_err(UpError::Report)?;
+        Ok(ReadyApplication {
             entrances,
             components,
             timers,
@@ -192,13 +197,18 @@ impl Lifecycle {
     }
 }
 
-/// Closes the entrances first and then the components: requests in flight at an entrance still open connections to components.
-async fn drain<P: Placement>(placement: &P, answering: Answering) {
-    let Answering {
+/// Closes the entrances (the listeners that callers connect to) before the components' listeners, because a request in flight at an
+/// entrance may still open connections to components.
+async fn drain<P: Placement>(placement: &P, ready: ReadyApplication) {
+    let ReadyApplication {
         entrances,
         components,
         timers,
-    } = answering;
-    tokio::join!(placement.close(), entrances.end(), timers.ended(GRACE));
+    } = ready;
+    tokio::join!(
+        placement.close(),
+        entrances.end(),
+        timers.wait_for_calls(GRACE_PERIOD)
+    );
     components.end().await;
 }

@@ -1,5 +1,5 @@
-//! Addresses. They are bound before anything is compiled, so that a port in use is reported at once and an early client waits.
-//! They are served once the components are loaded.
+//! Binds and serves listeners. A listener is bound before any component is compiled. So a port in use is reported at once, and a
+//! client that connects early waits for its response. Requests are served once the components are loaded.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -8,7 +8,7 @@ use std::sync::Arc;
 use stoa_runtime::{Filter, LoadedApp, ServeOptions};
 
 use crate::error::{ListenerRole, UpError};
-use crate::stopping::{GRACE, Tasks, stopped};
+use crate::stopping::{GRACE_PERIOD, Tasks, stopped};
 
 pub(crate) fn bind(address: SocketAddr, role: ListenerRole) -> Result<TcpListener, UpError> {
     let bound = TcpListener::bind(address).and_then(|listener| {
@@ -25,13 +25,13 @@ pub(crate) fn bind(address: SocketAddr, role: ListenerRole) -> Result<TcpListene
     })
 }
 
-/// `http://127.0.0.1:8080`.
+/// The URL of a listener, such as `http://127.0.0.1:8080`.
 pub(crate) fn url(listener: &TcpListener) -> Result<String, UpError> {
     let address = listener.local_addr().map_err(UpError::Listener)?;
     Ok(format!("http://{address}"))
 }
 
-/// Serves an application on a listener until the tasks end.
+/// Serves an application on a listener, until `tasks` are stopped.
 pub(crate) fn serve(
     listener: TcpListener,
     app: &Arc<LoadedApp>,
@@ -41,7 +41,7 @@ pub(crate) fn serve(
     let listener = tokio::net::TcpListener::from_std(listener).map_err(UpError::Listener)?;
     let options = ServeOptions {
         filter,
-        grace: GRACE,
+        grace: GRACE_PERIOD,
     };
     let stop = stopped(tasks.stopping());
     let serving = stoa_runtime::serve(listener, Arc::clone(app), options, stop);

@@ -1,4 +1,4 @@
-//! Reports of a run to its caller, which may show them.
+//! The reports that a run sends to its caller. The caller can show the reports to a person.
 
 use std::io;
 use std::time::Duration;
@@ -12,77 +12,77 @@ use crate::run::Run;
 
 /// Receives the reports of a run.
 pub trait Reporter: Send + Sync {
-    /// Receives a step of the run that is useful to a waiting person.
+    /// Receives a notice, which the caller can show to a person who waits.
     fn notice(&self, notice: Notice);
 
-    /// Called when the application is ready.
+    /// Receives the addresses of the application when the application is ready.
     ///
     /// # Errors
-    /// If the announcement cannot be shown. The run then ends.
-    fn up(&self, announcement: &Announcement<'_>) -> io::Result<()>;
+    /// If the addresses cannot be shown. The run then ends.
+    fn announce(&self, announcement: &Announcement<'_>) -> io::Result<()>;
 }
 
-/// A step of a run.
+/// An event of a run that is useful to a person who waits.
 #[derive(Debug)]
 pub enum Notice {
-    /// Components are being loaded; new ones are compiled first.
+    /// Components are being loaded. A component whose compiled code is not in the cache is compiled first.
     Loading {
-        /// How many.
+        /// The number of components.
         components: usize,
     },
     /// A mesh starts, and the components of its workloads are being loaded.
     StartingMesh {
-        /// How many workloads have a component.
+        /// The number of workloads with a component.
         workloads: usize,
-        /// How many Envoys start.
+        /// The number of Envoys.
         envoys: usize,
     },
-    /// A scenario is in force instead of the manifests.
+    /// A scenario is active: the mesh uses the scenario's configuration instead of the manifests' configuration.
     Scenario {
-        /// Its name.
+        /// The name of the scenario.
         name: String,
     },
-    /// Overrides of the filters' configuration on this machine.
+    /// The overrides of filter configurations on this machine. This notice is also sent if there are no overrides.
     Overrides(Overrides),
-    /// Everything is loaded, and every Envoy has its configuration.
+    /// All components are loaded, and every Envoy has applied its configuration.
     Ready {
-        /// Time since the start.
+        /// Time from the start of the run until the application was ready.
         after: Duration,
     },
-    /// The sources of components are watched.
+    /// The sources of components are watched for changes.
     Watching {
-        /// How many components.
+        /// The number of components.
         components: usize,
     },
-    /// A component's source changed, but its manifest has no build command.
+    /// A component's source changed, but the manifest contains no build command for this component.
     NoBuildCommand {
-        /// The component.
+        /// The component's id.
         id: String,
     },
     /// A component's source changed, and its build command runs.
     Building {
-        /// The component.
+        /// The component's id.
         id: String,
-        /// The command.
+        /// The build command.
         command: String,
     },
-    /// A component's build failed; the old component stays in use.
+    /// A component's build failed; the previous build stays in use.
     BuildFailed {
-        /// The component.
+        /// The component's id.
         id: String,
-        /// The exit status, or the error.
+        /// The exit status of the build command, or the reason why the command cannot run.
         reason: String,
     },
     /// A component was rebuilt; the next request uses it.
     Reloaded {
-        /// The component.
+        /// The component's id.
         id: String,
     },
-    /// A component was rebuilt but cannot run; the old one stays in use.
+    /// A component was rebuilt, but cannot be loaded; the previous build stays in use.
     ReloadFailed {
-        /// The component.
+        /// The component's id.
         id: String,
-        /// Why.
+        /// The cause.
         error: LoadError,
     },
 }
@@ -90,9 +90,9 @@ pub enum Notice {
 /// An application that is ready.
 #[derive(Debug, Clone, Copy)]
 pub struct Announcement<'a> {
-    /// The application of the manifest.
+    /// The application, as its manifest defines it.
     pub app: &'a App,
-    /// Its OpenAPI document.
+    /// The application's OpenAPI document.
     pub document: Option<&'a Document>,
     /// The process and its addresses.
     pub run: &'a Run,

@@ -13,46 +13,50 @@ use crate::application::AppSource;
 pub struct Options {
     /// The application to run.
     pub app: AppSource,
-    /// The folder of the application's data, of `run.json`, and of a mesh's files and logs. Created if it is missing.
+    /// The state folder. It contains the application's data and `run.json`. In a mesh, it also contains the mesh's files and logs.
+    /// The folder is created if it is missing.
     pub state_dir: PathBuf,
-    /// The folder of compiled code. `None`: `cache` in the state folder.
+    /// The folder for compiled code. `None` selects the folder `cache` in the state folder.
     pub cache_dir: Option<PathBuf>,
-    /// The main listener. Port 0: any free port.
+    /// The address of the main listener. Port 0 selects any free port.
     pub listen: SocketAddr,
-    /// The listener that serves every public route. Port 0: any free port.
+    /// The operator's address. Without a mesh, its listener serves every route that the manifest does not declare private, also those
+    /// of internal operations. In a mesh, the listener serves all reads, and the internal operations that the policies permit to the
+    /// operator. Port 0 selects any free port.
     pub operator_listen: SocketAddr,
-    /// Whether it runs in a mesh.
+    /// States whether the application runs in a mesh.
     pub mesh: MeshChoice,
-    /// How long the mesh's certificates are valid; they are renewed after half of that.
+    /// The lifetime of the mesh's certificates. A certificate is renewed after half of its lifetime.
     pub certificate_lifetime: Duration,
-    /// Whether components are rebuilt when their sources change.
+    /// States how components are rebuilt when their sources change. `None` turns rebuilding off.
     pub watch: Option<Watch>,
-    /// Whether the timers of the OpenAPI document run.
+    /// True if the timers that the OpenAPI document defines run.
     pub timers: bool,
-    /// Limits of every request.
+    /// The limits that apply to every request.
     pub limits: Limits,
 }
 
-/// Whether an application runs in a mesh.
+/// States whether an application runs in a mesh.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MeshChoice {
-    /// In this process alone.
+    /// The application runs without a mesh. All components run in this process, behind the main listener and the operator's
+    /// listener.
     Off,
-    /// In a mesh if `istio/compiled` is beside the manifest.
+    /// The application runs in a mesh if istio-compile wrote the folder `istio/compiled` beside the manifest, else without a mesh.
     IfCompiled,
-    /// In a mesh with the configuration in this folder, which istio-compile wrote.
+    /// The application runs in a mesh. The configuration of the mesh is in this folder, which istio-compile wrote.
     Compiled(PathBuf),
 }
 
-/// How components are rebuilt.
+/// The settings for rebuilding components.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Watch {
-    /// Builds a component that changed, in place of the command in its manifest.
+    /// The command that builds a changed component. `None` selects the build command in the component's manifest.
     pub build_command: Option<String>,
 }
 
 impl Options {
-    /// The folder that istio-compile wrote, if the application runs in a mesh.
+    /// The folder that istio-compile wrote. `None` if the application does not run in a mesh.
     pub(crate) fn compiled(&self) -> Option<PathBuf> {
         match &self.mesh {
             MeshChoice::Off => None,
@@ -62,7 +66,7 @@ impl Options {
     }
 }
 
-/// `istio/compiled` beside a manifest, if istio-compile wrote it.
+/// The path of the folder `istio/compiled` beside a manifest. `None` if istio-compile did not write this folder.
 pub fn compiled_beside(manifest: &Path) -> Option<PathBuf> {
     let folder = manifest.with_file_name("istio").join("compiled");
     folder.join("workloads.json").is_file().then_some(folder)

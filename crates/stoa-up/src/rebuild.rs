@@ -1,5 +1,6 @@
-//! Rebuilds components of a running application. When a source changes, its component's build command runs. When a .wasm file
-//! changes, by this build or another one, each application that uses the file loads it for the next request.
+//! Rebuilds components of a running application. When a source file of a component changes, the component's build command runs.
+//! When this build or another build changes a .wasm file, every application that uses the .wasm file loads it again, and uses it
+//! for the next request.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,26 +18,27 @@ use crate::notice::{Notice, Reporter};
 use crate::options::Watch;
 use crate::stopping::stopped;
 
-/// Poll interval for changed files. It is short enough for a waiting person. It is also long enough that an editor's save, or the
-/// files of one build, usually count as one change.
+/// Poll interval for changed files. The interval is short, because a person waits. But it is long enough that several files that
+/// one save or one build writes usually count as one change.
 const POLL_INTERVAL: Duration = Duration::from_millis(400);
 
-/// The applications whose components are watched.
-pub(crate) type Watched = Vec<(App, Arc<LoadedApp>)>;
+/// The applications whose components are rebuilt.
+pub(crate) type RebuiltApps = Vec<(App, Arc<LoadedApp>)>;
 
-/// A component's file, and how it is built.
+/// The .wasm file of a component, and the state that shows whether the file must be built or loaded again.
 struct ComponentFile {
     id: String,
+    /// The component's build settings in the manifest.
     build: Option<Build>,
-    /// The time of the newest source that a build was started for.
+    /// The modification time that the newest source file had when the last build started.
     built_for: Option<SystemTime>,
-    /// The modification time of the loaded file.
+    /// The modification time that the .wasm file had when it was last loaded.
     loaded: Option<SystemTime>,
 }
 
-/// Watches until `stopping` closes.
+/// Starts the task that rebuilds components. The task ends when `stopping` closes.
 pub(crate) fn start(
-    apps: Watched,
+    apps: RebuiltApps,
     watch: Watch,
     reporter: Arc<dyn Reporter>,
     stopping: watch::Receiver<()>,
@@ -49,14 +51,14 @@ pub(crate) fn start(
     })
 }
 
-async fn follow(apps: Watched, watch: Watch, reporter: &dyn Reporter) {
+async fn follow(apps: RebuiltApps, watch: Watch, reporter: &dyn Reporter) {
     let mut files = BTreeMap::new();
     for component in apps.iter().flat_map(|(app, _)| app.components.values()) {
         let file = || ComponentFile {
             id: component.id.clone(),
             build: component.build.clone(),
             built_for: newest_source(&component.source),
-            loaded: written(&component.source),
+            loaded: modified_at(&component.source),
         };
         files.entry(component.source.clone()).or_insert_with(file);
     }
@@ -72,8 +74,8 @@ async fn follow(apps: Watched, watch: Watch, reporter: &dyn Reporter) {
                 file.built_for = newest;
                 build(file, watch.build_command.as_deref(), reporter).await;
             }
-            let now = written(source);
-            // A file is missing for a moment while it is replaced.
+            let now = modified_at(source);
+            // The .wasm file may be missing for a moment, while a build replaces it.
             if now.is_some() && now != file.loaded {
                 file.loaded = now;
                 changed.push((source.clone(), file.id.clone()));
@@ -87,8 +89,8 @@ async fn follow(apps: Watched, watch: Watch, reporter: &dyn Reporter) {
 
 async fn build(file: &ComponentFile, command: Option<&str>, reporter: &dyn Reporter) {
     let id = file.id.clone();
-    let own = file.build.as_ref();
-    let Some(command) = command.or(own.map(|build| build.command.as_str())) else {
+    let in_manifest = file.build.as_ref();
+    let Some(command) = command.or(in_manifest.map(|build| build.command.as_str())) else {
         return reporter.notice(Notice::NoBuildCommand { id });
     };
     reporter.notice(Notice::Building {
@@ -101,8 +103,8 @@ async fn build(file: &ComponentFile, command: Option<&str>, reporter: &dyn Repor
         .arg(command)
         .stdin(Stdio::null())
         .kill_on_drop(true);
-    // The folder is empty if the manifest is in the working directory.
-    if let Some(build) = own.filter(|build| build.workdir != Path::new("")) {
+    // `workdir` is empty if the manifest is in the working directory.
+    if let Some(build) = in_manifest.filter(|build| build.workdir != Path::new("")) {
         shell.current_dir(&build.workdir);
     }
     let reason = match shell.status().await {
@@ -114,20 +116,20 @@ async fn build(file: &ComponentFile, command: Option<&str>, reporter: &dyn Repor
 }
 
 /// Loads a changed file into every application that uses it.
-async fn reload(apps: &Watched, source: &Path, id: &str, reporter: &dyn Reporter) {
-    for (app, loaded) in apps.iter().filter(|(app, _)| has(app, source)) {
+async fn reload(apps: &RebuiltApps, source: &Path, id: &str, reporter: &dyn Reporter) {
+    for (app, loaded) in apps.iter().filter(|(app, _)| uses_file(app, source)) {
         let (app, loaded) = (app.clone(), Arc::clone(loaded));
         let id = id.to_owned();
         match tokio::task::spawn_blocking(move || loaded.reload(&app)).await {
             Ok(Ok(())) => reporter.notice(Notice::Reloaded { id }),
             Ok(Err(error)) => reporter.notice(Notice::ReloadFailed { id, error }),
-            Err(error) => tracing::error!(%error, "reload"),
+            Err(error) => tracing::error!(%error, "the thread that reloads a component failed"),
         }
     }
 }
 
-/// Whether an application has a component from this file, or one composed with it.
-fn has(app: &App, source: &Path) -> bool {
+/// True if a component of the application, or a dependency that is composed into such a component, is loaded from this file.
+fn uses_file(app: &App, source: &Path) -> bool {
     app.components.values().any(|component| {
         let mut dependencies = component.dependencies.iter();
         component.source == source
@@ -137,19 +139,21 @@ fn has(app: &App, source: &Path) -> bool {
     })
 }
 
-fn written(path: &Path) -> Option<SystemTime> {
+/// The modification time of a file.
+fn modified_at(path: &Path) -> Option<SystemTime> {
     std::fs::metadata(path).ok()?.modified().ok()
 }
 
-/// The modification time of the newest source of a .wasm file, from the dependency file that cargo writes beside it. Sources in
-/// cargo's registry do not change.
+/// The modification time of the newest source file from which a .wasm file is built. The source files are listed in the dependency
+/// file, which cargo writes beside the .wasm file. Source files in cargo's registry are skipped, because they do not change.
 fn newest_source(wasm: &Path) -> Option<SystemTime> {
     let list = std::fs::read_to_string(wasm.with_extension("d")).ok()?;
     let (_, sources) = list.lines().next()?.split_once(": ")?;
-    let foreign = |path: &PathBuf| path.components().any(|part| part.as_os_str() == "registry");
-    let own = sources
+    let is_in_registry =
+        |path: &PathBuf| path.components().any(|part| part.as_os_str() == "registry");
+    let own_sources = sources
         .split(' ')
         .map(PathBuf::from)
-        .filter(|path| !foreign(path));
-    own.filter_map(|path| written(&path)).max()
+        .filter(|path| !is_in_registry(path));
+    own_sources.filter_map(|path| modified_at(&path)).max()
 }

@@ -1,7 +1,7 @@
-//! The routes of a manifest: `/cart/...`, `/order/:id`.
+//! Matches paths with the routes of a manifest, such as `/cart/...` and `/order/:id`.
 
-/// Whether a route matches a path.
-pub(crate) fn takes(route: &str, path: &str) -> bool {
+/// True if the route matches the path.
+pub(crate) fn matches_path(route: &str, path: &str) -> bool {
     let segments = |text| str::split(text, '/').filter(|segment| !segment.is_empty());
     let mut rest = segments(path);
     for expected in segments(route) {
@@ -16,10 +16,10 @@ pub(crate) fn takes(route: &str, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::takes;
+    use super::matches_path;
 
     #[test]
-    fn a_route_takes_its_own_paths_alone() {
+    fn a_route_matches_only_its_own_paths() {
         for (route, path) in [
             ("/...", "/"),
             ("/a/...", "/a"),
@@ -27,7 +27,7 @@ mod tests {
             ("/a/:id/b", "/a/1/b"),
             ("/a/", "/a"),
         ] {
-            assert!(takes(route, path), "{route} {path}");
+            assert!(matches_path(route, path), "{route} {path}");
         }
         for (route, path) in [
             ("/a/...", "/ab"),
@@ -35,7 +35,7 @@ mod tests {
             ("/a/:id", "/a"),
             ("/a/b/...", "/a"),
         ] {
-            assert!(!takes(route, path), "{route} {path}");
+            assert!(!matches_path(route, path), "{route} {path}");
         }
     }
 }

@@ -1,10 +1,10 @@
-//! Ctrl-C and SIGTERM.
+//! Waits for Ctrl-C and SIGTERM.
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::UpError;
 
-/// Ctrl-C and SIGTERM. After [`Signals::listen`], they no longer end the process.
+/// Receives Ctrl-C and SIGTERM. After [`Signals::listen`], these signals no longer end the process.
 #[derive(Debug)]
 pub struct Signals {
     interrupt: Signal,
@@ -12,20 +12,20 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Takes over the handling of both signals.
+    /// Starts to receive both signals. This replaces the default handling, which ends the process.
     ///
     /// # Errors
     /// [`UpError::Signals`].
     pub fn listen() -> Result<Self, UpError> {
-        let one = |kind| signal(kind).map_err(UpError::Signals);
+        let receiver = |kind| signal(kind).map_err(UpError::Signals);
         Ok(Self {
-            interrupt: one(SignalKind::interrupt())?,
-            terminate: one(SignalKind::terminate())?,
+            interrupt: receiver(SignalKind::interrupt())?,
+            terminate: receiver(SignalKind::terminate())?,
         })
     }
 
     /// Completes at the next signal.
-    pub async fn stop(&mut self) {
+    pub async fn next_signal(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

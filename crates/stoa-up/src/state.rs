@@ -1,4 +1,4 @@
-//! The state folder, which one process locks at a time.
+//! Locks the state folder. Only one process at a time can hold the lock.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -7,11 +7,11 @@ use crate::error::UpError;
 use crate::folder::LOCK;
 use crate::run::Run;
 
-/// The state folder, locked by this process until this is dropped. Dropping also removes `run.json`.
+/// A state folder that this process has locked. Dropping this value removes `run.json` and releases the lock.
 #[derive(Debug)]
 pub struct StateDir {
     path: PathBuf,
-    /// Locked while it is open, so a crash leaves no lock behind.
+    /// The lock lasts while this file is open, so a crash releases it.
     _lock: File,
 }
 
@@ -19,8 +19,8 @@ impl StateDir {
     /// Creates the folder if it is missing, and locks it.
     ///
     /// # Errors
-    /// [`UpError::StateFolder`], or [`UpError::StateFolderInUse`] if another process has locked it.
-    pub fn hold(path: &Path) -> Result<Self, UpError> {
+    /// [`UpError::StateFolderInUse`] if another process has locked the folder, else [`UpError::StateFolder`].
+    pub fn lock(path: &Path) -> Result<Self, UpError> {
         let failed = |error| UpError::StateFolder {
             path: path.to_path_buf(),
             error,
@@ -37,12 +37,13 @@ impl StateDir {
             Err(TryLockError::WouldBlock) => {
                 return Err(UpError::StateFolderInUse {
                     path: path.to_path_buf(),
-                    by: Run::read(path).map(|run| (run.pid, run.gateway)),
+                    holder: Run::read(path).map(|run| (run.pid, run.gateway)),
                 });
             }
             Err(TryLockError::Error(error)) => return Err(failed(error)),
         }
-        // A killed run leaves its `run.json` behind, but nothing answers at its addresses.
+        // If a previous run was killed, its `run.json` is still in the folder, but no process listens at the addresses in that
+        // file.
         Run::remove(path);
         Ok(Self {
             path: path.to_path_buf(),

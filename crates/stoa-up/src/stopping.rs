@@ -1,19 +1,19 @@
-//! Signals to tasks that a run stops, and limits the time that they have to end.
+//! Stops the tasks of a run, and waits until they have ended.
 
 use std::time::Duration;
 
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// The grace period of requests in flight after the first signal.
-pub(crate) const GRACE: Duration = Duration::from_secs(10);
+/// The time that requests in flight have to finish after the first signal to stop.
+pub(crate) const GRACE_PERIOD: Duration = Duration::from_secs(10);
 
-/// Completes once the sender is dropped.
+/// Completes once the sender of `stopping` is dropped.
 pub(crate) async fn stopped(mut stopping: watch::Receiver<()>) {
     while stopping.changed().await.is_ok() {}
 }
 
-/// Tasks that end when their sender is dropped.
+/// Tasks that stop together.
 pub(crate) struct Tasks {
     stop: watch::Sender<()>,
     running: Vec<JoinHandle<()>>,
@@ -27,7 +27,7 @@ impl Tasks {
         }
     }
 
-    /// Closes when the tasks must end.
+    /// A receiver that closes when the tasks must stop.
     pub(crate) fn stopping(&self) -> watch::Receiver<()> {
         self.stop.subscribe()
     }
@@ -36,7 +36,7 @@ impl Tasks {
         self.running.push(task);
     }
 
-    /// Stops the tasks and waits until all have ended.
+    /// Stops the tasks, and waits until all tasks have ended.
     pub(crate) async fn end(self) {
         drop(self.stop);
         for task in self.running {

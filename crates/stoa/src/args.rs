@@ -1,4 +1,4 @@
-//! Arguments that several commands share, and parsers of their values.
+//! Arguments that several commands share, and the parsers of argument values.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -14,17 +14,18 @@ pub(crate) struct AppArgs {
     #[arg(short = 'f', long, value_name = "FILE", default_value = "spin.toml")]
     pub(crate) manifest: PathBuf,
 
-    /// Set a variable of the application; overrides SPIN_VARIABLE_NAME in the environment, which overrides the
-    /// manifest's default
+    /// Set a variable of the application. This option takes precedence over SPIN_VARIABLE_NAME in the environment, and
+    /// SPIN_VARIABLE_NAME takes precedence over the manifest's default
     #[arg(long = "variable", value_name = "NAME=VALUE", value_parser = variable)]
     pub(crate) variables: Vec<(String, String)>,
 
-    /// Run these components and those that they are composed with [default: all]
+    /// Run only these components and their dependencies [default: all components]
     #[arg(long, value_name = "ID,...", value_delimiter = ',')]
     pub(crate) components: Option<Vec<String>>,
 
-    /// OpenAPI document: operations that it marks x-internal or does not list stay off the main listener; operations
-    /// with an x-timer are called at that interval [default: api/openapi.yaml beside the manifest, if it exists]
+    /// OpenAPI document. Without a mesh, the main listener serves only the operations that the document lists without x-internal.
+    /// stoa calls each operation with x-timer at the interval in x-timer [default: api/openapi.yaml beside the manifest, if that
+    /// file exists]
     #[arg(long, value_name = "FILE")]
     pub(crate) api: Option<PathBuf>,
 }
@@ -60,8 +61,8 @@ pub(crate) fn duration(text: &str) -> Result<Duration, BadDuration> {
     parse_duration(text)
 }
 
-/// Parses a duration like [`duration`], or zero for none: `0`, `0s`.
-pub(crate) fn duration_or_none(text: &str) -> Result<Duration, BadDuration> {
+/// Parses a duration from 10 ms to 24 h, or zero: `0`, `0ms`, `0s`.
+pub(crate) fn duration_or_zero(text: &str) -> Result<Duration, BadDuration> {
     match text {
         "0" | "0ms" | "0s" => Ok(Duration::ZERO),
         _ => duration(text),
@@ -72,8 +73,10 @@ pub(crate) fn duration_or_none(text: &str) -> Result<Duration, BadDuration> {
 pub(crate) fn size(text: &str) -> Result<u64, String> {
     let expected = "expected a size such as 65536, 64KiB, 256MiB or 1GiB";
     match text.parse::<ByteSize>() {
-        // A product that is too large saturates.
-        Ok(ByteSize(0 | u64::MAX)) => Err(format!("{expected}, above 0 and below 16EiB")),
+        // ByteSize does not reject a size that is too large: it returns `u64::MAX`.
+        Ok(ByteSize(0 | u64::MAX)) => Err(format!(
+            "{expected}; the size must be above 0 and below 16EiB"
+        )),
         Ok(ByteSize(bytes)) => Ok(bytes),
         Err(reason) => Err(format!("{expected}: {reason}")),
     }
@@ -107,12 +110,12 @@ mod tests {
     }
 
     #[test]
-    fn reads_durations_with_and_without_none() {
+    fn a_zero_duration_is_accepted_only_by_duration_or_zero() {
         for text in ["0", "0ms", "0s"] {
-            assert_eq!(duration_or_none(text), Ok(Duration::ZERO), "{text}");
+            assert_eq!(duration_or_zero(text), Ok(Duration::ZERO), "{text}");
             assert!(duration(text).is_err(), "{text}");
         }
-        assert_eq!(duration_or_none("2m"), Ok(Duration::from_secs(120)));
-        assert!(duration_or_none("2").is_err());
+        assert_eq!(duration_or_zero("2m"), Ok(Duration::from_secs(120)));
+        assert!(duration_or_zero("2").is_err());
     }
 }

@@ -1,4 +1,5 @@
-//! `stoa check`: reads a manifest, its OpenAPI document and the built .wasm files like `stoa up`, and prints what they declare.
+//! `stoa check`: reads a manifest, its OpenAPI document and the built .wasm files as `stoa up` does, and prints the routes and
+//! timers.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
-//! The command line: all commands, and the code that runs them. Each command has its arguments in its own file.
+//! The command line: lists all commands, and calls the code of the selected command. The arguments of a command are defined in the
+//! command's own file.
 
 use clap::{Parser, Subcommand};
 
@@ -15,42 +16,43 @@ use crate::scenario::{self, ScenarioCommand};
 use crate::shop::{audit, load};
 use crate::up::{self, UpArgs};
 
-const ABOUT: &str = "Runs an application of WebAssembly components, as its spin.toml describes it, on this machine.";
+const ABOUT: &str =
+    "Runs an application of WebAssembly components, described by its spin.toml, on this machine.";
 
 const EXAMPLES: &str = "\
 Examples:
   stoa up                                    run ./spin.toml on port 8080
-  stoa up --no-mesh                          the same without Envoys
-  stoa up --listen 127.0.0.1:0               on a port that is free
+  stoa up --no-mesh                          run ./spin.toml without Envoys
+  stoa up --listen 127.0.0.1:0               run ./spin.toml on any free port
   stoa up --variable payment_url=http://127.0.0.1:9000
-  stoa check                                 all that is wrong with ./spin.toml
-  stoa mesh status                           what a running mesh's Envoys have
-  stoa canary set product v2=25%             and change what they do
-  stoa fault set payment decline=30%
-  stoa scenario list                         failures that can be replayed
-  stoa load --users 20 --duration 1m         customers who browse and buy
-  stoa audit                                 whether a shop's books agree
+  stoa check                                 list the errors in ./spin.toml
+  stoa mesh status                           show the state of a mesh's Envoys
+  stoa canary set product v2=25%             send 25% of callers to version v2
+  stoa fault set payment decline=30%         decline 30% of the payments
+  stoa scenario list                         list failures to replay
+  stoa load --users 20 --duration 1m         simulate 20 customers
+  stoa audit                                 check a shop's records
   stoa reset                                 remove an application's data
-  stoa doctor                                what this machine has and lacks
-  stoa filter push F.wasm REGISTRY/NAME:TAG  an Envoy filter, for Istio
+  stoa doctor                                check this machine
+  stoa filter push F.wasm REGISTRY/NAME:TAG  push an Envoy filter for Istio
 
 Values:
-  DURATION  500ms, 30s, 5m or 24h; from 10ms to 24h
-  SIZE      65536, 64KiB, 256MiB or 1GiB
+  DURATION  such as 500ms, 30s, 5m or 24h; from 10ms to 24h
+  SIZE      such as 65536, 64KiB, 256MiB or 1GiB
 
 Exit codes (sysexits):
-  0     done or stopped
-  1     what was checked does not hold
-  64    wrong command line
-  65    wrong manifest or filter
-  66    no such file or folder
-  69    something is missing or in use, or a registry refuses
-  70    a fault of stoa
-  73    cannot create
-  74    cannot read or write
-  77    not permitted
-  130   stopped at once: by a second Ctrl-C, or in `stoa load` by one before
-        customers came";
+  0     success, or stopped by a first Ctrl-C
+  1     `stoa audit` or `stoa load` found errors in the shop
+  64    invalid command line
+  65    invalid data, such as a manifest, an OpenAPI document or a filter
+  66    a file or folder does not exist
+  69    a resource is missing, in use or does not respond
+  70    internal error of stoa
+  73    cannot create a file or folder
+  74    cannot read or write a file
+  77    permission denied
+  130   stopped at once: by a second Ctrl-C, or by a first Ctrl-C before
+        `stoa load` has started its customers";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
@@ -64,29 +66,29 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start an application; Ctrl-C stops it
     Up(Box<UpArgs>),
-    /// Read a manifest and its .wasm files, and print what they declare or what is wrong
+    /// Read a manifest and its .wasm files, and print the routes and timers, or else all errors
     Check(AppArgs),
-    /// Check the requirements for building and running, and print how to install what is missing
+    /// Check the requirements for building and running, and print for each missing requirement how to install it
     Doctor(DoctorArgs),
     /// Show the state of the Envoys of a running mesh, as istioctl does for a cluster
     #[command(subcommand)]
     Mesh(MeshCommand),
-    /// Set the share of each version in the canary-router, while the mesh runs
+    /// Show or set the share of callers that each version of a service gets
     #[command(subcommand)]
     Canary(CanaryCommand),
-    /// Set the faults that a fault filter injects, while the mesh runs
+    /// Show or set the faults that are injected into requests to a service
     #[command(subcommand)]
     Fault(FaultCommand),
-    /// List the scenarios (failures to replay in a mesh), or end the one in force
+    /// List the scenarios (failures that a mesh can replay), or end the scenario in force
     #[command(subcommand)]
     Scenario(ScenarioCommand),
     /// Simulate customers who browse and buy in a shop, check the responses, and report latencies
     Load(Box<load::LoadArgs>),
-    /// Read all services of a running shop, and check that they agree about orders, money, stock and parcels
+    /// Read all services of a running shop, and check that their records agree about orders, money, stock and parcels
     Audit(audit::AuditArgs),
-    /// Remove the data of an application that does not run, after a confirmation
+    /// Remove the data of a stopped application, after a confirmation
     Reset(ResetArgs),
-    /// Pack an Envoy filter as an OCI image, and push it
+    /// Pack an Envoy filter as an OCI image, or push a filter to a registry
     #[command(subcommand)]
     Filter(FilterCommand),
 }
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn help_is_wrapped_once_by_the_width_of_the_terminal() {
+    fn help_texts_are_not_wrapped_by_hand() {
         for command in commands(Cli::command()) {
             let name = command.get_name().to_owned();
             let help = command.get_after_help().map(ToString::to_string);
@@ -142,13 +144,13 @@ mod tests {
                 let heading = pair[0].ends_with(':');
                 assert!(
                     !(prose(pair[0]) && prose(pair[1])) || heading,
-                    "{name}: a paragraph that is wrapped by hand is wrapped again: {pair:?}"
+                    "{name}: do not wrap a paragraph by hand, because clap wraps it again: {pair:?}"
                 );
             }
             for line in lines.iter().filter(|line| line.starts_with(' ')) {
                 assert!(
                     line.chars().count() <= 80,
-                    "{name}: wrapped on a terminal: {line}"
+                    "{name}: the line is longer than a terminal of 80 columns: {line}"
                 );
             }
         }

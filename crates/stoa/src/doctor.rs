@@ -1,5 +1,5 @@
-//! `stoa doctor`: checks the requirements for building and running, and prints how to install what is missing. `doctor/tools.rs`
-//! checks programs, `doctor/machine.rs` checks addresses, folders and files.
+//! `stoa doctor`: checks the requirements for building and running, and prints for each missing requirement how to install it.
+//! `doctor/tools.rs` checks programs, `doctor/machine.rs` checks addresses, folders and files.
 
 mod finding;
 mod machine;
@@ -26,7 +26,7 @@ pub(crate) struct DoctorArgs {
     #[arg(long, value_name = "DIR", default_value = ".stoa")]
     state_dir: PathBuf,
 
-    /// Address at which the application would answer
+    /// Address of the main listener; no other program may use the address
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 }
@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<(), Failure> {
         tools::c_compiler(),
         machine::components(&arguments.manifest),
         machine::envoy(&arguments.manifest),
-        machine::watches(),
+        machine::inotify(),
         machine::port(arguments.listen, &arguments.state_dir),
         machine::state_dir(&arguments.state_dir),
         tools::go(&arguments.manifest),
@@ -52,19 +52,23 @@ pub(crate) fn run(arguments: &DoctorArgs) -> Result<(), Failure> {
             State::Missing => "missing",
             State::Optional => "optional",
         };
-        let _ = writeln!(text, "{state:<9} {:<16} {}", finding.what, finding.detail);
+        let _ = writeln!(
+            text,
+            "{state:<9} {:<16} {}",
+            finding.requirement, finding.detail
+        );
     }
     print(&text)?;
     let missing: Vec<_> = findings
         .iter()
         .filter(|finding| finding.state == State::Missing)
-        .map(|finding| finding.what)
+        .map(|finding| finding.requirement)
         .collect();
     if missing.is_empty() {
         return Ok(());
     }
     Err(Failure::new(
         Code::Unavailable,
-        format!("not ready: {}", missing.join(", ")),
+        format!("requirements not met: {}", missing.join(", ")),
     ))
 }

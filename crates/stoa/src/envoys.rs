@@ -8,9 +8,12 @@ use stoa_up::{Run, RunWorkload, logs_folder, mesh_folder};
 
 use crate::exit::{Code, Failure};
 
-/// The Envoys of the mesh that runs with this state folder.
+/// Returns the Envoys of the mesh that runs with this state folder.
 pub(crate) fn envoys(state_dir: &Path) -> Result<Vec<Envoy>, Failure> {
-    let run = Run::find(state_dir, "say where it runs (--state-dir)")?;
+    let run = Run::find(
+        state_dir,
+        "select the state folder of a running mesh with --state-dir",
+    )?;
     let (files, logs) = (mesh_folder(state_dir), logs_folder(state_dir));
     let envoy = |workload: RunWorkload| {
         let admin = Admin::new(workload.admin?);
@@ -20,7 +23,10 @@ pub(crate) fn envoys(state_dir: &Path) -> Result<Vec<Envoy>, Failure> {
     if envoys.is_empty() {
         return Err(Failure::new(
             Code::Unavailable,
-            format!("what runs in {} runs without a mesh", state_dir.display()),
+            format!(
+                "the application in {} runs without a mesh",
+                state_dir.display()
+            ),
         ));
     }
     Ok(envoys)

@@ -1,4 +1,4 @@
-//! How the program ends after an error: a message for people, and a sysexits code for scripts.
+//! The result of a command that fails: a message for people, and a sysexits code for scripts.
 
 use std::fmt;
 
@@ -6,25 +6,25 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[repr(u8)]
 pub(crate) enum Code {
-    /// A check failed.
+    /// `stoa audit` found a breach, or `stoa load` found wrong answers or too many failures.
     Verdict = 1,
     /// The command line is invalid.
     Usage = 64,
-    /// A manifest or an OpenAPI document has faults.
+    /// A manifest, an OpenAPI document, a filter or another input is invalid.
     Data = 65,
     /// A named file does not exist.
     NoInput = 66,
     /// A resource is missing or in use: a port, a state folder, a tool.
     Unavailable = 69,
-    /// A fault of this program.
+    /// An internal error of this program.
     Internal = 70,
     /// A folder or file cannot be created.
     CannotCreate = 73,
     /// Reading or writing failed.
     Io = 74,
-    /// Something is not permitted.
+    /// The user, or the registry's account, does not have the permission.
     Permission = 77,
-    /// Stopped at once: by a second Ctrl-C, or by a first one before there was anything to finish.
+    /// Stopped at once: by a second Ctrl-C, or by a first Ctrl-C before the load of `stoa load` began.
     Interrupted = 130,
 }
 
@@ -43,14 +43,15 @@ impl Failure {
         }
     }
 
-    /// A failed file operation. The code follows from the error's kind; `otherwise` is for all other kinds.
-    pub(crate) fn io(error: &std::io::Error, otherwise: Code, doing: impl fmt::Display) -> Self {
+    /// The failure of a file operation. `subject` names the file or the operation, and begins the message. A missing permission and
+    /// a missing file have their own exit codes. Any other error has the exit code `default`.
+    pub(crate) fn io(error: &std::io::Error, default: Code, subject: impl fmt::Display) -> Self {
         let code = match error.kind() {
             std::io::ErrorKind::PermissionDenied => Code::Permission,
-            std::io::ErrorKind::NotFound if otherwise != Code::CannotCreate => Code::NoInput,
-            _ => otherwise,
+            std::io::ErrorKind::NotFound if default != Code::CannotCreate => Code::NoInput,
+            _ => default,
         };
-        Self::new(code, format!("{doing}: {error}"))
+        Self::new(code, format!("{subject}: {error}"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The exit code of each library error, with the flags that can solve it.
+//! Converts the libraries' errors into failures: an exit code, and a message with the flag that solves the problem.
 
 use stoa_mesh::inspect::InspectError;
 use stoa_mesh::{AdminError, CompiledError, MeshError};
@@ -19,32 +19,38 @@ impl From<UpError> for Failure {
         };
         match &error {
             UpError::Manifest { errors, .. } => match errors.unreadable() {
-                Some(error) => Self::io(error, Code::Io, format!("{path} (--manifest)")),
+                Some(error) => {
+                    let subject = format!("cannot read the manifest {path} (--manifest)");
+                    Self::io(error, Code::Io, subject)
+                }
                 None => Self::new(Code::Data, text),
             },
             UpError::DocumentUnreadable { error, .. } => match error.kind() {
                 std::io::ErrorKind::InvalidData => Self::io(error, Code::Data, path),
-                _ => Self::io(error, Code::Io, format!("{path} (--api)")),
+                _ => {
+                    let subject = format!("cannot read the OpenAPI document {path} (--api)");
+                    Self::io(error, Code::Io, subject)
+                }
             },
             UpError::StateFolder { error, .. } => {
-                let what = format!("state folder {path} (--state-dir)");
-                Self::io(error, Code::CannotCreate, what)
+                let subject = format!("cannot use the state folder {path} (--state-dir)");
+                Self::io(error, Code::CannotCreate, subject)
             }
             UpError::File { error, .. } => Self::io(error, Code::Io, path),
             UpError::StateFolderInUse { .. } => {
-                let hint = "stop that one, or give this one another --state-dir";
+                let hint = "stop that process, or choose another state folder with --state-dir";
                 Self::new(Code::Unavailable, format!("{text}; {hint}"))
             }
             UpError::NoStateFolder { .. } => {
-                let hint = "`stoa up` makes one (--state-dir)";
+                let hint = "`stoa up --state-dir` creates a state folder";
                 Self::new(Code::NoInput, format!("{text}; {hint}"))
             }
             UpError::AddressInUse { role, .. } => {
                 let hint = flag(*role).map_or_else(
-                    || "stop that one".to_owned(),
-                    |flag| format!("stop that one, or choose another address with {flag}"),
+                    || "stop that program".to_owned(),
+                    |flag| format!("stop that program, or choose another address with {flag}"),
                 );
-                Self::new(Code::Unavailable, format!("{text}: {hint}"))
+                Self::new(Code::Unavailable, format!("{text}; {hint}"))
             }
             UpError::Bind {
                 address,
@@ -52,16 +58,21 @@ impl From<UpError> for Failure {
                 error,
             } => {
                 let flag = flag(*role).unwrap_or("a workload's listener");
-                let what = format!("cannot listen on {address} ({flag})");
-                Self::io(error, Code::Unavailable, what)
+                let subject = format!("cannot listen on {address} ({flag})");
+                Self::io(error, Code::Unavailable, subject)
             }
-            UpError::Envoy(_) => Self::new(Code::Unavailable, format!("{text}; or --no-mesh")),
+            UpError::Envoy(_) => Self::new(
+                Code::Unavailable,
+                format!("{text}; or run without Envoys (--no-mesh)"),
+            ),
             UpError::NotBuilt(_) => {
                 let hint = "`make wasm` builds the components of this repository";
                 Self::new(Code::NoInput, format!("{text}\n{hint}"))
             }
-            UpError::Listener(error) => Self::io(error, Code::Internal, "listener"),
-            UpError::Report(error) => Self::io(error, Code::Io, "stdout"),
+            UpError::Listener(error) => {
+                Self::io(error, Code::Internal, "cannot accept connections")
+            }
+            UpError::Report(error) => Self::io(error, Code::Io, "cannot write to stdout"),
             UpError::Compiled(error) => compiled_failure(error),
             UpError::Mesh(error) => mesh_failure(error),
             UpError::Runtime(StartError::Cache { .. }) => Self::new(Code::CannotCreate, text),
@@ -95,20 +106,25 @@ fn flag(role: ListenerRole) -> Option<&'static str> {
 fn mesh_failure(error: &MeshError) -> Failure {
     let code = match error {
         MeshError::Compiled(error) => return compiled_failure(error),
-        MeshError::Io { what, error } => return Failure::io(error, Code::Io, what),
+        MeshError::Io { what, error } => {
+            return Failure::io(error, Code::Io, format!("cannot {what}"));
+        }
         MeshError::Rejected { .. } => Code::Data,
-        MeshError::Addresses(_) | MeshError::Late(..) | MeshError::Ends { .. } => Code::Unavailable,
+        MeshError::Addresses(_) | MeshError::NotReady { .. } | MeshError::EndsAtStart { .. } => {
+            Code::Unavailable
+        }
         MeshError::Certificates(_) => Code::Internal,
     };
     Failure::new(code, error.to_string())
 }
 
-/// The folder of istio-compile cannot be read.
+/// Converts the error that occurs if the folder that istio-compile wrote cannot be read.
 pub(crate) fn compiled_failure(error: &CompiledError) -> Failure {
     match error {
         CompiledError::Unreadable { path, error } => {
-            let what = format!("{}: `make mesh` writes it (--mesh)", path.display());
-            Failure::io(error, Code::Io, what)
+            let path = path.display();
+            let subject = format!("cannot read {path}, which `make mesh` writes (--mesh)");
+            Failure::io(error, Code::Io, subject)
         }
         CompiledError::Malformed { .. } => Failure::new(Code::Data, error.to_string()),
     }

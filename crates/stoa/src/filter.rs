@@ -1,5 +1,5 @@
-//! `stoa filter`: packs an Envoy filter for Istio (`filter/pack.rs`), and pushes it to a registry (`filter/push.rs`).
-//! stoa-filter-image implements both. These files have the commands, and `filter/packed.rs` has the labels that both accept.
+//! `stoa filter`: packs an Envoy filter for Istio (`filter/pack.rs`), and pushes a filter to a registry (`filter/push.rs`).
+//! The crate stoa-filter-image implements packing and pushing. `filter/packed.rs` has the label arguments of both commands.
 
 mod pack;
 mod packed;

@@ -1,4 +1,4 @@
-//! stoa's own log lines, on stderr. Lines of components stay unchanged.
+//! stoa's own log lines, on stderr. stoa does not change the log lines of components.
 
 use std::fmt;
 use std::io::IsTerminal as _;
@@ -20,15 +20,15 @@ use crate::output::note;
 /// The format of log lines.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum LogFormat {
-    /// Text on a terminal, JSON elsewhere
+    /// Text if stderr is a terminal, else JSON
     Auto,
-    /// Lines for people
+    /// Lines of text for people
     Text,
     /// One JSON object per line
     Json,
 }
 
-/// Whether log lines are JSON.
+/// True if log lines are JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
 
 /// Starts the process's logger.
@@ -50,16 +50,13 @@ pub(crate) fn start(format: LogFormat, level: &str) -> Result<(), Failure> {
     } else {
         builder.with_ansi(terminal).with_target(false).try_init()
     };
-    started.map_err(|error| {
-        Failure::new(
-            Code::Internal,
-            format!("the logger does not start: {error}"),
-        )
-    })
+    started
+        .map_err(|error| Failure::new(Code::Internal, format!("cannot start the logger: {error}")))
 }
 
-/// Prints a step of a run: text for people at any log level, or a log line if the format is JSON. Programs do not depend on it.
-pub(crate) fn say(text: &str) {
+/// Reports a step of a run to the user. Without JSON logs, the text is printed at any log level. With JSON logs, the text becomes
+/// the message of a log line. The text is for people, and no program reads it.
+pub(crate) fn report_step(text: &str) {
     if JSON.load(Ordering::Relaxed) {
         tracing::info!("{text}");
     } else {
@@ -67,7 +64,7 @@ pub(crate) fn say(text: &str) {
     }
 }
 
-/// Formats one JSON object per line, with the members of the components' lines: `ts`, `level`, `service`, `msg`.
+/// Formats one JSON object per line. Components' log lines have the same members: `ts`, `level`, `service`, `msg`.
 struct JsonLine;
 
 impl<S, N> FormatEvent<S, N> for JsonLine
@@ -94,7 +91,7 @@ where
     }
 }
 
-/// The members of a line. Numbers stay numbers, and `message` becomes `msg`.
+/// The members of a log line. A number in a field stays a number, and the field `message` becomes the member `msg`.
 #[derive(Default)]
 struct Members(Map<String, Value>);
 
@@ -110,7 +107,8 @@ impl Members {
         }
     }
 
-    /// A number beyond 64 bits becomes a string, since many readers of JSON cannot represent it.
+    /// Records an integer. An integer that does not fit into 64 bits becomes a string, because many JSON parsers cannot represent
+    /// such a number.
     fn integer<T: ToString + TryInto<i64> + TryInto<u64> + Copy>(
         &mut self,
         field: &Field,
@@ -192,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_the_members_of_the_components_lines_and_numbers_are_numbers() {
+    fn a_log_line_has_the_members_of_components_log_lines_and_keeps_numbers() {
         let mut line = logged(|| {
             let millis = Duration::from_millis(3497).as_millis();
             let (error, name) = (io::Error::other("no"), "cart");

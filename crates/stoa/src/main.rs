@@ -1,13 +1,13 @@
-//! `stoa`: runs a Spin application on this machine, and inspects and controls a running one.
+//! `stoa`: runs a Spin application on this machine, and inspects and controls a running application.
 //!
 //! `cli.rs` has the commands. Each command is in its own file with its arguments: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`,
-//! `canary.rs`, `fault.rs` (both set filters: `overrides.rs`), `scenario.rs`, `reset.rs`, `filter.rs`. They share `args.rs`
+//! `canary.rs` and `fault.rs` (both use `overrides.rs`), `scenario.rs`, `reset.rs`, `filter.rs`. The commands share `args.rs`
 //! (arguments and parsers), `output.rs` (stdout and stderr), `log.rs` (log lines), `exit.rs` (exit codes) and `failures.rs` (the
 //! exit code of each error). Libraries implement the commands: stoa-up runs an application, stoa-mesh inspects a mesh,
 //! stoa-filter-image packs filters.
 //!
-//! Two commands are specific to the shop: `shop/load.rs` and `shop/audit.rs`, with their libraries shop-load and shop-audit. The
-//! others work with any application.
+//! Two commands are specific to the shop: `shop/load.rs` with the library shop-load, and `shop/audit.rs` with the library
+//! shop-audit. All other commands work with any application.
 #![forbid(unsafe_code)]
 
 mod args;
@@ -36,7 +36,8 @@ use clap::Parser as _;
 use crate::cli::Cli;
 use crate::exit::Code;
 
-/// A request allocates often and on any thread. The system's allocator took about 10 % of a request's CPU time.
+/// Requests allocate memory often, on all threads. With the system's allocator, these allocations took about 10 % of the CPU time
+/// of a request.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,5 +1,5 @@
 //! `stoa mesh`: shows for the running mesh what istioctl's proxy-status, proxy-config and `x authz check` show for a cluster.
-//! stoa-mesh formats the texts. This file has the commands, and `mesh/args.rs` their arguments.
+//! The crate stoa-mesh formats the texts. This file has the commands, and `mesh/args.rs` has the commands' arguments.
 
 mod args;
 mod logs;
@@ -17,88 +17,95 @@ use args::{
 /// `stoa mesh`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum MeshCommand {
-    /// Every Envoy: the configuration that it accepted and rejected, and its certificate (istioctl proxy-status)
+    /// Show the accepted and rejected configuration and the certificate of every Envoy (istioctl proxy-status)
     Status(StatusArgs),
-    /// The routes of a workload's Envoy (istioctl proxy-config routes)
+    /// Show the routes of a workload's Envoy (istioctl proxy-config routes)
     Routes(RoutesArgs),
-    /// The clusters of a workload's Envoy (istioctl proxy-config clusters)
+    /// Show the clusters of a workload's Envoy (istioctl proxy-config clusters)
     Clusters(ClustersArgs),
-    /// The endpoints of a workload's Envoy, and their health (istioctl proxy-config endpoints)
+    /// Show the endpoints of a workload's Envoy, and the endpoints' health (istioctl proxy-config endpoints)
     Endpoints(PortArgs),
-    /// The listeners of a workload's Envoy (istioctl proxy-config listeners)
+    /// Show the listeners of a workload's Envoy (istioctl proxy-config listeners)
     Listeners(PortArgs),
-    /// The whole configuration of a workload's Envoy, as JSON (istioctl proxy-config all -o json)
+    /// Show the whole configuration of a workload's Envoy, as JSON (istioctl proxy-config all -o json)
     Config(WorkloadArgs),
     /// Show or set the log levels of a workload's Envoy (istioctl proxy-config log)
     LogLevel(LogLevelArgs),
-    /// The callers that a workload's Envoy allows (istioctl x authz check)
+    /// Show the callers that a workload's Envoy permits (istioctl x authz check)
     Authz(AuthzArgs),
-    /// The end of the access log of a workload's Envoy, or of the Envoy's own log (kubectl logs -c istio-proxy)
+    /// Show the last lines of the access log of a workload's Envoy, or with --envoy of the Envoy's own log (kubectl logs -c
+    /// istio-proxy)
     Logs(LogsArgs),
 }
 
 /// Runs the command.
 pub(crate) fn run(command: &MeshCommand) -> Result<(), Failure> {
     if let MeshCommand::Logs(arguments) = command {
-        let all = envoys(&arguments.of.mesh.state_dir)?;
-        let envoy = inspect::find(&all, &arguments.of.workload)?;
+        let all = envoys(&arguments.target.mesh.state_dir)?;
+        let envoy = inspect::find(&all, &arguments.target.workload)?;
         let log = match arguments.envoy {
             true => &envoy.log,
             false => &envoy.access_log,
         };
         return logs::print(log, arguments.tail, arguments.follow);
     }
-    let threads = tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::io(&error, Code::Unavailable, "no threads"))?;
-    let shown = threads.block_on(show(command))?;
-    print(&format!("{}\n", shown.trim_end()))
+        .map_err(|error| {
+            Failure::io(&error, Code::Unavailable, "cannot start the async runtime")
+        })?;
+    let text = runtime.block_on(show(command))?;
+    print(&format!("{}\n", text.trim_end()))
 }
 
 async fn show(command: &MeshCommand) -> Result<String, Failure> {
-    let of = match command {
+    let target = match command {
         MeshCommand::Status(status) => {
             let all = envoys(&status.mesh.state_dir)?;
             return Ok(inspect::status(&all, status.output.json()).await?);
         }
-        MeshCommand::Routes(RoutesArgs { of, .. })
+        MeshCommand::Routes(RoutesArgs { target, .. })
         | MeshCommand::Clusters(ClustersArgs {
-            of: PortArgs { of, .. },
+            ports: PortArgs { target, .. },
             ..
         })
-        | MeshCommand::Endpoints(PortArgs { of, .. })
-        | MeshCommand::Listeners(PortArgs { of, .. })
-        | MeshCommand::Config(of)
-        | MeshCommand::LogLevel(LogLevelArgs { of, .. })
-        | MeshCommand::Authz(AuthzArgs { of, .. })
-        | MeshCommand::Logs(LogsArgs { of, .. }) => of,
+        | MeshCommand::Endpoints(PortArgs { target, .. })
+        | MeshCommand::Listeners(PortArgs { target, .. })
+        | MeshCommand::Config(target)
+        | MeshCommand::LogLevel(LogLevelArgs { target, .. })
+        | MeshCommand::Authz(AuthzArgs { target, .. })
+        | MeshCommand::Logs(LogsArgs { target, .. }) => target,
     };
-    let all = envoys(&of.mesh.state_dir)?;
-    let envoy = inspect::find(&all, &of.workload)?;
-    let shown = match command {
-        MeshCommand::Routes(of) => {
+    let all = envoys(&target.mesh.state_dir)?;
+    let envoy = inspect::find(&all, &target.workload)?;
+    let text = match command {
+        MeshCommand::Routes(arguments) => {
             let view = View {
-                json: of.output.json(),
-                name: of.name.clone(),
+                json: arguments.output.json(),
+                name: arguments.name.clone(),
                 ..View::default()
             };
             inspect::routes(envoy, &view).await
         }
-        MeshCommand::Clusters(of) => {
+        MeshCommand::Clusters(arguments) => {
             let view = View {
-                fqdn: of.fqdn.clone(),
-                ..of.of.view()
+                fqdn: arguments.fqdn.clone(),
+                ..arguments.ports.view()
             };
             inspect::clusters(envoy, &view).await
         }
-        MeshCommand::Endpoints(of) => inspect::endpoints(envoy, &all, &of.view()).await,
-        MeshCommand::Listeners(of) => inspect::listeners(envoy, &of.view()).await,
-        MeshCommand::Authz(of) => inspect::authz(envoy, of.output.json()).await,
-        MeshCommand::LogLevel(of) => inspect::log_level(envoy, of.level.as_deref()).await,
+        MeshCommand::Endpoints(arguments) => {
+            inspect::endpoints(envoy, &all, &arguments.view()).await
+        }
+        MeshCommand::Listeners(arguments) => inspect::listeners(envoy, &arguments.view()).await,
+        MeshCommand::Authz(arguments) => inspect::authz(envoy, arguments.output.json()).await,
+        MeshCommand::LogLevel(arguments) => {
+            inspect::log_level(envoy, arguments.level.as_deref()).await
+        }
         MeshCommand::Config(_) | MeshCommand::Status(_) | MeshCommand::Logs(_) => {
             inspect::config(envoy).await
         }
     };
-    Ok(shown?)
+    Ok(text?)
 }

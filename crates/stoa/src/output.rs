@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 
 use crate::exit::{Code, Failure};
 
-/// Writes to stdout. A reader that has closed it needs no more output, so this is not an error.
+/// Writes to stdout. A closed stdout is not an error, because the reader needs no more output.
 pub(crate) fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
@@ -15,11 +15,11 @@ pub(crate) fn write(text: &str) -> io::Result<()> {
 
 /// Prints a command's result.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    write(text).map_err(|error| Failure::io(&error, Code::Io, "stdout"))
+    write(text).map_err(|error| Failure::io(&error, Code::Io, "cannot write to stdout"))
 }
 
-/// Prints a line for people, on stderr, since programs read the result on stdout. A closed stderr does not stop the
-/// command.
+/// Prints a line for people on stderr. Programs read the result on stdout, so stdout has no other text. A closed stderr does not
+/// stop the command.
 pub(crate) fn note(text: &str) {
     let _ = writeln!(io::stderr(), "stoa: {text}");
 }

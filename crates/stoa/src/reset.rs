@@ -11,19 +11,21 @@ use crate::args::StateArgs;
 use crate::exit::{Code, Failure};
 use crate::output::print;
 
-/// Folders of a state folder that are removed: logs, and the mesh's files with its overrides.
-const FOLDERS: [&str; 2] = ["logs", "mesh"];
-/// Suffixes of SQLite's files.
-const DATABASE: [&str; 4] = [".db", ".db-wal", ".db-shm", ".db-journal"];
+/// Subfolders of a state folder that are removed. They contain the logs and the mesh's files; the overrides are in one of the
+/// mesh's files.
+const REMOVED_FOLDERS: [&str; 2] = ["logs", "mesh"];
+/// Suffixes of the files of a SQLite database.
+const DATABASE_SUFFIXES: [&str; 4] = [".db", ".db-wal", ".db-shm", ".db-journal"];
 
 /// `stoa reset`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It removes the databases and key-value stores of the state folder, the logs, and what `stoa canary`, `stoa fault` and \
-`make scenario` set. Compiled code stays, and so do databases elsewhere (PostgreSQL). Nothing may run in the folder.
+The command removes the databases and key-value stores in the state folder, the logs, the settings of `stoa canary` and \
+`stoa fault`, and the scenario in force. It does not remove compiled code, or databases outside the folder (PostgreSQL). \
+Stop the application before you remove its data.
 
 Examples:
-  stoa reset                                  asks first
+  stoa reset                                  with a confirmation
   stoa reset --yes --state-dir .stoa/canary")]
 pub(crate) struct ResetArgs {
     #[command(flatten)]
@@ -38,27 +40,27 @@ pub(crate) struct ResetArgs {
 pub(crate) fn run(arguments: &ResetArgs) -> Result<(), Failure> {
     let folder = &arguments.state.state_dir;
     known_state_folder(folder)?;
-    // Locked until the end, so that nothing starts with only a part of the data.
-    let _held = StateDir::hold(folder)?;
+    // The lock is held until the end of this function, so that no application can start while only a part of the data is removed.
+    let _lock = StateDir::lock(folder)?;
     let io = |path: &Path| {
         let path = path.display().to_string();
         move |error| Failure::io(&error, Code::Io, path)
     };
-    let found = found(folder).map_err(io(folder))?;
-    if found.is_empty() {
+    let paths = removable(folder).map_err(io(folder))?;
+    if paths.is_empty() {
         return print(&format!("{} has no data\n", folder.display()));
     }
-    let names: Vec<_> = found
+    let names: Vec<_> = paths
         .iter()
         .map(|path| path.display().to_string())
         .collect();
     if !arguments.yes && !confirmed(&names)? {
         return Err(Failure::new(
             Code::Usage,
-            "nothing was removed: answer y, or give --yes",
+            "no data was removed; confirm with y, or use --yes",
         ));
     }
-    for path in &found {
+    for path in &paths {
         let removed = match path.is_dir() {
             true => fs::remove_dir_all(path),
             false => fs::remove_file(path),
@@ -68,36 +70,38 @@ pub(crate) fn run(arguments: &ResetArgs) -> Result<(), Failure> {
     print(&format!("removed {}\n", names.join(", ")))
 }
 
-/// The files and folders to remove. Only known names: a subfolder may be a state folder of its own.
-fn found(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
+/// The files and folders to remove. Only known names are removed, because a subfolder may be another state folder.
+fn removable(folder: &Path) -> std::io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let name = entry.file_name();
         let name = name.to_string_lossy();
-        let goes = match entry.file_type()?.is_dir() {
-            true => FOLDERS.contains(&name.as_ref()),
-            false => DATABASE.iter().any(|end| name.ends_with(end)),
+        let is_data = match entry.file_type()?.is_dir() {
+            true => REMOVED_FOLDERS.contains(&name.as_ref()),
+            false => DATABASE_SUFFIXES
+                .iter()
+                .any(|suffix| name.ends_with(suffix)),
         };
-        if goes {
-            found.push(entry.path());
+        if is_data {
+            paths.push(entry.path());
         }
     }
-    found.sort();
-    Ok(found)
+    paths.sort();
+    Ok(paths)
 }
 
 fn confirmed(names: &[String]) -> Result<bool, Failure> {
     let mut out = std::io::stderr();
     let _ = write!(
         out,
-        "This removes\n  {}\nRemove it? [y/N] ",
+        "The command removes:\n  {}\nContinue? [y/N] ",
         names.join("\n  ")
     );
     let _ = out.flush();
     let mut answer = String::new();
     std::io::stdin()
         .read_line(&mut answer)
-        .map_err(|error| Failure::io(&error, Code::Io, "stdin"))?;
+        .map_err(|error| Failure::io(&error, Code::Io, "cannot read the answer from stdin"))?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

@@ -1,4 +1,5 @@
-//! `stoa scenario`: lists the scenarios, marks the one in force, and returns to the manifests. `make scenario` compiles one.
+//! `stoa scenario`: lists the scenarios and marks the scenario in force, or ends the scenario in force. `make scenario` puts a
+//! scenario in force.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -14,9 +15,9 @@ use crate::output::print;
 /// `stoa scenario`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ScenarioCommand {
-    /// List the scenarios; * marks the one in force, and `make scenario NAME=...` changes it
+    /// List the scenarios; * marks the scenario in force, and `make scenario NAME=...` puts another scenario in force
     List(ListArgs),
-    /// Return to the manifests; a running mesh applies them at once
+    /// End the scenario in force; a running mesh returns to the manifests at once
     Off(StateArgs),
 }
 
@@ -52,13 +53,13 @@ fn list(arguments: &ListArgs) -> Result<(), Failure> {
         .iter()
         .filter_map(|path| Some((name(path)?, summary(path))))
         .collect();
-    let in_force = Scenario::of(&mesh_folder(&arguments.state.state_dir));
+    let in_force = Scenario::active(&mesh_folder(&arguments.state.state_dir));
     let in_force = in_force.map(|scenario| scenario.name);
     if let Some(other) = in_force
         .as_ref()
         .filter(|n| rows.iter().all(|(row, _)| row != *n))
     {
-        rows.push((other.clone(), "compiled on this machine".to_owned()));
+        rows.push((other.clone(), "from another folder of scenarios".to_owned()));
     }
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     let mut text = String::new();
@@ -74,7 +75,7 @@ fn list(arguments: &ListArgs) -> Result<(), Failure> {
     print(&text)
 }
 
-/// The first sentence, up to a colon, below the heading of a scenario's README.
+/// The first sentence below the heading of a scenario's README. A colon also counts as the end of the sentence.
 fn summary(scenario: &Path) -> String {
     let text = std::fs::read_to_string(scenario.join("README.md")).unwrap_or_default();
     let below = text
@@ -94,13 +95,13 @@ fn summary(scenario: &Path) -> String {
 fn off(state_dir: &Path) -> Result<(), Failure> {
     known_state_folder(state_dir)?;
     let folder = mesh_folder(state_dir);
-    let Some(scenario) = Scenario::of(&folder) else {
+    let Some(scenario) = Scenario::active(&folder) else {
         return print("no scenario is in force\n");
     };
     Scenario::remove(&folder)
         .map_err(|error| Failure::io(&error, Code::Io, scenario.folder.display()))?;
     print(&format!(
-        "{} is no longer in force: a running mesh goes back to the manifests within a second\n",
+        "{} is no longer in force; a running mesh returns to the manifests within a second\n",
         scenario.name
     ))
 }

@@ -1,4 +1,4 @@
-//! `stoa up`: its arguments. stoa-up implements the command, and `up/report.rs` prints its reports.
+//! The arguments of `stoa up`. The crate stoa-up implements the command, and `up/report.rs` prints the reports.
 
 mod report;
 
@@ -19,14 +19,15 @@ use report::Terminal;
 /// `stoa up`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Without an OpenAPI document every public route answers on the main listener. Data, compiled code and run.json (process \
-and addresses, while it runs) are in the state folder, which one process holds at a time. SSL_CERT_FILE names the authorities \
-that the certificates of third parties outside of the mesh have to be from [default: the system's].
+Without a mesh and without an OpenAPI document, the main listener serves every public route. The state folder has the data, the \
+compiled code and, while the application runs, run.json with the process id and the addresses. Only one process can use a state \
+folder at a time. \
+SSL_CERT_FILE names the file with the certificate authorities for third parties outside the mesh [default: the system's file].
 
-Durations are such as 500ms, 30s, 5m or 24h; sizes such as 65536, 64KiB, 256MiB or 1GiB.
+A duration is a value such as 500ms, 30s, 5m or 24h. A size is a value such as 65536, 64KiB, 256MiB or 1GiB.
 
 Examples:
-  stoa up --listen 127.0.0.1:0           a port that is free; run.json has it
+  stoa up --listen 127.0.0.1:0           any free port; run.json has the port
   stoa up --components cart,pricing
   stoa up --no-timers --log json --log-level warn
   stoa up --no-mesh --manifest spin.canary.toml --state-dir .stoa/canary")]
@@ -46,20 +47,21 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8080")]
     listen: SocketAddr,
 
-    /// Address that serves every public route, for operators and tests
+    /// Operator's address, for operators and tests. Without a mesh, it serves every public route; in a mesh, all reads, and the
+    /// internal operations that the policies permit
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:0")]
     operator_listen: SocketAddr,
 
-    /// Folder that istio-compile wrote; with it, every workload runs behind its own Envoy, in a mesh with mutual TLS
-    /// [default: istio/compiled beside the manifest, if it exists]
+    /// Folder that istio-compile wrote. Every workload then runs behind its own Envoy, in a mesh with mutual TLS
+    /// [default: istio/compiled beside the manifest, if that folder exists]
     #[arg(long, value_name = "DIR", conflicts_with_all = ["components", "no_mesh"])]
     mesh: Option<PathBuf>,
 
-    /// Run the components of this one manifest in this process, without Envoys
+    /// Run only this manifest's components, in one process and without Envoys
     #[arg(long)]
     no_mesh: bool,
 
-    /// Validity of the mesh's certificates; they are renewed after half of it
+    /// Lifetime of the mesh's certificates; a certificate is renewed after half of its lifetime
     #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = duration)]
     certificate_lifetime: Duration,
 
@@ -71,7 +73,7 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "COMMAND", requires = "watch")]
     build_command: Option<String>,
 
-    /// Do not run the OpenAPI document's timers
+    /// Do not call the operations with x-timer in the OpenAPI document
     #[arg(long)]
     no_timers: bool,
 
@@ -82,20 +84,20 @@ pub(crate) struct UpArgs {
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     log: LogFormat,
 
-    /// Log level: error, warn, info, debug, trace, or a filter such as stoa_runtime=debug. trace logs the data that components
-    /// and host exchange, secrets included: use it with test data only
+    /// Log level: error, warn, info, debug, trace, or a filter such as stoa_runtime=debug. The level trace logs the data that
+    /// components and host exchange, and these data contain secrets, so use trace with test data only
     #[arg(long, value_name = "LEVEL", env = "STOA_LOG", default_value = "info")]
     log_level: String,
 }
 
-/// Limits of one request.
+/// Arguments for the limits of requests and instances.
 #[derive(Debug, Args)]
 struct LimitArgs {
-    /// Requests in flight at the same time; more get 503 [default: 128]
+    /// Limit of requests in flight; further requests get 503 [default: 128]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     max_instances: Option<u32>,
 
-    /// Memory of one instance, such as 64MiB [default: 128MiB]
+    /// Memory limit of one instance, such as 64MiB [default: 128MiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     memory: Option<u64>,
 
@@ -103,11 +105,11 @@ struct LimitArgs {
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     request_timeout: Option<Duration>,
 
-    /// Timeout for the head of a request, and between two requests on one connection, such as 60s [default: 60s]
+    /// Timeout for the arrival of a request's headers, and for the next request on a connection, such as 60s [default: 60s]
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     head_timeout: Option<Duration>,
 
-    /// Largest body of a request, such as 4MiB [default: 4MiB]
+    /// Size limit of a request's body, such as 4MiB [default: 4MiB]
     #[arg(long, value_name = "SIZE", value_parser = size)]
     max_body: Option<u64>,
 }
@@ -122,10 +124,11 @@ pub(crate) fn run(arguments: UpArgs) -> Result<(), Failure> {
 
 impl UpArgs {
     fn options(self) -> Options {
-        // A mesh always runs whole releases.
-        let alone = self.no_mesh || self.app.components.is_some();
+        // A mesh always runs all components of a release. So the application runs without a mesh if --components selects
+        // components.
+        let without_mesh = self.no_mesh || self.app.components.is_some();
         let mesh = match self.mesh {
-            _ if alone => MeshChoice::Off,
+            _ if without_mesh => MeshChoice::Off,
             Some(folder) => MeshChoice::Compiled(folder),
             None => MeshChoice::IfCompiled,
         };
@@ -147,17 +150,17 @@ impl UpArgs {
 
 impl LimitArgs {
     fn limits(&self) -> Limits {
-        let usual = Limits::default();
-        let memory = self.memory.map_or(usual.memory_per_instance, |bytes| {
+        let default = Limits::default();
+        let memory = self.memory.map_or(default.memory_per_instance, |bytes| {
             usize::try_from(bytes).unwrap_or(usize::MAX)
         });
         Limits {
             memory_per_instance: memory,
-            request_timeout: self.request_timeout.unwrap_or(usual.request_timeout),
-            head_timeout: self.head_timeout.unwrap_or(usual.head_timeout),
-            max_request_body: self.max_body.unwrap_or(usual.max_request_body),
-            max_instances: self.max_instances.unwrap_or(usual.max_instances),
-            ..usual
+            request_timeout: self.request_timeout.unwrap_or(default.request_timeout),
+            head_timeout: self.head_timeout.unwrap_or(default.head_timeout),
+            max_request_body: self.max_body.unwrap_or(default.max_request_body),
+            max_instances: self.max_instances.unwrap_or(default.max_instances),
+            ..default
         }
     }
 }
@@ -167,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_defaults_named_in_the_help_are_those_of_the_runtime() {
+    fn the_defaults_in_the_help_texts_are_the_runtimes_defaults() {
         let limits = Limits::default();
         assert_eq!(
             (limits.max_instances, limits.memory_per_instance),

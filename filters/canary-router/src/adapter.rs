@@ -1,4 +1,5 @@
-//! The filter in Envoy: it reads what a decision needs, writes the headers on which the routes match, and reports the version.
+//! The filter's entry points in Envoy. This file reads the values that a decision needs, writes the headers on which the routes
+//! match, and reports the version to the caller.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -13,8 +14,9 @@ use stoa_filter::pairs::Pairs;
 use crate::config::Config;
 use crate::decision::{Choice, Decision, Reason, Request, decide};
 
-/// Interval at which choices are counted in Envoy: counting each one would cost every request a call.
-const COUNT_INTERVAL: Duration = Duration::from_secs(1);
+/// Interval at which new choices are added to Envoy's counters. Counting each choice at once would cost a host call in every
+/// request.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
 
 proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| Box::new(Root { plugin: None }));
@@ -24,15 +26,16 @@ thread_local! {
     static DICE: RefCell<fastrand::Rng> = RefCell::new(fastrand::Rng::with_seed(envoy::seed()));
 }
 
-/// One configuration, shared by its requests.
+/// A configuration, and the number of choices that were made with it. All requests to which the configuration applies share this
+/// value.
 struct Plugin {
     config: Config,
-    /// Choices not counted in Envoy yet: by service, version and reason.
-    choices: Vec<Vec<[Cell<u32>; Reason::ALL.len()]>>,
+    /// The number of choices that were not added to Envoy's counters yet, by service, version and reason.
+    uncounted_choices: Vec<Vec<[Cell<u32>; Reason::ALL.len()]>>,
 }
 
 struct Root {
-    /// `None`: the configuration was rejected, and requests are not changed.
+    /// `None` if the configuration was rejected. The filter then does not change requests.
     plugin: Option<Rc<Plugin>>,
 }
 
@@ -43,19 +46,23 @@ impl RootContext for Root {
         let Some(config) = envoy::configuration("canary-router", size, Config::parse) else {
             return false;
         };
-        let none = |versions: usize| (0..versions).map(|_| Default::default()).collect();
+        envoy::log_warnings("canary-router", &config.warnings);
+        let zeros = |versions: usize| (0..versions).map(|_| Default::default()).collect();
         let services = config.services.iter();
-        let choices = services
-            .map(|service| none(service.versions.len()))
+        let uncounted_choices = services
+            .map(|service| zeros(service.versions.len()))
             .collect();
-        self.plugin = Some(Rc::new(Plugin { config, choices }));
-        let _ = hostcalls::set_tick_period(COUNT_INTERVAL);
+        self.plugin = Some(Rc::new(Plugin {
+            config,
+            uncounted_choices,
+        }));
+        let _ = hostcalls::set_tick_period(FLUSH_INTERVAL);
         true
     }
 
     fn on_tick(&mut self) {
         if let Some(plugin) = &self.plugin {
-            plugin.count();
+            plugin.flush_counts();
         }
     }
 
@@ -99,35 +106,40 @@ impl Request for Head<'_> {
         if token.is_some_and(|header| !self.headers.has(header)) {
             return None;
         }
-        const VERIFIED: [&str; 3] = [
+        const VERIFIED_CLAIMS: [&str; 3] = [
             "metadata",
             "filter_metadata",
             "envoy.filters.http.jwt_authn",
         ];
-        let [metadata, filter, jwt] = VERIFIED;
-        envoy::property(&[metadata, filter, jwt, &self.config.payload, name])
+        let [metadata, filter, jwt] = VERIFIED_CLAIMS;
+        envoy::property(&[metadata, filter, jwt, &self.config.jwt_payload_key, name])
             .filter(|value| !value.is_empty())
     }
 }
 
 impl Plugin {
-    fn note(&self, service: usize, choice: &Choice) {
-        let versions = self.choices.get(service);
+    fn record(&self, service: usize, choice: &Choice) {
+        let versions = self.uncounted_choices.get(service);
         let reasons = versions.and_then(|versions| versions.get(choice.version));
         if let Some(count) = reasons.and_then(|reasons| reasons.get(choice.reason as usize)) {
             count.set(count.get().saturating_add(1));
         }
     }
 
-    fn count(&self) {
-        for (service, versions) in self.config.services.iter().zip(&self.choices) {
+    fn flush_counts(&self) {
+        for (service, versions) in self.config.services.iter().zip(&self.uncounted_choices) {
             for (version, reasons) in service.versions.iter().zip(versions) {
                 for (reason, count) in Reason::ALL.iter().zip(reasons) {
                     let count = count.take();
                     if count == 0 {
                         continue;
                     }
-                    let names = ["canary_router", &service.name, &version.name, reason.word()];
+                    let names = [
+                        "canary_router",
+                        &service.name,
+                        &version.name,
+                        reason.counter_name(),
+                    ];
                     if let Some(counter) = Metric::counter(&names.join(".")) {
                         counter.add(count.into());
                     }
@@ -139,7 +151,7 @@ impl Plugin {
 
 impl Drop for Plugin {
     fn drop(&mut self) {
-        self.count();
+        self.flush_counts();
     }
 }
 
@@ -162,10 +174,10 @@ impl HttpContext for Stream {
         );
         let services = config.services.iter().zip(&self.decision.choices);
         for (index, (service, choice)) in services.enumerate() {
-            plugin.note(index, choice);
+            plugin.record(index, choice);
             let version = service.versions.get(choice.version);
             if let Some(version) = version.filter(|_| !choice.is_set) {
-                // A changed header makes Envoy choose the route again.
+                // Setting the header also makes Envoy select the route again.
                 let (map, name) = (MapType::HttpRequestHeaders, &version.name);
                 let _ = hostcalls::set_map_value(map, &service.header, Some(name));
             }
@@ -178,23 +190,23 @@ impl HttpContext for Stream {
             return Action::Continue;
         };
         let config = &plugin.config;
-        let add = |name: &str, value: &str| {
+        let add_header = |name: &str, value: &str| {
             let _ = hostcalls::add_map_value(MapType::HttpResponseHeaders, name, value);
         };
-        if config.tell {
+        if config.reports_version {
             for (service, choice) in config.services.iter().zip(&self.decision.choices) {
-                // A version that the service itself reports stays.
+                // If the service itself reports a version, the filter does not replace it.
                 if let Some(version) = service.versions.get(choice.version)
                     && envoy::response_header(&service.header).is_none()
                 {
-                    add(&service.header, &version.name);
+                    add_header(&service.header, &version.name);
                 }
             }
         }
         if let (Some(cookie), Some(session)) = (&config.cookie, self.decision.session) {
             let headers = envoy::response_headers();
             if !headers.all("set-cookie").any(|set| cookie.is_set_by(set)) {
-                add("set-cookie", &cookie.set(session));
+                add_header("set-cookie", &cookie.set_cookie_value(session));
             }
         }
         Action::Continue

@@ -1,16 +1,16 @@
-//! `pluginConfig`: JSON to a [`Config`] that cannot be wrong, or every fault with its path.
+//! Reads a `pluginConfig` (JSON): returns a valid [`Config`], or all errors, each with its path.
 
 use stoa_filter::chance::seed;
-use stoa_filter::document::{self, Faults, Node};
+use stoa_filter::document::{self, ConfigErrors, Node};
 use stoa_filter::matching::{HeaderTest, Presence, TextTest, header_name};
 
 use crate::cookie::{Cookie, SameSite, cookie_name};
 use crate::service::{HeaderChoice, Service, Version};
 
-/// Default lifetime of a session: longer than a rollout takes.
-const MAX_AGE_SECONDS: u64 = 30 * 24 * 60 * 60;
+/// Default lifetime of a session cookie: 30 days, which is longer than a rollout takes.
+const DEFAULT_MAX_AGE_SECONDS: u64 = 30 * 24 * 60 * 60;
 /// Prefixes of the `User-Agent` of common health checks.
-const HEALTH_CHECKERS: [&str; 5] = [
+const DEFAULT_HEALTH_CHECKERS: [&str; 5] = [
     "Envoy/HC",
     "kube-probe/",
     "GoogleHC/",
@@ -18,39 +18,42 @@ const HEALTH_CHECKERS: [&str; 5] = [
     "Edge Health Probe",
 ];
 
-/// What the filter does.
+/// The configuration of the filter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
-    /// The kill switch of all services.
+    /// The kill switch for all services. If it is on, every request gets the stable version of every service.
     pub everyone_on_stable: bool,
-    /// Every service has a header of its own.
+    /// The services for which the filter chooses versions. Each service has its own version header.
     pub services: Vec<Service>,
-    /// Prefixes of the identities of callers inside the mesh; all others are outside.
-    pub inside: Vec<String>,
-    /// The key of `envoy.filters.http.jwt_authn` that holds the verified claims.
-    pub payload: String,
-    /// The header that carries a token: the claims of a request without it are not read. `None`: claims are always read.
+    /// Prefixes of the SPIFFE identities of callers inside the mesh. All other callers count as outside the mesh.
+    pub inside_identities: Vec<String>,
+    /// The key under which Envoy stores the verified claims, in the metadata of `envoy.filters.http.jwt_authn`.
+    pub jwt_payload_key: String,
+    /// The request header that contains a token. If a request does not have this header, the filter does not read the claims of the
+    /// request. `None`: the filter reads the claims of every request.
     pub token_header: Option<String>,
-    /// The claim that names the user.
+    /// The claim that contains the user's id.
     pub subject_claim: String,
-    /// The claim that names the user's groups.
+    /// The claim that contains the user's groups.
     pub groups_claim: String,
-    /// A header that names the session.
+    /// A request header that contains a session id.
     pub session_header: Option<String>,
-    /// A cookie that names the session and that this filter does not set.
+    /// A cookie that contains a session id and that this filter does not set.
     pub session_cookie: Option<String>,
-    /// The cookie in which this filter keeps a session that it begins; `None`: it sets no cookie.
+    /// The cookie with which this filter starts a session. `None`: the filter sets no cookie.
     pub cookie: Option<Cookie>,
     /// Prefixes of the `User-Agent` of health checks.
     pub health_checkers: Vec<String>,
     /// Paths of health checks.
     pub health_paths: Vec<String>,
     /// Whether responses report the version.
-    pub tell: bool,
+    pub reports_version: bool,
+    /// Warnings about the `pluginConfig`, for example about an old member name. The filter logs these warnings.
+    pub warnings: Vec<String>,
 }
 
 impl Default for Config {
-    /// The shop's configuration: 10 % get product v2.
+    /// The shop's configuration: 10 % of the callers get product v2.
     fn default() -> Self {
         let version = |name: &str, weight| Version {
             name: name.to_owned(),
@@ -78,8 +81,8 @@ impl Default for Config {
                 users: Vec::new(),
                 groups: Vec::new(),
             }],
-            inside: vec!["spiffe://".to_owned()],
-            payload: "payload".to_owned(),
+            inside_identities: vec!["spiffe://".to_owned()],
+            jwt_payload_key: "payload".to_owned(),
             token_header: Some("authorization".to_owned()),
             subject_claim: "sub".to_owned(),
             groups_claim: "groups".to_owned(),
@@ -88,41 +91,43 @@ impl Default for Config {
             cookie: Some(Cookie {
                 name: "shop-session".to_owned(),
                 path: "/".to_owned(),
-                max_age_seconds: MAX_AGE_SECONDS,
+                max_age_seconds: DEFAULT_MAX_AGE_SECONDS,
                 same_site: SameSite::Lax,
                 secure: true,
             }),
-            health_checkers: HEALTH_CHECKERS.map(str::to_owned).to_vec(),
+            health_checkers: DEFAULT_HEALTH_CHECKERS.map(str::to_owned).to_vec(),
             health_paths: Vec::new(),
-            tell: true,
+            reports_version: true,
+            warnings: Vec::new(),
         }
     }
 }
 
 impl Config {
-    /// Reads a `pluginConfig`; an empty one is the default.
+    /// Reads a `pluginConfig`. An empty text gives the default configuration.
     ///
     /// # Errors
-    /// Every fault, each with its path.
-    pub fn parse(text: &[u8]) -> Result<Self, Faults> {
+    /// All errors of the configuration, each with its path.
+    pub fn parse(text: &[u8]) -> Result<Self, ConfigErrors> {
         document::read(text, |root| {
             let mut config = Self::default();
             let flag = |name| root.get(name).and_then(|node| node.flag());
             config.everyone_on_stable = flag("everyone_on_stable").unwrap_or(false);
-            config.tell = flag("tell").unwrap_or(true);
+            let report = root.get_renamed("report_version", "tell");
+            config.reports_version = report.and_then(|node| node.flag()).unwrap_or(true);
             if let Some(node) = root.get("services") {
                 config.services = services(&node);
             }
             if let Some(node) = root.get("inside") {
-                config.inside = node.texts();
+                config.inside_identities = node.texts();
             }
             if let Some(jwt) = root.get("jwt").and_then(|node| node.object()) {
-                let text = |name, usual: &mut String| {
+                let text = |name, setting: &mut String| {
                     if let Some(text) = jwt.get(name).and_then(|node| node.text()) {
-                        *usual = text;
+                        *setting = text;
                     }
                 };
-                text("payload", &mut config.payload);
+                text("payload", &mut config.jwt_payload_key);
                 text("subject", &mut config.subject_claim);
                 text("groups", &mut config.groups_claim);
                 if let Some(node) = jwt.get("header") {
@@ -147,6 +152,7 @@ impl Config {
                     config.health_paths = node.texts();
                 }
             }
+            config.warnings = root.warnings();
             config
         })
     }
@@ -157,10 +163,10 @@ fn services(node: &Node<'_>) -> Vec<Service> {
     for (index, service) in services.iter().enumerate() {
         let earlier = services.get(..index).unwrap_or_default();
         if earlier.iter().any(|other| other.name == service.name) {
-            node.fault(&["two services have the name ", &service.name].concat());
+            node.add_error(&["two services have the name ", &service.name].concat());
         }
         if earlier.iter().any(|other| other.header == service.header) {
-            node.fault(&["two services have the header ", &service.header].concat());
+            node.add_error(&["two services have the header ", &service.header].concat());
         }
     }
     services

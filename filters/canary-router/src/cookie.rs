@@ -1,43 +1,44 @@
-//! Cookies (RFC 6265): the one that keeps a session, and those of a request.
+//! Cookies (RFC 6265): writes the session cookie, and reads the cookies of a request.
 
 use stoa_filter::document::Node;
 
 use crate::bytes::split_once;
 
-/// How the session's cookie is set.
+/// The session cookie and its attributes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cookie {
-    /// Its name.
+    /// The cookie's name.
     pub name: String,
-    /// `Path`.
+    /// The attribute `Path`.
     pub path: String,
-    /// `Max-Age`; 0: until the browser is closed.
+    /// The attribute `Max-Age`, in seconds. If the value is 0, the attribute is left out, and the cookie lasts until the browser is
+    /// closed.
     pub max_age_seconds: u64,
-    /// `SameSite`.
+    /// The attribute `SameSite`.
     pub same_site: SameSite,
-    /// `Secure`: over TLS only.
+    /// The attribute `Secure`: browsers send the cookie only over TLS.
     pub secure: bool,
 }
 
-/// Which requests from other sites carry the cookie (RFC 6265bis, section 5.6.7).
+/// The attribute `SameSite`: it decides on which requests from other sites browsers send the cookie (RFC 6265bis, section 5.6.7).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SameSite {
-    /// None at all.
+    /// Browsers do not send the cookie on requests from other sites.
     Strict,
-    /// Only a followed link.
+    /// Browsers send the cookie only if the user follows a link from another site.
     Lax,
-    /// All; browsers require `Secure` with it.
+    /// Browsers send the cookie on all requests. Browsers accept this value only together with `Secure`.
     None,
 }
 
 impl Cookie {
-    /// Reads `false` for no cookie, or the members that differ from `usual`.
-    pub(crate) fn read(node: &Node<'_>, usual: Option<Self>) -> Option<Self> {
+    /// Reads `false` (no cookie), or an object. The members of the object replace those of `default`.
+    pub(crate) fn read(node: &Node<'_>, default: Option<Self>) -> Option<Self> {
         if node.value().as_raw_str() == "false" {
             return None;
         }
         let object = node.object()?;
-        let mut cookie = usual?;
+        let mut cookie = default?;
         if let Some(name) = object.get("name").and_then(|node| cookie_name(&node)) {
             cookie.name = name;
         }
@@ -45,7 +46,7 @@ impl Cookie {
             cookie.path = node.text().unwrap_or_default();
             let plain = |b: u8| b.is_ascii_graphic() && b != b';' && b != b',';
             if !cookie.path.starts_with('/') || !cookie.path.bytes().all(plain) {
-                node.not("a path, which begins with a slash");
+                node.add_mismatch("a path that begins with a slash");
             }
         }
         let age = object.get("max_age_seconds");
@@ -61,19 +62,21 @@ impl Cookie {
                 Some("Lax") => SameSite::Lax,
                 Some("None") => SameSite::None,
                 _ => {
-                    node.not("Strict, Lax or None");
+                    node.add_mismatch("Strict, Lax or None");
                     SameSite::Lax
                 }
             };
             if cookie.same_site == SameSite::None && !cookie.secure {
-                node.fault("None needs secure: browsers drop the cookie otherwise");
+                node.add_error(
+                    "\"None\" requires \"secure\": true; browsers reject the cookie otherwise",
+                );
             }
         }
         Some(cookie)
     }
 
-    /// The value of a `Set-Cookie` header that keeps `session`.
-    pub fn set(&self, id: u64) -> String {
+    /// The value of the `Set-Cookie` header that stores the session `id` in the browser.
+    pub fn set_cookie_value(&self, id: u64) -> String {
         let same_site = match self.same_site {
             SameSite::Strict => "Strict",
             SameSite::Lax => "Lax",
@@ -84,22 +87,22 @@ impl Cookie {
             seconds => format!("; Max-Age={seconds}"),
         };
         let secure = if self.secure { "; Secure" } else { "" };
-        let (name, path, session) = (&self.name, &self.path, session(id));
+        let (name, path, session) = (&self.name, &self.path, format_session(id));
         format!("{name}={session}; Path={path}{max_age}; SameSite={same_site}; HttpOnly{secure}")
     }
 
-    /// Whether this `Set-Cookie` header sets this cookie already.
+    /// True if `header` sets this cookie. `header` is the value of a `Set-Cookie` header in a response.
     pub fn is_set_by(&self, header: &[u8]) -> bool {
         split_once(header, b'=').is_some_and(|(name, _)| name.trim_ascii() == self.name.as_bytes())
     }
 }
 
-/// Formats the id of a session.
-pub fn session(id: u64) -> String {
+/// Formats a session id as 16 hexadecimal digits.
+pub fn format_session(id: u64) -> String {
     format!("{id:016x}")
 }
 
-/// The first cookie of this name that is not empty.
+/// The value of the first cookie in `header` that has this name and is not empty.
 pub fn find<'c>(header: &'c [u8], name: &str) -> Option<&'c [u8]> {
     header.split(|b| *b == b';').find_map(|pair| {
         let (key, value) = split_once(pair, b'=')?;
@@ -107,14 +110,15 @@ pub fn find<'c>(header: &'c [u8], name: &str) -> Option<&'c [u8]> {
     })
 }
 
-/// Reads the name of a cookie: a token (RFC 6265, section 4.1.1).
+/// Reads a cookie's name. By RFC 6265, section 4.1.1, the name is a token; this function accepts only some of the characters of a
+/// token.
 pub(crate) fn cookie_name(node: &Node<'_>) -> Option<String> {
     let text = node.text()?;
     if !text
         .bytes()
         .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
     {
-        node.not("letters, digits, hyphens, dots and underscores");
+        node.add_mismatch("a name of letters, digits, hyphens, dots and underscores");
     }
     Some(text)
 }

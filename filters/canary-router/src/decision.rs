@@ -1,51 +1,51 @@
-//! Decides who gets which version, and why. It is pure, so that a test can decide a million times.
+//! Decides which version a caller gets, and why. The code does not call Envoy, so a test can decide a million times.
 
-use stoa_filter::chance::lightest;
+use stoa_filter::chance::weighted_choice;
 
 use crate::bytes::split_once;
 use crate::config::Config;
 use crate::cookie;
 use crate::service::Service;
 
-/// The values of a request. Each method may cost a call to Envoy, so values are read only where they are needed.
+/// Access to the values of a request. Each method may cost a call to Envoy, so the decision reads only the values that it needs.
 pub trait Request {
-    /// The first value of a header, or a pseudo header, by its name in lower case.
+    /// The first value of the header or pseudo header `name`, which is in lower case.
     fn header(&self, name: &str) -> Option<Vec<u8>>;
-    /// All values of a header that may be sent more than once.
+    /// All values of the header `name`. A request may contain a header more than once. `name` is in lower case.
     fn headers(&self, name: &str) -> Vec<Vec<u8>>;
     /// The caller's SPIFFE identity, from its certificate.
     fn principal(&self) -> Option<Vec<u8>>;
-    /// A claim of the token that Envoy has verified.
+    /// The value of a claim in the token that Envoy has verified.
     fn claim(&self, name: &str) -> Option<Vec<u8>>;
 }
 
-/// Why a version was chosen: the first of these that applies.
+/// The reason for the choice of a version. The reasons are checked in this order, and the first reason that applies decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// The kill switch: everyone is on stable.
+    /// The kill switch is on, so every request gets the stable version.
     KillSwitch,
-    /// A header requests it.
+    /// A header of the request names the version.
     Header,
-    /// A query parameter requests it.
+    /// A query parameter names the version.
     Query,
-    /// A cookie requests it.
+    /// A cookie names the version.
     Cookie,
-    /// The user is on its list.
+    /// The configuration assigns the version to the user.
     User,
-    /// One of the user's groups is on its list.
+    /// The configuration assigns the version to one of the user's groups.
     Group,
-    /// A stable hash of the user.
+    /// A stable hash of the user id selects the version.
     UserHash,
-    /// A stable hash of the session.
+    /// A stable hash of the session id selects the version.
     SessionHash,
-    /// A health check: stable.
+    /// The request is a health check, which gets the stable version.
     HealthCheck,
-    /// By chance; the session begins here.
+    /// A hash of a new, random session id selects the version.
     Random,
 }
 
 impl Reason {
-    /// All of them, in order.
+    /// All reasons, in the order in which they are checked.
     pub const ALL: [Self; 10] = [
         Self::KillSwitch,
         Self::Header,
@@ -59,8 +59,8 @@ impl Reason {
         Self::Random,
     ];
 
-    /// The name in counters.
-    pub fn word(self) -> &'static str {
+    /// The part of a counter's name that stands for the reason.
+    pub fn counter_name(self) -> &'static str {
         match self {
             Self::KillSwitch => "kill-switch",
             Self::Header => "header",
@@ -76,63 +76,63 @@ impl Reason {
     }
 }
 
-/// The version of one service.
+/// The choice of a version for one service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Choice {
-    /// Its index in [`Service::versions`].
+    /// The version's index in [`Service::versions`].
     pub version: usize,
-    /// Why.
+    /// The reason for the choice.
     pub reason: Reason,
-    /// Whether the request's header has this version already.
+    /// True if the request already contains the service's version header, with the name of this version as the only value.
     pub is_set: bool,
 }
 
 /// The decision for a request.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Decision {
-    /// One for each of [`Config::services`], in their order.
+    /// One choice for each of [`Config::services`], in the same order.
     pub choices: Vec<Choice>,
-    /// The id of a session that begins: the caller gets it in a cookie.
+    /// The id of the new session, if this request begins a session. The caller gets the id in a cookie.
     pub session: Option<u64>,
 }
 
-/// Decides for every service. `dice` returns 64 random bits.
+/// Chooses a version for every service. `dice` returns 64 random bits.
 pub fn decide(config: &Config, request: &impl Request, dice: impl Fn() -> u64) -> Decision {
-    let mut caller = Caller {
+    let mut chooser = Chooser {
         config,
         request,
         dice: &dice,
         cookies: None,
         path: None,
-        key: None,
+        hash_key: None,
         session: None,
     };
     let choices = config.services.iter();
     Decision {
-        choices: choices.map(|service| caller.choose(service)).collect(),
-        session: caller.session,
+        choices: choices.map(|service| chooser.choose(service)).collect(),
+        session: chooser.session,
     }
 }
 
-/// A request, with the values that were read so far.
-struct Caller<'a, R> {
+/// Chooses the versions for one request, and keeps the values of the request that were read so far.
+struct Chooser<'a, R> {
     config: &'a Config,
     request: &'a R,
     dice: &'a dyn Fn() -> u64,
     cookies: Option<Vec<u8>>,
     path: Option<Vec<u8>>,
-    /// The key that is hashed, once it is known.
-    key: Option<(Reason, Vec<u8>)>,
+    /// The key to hash, and the reason for a choice that uses this key. `None` until a choice needs the key.
+    hash_key: Option<(Reason, Vec<u8>)>,
     session: Option<u64>,
 }
 
-impl<R: Request> Caller<'_, R> {
+impl<R: Request> Chooser<'_, R> {
     fn choose(&mut self, service: &Service) -> Choice {
         let values = self.request.headers(&service.header);
-        let (version, reason) = self.version(service, &values);
-        // A second value could match another route.
+        let (version, reason) = self.version_and_reason(service, &values);
+        // The header counts as set only if it has exactly one value. A second value could match the route of another version.
         let is_set = service.versions.get(version).is_some_and(
-            |version| matches!(values.as_slice(), [one] if one == version.name.as_bytes()),
+            |version| matches!(values.as_slice(), [value] if value == version.name.as_bytes()),
         );
         Choice {
             version,
@@ -141,27 +141,33 @@ impl<R: Request> Caller<'_, R> {
         }
     }
 
-    fn version(&mut self, service: &Service, values: &[Vec<u8>]) -> (usize, Reason) {
+    fn version_and_reason(&mut self, service: &Service, values: &[Vec<u8>]) -> (usize, Reason) {
         if self.config.everyone_on_stable || service.everyone_on_stable {
             return (service.stable, Reason::KillSwitch);
         }
-        if let Some(requested) = self.requested(service, values) {
+        if let Some(requested) = self.requested_version(service, values) {
             return requested;
         }
-        if self.key.is_none() {
-            self.key = Some(self.find_key());
+        if self.hash_key.is_none() {
+            self.hash_key = Some(self.find_hash_key());
         }
-        match &self.key {
+        match &self.hash_key {
             Some((Reason::HealthCheck, _)) | None => (service.stable, Reason::HealthCheck),
             Some((reason, key)) => {
-                let lightest = lightest(key, service.versions.iter().map(|v| (v.seed, v.weight)));
-                (lightest.unwrap_or(service.stable), *reason)
+                let entries = service.versions.iter().map(|v| (v.seed, v.weight));
+                let version = weighted_choice(key, entries);
+                (version.unwrap_or(service.stable), *reason)
             }
         }
     }
 
-    /// The version that the request names, or that is fixed for its user. `values` are those of the service's header.
-    fn requested(&mut self, service: &Service, values: &[Vec<u8>]) -> Option<(usize, Reason)> {
+    /// Returns the version that the request names, or that the configuration assigns to the user, and the reason. `values` are all
+    /// values of the service's own header in the request.
+    fn requested_version(
+        &mut self,
+        service: &Service,
+        values: &[Vec<u8>],
+    ) -> Option<(usize, Reason)> {
         if let Some(version) = values.iter().find_map(|value| service.version(value))
             && self.may_choose(service, &service.header)
         {
@@ -196,20 +202,22 @@ impl<R: Request> Caller<'_, R> {
         Some((version, Reason::Group))
     }
 
-    /// Whether a header may choose: always for a caller inside the mesh, and for one outside where it is allowed.
+    /// Whether `header` may choose the version. If the caller is inside the mesh, every header may choose it. If the caller is
+    /// outside the mesh, only the headers in `from_outside` may choose it.
     fn may_choose(&self, service: &Service, header: &str) -> bool {
         service.from_outside.iter().any(|allowed| allowed == header) || self.is_inside()
     }
 
     fn is_inside(&self) -> bool {
         self.request.principal().is_some_and(|principal| {
-            let mut prefixes = self.config.inside.iter();
+            let mut prefixes = self.config.inside_identities.iter();
             prefixes.any(|prefix| principal.starts_with(prefix.as_bytes()))
         })
     }
 
-    /// The key that is hashed where the request names no version.
-    fn find_key(&mut self) -> (Reason, Vec<u8>) {
+    /// For a request that names no version: returns the key whose hash selects the version, and the reason for a choice by this
+    /// key.
+    fn find_hash_key(&mut self) -> (Reason, Vec<u8>) {
         if let Some(user) = self.request.claim(&self.config.subject_claim) {
             return (Reason::UserHash, user);
         }
@@ -218,8 +226,8 @@ impl<R: Request> Caller<'_, R> {
         {
             return (Reason::SessionHash, session);
         }
-        let ours = self.config.cookie.as_ref().map(|cookie| &cookie.name);
-        for name in self.config.session_cookie.iter().chain(ours) {
+        let own_cookie = self.config.cookie.as_ref().map(|cookie| &cookie.name);
+        for name in self.config.session_cookie.iter().chain(own_cookie) {
             if let Some(session) = cookie::find(self.cookies(), name) {
                 return (Reason::SessionHash, session.to_vec());
             }
@@ -229,25 +237,27 @@ impl<R: Request> Caller<'_, R> {
         }
         let session = (self.dice)();
         self.session = Some(session);
-        (Reason::Random, cookie::session(session).into_bytes())
+        (Reason::Random, cookie::format_session(session).into_bytes())
     }
 
     fn is_health_check(&mut self) -> bool {
         let agents = &self.config.health_checkers;
         let is_checker = self.request.header("user-agent").is_some_and(|agent| {
             let mut agents = agents.iter();
-            agents.any(|one| agent.starts_with(one.as_bytes()))
+            agents.any(|prefix| agent.starts_with(prefix.as_bytes()))
         });
         let paths = &self.config.health_paths;
         is_checker
             || !paths.is_empty() && {
                 let path = self.path().split(|b| *b == b'?').next();
-                paths.iter().any(|one| path == Some(one.as_bytes()))
+                paths
+                    .iter()
+                    .any(|health_path| path == Some(health_path.as_bytes()))
             }
     }
 
     fn cookies(&mut self) -> &[u8] {
-        // RFC 9113, section 8.2.3: several `cookie` headers are one, joined by semicolons.
+        // Several `cookie` headers are joined into one value, separated by semicolons (RFC 9113, section 8.2.3).
         let read = || self.request.headers("cookie").join(&b"; "[..]);
         self.cookies.get_or_insert_with(read)
     }
@@ -258,7 +268,8 @@ impl<R: Request> Caller<'_, R> {
     }
 }
 
-/// The first query parameter of this name. Nothing is decoded: names of versions need no escapes.
+/// The value of the query parameter `name`. If the query contains `name` more than once, the first value counts. The value is not
+/// decoded, because the names of versions contain no escaped characters.
 fn parameter<'p>(path: &'p [u8], name: &[u8]) -> Option<&'p [u8]> {
     let (_, query) = split_once(path, b'?')?;
     query.split(|b| *b == b'&').find_map(|pair| {

@@ -1,10 +1,12 @@
-//! `canary-router`: an Envoy filter that chooses the version of a service for every request, and writes it into a header
+//! `canary-router`: an Envoy filter that chooses the version of a service for every request, and writes the version into a header
 //! on which the routes match.
 //!
-//! It does not route; where it is missing, the routes' own weights apply. Read `decision.rs` next: it decides who gets
-//! which version and why. `config.rs` turns a `pluginConfig` into settings, `service.rs` into services and versions, `cookie.rs`
-//! reads and writes cookies. Native only: `operator.rs` changes a configuration as `stoa canary set` does. Wasm only: `adapter.rs`
-//! reads the needed values from Envoy and applies the decision.
+//! The filter does not route requests itself. If the filter is missing, the weights in the routes apply.
+//!
+//! Read `decision.rs` next: it decides which version a caller gets, and why. `config.rs` reads the settings of a `pluginConfig`,
+//! and `service.rs` reads the services and versions in it. `cookie.rs` reads and writes cookies. `operator.rs` (native only)
+//! changes a configuration for `stoa canary set`. `adapter.rs` (wasm only) reads the needed values from Envoy and applies the
+//! decision.
 
 mod bytes;
 pub mod config;

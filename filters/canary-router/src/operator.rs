@@ -1,35 +1,37 @@
-//! How an operator changes a configuration on one machine: `stoa canary set` and `stoa canary get`. Native only.
+//! Changes and describes a configuration, for `stoa canary set` and `stoa canary get` on one machine. Native only.
 
 use serde_json::{Map, Value, json};
-use stoa_filter::document::Faults;
+use stoa_filter::document::ConfigErrors;
 use stoa_filter::setting::{self, Setting, SettingError, Share};
 
 use crate::config::Config;
 
-/// The end of the help text of `stoa canary set`: the remaining share, and examples.
+/// The end of the help text of `stoa canary set`: the version that gets the remaining share, and examples.
 pub const HELP: &str = "\
-Shares that no setting names go to the stable version.
+The stable version gets the share that remains.
 
 Examples:
-  stoa canary set product v2=25%      a quarter to v2, the rest to v1
-  stoa canary set product off         everyone to the stable version
-  stoa canary set product reset       what the manifests say";
+  stoa canary set product v2=25%      25% to v2, the remaining 75% to v1
+  stoa canary set product off         every caller to the stable version
+  stoa canary set product reset       the configuration of the manifests";
 
-/// What a setting looks like, for error messages.
-const EXPECTED: &str =
+/// The format of a setting, for error messages.
+const SETTING_FORMAT: &str =
     "VERSION=SHARE with a share from 0% to 100% and at most two decimals, such as v2=25%";
 
-/// Gives these versions of a service these shares, such as `v2=25%`. The stable version gets the rest. Kill switches are turned
-/// off. The rest of `config` does not change.
+/// Sets the shares of a service's versions. A setting is, for example, `v2=25%`. The stable version gets the share that remains.
+/// This function turns off two kill switches: the switch for all services, and the switch of this service. All other parts of
+/// `config` stay unchanged.
 ///
 /// # Errors
-/// If a setting is not valid, the configuration has no such service or version, or the filter would reject the result.
+/// If a setting is not valid, if the configuration does not contain the service or the version, or if the filter would reject the
+/// changed configuration.
 pub fn set(config: Value, service: &str, settings: &[String]) -> Result<Value, SettingError> {
-    let settings = setting::read(settings, EXPECTED)?;
+    let settings = setting::read(settings, SETTING_FORMAT)?;
     if let Some(setting) = settings.iter().find(|setting| setting.value.is_some()) {
         return Err(SettingError::Invalid {
             setting: setting.text.to_owned(),
-            expected: EXPECTED.to_owned(),
+            expected: SETTING_FORMAT.to_owned(),
         });
     }
     let mut fields = fields(config, service)?;
@@ -37,32 +39,32 @@ pub fn set(config: Value, service: &str, settings: &[String]) -> Result<Value, S
     let services = fields.get_mut("services").and_then(Value::as_array_mut);
     let mut services = services.into_iter().flatten();
     if let Some(entry) = services.find(|entry| is_named(entry, service)) {
-        route(entry, &settings)?;
+        set_weights(entry, &settings)?;
     }
-    valid(fields)
+    validated(fields)
 }
 
-/// A configuration that sends everyone to the stable versions, of all services.
+/// Turns on the kill switch `everyone_on_stable` of `config`: every request gets the stable version of every service.
 ///
 /// # Errors
-/// If the configuration has no such service, or the filter would reject the result.
+/// If the configuration does not contain the service, or if the filter would reject the changed configuration.
 pub fn turn_off(config: Value, service: &str) -> Result<Value, SettingError> {
     let mut fields = fields(config, service)?;
     fields.insert("everyone_on_stable".to_owned(), true.into());
-    valid(fields)
+    validated(fields)
 }
 
-/// The services of a configuration; none, if the filter rejects it.
+/// The names of a configuration's services. The list is empty if the filter would reject the configuration.
 pub fn services(config: &Value) -> Vec<String> {
     let services = parse(config).map(|config| config.services);
     let services = services.unwrap_or_default();
     services.into_iter().map(|service| service.name).collect()
 }
 
-/// Describes a configuration for a service, as settings: `v1=75% v2=25%`, or `off`.
+/// Describes the shares of a service's versions in the format of settings: `v1=75% v2=25%`. Returns `off` if a kill switch is on.
 pub fn describe(config: &Value, service: &str) -> String {
     let config = match parse(config) {
-        Err(faults) => return format!("not valid ({faults})"),
+        Err(errors) => return format!("not valid ({errors})"),
         Ok(config) => config,
     };
     let mut services = config.services.iter();
@@ -80,8 +82,8 @@ pub fn describe(config: &Value, service: &str) -> String {
     }
 }
 
-/// Writes the weights of a service's versions.
-fn route(entry: &mut Value, settings: &[Setting<'_>]) -> Result<(), SettingError> {
+/// Writes the shares in `settings` as weights into the versions of the service `entry`.
+fn set_weights(entry: &mut Value, settings: &[Setting<'_>]) -> Result<(), SettingError> {
     let stable = text(entry, "stable");
     if let Some(fields) = entry.as_object_mut() {
         fields.remove("everyone_on_stable");
@@ -100,7 +102,7 @@ fn route(entry: &mut Value, settings: &[Setting<'_>]) -> Result<(), SettingError
             known: names,
         });
     }
-    let named: u32 = settings
+    let named_share: u32 = settings
         .iter()
         .filter(|setting| setting.name != stable)
         .map(|setting| setting.share.0)
@@ -108,7 +110,7 @@ fn route(entry: &mut Value, settings: &[Setting<'_>]) -> Result<(), SettingError
     for (version, name) in versions.iter_mut().zip(&names) {
         let setting = settings.iter().find(|setting| setting.name == name);
         let weight = match setting {
-            _ if *name == stable => Share::WHOLE - named,
+            _ if *name == stable => Share::WHOLE - named_share,
             Some(setting) => setting.share.0,
             None => 0,
         };
@@ -119,7 +121,8 @@ fn route(entry: &mut Value, settings: &[Setting<'_>]) -> Result<(), SettingError
     Ok(())
 }
 
-/// The members of a configuration that has the service, with the default services written out.
+/// The JSON members of the configuration. If the configuration has no `services`, the default services are added. Returns an error
+/// if `service` is neither configured nor a default service.
 fn fields(config: Value, service: &str) -> Result<Map<String, Value>, SettingError> {
     let mut fields = match config {
         Value::Object(fields) => fields,
@@ -141,7 +144,7 @@ fn fields(config: Value, service: &str) -> Result<Map<String, Value>, SettingErr
     })
 }
 
-/// The services of [`Config::default`], as a configuration writes them.
+/// The services of [`Config::default`] as JSON.
 fn default_services() -> Value {
     json!([{
         "name": "product", "header": "x-shop-version", "stable": "v1",
@@ -154,20 +157,20 @@ fn is_named(entry: &Value, name: &str) -> bool {
     entry.get("name").and_then(Value::as_str) == Some(name)
 }
 
-/// A member that is a text; empty, if there is none.
+/// The string value of a member. Empty if the member is missing or not a string.
 fn text(entry: &Value, member: &str) -> String {
     let text = entry.get(member).and_then(Value::as_str);
     text.unwrap_or_default().to_owned()
 }
 
-fn valid(fields: Map<String, Value>) -> Result<Value, SettingError> {
+fn validated(fields: Map<String, Value>) -> Result<Value, SettingError> {
     let config = Value::Object(fields);
     parse(&config)?;
     Ok(config)
 }
 
-/// A missing configuration is the default one, as in Envoy.
-fn parse(config: &Value) -> Result<Config, Faults> {
+/// Parses a configuration. `null` gives the default configuration, as in Envoy.
+fn parse(config: &Value) -> Result<Config, ConfigErrors> {
     match config {
         Value::Null => Config::parse(b""),
         config => Config::parse(config.to_string().as_bytes()),
@@ -179,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_default_services_are_those_of_the_filter() {
+    fn the_default_services_equal_the_filters_default_configuration() {
         let written = json!({"services": default_services()});
         assert_eq!(parse(&written), Ok(Config::default()));
     }

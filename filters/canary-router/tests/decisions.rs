@@ -1,4 +1,4 @@
-//! Who gets which version, and why.
+//! Tests which version a caller gets, and for which reason.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
@@ -59,7 +59,8 @@ fn config(text: &str) -> Config {
     Config::parse(text.as_bytes()).unwrap()
 }
 
-/// One service with these weights, and with the members in `choose`.
+/// A configuration with the service `product`. `weights` are the weights of v1 and v2, and `choose` contains the members of the
+/// object `choose`.
 fn product(weights: [u32; 2], choose: &str) -> Config {
     let [v1, v2] = weights;
     config(&format!(
@@ -75,7 +76,7 @@ fn chosen(config: &Config, request: &Fake) -> (&'static str, Reason) {
 }
 
 #[test]
-fn by_default_a_tenth_of_the_users_is_on_v2_and_stays_there() {
+fn by_default_ten_percent_of_the_users_get_v2_on_every_request() {
     let config = config("");
     let users = 20_000;
     let on_v2 = (0..users)
@@ -87,22 +88,22 @@ fn by_default_a_tenth_of_the_users_is_on_v2_and_stays_there() {
             first.0 == "v2"
         })
         .count();
-    // The users are fixed, so this cannot flake; 4 sigma are 170.
+    // The tolerance of 170 users is 4 sigma of 20,000 draws at 10 %. The list of users is fixed, so the result is always the same.
     assert!((1_830..=2_170).contains(&on_v2), "{on_v2}");
 }
 
 #[test]
-fn while_the_weight_grows_a_user_moves_once_and_never_back() {
+fn while_the_weight_grows_a_user_moves_once_and_does_not_move_back() {
     let steps = [0, 1, 500, 1_000, 2_500, 5_000, 9_999, 10_000];
     let configs = steps.map(|v2| product([10_000 - v2, v2], ""));
     for user in 0..2_000 {
         let request = Fake::default().user(&format!("user-{user}"));
-        let way: Vec<_> = configs
+        let versions: Vec<_> = configs
             .iter()
             .map(|config| chosen(config, &request).0)
             .collect();
-        assert!(way.is_sorted(), "user {user}: {way:?}");
-        assert_eq!((way[0], way[steps.len() - 1]), ("v1", "v2"));
+        assert!(versions.is_sorted(), "user {user}: {versions:?}");
+        assert_eq!((versions[0], versions[steps.len() - 1]), ("v1", "v2"));
     }
 }
 
@@ -123,30 +124,33 @@ fn another_salt_chooses_other_users() {
 }
 
 #[test]
-fn a_header_from_inside_chooses_and_one_from_outside_only_if_it_may() {
+fn a_header_from_outside_the_mesh_chooses_a_version_only_if_configured() {
     let closed = product([10_000, 0], "");
-    let asks = Fake::default().with("x-shop-version", "v2").user("u");
-    assert_eq!(chosen(&closed, &asks), ("v1", Reason::UserHash));
+    let request = Fake::default().with("x-shop-version", "v2").user("u");
+    assert_eq!(chosen(&closed, &request), ("v1", Reason::UserHash));
     assert_eq!(
-        chosen(&closed, &asks.clone().inside()),
+        chosen(&closed, &request.clone().inside()),
         ("v2", Reason::Header)
     );
     let open = product([10_000, 0], r#""from_outside": ["X-Shop-Version"]"#);
-    assert_eq!(chosen(&open, &asks), ("v2", Reason::Header));
+    assert_eq!(chosen(&open, &request), ("v2", Reason::Header));
     let unknown = Fake::default().with("x-shop-version", "v3").user("u");
     assert_eq!(chosen(&open, &unknown), ("v1", Reason::UserHash));
 }
 
 #[test]
-fn inside_is_who_has_an_identity_that_is_named() {
+fn a_caller_is_inside_the_mesh_only_with_a_configured_identity() {
     let mut config = product([10_000, 0], "");
-    config.inside = vec!["spiffe://cluster.local/ns/other/".to_owned()];
-    let asks = Fake::default().with("x-shop-version", "v2").inside();
-    assert_eq!(chosen(&config, &asks.user("u")), ("v1", Reason::UserHash));
+    config.inside_identities = vec!["spiffe://cluster.local/ns/other/".to_owned()];
+    let request = Fake::default().with("x-shop-version", "v2").inside();
+    assert_eq!(
+        chosen(&config, &request.user("u")),
+        ("v1", Reason::UserHash)
+    );
 }
 
 #[test]
-fn a_configured_header_chooses() {
+fn a_configured_header_chooses_a_version() {
     let beta = product(
         [10_000, 0],
         r#""headers": [{"name": "x-beta-user", "exact": "true", "version": "v2"}], "from_outside": ["x-beta-user"]"#,
@@ -158,7 +162,7 @@ fn a_configured_header_chooses() {
 }
 
 #[test]
-fn of_a_header_that_is_sent_twice_each_value_counts_by_itself() {
+fn each_value_of_a_repeated_header_is_tested_separately() {
     let open = product(
         [10_000, 0],
         r#""headers": [{"name": "x-beta-user", "exact": "true", "version": "v2"}],
@@ -176,16 +180,17 @@ fn of_a_header_that_is_sent_twice_each_value_counts_by_itself() {
         with("x-beta-user", ["false", "no"]).reason,
         Reason::UserHash
     );
-    let asked = with("x-shop-version", ["v9", "v2"]);
-    assert_eq!((asked.version, asked.reason), (1, Reason::Header));
-    // Unchanged, the second value would match the other version's route.
+    let choice = with("x-shop-version", ["v9", "v2"]);
+    assert_eq!((choice.version, choice.reason), (1, Reason::Header));
+    // If the request contains the version header twice, the filter must replace both values with one. Otherwise the second value
+    // could match the route of another version.
     for values in [["v1", "v2"], ["v1", "v1"]] {
         assert!(!with("x-shop-version", values).is_set, "{values:?}");
     }
 }
 
 #[test]
-fn cookies_in_several_headers_are_all_found() {
+fn cookies_are_found_in_every_cookie_header() {
     let config = product([10_000, 0], r#""cookie": "version""#);
     let request = Fake::default()
         .with("cookie", "a=b")
@@ -195,7 +200,7 @@ fn cookies_in_several_headers_are_all_found() {
 }
 
 #[test]
-fn a_query_and_a_cookie_choose_only_where_configured() {
+fn a_query_parameter_or_a_cookie_chooses_a_version_only_if_configured() {
     let request = Fake::default()
         .with(":path", "/product?q=a&version=v2")
         .with("cookie", "a=b; version=v2; c=d")
@@ -214,7 +219,7 @@ fn a_query_and_a_cookie_choose_only_where_configured() {
 }
 
 #[test]
-fn users_and_groups_are_set_by_verified_claims_only() {
+fn users_and_groups_come_from_verified_claims_only() {
     let lists = product(
         [10_000, 0],
         r#""users": [{"version": "v2", "names": ["ann"]}], "groups": [{"version": "v2", "names": ["staff"]}]"#,
@@ -233,29 +238,29 @@ fn users_and_groups_are_set_by_verified_claims_only() {
 }
 
 #[test]
-fn a_caller_without_a_name_gets_a_session_and_keeps_his_version_with_it() {
+fn a_caller_without_a_user_id_gets_a_session_cookie_and_keeps_the_version() {
     let config = product([5_000, 5_000], "");
     let mut versions = Vec::new();
     for id in 0..2_000_u64 {
         let first = decide(&config, &Fake::default(), || id);
         assert_eq!(first.choices[0].reason, Reason::Random);
         assert_eq!(first.session, Some(id));
-        let cookie = format!("theme=dark; shop-session={}", cookie::session(id));
+        let cookie = format!("theme=dark; shop-session={}", cookie::format_session(id));
         let next = decide(&config, &Fake::default().with("cookie", &cookie), || 0);
         assert_eq!(next.choices[0].reason, Reason::SessionHash);
         assert_eq!(next.choices[0].version, first.choices[0].version);
-        assert_eq!(next.session, None, "never a second cookie");
+        assert_eq!(next.session, None, "the filter set a second cookie");
         versions.push(first.choices[0].version);
     }
     let on_v2 = versions.iter().sum::<usize>();
     assert!(
         (910..=1_090).contains(&on_v2),
-        "{on_v2} of 2,000: 4 sigma are 90"
+        "{on_v2} of 2,000 callers got v2; expected 1,000 with a tolerance of 90 (4 sigma)"
     );
 }
 
 #[test]
-fn a_session_of_the_shops_own_counts_before_the_filters() {
+fn the_shops_own_session_takes_precedence_over_the_filters_session() {
     let mut config = product([5_000, 5_000], "");
     config.session_header = Some("x-session-id".to_owned());
     config.session_cookie = Some("sid".to_owned());
@@ -286,7 +291,7 @@ fn a_health_check_stays_on_stable_and_gets_no_session() {
 }
 
 #[test]
-fn the_kill_switch_puts_everyone_on_stable_explicit_headers_included() {
+fn the_kill_switch_sends_every_caller_to_stable_even_with_an_explicit_header() {
     let request = Fake::default()
         .with("x-shop-version", "v2")
         .user("u")
@@ -301,7 +306,7 @@ fn the_kill_switch_puts_everyone_on_stable_explicit_headers_included() {
 }
 
 #[test]
-fn several_services_are_decided_at_once_and_independently() {
+fn the_choices_for_several_services_are_independent() {
     let config = config(
         r#"{"services": [
             {"name": "product", "header": "x-shop-version", "stable": "v1",
@@ -322,20 +327,20 @@ fn several_services_are_decided_at_once_and_independently() {
     assert_eq!(
         sessions.get(),
         1_000,
-        "one session a request, whatever the number of services"
+        "a request gets only one session, even if there are several services"
     );
     assert!(
         (430..570).contains(&same),
-        "{same}: neither alike nor opposite"
+        "{same} of 1,000 requests got the same version of both services, so the two choices are not independent"
     );
 }
 
 #[test]
-fn what_the_header_says_already_is_not_said_again() {
+fn the_header_is_not_set_again_if_it_already_has_the_version() {
     let config = product([10_000, 0], "");
-    let says = |value: &str| {
+    let is_set = |value: &str| {
         let request = Fake::default().with("x-shop-version", value).user("u");
         decide(&config, &request, || 7).choices[0].is_set
     };
-    assert!(says("v1") && !says("v2"));
+    assert!(is_set("v1") && !is_set("v2"));
 }

@@ -1,4 +1,4 @@
-//! The filter in Envoy: its configuration, and its contexts.
+//! The filter's entry points in Envoy: the root context, which reads the configuration, and a new context for each request.
 
 use std::cell::Cell;
 use std::rc::Rc;
@@ -10,7 +10,7 @@ use stoa_filter::envoy;
 use crate::config::Config;
 use crate::delayed;
 use crate::stream::Stream;
-use crate::worker::{Plugin, millis};
+use crate::worker::{Plugin, now_millis};
 
 proxy_wasm::main! {{
     proxy_wasm::set_root_context(|_| Box::new(Root { plugin: Rc::default() }));
@@ -27,6 +27,7 @@ impl RootContext for Root {
         let Some(config) = envoy::configuration("payment-fault", size, Config::parse) else {
             return false;
         };
+        envoy::log_warnings("payment-fault", &config.warnings);
         self.plugin = Rc::new(Plugin {
             config: Some(config),
             ticking: Cell::new(false),
@@ -35,7 +36,7 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        delayed::release_due(millis(), &self.plugin.ticking);
+        delayed::release_due(now_millis(), &self.plugin.ticking);
     }
 
     fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {

@@ -1,4 +1,4 @@
-//! Decides what happens to a request. It is pure, so that a test can decide a million times.
+//! Decides what happens to a request. The code does not call Envoy, so a test can decide a million times.
 
 use std::time::SystemTime;
 
@@ -15,28 +15,30 @@ use crate::request::{Body, Request};
 /// The decision for a request.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision<'c> {
-    /// Nothing happens.
+    /// The request passes unchanged.
     Pass,
-    /// It depends on the body: decide again when it has arrived.
+    /// The decision depends on the body, which has not arrived yet. The caller must call [`decide`] again when the body has
+    /// arrived.
     AwaitBody,
-    /// A fault, a delay or both are injected.
-    Act(Act<'c>),
-    /// A caller that may request faults sent a header that cannot be read: nothing is injected. The text states why.
-    Misread(String),
+    /// The request gets a fault, a delay or both.
+    Inject(Injection<'c>),
+    /// A caller that may request faults sent an invalid `x-stoa-fault`. The request passes unchanged. This variant holds the text
+    /// of the error.
+    Unreadable(String),
 }
 
-/// A fault, with or without a delay before it, or a delay alone.
+/// The injection of a fault, a delay or both.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Act<'c> {
-    /// The rule's name, or [`HEADER_RULE`].
+pub struct Injection<'c> {
+    /// The name of the rule that decided, or [`HEADER_RULE`].
     pub rule: &'c str,
-    /// The fault that the caller gets.
+    /// The fault. `None`: the request is only delayed.
     pub fault: Option<Fault>,
-    /// The delay before it.
+    /// The delay before the fault.
     pub delay: Option<Delay>,
 }
 
-/// Decides what happens to `request`. `dice` returns 64 random bits, the same at every call for one request.
+/// Decides what happens to `request`. `dice` returns 64 random bits. All calls of `dice` for one request must return the same bits.
 pub fn decide<'c>(
     config: &'c Config,
     request: &impl Request,
@@ -47,7 +49,7 @@ pub fn decide<'c>(
     if !config.enabled {
         return Decision::Pass;
     }
-    // The body is parsed at most once, and only if a body test is reached.
+    // The body is parsed at most once, and only when a rule tests a value in the body.
     let mut document: Option<Option<RawJson<'_>>> = None;
     let mut matches = |matcher: &Matcher| -> Option<bool> {
         if !matcher.matches_head(request) {
@@ -67,19 +69,20 @@ pub fn decide<'c>(
             None => return Decision::AwaitBody,
             Some(true) => {
                 return match requested {
-                    Ok(requested) if !requested.share.takes(dice()) => Decision::Pass,
-                    Ok(requested) => Decision::Act(Act {
+                    Ok(requested) if !requested.share.selects(dice()) => Decision::Pass,
+                    Ok(requested) => Decision::Inject(Injection {
                         rule: HEADER_RULE,
                         fault: requested.fault,
                         delay: requested.delay,
                     }),
-                    Err(why) => Decision::Misread(why),
+                    Err(error) => Decision::Unreadable(error),
                 };
             }
             Some(false) => {}
         }
     }
-    // Rules that fall through share one draw. This holds the share that earlier rules used, and the draw.
+    // If a rule has `fall_through`, the next matching rule uses the same draw. `drawn` holds the sum of the shares of the earlier
+    // matching rules, and this draw.
     let mut drawn: Option<(Fraction, u64)> = None;
     for rule in &config.rules {
         if rule.until.is_some_and(|until| now() >= until) {
@@ -92,8 +95,8 @@ pub fn decide<'c>(
                 let (before, roll) =
                     drawn.unwrap_or_else(|| (Fraction::NONE, draw(rule, request, dice)));
                 let share = before + rule.share;
-                if share.takes(roll) {
-                    return Decision::Act(Act {
+                if share.selects(roll) {
+                    return Decision::Inject(Injection {
                         rule: &rule.name,
                         fault: rule.fault.clone(),
                         delay: rule.delay,
@@ -113,7 +116,8 @@ fn json(bytes: &[u8]) -> Option<RawJson<'_>> {
     RawJson::parse(str::from_utf8(bytes).ok()?).ok()
 }
 
-/// What the header requests, if the caller may request faults.
+/// Returns the fault that the header `x-stoa-fault` requests. `None` if the header is missing, or if the caller may not request
+/// faults.
 fn requested<'c>(
     allowed: Option<&'c HeaderFaults>,
     request: &impl Request,
@@ -132,22 +136,22 @@ fn requested<'c>(
                 theirs.as_bytes(),
             ))
         });
-    let is_named = || {
+    let is_listed = || {
         request.principal().is_some_and(|principal| {
-            let named = |one: &String| one.as_bytes() == principal;
-            allowed.principals.iter().any(named)
+            let is_caller = |identity: &String| identity.as_bytes() == principal;
+            allowed.principals.iter().any(is_caller)
         })
     };
-    (knows_secret || is_named()).then(|| {
+    (knows_secret || is_listed()).then(|| {
         let percentage = FaultRequest::parameter(parameters, "percentage");
         (allowed, FaultRequest::parse(faults, percentage))
     })
 }
 
-/// The roll that decides whether this request is in the rule's share.
+/// Returns the roll that decides whether the request belongs to the rule's share.
 fn draw(rule: &Rule, request: &impl Request, dice: &mut impl FnMut() -> u64) -> u64 {
     let key = rule
-        .by
+        .hash_key
         .as_ref()
         .and_then(|key| Some((key, request.header(&key.header)?)));
     match key {

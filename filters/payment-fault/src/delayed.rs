@@ -1,7 +1,7 @@
-//! Requests and responses that are delayed, and the tick that releases them.
+//! The list of delayed requests and responses, and the tick that releases them.
 //!
-//! They belong to the whole VM, not to one configuration: a tick of any configuration releases all that are due. A worker
-//! in which nothing is delayed has no tick.
+//! The list belongs to the whole VM, not to one configuration. A tick of any configuration releases every entry whose deadline has
+//! passed. A worker whose list is empty has no tick.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -10,54 +10,62 @@ use proxy_wasm::hostcalls;
 use stoa_filter::envoy::Metric;
 
 use crate::reply::Reply;
-use crate::worker::send;
+use crate::worker::send_reply;
 
-/// Tick period, and so the precision of a delay. A tick costs a few microseconds and runs only while something is delayed.
-const TICK: Duration = Duration::from_millis(5);
+/// Tick period, which is also the precision of a delay. A tick costs a few microseconds, and ticks run only while the list has
+/// entries.
+const TICK_PERIOD: Duration = Duration::from_millis(5);
 
-/// What happens at the deadline.
-pub(crate) enum Then {
-    /// The request continues to payment.
+/// The action that the filter performs when the deadline of a delayed request or response has passed.
+pub(crate) enum DeadlineAction {
+    /// The filter passes the request on to payment.
     Continue,
-    /// The caller gets this reply, with the name of the rule that acted.
+    /// The filter sends this reply to the caller. The second field is the rule's name, or `None` if the reply does not report the
+    /// rule.
     Reply(Reply, Option<String>),
-    /// The part of the response that has arrived continues to the caller.
+    /// The filter passes on to the caller the part of the response that has arrived.
     Release,
 }
 
 thread_local! {
-    /// Unordered: there are few entries, and most ticks find none that is due.
+    /// The delayed requests and responses. They are not sorted by deadline, because the list is short, and most ticks release no
+    /// entry.
     static DELAYED: RefCell<Vec<Delayed>> = const { RefCell::new(Vec::new()) };
 }
 
 struct Delayed {
-    /// In milliseconds.
+    /// Milliseconds since the Unix epoch.
     deadline: u64,
     context: u32,
-    then: Then,
+    action: DeadlineAction,
 }
 
-/// A delayed request or response. Dropping the ticket cancels its entry.
+/// The handle with which a stream owns its entry in the list. Dropping the handle removes the entry.
 pub(crate) struct Ticket {
     context: u32,
     is_request: bool,
 }
 
 impl Ticket {
-    /// Delays until `deadline`, in milliseconds.
-    pub(crate) fn new(deadline: u64, context: u32, then: Then, ticking: &Cell<bool>) -> Self {
-        let is_request = !matches!(then, Then::Release);
+    /// Adds an entry for the stream `context`. `deadline` is in milliseconds since the Unix epoch.
+    pub(crate) fn new(
+        deadline: u64,
+        context: u32,
+        action: DeadlineAction,
+        ticking: &Cell<bool>,
+    ) -> Self {
+        let is_request = !matches!(action, DeadlineAction::Release);
         let entry = Delayed {
             deadline,
             context,
-            then,
+            action,
         };
         DELAYED.with_borrow_mut(|delayed| delayed.push(entry));
         if is_request {
             add_to_gauge(1);
         }
         if !ticking.replace(true) {
-            let _ = hostcalls::set_tick_period(TICK);
+            let _ = hostcalls::set_tick_period(TICK_PERIOD);
         }
         Self {
             context,
@@ -65,7 +73,7 @@ impl Ticket {
         }
     }
 
-    /// Whether its deadline has passed and it was released.
+    /// True if the delayed request or response was released, because its deadline has passed.
     pub(crate) fn is_released(&self) -> bool {
         DELAYED.with_borrow(|delayed| !delayed.iter().any(|entry| entry.context == self.context))
     }
@@ -73,13 +81,13 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if take(|entry| entry.context == self.context).is_some() && self.is_request {
+        if remove_first(|entry| entry.context == self.context).is_some() && self.is_request {
             add_to_gauge(-1);
         }
     }
 }
 
-fn take(selects: impl Fn(&Delayed) -> bool) -> Option<Delayed> {
+fn remove_first(selects: impl Fn(&Delayed) -> bool) -> Option<Delayed> {
     DELAYED.with_borrow_mut(|delayed| {
         let index = delayed.iter().position(selects)?;
         Some(delayed.swap_remove(index))
@@ -92,20 +100,24 @@ fn add_to_gauge(by: i64) {
     }
 }
 
-/// Releases all that are due at `now`, in milliseconds. If none is left, the tick of this root context ends.
+/// Releases every request and response whose deadline has passed. `now` is in milliseconds since the Unix epoch. If the list is
+/// then empty, this function stops the tick of the current root context.
 pub(crate) fn release_due(now: u64, ticking: &Cell<bool>) {
-    while let Some(Delayed { context, then, .. }) = take(|entry| entry.deadline <= now) {
-        if !matches!(then, Then::Release) {
+    while let Some(Delayed {
+        context, action, ..
+    }) = remove_first(|entry| entry.deadline <= now)
+    {
+        if !matches!(action, DeadlineAction::Release) {
             add_to_gauge(-1);
         }
-        // The stream may have ended, and its context with it.
+        // The stream may have ended; its context then no longer exists.
         if hostcalls::set_effective_context(context).is_err() {
             continue;
         }
-        match then {
-            Then::Continue => drop(hostcalls::resume_http_request()),
-            Then::Reply(reply, told) => send(&reply, told),
-            Then::Release => drop(hostcalls::resume_http_response()),
+        match action {
+            DeadlineAction::Continue => drop(hostcalls::resume_http_request()),
+            DeadlineAction::Reply(reply, rule) => send_reply(&reply, rule),
+            DeadlineAction::Release => drop(hostcalls::resume_http_response()),
         }
     }
     if DELAYED.with_borrow(Vec::is_empty) {

@@ -1,7 +1,8 @@
 //! The faults that can be injected.
 //!
-//! Each kind of fault has a file in `fault/` and an entry in [`KINDS`]. A kind is read from a configuration, from the header
-//! `x-stoa-fault` and from `stoa fault set`, and becomes one of the [`Effect`]s. Nothing outside this folder names a kind.
+//! Each kind of fault has a file in `fault/` and an entry in [`KINDS`]. A kind reads its settings from a configuration, from the
+//! header `x-stoa-fault` and from `stoa fault set`, and returns one of the [`Effect`]s. The code outside the folder `fault/` does
+//! not depend on a particular kind.
 
 mod abort;
 mod decline;
@@ -29,14 +30,14 @@ pub static KINDS: [Kind; 4] = [
 ];
 
 impl Default for Fault {
-    /// A decline without a reason: the most common decline of card processors.
+    /// A decline with the code `card_declined`, which gives no reason. Card processors decline most often with this code.
     fn default() -> Self {
         decline(decline::DEFAULT_CODE)
     }
 }
 
 impl Fault {
-    /// Reads the one fault of an object such as `{"decline": {...}}`.
+    /// Reads an object with exactly one fault, such as `{"decline": {...}}`.
     pub fn read(node: &Node<'_>) -> Option<Self> {
         let (name, node) = node
             .object()?
@@ -46,7 +47,7 @@ impl Fault {
     }
 }
 
-/// The kind of this name.
+/// The kind of fault with this name.
 pub fn find(name: &str) -> Option<&'static Kind> {
     KINDS.iter().find(|kind| kind.name == name)
 }

@@ -1,12 +1,12 @@
-//! The head of a request in Envoy.
+//! The headers of a request in Envoy.
 
 use stoa_filter::envoy;
 use stoa_filter::pairs::Pairs;
 
-use crate::reply::About;
+use crate::reply::RequestInfo;
 use crate::request::Request;
 
-/// The request's headers, read at once.
+/// The request's headers, read from Envoy in one call.
 pub(crate) struct Head(Pairs);
 
 impl Request for Head {
@@ -29,15 +29,15 @@ impl Head {
         Self(envoy::request_headers())
     }
 
-    /// What a reply states about the request.
-    pub(crate) fn about(&self) -> About {
+    /// The parts of the request that a problem document repeats.
+    pub(crate) fn request_info(&self) -> RequestInfo {
         let text = |name| {
             let value = self.0.get(name).unwrap_or_default();
             String::from_utf8_lossy(&value).into_owned()
         };
         let mut instance = text(":path");
         instance.truncate(instance.find('?').unwrap_or(instance.len()));
-        About {
+        RequestInfo {
             instance,
             request_id: text("x-request-id"),
             grpc: text("content-type").starts_with("application/grpc"),

@@ -1,16 +1,16 @@
 //! `payment-fault`: an Envoy filter that makes payments fail on purpose, in payment's own sidecar, so that callers' retries,
 //! timeouts and circuit breakers are exercised.
 //!
-//! It is not a model of a card processor: a declined request never reaches payment.
+//! The filter is not a model of a card processor: a declined request does not reach payment.
 //!
 //! Read `decision.rs` next: it decides what happens to a request. `config.rs` turns a `pluginConfig` into rules.
-//! `matching.rs` tests which requests a rule is for. `fault.rs` and its folder define the kinds of faults, `delay.rs` the
-//! delays. `fault_request.rs` reads the header by which a caller requests a fault. `reply.rs` builds the filter's responses,
-//! `pace.rs` spreads a response over time.
+//! `matching.rs` checks whether a rule applies to a request. `fault.rs` and the folder `fault/` define the kinds of faults, and
+//! `delay.rs` defines the delays. `fault_request.rs` reads the header with which a caller requests a fault. `reply.rs` builds the
+//! filter's responses, and `pace.rs` slows a response down.
 //!
-//! Native only: `operator.rs` changes a configuration as `stoa fault set` does. Wasm only: `adapter.rs` is the filter in Envoy,
-//! `stream.rs` one request and its response, `head.rs` its headers. `delayed.rs` keeps what waits for a tick, and `worker.rs` what
-//! all requests of a worker share.
+//! Native only: `operator.rs` changes a configuration for `stoa fault set`. Wasm only: `adapter.rs` has the filter's entry points,
+//! `stream.rs` handles one request and its response, and `head.rs` reads the request's headers. `delayed.rs` keeps the list of
+//! delayed requests and responses. `worker.rs` has the state that all requests of a worker share.
 
 pub mod config;
 pub mod decision;

@@ -1,47 +1,49 @@
-//! Which requests a rule is for.
+//! Checks whether a rule applies to a request.
 
 use nojson::RawJsonValue;
 use stoa_filter::document::Node;
 use stoa_filter::matching::{HeaderTest, TextTest};
-use stoa_filter::number::whole;
+use stoa_filter::number::read_whole;
 
 use crate::request::Request;
 
-/// All tests must pass; a matcher without tests matches every request.
+/// The tests that a request must pass to match. A request matches if it passes all tests, so a matcher without tests matches every
+/// request.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Matcher {
-    /// One of these methods; empty: any.
+    /// The permitted methods. Empty: every method.
     pub methods: Vec<String>,
-    /// The path without its query.
+    /// The test of the path without its query. `None`: every path.
     pub path: Option<TextTest>,
-    /// Every one of these.
+    /// The tests of headers, all of which must pass.
     pub headers: Vec<HeaderTest>,
-    /// The caller is one of these SPIFFE identities; empty: any.
+    /// The permitted SPIFFE identities of the caller. Empty: every caller.
     pub principals: Vec<String>,
-    /// Every one of these, in a JSON body.
+    /// The tests of values in a JSON body, all of which must pass.
     pub body: Vec<BodyTest>,
 }
 
 /// A test of one value in a JSON body.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BodyTest {
-    /// The tokens of an RFC 6901 pointer.
+    /// The tokens of the JSON pointer (RFC 6901) to the value.
     pub pointer: Vec<String>,
-    /// The test that it must pass.
+    /// The test of the value.
     pub test: ValueTest,
 }
 
 /// A test of a value in a body.
 #[derive(Debug, Clone, PartialEq)]
 pub enum ValueTest {
-    /// A whole number within, both ends included.
+    /// The value is a whole number between the two numbers of this variant, or equal to one of them.
     Range(i64, i64),
-    /// One of these texts.
+    /// The value is one of these strings.
     OneOf(Vec<String>),
 }
 
 impl Matcher {
-    /// `POST /payments`: the default rule's requests, and those for which a caller may request faults.
+    /// Matches `POST /payments`. The default rule uses this matcher. A fault that is requested by header uses it too, unless
+    /// `header_faults` contains `match`.
     pub fn payments() -> Self {
         Self {
             methods: vec!["POST".to_owned()],
@@ -81,7 +83,7 @@ impl Matcher {
         }
     }
 
-    /// Whether everything but the body matches.
+    /// Whether the request passes all tests except the tests of the body.
     pub fn matches_head(&self, request: &impl Request) -> bool {
         let one_of = |texts: &[String], text: Option<Vec<u8>>| {
             text.is_some_and(|text| texts.iter().any(|one| one.as_bytes() == text))
@@ -103,7 +105,7 @@ impl Matcher {
             && (self.principals.is_empty() || one_of(&self.principals, request.principal()))
     }
 
-    /// Whether the body matches; `None` is one that is not JSON.
+    /// Whether the body passes all tests of body values. `None` stands for a body that is not JSON.
     pub fn matches_body(&self, body: Option<RawJsonValue<'_, '_>>) -> bool {
         self.body
             .iter()
@@ -115,7 +117,7 @@ fn methods(node: &Node<'_>) -> Vec<String> {
     let methods = node.texts();
     let capitals = |method: &String| method.bytes().all(|b| b.is_ascii_uppercase());
     if !methods.iter().all(capitals) {
-        node.not("methods in capitals");
+        node.add_mismatch("a list of methods in capitals");
     }
     methods
 }
@@ -126,10 +128,10 @@ pub(crate) fn principals(node: &Node<'_>) -> Vec<String> {
     for principal in &principals {
         let rest = principal.strip_prefix("spiffe://").unwrap_or_default();
         if rest.is_empty() || rest.contains([' ', '*', '?', '#']) {
-            node.fault(
+            node.add_error(
                 &[
                     principal,
-                    " is not a SPIFFE identity, such as spiffe://cluster.local/ns/shop/sa/order",
+                    " is not a SPIFFE identity such as spiffe://cluster.local/ns/shop/sa/order",
                 ]
                 .concat(),
             );
@@ -141,21 +143,21 @@ pub(crate) fn principals(node: &Node<'_>) -> Vec<String> {
 impl BodyTest {
     fn read(node: &Node<'_>) -> Option<Self> {
         let object = node.object()?;
-        let pointer = object.need("pointer").and_then(|node| pointer(&node));
+        let pointer = object.required("pointer").and_then(|node| pointer(&node));
         let min = object.get("min").map(|node| node.signed());
         let max = object.get("max").map(|node| node.signed());
         let texts = object.get("one_of").map(|node| node.texts());
         let test = match (min, max, texts) {
             (None, None, Some(texts)) => ValueTest::OneOf(texts),
             (None, None, None) | (_, _, Some(_)) => {
-                node.fault("expected min, max or both, or else one_of");
+                node.add_error("expected one_of, min, max, or both min and max");
                 return None;
             }
             (min, max, None) => {
                 let min = min.flatten().unwrap_or(i64::MIN);
                 let max = max.flatten().unwrap_or(i64::MAX);
                 if min > max {
-                    node.fault("min is above max");
+                    node.add_error("min is above max");
                 }
                 ValueTest::Range(min, max)
             }
@@ -167,11 +169,13 @@ impl BodyTest {
     }
 
     fn passes(&self, body: RawJsonValue<'_, '_>) -> bool {
-        let Some(value) = at(body, &self.pointer) else {
+        let Some(value) = value_at(body, &self.pointer) else {
             return false;
         };
         match &self.test {
-            ValueTest::Range(min, max) => whole(value).is_some_and(|n| (*min..=*max).contains(&n)),
+            ValueTest::Range(min, max) => {
+                read_whole(value).is_some_and(|n| (*min..=*max).contains(&n))
+            }
             ValueTest::OneOf(texts) => value
                 .to_unquoted_string_str()
                 .is_ok_and(|value| texts.iter().any(|text| *text == value)),
@@ -179,28 +183,31 @@ impl BodyTest {
     }
 }
 
-/// Reads a JSON pointer (RFC 6901), in which `~1` is a slash and `~0` a tilde.
+/// Reads a JSON pointer (RFC 6901). In a token, `~1` means a slash and `~0` means a tilde.
 fn pointer(node: &Node<'_>) -> Option<Vec<String>> {
     let text = node.text()?;
     if !text.starts_with('/') {
-        node.not("a JSON pointer, which begins with a slash");
+        node.add_mismatch("a JSON pointer that begins with a slash");
     }
     let token = |token: &str| {
         let mut chars = token.chars();
-        let mut meant = String::new();
+        let mut unescaped = String::new();
         while let Some(c) = chars.next() {
-            meant.push(match c {
+            unescaped.push(match c {
                 '~' if chars.next() == Some('1') => '/',
                 c => c,
             });
         }
-        meant
+        unescaped
     };
     Some(text.split('/').skip(1).map(token).collect())
 }
 
-/// The value that a pointer points to.
-fn at<'t, 'r>(root: RawJsonValue<'t, 'r>, pointer: &[String]) -> Option<RawJsonValue<'t, 'r>> {
+/// The value at a JSON pointer.
+fn value_at<'t, 'r>(
+    root: RawJsonValue<'t, 'r>,
+    pointer: &[String],
+) -> Option<RawJsonValue<'t, 'r>> {
     let mut value = root;
     for token in pointer {
         value = match value.to_array() {

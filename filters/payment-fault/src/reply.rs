@@ -1,49 +1,49 @@
-//! The response that a caller gets in the place of payment's.
+//! Builds the responses that a caller gets instead of payment's response.
 
-/// A response of the filter.
+/// A response that the filter sends itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Reply {
     /// A problem document (RFC 9457) with this status.
     Http {
-        /// The status.
+        /// The HTTP status.
         status: u16,
-        /// The document.
+        /// The problem document as JSON.
         body: String,
     },
-    /// A gRPC status.
+    /// A gRPC status, for a gRPC call.
     Grpc(u32),
 }
 
-/// What a fault states in its reply.
+/// The parts of a reply that depend on the fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The HTTP status, 200 to 599.
     pub status: u16,
-    /// The code of the problem document.
+    /// The member `code` of the problem document.
     pub code: &'static str,
-    /// Its detail.
+    /// The member `detail`.
     pub detail: String,
-    /// Its `decline_code`, as payment adds one when a card is declined.
+    /// The member `decline_code`, which payment adds when a card is declined.
     pub decline_code: Option<String>,
-    /// The gRPC status that replaces the document for a gRPC call, 0 to 16.
+    /// The gRPC status, 0 to 16. A gRPC call gets this status instead of the problem document.
     pub grpc_status: Option<u32>,
 }
 
-/// What a reply states about the request.
+/// The parts of a reply that depend on the request.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct About {
-    /// The path without its query.
+pub struct RequestInfo {
+    /// The member `instance`: the request's path without its query.
     pub instance: String,
-    /// `x-request-id`.
+    /// The member `request_id`: the value of `x-request-id`.
     pub request_id: String,
-    /// Whether it is a gRPC call.
+    /// Whether the request is a gRPC call.
     pub grpc: bool,
 }
 
 impl Reply {
-    /// The reply to this request.
-    pub fn new(problem: &Problem, about: &About) -> Self {
-        if let Some(status) = problem.grpc_status.filter(|_| about.grpc) {
+    /// Builds the reply to a request.
+    pub fn new(problem: &Problem, info: &RequestInfo) -> Self {
+        if let Some(status) = problem.grpc_status.filter(|_| info.grpc) {
             return Self::Grpc(status);
         }
         let document = nojson::object(|document| {
@@ -51,9 +51,9 @@ impl Reply {
             document.member("title", title(problem.status))?;
             document.member("status", problem.status)?;
             document.member("detail", &problem.detail)?;
-            document.member("instance", &about.instance)?;
+            document.member("instance", &info.instance)?;
             document.member("code", problem.code)?;
-            document.member("request_id", &about.request_id)?;
+            document.member("request_id", &info.request_id)?;
             match &problem.decline_code {
                 Some(code) => document.member("decline_code", code),
                 None => Ok(()),
@@ -66,7 +66,7 @@ impl Reply {
     }
 }
 
-/// The reason phrase of a status (RFC 9110, section 15), for those that are injected often.
+/// The reason phrase of a status (RFC 9110, section 15), or `Injected Fault` for a status that is rarely injected.
 fn title(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",

@@ -1,20 +1,20 @@
-//! A request, as rules read it.
+//! The interface through which rules read a request.
 
-/// The values of a request. Each method may cost a call to Envoy, so rules read a value only where they need it.
+/// Access to the values of a request. Each method may cost a call to Envoy, so rules read only the values that they need.
 pub trait Request {
-    /// The first value of a header, or a pseudo header, by its name in lower case.
+    /// The first value of the header or pseudo header `name`, which is in lower case.
     fn header(&self, name: &str) -> Option<Vec<u8>>;
-    /// All values of a header that may be sent more than once.
+    /// All values of the header `name`. A request may contain a header more than once. `name` is in lower case.
     fn headers(&self, name: &str) -> Vec<Vec<u8>>;
     /// The caller's SPIFFE identity, from its certificate.
     fn principal(&self) -> Option<Vec<u8>>;
 }
 
-/// How much of the request's body has arrived.
+/// The part of the request's body that rules can read now.
 #[derive(Debug, Clone, Copy)]
 pub enum Body<'b> {
-    /// None of it, or a part.
+    /// The body has not arrived, or only a part of it has arrived.
     NotYet,
-    /// All of it; empty, if the request has none or it is longer than configured.
+    /// The whole body. Empty if the request has no body, or if the body is longer than `max_body_bytes`.
     Complete(&'b [u8]),
 }

@@ -1,4 +1,4 @@
-//! What all requests of a worker share: the configuration, the dice, the clock, the counters, and how a reply is sent.
+//! The state and functions that all requests of a worker share: configuration, random bits, clock, counters and sending a reply.
 
 use std::cell::{Cell, RefCell};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -7,17 +7,19 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::GrpcStatusCode;
 use stoa_filter::envoy::{self, Metric};
 
-use crate::config::Config;
+use crate::config::{Config, HEADER_RULE, OLD_HEADER_RULE};
 use crate::reply::Reply;
 
-/// Response header that reports which rule acted.
+/// Response header with the name of the rule that injected the fault.
 pub(crate) const RULE_HEADER: &str = "x-stoa-fault-rule";
+/// The name under which the filter counts a header `x-stoa-fault` that it cannot read. In release 0.1 this name was `misread`.
+pub(crate) const UNREADABLE: &str = "unreadable";
 
 thread_local! {
     static DICE: RefCell<fastrand::Rng> = RefCell::new(fastrand::Rng::with_seed(envoy::seed()));
 }
 
-/// 64 random bits.
+/// Returns 64 random bits.
 pub(crate) fn roll() -> u64 {
     DICE.with_borrow_mut(|dice| dice.u64(..))
 }
@@ -26,29 +28,43 @@ pub(crate) fn now() -> SystemTime {
     hostcalls::get_current_time().unwrap_or(UNIX_EPOCH)
 }
 
-/// Milliseconds since the epoch.
-pub(crate) fn millis() -> u64 {
+/// The current time in milliseconds since the Unix epoch.
+pub(crate) fn now_millis() -> u64 {
     let since = now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
-pub(crate) fn count(rule: &str, what: &str) {
-    if let Some(counter) = Metric::counter(&["payment_fault.", rule, ".", what].concat()) {
+pub(crate) fn count(rule: &str, event: &str) {
+    if let Some(counter) = Metric::counter(&["payment_fault.", rule, ".", event].concat()) {
         counter.add(1);
     }
 }
 
-/// One configuration, shared by its requests.
+/// Counts an event of a rule. Until release 0.3, an event of the rule [`HEADER_RULE`] is also counted under the old name of that
+/// rule.
+pub(crate) fn count_rule(rule: &str, event: &str) {
+    count(rule, event);
+    if rule == HEADER_RULE {
+        let old_event = if event == UNREADABLE {
+            "misread"
+        } else {
+            event
+        };
+        count(OLD_HEADER_RULE, old_event);
+    }
+}
+
+/// A configuration. All requests to which the configuration applies share this value.
 #[derive(Default)]
 pub(crate) struct Plugin {
-    /// `None`: it was rejected, and nothing is injected.
+    /// `None` if the configuration was rejected. The filter then injects no faults.
     pub(crate) config: Option<Config>,
-    /// Whether its root context has a tick.
+    /// Whether the tick of this configuration's root context is turned on.
     pub(crate) ticking: Cell<bool>,
 }
 
-/// Replies in the place of payment. `rule` is reported, if it is given.
-pub(crate) fn send(reply: &Reply, rule: Option<String>) {
+/// Sends a reply of the filter instead of payment's response. The reply reports the name of `rule`, unless `rule` is `None`.
+pub(crate) fn send_reply(reply: &Reply, rule: Option<String>) {
     let rule = rule.as_deref().map(|rule| (RULE_HEADER, rule));
     let _ = match reply {
         Reply::Http { status, body } => {
@@ -68,10 +84,10 @@ pub(crate) fn send(reply: &Reply, rule: Option<String>) {
     };
 }
 
-/// The SDK's type has names only.
+/// Converts a gRPC status number to the SDK's type, which has only names. An unknown number becomes `Unknown`.
 fn grpc_status(number: u32) -> GrpcStatusCode {
     use GrpcStatusCode::*;
-    const ALL: [GrpcStatusCode; 17] = [
+    const BY_NUMBER: [GrpcStatusCode; 17] = [
         Ok,
         Cancelled,
         Unknown,
@@ -91,5 +107,5 @@ fn grpc_status(number: u32) -> GrpcStatusCode {
         Unauthenticated,
     ];
     let index = usize::try_from(number).unwrap_or(usize::MAX);
-    ALL.get(index).copied().unwrap_or(Unknown)
+    BY_NUMBER.get(index).copied().unwrap_or(Unknown)
 }

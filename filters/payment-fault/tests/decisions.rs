@@ -1,4 +1,4 @@
-//! Which request gets which fault.
+//! Tests which fault a request gets.
 #![expect(
     clippy::unwrap_used,
     reason = "a configuration that cannot be read fails the test"
@@ -58,40 +58,49 @@ fn config(text: &str) -> Config {
     Config::parse(text.as_bytes()).unwrap()
 }
 
-/// One rule that aborts all requests that match.
+/// A configuration with one rule, which aborts all requests that match `matcher`.
 fn matching(matcher: &str) -> Config {
     config(&format!(
         r#"{{"rules": [{{"name": "r", "match": {matcher}, "fault": {{"abort": {{"http_status": 503}}}}}}]}}"#
     ))
 }
 
-fn asks<'c>(config: &'c Config, request: &Fake, body: Body<'_>) -> Decision<'c> {
+fn decide_with_zeros<'c>(config: &'c Config, request: &Fake, body: Body<'_>) -> Decision<'c> {
     decide(config, request, body, &mut || 0, SystemTime::now)
 }
 
-fn acts(config: &Config, request: &Fake) -> bool {
-    matches!(asks(config, request, Body::Complete(b"")), Decision::Act(_))
+fn gets_fault(config: &Config, request: &Fake) -> bool {
+    matches!(
+        decide_with_zeros(config, request, Body::Complete(b"")),
+        Decision::Inject(_)
+    )
 }
 
-fn acts_on_body(config: &Config, body: &str) -> bool {
+fn gets_fault_with_body(config: &Config, body: &str) -> bool {
     let request = Fake::payment("k");
-    assert_eq!(asks(config, &request, Body::NotYet), Decision::AwaitBody);
-    let decision = asks(config, &request, Body::Complete(body.as_bytes()));
-    matches!(decision, Decision::Act(_))
+    assert_eq!(
+        decide_with_zeros(config, &request, Body::NotYet),
+        Decision::AwaitBody
+    );
+    let decision = decide_with_zeros(config, &request, Body::Complete(body.as_bytes()));
+    matches!(decision, Decision::Inject(_))
 }
 
 #[test]
-fn by_default_a_tenth_of_the_payments_is_declined_and_a_retry_meets_the_same_fate() {
+fn by_default_ten_percent_of_the_payments_are_declined_and_a_retry_gets_the_same_outcome() {
     let config = config("");
     let orders = 20_000;
     let declined = (0..orders)
         .filter(|order| {
             let request = Fake::payment(&format!("order-{order}"));
-            let first = asks(&config, &request, Body::NotYet);
-            assert_eq!(first, asks(&config, &request, Body::Complete(b"{}")));
+            let first = decide_with_zeros(&config, &request, Body::NotYet);
+            assert_eq!(
+                first,
+                decide_with_zeros(&config, &request, Body::Complete(b"{}"))
+            );
             match first {
-                Decision::Act(act) => {
-                    assert_eq!(act.fault, Some(Fault::default()));
+                Decision::Inject(injection) => {
+                    assert_eq!(injection.fault, Some(Fault::default()));
                     true
                 }
                 Decision::Pass => false,
@@ -99,12 +108,13 @@ fn by_default_a_tenth_of_the_payments_is_declined_and_a_retry_meets_the_same_fat
             }
         })
         .count();
-    // The keys are fixed, so this cannot flake; 4 sigma are 170.
+    // The tolerance of 170 payments is 4 sigma of 20,000 draws at 10 %. The list of keys is fixed, so the result is always the
+    // same.
     assert!((1_830..=2_170).contains(&declined), "{declined}");
 }
 
 #[test]
-fn by_default_nothing_else_is_touched() {
+fn by_default_other_requests_pass_unchanged() {
     let config = config("{}");
     for request in [
         Fake::new("GET", "/payments"),
@@ -113,13 +123,16 @@ fn by_default_nothing_else_is_touched() {
     ] {
         for key in 0..200 {
             let request = request.clone().with("idempotency-key", &key.to_string());
-            assert_eq!(asks(&config, &request, Body::NotYet), Decision::Pass);
+            assert_eq!(
+                decide_with_zeros(&config, &request, Body::NotYet),
+                Decision::Pass
+            );
         }
     }
 }
 
 #[test]
-fn another_seed_chooses_others_and_a_missing_key_is_left_to_the_dice() {
+fn another_seed_selects_other_keys_and_without_a_key_the_choice_is_random() {
     let by = |seed: &str| {
         config(&format!(
             r#"{{"rules": [{{"name": "r", "percentage": {{"numerator": 50}}, "fault": {{"decline": {{}}}},
@@ -129,7 +142,7 @@ fn another_seed_chooses_others_and_a_missing_key_is_left_to_the_dice() {
     let (one, other) = (by("1"), by("2"));
     let differ = (0..1_000)
         .map(|key| Fake::payment(&key.to_string()))
-        .filter(|request| acts(&one, request) != acts(&other, request))
+        .filter(|request| gets_fault(&one, request) != gets_fault(&other, request))
         .count();
     assert!((400..600).contains(&differ), "{differ}");
     let keyless = Fake::new("POST", "/payments");
@@ -137,12 +150,12 @@ fn another_seed_chooses_others_and_a_missing_key_is_left_to_the_dice() {
         let body = Body::Complete(b"");
         decide(&one, &keyless, body, &mut || roll, SystemTime::now)
     };
-    assert!(matches!(with(0), Decision::Act(_)));
+    assert!(matches!(with(0), Decision::Inject(_)));
     assert_eq!(with(u64::MAX), Decision::Pass);
 }
 
-/// The number of rolls, of 1,000 evenly spaced ones, at which `rule` acts.
-fn acting(config: &Config, request: &Fake, rule: &str) -> usize {
+/// Tries 1,000 evenly spaced rolls, and returns the number of rolls for which `rule` injects its fault.
+fn count_injections(config: &Config, request: &Fake, rule: &str) -> usize {
     let step = u64::MAX / 1_000;
     let rolls = (0..1_000).map(|n| n * step + step / 2);
     rolls
@@ -156,13 +169,13 @@ fn acting(config: &Config, request: &Fake, rule: &str) -> usize {
                 &mut dice,
                 SystemTime::now,
             );
-            matches!(decision, Decision::Act(act) if act.rule == rule)
+            matches!(decision, Decision::Inject(injection) if injection.rule == rule)
         })
         .count()
 }
 
 #[test]
-fn rules_that_fall_through_take_their_shares_of_one_draw_and_never_overlap() {
+fn the_shares_of_rules_that_fall_through_do_not_overlap() {
     let config = config(
         r#"{"rules": [
             {"name": "a", "percentage": {"numerator": 20}, "fall_through": true, "fault": {"abort": {"http_status": 503}}},
@@ -170,13 +183,24 @@ fn rules_that_fall_through_take_their_shares_of_one_draw_and_never_overlap() {
             {"name": "b", "percentage": {"numerator": 10}, "fault": {"lost_response": {}}},
             {"name": "c", "fault": {"decline": {}}}]}"#,
     );
-    let acting = |rule| acting(&config, &Fake::payment("k"), rule);
-    assert_eq!([acting("a"), acting("b"), acting("other")], [200, 100, 0]);
-    assert_eq!(acting("c"), 0, "the rule before it does not fall through");
+    let count_injections = |rule| count_injections(&config, &Fake::payment("k"), rule);
+    assert_eq!(
+        [
+            count_injections("a"),
+            count_injections("b"),
+            count_injections("other")
+        ],
+        [200, 100, 0]
+    );
+    assert_eq!(
+        count_injections("c"),
+        0,
+        "rule b does not set fall_through, so rule c is not tried"
+    );
 }
 
 #[test]
-fn shares_of_more_than_all_together_are_cut_in_their_order() {
+fn shares_above_100_percent_in_total_are_cut_in_rule_order() {
     let rule = |name: &str| {
         format!(
             r#"{{"name": "{name}", "percentage": {{"numerator": 60}}, "fall_through": true, "fault": {{"decline": {{}}}}}}"#
@@ -184,12 +208,12 @@ fn shares_of_more_than_all_together_are_cut_in_their_order() {
     };
     let rules = ["a", "b", "c"].map(rule).join(", ");
     let config = config(&format!(r#"{{"rules": [{rules}]}}"#));
-    let shares = ["a", "b", "c"].map(|rule| acting(&config, &Fake::payment("k"), rule));
+    let shares = ["a", "b", "c"].map(|rule| count_injections(&config, &Fake::payment("k"), rule));
     assert_eq!(shares, [600, 400, 0]);
 }
 
 #[test]
-fn rules_that_fall_through_draw_by_the_first_ones_key() {
+fn rules_that_fall_through_use_the_hash_key_of_the_first_rule() {
     let config = config(
         r#"{"rules": [
             {"name": "a", "percentage": {"numerator": 50}, "by": {"header": "idempotency-key"}, "fall_through": true,
@@ -197,12 +221,16 @@ fn rules_that_fall_through_draw_by_the_first_ones_key() {
             {"name": "b", "percentage": {"numerator": 50}, "by": {"header": "idempotency-key", "seed": "another"},
              "fault": {"abort": {"http_status": 503}}}]}"#,
     );
-    let acts = (0..1_000).filter(|key| acts(&config, &Fake::payment(&key.to_string())));
-    assert_eq!(acts.count(), 1_000, "both halves of one draw");
+    let injected = (0..1_000).filter(|key| gets_fault(&config, &Fake::payment(&key.to_string())));
+    assert_eq!(
+        injected.count(),
+        1_000,
+        "the rules use one draw, so their two shares of 50 % cover every request"
+    );
 }
 
 #[test]
-fn percentages_are_exact_at_both_ends_and_at_the_finest_step() {
+fn percentages_are_exact_at_0_at_100_and_at_one_millionth() {
     let share = |text: &str| {
         config(&format!(
             r#"{{"rules": [{{"name": "r", "percentage": {text}, "fault": {{"decline": {{}}}}}}]}}"#
@@ -216,7 +244,7 @@ fn percentages_are_exact_at_both_ends_and_at_the_finest_step() {
             &mut || roll,
             SystemTime::now,
         );
-        matches!(decision, Decision::Act(_))
+        matches!(decision, Decision::Inject(_))
     };
     let none = share(r#"{"numerator": 0}"#);
     let all = share(r#"{"numerator": 10000, "denominator": 10000}"#);
@@ -224,52 +252,58 @@ fn percentages_are_exact_at_both_ends_and_at_the_finest_step() {
         assert!(!with(&none, roll) && with(&all, roll));
     }
     let finest = share(r#"{"numerator": 1, "denominator": 1000000}"#);
-    // The lowest millionth of all rolls.
+    // The rule selects the lowest millionth of all rolls.
     assert!(with(&finest, u64::MAX / 1_000_000) && !with(&finest, u64::MAX / 1_000_000 + 2));
 }
 
 #[test]
 fn a_path_is_matched_without_its_query() {
     let exact = matching(r#"{"path": {"exact": "/payments"}}"#);
-    assert!(acts(&exact, &Fake::new("POST", "/payments?x=/other")));
-    assert!(!acts(&exact, &Fake::new("POST", "/payments/1")));
+    assert!(gets_fault(&exact, &Fake::new("POST", "/payments?x=/other")));
+    assert!(!gets_fault(&exact, &Fake::new("POST", "/payments/1")));
     let prefix = matching(r#"{"path": {"prefix": "/payments/"}}"#);
-    assert!(acts(&prefix, &Fake::new("GET", "/payments/1?y")));
-    assert!(!acts(&prefix, &Fake::new("GET", "/other?/payments/")));
+    assert!(gets_fault(&prefix, &Fake::new("GET", "/payments/1?y")));
+    assert!(!gets_fault(&prefix, &Fake::new("GET", "/other?/payments/")));
     let suffix = matching(r#"{"path": {"suffix": "/refund"}}"#);
-    assert!(acts(&suffix, &Fake::new("POST", "/payments/1/refund?a=b")));
+    assert!(gets_fault(
+        &suffix,
+        &Fake::new("POST", "/payments/1/refund?a=b")
+    ));
 }
 
 #[test]
-fn every_header_test_has_to_pass() {
+fn all_header_tests_must_pass() {
     let both = matching(
         r#"{"headers": [{"name": "X-A", "prefix": "b"}, {"name": "x-c", "present": false}]}"#,
     );
     let request = Fake::new("GET", "/").with("x-a", "bcd");
-    assert!(acts(&both, &request));
-    assert!(!acts(&both, &request.clone().with("x-c", "")));
-    assert!(!acts(&both, &Fake::new("GET", "/")));
+    assert!(gets_fault(&both, &request));
+    assert!(!gets_fault(&both, &request.clone().with("x-c", "")));
+    assert!(!gets_fault(&both, &Fake::new("GET", "/")));
     let again = |value| {
-        acts(
+        gets_fault(
             &both,
             &Fake::new("GET", "/").with("x-a", value).with("x-a", "b"),
         )
     };
-    assert!(again("c") && again("b"), "each value by itself");
+    assert!(
+        again("c") && again("b"),
+        "each value of a repeated header is tested separately"
+    );
     let neither = Fake::new("GET", "/").with("x-a", "c").with("x-a", ",b");
-    assert!(!acts(&both, &neither));
+    assert!(!gets_fault(&both, &neither));
 }
 
 #[test]
-fn a_caller_is_known_by_his_certificate_only() {
+fn the_identity_of_a_caller_comes_from_its_certificate_only() {
     let order = matching(r#"{"principals": ["spiffe://cluster.local/ns/shop/sa/order"]}"#);
-    assert!(acts(&order, &Fake::new("GET", "/").from("order")));
-    assert!(!acts(&order, &Fake::new("GET", "/").from("cart")));
-    let claims = Fake::new("GET", "/").with(
+    assert!(gets_fault(&order, &Fake::new("GET", "/").from("order")));
+    assert!(!gets_fault(&order, &Fake::new("GET", "/").from("cart")));
+    let forged = Fake::new("GET", "/").with(
         "x-forwarded-client-cert",
         "URI=spiffe://cluster.local/ns/shop/sa/order",
     );
-    assert!(!acts(&order, &claims));
+    assert!(!gets_fault(&order, &forged));
 }
 
 #[test]
@@ -284,8 +318,14 @@ fn a_body_is_matched_by_amount_currency_and_token() {
             {"pointer": "/amount/currency", "one_of": ["EUR", "USD"]},
             {"pointer": "/card_token", "one_of": ["tok_visa"]}]}"#,
     );
-    assert!(acts_on_body(&rule, &body("1000", "EUR", "tok_visa")));
-    assert!(acts_on_body(&rule, &body("2000", "USD", "tok_visa")));
+    assert!(gets_fault_with_body(
+        &rule,
+        &body("1000", "EUR", "tok_visa")
+    ));
+    assert!(gets_fault_with_body(
+        &rule,
+        &body("2000", "USD", "tok_visa")
+    ));
     for (amount, currency, token) in [
         ("999", "EUR", "tok_visa"),
         ("2001", "EUR", "tok_visa"),
@@ -295,42 +335,42 @@ fn a_body_is_matched_by_amount_currency_and_token() {
         ("1500", "EUR", "tok_mastercard"),
     ] {
         let body = body(amount, currency, token);
-        assert!(!acts_on_body(&rule, &body), "{body}");
+        assert!(!gets_fault_with_body(&rule, &body), "{body}");
     }
     for body in ["", "{", "[]", "\u{0}", "{\"amount\": 1000}"] {
-        assert!(!acts_on_body(&rule, body), "{body}");
+        assert!(!gets_fault_with_body(&rule, body), "{body}");
     }
-    let not_text = asks(&rule, &Fake::payment("k"), Body::Complete(&[0xff, 0xfe]));
+    let not_text = decide_with_zeros(&rule, &Fake::payment("k"), Body::Complete(&[0xff, 0xfe]));
     assert_eq!(not_text, Decision::Pass);
 }
 
 #[test]
-fn a_pointer_goes_through_lists_and_escapes() {
+fn a_pointer_supports_list_indexes_and_escapes() {
     let rule = matching(r#"{"body": [{"pointer": "/a~1b/1/c~0d", "min": 5}]}"#);
-    assert!(acts_on_body(&rule, r#"{"a/b": [0, {"c~d": 5}]}"#));
-    assert!(!acts_on_body(&rule, r#"{"a/b": [{"c~d": 5}]}"#));
+    assert!(gets_fault_with_body(&rule, r#"{"a/b": [0, {"c~d": 5}]}"#));
+    assert!(!gets_fault_with_body(&rule, r#"{"a/b": [{"c~d": 5}]}"#));
 }
 
 #[test]
-fn a_body_is_waited_for_only_where_a_rule_asks_for_it() {
+fn the_filter_waits_for_a_body_only_if_a_rule_tests_it() {
     let rule = matching(r#"{"methods": ["POST"], "body": [{"pointer": "/a", "min": 0}]}"#);
     let get = Fake::new("GET", "/payments");
-    assert_eq!(asks(&rule, &get, Body::NotYet), Decision::Pass);
+    assert_eq!(decide_with_zeros(&rule, &get, Body::NotYet), Decision::Pass);
 }
 
 #[test]
-fn the_first_rule_that_matches_decides_even_if_the_dice_say_no() {
+fn the_first_rule_that_matches_decides_even_if_its_share_excludes_the_request() {
     let config = config(
         r#"{"rules": [
             {"name": "never", "match": {"methods": ["POST"]}, "percentage": {"numerator": 0}, "fault": {"decline": {}}},
             {"name": "always", "fault": {"abort": {"http_status": 500}}}]}"#,
     );
-    assert!(!acts(&config, &Fake::payment("k")));
-    assert!(acts(&config, &Fake::new("GET", "/payments")));
+    assert!(!gets_fault(&config, &Fake::payment("k")));
+    assert!(gets_fault(&config, &Fake::new("GET", "/payments")));
 }
 
 #[test]
-fn a_rule_is_dead_from_its_end_on_and_the_next_one_counts() {
+fn after_a_rule_expires_the_next_rule_applies() {
     let config = config(
         r#"{"rules": [
             {"name": "old", "until": "2026-12-31T18:00:00Z", "fault": {"decline": {}}},
@@ -344,7 +384,7 @@ fn a_rule_is_dead_from_its_end_on_and_the_next_one_counts() {
         &mut || 0,
         || now,
     ) {
-        Decision::Act(act) => act.rule.to_owned(),
+        Decision::Inject(injection) => injection.rule.to_owned(),
         other => panic!("{other:?}"),
     };
     assert_eq!(rule(end - Duration::from_nanos(1)), "old");
@@ -352,47 +392,50 @@ fn a_rule_is_dead_from_its_end_on_and_the_next_one_counts() {
 }
 
 #[test]
-fn the_switch_turns_everything_off() {
+fn enabled_false_turns_off_rules_and_header_faults() {
     let config = config(
         r#"{"enabled": false, "header_faults": {"secret": "0123456789abcdef"},
             "rules": [{"name": "r", "fault": {"decline": {}}}]}"#,
     );
     let request = Fake::payment("k").with("x-stoa-fault", "decline; secret=0123456789abcdef");
-    assert!(!acts(&config, &request));
+    assert!(!gets_fault(&config, &request));
 }
 
-mod asked_by_header {
+mod requested_by_header {
     use super::*;
 
     const ALLOWED: &str = r#"{"rules": [], "header_faults": {"secret": "0123456789abcdef",
         "principals": ["spiffe://cluster.local/ns/shop/sa/order"]}}"#;
 
     #[test]
-    fn nobody_may_unless_it_is_allowed() {
+    fn without_header_faults_no_caller_may_request_a_fault() {
         let config = config(r#"{"rules": []}"#);
         let request = Fake::payment("k")
             .from("order")
             .with("x-stoa-fault", "decline");
-        assert!(!acts(&config, &request));
+        assert!(!gets_fault(&config, &request));
     }
 
     #[test]
-    fn a_named_identity_may_and_others_may_not() {
+    fn only_a_listed_identity_may_request_a_fault() {
         let config = config(ALLOWED);
         let request = Fake::payment("k").with("x-stoa-fault", "decline=do_not_honor");
-        assert!(!acts(&config, &request));
-        assert!(!acts(&config, &request.clone().from("cart")));
-        let Decision::Act(act) = asks(&config, &request.from("order"), Body::NotYet) else {
+        assert!(!gets_fault(&config, &request));
+        assert!(!gets_fault(&config, &request.clone().from("cart")));
+        let Decision::Inject(injection) =
+            decide_with_zeros(&config, &request.from("order"), Body::NotYet)
+        else {
             panic!("not allowed");
         };
-        assert_eq!(act.rule, "asked");
-        assert_eq!(act.fault, Some(decline("do_not_honor")));
+        assert_eq!(injection.rule, "by_header");
+        assert_eq!(injection.fault, Some(decline("do_not_honor")));
     }
 
     #[test]
-    fn whoever_knows_the_secret_may() {
+    fn a_caller_with_the_secret_may_request_a_fault() {
         let config = config(ALLOWED);
-        let with = |value: &str| acts(&config, &Fake::payment("k").with("x-stoa-fault", value));
+        let with =
+            |value: &str| gets_fault(&config, &Fake::payment("k").with("x-stoa-fault", value));
         assert!(with("decline; secret=0123456789abcdef"));
         assert!(!with("decline; secret=0123456789abcdeF"));
         assert!(!with("decline; secret="));
@@ -400,7 +443,7 @@ mod asked_by_header {
     }
 
     #[test]
-    fn a_share_of_those_that_ask_can_be_asked_for() {
+    fn a_caller_can_request_a_fault_for_a_share_of_its_requests() {
         let config = config(ALLOWED);
         let request = Fake::payment("k")
             .from("order")
@@ -413,20 +456,23 @@ mod asked_by_header {
                 &mut || roll,
                 SystemTime::now,
             );
-            matches!(decision, Decision::Act(_))
+            matches!(decision, Decision::Inject(_))
         };
         assert!(with(u64::MAX / 100 * 19) && !with(u64::MAX / 100 * 21));
     }
 
     #[test]
-    fn only_payments_are_meant_unless_configured() {
+    fn by_default_a_header_fault_applies_to_payments_only() {
         let config = config(ALLOWED);
         let request = Fake::new("GET", "/payments").from("order");
-        assert!(!acts(&config, &request.with("x-stoa-fault", "decline")));
+        assert!(!gets_fault(
+            &config,
+            &request.with("x-stoa-fault", "decline")
+        ));
     }
 
     #[test]
-    fn it_goes_before_the_rules() {
+    fn a_header_fault_takes_precedence_over_the_rules() {
         let config = self::config(
             r#"{"rules": [{"name": "r", "fault": {"decline": {}}}],
                 "header_faults": {"principals": ["spiffe://cluster.local/ns/shop/sa/order"]}}"#,
@@ -434,51 +480,54 @@ mod asked_by_header {
         let request = Fake::payment("k")
             .from("order")
             .with("x-stoa-fault", "delay=20, abort=grpc:14");
-        let Decision::Act(act) = asks(&config, &request, Body::NotYet) else {
+        let Decision::Inject(injection) = decide_with_zeros(&config, &request, Body::NotYet) else {
             panic!("not allowed");
         };
-        assert_eq!(act.delay, Some(Delay::Fixed(20.0)));
-        assert_eq!(act.fault, Some(abort(503, Some(14))));
+        assert_eq!(injection.delay, Some(Delay::Fixed(20.0)));
+        assert_eq!(injection.fault, Some(abort(503, Some(14))));
     }
 
     #[test]
-    fn what_cannot_be_read_injects_nothing_and_says_why() {
+    fn an_invalid_header_injects_no_fault_and_gives_an_error() {
         let config = config(ALLOWED);
         for (value, why) in [
             (
                 "explode",
-                "explode is not one of decline, abort, lost_response, throttle, delay",
+                "\"explode\": expected one of decline, abort, lost_response, throttle, delay",
             ),
             (
                 "abort=99",
-                "abort=99 is not abort= and a whole number from 200 to 599",
+                "\"abort=99\": expected abort=NUMBER with a whole number from 200 to 599",
             ),
             (
                 "abort=grpc:17",
-                "abort=grpc:17 is not abort=grpc: and 0 to 16",
+                "\"abort=grpc:17\": expected abort=grpc:STATUS with a status from 0 to 16",
             ),
             (
                 "delay=60001",
-                "delay=60001 is not delay= and a whole number from 0 to 60000",
+                "\"delay=60001\": expected delay=NUMBER with a whole number from 0 to 60000",
             ),
             (
                 "decline=Not This",
-                "decline=Not This is not decline= and a word in snake_case",
+                "\"decline=Not This\": expected decline=CODE with a code in snake_case",
             ),
             (
                 "decline; percentage=101",
-                "percentage= is not a whole number from 0 to 100",
+                "percentage: expected a whole number from 0 to 100",
             ),
-            ("decline, abort=503", "more than one fault beside a delay"),
-            ("delay=1, delay=2", "delay stands twice"),
+            (
+                "decline, abort=503",
+                "more than one fault; expected one fault, one delay, or both",
+            ),
+            ("delay=1, delay=2", "delay: given twice"),
             (
                 "",
-                " is not one of decline, abort, lost_response, throttle, delay",
+                "\"\": expected one of decline, abort, lost_response, throttle, delay",
             ),
         ] {
             let request = Fake::payment("k").from("order").with("x-stoa-fault", value);
-            let decision = asks(&config, &request, Body::NotYet);
-            assert_eq!(decision, Decision::Misread(why.to_owned()), "{value}");
+            let decision = decide_with_zeros(&config, &request, Body::NotYet);
+            assert_eq!(decision, Decision::Unreadable(why.to_owned()), "{value}");
         }
     }
 }

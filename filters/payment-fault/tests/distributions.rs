@@ -1,10 +1,11 @@
-//! Distributions of delays. The generator is seeded, so no test can flake; the bounds are 4 sigma all the same.
+//! Tests the distributions of delays. The random generator has a fixed seed, so the results are always the same. Tolerances are 4
+//! sigma.
 
 use payment_fault::delay::Delay;
 
 const SAMPLES: usize = 100_000;
 
-/// SplitMix64 (Steele, Lea and Flood, 2014).
+/// The generator SplitMix64 (Steele, Lea and Flood, 2014) with a fixed seed.
 fn dice() -> impl FnMut() -> u64 {
     let mut state = 2026_u64;
     move || {
@@ -30,26 +31,26 @@ fn mean(samples: &[f64]) -> f64 {
 }
 
 #[test]
-fn a_fixed_one_is_always_the_same() {
+fn a_fixed_delay_is_always_the_same() {
     assert!(samples(Delay::Fixed(250.0)).iter().all(|ms| *ms == 250.0));
 }
 
 #[test]
-fn a_uniform_one_fills_its_range() {
+fn a_uniform_delay_fills_its_range() {
     let all = samples(Delay::Uniform(100.0, 300.0));
     assert!(all[0] >= 100.0 && all[SAMPLES - 1] <= 300.0);
-    // The standard deviation is 200 / sqrt(12).
+    // The standard deviation of one delay is 200 / sqrt(12) = 57.7 ms.
     let four_sigma = 4.0 * 57.7 / (SAMPLES as f64).sqrt();
     assert!((mean(&all) - 200.0).abs() < four_sigma, "{}", mean(&all));
 }
 
 #[test]
-fn an_exponential_one_has_its_mean_and_its_bound() {
+fn an_exponential_delay_has_its_mean_and_its_bound() {
     let (mean_ms, max) = (200.0, 60_000.0);
     let all = samples(Delay::Exponential { mean: mean_ms, max });
     let four_sigma = 4.0 * 200.0 / (SAMPLES as f64).sqrt();
     assert!((mean(&all) - 200.0).abs() < four_sigma, "{}", mean(&all));
-    // Half of all samples are below ln 2 times the mean.
+    // Half of all delays are below ln 2 times the mean.
     assert!(
         (all[SAMPLES / 2] - 138.6).abs() < 4.0,
         "{}",
@@ -63,7 +64,7 @@ fn an_exponential_one_has_its_mean_and_its_bound() {
 }
 
 #[test]
-fn a_log_normal_one_has_its_median_and_its_spread() {
+fn a_log_normal_delay_has_its_median_and_its_spread() {
     let (median, sigma, max) = (100.0, 0.5, 60_000.0);
     let all = samples(Delay::LogNormal { median, sigma, max });
     assert!(
@@ -71,7 +72,7 @@ fn a_log_normal_one_has_its_median_and_its_spread() {
         "{}",
         all[SAMPLES / 2]
     );
-    // 84.13 % of all samples are at most one sigma of the logarithm above the median.
+    // For 84.13 % of all delays, the logarithm is at most one sigma above the logarithm of the median.
     let one_sigma = all[SAMPLES * 8413 / 10_000];
     assert!((one_sigma - 164.9).abs() < 3.0, "{one_sigma}");
     let bounded = samples(Delay::LogNormal {
@@ -83,7 +84,7 @@ fn a_log_normal_one_has_its_median_and_its_spread() {
 }
 
 #[test]
-fn dice_without_chance_are_survived() {
+fn a_delay_stays_in_its_bounds_if_the_random_bits_are_constant() {
     for stuck in [0, u64::MAX] {
         for delay in [
             Delay::Uniform(0.0, 10.0),

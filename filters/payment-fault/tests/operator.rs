@@ -1,4 +1,4 @@
-//! How `stoa fault set` changes a configuration, and how a configuration is described.
+//! Tests how `stoa fault set` changes a configuration, and how `stoa fault get` describes a configuration.
 #![expect(
     clippy::unwrap_used,
     reason = "a setting that cannot be read fails the test"
@@ -24,7 +24,7 @@ fn error(settings: &[&str]) -> String {
 }
 
 #[test]
-fn every_kind_becomes_a_rule_of_its_own_with_the_path_of_the_manifests() {
+fn each_kind_becomes_a_rule_with_the_path_of_the_manifests() {
     let config = change(&[
         "decline=30%",
         "abort=5%",
@@ -55,7 +55,7 @@ fn every_kind_becomes_a_rule_of_its_own_with_the_path_of_the_manifests() {
     for rule in rules {
         let matcher = json!({"methods": ["POST"], "path": {"exact": "/payments"}});
         assert_eq!(rule["match"], matcher);
-        // One draw decides for all rules, so they share a seed.
+        // One common draw decides for all rules, so all rules have the same seed.
         let by = json!({"header": "idempotency-key", "seed": "decline"});
         assert_eq!((&rule["by"], &rule["fall_through"]), (&by, &json!(true)));
     }
@@ -65,7 +65,7 @@ fn every_kind_becomes_a_rule_of_its_own_with_the_path_of_the_manifests() {
 }
 
 #[test]
-fn a_value_stands_behind_the_share() {
+fn a_value_after_the_share_replaces_the_default() {
     let config = change(&[
         "decline=1%:insufficient_funds",
         "abort=1%:500",
@@ -89,7 +89,7 @@ fn a_value_stands_behind_the_share() {
 }
 
 #[test]
-fn what_was_set_is_described_as_it_was_set() {
+fn describe_returns_the_settings_that_were_set() {
     for settings in [
         &["decline=30%"][..],
         &[
@@ -106,13 +106,13 @@ fn what_was_set_is_described_as_it_was_set() {
         let config = change(settings).unwrap();
         assert_eq!(describe(&config), settings.join(" "));
     }
-    // A default that callers would notice is written out.
+    // For a throttle and a delay, `describe` prints the value even if it is the default.
     let config = change(&["throttle=5%", "delay=10%"]).unwrap();
     assert_eq!(describe(&config), "throttle=5%:1KiB/s delay=10%:1s");
 }
 
 #[test]
-fn what_was_not_set_is_described_by_its_rules() {
+fn describe_lists_the_rules_of_the_manifests() {
     assert_eq!(describe(&manifest()), "default-decline=10%");
     assert_eq!(describe(&Value::Null), "default-decline=10%");
     assert_eq!(describe(&json!({"rules": []})), "no faults");
@@ -125,7 +125,7 @@ fn what_was_not_set_is_described_by_its_rules() {
 }
 
 #[test]
-fn off_is_a_switch_and_a_setting_turns_it_on_again() {
+fn off_keeps_the_rules_and_a_setting_turns_the_filter_on_again() {
     let off = turn_off(manifest()).unwrap();
     assert_eq!(describe(&off), "off");
     assert_eq!(off["rules"], manifest()["rules"]);
@@ -135,7 +135,7 @@ fn off_is_a_switch_and_a_setting_turns_it_on_again() {
 }
 
 #[test]
-fn a_wrong_setting_is_named_with_what_was_expected() {
+fn an_error_names_the_invalid_setting_and_the_expected_format() {
     for (setting, expected) in [
         ("decline", "expected KIND=SHARE or KIND=SHARE:VALUE"),
         ("decline=101%", "with a share from 0% to 100%"),
@@ -144,7 +144,7 @@ fn a_wrong_setting_is_named_with_what_was_expected() {
             "expected a decline_code in snake_case",
         ),
         ("abort=5%:99", "expected an HTTP status from 200 to 599"),
-        ("abort=5%:grpc:17", "and a status from 0 to 16"),
+        ("abort=5%:grpc:17", "with a status from 0 to 16"),
         ("lost_response=5%:1", "expected no value"),
         ("throttle=5%:0B/s", "expected a rate from 1B/s to 1GiB/s"),
         ("throttle=5%:2GiB/s", "expected a rate from 1B/s to 1GiB/s"),
@@ -159,16 +159,16 @@ fn a_wrong_setting_is_named_with_what_was_expected() {
     }
     assert_eq!(
         error(&["explode=5%"]),
-        "there is no kind of fault explode; expected one of decline, abort, lost_response, throttle, delay"
+        "there is no kind of fault \"explode\"; expected one of decline, abort, lost_response, throttle, delay"
     );
     assert_eq!(
         error(&["decline=60%", "delay=50%"]),
-        "decline=60% delay=50%: more than 100% together"
+        "decline=60% delay=50%: the shares add up to more than 100%"
     );
 }
 
 #[test]
-fn what_the_filter_would_reject_is_not_set() {
+fn set_returns_an_error_if_the_filter_would_reject_the_configuration() {
     let wrong = json!({"max_active_faults": -1});
     let rejected = set(wrong, &["decline=5%".to_owned()]).unwrap_err();
     assert!(matches!(&rejected, SettingError::Rejected(_)));
@@ -182,7 +182,7 @@ fn the_help_shows_every_kind_and_its_examples_can_be_set() {
     for kind in ["decline", "abort", "lost_response", "throttle", "delay"] {
         assert!(help.contains(&format!("  {kind}=SHARE")), "{help}");
     }
-    // A terminal wraps longer lines.
+    // A terminal with 80 columns would wrap a longer line.
     for line in help.lines().filter(|line| line.starts_with(' ')) {
         assert!(line.chars().count() <= 80, "{line}");
     }

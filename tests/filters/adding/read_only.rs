@@ -1,8 +1,8 @@
 use stoa_filter_host::{Filter, Options, Request};
 
-/// read-only.wasm in the filter host.
+/// Runs read-only.wasm in the filter host.
 #[test]
-fn it_refuses_what_would_change_something() {
+fn requests_that_change_something_are_rejected() {
     let filter = Filter::load(stoa_testkit::filter("read-only")).unwrap();
     let vm = filter.start(Options::new()).unwrap();
     vm.configure(r#"{"retry_after_seconds": 120}"#).unwrap();

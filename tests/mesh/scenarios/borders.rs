@@ -1,4 +1,4 @@
-//! Callers without an identity, and calls that leave the mesh.
+//! Tests of scenarios with callers without an identity, and with calls that leave the mesh.
 
 use std::io::ErrorKind;
 
@@ -7,7 +7,7 @@ use stoa_testkit::envoy::{Call, Connection};
 use stoa_testkit::wait_until;
 
 use super::stage::Scenario;
-use crate::customer::{SOON, key, text};
+use crate::customer::{EFFECT_TIMEOUT, key, text};
 
 const PARTNERS: &str = "partners.partners.svc.cluster.local";
 
@@ -20,7 +20,7 @@ pub(super) fn mtls_shop_migration(scenario: &Scenario<'_>) {
         ("cart", "GET", "/cart"),
         ("payment", "GET", "/payments"),
     ];
-    let (with, without) = scenario.both(|| {
+    let (with, without) = scenario.measure_with_and_without(|| {
         let plain = calls.map(|(callee, method, path)| {
             let call = Call::new(method, path)
                 .header("x-request-id", &key())
@@ -36,7 +36,7 @@ pub(super) fn mtls_shop_migration(scenario: &Scenario<'_>) {
                 })
                 .map_err(|error| error.kind())
         });
-        // A caller with an identity has access as before.
+        // Callers with an identity have the same access with and without the scenario.
         let as_order = |path: &str| {
             let call = Call::get(path).header("x-request-id", &key());
             let reply = stage.mesh.connect("order", "product").send(&call).unwrap();
@@ -91,7 +91,7 @@ pub(super) fn egress_partners_blocked(scenario: &Scenario<'_>) {
         .expect(201)
         .json;
     let tracking = text(&order["shipment"], "tracking_number");
-    // The subjects of the mails that contain this number.
+    // The subject lines of the customer's mails that contain the text `number` in the body.
     let mails = |number: &str| {
         let mails = stage
             .operator
@@ -101,13 +101,13 @@ pub(super) fn egress_partners_blocked(scenario: &Scenario<'_>) {
             .filter(|mail| text(mail, "body").contains(number));
         about.map(|mail| text(mail, "subject")).collect::<Vec<_>>()
     };
-    wait_until(SOON, "the mail about the order", || {
+    wait_until(EFFECT_TIMEOUT, "the mail about the order", || {
         mails(&tracking).len() == 1
     });
 
-    scenario.on();
+    scenario.activate();
     let call = |workload, path| {
-        let reply = stage.from(workload, Call::get(path), PARTNERS);
+        let reply = stage.send_from(workload, Call::get(path), PARTNERS);
         (reply.status, reply.json()["code"] == "bad_gateway")
     };
     let calls = [
@@ -120,20 +120,24 @@ pub(super) fn egress_partners_blocked(scenario: &Scenario<'_>) {
         assert_eq!(call(workload, path), (502, true), "{workload}");
     }
     // The catalogue works without the PIM.
-    let asked = stage
+    let product = stage
         .shop
         .gateway()
         .get("/product/COF-002")
         .header("x-shop-version", "v2")
         .send()
         .expect(200);
-    let request_id = asked.header("x-request-id").unwrap().to_owned();
-    wait_until(SOON, "product to ask the PIM in vain", || {
-        let lines = stage.mesh.access_log("product-v2").into_iter();
-        lines
-            .filter(|line| line["request_id"] == *request_id)
-            .any(|line| line["route_name"] == "block_all")
-    });
+    let request_id = product.header("x-request-id").unwrap().to_owned();
+    wait_until(
+        EFFECT_TIMEOUT,
+        "a blocked call of product to the PIM",
+        || {
+            let lines = stage.mesh.access_log("product-v2").into_iter();
+            lines
+                .filter(|line| line["request_id"] == *request_id)
+                .any(|line| line["route_name"] == "block_all")
+        },
+    );
     // An order is not confirmed, and the customer is not charged.
     let ledger = stage.operator.ledger().len();
     let again = key();
@@ -144,7 +148,7 @@ pub(super) fn egress_partners_blocked(scenario: &Scenario<'_>) {
     assert_eq!(refused.json["code"], "order_pending");
     assert_eq!(stage.operator.recover()["pending"], 1);
     assert_eq!(stage.operator.ledger().len(), ledger);
-    // A parcel is delivered, but no mail can be sent.
+    // The carrier delivers the parcel, but the mail about the delivery cannot be sent.
     let advance = format!("/carrier/shipments/{tracking}/advance");
     let _ = stage
         .operator
@@ -153,17 +157,21 @@ pub(super) fn egress_partners_blocked(scenario: &Scenario<'_>) {
         .json(&json!({"status": "delivered"}))
         .send()
         .expect(200);
-    stage.operator.round();
+    stage.operator.run_timers();
     stage
         .customer
         .wait_for_message("stoa.shipment.delivered", &text(&order, "order_id"));
-    assert_eq!(mails(&tracking).len(), 1, "a mail got through");
+    assert_eq!(
+        mails(&tracking).len(),
+        1,
+        "a mail was sent although calls to the courier are blocked"
+    );
 
-    scenario.off();
+    scenario.deactivate();
     for (workload, path) in calls {
         assert_eq!(call(workload, path), (200, false), "{workload}");
     }
-    // The postponed work is done, once.
+    // The order and the mails that failed during the scenario now succeed, each once.
     assert_eq!(stage.operator.recover()["pending"], 0);
     let confirmed = stage.customer.order(&again, "COF-001", 1, "tok_visa");
     assert_eq!(
@@ -172,8 +180,8 @@ pub(super) fn egress_partners_blocked(scenario: &Scenario<'_>) {
     );
     assert_eq!(stage.operator.ledger().len(), ledger + 1);
     let order_id = text(&confirmed.json, "order_id");
-    wait_until(SOON, "the mails that waited", || {
-        stage.operator.round();
+    wait_until(EFFECT_TIMEOUT, "the postponed mails", || {
+        stage.operator.run_timers();
         mails(&tracking).len() == 2 && mails(&order_id).len() == 1
     });
     println!("   mails: {:?}, {:?}", mails(&tracking), mails(&order_id));

@@ -1,14 +1,14 @@
-//! Faults that callers' Envoys inject, and a connection pool that is too small.
+//! Tests of scenarios with faults that callers' Envoys inject, and with a connection pool that is too small.
 
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
 
 use serde_json::json;
 use stoa_testkit::envoy::Call;
-use stoa_testkit::{Play, Stub, at_once, wait_until};
+use stoa_testkit::{Stub, StubResponse, at_once, wait_until};
 
-use super::stage::{Scenario, timed, to};
-use crate::customer::{SOON, key, text};
+use super::stage::{Scenario, timed, with_host};
+use crate::customer::{EFFECT_TIMEOUT, key, text};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -20,7 +20,7 @@ pub(super) fn fault_product_delay(scenario: &Scenario<'_>) {
         ("/product/COF-001", "v2"),
         ("/shop/", "v1"),
     ];
-    let ((with, flags, own), (without, no_flags, _)) = scenario.both(|| {
+    let ((with, flags, own), (without, no_flags, _)) = scenario.measure_with_and_without(|| {
         let mut took = at_once(paths.len(), |number| {
             let (path, version) = paths[number];
             let (answer, took) = timed(|| {
@@ -30,12 +30,15 @@ pub(super) fn fault_product_delay(scenario: &Scenario<'_>) {
                     .header("x-shop-version", version)
                     .send()
             });
-            assert_eq!(answer.status, 200, "{path}: nothing fails");
+            assert_eq!(
+                answer.status, 200,
+                "{path}: a delay must not cause a failure"
+            );
             took
         });
-        // The same for callers inside the mesh.
+        // The delay also applies to callers inside the mesh.
         let call = Call::get("/product/COF-001").header("x-shop-version", "v2");
-        let (reply, inside) = timed(|| stage.from("order", call, "product"));
+        let (reply, inside) = timed(|| stage.send_from("order", call, "product"));
         let request_id = reply.expect(200).header("x-request-id").unwrap().to_owned();
         took.push(inside);
         let flags = text(&stage.line("order", &request_id), "response_flags");
@@ -45,36 +48,38 @@ pub(super) fn fault_product_delay(scenario: &Scenario<'_>) {
         (took, flags, own)
     });
     println!(
-        "   with: {with:.2?} {flags}, {own} ms at product itself; without: {without:.2?} {no_flags}"
+        "   durations and response flags: with the scenario {with:.2?} {flags} ({own} ms in the product service); without it {without:.2?} {no_flags}"
     );
     assert!(with.iter().all(|took| *took >= SECOND), "{with:?}");
     assert!(without.iter().all(|took| *took < SECOND), "{without:?}");
     assert_eq!((flags.as_str(), no_flags.as_str()), ("DI", "-"));
-    assert!(own < 1000, "product itself took {own} ms");
+    assert!(own < 1000, "the product service took {own} ms");
 }
 
 pub(super) fn fault_cart_abort_503(scenario: &Scenario<'_>) {
     let stage = scenario.stage;
     let token = &stage.customer.token;
     let _ = stage.customer.put_in_cart("COF-001", 1).expect(200);
-    let (with, without) = scenario.both(|| {
+    let (with, without) = scenario.measure_with_and_without(|| {
         let before = (
-            stage.asked("cart"),
-            stage.sent("istio-ingressgateway", "cart", "upstream_rq_retry"),
+            stage.received_requests("cart"),
+            stage.outbound_stat("istio-ingressgateway", "cart", "upstream_rq_retry"),
         );
         let read = stage.gateway.get("/cart").bearer(token).send();
         let item = stage.gateway.put("/cart/items/COF-001").bearer(token);
         let write = item.json(&json!({"quantity": 1})).send();
-        let asked = stage.asked("cart") - before.0;
-        let retried = stage.sent("istio-ingressgateway", "cart", "upstream_rq_retry") - before.1;
+        let requests = stage.received_requests("cart") - before.0;
+        let retried =
+            stage.outbound_stat("istio-ingressgateway", "cart", "upstream_rq_retry") - before.1;
         let line = stage.line("istio-ingressgateway", read.header("x-request-id").unwrap());
-        // order reads the cart from cart, and empties it.
+        // For each order, the order service reads the customer's cart, and later empties it. The scenario must not make these two
+        // calls fail.
         let order = stage.customer.order_cart("tok_visa").expect(201);
         assert_eq!(order.json["status"], "confirmed");
         assert_eq!(order.json["items"][0]["sku"], "COF-001");
         assert!(
-            stage.asked("cart") >= before.0 + asked + 2,
-            "order did not ask cart"
+            stage.received_requests("cart") >= before.0 + requests + 2,
+            "the order service did not call the cart service"
         );
         let code = read.json["code"].as_str().map(str::to_owned);
         let kind = read.header("content-type").map(str::to_owned);
@@ -82,11 +87,19 @@ pub(super) fn fault_cart_abort_503(scenario: &Scenario<'_>) {
             text(&line, "response_flags"),
             text(&line, "response_code_details"),
         );
-        (read.status, write.status, code, kind, asked, retried, line)
+        (
+            read.status,
+            write.status,
+            code,
+            kind,
+            requests,
+            retried,
+            line,
+        )
     });
-    println!("   with: {with:?}; without: {without:?}");
-    let (read, write, code, kind, asked, retried, line) = with;
-    assert_eq!((read, write, asked, retried), (503, 503, 0, 0));
+    println!("   with the scenario: {with:?}; without it: {without:?}");
+    let (read, write, code, kind, requests, retried, line) = with;
+    assert_eq!((read, write, requests, retried), (503, 503, 0, 0));
     assert_eq!(
         (code.as_deref(), kind.as_deref()),
         (Some("unavailable"), Some("application/problem+json"))
@@ -95,14 +108,14 @@ pub(super) fn fault_cart_abort_503(scenario: &Scenario<'_>) {
         (line.0.as_str(), line.1.as_str()),
         ("FI", "fault_filter_abort")
     );
-    let (read, write, _, _, asked, retried, line) = without;
-    assert_eq!((read, write, asked, retried), (200, 200, 2, 0));
+    let (read, write, _, _, requests, retried, line) = without;
+    assert_eq!((read, write, requests, retried), (200, 200, 2, 0));
     assert_eq!(line.0, "-");
 }
 
 pub(super) fn fault_inventory_slow(scenario: &Scenario<'_>) {
     let stage = scenario.stage;
-    let (with, without) = scenario.both(|| {
+    let (with, without) = scenario.measure_with_and_without(|| {
         let page = stage
             .gateway
             .get("/product/COF-001")
@@ -115,13 +128,17 @@ pub(super) fn fault_inventory_slow(scenario: &Scenario<'_>) {
             .is_some_and(|available| !available.is_null());
         let (put, putting) = timed(|| stage.customer.put_in_cart("COF-001", 1));
         let (order, ordering) = timed(|| stage.customer.order(&key(), "COF-001", 1, "tok_visa"));
-        assert_eq!((put.status, order.status), (200, 201), "both end well");
+        assert_eq!(
+            (put.status, order.status),
+            (200, 201),
+            "both requests must succeed"
+        );
         (known, putting, ordering)
     });
     println!(
-        "   stock known, time of a line in the cart and of an order: with {with:?}; without {without:?}"
+        "   (stock known, time of a cart change, time of an order): with the scenario {with:?}; without it {without:?}"
     );
-    // An order calls inventory three times: reserve, extend and commit.
+    // For an order, the inventory service is called three times: reserve, extend and commit.
     assert!(
         !with.0 && with.1 >= SECOND && with.2 >= 3 * SECOND,
         "{with:?}"
@@ -136,45 +153,47 @@ const READERS: usize = 16;
 
 pub(super) fn pool_inventory_overflow(scenario: &Scenario<'_>) {
     let stage = scenario.stage;
-    let (with, without) = scenario.both(|| {
-        // inventory holds every reader until the others have a response.
+    let (with, without) = scenario.measure_with_and_without(|| {
+        // The stand-in for inventory holds back all responses until the test sets `gate` to true.
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
         let held = Arc::clone(&gate);
         let inventory = Stub::start(move |_| {
             let open = held.1.wait_while(held.0.lock().unwrap(), |open| !*open);
             drop(open);
-            Play::json(200, json!({}))
+            StubResponse::json(200, json!({}))
         });
         let stand_in = stage.mesh.stand_in("inventory", &inventory);
-        let count = |name: &str| stage.sent("order", "inventory", name);
+        let count = |name: &str| stage.outbound_stat("order", "inventory", name);
         let before = (
             count("upstream_rq_pending_overflow"),
             count("upstream_rq_retry"),
         );
         let answers = Mutex::new(Vec::new());
         let mut connections: Vec<_> = (0..READERS).map(|_| stage.outbound("order")).collect();
-        let told = std::thread::scope(|scope| {
+        let rejected_at_once = std::thread::scope(|scope| {
             let answers = &answers;
             let mut read = |number: usize| {
                 let mut connection = connections.pop().unwrap();
                 scope.spawn(move || {
-                    let call = to(Call::get(&format!("/items/POOL-{number}")), "inventory");
+                    let call = with_host(Call::get(&format!("/items/POOL-{number}")), "inventory");
                     let (reply, took) = timed(|| connection.send(&call).unwrap());
                     answers.lock().unwrap().push((reply, took));
                 });
             };
-            // The first reader takes the connection before the others start.
+            // The first of the readers uses the only connection before the other readers start.
             read(0);
-            wait_until(SOON, "the first reader", || !inventory.seen("/").is_empty());
+            wait_until(EFFECT_TIMEOUT, "the first reader", || {
+                !inventory.seen("/").is_empty()
+            });
             (1..READERS).for_each(&mut read);
-            // Each reader has a response, is held by inventory, or waits behind the held one.
+            // Each reader now has a response, waits for a response of the stand-in, or waits for the connection.
             let settled =
                 || answers.lock().unwrap().len() + inventory.seen("/").len() >= READERS - 1;
-            wait_until(SOON, "the other readers", settled);
-            let told = answers.lock().unwrap().len();
+            wait_until(EFFECT_TIMEOUT, "the other readers", settled);
+            let rejected_at_once = answers.lock().unwrap().len();
             *gate.0.lock().unwrap() = true;
             gate.1.notify_all();
-            told
+            rejected_at_once
         });
         drop(stand_in);
         let answers = answers.into_inner().unwrap();
@@ -188,13 +207,16 @@ pub(super) fn pool_inventory_overflow(scenario: &Scenario<'_>) {
         for (reply, took) in &refused {
             assert_eq!(reply.header("x-envoy-overloaded"), Some("true"));
             assert_eq!(reply.json()["code"], "unavailable");
-            assert!(*took < SECOND, "{took:?}, and it is reported at once");
+            assert!(
+                *took < SECOND,
+                "the rejection took {took:?}, expected less than a second"
+            );
         }
         let overflown = || {
             let lines = stage.mesh.access_log("order").into_iter();
             lines.filter(|line| line["response_flags"] == "UO").count()
         };
-        wait_until(SOON, "lines with the flag UO", || {
+        wait_until(EFFECT_TIMEOUT, "lines with the flag UO", || {
             overflown() >= refused.len()
         });
         let counts = (
@@ -202,12 +224,12 @@ pub(super) fn pool_inventory_overflow(scenario: &Scenario<'_>) {
             count("upstream_rq_retry") - before.1,
         );
         let longest = refused.iter().map(|(_, took)| *took).max();
-        (told, refused.len(), counts, longest)
+        (rejected_at_once, refused.len(), counts, longest)
     });
     println!(
-        "   answered at once, refused, (overflows, retries), the slowest refusal: with {with:?}; without {without:?}"
+        "   rejected at once, rejected in total, (overflows, retries), slowest rejection: with the scenario {with:?}; without it {without:?}"
     );
-    // One reader has the connection, one waits behind it.
+    // One reader uses the only connection, and one reader waits for it. All other readers are rejected.
     assert_eq!(
         (with.0, with.1, with.2),
         (READERS - 2, READERS - 2, (14, 0))

@@ -1,4 +1,4 @@
-//! Payments that fail at the server, so that callers retry.
+//! Tests of scenarios in which payments fail at the server, so that callers retry.
 
 use serde_json::json;
 use stoa_testkit::at_once;
@@ -12,23 +12,27 @@ const AT_ONCE: usize = 4;
 const ORDERS: usize = 40;
 const CHARGES: usize = 30;
 
-/// Counters of order's sidecar and payment's filter for charges.
+/// Numbers of charge requests, as the sidecars of order and payment counted them.
 #[derive(Debug, PartialEq)]
 struct Counts {
+    /// Requests that payment's sidecar received.
     requests: u64,
     retries: u64,
-    helped: u64,
-    held_back: u64,
+    /// Requests that succeeded after a retry.
+    succeeded_retries: u64,
+    /// Retries that order's sidecar did not send, because of the limit of concurrent retries.
+    suppressed_retries: u64,
 }
 
+/// Counts the charge requests while `work` runs.
 fn counts(stage: &Stage, work: impl FnOnce()) -> Counts {
     let now = || {
-        let count = |name: &str| stage.sent("order", "payment", name);
+        let count = |name: &str| stage.outbound_stat("order", "payment", name);
         Counts {
-            requests: stage.asked("payment"),
+            requests: stage.received_requests("payment"),
             retries: count("upstream_rq_retry"),
-            helped: count("upstream_rq_retry_success"),
-            held_back: count("upstream_rq_retry_overflow"),
+            succeeded_retries: count("upstream_rq_retry_success"),
+            suppressed_retries: count("upstream_rq_retry_overflow"),
         }
     };
     let before = now();
@@ -37,12 +41,12 @@ fn counts(stage: &Stage, work: impl FnOnce()) -> Counts {
     Counts {
         requests: after.requests - before.requests,
         retries: after.retries - before.retries,
-        helped: after.helped - before.helped,
-        held_back: after.held_back - before.held_back,
+        succeeded_retries: after.succeeded_retries - before.succeeded_retries,
+        suppressed_retries: after.suppressed_retries - before.suppressed_retries,
     }
 }
 
-/// The filter's own count of 503s; a new configuration resets it.
+/// The number of 503 responses of the filter payment-fault. A new configuration resets this counter.
 fn aborts(stage: &Stage) -> u64 {
     stage
         .mesh
@@ -51,9 +55,9 @@ fn aborts(stage: &Stage) -> u64 {
 
 pub(super) fn fault_payment_503(scenario: &Scenario<'_>) {
     let stage = scenario.stage;
-    // The manifests' own configuration, which declines 10 %.
-    stage.filters(&json!({}));
-    let (with, without) = scenario.both(|| {
+    // Restores the filter configuration of the manifests, which declines 10 % of the payments.
+    stage.override_filters(&json!({}));
+    let (with, without) = scenario.measure_with_and_without(|| {
         let before = aborts(stage);
         let mut statuses = Vec::new();
         let counts = counts(stage, || {
@@ -68,33 +72,39 @@ pub(super) fn fault_payment_503(scenario: &Scenario<'_>) {
             });
             statuses = every.concat();
         });
-        let of = |status: u16| statuses.iter().filter(|s| **s == status).count();
-        ((of(201), of(402), of(503)), counts, aborts(stage) - before)
+        let with_status = |status: u16| statuses.iter().filter(|s| **s == status).count();
+        let results = (with_status(201), with_status(402), with_status(503));
+        (results, counts, aborts(stage) - before)
     });
-    println!("   (confirmed, declined, 503), counts, aborts: with {with:?}; without {without:?}");
+    println!(
+        "   (confirmed, declined, 503), counts, aborts: with the scenario {with:?}; without it {without:?}"
+    );
     let ((confirmed, declined, failed), counts, aborts) = with;
     assert_eq!((confirmed + failed, declined), (ORDERS, 0));
-    // One in 16 of 40 is 2.5; four standard deviations are 6.1.
+    // 1/16 of the 40 orders should fail, which is 2.5 orders. The limit is four standard deviations (6.1) higher.
     assert!(failed <= 8, "{failed} of {ORDERS} failed");
-    // At least half of 40 are retried: 20, plus or minus 12.6. All but one in 16 succeed in the end.
-    assert!(counts.retries >= 8 && counts.helped >= 5, "{counts:?}");
-    // Each 503 of the filter caused one more attempt, or was the last one.
+    // At least half of the 40 orders should cause a retry, which is 20 orders. The limit is four standard deviations (12.6) lower.
+    assert!(
+        counts.retries >= 8 && counts.succeeded_retries >= 5,
+        "{counts:?}"
+    );
+    // Each 503 from the filter either caused a retry, or was the response to the last attempt that the sidecar made for an order.
     assert_eq!(aborts, counts.retries + u64::try_from(failed).unwrap());
     let ((confirmed, declined, failed), counts, aborts) = without;
     assert_eq!((confirmed + declined, failed, aborts), (ORDERS, 0, 0));
-    // After a decline, order looks up the payment once more: the decline may hide a captured attempt.
+    // After a decline, the order service looks up the payment once more, because an earlier attempt may have captured the money.
     let requests = u64::try_from(ORDERS + declined).unwrap();
     assert_eq!(
         counts,
         Counts {
             requests,
             retries: 0,
-            helped: 0,
-            held_back: 0
+            succeeded_retries: 0,
+            suppressed_retries: 0
         }
     );
-    // Orders that got 503 are neither charged twice nor lost.
-    stage.usual_filters();
+    // Recovery finishes the orders whose buyers got 503.
+    stage.restore_filters();
     assert_eq!(stage.operator.recover()["pending"], 0);
 }
 
@@ -104,7 +114,7 @@ pub(super) fn retry_payment_storm(scenario: &Scenario<'_>) {
         let call = Call::post("/payments").header("idempotency-key", &key());
         let amount = json!({"amount": 100, "currency": "EUR"});
         let body = json!({"order_id": Uuid::now_v7(), "amount": amount, "method": "card", "card_token": "tok_visa"});
-        stage.from("order", call.json(&body), "payment").status
+        stage.send_from("order", call.json(&body), "payment").status
     };
     let charges = |many: usize| {
         let mut statuses = Vec::new();
@@ -112,31 +122,39 @@ pub(super) fn retry_payment_storm(scenario: &Scenario<'_>) {
         statuses.dedup();
         (statuses, counts)
     };
-    stage.filters(&json!({}));
-    scenario.on();
+    stage.override_filters(&json!({}));
+    scenario.activate();
     let (statuses, with) = charges(CHARGES);
-    // Payment fails as before, now under the manifests' own settings.
+    // Without the scenario, a rule makes payments fail in the same way, but the retry settings of the manifests apply.
     let rule = json!({"name": "payment-down", "match": {"methods": ["POST"], "path": {"exact": "/payments"}},
         "fault": {"abort": {"http_status": 503}}});
-    stage.filters(&json!({"payment-fault": {"rules": [rule]}}));
-    scenario.off();
-    let (also, without) = charges(CHARGES);
-    println!("   {CHARGES} charges at once: with {with:?}; payment as bad without {without:?}");
-    assert_eq!((statuses, also), (vec![503], vec![503]));
-    let each = u64::try_from(CHARGES).unwrap();
-    // Payment never sees an attempt that gets no connection in time.
-    let seen = 10 * each..=11 * each;
-    assert_eq!((with.retries, with.held_back), (10 * each, 0), "{with:?}");
-    assert!(
-        with.helped == 0 && seen.contains(&with.requests),
+    stage.override_filters(&json!({"payment-fault": {"rules": [rule]}}));
+    scenario.deactivate();
+    let (statuses_without, without) = charges(CHARGES);
+    println!(
+        "   {CHARGES} failing charges at once: with the scenario {with:?}; without it {without:?}"
+    );
+    assert_eq!((statuses, statuses_without), (vec![503], vec![503]));
+    let charges_sent = u64::try_from(CHARGES).unwrap();
+    // Each charge is attempted 11 times. An attempt that gets no connection in time does not reach payment, so payment may receive
+    // only 10 requests for each charge.
+    let expected_requests = 10 * charges_sent..=11 * charges_sent;
+    assert_eq!(
+        (with.retries, with.suppressed_retries),
+        (10 * charges_sent, 0),
         "{with:?}"
     );
     assert!(
-        without.requests <= 4 * each && without.held_back > 0,
+        with.succeeded_retries == 0 && expected_requests.contains(&with.requests),
+        "{with:?}"
+    );
+    assert!(
+        without.requests <= 4 * charges_sent && without.suppressed_retries > 0,
         "{without:?}"
     );
-    // Payment works again. With more charges at once, they would wait for each other at the database, longer than an attempt may take.
-    stage.usual_filters();
+    // Payments work again. The test sends only a few charges at once: more of them would wait for the database longer than an
+    // attempt may take.
+    stage.restore_filters();
     let (statuses, counts) = charges(AT_ONCE);
     assert_eq!(statuses, [201]);
     let once = u64::try_from(AT_ONCE).unwrap();
@@ -145,8 +163,8 @@ pub(super) fn retry_payment_storm(scenario: &Scenario<'_>) {
         Counts {
             requests: once,
             retries: 0,
-            helped: 0,
-            held_back: 0
+            succeeded_retries: 0,
+            suppressed_retries: 0
         }
     );
 }

@@ -1,7 +1,7 @@
-//! A mesh whose manifests change while it runs.
+//! A running mesh for the tests of scenarios. Its manifests change while it runs.
 //!
-//! Istio's output for the manifests, plain and with each scenario, is compiled beforehand into one folder each. The mesh reads a
-//! symbolic link that points to one of them.
+//! Before the mesh starts, Istio's output is compiled into one folder for each scenario, and into one folder without a scenario.
+//! The mesh reads a symbolic link that points to one of these folders.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::{MetadataExt as _, symlink};
@@ -14,18 +14,19 @@ use stoa_testkit::mesh::{Mesh, compile};
 use stoa_testkit::{Client, Shop, ShopOptions, at_once, wait_for, wait_until};
 use tempfile::TempDir;
 
-use crate::customer::{Customer, Operator, SOON};
+use crate::customer::{Customer, EFFECT_TIMEOUT, Operator};
 
-const PLAIN: &str = "plain";
+/// Name of the folder without a scenario.
+const NO_SCENARIO: &str = "plain";
 
-/// Envoy's counter of accepted updates, for each kind of file.
-const TAKEN: [(&str, &str); 4] = [
+/// Envoy's counters of accepted updates, for each kind of configuration file.
+const ACCEPTED_UPDATES: [(&str, &str); 4] = [
     ("lds", r"^listener_manager\.lds\.update_success$"),
     ("cds", r"^cluster_manager\.cds\.update_success$"),
     ("rds", r"\.rds\..*update_success$"),
     ("ecds", r"^extension_config_discovery\..*update_success$"),
 ];
-/// Envoy's gauges of updates that are not active yet.
+/// Envoy's gauges of configuration that is accepted but not active yet.
 const WARMING: &str =
     r"^(listener_manager\.total_listeners_warming|cluster_manager\.warming_clusters)$";
 
@@ -35,38 +36,42 @@ pub(super) struct Stage {
     pub(super) mesh: Mesh,
     pub(super) customer: Customer,
     pub(super) operator: Operator,
-    /// For responses of Envoy itself, which no service's document lists.
+    /// A client that does not check responses against `api/openapi.yaml`, because the file does not contain Envoy's own responses.
     pub(super) gateway: Client,
     folder: TempDir,
 }
 
-/// One scenario on that stage.
+/// A scenario, and the mesh in which it is tested.
 pub(super) struct Scenario<'a> {
     pub(super) name: &'static str,
     pub(super) stage: &'a Stage,
 }
 
-/// A file that an Envoy reads: `shop/cart-v1-0`, `rds`, and its path.
+/// The inodes of all files that Envoys read, by workload (`shop/cart-v1-0`), kind (`rds`) and path.
 type Files = BTreeMap<(String, &'static str, PathBuf), u64>;
 
 impl Stage {
     pub(super) fn start(scenarios: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let every: Vec<_> = [PLAIN].iter().chain(scenarios).collect();
+        let names: Vec<_> = [NO_SCENARIO].iter().chain(scenarios).collect();
         let begun = Instant::now();
-        // Two at a time, for a small machine with two processors.
+        // Compiles two scenarios at a time, for machines with two processors.
         at_once(2, |half| {
-            for name in every.iter().skip(half).step_by(2) {
+            for name in names.iter().skip(half).step_by(2) {
                 let component = format!("istio/scenarios/{name}");
-                let components: &[&str] = if **name == PLAIN { &[] } else { &[&component] };
+                let components: &[&str] = if **name == NO_SCENARIO {
+                    &[]
+                } else {
+                    &[&component]
+                };
                 compile(components, &folder.path().join(name));
             }
         });
-        println!("{} compiled in {:.1?}", every.len(), begun.elapsed());
+        println!("{} compiled in {:.1?}", names.len(), begun.elapsed());
         let link = folder.path().join("compiled");
-        symlink(folder.path().join(PLAIN), &link).unwrap();
+        symlink(folder.path().join(NO_SCENARIO), &link).unwrap();
         let shop = Shop::start(ShopOptions::mesh().timers(false).compiled(&link));
-        let operator = Operator::of(&shop);
+        let operator = Operator::of_shop(&shop);
         operator.set_stock("COF-001", 10_000);
         Self {
             mesh: shop.mesh(),
@@ -78,38 +83,40 @@ impl Stage {
         }
     }
 
-    /// Overrides the manifests' configuration of filters.
-    pub(super) fn filters(&self, overrides: &Value) {
-        self.change(|| self.shop.override_filters(overrides));
+    /// Overrides the filter configurations of the manifests, and waits until every Envoy has applied the change.
+    pub(super) fn override_filters(&self, overrides: &Value) {
+        self.apply_change(|| self.shop.override_filters(overrides));
     }
 
-    /// Restores the initial configuration: no payment fails.
-    pub(super) fn usual_filters(&self) {
-        self.filters(&json!({"payment-fault": {"enabled": false}}));
+    /// Restores the filters' configuration that was active when the test began. With this configuration, no payment fails.
+    pub(super) fn restore_filters(&self) {
+        self.override_filters(&json!({"payment-fault": {"enabled": false}}));
     }
 
-    fn show(&self, name: &str) {
+    fn switch_to(&self, name: &str) {
         let new = self.folder.path().join("new");
-        self.change(|| {
+        self.apply_change(|| {
             symlink(self.folder.path().join(name), &new).unwrap();
             std::fs::rename(&new, self.folder.path().join("compiled")).unwrap();
         });
     }
 
-    /// Makes a change, and waits until every Envoy has accepted its new configuration.
-    fn change(&self, act: impl FnOnce()) {
+    /// Makes a change, and waits until every Envoy has applied its new configuration.
+    fn apply_change(&self, change: impl FnOnce()) {
         let written = || {
-            self.shop
-                .log()
-                .matches("the Envoys have new configuration")
-                .count()
+            let log = self.shop.log();
+            let applied = log.matches("all Envoys have applied the new configuration");
+            // If an Envoy does not apply the configuration in time, the log contains a line about this Envoy, and not the line
+            // about all Envoys.
+            let late = log.matches("this Envoy has not applied its new configuration yet");
+            applied.count() + late.count()
         };
-        let (before, files, taken) = (written(), self.files(), self.taken());
-        act();
-        wait_until(SOON, "new configuration to be written", || {
+        let (before, files, accepted_updates) = (written(), self.files(), self.accepted_updates());
+        change();
+        wait_until(EFFECT_TIMEOUT, "the new configuration files", || {
             written() > before
         });
-        let mut expected = taken;
+        let mut expected = accepted_updates;
         let mut changed = 0;
         for (file, inode) in self.files() {
             if files.get(&file) != Some(&inode) {
@@ -118,21 +125,26 @@ impl Stage {
                 changed += 1;
             }
         }
-        assert!(changed > 0, "nothing was changed");
-        wait_until(SOON, "the Envoys to take it", || {
-            let taken = self.taken();
-            let enough = |(of, count): (&(String, &str), &u64)| taken.get(of) >= Some(count);
-            let proxies = || expected.keys().map(|(workload, _)| workload);
-            expected.iter().all(enough)
-                && proxies().all(|workload| self.mesh.stat(workload, WARMING) == 0)
-        });
+        assert!(changed > 0, "no configuration file was changed");
+        wait_until(
+            EFFECT_TIMEOUT,
+            "the new configuration in the Envoys",
+            || {
+                let accepted_updates = self.accepted_updates();
+                let enough =
+                    |(of, count): (&(String, &str), &u64)| accepted_updates.get(of) >= Some(count);
+                let proxies = || expected.keys().map(|(workload, _)| workload);
+                expected.iter().all(enough)
+                    && proxies().all(|workload| self.mesh.stat(workload, WARMING) == 0)
+            },
+        );
     }
 
     fn files(&self) -> Files {
         let mut files = Files::new();
         for workload in self.mesh.workloads.iter().filter(|w| w.admin.is_some()) {
             let folder = self.mesh.folder(&workload.name);
-            for (kind, _) in TAKEN {
+            for (kind, _) in ACCEPTED_UPDATES {
                 for entry in std::fs::read_dir(folder.join(kind))
                     .into_iter()
                     .flatten()
@@ -147,29 +159,33 @@ impl Stage {
         files
     }
 
-    fn taken(&self) -> BTreeMap<(String, &'static str), u64> {
+    fn accepted_updates(&self) -> BTreeMap<(String, &'static str), u64> {
         let proxies = self.mesh.workloads.iter().filter(|w| w.admin.is_some());
-        let of = |name: &String| {
-            TAKEN.map(|(kind, stat)| ((name.clone(), kind), self.mesh.stat(name, stat)))
+        let updates = |name: &String| {
+            ACCEPTED_UPDATES.map(|(kind, stat)| ((name.clone(), kind), self.mesh.stat(name, stat)))
         };
-        proxies.flat_map(|workload| of(&workload.name)).collect()
+        proxies
+            .flat_map(|workload| updates(&workload.name))
+            .collect()
     }
 
-    /// Sends a call as a workload's component would: to its sidecar, which routes it.
-    pub(super) fn from(&self, workload: &str, call: Call, service: &str) -> Reply {
-        self.outbound(workload).send(&to(call, service)).unwrap()
+    /// Sends a call as a workload's component would: to the sidecar, which routes the call.
+    pub(super) fn send_from(&self, workload: &str, call: Call, service: &str) -> Reply {
+        self.outbound(workload)
+            .send(&with_host(call, service))
+            .unwrap()
     }
 
-    /// A connection of a workload's component to its sidecar.
+    /// A connection to a workload's sidecar, like the connection of the component.
     pub(super) fn outbound(&self, workload: &str) -> Connection {
         Connection::plain(self.mesh.workload(workload).egress()).unwrap()
     }
 
-    /// The line about a request in the access log of a workload's Envoy.
+    /// The line of a request in the access log of a workload's Envoy.
     pub(super) fn line(&self, workload: &str, request_id: &str) -> Value {
         wait_for(
-            SOON,
-            &format!("a line about {request_id} at {workload}"),
+            EFFECT_TIMEOUT,
+            &format!("the log line of request {request_id} at {workload}"),
             || {
                 let lines = self.mesh.access_log(workload).into_iter();
                 lines.rev().find(|line| line["request_id"] == request_id)
@@ -178,13 +194,13 @@ impl Stage {
     }
 
     /// Number of requests that a workload received.
-    pub(super) fn asked(&self, workload: &str) -> u64 {
+    pub(super) fn received_requests(&self, workload: &str) -> u64 {
         self.mesh
             .stat(workload, r"^http\.inbound.*downstream_rq_total$")
     }
 
     /// The sum of a counter of a workload's Envoy for calls to a service.
-    pub(super) fn sent(&self, workload: &str, service: &str, count: &str) -> u64 {
+    pub(super) fn outbound_stat(&self, workload: &str, service: &str, count: &str) -> u64 {
         self.mesh.stat(
             workload,
             &format!(r"^cluster\.outbound\|80\|.*\|{service}\..*\.{count}$"),
@@ -194,26 +210,26 @@ impl Stage {
 
 impl Scenario<'_> {
     /// Activates the scenario.
-    pub(super) fn on(&self) {
-        self.stage.show(self.name);
+    pub(super) fn activate(&self) {
+        self.stage.switch_to(self.name);
     }
 
     /// Deactivates the scenario.
-    pub(super) fn off(&self) {
-        self.stage.show(PLAIN);
+    pub(super) fn deactivate(&self) {
+        self.stage.switch_to(NO_SCENARIO);
     }
 
-    /// The measurement with the scenario, and then without it.
-    pub(super) fn both<T>(&self, mut measure: impl FnMut() -> T) -> (T, T) {
-        self.on();
+    /// Measures with the scenario, and then without the scenario.
+    pub(super) fn measure_with_and_without<T>(&self, mut measure: impl FnMut() -> T) -> (T, T) {
+        self.activate();
         let with = measure();
-        self.off();
+        self.deactivate();
         (with, measure())
     }
 }
 
-/// The call, with the service's host header.
-pub(super) fn to(call: Call, service: &str) -> Call {
+/// Adds the host header of a service to a call.
+pub(super) fn with_host(call: Call, service: &str) -> Call {
     let host = match service.contains('.') {
         true => service.to_owned(),
         false => format!("{service}.shop.svc.cluster.local"),
@@ -221,7 +237,7 @@ pub(super) fn to(call: Call, service: &str) -> Call {
     call.header("host", &host)
 }
 
-/// The result of `work`, and its duration.
+/// Runs `work`. Returns its result and its duration.
 pub(super) fn timed<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let begun = Instant::now();
     (work(), begun.elapsed())

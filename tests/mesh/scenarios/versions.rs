@@ -1,4 +1,4 @@
-//! Two versions of product: the share of the next one, copies of requests to it, and its outage.
+//! Tests of scenarios with two versions of product: the share of v2, copies of requests to v2, and an outage of v2.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde_json::{Value, json};
 use stoa_testkit::envoy::Call;
 use stoa_testkit::{at_once, wait_until};
 
-use super::stage::{Scenario, Stage, plugin, to};
-use crate::canary::within_four_sigma;
-use crate::customer::{Customer, SOON, address, card, items, key, text};
+use super::stage::{Scenario, Stage, plugin, with_host};
+use crate::canary::assert_within_four_sigma;
+use crate::customer::{Customer, EFFECT_TIMEOUT, address, card, items, key, text};
 
 const AT_ONCE: usize = 4;
 
-/// Statuses and versions that `many` new visitors get, with their counts.
-fn strangers(stage: &Stage, many: usize) -> BTreeMap<(u16, Option<String>), usize> {
+/// Sends `many` requests without a session. Returns the number of responses for each status and version.
+fn count_visits(stage: &Stage, many: usize) -> BTreeMap<(u16, Option<String>), usize> {
     let visits = at_once(AT_ONCE, |_| {
         let visit = || {
             let answer = stage.gateway.get("/product/COF-001").send();
@@ -24,53 +24,60 @@ fn strangers(stage: &Stage, many: usize) -> BTreeMap<(u16, Option<String>), usiz
         };
         (0..many / AT_ONCE).map(|_| visit()).collect::<Vec<_>>()
     });
-    let mut met = BTreeMap::new();
+    let mut counts = BTreeMap::new();
     for visit in visits.into_iter().flatten() {
-        *met.entry(visit).or_insert(0) += 1;
+        *counts.entry(visit).or_insert(0) += 1;
     }
-    met
+    counts
 }
 
-fn on(met: &BTreeMap<(u16, Option<String>), usize>, version: &str) -> usize {
-    met.get(&(200, Some(version.to_owned())))
+/// Number of successful responses of a version.
+fn responses_of(counts: &BTreeMap<(u16, Option<String>), usize>, version: &str) -> usize {
+    counts
+        .get(&(200, Some(version.to_owned())))
         .copied()
         .unwrap_or(0)
 }
 
-/// The shares of v2: at the gateway, where canary-router decides, and inside, where only Istio's own weights apply.
-fn canary(scenario: &Scenario<'_>, share: f64, many: usize) {
+/// Tests the share of v2 at the gateway, where canary-router selects the version, and inside the mesh, where Istio's weights apply.
+fn test_share(scenario: &Scenario<'_>, share: f64, many: usize) {
     let stage = scenario.stage;
-    let ((gateway, inside), (gateway_without, inside_without)) = scenario.both(|| {
-        let met = strangers(stage, many);
-        assert_eq!(on(&met, "v1") + on(&met, "v2"), many, "{met:?}");
-        let mut connection = stage.outbound("cart");
-        let call = to(Call::get("/product/COF-001"), "product");
-        let mut version = || {
-            connection
-                .send(&call)
-                .unwrap()
-                .expect(200)
-                .header("x-shop-version")
-                .map(str::to_owned)
-        };
-        let inside = (0..many)
-            .filter(|_| version().as_deref() == Some("v2"))
-            .count();
-        (on(&met, "v2"), inside)
-    });
-    within_four_sigma(gateway, many, share);
-    within_four_sigma(inside, many, share);
-    within_four_sigma(gateway_without, many, 0.1);
-    within_four_sigma(inside_without, many, 0.1);
+    let ((gateway, inside), (gateway_without, inside_without)) =
+        scenario.measure_with_and_without(|| {
+            let counts = count_visits(stage, many);
+            assert_eq!(
+                responses_of(&counts, "v1") + responses_of(&counts, "v2"),
+                many,
+                "{counts:?}"
+            );
+            let mut connection = stage.outbound("cart");
+            let call = with_host(Call::get("/product/COF-001"), "product");
+            let mut version = || {
+                connection
+                    .send(&call)
+                    .unwrap()
+                    .expect(200)
+                    .header("x-shop-version")
+                    .map(str::to_owned)
+            };
+            let inside = (0..many)
+                .filter(|_| version().as_deref() == Some("v2"))
+                .count();
+            (responses_of(&counts, "v2"), inside)
+        });
+    assert_within_four_sigma(gateway, many, share);
+    assert_within_four_sigma(inside, many, share);
+    assert_within_four_sigma(gateway_without, many, 0.1);
+    assert_within_four_sigma(inside_without, many, 0.1);
 }
 
 pub(super) fn canary_product_95_5(scenario: &Scenario<'_>) {
-    // As many as are needed to distinguish 5 % from 10 %.
-    canary(scenario, 0.05, 1200);
+    // 1,200 requests are enough to distinguish 5 % from 10 %.
+    test_share(scenario, 0.05, 1200);
 }
 
 pub(super) fn canary_product_50_50(scenario: &Scenario<'_>) {
-    canary(scenario, 0.5, 400);
+    test_share(scenario, 0.5, 400);
 }
 
 pub(super) fn mirror_product_v2(scenario: &Scenario<'_>) {
@@ -82,43 +89,48 @@ pub(super) fn mirror_product_v2(scenario: &Scenario<'_>) {
         .send()
         .expect(200)
         .json;
-    let (with, without) = scenario.both(|| {
+    let (with, without) = scenario.measure_with_and_without(|| {
         let before = (
-            stage.asked("product-v2"),
-            stage.asked("product-v1-0") + stage.asked("product-v1-1"),
+            stage.received_requests("product-v2"),
+            stage.received_requests("product-v1-0") + stage.received_requests("product-v1-1"),
         );
-        let met = strangers(stage, READS);
-        let (v1, v2) = (on(&met, "v1"), on(&met, "v2"));
-        assert_eq!(v1 + v2, READS, "{met:?}");
-        let asked_v1 = stage.asked("product-v1-0") + stage.asked("product-v1-1") - before.1;
+        let counts = count_visits(stage, READS);
+        let (v1, v2) = (responses_of(&counts, "v1"), responses_of(&counts, "v2"));
+        assert_eq!(v1 + v2, READS, "{counts:?}");
+        let asked_v1 = stage.received_requests("product-v1-0")
+            + stage.received_requests("product-v1-1")
+            - before.1;
         assert_eq!(asked_v1, u64::try_from(v1).unwrap());
-        // A copy may be late; no other request is expected.
-        let copies = || stage.asked("product-v2") - before.0 - u64::try_from(v2).unwrap();
+        // Copies may arrive later than the responses. Apart from the copies, v2 must get no other requests.
+        let copies =
+            || stage.received_requests("product-v2") - before.0 - u64::try_from(v2).unwrap();
         if v2 == 0 {
-            wait_until(SOON, "the copies", || copies() >= asked_v1);
+            wait_until(EFFECT_TIMEOUT, "the copies", || copies() >= asked_v1);
         }
         (v2, copies())
     });
-    println!("   of {READS} reads on v2, and copies for it: with {with:?}; without {without:?}");
+    println!(
+        "   {READS} reads, (responses of v2, copies to v2): with the scenario {with:?}; without it {without:?}"
+    );
     assert_eq!(with, (0, 120));
     assert!(without.0 > 0 && without.1 == 0, "{without:?}");
 
-    scenario.on();
-    // A caller that requests v2 gets v1, and a write is never copied.
-    let asked = stage
+    scenario.activate();
+    // A caller that requests v2 gets v1. Writes are never copied.
+    let read = stage
         .gateway
         .get("/product/COF-001")
         .header("x-shop-version", "v2")
         .send()
         .expect(200);
-    assert_eq!(asked.header("x-shop-version"), Some("v1"));
-    // A copy names v1, but arrives at v2.
+    assert_eq!(read.header("x-shop-version"), Some("v1"));
+    // Copies arrive at v2 with the header `x-shop-version: v1`.
     let copies = || {
         let lines = stage.mesh.access_log("product-v2").into_iter();
         let copied = lines.filter(|line| line["direction"] == "1" && line["shop_version"] == "v1");
         copied.collect::<Vec<_>>()
     };
-    wait_until(SOON, "lines about the copies", || {
+    wait_until(EFFECT_TIMEOUT, "the log lines of the copies", || {
         copies().len() == READS + 1
     });
     assert!(copies().iter().all(|line| line["method"] == "GET"));
@@ -127,16 +139,18 @@ pub(super) fn mirror_product_v2(scenario: &Scenario<'_>) {
     let buyer = Customer::register(&stage.shop, "bob");
     let bought = buyer.post(&path, &key(), &body).expect(201);
     assert_eq!(bought.header("x-shop-version"), Some("v1"));
-    // Another read and its copy, after the write: a copy of the write would have arrived by now.
+    // Waits for the copy of a further read. If the write had been copied, its copy would have arrived earlier.
     let _ = stage.gateway.get("/product/COF-001").send().expect(200);
-    wait_until(SOON, "one more copy", || copies().len() >= READS + 2);
+    wait_until(EFFECT_TIMEOUT, "one more copy", || {
+        copies().len() >= READS + 2
+    });
     assert!(
         copies().iter().all(|line| line["method"] == "GET"),
         "a write was copied"
     );
     let placed = buyer.get("/order").expect(200).json;
     assert_eq!(items(&placed).len(), 1);
-    scenario.off();
+    scenario.deactivate();
 }
 
 pub(super) fn outage_product_v2_dead(scenario: &Scenario<'_>) {
@@ -149,11 +163,11 @@ pub(super) fn outage_product_v2_dead(scenario: &Scenario<'_>) {
             .header("x-shop-version", version)
             .send()
     };
-    // An open connection keeps the old configuration until it has carried its ten requests.
+    // An open connection keeps the old configuration until it has handled ten requests.
     let settle = |status: u16| {
-        wait_until(SOON, &format!("{status} of v2"), || {
-            let every = at_once(AT_ONCE, |_| (0..10).all(|_| visit("v2").status == status));
-            every.into_iter().all(|all| all)
+        wait_until(EFFECT_TIMEOUT, &format!("status {status} from v2"), || {
+            let results = at_once(AT_ONCE, |_| (0..10).all(|_| visit("v2").status == status));
+            results.into_iter().all(|all_equal| all_equal)
         });
     };
     let count = |name: &str| {
@@ -163,7 +177,7 @@ pub(super) fn outage_product_v2_dead(scenario: &Scenario<'_>) {
         )
     };
 
-    scenario.on();
+    scenario.activate();
     settle(503);
     let before = (count("upstream_rq_retry"), count("upstream_rq_total"));
     for _ in 0..VISITS {
@@ -172,11 +186,11 @@ pub(super) fn outage_product_v2_dead(scenario: &Scenario<'_>) {
         let _ = visit("v1").expect(200);
     }
     let visits = u64::try_from(VISITS).unwrap();
-    let tries = (
+    let retries_and_attempts = (
         count("upstream_rq_retry") - before.0,
         count("upstream_rq_total") - before.1,
     );
-    assert_eq!(tries, (3 * visits, 4 * visits));
+    assert_eq!(retries_and_attempts, (3 * visits, 4 * visits));
     let dead = visit("v2").expect(503);
     let line = stage.line("istio-ingressgateway", dead.header("x-request-id").unwrap());
     assert_eq!(
@@ -186,31 +200,38 @@ pub(super) fn outage_product_v2_dead(scenario: &Scenario<'_>) {
         ),
         (&json!(4), &json!("URX"))
     );
-    // The only instance of v2 is never ejected.
+    // Envoy never ejects the only instance of v2; it counts an overflow instead.
     assert_eq!(count("ejections_active"), 0);
     assert!(count("ejections_overflow") > 0);
-    // 10 % of all visitors get the error.
-    let met = strangers(stage, 400);
-    let failed = met.get(&(503, Some("v2".to_owned()))).copied().unwrap_or(0);
-    assert_eq!(failed + on(&met, "v1"), 400, "{met:?}");
-    within_four_sigma(failed, 400, 0.1);
-    // The rollback is immediate, also for callers that request v2.
+    // 10 % of all new visitors get the error.
+    let counts = count_visits(stage, 400);
+    let failed = counts
+        .get(&(503, Some("v2".to_owned())))
+        .copied()
+        .unwrap_or(0);
+    assert_eq!(failed + responses_of(&counts, "v1"), 400, "{counts:?}");
+    assert_within_four_sigma(failed, 400, 0.1);
+    // The kill switch moves all callers to v1 at once, even callers that request v2.
     let mut router: Value = plugin("canary-router");
     router["everyone_on_stable"] = json!(true);
-    stage.filters(&json!({"payment-fault": {"enabled": false}, "canary-router": router}));
+    stage.override_filters(&json!({"payment-fault": {"enabled": false}, "canary-router": router}));
     for _ in 0..VISITS {
         assert_eq!(visit("v2").expect(200).header("x-shop-version"), Some("v1"));
     }
-    stage.usual_filters();
+    stage.restore_filters();
     let _ = visit("v2").expect(503);
 
-    scenario.off();
+    scenario.deactivate();
     settle(200);
     let before = count("upstream_rq_retry");
     for _ in 0..VISITS {
         assert_eq!(visit("v2").expect(200).header("x-shop-version"), Some("v2"));
     }
-    let met = strangers(stage, 200);
-    assert_eq!(on(&met, "v1") + on(&met, "v2"), 200, "{met:?}");
+    let counts = count_visits(stage, 200);
+    assert_eq!(
+        responses_of(&counts, "v1") + responses_of(&counts, "v2"),
+        200,
+        "{counts:?}"
+    );
     assert_eq!(count("upstream_rq_retry"), before);
 }

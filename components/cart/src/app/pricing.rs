@@ -1,17 +1,19 @@
-//! The totals of items, computed by the component `pricing`.
+//! Computes the totals of items with the component `pricing`.
 
 use shop_pricing::{PriceError, Prices, Quote, QuoteLine};
 
 use crate::domain::{Item, Totals};
 use crate::error::Error;
 
-/// The totals of `items`, in one call if they have a sum. Errors: [`Error::Pricing`].
+/// Returns the totals of `items`: the sum, and the total of each item. One call to `pricing` is enough if the sum can be computed.
+/// If not, the function also makes one call for each item. Errors: [`Error::Pricing`].
 pub fn totals(items: &[Item], prices: &dyn Prices) -> Result<Totals, Error> {
     let priced: Vec<_> = items.iter().filter_map(line).collect();
-    let whole = quote(prices, &priced)?;
-    let mut of_priced = match &whole {
+    let all_items = quote(prices, &priced)?;
+    let mut priced_totals = match &all_items {
         Some(quote) => quote.line_totals.iter().copied().map(Some).collect(),
-        // The items have no common sum, but each line may still have a total.
+        // There is no sum, because the currencies differ or the sum is too large. An item may still have a total, so each item is
+        // priced alone.
         None => priced
             .iter()
             .map(|line| Ok(quote(prices, std::slice::from_ref(line))?.map(|quote| quote.total)))
@@ -21,9 +23,9 @@ pub fn totals(items: &[Item], prices: &dyn Prices) -> Result<Totals, Error> {
     Ok(Totals {
         lines: items
             .iter()
-            .map(|item| item.price.and_then(|_| of_priced.next().flatten()))
+            .map(|item| item.price.and_then(|_| priced_totals.next().flatten()))
             .collect(),
-        whole: whole.map(|quote| quote.total),
+        sum: all_items.map(|quote| quote.total),
     })
 }
 
@@ -35,7 +37,7 @@ fn line(item: &Item) -> Option<QuoteLine<'_>> {
     })
 }
 
-/// `None` if there are no lines, or if they have no sum.
+/// The quote for `lines`. `None` if there are no lines, if their currencies differ, or if the sum exceeds the largest amount.
 fn quote(prices: &dyn Prices, lines: &[QuoteLine<'_>]) -> Result<Option<Quote>, Error> {
     if lines.is_empty() {
         return Ok(None);

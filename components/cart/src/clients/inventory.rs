@@ -1,4 +1,4 @@
-//! Inventory: available units.
+//! The client of the service `inventory`, which reports the number of available units.
 
 use std::time::Duration;
 
@@ -7,19 +7,20 @@ use serde::Deserialize;
 use stoa_service::Sku;
 use stoa_service::outbound::{Caller, Peer, PeerError};
 
-/// Timeout of one call: a person waits, and the call to product came before.
+/// Timeout of one call to `inventory`. It is short because a person waits for the response, and because the same request has
+/// already called `product`.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Inventory, on behalf of one request.
+/// A client of the service `inventory` for one request.
 pub struct InventoryClient<'a>(Peer<'a>);
 
 impl<'a> InventoryClient<'a> {
-    /// A client of the service at `url`.
+    /// A client of the service `inventory` at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
-        Self(caller.peer("inventory", url, TIMEOUT))
+        Self(caller.peer("the inventory service", url, TIMEOUT))
     }
 
-    /// The units of `sku` that may be sold; 0 if inventory does not stock it.
+    /// The number of units of `sku` that an order may still reserve; 0 if `inventory` does not know the SKU.
     pub fn available(&self, sku: &Sku) -> Result<i64, PeerError> {
         #[derive(Deserialize)]
         struct Item {

@@ -1,4 +1,4 @@
-//! Product: names and prices.
+//! The client of the service `product`, which supplies names and prices.
 
 use std::time::Duration;
 
@@ -9,19 +9,20 @@ use stoa_service::outbound::{Caller, Peer, PeerError};
 
 use crate::domain::Product;
 
-/// Timeout of one call: carts are read often, and stored prices can be shown instead.
+/// Timeout of one call to `product`. It is short because carts are read often, and because a cart can show its stored prices if
+/// `product` does not respond.
 const TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Product, on behalf of one request.
+/// A client of the service `product` for one request.
 pub struct ProductClient<'a>(Peer<'a>);
 
 impl<'a> ProductClient<'a> {
-    /// A client of the service at `url`.
+    /// A client of the service `product` at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
-        Self(caller.peer("product", url, TIMEOUT))
+        Self(caller.peer("the product service", url, TIMEOUT))
     }
 
-    /// The products of `skus` (at most 100) in one call; SKUs that are not in the catalogue are left out.
+    /// Reads the products with these SKUs, at most 100, in one call. The result omits SKUs that are not in the catalogue.
     pub fn products(&self, skus: &[&Sku]) -> Result<Vec<Product>, PeerError> {
         #[derive(Deserialize)]
         struct Page {
@@ -33,7 +34,7 @@ impl<'a> ProductClient<'a> {
         Ok(page.items)
     }
 
-    /// The product of one SKU, if it is in the catalogue.
+    /// Reads the product with this SKU; `None` if the SKU is not in the catalogue.
     pub fn product(&self, sku: &Sku) -> Result<Option<Product>, PeerError> {
         let found = self.products(&[sku])?;
         Ok(found.into_iter().find(|product| product.sku == *sku))

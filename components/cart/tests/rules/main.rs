@@ -1,8 +1,8 @@
-//! The service's routes: the responses that a caller gets, and the content of the cart afterwards.
+//! Tests the routes of the service `cart`: the responses that a caller gets, and the content of the cart afterwards.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what a test cannot have fails it"
+    reason = "an unexpected value must fail the test"
 )]
 
 mod shop;
@@ -23,7 +23,7 @@ fn eur(amount: u64) -> Value {
 }
 
 #[test]
-fn a_cart_shows_what_is_in_and_what_it_costs() {
+fn a_cart_shows_its_items_and_their_prices() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     assert_eq!(
         shop.cart(ann),
@@ -48,7 +48,7 @@ fn a_cart_shows_what_is_in_and_what_it_costs() {
 }
 
 #[test]
-fn putting_again_replaces_and_keeps_the_place() {
+fn a_second_put_replaces_the_quantity_and_keeps_the_position() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     shop.put(ann, "B", 1);
     shop.put(ann, "A", 1);
@@ -62,7 +62,7 @@ fn putting_again_replaces_and_keeps_the_place() {
 }
 
 #[test]
-fn product_is_asked_once_for_a_whole_cart_and_headers_travel_on() {
+fn a_cart_needs_one_call_to_product_which_gets_the_forwarded_headers() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     shop.put(ann, "A", 1);
     shop.put(ann, "B", 1);
@@ -77,7 +77,7 @@ fn product_is_asked_once_for_a_whole_cart_and_headers_travel_on() {
 }
 
 #[test]
-fn more_than_is_available_is_refused_and_changes_nothing() {
+fn a_quantity_above_the_available_units_is_rejected_and_changes_nothing() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     shop.put(ann, "A", 1);
     for (sku, quantity, available) in [("A", 11, 10), ("F", 1, 0)] {
@@ -100,7 +100,7 @@ fn more_than_is_available_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn bad_input_is_refused_and_changes_nothing() {
+fn invalid_input_is_rejected_and_changes_nothing() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     for quantity in [
         json!(0),
@@ -154,7 +154,7 @@ fn bad_input_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn every_cart_is_its_owners_alone() {
+fn only_its_owner_can_read_or_change_a_cart() {
     let (shop, ann, bob) = (Shop::new(), Uuid::now_v7(), Uuid::now_v7());
     shop.put(ann, "A", 1);
     shop.put(bob, "B", 2);
@@ -179,7 +179,7 @@ fn every_cart_is_its_owners_alone() {
 }
 
 #[test]
-fn deleting_what_is_not_there_is_fine() {
+fn deleting_an_absent_item_or_an_empty_cart_succeeds() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     shop.put(ann, "A", 1);
     shop.put(ann, "B", 1);
@@ -194,7 +194,7 @@ fn deleting_what_is_not_there_is_fine() {
 }
 
 #[test]
-fn order_empties_the_cart_of_one_user() {
+fn the_order_service_empties_the_cart_of_one_user() {
     let (shop, ann, bob) = (Shop::new(), Uuid::now_v7(), Uuid::now_v7());
     shop.put(ann, "A", 1);
     shop.put(bob, "A", 1);
@@ -211,8 +211,8 @@ fn order_empties_the_cart_of_one_user() {
     assert_eq!(shop.cart(bob)["items"].as_array().unwrap().len(), 1);
 }
 
-/// Contents of the cart, as SKU and quantity.
-fn held(shop: &Shop, user: Uuid) -> Vec<(String, u64)> {
+/// The contents of the user's cart, as pairs of SKU and quantity.
+fn contents(shop: &Shop, user: Uuid) -> Vec<(String, u64)> {
     let cart = shop.cart(user);
     let items = cart["items"].as_array().unwrap().iter();
     items
@@ -224,25 +224,32 @@ fn held(shop: &Shop, user: Uuid) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn every_change_is_another_version() {
+fn every_change_increases_the_version() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     let version = || shop.cart(ann)["version"].as_i64().unwrap();
-    let mut seen = vec![version()];
+    let mut versions = vec![version()];
     shop.put(ann, "A", 1);
-    seen.push(version());
+    versions.push(version());
     shop.put(ann, "A", 2);
-    seen.push(version());
+    versions.push(version());
     shop.delete(ann, "/cart/items/A");
-    seen.push(version());
+    versions.push(version());
     shop.put(ann, "B", 1);
     shop.delete(ann, "/cart");
-    seen.push(version());
-    assert!(seen.windows(2).all(|pair| pair[0] < pair[1]), "{seen:?}");
-    assert_eq!(version(), *seen.last().unwrap(), "a look changes nothing");
+    versions.push(version());
+    assert!(
+        versions.windows(2).all(|pair| pair[0] < pair[1]),
+        "{versions:?}"
+    );
+    assert_eq!(
+        version(),
+        *versions.last().unwrap(),
+        "a read must not change the cart"
+    );
 }
 
 #[test]
-fn a_version_is_that_of_the_items_beside_it_while_others_write() {
+fn a_read_returns_matching_version_and_items_during_concurrent_writes() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     let quantity = |version: i64| u32::try_from(version % 2).unwrap() + 1;
     let put = |version: i64| {
@@ -251,7 +258,7 @@ fn a_version_is_that_of_the_items_beside_it_while_others_write() {
             quantity: quantity(version),
             name: "Thing A".to_owned(),
             price: None,
-            seen_at: 0,
+            priced_at: 0,
         };
         cart::store::put(&shop.database.connect(), ann, &item, 0).unwrap();
     };
@@ -272,13 +279,13 @@ fn a_version_is_that_of_the_items_beside_it_while_others_write() {
 }
 
 #[test]
-fn an_order_takes_out_what_it_ordered_once_and_leaves_what_came_since() {
+fn the_ordered_units_are_removed_once_and_later_additions_stay() {
     let (shop, ann, order_id) = (Shop::new(), Uuid::now_v7(), Uuid::now_v7());
     for (sku, quantity) in [("A", 2), ("B", 3), ("C", 1)] {
         shop.put(ann, sku, quantity);
     }
     let version = shop.cart(ann)["version"].clone();
-    // Since then: more of A, fewer of B, C removed and added again, and D added.
+    // After the order was made, the customer changes the cart: more of A, fewer of B, C removed and added again, and D added.
     shop.put(ann, "A", 5);
     shop.put(ann, "B", 1);
     shop.delete(ann, "/cart/items/C");
@@ -288,20 +295,21 @@ fn an_order_takes_out_what_it_ordered_once_and_leaves_what_came_since() {
         format!("/internal/carts/{ann}?order_id={order_id}&version={version}&ordered=A:2,B:3,C:1");
     let (status, first) = shop.call_with("", Method::DELETE, &uri, "");
     assert_eq!(status, 200, "{first}");
-    let left = [("A", 3), ("C", 1), ("D", 2)].map(|(sku, quantity)| (sku.to_owned(), quantity));
-    assert_eq!(held(&shop, ann), left);
+    let remaining =
+        [("A", 3), ("C", 1), ("D", 2)].map(|(sku, quantity)| (sku.to_owned(), quantity));
+    assert_eq!(contents(&shop, ann), remaining);
     assert_eq!(shop.cart(ann)["version"], first["version"]);
-    // The response was lost: the caller sends the same request again.
+    // The caller sends the same request again, as `order` does after a lost response.
     assert_eq!(
         shop.call_with("", Method::DELETE, &uri, ""),
         (200, first),
-        "taken out twice"
+        "a repeated request must remove nothing more"
     );
-    assert_eq!(held(&shop, ann), left);
+    assert_eq!(contents(&shop, ann), remaining);
 }
 
 #[test]
-fn what_an_order_took_is_named_whole_or_not_at_all() {
+fn a_removal_with_missing_or_invalid_parameters_is_rejected() {
     let (shop, ann, order_id) = (Shop::new(), Uuid::now_v7(), Uuid::now_v7());
     shop.put(ann, "A", 2);
     for (query, named) in [
@@ -336,11 +344,11 @@ fn what_an_order_took_is_named_whole_or_not_at_all() {
             "{query}: {status} {problem}"
         );
     }
-    assert_eq!(held(&shop, ann), [("A".to_owned(), 2)]);
+    assert_eq!(contents(&shop, ann), [("A".to_owned(), 2)]);
 }
 
 #[test]
-fn a_cart_outlives_product_with_the_prices_of_the_time() {
+fn while_product_is_down_a_cart_shows_stored_prices_and_their_time() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     shop.put(ann, "A", 2);
     shop.put(ann, "C", 1);
@@ -350,19 +358,19 @@ fn a_cart_outlives_product_with_the_prices_of_the_time() {
         params![1_766_000_000_000_i64, "A"],
     )
     .unwrap();
-    shop.down.product.store(true, Ordering::SeqCst);
+    shop.outages.product.store(true, Ordering::SeqCst);
     let cart = shop.cart(ann);
     assert_eq!(
         (&cart["total"], &cart["unpriced"]),
         (&eur(500), &json!(["C"]))
     );
     assert_eq!(cart["prices_as_of"], "2025-12-17T19:33:20Z");
-    shop.down.product.store(false, Ordering::SeqCst);
+    shop.outages.product.store(false, Ordering::SeqCst);
     assert_eq!(shop.cart(ann).get("prices_as_of"), None);
 }
 
 #[test]
-fn shows_the_price_of_now_and_none_for_what_is_gone_from_the_catalogue() {
+fn a_cart_shows_current_prices_and_no_price_for_items_gone_from_the_catalogue() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     shop.put(ann, "A", 2);
     shop.put(ann, "B", 1);
@@ -387,9 +395,9 @@ fn shows_the_price_of_now_and_none_for_what_is_gone_from_the_catalogue() {
 }
 
 #[test]
-fn nothing_is_put_in_while_product_or_inventory_is_down() {
+fn no_item_is_added_while_product_or_inventory_is_down() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
-    for down in [&shop.down.product, &shop.down.inventory] {
+    for down in [&shop.outages.product, &shop.outages.inventory] {
         down.store(true, Ordering::SeqCst);
         let (status, problem) = shop.put(ann, "A", 1);
         assert_eq!((status, &problem["code"]), (503, &json!("unavailable")));
@@ -399,7 +407,7 @@ fn nothing_is_put_in_while_product_or_inventory_is_down() {
 }
 
 #[test]
-fn where_there_is_no_sum_each_line_keeps_its_own() {
+fn without_a_common_sum_each_line_keeps_its_total() {
     let shop = Shop::new();
     for (other, line_total) in [
         ("D", json!({"amount": 600, "currency": "USD"})),
@@ -417,7 +425,7 @@ fn where_there_is_no_sum_each_line_keeps_its_own() {
 }
 
 #[test]
-fn a_cart_takes_no_item_too_many_from_concurrent_writers() {
+fn concurrent_writers_cannot_exceed_the_largest_cart() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     let statuses: Vec<(u16, Value)> = std::thread::scope(|scope| {
         let (shop, threads) = (&shop, 0..10);
@@ -441,13 +449,13 @@ fn a_cart_takes_no_item_too_many_from_concurrent_writers() {
     let cart = shop.cart(ann);
     assert_eq!(cart["items"].as_array().unwrap().len(), MAX_ITEMS);
     assert_eq!(cart["total"], eur(100 * MAX_ITEMS as u64));
-    // A full cart can still change.
+    // The items of a full cart can still be changed.
     let sku = cart["items"][7]["sku"].as_str().unwrap();
     assert_eq!(shop.put(ann, sku, 2).0, 200);
 }
 
 #[test]
-fn writers_of_one_item_leave_one_row_with_what_one_of_them_wrote() {
+fn concurrent_writers_of_one_item_leave_one_row_with_one_of_their_quantities() {
     let (shop, ann) = (Shop::new(), Uuid::now_v7());
     std::thread::scope(|scope| {
         for quantity in 1..=10 {
@@ -464,7 +472,7 @@ fn writers_of_one_item_leave_one_row_with_what_one_of_them_wrote() {
 #[test]
 fn a_cart_is_read_by_index() {
     let shop = Shop::new();
-    let explain = format!("EXPLAIN QUERY PLAN {}", cart::store::ITEMS);
+    let explain = format!("EXPLAIN QUERY PLAN {}", cart::store::CART_QUERY);
     let plan = shop
         .database
         .connect()
@@ -479,7 +487,7 @@ fn a_cart_is_read_by_index() {
 }
 
 #[test]
-fn a_cart_takes_as_many_statements_for_many_items_as_for_one() {
+fn a_read_needs_as_many_statements_for_many_items_as_for_one() {
     let (shop, ann, bob) = (Shop::new(), Uuid::now_v7(), Uuid::now_v7());
     for n in 0..MAX_ITEMS {
         shop.put(ann, &format!("I{n}"), 1);

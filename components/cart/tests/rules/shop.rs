@@ -1,4 +1,5 @@
-//! The service over a real SQLite. The test plays product, inventory and user; pricing's own rules compute the money.
+//! The service `cart` with a real database. Functions replace the services `product`, `inventory` and `user`. The totals come from
+//! the rules of the component `pricing`.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,11 +13,19 @@ use shop_pricing::testing::Rules;
 use stoa_service::Service;
 use stoa_service::outbound::{CallError, Reply};
 use stoa_service::sql::Database;
-use stoa_service::testing::{Counted, FakeOutbound, Issuer, TestDatabase, reply, request};
+use stoa_service::testing::{FakeOutbound, Issuer, StatementCounter, TestDatabase, reply, request};
 use uuid::Uuid;
 
-/// A: 250 cents, 10 in stock. B: 1000 cents, 5. C: no price, 5. D: in US dollars, 5. E: the highest price, 5.
-/// F: not stocked. I0 to I99: 100 cents, 5.
+/// The test product with this SKU:
+/// - A costs 250 cents.
+/// - B costs 1,000 cents.
+/// - C has no price.
+/// - D costs 300 cents in US dollars.
+/// - E costs the largest amount that the shop permits, 999,999,999,999,999 cents.
+/// - F costs 1,000 cents.
+/// - I0 to I99 cost 100 cents each.
+///
+/// The fake service `inventory` reports 10 available units of A and 5 available units of each other product. It does not know F.
 fn product(sku: &str) -> Option<Value> {
     let price = match sku {
         "A" => json!({"amount": 250, "currency": "EUR"}),
@@ -34,14 +43,14 @@ fn product(sku: &str) -> Option<Value> {
 }
 
 #[derive(Default)]
-pub(crate) struct Down {
+pub(crate) struct Outages {
     pub(crate) product: AtomicBool,
     pub(crate) inventory: AtomicBool,
 }
 
 pub(crate) struct Shop {
     pub(crate) database: TestDatabase,
-    pub(crate) down: Arc<Down>,
+    pub(crate) outages: Arc<Outages>,
     pub(crate) outbound: Arc<FakeOutbound>,
     pub(crate) issuer: Issuer,
 }
@@ -50,12 +59,12 @@ impl Shop {
     pub(crate) fn new() -> Self {
         let (database, issuer) = (TestDatabase::new(), Issuer::new("k1", 1));
         SCHEMA.ensure(&database.connect()).unwrap();
-        let (down, jwks) = (Arc::new(Down::default()), issuer.jwks());
-        let state = Arc::clone(&down);
+        let (outages, jwks) = (Arc::new(Outages::default()), issuer.jwks());
+        let state = Arc::clone(&outages);
         let outbound = FakeOutbound::new(move |call| answer(&state, &jwks, &call.url));
         Self {
             database,
-            down,
+            outages,
             outbound: Arc::new(outbound),
             issuer,
         }
@@ -71,9 +80,9 @@ impl Shop {
         }
     }
 
-    /// How many statements `GET /cart` takes.
+    /// The number of database statements that `GET /cart` needs.
     pub(crate) fn statements_of_a_read(&self, user: Uuid) -> usize {
-        let db = Counted::new(self.database.connect());
+        let db = StatementCounter::new(self.database.connect());
         let count = db.count();
         let header = format!("Bearer {}", self.issuer.token(user, 60));
         let headers = [("authorization", header.as_str())];
@@ -122,20 +131,20 @@ impl Shop {
     }
 }
 
-fn answer(down: &Down, jwks: &Value, url: &str) -> Result<Reply, CallError> {
+fn answer(outages: &Outages, jwks: &Value, url: &str) -> Result<Reply, CallError> {
     if url == "http://user/user/jwks" {
         return reply(200, jwks.clone());
     }
     if let Some(skus) = url.strip_prefix("http://product/product?sku=") {
-        if down.product.load(Ordering::SeqCst) {
+        if outages.product.load(Ordering::SeqCst) {
             return reply(503, json!({"code": "unavailable"}));
         }
         let items: Vec<_> = skus.split(',').filter_map(product).collect();
         return reply(200, json!({"items": items, "next_page_token": null}));
     }
     if let Some(sku) = url.strip_prefix("http://inventory/items/") {
-        if down.inventory.load(Ordering::SeqCst) {
-            return Err(CallError::Lost("time is over".into()));
+        if outages.inventory.load(Ordering::SeqCst) {
+            return Err(CallError::Lost("the call timed out".into()));
         }
         let available = if sku == "A" { 10 } else { 5 };
         return if sku == "F" {

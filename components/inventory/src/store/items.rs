@@ -1,12 +1,12 @@
-//! Items: the units on hand, and the ledger.
+//! SQL for items: the units on hand, and the ledger.
 
-use stoa_service::sql::{Database, Row, SqlError, Value, places, transaction};
+use stoa_service::sql::{Database, Row, SqlError, Value, placeholders, transaction};
 use stoa_service::{Sku, params};
 
-use crate::domain::{Basis, Item, Ledger, check_count};
+use crate::domain::{ExpectedCount, Item, Ledger, check_covers_reserved};
 use crate::error::Error;
 
-/// The items after `after` by SKU, at most `count`.
+/// Lists the items whose SKU is greater than `after`, sorted by SKU, at most `count` items.
 pub fn list(db: &dyn Database, after: &str, count: u32) -> Result<Vec<Item>, SqlError> {
     db.execute(
         "SELECT sku, on_hand, reserved FROM inventory_items WHERE sku > $1 ORDER BY sku LIMIT $2",
@@ -15,20 +15,20 @@ pub fn list(db: &dyn Database, after: &str, count: u32) -> Result<Vec<Item>, Sql
     .map(item)
 }
 
-/// The items of these SKUs, in no particular order; SKUs that are not stocked are left out.
-pub fn of_skus(db: &dyn Database, skus: &[Sku]) -> Result<Vec<Item>, SqlError> {
+/// Reads the items with these SKUs, in any order. SKUs that are not stocked are left out.
+pub fn find_by_skus(db: &dyn Database, skus: &[Sku]) -> Result<Vec<Item>, SqlError> {
     if skus.is_empty() {
         return Ok(Vec::new());
     }
     let statement = format!(
         "SELECT sku, on_hand, reserved FROM inventory_items WHERE sku IN ({})",
-        places(1, skus.len())
+        placeholders(1, skus.len())
     );
     let values: Vec<Value> = skus.iter().map(Value::from).collect();
     db.execute(&statement, &values)?.map(item)
 }
 
-/// The item with this SKU.
+/// Reads the item with this SKU. Error: [`Error::NotStocked`].
 pub fn find(db: &dyn Database, sku: &str) -> Result<Item, Error> {
     db.execute(
         "SELECT sku, on_hand, reserved FROM inventory_items WHERE sku = $1",
@@ -48,29 +48,31 @@ fn item(row: Row<'_>) -> Result<Item, SqlError> {
     })
 }
 
-/// Sets the units on hand; the difference counts as supplied.
+/// Sets the units on hand. The ledger records the difference from the previous count as supplied units.
 pub fn set_on_hand(
     db: &dyn Database,
     sku: &Sku,
     on_hand: u32,
-    basis: &Basis,
+    expected: &ExpectedCount,
 ) -> Result<Item, Error> {
     transaction(db, sku, || {
-        // An update that changes nothing: until this transaction ends, no other transaction moves stock of this item.
+        // This update changes no value. It locks the row, so that no concurrent transaction moves stock of this item before this
+        // transaction ends.
         let held = db.execute(
             "UPDATE inventory_items SET on_hand = on_hand WHERE sku = $1 RETURNING on_hand, reserved",
             params![sku],
         )?;
         let held = held.one(|row| Ok((row.get::<i64>(0)?, row.get::<i64>(1)?)))?;
-        basis.check(sku, held.map(|(before, _)| before))?;
+        expected.check(sku, held.map(|(before, _)| before))?;
         let (before, reserved) = held.unwrap_or_default();
-        check_count(on_hand, reserved)?;
+        check_covers_reserved(on_hand, reserved)?;
         write_on_hand(db, sku, before, on_hand.into())?;
         find(db, sku.as_str())
     })
 }
 
-/// `before` is the earlier count. Runs inside a transaction that holds the item, or in a new shop.
+/// Writes a new count and its ledger entry. `before` is the count that the new count replaces. The caller must hold the lock on the
+/// item's row. Only the migration that fills a new database needs no lock.
 pub(super) fn write_on_hand(
     db: &dyn Database,
     sku: &Sku,
@@ -90,7 +92,7 @@ pub(super) fn write_on_hand(
     .map(drop)
 }
 
-/// The ledger's sums of one SKU.
+/// Reads the ledger's sums for one SKU.
 pub fn ledger(db: &dyn Database, sku: &str) -> Result<Ledger, Error> {
     db.execute(
         "SELECT sku, supplied, sold, returned FROM inventory_ledger WHERE sku = $1",

@@ -1,9 +1,9 @@
-//! Reservations, and how their stock moves.
+//! SQL for reservations, and for the movements of their stock.
 
 use std::collections::BTreeMap;
 
 use stoa_service::params;
-use stoa_service::sql::{Database, Row, SqlError, Value, places, transaction};
+use stoa_service::sql::{Database, Row, SqlError, Value, placeholders, transaction};
 use stoa_service::time::{Millis, rfc3339};
 use uuid::Uuid;
 
@@ -11,10 +11,11 @@ use super::items;
 use crate::domain::{Line, Movement, Reservation, Status, Transition};
 use crate::error::{Error, Shortage};
 
-/// The most expired reservations that one sweep releases: a reader must not pay for a whole outage, and the next reader continues.
+/// The maximum number of expired reservations that one sweep releases. The limit keeps a read fast after a long outage; the next
+/// read continues the sweep.
 const SWEEP_BATCH: u32 = 50;
 
-/// Releases the stock of expired reservations. Reads once by index; writes only if there is something to do.
+/// Releases the stock of expired reservations. Costs one indexed read if no reservation has expired.
 pub fn sweep(db: &dyn Database, now: Millis) -> Result<(), SqlError> {
     let expired = db
         .execute(
@@ -24,13 +25,13 @@ pub fn sweep(db: &dyn Database, now: Millis) -> Result<(), SqlError> {
         .map(|row| row.get::<Uuid>(0))?;
     for order_id in expired {
         transaction(db, order_id, || {
-            let still = db.execute(
+            let expired_now = db.execute(
                 "UPDATE inventory_reservations SET status = 'expired', updated_at = $1
                  WHERE order_id = $2 AND status = 'held' AND expires_at <= $1 RETURNING order_id",
                 params![now, order_id],
             )?;
-            if !still.is_empty() {
-                give_back(db, &lines(db, order_id)?)?;
+            if !expired_now.is_empty() {
+                unreserve_units(db, &lines(db, order_id)?)?;
             }
             Ok::<_, SqlError>(())
         })?;
@@ -38,7 +39,7 @@ pub fn sweep(db: &dyn Database, now: Millis) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// Reserves all lines or none. The same order again returns its existing reservation.
+/// Reserves all lines or none. A repeat for the same order returns the existing reservation.
 pub fn reserve(
     db: &dyn Database,
     order_id: Uuid,
@@ -51,7 +52,7 @@ pub fn reserve(
             existing.check_repeat(wanted)?;
             return Ok(existing);
         }
-        take(db, wanted)?;
+        reserve_units(db, wanted)?;
         for line in wanted {
             db.execute(
                 "INSERT INTO inventory_reservation_lines (order_id, sku, quantity) VALUES ($1, $2, $3)",
@@ -63,7 +64,7 @@ pub fn reserve(
     })
 }
 
-/// Extends a reservation to `expires_at` at least.
+/// Extends a reservation to `expires_at`. If the stored expiry is later, keeps the stored expiry.
 pub fn extend(
     db: &dyn Database,
     order_id: Uuid,
@@ -82,7 +83,7 @@ pub fn extend(
     })
 }
 
-/// Moves the stock out of the warehouse. A repeat changes nothing.
+/// Moves the reserved stock out of the warehouse. A repeated commit changes nothing.
 pub fn commit(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<Reservation, Error> {
     transaction(db, order_id, || {
         let reservation = find(db, order_id)?;
@@ -91,8 +92,8 @@ pub fn commit(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<Reservat
     })
 }
 
-/// Releases the reservation. An order that never reserved gets a released reservation, so that a request still in flight cannot
-/// reserve after the order was cancelled.
+/// Releases the reservation. If the order has no reservation, stores one with the status `released`, so that a request that is
+/// still in flight cannot reserve stock for the cancelled order.
 pub fn release(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<Reservation, Error> {
     transaction(db, order_id, || {
         match lookup(db, order_id)? {
@@ -112,10 +113,10 @@ fn apply(
     let lines = &reservation.lines;
     for movement in transition.movements {
         match movement {
-            Movement::Take => take(db, lines)?,
-            Movement::GiveBack => give_back(db, lines)?,
-            Movement::Sell => sell(db, lines)?,
-            Movement::Restock => restock(db, lines)?,
+            Movement::Reserve => reserve_units(db, lines)?,
+            Movement::Unreserve => unreserve_units(db, lines)?,
+            Movement::Sell => sell_units(db, lines)?,
+            Movement::Restock => restock_units(db, lines)?,
         }
     }
     if transition.to != reservation.status {
@@ -128,8 +129,9 @@ fn apply(
     Ok(())
 }
 
-/// Every line that needs more units than are available is reported as short. The transaction then fails, so no line is taken.
-fn take(db: &dyn Database, wanted: &[Line]) -> Result<(), Error> {
+/// Reserves the units of all lines. If too few units are available, the error lists every line that lacks units. The caller's
+/// transaction then fails, so no unit stays reserved.
+fn reserve_units(db: &dyn Database, wanted: &[Line]) -> Result<(), Error> {
     let mut short = Vec::new();
     for line in wanted {
         let taken = db.execute(
@@ -156,7 +158,7 @@ fn take(db: &dyn Database, wanted: &[Line]) -> Result<(), Error> {
     }
 }
 
-fn give_back(db: &dyn Database, lines: &[Line]) -> Result<(), SqlError> {
+fn unreserve_units(db: &dyn Database, lines: &[Line]) -> Result<(), SqlError> {
     for line in lines {
         db.execute(
             "UPDATE inventory_items SET reserved = reserved - $1 WHERE sku = $2",
@@ -166,7 +168,7 @@ fn give_back(db: &dyn Database, lines: &[Line]) -> Result<(), SqlError> {
     Ok(())
 }
 
-fn sell(db: &dyn Database, lines: &[Line]) -> Result<(), SqlError> {
+fn sell_units(db: &dyn Database, lines: &[Line]) -> Result<(), SqlError> {
     for line in lines {
         db.execute(
             "UPDATE inventory_items SET reserved = reserved - $1, on_hand = on_hand - $1 WHERE sku = $2",
@@ -180,7 +182,7 @@ fn sell(db: &dyn Database, lines: &[Line]) -> Result<(), SqlError> {
     Ok(())
 }
 
-fn restock(db: &dyn Database, lines: &[Line]) -> Result<(), SqlError> {
+fn restock_units(db: &dyn Database, lines: &[Line]) -> Result<(), SqlError> {
     for line in lines {
         db.execute(
             "UPDATE inventory_items SET on_hand = on_hand + $1 WHERE sku = $2",
@@ -219,7 +221,7 @@ fn lookup(db: &dyn Database, order_id: Uuid) -> Result<Option<Reservation>, SqlE
             "SELECT order_id, status, expires_at FROM inventory_reservations WHERE order_id = $1",
             params![order_id],
         )?
-        .one(without_lines)?;
+        .one(reservation_without_lines)?;
     let Some(reservation) = found else {
         return Ok(None);
     };
@@ -230,45 +232,48 @@ fn lookup(db: &dyn Database, order_id: Uuid) -> Result<Option<Reservation>, SqlE
     }))
 }
 
-/// The reservations after `after` by order id, at most `count`.
+/// Lists the reservations whose order id is greater than `after`, sorted by order id, at most `count` reservations.
 pub fn list(db: &dyn Database, after: &str, count: u32) -> Result<Vec<Reservation>, SqlError> {
     let mut found = db
         .execute(
             "SELECT order_id, status, expires_at FROM inventory_reservations WHERE order_id > $1 ORDER BY order_id LIMIT $2",
             params![after, count],
         )?
-        .map(without_lines)?;
+        .map(reservation_without_lines)?;
     let ids: Vec<Uuid> = found.iter().map(|found| found.order_id).collect();
-    let mut lines = lines_of(db, &ids)?;
+    let mut lines = lines_by_order(db, &ids)?;
     for reservation in &mut found {
         reservation.lines = lines.remove(&reservation.order_id).unwrap_or_default();
     }
     Ok(found)
 }
 
-fn without_lines(row: Row<'_>) -> Result<Reservation, SqlError> {
+fn reservation_without_lines(row: Row<'_>) -> Result<Reservation, SqlError> {
     Ok(Reservation {
         order_id: row.get(0)?,
-        status: row.word(1)?,
+        status: row.parse(1)?,
         lines: Vec::new(),
         expires_at: rfc3339(row.get(2)?),
     })
 }
 
 fn lines(db: &dyn Database, order_id: Uuid) -> Result<Vec<Line>, SqlError> {
-    Ok(lines_of(db, &[order_id])?
+    Ok(lines_by_order(db, &[order_id])?
         .remove(&order_id)
         .unwrap_or_default())
 }
 
-fn lines_of(db: &dyn Database, order_ids: &[Uuid]) -> Result<BTreeMap<Uuid, Vec<Line>>, SqlError> {
+fn lines_by_order(
+    db: &dyn Database,
+    order_ids: &[Uuid],
+) -> Result<BTreeMap<Uuid, Vec<Line>>, SqlError> {
     let mut all = BTreeMap::<Uuid, Vec<Line>>::new();
     if order_ids.is_empty() {
         return Ok(all);
     }
     let statement = format!(
         "SELECT order_id, sku, quantity FROM inventory_reservation_lines WHERE order_id IN ({})",
-        places(1, order_ids.len())
+        placeholders(1, order_ids.len())
     );
     let values: Vec<Value> = order_ids.iter().map(Value::from).collect();
     let found = db.execute(&statement, &values)?.map(|row| {
@@ -282,7 +287,8 @@ fn lines_of(db: &dyn Database, order_ids: &[Uuid]) -> Result<BTreeMap<Uuid, Vec<
         all.entry(order_id).or_default().push(line);
     }
     for lines in all.values_mut() {
-        // By bytes, like the lines of a request: stock is locked in this order, and PostgreSQL's own order depends on its locale.
+        // The lines are sorted by the bytes of their SKUs, as the lines of a request are. So all transactions lock the stock in the
+        // same sequence. The text order of PostgreSQL is not used, because it depends on the database's locale.
         lines.sort_by(|a, b| a.sku.cmp(&b.sku));
     }
     Ok(all)

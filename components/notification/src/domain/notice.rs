@@ -1,4 +1,4 @@
-//! From an event to the message for its customer.
+//! Makes the message to the customer from an event.
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -10,12 +10,12 @@ use uuid::Uuid;
 use super::{CloudEvent, Customer, Message, Notice};
 use crate::error::Error;
 
-/// The most lines of an order that a message lists.
+/// The maximum number of order lines that a message lists.
 const MAX_LINES: usize = 100;
-/// The longest text of an event that a message quotes, in characters.
-const MAX_TEXT: usize = 500;
+/// The maximum length of a text that a message quotes from an event, in characters.
+const MAX_QUOTE_LENGTH: usize = 500;
 
-// Event data may have unknown members: publishers are released on their own, and may add some.
+// Unknown members in the data of an event are accepted, because a newer release of the publisher may add members.
 
 #[derive(Deserialize)]
 struct OrderData {
@@ -44,23 +44,23 @@ struct ShipmentData {
     status: String,
 }
 
-/// Reads a known event; `None` for any other type.
+/// Makes the message for an event. `None` if no customer is notified of events of this type.
 pub fn from_event(event: &CloudEvent) -> Result<Option<Notice>, Error> {
     let notice = match event.kind.as_str() {
-        "stoa.order.confirmed" => of_order(data(event)?, confirmed)?,
-        "stoa.order.cancelled" => of_order(data(event)?, cancelled)?,
+        "stoa.order.confirmed" => order_notice(data(event)?, confirmed)?,
+        "stoa.order.cancelled" => order_notice(data(event)?, cancelled)?,
         other => match other
             .strip_prefix("stoa.shipment.")
             .and_then(shipment_message)
         {
-            Some(message) => of_shipment(event, data(event)?, &message)?,
+            Some(message) => shipment_notice(event, data(event)?, &message)?,
             None => return Ok(None),
         },
     };
     let order = notice.order_id.to_string();
     match event.subject.as_deref() {
         Some(subject) if subject != order => Err(invalid(format!(
-            "subject: `{}` is not the data's order_id {order}",
+            "subject: `{}` differs from data.order_id, which is {order}",
             shorten(subject)
         ))),
         _ => Ok(Some(notice)),
@@ -76,7 +76,7 @@ fn data<T: DeserializeOwned>(event: &CloudEvent) -> Result<T, Error> {
         .map_err(|fault| invalid(format!("{fault} (in an event of type {})", event.kind)))
 }
 
-fn of_order(
+fn order_notice(
     data: OrderData,
     message: fn(&OrderData) -> Result<Message, Error>,
 ) -> Result<Notice, Error> {
@@ -95,7 +95,7 @@ fn of_order(
     };
     if phone.as_deref().is_some_and(|p| !is_number(p)) {
         return Err(invalid(
-            "data.phone: expected a number in the form of E.164, or null",
+            "data.phone: expected a telephone number in the format of E.164, or null",
         ));
     }
     Ok(Notice {
@@ -103,7 +103,7 @@ fn of_order(
         customer: Some(Customer {
             user_id: data.user_id,
             email,
-            name: line("data.name", &data.name)?.to_owned(),
+            name: check_quote("data.name", &data.name)?.to_owned(),
             phone,
         }),
         message,
@@ -111,20 +111,21 @@ fn of_order(
 }
 
 fn confirmed(order: &OrderData) -> Result<Message, Error> {
-    let total = order
-        .total
-        .ok_or_else(|| invalid("data.total: is missing"))?;
+    let total = order.total.ok_or_else(|| invalid("data.total: missing"))?;
     if order.items.len() > MAX_LINES {
-        return Err(invalid(format!("data.items: more than {MAX_LINES}")));
+        return Err(invalid(format!(
+            "data.items: has {} lines, expected {MAX_LINES} at most",
+            order.items.len()
+        )));
     }
     let mut body = format!("Thank you for your order {}.\n\n", order.order_id);
     for item in &order.items {
-        let sku = line("data.items.sku", &item.sku)?;
+        let sku = check_quote("data.items.sku", &item.sku)?;
         body.push_str(&format!("{} x {sku}\n", item.quantity));
     }
     body.push_str(&format!("Total: {total}\n"));
     if let Some(number) = &order.tracking_number {
-        let number = line("data.tracking_number", number)?;
+        let number = check_quote("data.tracking_number", number)?;
         body.push_str(&format!(
             "\nYour parcel has the tracking number {number}.\n"
         ));
@@ -137,25 +138,25 @@ fn confirmed(order: &OrderData) -> Result<Message, Error> {
 }
 
 fn cancelled(order: &OrderData) -> Result<Message, Error> {
-    let of = order
+    let over_total = order
         .total
         .map(|t| format!(" over {t}"))
         .unwrap_or_default();
-    let mut body = format!("Your order {}{of} was cancelled.\n", order.order_id);
+    let mut body = format!("Your order {}{over_total} was cancelled.\n", order.order_id);
     if let Some(reason) = order.reason.as_deref().filter(|r| !r.is_empty()) {
-        // A reason may be a code, such as payment_declined: it becomes words.
-        let reason = line("data.reason", reason)?.replace('_', " ");
+        // The reason for a cancellation may be a code, such as `payment_declined`. In the message, spaces replace the underscores.
+        let reason = check_quote("data.reason", reason)?.replace('_', " ");
         body.push_str(&format!("Reason: {reason}\n"));
     }
-    body.push_str("\nNothing is charged; what was paid already is paid back.\n");
+    body.push_str("\nYou are not charged. If you have already paid, you get your money back.\n");
     Ok(Message {
-        title: format!("Your order{of} was cancelled"),
+        title: format!("Your order{over_total} was cancelled"),
         body,
         sms: None,
     })
 }
 
-/// The message for a status of a shipment.
+/// Makes the message to the customer that the shipment has this status.
 struct ShipmentMessage {
     status: &'static str,
     title: &'static str,
@@ -166,12 +167,12 @@ struct ShipmentMessage {
 fn shipment_message(status: &str) -> Option<ShipmentMessage> {
     #[rustfmt::skip]
     const ALL: [(&str, &str, &str, bool); 7] = [
-        ("created", "Your parcel is announced", "The carrier knows of your parcel and will collect it.", false),
+        ("created", "Your parcel is announced", "The carrier will collect your parcel.", false),
         ("picked_up", "Your parcel was picked up", "The carrier has picked up your parcel.", false),
         ("in_transit", "Your parcel is on its way", "Your parcel is on its way to you.", false),
         ("out_for_delivery", "Your parcel is out for delivery", "Your parcel is out for delivery and arrives today.", true),
         ("delivered", "Your parcel was delivered", "Your parcel was delivered.", true),
-        ("cancelled", "Your parcel was called off", "Your parcel was called off and will not be sent.", false),
+        ("cancelled", "Your parcel was cancelled", "Your parcel was cancelled and will not be sent.", false),
         ("returned", "Your parcel was returned", "Your parcel could not be delivered and goes back to us.", false),
     ];
     ALL.into_iter()
@@ -184,14 +185,14 @@ fn shipment_message(status: &str) -> Option<ShipmentMessage> {
         })
 }
 
-fn of_shipment(
+fn shipment_notice(
     event: &CloudEvent,
     data: ShipmentData,
     message: &ShipmentMessage,
 ) -> Result<Notice, Error> {
     if data.status != message.status {
         return Err(invalid(format!(
-            "data.status: `{}` does not belong to the type {}",
+            "data.status: `{}` does not match the event type {}",
             shorten(&data.status),
             event.kind
         )));
@@ -199,7 +200,7 @@ fn of_shipment(
     let mut body = format!("{}\n\nOrder: {}\n", message.sentence, data.order_id);
     let mut sms = format!("stoa: {}", message.sentence);
     if let Some(number) = &data.tracking_number {
-        let number = line("data.tracking_number", number)?;
+        let number = check_quote("data.tracking_number", number)?;
         body.push_str(&format!("Tracking number: {number}\n"));
         sms.push_str(&format!(" Tracking number {number}."));
     }
@@ -214,13 +215,13 @@ fn of_shipment(
     })
 }
 
-/// Text for a message: short, and on one line, so that it cannot imitate other parts of the message.
-fn line<'a>(field: &str, value: &'a str) -> Result<&'a str, Error> {
-    if value.chars().count() <= MAX_TEXT && !value.chars().any(char::is_control) {
+/// Checks a text that a message quotes. It must be short and on one line, so that it cannot imitate other parts of the message.
+fn check_quote<'a>(field: &str, value: &'a str) -> Result<&'a str, Error> {
+    if value.chars().count() <= MAX_QUOTE_LENGTH && !value.chars().any(char::is_control) {
         Ok(value)
     } else {
         Err(invalid(format!(
-            "{field}: `{}` is not one line of {MAX_TEXT} characters at most",
+            "{field}: `{}` has several lines or more than {MAX_QUOTE_LENGTH} characters",
             shorten(&value.escape_debug().to_string())
         )))
     }

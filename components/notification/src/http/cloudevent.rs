@@ -1,4 +1,5 @@
-//! CloudEvents 1.0 over HTTP, structured and binary mode, one event per request. Unknown attributes are extensions and accepted.
+//! Decodes CloudEvents 1.0 from HTTP requests, in structured and binary mode. A request contains one event. Unknown attributes are
+//! accepted as extensions.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -7,10 +8,10 @@ use stoa_service::{Problem, Request, text, time};
 
 use crate::domain::CloudEvent;
 
-/// The longest `id`, `source`, `type` and `subject`, in characters.
-pub const MAX_ATTRIBUTE: usize = 256;
+/// The maximum length of `id`, `source`, `type` and `subject`, in characters.
+pub const MAX_ATTRIBUTE_LENGTH: usize = 256;
 
-/// The envelope as received, in either mode. Unknown members are extensions.
+/// The attributes and the data of an event as received, in either mode. Unknown members are accepted as extensions.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Envelope {
@@ -24,18 +25,17 @@ struct Envelope {
     data: Value,
 }
 
-/// Reads the event of a request. 415 for another content type, 400 for malformed JSON, 422 for an invalid attribute or
-/// invalid data.
+/// Decodes the event of a request. The response is 415 for an unsupported content type, 400 for malformed JSON, and 422 for an
+/// invalid attribute.
 pub fn read(request: &Request) -> Result<CloudEvent, Problem> {
     let content_type = request.header("content-type").unwrap_or_default();
     let kind = content_type.split(';').next().unwrap_or_default().trim();
     let kind = kind.to_ascii_lowercase();
     match kind.as_str() {
-        "application/cloudevents+json" => check(request.json()?, ""),
-        "application/json" => check(binary(request)?, "ce-"),
+        "application/cloudevents+json" => check_attributes(request.json()?, ""),
+        "application/json" => check_attributes(read_binary_mode(request)?, "ce-"),
         "application/cloudevents-batch+json" => Err(unsupported(
-            "batches of events are not accepted; send each event in a request of its own"
-                .to_owned(),
+            "batches of events are not accepted; send one event in each request".to_owned(),
         )),
         other => Err(unsupported(format!(
             "`{}` is neither application/cloudevents+json nor application/json with ce- headers",
@@ -52,8 +52,8 @@ fn unsupported(fault: String) -> Problem {
     )
 }
 
-fn binary(request: &Request) -> Result<Envelope, Problem> {
-    let header = |name: &str| request.header(name).map(unescape);
+fn read_binary_mode(request: &Request) -> Result<Envelope, Problem> {
+    let header = |name: &str| request.header(name).map(percent_decode);
     Ok(Envelope {
         specversion: header("ce-specversion"),
         id: header("ce-id"),
@@ -69,8 +69,9 @@ fn binary(request: &Request) -> Result<Envelope, Problem> {
     })
 }
 
-/// Header values are percent-encoded (HTTP binding, section 3.1.3.2); a sequence that is not well encoded stays as it is.
-fn unescape(value: &str) -> String {
+/// Decodes a percent-encoded header value (CloudEvents HTTP binding, section 3.1.3.2). A malformed percent sequence stays
+/// unchanged.
+fn percent_decode(value: &str) -> String {
     let mut bytes = Vec::with_capacity(value.len());
     let mut rest = value.as_bytes();
     while let Some((byte, after)) = rest.split_first() {
@@ -86,8 +87,9 @@ fn unescape(value: &str) -> String {
     String::from_utf8(bytes).unwrap_or_else(|_| value.to_owned())
 }
 
-/// `prefix` precedes an attribute's name in errors, so that the name is the one that the caller sent.
-fn check(envelope: Envelope, prefix: &str) -> Result<CloudEvent, Problem> {
+/// Checks the attributes of an event. In an error, `prefix` precedes the name of the attribute. In binary mode the attributes are
+/// headers, so the prefix is `ce-`.
+fn check_attributes(envelope: Envelope, prefix: &str) -> Result<CloudEvent, Problem> {
     match envelope.specversion.as_deref() {
         Some("1.0") => {}
         Some(other) => {
@@ -98,7 +100,7 @@ fn check(envelope: Envelope, prefix: &str) -> Result<CloudEvent, Problem> {
         }
         None => {
             return Err(Problem::invalid(format!(
-                "{prefix}specversion: is missing, expected 1.0"
+                "{prefix}specversion: missing; expected 1.0"
             )));
         }
     }
@@ -110,7 +112,7 @@ fn check(envelope: Envelope, prefix: &str) -> Result<CloudEvent, Problem> {
     }
     let required = |name: &str, value: Option<String>| {
         attribute(prefix, name, value)?
-            .ok_or_else(|| Problem::invalid(format!("{prefix}{name}: is missing")))
+            .ok_or_else(|| Problem::invalid(format!("{prefix}{name}: missing")))
     };
     Ok(CloudEvent {
         id: required("id", envelope.id)?,
@@ -122,12 +124,12 @@ fn check(envelope: Envelope, prefix: &str) -> Result<CloudEvent, Problem> {
 }
 
 fn attribute(prefix: &str, name: &str, value: Option<String>) -> Result<Option<String>, Problem> {
-    let fits = |v: &str| {
-        (1..=MAX_ATTRIBUTE).contains(&v.chars().count()) && !v.chars().any(char::is_control)
+    let is_valid = |v: &str| {
+        (1..=MAX_ATTRIBUTE_LENGTH).contains(&v.chars().count()) && !v.chars().any(char::is_control)
     };
     match value {
-        Some(value) if !fits(&value) => Err(Problem::invalid(format!(
-            "{prefix}{name}: `{}` is not 1 to {MAX_ATTRIBUTE} characters without control characters",
+        Some(value) if !is_valid(&value) => Err(Problem::invalid(format!(
+            "{prefix}{name}: `{}` must have 1 to {MAX_ATTRIBUTE_LENGTH} characters and no control characters",
             text::shorten(&value.escape_debug().to_string())
         ))),
         value => Ok(value),
@@ -139,7 +141,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn header_values_are_unescaped_where_they_are_well_encoded() {
+    fn well_encoded_header_values_are_decoded_and_others_stay_unchanged() {
         for (value, text) in [
             ("/stoa/order", "/stoa/order"),
             ("a%20b%C3%A4", "a bä"),
@@ -150,7 +152,7 @@ mod tests {
             ("%+4", "%+4"),
             ("", ""),
         ] {
-            assert_eq!(unescape(value), text, "{value}");
+            assert_eq!(percent_decode(value), text, "{value}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Deliveries and their letters. `delivery.rs` drains them.
+//! Reads deliveries and their messages. The file `delivery.rs` sends the messages.
 
 use serde::Serialize;
 use stoa_service::params;
@@ -6,20 +6,21 @@ use stoa_service::queue::Waiting;
 use stoa_service::sql::{Database, SqlError};
 use uuid::Uuid;
 
-use crate::domain::{Channel, Letter};
+use crate::domain::{Channel, OutgoingMessage};
 
-/// Counts of waiting deliveries, due or not, and of failed ones.
+/// The numbers of waiting and of failed deliveries.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Deliveries {
-    /// Waiting deliveries; `oldest` is the time of a notification.
+    /// The number of waiting deliveries, due or not. Its field `oldest` is the time of the oldest notification that still has a
+    /// waiting delivery.
     #[serde(flatten)]
     pub pending: Waiting,
-    /// Deliveries that failed in their last attempt.
+    /// The number of deliveries that were given up, because all permitted attempts failed.
     pub failed: u32,
 }
 
-/// Counts the deliveries that wait. Changes nothing.
-pub fn waiting(db: &dyn Database) -> Result<Deliveries, SqlError> {
+/// Counts the waiting and the failed deliveries. Changes nothing.
+pub fn count(db: &dyn Database) -> Result<Deliveries, SqlError> {
     let pending = db.execute(
         "SELECT COUNT(*), MIN(n.created_at) FROM notification_deliveries d
          JOIN notification_inbox n ON n.notification_id = d.notification_id WHERE d.status = 'pending'",
@@ -35,8 +36,11 @@ pub fn waiting(db: &dyn Database) -> Result<Deliveries, SqlError> {
     })
 }
 
-/// The letter of a delivery; `None` if its notification, its order or its address is missing.
-pub fn letter(db: &dyn Database, delivery_id: Uuid) -> Result<Option<Letter>, SqlError> {
+/// The message of a delivery. `None` if the delivery has no notification, no order, or no address of the recipient.
+pub fn outgoing_message(
+    db: &dyn Database,
+    delivery_id: Uuid,
+) -> Result<Option<OutgoingMessage>, SqlError> {
     let found = db
         .execute(
             "SELECT d.channel, n.title, n.body, n.sms, o.email, o.name, o.phone FROM notification_deliveries d
@@ -45,7 +49,7 @@ pub fn letter(db: &dyn Database, delivery_id: Uuid) -> Result<Option<Letter>, Sq
             params![delivery_id],
         )?
         .one(|row| {
-            let channel = row.word(0)?;
+            let channel = row.parse(0)?;
             let (to, body) = match channel {
                 Channel::Email => {
                     let (body, name): (String, String) = (row.get(2)?, row.get(5)?);
@@ -56,7 +60,7 @@ pub fn letter(db: &dyn Database, delivery_id: Uuid) -> Result<Option<Letter>, Sq
             Ok((channel, to, row.get(1)?, body))
         })?;
     Ok(found.and_then(|(channel, to, subject, body)| {
-        Some(Letter {
+        Some(OutgoingMessage {
             delivery_id,
             channel,
             to: to?,

@@ -1,4 +1,4 @@
-//! Accepted events and their results: notifications and deliveries.
+//! Stores accepted events, with their notifications and deliveries.
 
 use stoa_service::sql::{Database, SqlError, transaction};
 use stoa_service::time::Millis;
@@ -8,14 +8,16 @@ use uuid::Uuid;
 use crate::domain::{Channel, CloudEvent, Customer, Notice};
 use crate::error::Error;
 
-/// Accepts an event once: `false` for a repeat. `notice` is the meaning of a known event.
+/// Stores an event with its notification and its deliveries. If the event is a repeat, changes nothing and returns false. `notice`
+/// is the message for an event of a known type.
 pub fn accept(
     db: &dyn Database,
     event: &CloudEvent,
     notice: Option<&Notice>,
     now: Millis,
 ) -> Result<bool, Error> {
-    // Events of one order wait for each other: the later must see the earlier, or the order's notices reach nobody.
+    // Transactions for events of the same order run one after the other. Otherwise the event of a shipment and the event of its
+    // order could be stored at the same time, and neither transaction would assign the customer to the shipment's notification.
     let subject = notice.map_or_else(|| event.id.clone(), |notice| notice.order_id.to_string());
     transaction(db, subject, || {
         let new = db.execute(
@@ -48,17 +50,18 @@ pub fn accept(
                 ],
             )?;
             if let Some(customer) = &notice.customer {
-                keep_customer(db, notice.order_id, customer)?;
+                store_customer(db, notice.order_id, customer)?;
             }
-            address(db, notice.order_id, now)?;
+            assign_to_customer(db, notice.order_id, now)?;
         }
         Ok(true)
     })
 }
 
-/// Stores the order's customer. An order never changes hands: messages to one user must not reach another.
-fn keep_customer(db: &dyn Database, order_id: Uuid, customer: &Customer) -> Result<(), Error> {
-    let kept = db.execute(
+/// Stores that `customer` is the order's customer. It is an error if the order already has another customer, because messages for
+/// one user must not reach another user.
+fn store_customer(db: &dyn Database, order_id: Uuid, customer: &Customer) -> Result<(), Error> {
+    let stored = db.execute(
         "INSERT INTO notification_orders (order_id, user_id, email, name, phone) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (order_id) DO UPDATE SET email = excluded.email, name = excluded.name, phone = excluded.phone
          WHERE notification_orders.user_id = excluded.user_id RETURNING order_id",
@@ -70,15 +73,15 @@ fn keep_customer(db: &dyn Database, order_id: Uuid, customer: &Customer) -> Resu
             customer.phone.as_deref()
         ],
     )?;
-    if kept.is_empty() {
+    if stored.is_empty() {
         return Err(Error::OtherCustomer(order_id));
     }
     Ok(())
 }
 
-/// Assigns the order's notifications without a customer to the order's customer, if it is known, and creates their
-/// deliveries.
-fn address(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<(), SqlError> {
+/// If the order's customer is known, assigns to this customer the order's notifications that have no customer yet, and creates
+/// their deliveries.
+fn assign_to_customer(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<(), SqlError> {
     let customer = db
         .execute(
             "SELECT user_id, phone FROM notification_orders WHERE order_id = $1",
@@ -88,14 +91,14 @@ fn address(db: &dyn Database, order_id: Uuid, now: Millis) -> Result<(), SqlErro
     let Some((user_id, phone)) = customer else {
         return Ok(());
     };
-    let addressed = db
+    let assigned = db
         .execute(
             "UPDATE notification_inbox SET user_id = $1 WHERE order_id = $2 AND user_id IS NULL
              RETURNING notification_id, sms",
             params![user_id, order_id],
         )?
         .map(|row| Ok((row.get::<Uuid>(0)?, row.get::<Option<String>>(1)?)))?;
-    for (notification_id, sms) in addressed {
+    for (notification_id, sms) in assigned {
         let by_sms = sms.is_some() && phone.is_some();
         for channel in [Some(Channel::Email), by_sms.then_some(Channel::Sms)] {
             let Some(channel) = channel else { continue };

@@ -1,52 +1,52 @@
-//! The notifications of users.
+//! Lists the notifications of users.
 
 use serde::Serialize;
 use stoa_service::params;
-use stoa_service::sql::{Database, Row, SqlError, Value, places};
+use stoa_service::sql::{Database, Row, SqlError, Value, placeholders};
 use stoa_service::time::rfc3339;
 use uuid::Uuid;
 
 use crate::domain::Channel;
 
-/// An entry of an inbox.
+/// An entry of an inbox, serialized as responses show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Notification {
-    /// Its identity.
+    /// The notification's id.
     pub notification_id: Uuid,
     /// The event's type.
     #[serde(rename = "type")]
     pub kind: String,
-    /// The subject of the event: the order.
+    /// The subject of the event: the id of the order.
     pub subject: Uuid,
-    /// One line.
+    /// The title, on one line.
     pub title: String,
     /// The text.
     pub body: String,
-    /// The order.
+    /// The id of the order.
     pub order_id: Uuid,
-    /// RFC 3339.
+    /// The time at which the event was received, RFC 3339.
     pub created_at: String,
-    /// Its deliveries.
-    pub deliveries: Vec<Sent>,
+    /// The deliveries of the notification.
+    pub deliveries: Vec<DeliveryView>,
 }
 
-/// A delivery as the customer sees it.
+/// A delivery, serialized as responses show it.
 #[derive(Debug, Clone, Serialize)]
-pub struct Sent {
+pub struct DeliveryView {
     /// The channel.
     pub channel: Channel,
-    /// `pending`, `delivered` or `failed`.
+    /// The delivery's status: `pending`, `delivered` or `failed`.
     pub status: String,
-    /// The number of attempts.
+    /// The number of attempts so far.
     pub attempts: u32,
 }
 
-/// The statement of [`list`]; a test checks its plan.
-pub const INBOX: &str =
+/// The SQL statement of [`list`]. It is public because a test checks its query plan.
+pub const INBOX_STATEMENT: &str =
     "SELECT notification_id, order_id, type, title, body, created_at FROM notification_inbox
      WHERE user_id = $1 AND notification_id < $2 ORDER BY notification_id DESC LIMIT $3";
 
-/// The user's notifications before `before` (all, if it is absent), newest first, at most `count`.
+/// Lists at most `count` notifications of a user, newest first. If `before` is given, the list begins after that notification.
 pub fn list(
     db: &dyn Database,
     user_id: Uuid,
@@ -55,7 +55,7 @@ pub fn list(
 ) -> Result<Vec<Notification>, SqlError> {
     let before = before.unwrap_or(Uuid::max());
     let mut found = db
-        .execute(INBOX, params![user_id, before, count])?
+        .execute(INBOX_STATEMENT, params![user_id, before, count])?
         .map(notification)?;
     let ids: Vec<Value> = found.iter().map(|n| n.notification_id.into()).collect();
     if ids.is_empty() {
@@ -66,24 +66,24 @@ pub fn list(
             &format!(
                 "SELECT notification_id, channel, status, attempts FROM notification_deliveries
                  WHERE notification_id IN ({}) ORDER BY channel",
-                places(1, ids.len())
+                placeholders(1, ids.len())
             ),
             &ids,
         )?
         .map(|row| {
-            let sent = Sent {
-                channel: row.word(1)?,
+            let delivery = DeliveryView {
+                channel: row.parse(1)?,
                 status: row.get(2)?,
                 attempts: row.get(3)?,
             };
-            Ok((row.get::<Uuid>(0)?, sent))
+            Ok((row.get::<Uuid>(0)?, delivery))
         })?;
-    for (notification_id, sent) in deliveries {
+    for (notification_id, delivery) in deliveries {
         if let Some(n) = found
             .iter_mut()
             .find(|n| n.notification_id == notification_id)
         {
-            n.deliveries.push(sent);
+            n.deliveries.push(delivery);
         }
     }
     Ok(found)

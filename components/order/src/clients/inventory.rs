@@ -1,4 +1,4 @@
-//! Stock: the reservation of an order, identified by the order's id.
+//! The client of the service `inventory`. In `inventory`, the order's id also identifies the order's reservation.
 
 use std::time::Duration;
 
@@ -9,21 +9,23 @@ use stoa_service::outbound::{Call, Caller, Peer};
 use super::outcome::{CallFailure, send};
 use crate::domain::Order;
 
-/// Timeout of one call. With the two calls for prices, all forward steps stay below the time limit of a request (30 s).
+/// Timeout of one call to `inventory`. With this value, all forward steps and the earlier calls to `cart`, `product` and `user` end
+/// within the time limit of a request (30 s).
 const TIMEOUT: Duration = Duration::from_secs(3);
-/// Timeout of a release. A compensation may exceed that limit: recovery finishes it.
+/// Timeout of the call that releases a reservation. All compensations together may take longer than the time limit of a request,
+/// because recovery finishes them.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The service inventory.
+/// The client of the service `inventory`.
 pub struct InventoryClient<'a>(Peer<'a>);
 
 impl<'a> InventoryClient<'a> {
-    /// The stock at `url`.
+    /// A client of the service `inventory` at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
-        Self(caller.peer("inventory", url, TIMEOUT))
+        Self(caller.peer("the inventory service", url, TIMEOUT))
     }
 
-    /// Reserves all lines or none.
+    /// Reserves the stock for all lines of the order, or for none.
     pub fn reserve(&self, order: &Order) -> Result<(), CallFailure> {
         let lines: Vec<_> = order
             .items
@@ -38,19 +40,21 @@ impl<'a> InventoryClient<'a> {
         send(&self.0, call).map(drop)
     }
 
-    /// Extends the reservation to `seconds` from now at least. An expired reservation takes its stock again.
+    /// Extends the order's reservation until at least `seconds` from now. If the reservation has expired, the call reserves the
+    /// stock again.
     pub fn extend(&self, order: &Order, seconds: u32) -> Result<(), CallFailure> {
         let call = self.post(order, "extend");
         send(&self.0, call.json(&json!({"seconds": seconds}))).map(drop)
     }
 
-    /// Moves the stock out of the warehouse.
+    /// Commits the order's reservation: the stock leaves the warehouse and counts as sold.
     pub fn commit(&self, order: &Order) -> Result<(), CallFailure> {
         let call = self.post(order, "commit");
         send(&self.0, call.json(&json!({}))).map(drop)
     }
 
-    /// Releases the stock, committed or not, and prevents a reservation that is still in flight.
+    /// Releases the order's stock, committed or not. If the request that reserves the stock is still in flight, `inventory` will
+    /// reject that request when it arrives.
     pub fn release(&self, order: &Order) -> Result<(), CallFailure> {
         let path = format!("/reservations/{}", order.order_id);
         let call = self
@@ -61,10 +65,10 @@ impl<'a> InventoryClient<'a> {
         send(&self.0, call).map(drop)
     }
 
-    fn post(&self, order: &Order, what: &str) -> Call {
-        let path = format!("/reservations/{}/{what}", order.order_id);
+    fn post(&self, order: &Order, operation: &str) -> Call {
+        let path = format!("/reservations/{}/{operation}", order.order_id);
         self.0
             .call(Method::POST, &path)
-            .idempotency_key(&order.call_key(what))
+            .idempotency_key(&order.call_key(operation))
     }
 }

@@ -1,4 +1,4 @@
-//! Money: the payment of an order.
+//! The client of the service `payment`.
 
 use std::time::Duration;
 
@@ -11,12 +11,14 @@ use uuid::Uuid;
 use super::outcome::{CallFailure, read, send};
 use crate::domain::{Order, Payment};
 
-/// Timeout of a charge: the longest part of the forward steps, which stay below the time limit of a request (30 s).
+/// Timeout of a charge. It is longer than the timeouts of the other forward steps, because a charge takes longer. All forward steps
+/// together still end within the time limit of a request (30 s).
 const CHARGE_TIMEOUT: Duration = Duration::from_secs(8);
-/// Timeout of an undo. A compensation may exceed that limit: recovery finishes it.
+/// Timeout of a call that refunds or looks up a payment. All compensations together may take longer than the time limit of a
+/// request, because recovery finishes them.
 const UNDO_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The service payment.
+/// The client of the service `payment`.
 pub struct PaymentClient<'a>(Peer<'a>);
 
 #[derive(Deserialize)]
@@ -35,12 +37,12 @@ impl From<PaymentView> for Payment {
 }
 
 impl<'a> PaymentClient<'a> {
-    /// The payments at `url`.
+    /// A client of the service `payment` at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
-        Self(caller.peer("payment", url, UNDO_TIMEOUT))
+        Self(caller.peer("the payment service", url, UNDO_TIMEOUT))
     }
 
-    /// Charges the card.
+    /// Charges the order's total to the customer's card.
     pub fn charge(&self, order: &Order) -> Result<Payment, CallFailure> {
         let body = json!({"order_id": order.order_id, "amount": order.total, "method": "card",
             "card_token": order.card_token});
@@ -55,13 +57,16 @@ impl<'a> PaymentClient<'a> {
             Ok(payment.into())
         } else {
             Err(CallFailure::Unknown {
-                cause: format!("payment {} is {}", payment.payment_id, payment.status),
+                cause: format!(
+                    "payment {} has the status {}, expected captured",
+                    payment.payment_id, payment.status
+                ),
                 in_flight: false,
             })
         }
     }
 
-    /// The payment of an order, if payment has one.
+    /// Looks up the payment of an order; `None` if the order has no payment.
     pub fn of_order(&self, order_id: Uuid) -> Result<Option<Payment>, CallFailure> {
         #[derive(Deserialize)]
         struct Page {
@@ -72,7 +77,7 @@ impl<'a> PaymentClient<'a> {
         Ok(page.items.into_iter().next().map(Payment::from))
     }
 
-    /// Refunds the money, or makes sure that it is never taken.
+    /// Refunds the payment if it is captured. If not, voids the payment, so that it can never be charged.
     pub fn refund(&self, order: &Order, payment_id: Uuid) -> Result<Payment, CallFailure> {
         let path = format!("/payments/{payment_id}/refund");
         let call = self

@@ -1,4 +1,4 @@
-//! The catalogue.
+//! The client of the service `product`, which has the catalogue.
 
 use std::time::Duration;
 
@@ -8,10 +8,10 @@ use stoa_service::Sku;
 use stoa_service::money::Money;
 use stoa_service::outbound::{Caller, Peer, PeerError};
 
-/// Timeout of one call: the customer waits, and nothing has been written yet.
+/// Timeout of one call to the service `product`. It is short because the customer waits and no order has been written yet.
 const TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The service product.
+/// The client of the service `product`.
 pub struct ProductClient<'a>(Peer<'a>);
 
 /// The parts of a product that an order needs.
@@ -19,19 +19,19 @@ pub struct ProductClient<'a>(Peer<'a>);
 pub struct Product {
     /// The stock keeping unit.
     pub sku: Sku,
-    /// The name.
+    /// The product's name.
     pub name: String,
-    /// `None` if it has no price.
+    /// The price of one unit; `None` if the product has no price.
     pub price: Option<Money>,
 }
 
 impl<'a> ProductClient<'a> {
-    /// The catalogue at `url`.
+    /// A client of the service `product` at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
-        Self(caller.peer("product", url, TIMEOUT))
+        Self(caller.peer("the product service", url, TIMEOUT))
     }
 
-    /// The products of these SKUs, at most 100, in one call; SKUs that are not in the catalogue are left out.
+    /// Reads the products with these SKUs, at most 100, in one call. The result omits SKUs that are not in the catalogue.
     pub fn of_skus(&self, skus: &[&str]) -> Result<Vec<Product>, PeerError> {
         #[derive(Deserialize)]
         struct Page {

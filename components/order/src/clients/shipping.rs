@@ -1,4 +1,4 @@
-//! Parcels: the shipment of an order.
+//! The client of the service `shipping`.
 
 use std::time::Duration;
 
@@ -11,12 +11,13 @@ use uuid::Uuid;
 use super::outcome::{CallFailure, read, send};
 use crate::domain::{Order, Shipment};
 
-/// Timeout of a hand-over: part of the forward steps, which stay below the time limit of a request (30 s).
+/// Timeout of the call that creates a shipment. All forward steps together end within the time limit of a request (30 s).
 const SHIP_TIMEOUT: Duration = Duration::from_secs(5);
-/// Timeout of an undo. A compensation may exceed that limit: recovery finishes it.
+/// Timeout of a call that cancels or looks up a shipment. All compensations together may take longer than the time limit of a
+/// request, because recovery finishes them.
 const UNDO_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// The service shipping.
+/// The client of the service `shipping`.
 pub struct ShippingClient<'a>(Peer<'a>);
 
 #[derive(Deserialize)]
@@ -39,12 +40,12 @@ impl From<ShipmentView> for Shipment {
 }
 
 impl<'a> ShippingClient<'a> {
-    /// The shipments at `url`.
+    /// A client of the service `shipping` at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
-        Self(caller.peer("shipping", url, UNDO_TIMEOUT))
+        Self(caller.peer("the shipping service", url, UNDO_TIMEOUT))
     }
 
-    /// Hands the parcel to the carrier.
+    /// Creates the order's shipment, and so hands the parcel to the carrier.
     pub fn ship(&self, order: &Order) -> Result<Shipment, CallFailure> {
         let lines: Vec<_> = order
             .items
@@ -62,7 +63,8 @@ impl<'a> ShippingClient<'a> {
         Ok(shipment.into())
     }
 
-    /// The current shipments of these orders, at most 101, each with its order; orders without one are left out.
+    /// Reads the current shipments of these orders, at most 101 orders. Returns pairs of an order's id and its shipment. Orders
+    /// without a shipment are left out.
     pub fn of_orders(
         &self,
         order_ids: &[Uuid],
@@ -80,13 +82,13 @@ impl<'a> ShippingClient<'a> {
         Ok(found.map(|view| (view.order_id, view.into())).collect())
     }
 
-    /// The shipment of an order, if shipping has one.
+    /// Looks up the shipment of an order; `None` if the order has no shipment.
     pub fn of_order(&self, order_id: Uuid) -> Result<Option<Shipment>, CallFailure> {
         let found = self.of_orders(&[order_id], UNDO_TIMEOUT)?;
         Ok(found.into_iter().next().map(|(_, shipment)| shipment))
     }
 
-    /// Cancels the shipment.
+    /// Cancels the order's shipment.
     pub fn cancel(&self, order: &Order, shipment_id: Uuid) -> Result<Shipment, CallFailure> {
         let path = format!("/shipments/{shipment_id}/cancel");
         let call = self

@@ -1,4 +1,4 @@
-//! The customer's account.
+//! The client of the service `user`, which has the customers' accounts.
 
 use std::time::Duration;
 
@@ -6,30 +6,30 @@ use http::Method;
 use serde::Deserialize;
 use stoa_service::outbound::{Caller, Peer, PeerError};
 
-/// Timeout of one call: an order does not wait longer for its customer's telephone number.
+/// Timeout of one call to the service `user`. It is short because an order can continue without the customer's telephone number.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
-/// The service user.
+/// The client of the service `user`.
 pub struct UserClient<'a>(Peer<'a>);
 
-/// How to reach a user.
+/// The contact data of a user.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Contact {
     /// The e-mail address.
     pub email: String,
-    /// The name for the salutation.
+    /// The user's name, for the salutation in messages.
     pub name: String,
-    /// E.164; `None` if the user gave no number.
+    /// The telephone number in the format E.164; `None` if the user has none.
     pub phone: Option<String>,
 }
 
 impl<'a> UserClient<'a> {
-    /// The accounts at `url`.
+    /// A client of the service `user` at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
-        Self(caller.peer("user", url, TIMEOUT))
+        Self(caller.peer("the user service", url, TIMEOUT))
     }
 
-    /// The current contact of the token's user: the token may be older than a change.
+    /// Reads the current contact data of the token's user. The data in the token may be out of date.
     pub fn contact(&self, token: &str) -> Result<Contact, PeerError> {
         self.0
             .fetch(self.0.call(Method::GET, "/user/me").bearer(token))

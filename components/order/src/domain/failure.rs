@@ -1,53 +1,53 @@
-//! Why an order is cancelled.
+//! The reasons for a cancelled order.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use strum::IntoStaticStr;
 
-/// Why an order was, or is being, cancelled.
+/// The reason why an order was, or is being, cancelled.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Reason {
     /// The card was declined.
     PaymentDeclined,
-    /// Payment rejected the request.
+    /// The service `payment` rejected the card token or the amount.
     PaymentRefused,
     /// Too few units are in stock.
     InsufficientStock,
     /// The carrier does not deliver to the address.
     AddressRefused,
-    /// Another service does not answer.
+    /// A service that the order needs is unavailable.
     Unavailable,
-    /// It took too long to learn whether the card was charged.
+    /// The outcome of the charge was unknown for too long.
     Unresolved,
-    /// The customer cancelled it.
+    /// The customer cancelled the order.
     CancelledByCustomer,
-    /// An operator cancelled it, for example because the parcel came back.
+    /// An operator cancelled the order, for example because the parcel was returned.
     CancelledByOperator,
 }
 
 impl Reason {
-    /// Whether the customer may try again with the same `Idempotency-Key`: the order itself was valid.
+    /// True if the customer may submit the order again with the same `Idempotency-Key`, because the order itself was valid.
     pub fn frees_key(self) -> bool {
         matches!(self, Self::Unavailable | Self::Unresolved)
     }
 }
 
-/// Why an order is cancelled, in the customer's view.
+/// The failure of an order, as the customer sees it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Failure {
-    /// The reason, for programs.
+    /// The reason, as a code for programs.
     pub reason: Reason,
-    /// A sentence for a person.
+    /// The reason, as a sentence for a person.
     pub detail: String,
-    /// Further members of the problem document, such as `decline_code`.
+    /// Additional members of the problem document, such as `decline_code`.
     #[serde(default)]
     pub members: Map<String, Value>,
 }
 
 impl Failure {
-    /// A failure without further members.
+    /// A failure without additional members.
     pub fn new(reason: Reason, detail: impl Into<String>) -> Self {
         Self {
             reason,

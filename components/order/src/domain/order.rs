@@ -11,142 +11,146 @@ use super::status::{Direction, Status};
 use super::step_name::StepName;
 use super::timeline::{Entry, EntryStatus};
 
-/// The customer, and how to reach them.
+/// The customer of an order and their contact data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
-    /// The user.
+    /// The customer's user id.
     pub user_id: Uuid,
     /// The e-mail address.
     pub email: String,
-    /// The name for the salutation.
+    /// The customer's name, for the salutation in messages.
     pub name: String,
-    /// E.164.
+    /// The telephone number in the format E.164, if the customer has one.
     pub phone: Option<String>,
 }
 
-/// One line of an order with the price it was ordered at.
+/// One line of an order, with its price at the time of the submission.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
     /// The stock keeping unit.
     pub sku: Sku,
-    /// Its name at that time.
+    /// The product's name at the time of the submission.
     pub name: String,
-    /// Units.
+    /// The number of units.
     pub quantity: u32,
     /// The price of one unit.
     pub unit_price: Money,
-    /// The total of the line, computed by pricing.
+    /// The total of the line, which the component `pricing` computed.
     pub line_total: Money,
 }
 
-/// The address of the parcel.
+/// The address to which the parcel goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Address {
-    /// The recipient.
+    /// The recipient's name.
     pub name: String,
-    /// Street and number.
+    /// The street and house number.
     pub street: String,
     /// The city.
     pub city: String,
     /// The postal code.
     pub postal_code: String,
-    /// ISO 3166-1 alpha-2.
+    /// The country code, ISO 3166-1 alpha-2.
     pub country: String,
 }
 
-/// The payment of an order, as payment last reported it.
+/// The payment of an order, as the service `payment` last reported it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Payment {
-    /// Payment's id.
+    /// The payment's id.
     pub payment_id: Uuid,
-    /// Payment's status: `captured`, `refunded`, ...
+    /// The payment's status, such as `captured` or `refunded`.
     pub status: String,
 }
 
-/// The shipment of an order, as shipping last reported it.
+/// The shipment of an order, as the service `shipping` last reported it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Shipment {
-    /// Shipping's id.
+    /// The shipment's id.
     pub shipment_id: Uuid,
-    /// The carrier's number, once it is known.
+    /// The carrier's tracking number; `None` until the carrier assigned the number.
     pub tracking_number: Option<String>,
-    /// Shipping's status: `created`, `cancelled`, ...
+    /// The shipment's status, such as `created` or `cancelled`.
     pub status: String,
 }
 
-/// The result of a step, kept in its order.
+/// The result of a completed step or compensation, in the form in which the order stores it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Receipt {
-    /// Nothing.
+    /// The step has no result to store.
     Nothing,
-    /// The current payment.
+    /// The order's current payment.
     Payment(Payment),
-    /// The current shipment.
+    /// The order's current shipment.
     Shipment(Shipment),
 }
 
-/// Who may drive the order, and until when.
+/// The right of one driver to be the only one that works on an order, until the lease expires.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lease {
-    /// A random word that identifies the driver; empty where there is none.
+    /// The random id of the driver; empty if the order has no driver.
     pub owner: String,
-    /// Any driver may take over from then on.
+    /// The expiry time: from then on, any driver may take over the order.
     pub until: Millis,
 }
 
-/// An order.
+/// An order with its items and its history.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Order {
-    /// The order's id, from which the keys of its calls are derived.
+    /// The order's id. The idempotency keys of the calls that the saga makes for this order are derived from it.
     pub order_id: Uuid,
-    /// The owner.
+    /// The customer, who owns the order.
     pub customer: Customer,
-    /// The key of the submission; `None` once that key was freed for another attempt.
+    /// The idempotency key of the submission. `None` after the key was freed, so that the customer may submit the order again with
+    /// the same key.
     pub idempotency_key: Option<String>,
-    /// The key of the submission, once it was freed.
+    /// The idempotency key of the submission, if the key was freed; otherwise `None`.
     pub freed_key: Option<String>,
-    /// The fingerprint of the submission with that key.
+    /// The fingerprint of the submitted request. Repeats with the same key must have the same fingerprint.
     pub fingerprint: String,
-    /// The status.
+    /// The order's status, as the customer sees it.
     pub status: Status,
-    /// The direction in which it is driven.
+    /// Whether the driver runs the steps forward or compensates them.
     pub direction: Direction,
-    /// The step in progress.
+    /// The step or compensation in progress.
     pub step: StepName,
     /// The ordered items.
     pub items: Vec<Item>,
     /// The total price.
     pub total: Money,
-    /// The address of the parcel.
+    /// The address to which the parcel goes.
     pub address: Address,
-    /// The token for the card.
+    /// The token that stands for the customer's card.
     pub card_token: String,
-    /// Known since the charge, or since the lookup before a refund.
+    /// The payment; `None` until the charge succeeds or a lookup before a refund finds the payment.
     pub payment: Option<Payment>,
-    /// Known since the hand-over to the carrier.
+    /// The shipment; `None` until the parcel is handed to the carrier or a lookup finds the shipment.
     pub shipment: Option<Shipment>,
-    /// Why it is cancelled.
+    /// The reason why the order was, or is being, cancelled.
     pub failure: Option<Failure>,
-    /// The version of the cart from which the items came, claimed by this order; `None` if the request listed the items.
+    /// The version of the cart from which the order was made. The order claims this version. `None` if the request listed the
+    /// items.
     pub cart_version: Option<i64>,
-    /// Whether the items must still be removed from that cart.
+    /// Whether the ordered items must still be removed from the customer's cart.
     pub clear_cart: bool,
-    /// Until then a request whose response was lost may still reach its service, so a lookup that finds nothing proves nothing.
+    /// The time until which a call whose response was lost may still reach its service. Before this time, a lookup that finds
+    /// nothing does not prove that the call has no effect.
     pub uncertain_until: Millis,
-    /// When the order was submitted.
+    /// The time of the submission.
     pub created_at: Millis,
-    /// When it was confirmed; `None` if it was not.
+    /// The time of the first confirmation; `None` if the order was never confirmed.
     pub confirmed_at: Option<Millis>,
-    /// The lease of the driver.
+    /// The lease of the current driver.
     pub lease: Lease,
-    /// The number of writes.
+    /// The number of times that this order was written. Every write compares this number, to detect that another writer has changed
+    /// the order.
     pub version: i64,
-    /// The history.
+    /// The history, oldest entry first.
     pub timeline: Vec<Entry>,
 }
 
 impl Order {
-    /// Begins `step`: its line in the timeline is the intent. A retried step keeps its line.
+    /// Begins `step` and records the intent as an entry of the timeline. A retried step reuses its entry.
     pub fn begin(&mut self, step: StepName, now: Millis) {
         self.step = step.clone();
         match self.timeline.last_mut() {
@@ -163,8 +167,8 @@ impl Order {
         }
     }
 
-    /// Writes the outcome of the current step.
-    pub fn settle(&mut self, status: EntryStatus, detail: Option<String>, now: Millis) {
+    /// Records the outcome of the current step in the timeline.
+    pub fn record_outcome(&mut self, status: EntryStatus, detail: Option<String>, now: Millis) {
         if let Some(last) = self.timeline.last_mut() {
             last.status = status;
             last.at = now;
@@ -172,8 +176,8 @@ impl Order {
         }
     }
 
-    /// Keeps the result of a step.
-    pub fn keep(&mut self, receipt: Receipt) {
+    /// Stores the result of a step or compensation in the order.
+    pub fn keep_receipt(&mut self, receipt: Receipt) {
         match receipt {
             Receipt::Nothing => {}
             Receipt::Payment(payment) => self.payment = Some(payment),
@@ -181,19 +185,20 @@ impl Order {
         }
     }
 
-    /// The index of the timeline's last line: a write may change this line and later ones.
-    pub fn last_line(&self) -> usize {
+    /// The index of the timeline's last entry. A write may change this entry and add later entries.
+    pub fn last_entry_index(&self) -> usize {
         self.timeline.len().saturating_sub(1)
     }
 
-    /// Whether the order failed without a decision, so that the key was, or will be, free for another attempt.
+    /// True if the order failed for a reason that permits the customer to submit the order again with the same idempotency key.
     pub fn frees_key(&self) -> bool {
         let failure = self.failure.as_ref();
         failure.is_some_and(|failure| failure.reason.frees_key())
     }
 
-    /// The `Idempotency-Key` of the call for `what` of this order: the same for every driver and every attempt.
-    pub fn call_key(&self, what: &str) -> String {
-        format!("{}.{what}", self.order_id)
+    /// The `Idempotency-Key` with which the saga makes the call `operation` for this order. Every driver and every attempt uses the
+    /// same key.
+    pub fn call_key(&self, operation: &str) -> String {
+        format!("{}.{operation}", self.order_id)
     }
 }

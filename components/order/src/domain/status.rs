@@ -1,4 +1,4 @@
-//! The status of an order.
+//! The status of an order, and whether its saga runs forward or compensates.
 
 use serde::Serialize;
 use strum::{EnumString, IntoStaticStr};
@@ -8,21 +8,21 @@ use strum::{EnumString, IntoStaticStr};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Status {
-    /// In progress.
+    /// The order is in progress: its outcome is not decided yet.
     Pending,
-    /// Paid and handed to shipping.
+    /// The order is paid, and its parcel is handed to the carrier.
     Confirmed,
-    /// Nothing is charged and nothing is reserved. Final.
+    /// The order has ended: nothing stays charged, and no stock stays reserved. This status is final.
     Cancelled,
 }
 
-/// The direction in which a pending order is driven.
+/// Whether the driver runs the steps of a pending order, or compensates them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Direction {
-    /// Towards `confirmed`.
+    /// The driver runs the steps, towards the status `confirmed`.
     Forward,
-    /// Towards `cancelled`.
+    /// The driver undoes the steps, towards the status `cancelled`.
     Compensating,
 }

@@ -1,4 +1,4 @@
-//! The name of a saga step outside the saga.
+//! The name of a saga step, for code that does not need the step itself.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,44 +7,44 @@ use std::str::FromStr;
 use serde::Serialize;
 use strum::EnumString;
 
-/// The word of a step, of a compensation, or of a final state: the same in the database, in JSON and in the timeline.
+/// The name of a step, a compensation or a final state. The database, JSON and the timeline use the same name.
 ///
-/// Any word can be read: an order that another release began may be at a step that this release does not have. Only the
-/// driver needs to know the step (`saga/plan.rs`).
+/// A `StepName` can hold any text, because another release may have left an order at a step that this release does not have. Only
+/// the driver rejects such an order (`saga/plan.rs`).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct StepName(Cow<'static, str>);
 
 impl StepName {
-    /// The order has ended.
+    /// The step name of an order that has ended.
     pub const DONE: Self = Self::new("done");
 
-    /// The name with this word.
-    pub const fn new(word: &'static str) -> Self {
-        Self(Cow::Borrowed(word))
+    /// A step name from a constant text.
+    pub const fn new(name: &'static str) -> Self {
+        Self(Cow::Borrowed(name))
     }
 
-    /// The word.
+    /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 }
 
 impl From<String> for StepName {
-    fn from(word: String) -> Self {
-        Self(Cow::Owned(word))
+    fn from(name: String) -> Self {
+        Self(Cow::Owned(name))
     }
 }
 
 impl PartialEq<str> for StepName {
-    fn eq(&self, word: &str) -> bool {
-        self.0 == word
+    fn eq(&self, name: &str) -> bool {
+        self.0 == name
     }
 }
 
 impl PartialEq<&str> for StepName {
-    fn eq(&self, word: &&str) -> bool {
-        self.0 == *word
+    fn eq(&self, name: &&str) -> bool {
+        self.0 == *name
     }
 }
 
@@ -54,28 +54,28 @@ impl fmt::Display for StepName {
     }
 }
 
-/// A point at which a test ends the driver: `charging:after`.
+/// A point at which a test makes the driver die, such as `charging:after`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailPoint {
-    /// The step or compensation.
+    /// The step or compensation at which the driver dies.
     pub step: StepName,
-    /// Before or after its call.
+    /// Whether the driver dies before or after the call of the step.
     pub moment: Moment,
 }
 
-/// A moment around a step's call.
+/// The moment before or after a step's call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, EnumString)]
 #[strum(serialize_all = "snake_case")]
 pub enum Moment {
-    /// The intent is written; the call was not made.
+    /// After the intent was written and before the call.
     Before,
-    /// The call was made; its outcome is not written.
+    /// After the call and before its outcome is written.
     After,
 }
 
-/// Text that is not a [`FailPoint`].
+/// The error for text that is not a [`FailPoint`].
 #[derive(Debug, thiserror::Error)]
-#[error("not a step and `before` or `after`, such as `charging:after`")]
+#[error("expected a step, a colon, and `before` or `after`, such as `charging:after`")]
 pub struct BadFailPoint;
 
 impl FromStr for FailPoint {

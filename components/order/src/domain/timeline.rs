@@ -1,4 +1,4 @@
-//! The history of an order, line by line.
+//! The timeline of an order, which is its history.
 
 use serde::Serialize;
 use stoa_service::time::Millis;
@@ -6,30 +6,30 @@ use strum::{EnumString, IntoStaticStr};
 
 use super::step_name::StepName;
 
-/// One line of the timeline: a step and how it went. Repeated attempts at one step share a line.
+/// One entry of the timeline: a step and its status. Repeated attempts at a step share one entry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// The step, the compensation, or `confirmed` or `cancelled`.
+    /// The name of a step or compensation, or `confirmed` or `cancelled`.
     pub step: StepName,
-    /// How it went.
+    /// The status of the step.
     pub status: EntryStatus,
-    /// When it got this status.
+    /// The time at which the step reached this status.
     pub at: Millis,
-    /// For the customer.
+    /// An explanation for the customer.
     pub detail: Option<String>,
 }
 
-/// How a step went.
+/// The status of a step in the timeline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum EntryStatus {
-    /// Its intent is written.
+    /// The intent is written; the outcome is not known yet.
     Started,
-    /// It will be tried again.
+    /// The last attempt had no final outcome; the step will be retried.
     Waiting,
-    /// It is done.
+    /// The step is completed.
     Done,
-    /// It failed, and turned the order around.
+    /// For a step: it failed, so the saga compensates. For a compensation: it cannot undo its step, so the saga confirms the order.
     Failed,
 }

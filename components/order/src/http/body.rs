@@ -1,4 +1,4 @@
-//! The body of `POST /order`.
+//! Decodes the body of `POST /order`.
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -13,7 +13,7 @@ use crate::draft::{self, Draft, Line};
 #[serde(deny_unknown_fields)]
 struct Submitted {
     shipping_address: SubmittedAddress,
-    // Any JSON: a decoding error would quote the value, which may be a card number.
+    // This field accepts any JSON, because the error of a typed field would quote the value, which may be a card number.
     payment: Value,
     #[serde(default)]
     items: Option<Vec<Line>>,
@@ -31,7 +31,7 @@ struct SubmittedAddress {
     country: String,
 }
 
-/// Reads a submission. Errors: 400 or 422; they never quote text that looks like a card number.
+/// Reads a submission. Errors have the status 400 or 422 and never quote text that looks like a card number.
 pub fn read(request: &Request) -> Result<Draft, Problem> {
     let submitted: Submitted = request.json().map_err(|problem| {
         if holds_card_number(problem.detail()) {
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_a_good_one_trims_it_and_joins_lines() {
+    fn reads_a_valid_submission_trims_its_address_and_joins_its_lines() {
         let draft = read_json(&good()).unwrap();
         assert_eq!(draft.address.name, "Ann");
         let lines: Vec<_> = draft.lines.unwrap();
@@ -89,7 +89,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_field_that_is_wrong() {
+    fn the_error_names_the_wrong_field() {
         for (pointer, value, word) in [
             (
                 "/shipping_address/name",
@@ -138,7 +138,7 @@ mod tests {
                 json!(4_294_967_296_u64),
                 "items[0].quantity: ",
             ),
-            // An array is not an object, even if its elements would fit.
+            // An array is rejected, even if its elements match the fields of the object.
             (
                 "/shipping_address",
                 json!(["Ann", "Main 1", "Graz", "8010", "AT"]),
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_number_is_refused_wherever_it_stands_and_never_repeated() {
+    fn a_card_number_is_rejected_in_every_field_and_never_quoted() {
         for (pointer, value) in [
             ("/payment/card_token", json!("4111111111111111")),
             ("/payment/card_token", json!(4_111_111_111_111_111_u64)),

@@ -1,4 +1,4 @@
-//! The one match from error to status and code.
+//! Maps each error to the status and the code of its response.
 
 use http::StatusCode;
 use serde_json::json;
@@ -33,7 +33,7 @@ impl From<Error> for Problem {
             }
             Error::KeyReused => unprocessable("idempotency_key_reused"),
             Error::KeyInProgress => Self::conflict("request_in_progress", detail).retry_after(1),
-            // 503, not 409: the order's outcome is not decided.
+            // The status is 503, not 409, because it is not decided yet how the order ends.
             Error::LeaseLost(order_id) => unavailable("order_in_progress")
                 .retry_after(5)
                 .with("order_id", order_id.to_string()),
@@ -50,11 +50,11 @@ impl From<Error> for Problem {
             Error::HandedOver(_) => Self::conflict("handed_over", detail),
             Error::NotFound(_) => Self::not_found(detail),
             Error::Changed => Self::unavailable(detail),
-            Error::UnknownStep { order_id, .. } => {
-                Self::unavailable("this release cannot continue the order")
-                    .caused_by(detail)
-                    .with("order_id", order_id.to_string())
-            }
+            Error::UnknownStep { order_id, .. } => Self::unavailable(
+                "this release cannot continue the order; repeat the request later",
+            )
+            .caused_by(detail)
+            .with("order_id", order_id.to_string()),
             Error::Unwritten { order_id, source } => {
                 Self::from(source).with("order_id", order_id.to_string())
             }
@@ -64,7 +64,7 @@ impl From<Error> for Problem {
     }
 }
 
-/// A cancelled order, or one that is being cancelled.
+/// The problem document for an order that was, or is being, cancelled.
 fn failed(failure: &Failure, detail: String) -> Problem {
     let (status, code) = match failure.reason {
         Reason::PaymentDeclined => (StatusCode::PAYMENT_REQUIRED, "payment_declined"),

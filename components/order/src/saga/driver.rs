@@ -1,7 +1,8 @@
-//! The driver makes one call per step. It writes the intent before the call, and the outcome after it, together with the next intent.
+//! The driver makes one call for each step of an order. Before the call it writes the intent. After the call it writes the outcome
+//! and the next intent in one transaction.
 //!
-//! The driver holds the order's lease. Every write compares the lease's owner and the order's version. If another driver took over,
-//! the write fails, and this driver stops.
+//! The driver holds the order's lease. Every write compares the lease's owner and the order's version. If another driver took over
+//! the order, the write changes nothing, and the earlier driver stops.
 
 use serde_json::json;
 use stoa_service::outbox::Event;
@@ -18,19 +19,20 @@ use crate::error::Error;
 use crate::store::{self, Guard};
 use crate::view;
 
-/// Drives a pending order under the lease `order.lease`, until it ends or must wait. `fresh`: its current step was not tried before.
+/// Drives a pending order under the lease in `order.lease`, until the order ends or must wait. `first_attempt` is true if the
+/// current step was never attempted before.
 ///
-/// Errors: [`Error::LeaseLost`], [`Error::UnknownStep`], [`Error::Unwritten`]. The order is left as it is, and recovery resumes it.
+/// Errors: [`Error::LeaseLost`], [`Error::UnknownStep`] and [`Error::Unwritten`]. After an error, recovery resumes the order later.
 pub fn drive(
     app: &App,
     context: &Context,
     mut order: Order,
-    mut fresh: bool,
+    mut first_attempt: bool,
 ) -> Result<Order, Error> {
     let held = order.lease.clone();
     let saga = saga(app, context);
     while order.status == Status::Pending {
-        // The following call must end before another driver may take over the order.
+        // No call is made after the lease has expired, because another driver may then work on the order.
         if app.now() >= held.until {
             return Err(Error::LeaseLost(order.order_id));
         }
@@ -39,19 +41,19 @@ pub fn drive(
             step: order.step.clone(),
             moment,
         };
-        (app.fail)(&at(Moment::Before));
-        let outcome = attempt(&saga, &order, position, fresh);
-        (app.fail)(&at(Moment::After));
+        (app.on_fail_point)(&at(Moment::Before));
+        let outcome = call_step(&saga, &order, position, first_attempt);
+        (app.on_fail_point)(&at(Moment::After));
         log_cause(context, &order, &outcome);
 
-        let line = order.last_line();
+        let line = order.last_entry_index();
         let attempt = Attempt {
-            fresh,
+            first_attempt,
             now: app.now(),
             lease: app.config.lease(),
         };
         let transition = transition::apply(&STEPS, &mut order, position, outcome, attempt);
-        let event = event(&order, transition);
+        let event = final_event(&order, transition);
         let guard = Guard::Held(&held.owner);
         let order_id = order.order_id;
         let written = store::save(&*app.db, &mut order, guard, line, event.as_ref());
@@ -63,14 +65,14 @@ pub fn drive(
         }
         if event.is_some() {
             app.outbox_dirty.set(true);
-            ended(app, context, &mut order);
+            after_end(app, context, &mut order);
         }
-        fresh = true;
+        first_attempt = true;
     }
     Ok(order)
 }
 
-/// The position of the order, which is not cancelled.
+/// Returns the position of an order in [`STEPS`]. Do not call this function for a cancelled order. Error: [`Error::UnknownStep`].
 pub fn position(order: &Order) -> Result<Position, Error> {
     STEPS.position(order).ok_or_else(|| Error::UnknownStep {
         order_id: order.order_id,
@@ -78,8 +80,9 @@ pub fn position(order: &Order) -> Result<Position, Error> {
     })
 }
 
-/// The event of an order that ended, if one must be sent.
-pub fn event(order: &Order, transition: Transition) -> Option<Event> {
+/// Returns the event that reports the order's new final status. `None` if the order has not ended, or if this event was sent
+/// before.
+pub fn final_event(order: &Order, transition: Transition) -> Option<Event> {
     match transition {
         Transition::End { event: Some(kind) } => Some(Event {
             kind,
@@ -99,11 +102,11 @@ fn saga<'a>(app: &'a App, context: &'a Context) -> Saga<'a> {
     }
 }
 
-/// Makes the call of the order's current step.
-fn attempt(saga: &Saga<'_>, order: &Order, position: Position, fresh: bool) -> Outcome {
+/// Makes the call of the order's current step or compensation. Makes no call if an obstacle prevents the retry of a step.
+fn call_step(saga: &Saga<'_>, order: &Order, position: Position, first_attempt: bool) -> Outcome {
     match position {
         Position::Step(_, step) => {
-            if !fresh && let Some(obstacle) = step.reconsider(saga, order) {
+            if !first_attempt && let Some(obstacle) = step.obstacle_to_retry(saga, order) {
                 return Outcome::Obstructed(obstacle);
             }
             step.call(saga, order)
@@ -112,7 +115,7 @@ fn attempt(saga: &Saga<'_>, order: &Order, position: Position, fresh: bool) -> O
         Position::Compensation(_, compensation) => compensation
             .call(saga, order)
             .map_or_else(Outcome::Failed, Outcome::Compensated),
-        // A pending order is at a step or at a compensation.
+        // This never happens: only a confirmed order is at the end of its plan, and the driver handles only pending orders.
         Position::End => Outcome::Obstructed(super::step::Obstacle::NotYet(String::new())),
     }
 }
@@ -120,22 +123,27 @@ fn attempt(saga: &Saga<'_>, order: &Order, position: Position, fresh: bool) -> O
 fn log_cause(context: &Context, order: &Order, outcome: &Outcome) {
     if let Some(cause) = outcome.cause() {
         let fields = json!({"order_id": order.order_id, "step": order.step, "cause": cause});
-        log::warn(context, "a step of an order did not go through", fields);
+        log::warn(context, "a step of the order was not completed", fields);
     }
 }
 
-fn ended(app: &App, context: &Context, order: &mut Order) {
+fn after_end(app: &App, context: &Context, order: &mut Order) {
     let reason = order.failure.as_ref().map(|failure| failure.reason);
     log::info(
         context,
-        "order ended",
+        "the order ended",
         json!({"order_id": order.order_id, "status": order.status, "reason": reason}),
     );
     if order.status == Status::Confirmed
         && let Err(error) = clear_cart(app, context, order)
     {
-        // A confirmed order does not fail for this: it keeps its claim on the cart, and recovery repeats the removal.
+        // The order stays confirmed although its items are still in the cart. It keeps its claim on the cart, and recovery tries to
+        // remove the items again.
         let fields = json!({"order_id": order.order_id, "cause": error.to_string()});
-        log::warn(context, "the cart still holds what was ordered", fields);
+        log::warn(
+            context,
+            "cannot remove the ordered items from the cart; recovery will retry",
+            fields,
+        );
     }
 }

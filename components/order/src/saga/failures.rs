@@ -1,25 +1,31 @@
-//! Reasons for a failure that several steps share.
+//! The failures that several steps of an order share.
 
 use serde_json::{Map, Value};
 
 use crate::clients::outcome::Refusal;
 use crate::domain::{Failure, Reason};
 
-/// `peer` does not answer.
+/// The failure of an order if the service `peer` is unavailable.
 pub fn unavailable(peer: &str) -> Failure {
-    Failure::new(Reason::Unavailable, format!("{peer} does not answer"))
+    Failure::new(
+        Reason::Unavailable,
+        format!("the {peer} service is unavailable"),
+    )
 }
 
-/// Inventory cannot serve the order's lines, or cannot any more.
+/// The failure of an order if too few units are in stock. `refusal` is the rejection by the service `inventory`.
 pub fn out_of_stock(refusal: &Refusal) -> Failure {
     Failure {
-        members: selected(&refusal.members, "short"),
-        ..Failure::new(Reason::InsufficientStock, "lines: not enough is in stock")
+        members: member(&refusal.members, "short"),
+        ..Failure::new(
+            Reason::InsufficientStock,
+            "items: too few units are in stock",
+        )
     }
 }
 
-/// The member `name` of a problem document, if it has one.
-pub fn selected(members: &Map<String, Value>, name: &str) -> Map<String, Value> {
+/// The member `name` of a problem document, as a map with one entry. The map is empty if the document does not have the member.
+pub fn member(members: &Map<String, Value>, name: &str) -> Map<String, Value> {
     let value = members.get(name).cloned();
     value
         .map(|value| (name.to_owned(), value))

@@ -1,4 +1,4 @@
-//! The steps of an order, in order. A new step is a file here and a line in each of the two lists below.
+//! The list of an order's steps. A new step needs a file in `steps/`, a `mod` line below, and an entry in [`STEPS`].
 
 use stoa_service::settings::Faults;
 
@@ -11,7 +11,7 @@ mod extend;
 mod reserve;
 mod ship;
 
-/// From `reserving` to `shipping`; after the last step the order is `confirmed`.
+/// The steps of an order in the sequence in which they run. After the last step the order is `confirmed`.
 pub const STEPS: Plan = Plan(&[
     &reserve::Reserve,
     &extend::Extend,
@@ -20,15 +20,16 @@ pub const STEPS: Plan = Plan(&[
     &ship::Ship,
 ]);
 
-/// Checks that the saga has the step of the setting `fail_at`: otherwise the component of a test would never die.
+/// Checks that the setting `fail_at` names a step or compensation of the saga. The component under test dies at this step or
+/// compensation, so with an unknown name it would never die.
 pub fn check_fail_point(point: Option<&FailPoint>) -> Result<(), Faults> {
     match point {
-        Some(point) if STEPS.words().all(|word| point.step != word) => {
-            let words: Vec<&str> = STEPS.words().collect();
+        Some(point) if STEPS.names().all(|name| point.step != name) => {
+            let names: Vec<&str> = STEPS.names().collect();
             Err(Faults(vec![format!(
-                "variable fail_at: `{}` is not one of {}",
+                "variable fail_at: `{}` is not a step of the saga; expected one of {}",
                 point.step,
-                words.join(", ")
+                names.join(", ")
             )]))
         }
         _ => Ok(()),
@@ -40,10 +41,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_words_are_those_of_stored_orders() {
-        let words: Vec<_> = STEPS.words().collect();
+    fn step_names_match_those_in_stored_orders() {
+        let names: Vec<_> = STEPS.names().collect();
         assert_eq!(
-            words,
+            names,
             [
                 "reserving",
                 "releasing",
@@ -58,10 +59,10 @@ mod tests {
     }
 
     #[test]
-    fn a_fail_point_is_at_a_step_of_the_saga() {
+    fn a_fail_point_must_be_at_a_step_of_the_saga() {
         let check = |text: &str| check_fail_point(Some(&text.parse().unwrap()));
-        for word in STEPS.words() {
-            check(&format!("{word}:before")).unwrap();
+        for name in STEPS.names() {
+            check(&format!("{name}:before")).unwrap();
         }
         check_fail_point(None).unwrap();
         let faults = check("x:after").unwrap_err().to_string();

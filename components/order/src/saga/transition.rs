@@ -1,9 +1,9 @@
-//! The next state of an order, pure: it follows from the order's position in a plan and from the outcome of its call.
+//! Computes the next state of an order from its position in a plan and the outcome of its call. The functions are pure.
 
 use stoa_service::time::Millis;
 
 use super::plan::{Plan, Position};
-use super::step::{Compensation, Obstacle, Step, Undone, Verdict};
+use super::step::{Compensation, Obstacle, Step, UndoOutcome, Verdict};
 use crate::clients::outcome::CallFailure;
 use crate::domain::{
     Direction, Entry, EntryStatus, Failure, Lease, Order, Reason, Receipt, Status, StepName,
@@ -12,65 +12,67 @@ use crate::domain::{
 /// The outcome of an attempt at a step or a compensation.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Outcome {
-    /// The step is done.
+    /// The step is completed. The value is its result.
     Done(Receipt),
-    /// The call failed.
+    /// The call of the step or compensation failed.
     Failed(CallFailure),
-    /// The step was not retried.
+    /// The step was not attempted again. The variant holds the obstacle that prevented the retry.
     Obstructed(Obstacle),
-    /// The compensation's call got a response.
-    Compensated(Undone),
+    /// The compensation made its call. The variant holds the outcome of this call.
+    Compensated(UndoOutcome),
 }
 
 impl Outcome {
-    /// The cause for the log, if something went wrong.
+    /// The cause for the log; `None` if the step or compensation was completed.
     pub fn cause(&self) -> Option<String> {
         match self {
             Self::Failed(failure) => Some(failure.to_string()),
             Self::Obstructed(Obstacle::Failure { cause, .. } | Obstacle::NotYet(cause))
-            | Self::Compensated(Undone::NotYet(cause)) => Some(cause.clone()),
-            Self::Compensated(Undone::Impossible { detail, .. }) => Some((*detail).to_owned()),
-            Self::Done(_) | Self::Compensated(Undone::Done(_)) => None,
+            | Self::Compensated(UndoOutcome::NotYet(cause)) => Some(cause.clone()),
+            Self::Compensated(UndoOutcome::Impossible { detail, .. }) => Some((*detail).to_owned()),
+            Self::Done(_) | Self::Compensated(UndoOutcome::Done(_)) => None,
         }
     }
 }
 
-/// The circumstances of a call.
+/// The circumstances of an attempt at a step or a compensation.
 #[derive(Debug, Clone, Copy)]
 pub struct Attempt {
     /// Whether this is the first attempt at this step.
-    pub fresh: bool,
-    /// The current time.
+    pub first_attempt: bool,
+    /// The current time, in milliseconds.
     pub now: Millis,
-    /// The length of a lease; every call ends within it.
+    /// The length of a lease, in milliseconds. A call is in flight for less than this time, because every call ends before its
+    /// driver's lease expires.
     pub lease: Millis,
 }
 
-/// The driver's next action after a change of the order.
+/// The driver's next action after the order changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transition {
-    /// Continues with the order's new step.
+    /// The driver continues with the order's new step.
     Continue,
-    /// Stops; recovery, or the customer's repeat, resumes the order later.
+    /// The driver stops. Recovery or the customer's repeated request resumes the order later.
     Wait,
-    /// Stops: the order has ended.
+    /// The driver stops, because the order has ended.
     End {
-        /// The type of the event to send; `None` if it was sent before.
+        /// The type of the event to send; `None` if that event was sent before.
         event: Option<&'static str>,
     },
 }
 
-/// Begins the first step.
+/// Begins the first step of a new order.
 pub fn start(plan: &Plan, order: &mut Order, now: Millis) {
     match plan.first() {
-        Some(step) => order.begin(StepName::new(step.word()), now),
+        Some(step) => order.begin(StepName::new(step.name()), now),
         None => {
-            confirm(order, now);
+            end_confirmed(order, now);
         }
     }
 }
 
-/// Changes `order`, which is at `position`, by the outcome of its call.
+/// Changes `order`, which is at `position`, according to the outcome of the call at this position. Returns the driver's next
+/// action.
 pub fn apply(
     plan: &Plan,
     order: &mut Order,
@@ -96,31 +98,33 @@ fn forward(
     order: &mut Order,
     (index, step): (usize, &dyn Step),
     outcome: Outcome,
-    Attempt { fresh, now, .. }: Attempt,
+    Attempt {
+        first_attempt, now, ..
+    }: Attempt,
 ) -> Transition {
     let verdict = match outcome {
         Outcome::Done(receipt) => {
-            order.keep(receipt);
+            order.keep_receipt(receipt);
             Verdict::Continue
         }
-        Outcome::Failed(CallFailure::Refused(refusal)) => step.refused(refusal),
-        Outcome::Failed(failure) => step.failed(&failure, fresh),
+        Outcome::Failed(CallFailure::Refused(refusal)) => step.on_refusal(refusal),
+        Outcome::Failed(failure) => step.on_failure(&failure, first_attempt),
         Outcome::Obstructed(Obstacle::Failure { failure, .. }) => Verdict::undo(failure),
         Outcome::Obstructed(Obstacle::NotYet(_)) | Outcome::Compensated(_) => Verdict::Wait,
     };
     match verdict {
         Verdict::Wait => wait(order, now),
         Verdict::Continue => {
-            order.settle(EntryStatus::Done, None, now);
+            order.record_outcome(EntryStatus::Done, None, now);
             match plan.next(index) {
-                Some(next) => begin(order, next.word(), now),
-                None => confirm(order, now),
+                Some(next) => begin(order, next.name(), now),
+                None => end_confirmed(order, now),
             }
         }
-        Verdict::TurnBack { failure, undo_this } => {
-            order.settle(EntryStatus::Failed, Some(failure.detail.clone()), now);
+        Verdict::Compensate { failure, undo_this } => {
+            order.record_outcome(EntryStatus::Failed, Some(failure.detail.clone()), now);
             let end = index + usize::from(undo_this);
-            turn_back(order, failure, plan.undo_before(end), now)
+            begin_compensation(order, failure, plan.undo_before(end), now)
         }
     }
 }
@@ -133,62 +137,63 @@ fn backward(
     now: Millis,
 ) -> Transition {
     match outcome {
-        Outcome::Compensated(Undone::Done(receipt)) => {
-            order.keep(receipt);
-            order.settle(EntryStatus::Done, None, now);
+        Outcome::Compensated(UndoOutcome::Done(receipt)) => {
+            order.keep_receipt(receipt);
+            order.record_outcome(EntryStatus::Done, None, now);
             undo(order, plan.undo_before(index), now)
         }
-        Outcome::Compensated(Undone::Impossible { receipt, detail }) => {
-            order.keep(receipt);
-            order.settle(EntryStatus::Failed, Some(detail.to_owned()), now);
-            confirm(order, now)
+        Outcome::Compensated(UndoOutcome::Impossible { receipt, detail }) => {
+            order.keep_receipt(receipt);
+            order.record_outcome(EntryStatus::Failed, Some(detail.to_owned()), now);
+            end_confirmed(order, now)
         }
         _ => wait(order, now),
     }
 }
 
-/// Turns the order around from `position`; `by` is the reason. An order that is already compensating continues.
+/// Begins to cancel the order, which is at `position`, for `reason`. An order that is already compensating continues to compensate.
 pub fn cancel(
     plan: &Plan,
     order: &mut Order,
     position: Position,
-    by: Reason,
+    reason: Reason,
     now: Millis,
 ) -> Transition {
     if order.direction == Direction::Compensating {
-        confirm_cancellation(order, by);
+        turn_failure_into_cancellation(order, reason);
         return Transition::Continue;
     }
-    let failure = cancelled_by(by);
+    let failure = cancellation_failure(reason);
     if order.status == Status::Pending {
-        order.settle(EntryStatus::Failed, Some(failure.detail.clone()), now);
+        order.record_outcome(EntryStatus::Failed, Some(failure.detail.clone()), now);
     }
     order.status = Status::Pending;
-    turn_back(order, failure, plan.undo_from(position), now)
+    begin_compensation(order, failure, plan.undo_from(position), now)
 }
 
-/// If a repeat of the submission would have made a new order, the failure becomes a cancellation, and the order gets its key back.
-pub fn confirm_cancellation(order: &mut Order, by: Reason) {
+/// If the order failed for a reason that frees its idempotency key, replaces that reason with the cancellation `reason`, and gives
+/// the key back to the order. A repeated submission then makes no new order.
+pub fn turn_failure_into_cancellation(order: &mut Order, reason: Reason) {
     if order.frees_key() {
-        order.failure = Some(cancelled_by(by));
+        order.failure = Some(cancellation_failure(reason));
         order.idempotency_key = order.idempotency_key.take().or(order.freed_key.take());
     }
 }
 
-fn cancelled_by(by: Reason) -> Failure {
-    let who = match by {
+fn cancellation_failure(reason: Reason) -> Failure {
+    let who = match reason {
         Reason::CancelledByOperator => "an operator",
         _ => "the customer",
     };
-    Failure::new(by, format!("{who} cancelled the order"))
+    Failure::new(reason, format!("{who} cancelled the order"))
 }
 
-fn begin(order: &mut Order, word: &'static str, now: Millis) -> Transition {
-    order.begin(StepName::new(word), now);
+fn begin(order: &mut Order, name: &'static str, now: Millis) -> Transition {
+    order.begin(StepName::new(name), now);
     Transition::Continue
 }
 
-fn turn_back(
+fn begin_compensation(
     order: &mut Order,
     failure: Failure,
     compensation: Option<&'static dyn Compensation>,
@@ -205,19 +210,19 @@ fn undo(
     now: Millis,
 ) -> Transition {
     match compensation {
-        Some(compensation) => begin(order, compensation.word(), now),
-        None => cancelled(order, now),
+        Some(compensation) => begin(order, compensation.name(), now),
+        None => end_cancelled(order, now),
     }
 }
 
 fn wait(order: &mut Order, now: Millis) -> Transition {
-    let detail = "will be tried again".to_owned();
-    order.settle(EntryStatus::Waiting, Some(detail), now);
-    order.lease = free(now);
+    let detail = "the step will be retried".to_owned();
+    order.record_outcome(EntryStatus::Waiting, Some(detail), now);
+    order.lease = free_lease(now);
     Transition::Wait
 }
 
-fn confirm(order: &mut Order, now: Millis) -> Transition {
+fn end_confirmed(order: &mut Order, now: Millis) -> Transition {
     let first = order.confirmed_at.is_none();
     order.status = Status::Confirmed;
     order.direction = Direction::Forward;
@@ -229,7 +234,7 @@ fn confirm(order: &mut Order, now: Millis) -> Transition {
     }
 }
 
-fn cancelled(order: &mut Order, now: Millis) -> Transition {
+fn end_cancelled(order: &mut Order, now: Millis) -> Transition {
     order.status = Status::Cancelled;
     if order.frees_key() {
         order.freed_key = order.idempotency_key.take();
@@ -242,18 +247,18 @@ fn cancelled(order: &mut Order, now: Millis) -> Transition {
     }
 }
 
-fn end(order: &mut Order, word: &'static str, detail: Option<String>, now: Millis) {
+fn end(order: &mut Order, name: &'static str, detail: Option<String>, now: Millis) {
     order.step = StepName::DONE;
-    order.lease = free(now);
+    order.lease = free_lease(now);
     order.timeline.push(Entry {
-        step: StepName::new(word),
+        step: StepName::new(name),
         status: EntryStatus::Done,
         at: now,
         detail,
     });
 }
 
-fn free(now: Millis) -> Lease {
+fn free_lease(now: Millis) -> Lease {
     Lease {
         owner: String::new(),
         until: now,

@@ -1,4 +1,4 @@
-//! The claims of orders on carts.
+//! Stores which order claims which cart. An order claims the cart from whose items it was made.
 
 use stoa_service::params;
 use stoa_service::sql::{Database, SqlError, transaction};
@@ -8,7 +8,7 @@ use super::rows;
 use crate::domain::Order;
 use crate::error::Error;
 
-/// Claims the `version` of the customer's cart for `order`. Runs inside a transaction.
+/// Claims the customer's cart at `version` for `order`. The caller must be in a transaction.
 pub(super) fn claim(db: &dyn Database, order: &Order, version: i64) -> Result<(), Error> {
     let claimed = db.execute(
         "INSERT INTO order_carts (user_id, order_id, free_from) VALUES ($1, $2, 0)
@@ -22,7 +22,7 @@ pub(super) fn claim(db: &dyn Database, order: &Order, version: i64) -> Result<()
     }
 }
 
-/// The order that claims the user's cart.
+/// The order that claims the user's cart; `None` if no order claims it.
 pub fn claimed_by(db: &dyn Database, user_id: Uuid) -> Result<Option<Order>, SqlError> {
     let rows = db.execute(
         "SELECT order_id FROM order_carts WHERE user_id = $1",
@@ -34,8 +34,8 @@ pub fn claimed_by(db: &dyn Database, user_id: Uuid) -> Result<Option<Order>, Sql
     }
 }
 
-/// Confirmed orders whose items are still in a cart, at most `count`.
-pub fn to_clear(db: &dyn Database, count: u32) -> Result<Vec<Uuid>, SqlError> {
+/// The ids of confirmed orders whose items must still be removed from a cart, at most `count`.
+pub fn orders_to_clear(db: &dyn Database, count: u32) -> Result<Vec<Uuid>, SqlError> {
     db.execute(
         "SELECT o.order_id FROM order_carts c JOIN order_orders o ON o.order_id = c.order_id
          WHERE c.order_id > '' AND o.status = 'confirmed' LIMIT $1",
@@ -44,7 +44,7 @@ pub fn to_clear(db: &dyn Database, count: u32) -> Result<Vec<Uuid>, SqlError> {
     .map(|row| row.get(0))
 }
 
-/// Ends the claim of a cancelled order on its cart. Runs inside a transaction.
+/// Ends a cancelled order's claim on the customer's cart. The caller must be in a transaction.
 pub(super) fn release(db: &dyn Database, order_id: Uuid) -> Result<(), SqlError> {
     db.execute(
         "UPDATE order_carts SET order_id = NULL WHERE order_id = $1",
@@ -53,8 +53,8 @@ pub(super) fn release(db: &dyn Database, order_id: Uuid) -> Result<(), SqlError>
     .map(drop)
 }
 
-/// Ends the claim after the order's items were removed from the cart, which is now at `version`: other orders may claim that version
-/// and later ones.
+/// Ends an order's claim on the customer's cart after the ordered items were removed. `version` is the cart's version after the
+/// removal. Other orders may claim this version and later versions.
 pub fn release_cleared(db: &dyn Database, order_id: Uuid, version: i64) -> Result<(), SqlError> {
     transaction(db, order_id, || {
         db.execute(

@@ -1,4 +1,4 @@
-//! Decodes rows.
+//! Decodes database rows into orders, items and entries of the timeline.
 
 use serde::de::DeserializeOwned;
 use stoa_service::Sku;
@@ -8,8 +8,8 @@ use uuid::Uuid;
 
 use crate::domain::{Customer, Entry, Item, Lease, Order, Payment, Shipment, StepName};
 
-/// A row of `order_orders`: an order without its items and its timeline.
-pub(super) fn head(row: Row<'_>) -> Result<Order, SqlError> {
+/// Decodes a row of `order_orders` into an order without items and timeline.
+pub(super) fn order_row(row: Row<'_>) -> Result<Order, SqlError> {
     let payment = match row.get::<Option<Uuid>>(14)? {
         Some(payment_id) => Some(Payment {
             payment_id,
@@ -36,13 +36,13 @@ pub(super) fn head(row: Row<'_>) -> Result<Order, SqlError> {
         },
         idempotency_key: row.get(5)?,
         fingerprint: row.get(6)?,
-        status: row.word(7)?,
-        direction: row.word(8)?,
+        status: row.parse(7)?,
+        direction: row.parse(8)?,
         step: StepName::from(row.get::<String>(9)?),
         items: Vec::new(),
         total: Money {
             amount: row.get(10)?,
-            currency: row.word(11)?,
+            currency: row.parse(11)?,
         },
         address: from_json(12, "address", &row.get::<String>(12)?)?,
         card_token: row.get(13)?,
@@ -66,7 +66,7 @@ pub(super) fn head(row: Row<'_>) -> Result<Order, SqlError> {
     })
 }
 
-/// A line of an order, without the currency of its order.
+/// A line of an order as the database stores it. The line has no currency, because the order stores one currency for all lines.
 pub(super) struct StoredItem {
     sku: Sku,
     name: String,
@@ -88,7 +88,7 @@ impl StoredItem {
     }
 }
 
-/// A row of `order_items`.
+/// Decodes a row of `order_items`.
 pub(super) fn item(row: Row<'_>) -> Result<StoredItem, SqlError> {
     Ok(StoredItem {
         sku: row.get(1)?,
@@ -99,19 +99,19 @@ pub(super) fn item(row: Row<'_>) -> Result<StoredItem, SqlError> {
     })
 }
 
-/// A row of `order_timeline`.
+/// Decodes a row of `order_timeline`.
 pub(super) fn entry(row: Row<'_>) -> Result<Entry, SqlError> {
     Ok(Entry {
         step: StepName::from(row.get::<String>(1)?),
-        status: row.word(2)?,
+        status: row.parse(2)?,
         at: row.get(3)?,
         detail: row.get(4)?,
     })
 }
 
-/// Decodes a JSON column. An unreadable value is [`SqlError::Shape`], as in the other columns.
+/// Decodes a JSON column. Error: [`SqlError::UnexpectedValue`] if the value is unreadable, as for columns of other types.
 fn from_json<T: DeserializeOwned>(index: usize, column: &str, text: &str) -> Result<T, SqlError> {
-    serde_json::from_str(text).map_err(|error| SqlError::Shape {
+    serde_json::from_str(text).map_err(|error| SqlError::UnexpectedValue {
         column: index,
         statement: format!("order_orders.{column}"),
         found: error.to_string(),

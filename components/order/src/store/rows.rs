@@ -1,13 +1,13 @@
-//! Reads orders. Every list uses an index, and the number of statements does not depend on the number of orders.
+//! Reads orders from the database. Every list uses an index, and the number of statements does not grow with the number of orders.
 
 use std::collections::BTreeMap;
 
 use stoa_service::params;
-use stoa_service::sql::{Database, Row, Rows, SqlError, Value, places};
+use stoa_service::sql::{Database, Row, Rows, SqlError, Value, placeholders};
 use stoa_service::time::Millis;
 use uuid::Uuid;
 
-use super::row::{entry, head, item};
+use super::row::{entry, item, order_row};
 use crate::domain::{Order, Status};
 
 macro_rules! select {
@@ -23,24 +23,24 @@ macro_rules! select {
     };
 }
 
-/// The order with that id.
+/// The order with the id `order_id`.
 pub fn find(db: &dyn Database, order_id: Uuid) -> Result<Option<Order>, SqlError> {
-    one(
+    at_most_one(
         db,
         &db.execute(select!("WHERE order_id = $1"), params![order_id])?,
     )
 }
 
-/// The order that `user_id` submitted with `key`.
+/// The order that the user submitted with the idempotency key `key`.
 pub fn by_key(db: &dyn Database, user_id: Uuid, key: &str) -> Result<Option<Order>, SqlError> {
     let rows = db.execute(
         select!("WHERE user_id = $1 AND idempotency_key = $2"),
         params![user_id, key],
     )?;
-    one(db, &rows)
+    at_most_one(db, &rows)
 }
 
-/// Whether `user_id` submitted an order with `key`.
+/// Whether the user has an order with the idempotency key `key`.
 pub(super) fn has_key(db: &dyn Database, user_id: Uuid, key: &str) -> Result<bool, SqlError> {
     let rows = db.execute(
         "SELECT order_id FROM order_orders WHERE user_id = $1 AND idempotency_key = $2",
@@ -49,7 +49,7 @@ pub(super) fn has_key(db: &dyn Database, user_id: Uuid, key: &str) -> Result<boo
     Ok(!rows.is_empty())
 }
 
-/// The orders of `user_id` before `before`, newest first, at most `count`.
+/// Lists the orders of one user, newest first, at most `count`. It lists only orders whose id is below `before`.
 pub fn of_user(
     db: &dyn Database,
     user_id: Uuid,
@@ -60,10 +60,11 @@ pub fn of_user(
         select!("WHERE user_id = $1 AND order_id < $2 ORDER BY order_id DESC LIMIT $3"),
         params![user_id, before, count],
     )?;
-    whole(db, &rows)
+    with_details(db, &rows)
 }
 
-/// The orders of all users before `before`, newest first, at most `count`; only those with `status`, if it is given.
+/// Lists the orders of all users, newest first, at most `count`. It lists only orders whose id is below `before` and, with a
+/// `status`, only orders with this status.
 pub fn list(
     db: &dyn Database,
     status: Option<Status>,
@@ -80,11 +81,12 @@ pub fn list(
             params![before, count],
         )?,
     };
-    whole(db, &rows)
+    with_details(db, &rows)
 }
 
-/// The pending orders without a driver at `now`, the longest neglected first, at most `count`.
-pub fn due(db: &dyn Database, now: Millis, count: u32) -> Result<Vec<Uuid>, SqlError> {
+/// The ids of pending orders that have no driver at the time `now`, at most `count`. The order whose lease expired first comes
+/// first.
+pub fn without_driver(db: &dyn Database, now: Millis, count: u32) -> Result<Vec<Uuid>, SqlError> {
     db.execute(
         "SELECT order_id FROM order_orders WHERE status = 'pending' AND lease_until <= $1
          ORDER BY lease_until LIMIT $2",
@@ -93,21 +95,21 @@ pub fn due(db: &dyn Database, now: Millis, count: u32) -> Result<Vec<Uuid>, SqlE
     .map(|row| row.get(0))
 }
 
-fn one(db: &dyn Database, rows: &Rows<'_>) -> Result<Option<Order>, SqlError> {
-    Ok(whole(db, rows)?.pop())
+fn at_most_one(db: &dyn Database, rows: &Rows<'_>) -> Result<Option<Order>, SqlError> {
+    Ok(with_details(db, rows)?.pop())
 }
 
-/// The orders of these rows, with their items and timelines.
-fn whole(db: &dyn Database, rows: &Rows<'_>) -> Result<Vec<Order>, SqlError> {
-    let mut orders = rows.map(head)?;
+/// Decodes rows of `order_orders`, and adds the items and the timeline of each order.
+fn with_details(db: &dyn Database, rows: &Rows<'_>) -> Result<Vec<Order>, SqlError> {
+    let mut orders = rows.map(order_row)?;
     let ids: Vec<Value> = orders.iter().map(|order| order.order_id.into()).collect();
-    let mut items = by_order(
+    let mut items = grouped_by_order(
         db,
         "SELECT order_id, sku, name, quantity, unit_amount, line_amount FROM order_items",
         &ids,
         item,
     )?;
-    let mut timelines = by_order(
+    let mut timelines = grouped_by_order(
         db,
         "SELECT order_id, step, status, at, detail FROM order_timeline",
         &ids,
@@ -125,8 +127,8 @@ fn whole(db: &dyn Database, rows: &Rows<'_>) -> Result<Vec<Order>, SqlError> {
     Ok(orders)
 }
 
-/// The rows that `select` finds for these orders, each order's in sequence.
-fn by_order<T>(
+/// Runs `select` for the orders with these ids. Returns the decoded rows, grouped by order and sorted by `seq`.
+fn grouped_by_order<T>(
     db: &dyn Database,
     select: &str,
     ids: &[Value],
@@ -136,8 +138,8 @@ fn by_order<T>(
     if ids.is_empty() {
         return Ok(found);
     }
-    let places = places(1, ids.len());
-    let statement = format!("{select} WHERE order_id IN ({places}) ORDER BY order_id, seq");
+    let placeholders = placeholders(1, ids.len());
+    let statement = format!("{select} WHERE order_id IN ({placeholders}) ORDER BY order_id, seq");
     for row in db.execute(&statement, ids)?.iter() {
         found.entry(row.get(0)?).or_default().push(read(row)?);
     }

@@ -1,9 +1,9 @@
-//! The tables.
+//! The database tables of the service `order`.
 
 use stoa_service::sql::{Schema, Step};
 use stoa_service::{idempotency_table, jwks_table, outbox_index, outbox_table};
 
-/// The tables of this service. `doubt_until` is [`crate::domain::Order::uncertain_until`].
+/// The tables of this service, with their migrations. The column `doubt_until` stores [`crate::domain::Order::uncertain_until`].
 pub const SCHEMA: Schema = Schema {
     service: "order",
     migrations: &[ORDERS, CARTS],
@@ -19,7 +19,7 @@ const ORDERS: &[Step] = &[
          doubt_until BIGINT NOT NULL, created_at BIGINT NOT NULL, confirmed_at BIGINT, lease_owner TEXT NOT NULL,
          lease_until BIGINT NOT NULL, version BIGINT NOT NULL)",
     ),
-    // A freed key is NULL, and NULLs are not equal.
+    // The key is NULL in an order whose key was freed. A unique index permits several NULLs.
     Step::Sql(
         "CREATE UNIQUE INDEX order_orders_key ON order_orders (user_id, idempotency_key)",
     ),
@@ -41,8 +41,9 @@ const ORDERS: &[Step] = &[
     Step::Sql(outbox_index!("order")),
 ];
 
-/// The order made from a user's cart claims the cart (`order_id`), until it is cancelled or its items are removed from the
-/// cart. After that, only versions of the cart from `free_from` on can be claimed: older ones still hold the ordered items.
+/// The table `order_carts` stores which order (`order_id`) claims a user's cart. The claim ends when the order is cancelled or its
+/// items are removed from the cart. After a removal, an order can claim only the cart's versions from `free_from` on, because older
+/// versions still contain the ordered items.
 const CARTS: &[Step] = &[
     Step::Sql("ALTER TABLE order_orders ADD COLUMN freed_key TEXT"),
     Step::Sql("ALTER TABLE order_orders ADD COLUMN cart_version BIGINT"),

@@ -1,4 +1,4 @@
-//! Orders from a cart: which order has it, what is left in it, and what the customer sees.
+//! Tests orders from a cart: the claim on the cart, the items that remain in the cart, and the responses to the customer.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -12,7 +12,8 @@ fn from_cart() -> Value {
     body
 }
 
-/// Status, and the code of a problem or the status of an order.
+/// Submits an order of the cart's items, with `key` as idempotency key. Returns the HTTP status, and the code of the problem
+/// document. If the order was confirmed, returns the order's status instead of a code.
 fn order_cart(world: &std::sync::Arc<World>, key: &str) -> (u16, String) {
     let (status, answer) = world
         .try_call(ann(), Method::POST, "/order", key, &from_cart())
@@ -21,7 +22,7 @@ fn order_cart(world: &std::sync::Arc<World>, key: &str) -> (u16, String) {
     (status, word.unwrap_or_default().to_owned())
 }
 
-fn lost_answer(path: &'static str) -> impl Fn(&stoa_service::outbound::Call, usize) -> Fault {
+fn lose_response_of(path: &'static str) -> impl Fn(&stoa_service::outbound::Call, usize) -> Fault {
     move |call, _| match call.url.contains(path) {
         true => Fault::AnswerLost,
         false => Fault::None,
@@ -29,38 +30,39 @@ fn lost_answer(path: &'static str) -> impl Fn(&stoa_service::outbound::Call, usi
 }
 
 #[test]
-fn one_cart_is_ordered_once_whichever_tab_comes_when() {
+fn a_cart_is_ordered_once_even_if_two_tabs_submit_it() {
     let world = World::new();
     world.put_into_cart(ann(), "A", 2);
-    // The first order stays pending: the response to its charge is lost.
-    world.faults(lost_answer("payment/payments"));
+    // The first tab's order stays pending, because the response to its charge is lost.
+    world.faults(lose_response_of("payment/payments"));
     assert_eq!(order_cart(&world, "tab-1"), (503, "order_pending".into()));
     assert_eq!(order_cart(&world, "tab-2"), (409, "cart_in_order".into()));
-    // Another item in the cart does not free it.
+    // The order keeps its claim on the cart when the customer adds another item.
     world.put_into_cart(ann(), "B", 1);
     assert_eq!(order_cart(&world, "tab-2"), (409, "cart_in_order".into()));
-    world.calm();
+    world.remove_faults();
     assert_eq!(order_cart(&world, "tab-1"), (201, "confirmed".into()));
-    // The item that was added meanwhile is still there; the second tab's key can still be used.
+    // The cart still contains B, which was added later. The rejections of the second tab's requests do not use up its idempotency
+    // key.
     let (status, order) = world
         .try_call(ann(), Method::POST, "/order", "tab-2", &from_cart())
         .unwrap();
     assert_eq!(status, 409, "B is not in stock: {order}");
     assert_eq!(order["short"][0]["sku"], "B", "{order}");
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn after_it_is_confirmed_the_cart_is_empty() {
+fn a_confirmed_order_empties_the_cart() {
     let world = World::new();
     world.put_into_cart(ann(), "A", 2);
     assert_eq!(order_cart(&world, "tab-1"), (201, "confirmed".into()));
     assert_eq!(order_cart(&world, "tab-2"), (422, "empty_cart".into()));
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn two_tabs_at_once_make_one_order() {
+fn two_tabs_that_submit_at_once_make_one_order() {
     for _ in 0..10 {
         let world = World::new();
         world.put_into_cart(ann(), "A", 2);
@@ -80,7 +82,7 @@ fn two_tabs_at_once_make_one_order() {
                     .contains(&word.as_str())),
             "{answers:?}"
         );
-        world.check(2);
+        world.check_invariants(2);
     }
 }
 
@@ -93,7 +95,7 @@ fn a_cancelled_order_releases_the_cart() {
     let refused = world.try_call(ann(), Method::POST, "/order", "k1", &bad);
     assert_eq!(refused.unwrap().0, 402);
     assert_eq!(order_cart(&world, "k2"), (201, "confirmed".into()));
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
@@ -106,21 +108,20 @@ fn a_cart_that_could_not_be_cleared_is_cleared_before_the_next_order_and_by_reco
             false => Fault::None,
         });
         assert_eq!(order_cart(&world, "k1"), (201, "confirmed".into()));
-        assert_eq!(world.cart_of(ann()), 1);
+        assert_eq!(world.cart_line_count(ann()), 1);
         assert_eq!(order_cart(&world, "k2").0, 503);
-        world.calm();
+        world.remove_faults();
         if by_recovery {
             world.recover();
-            assert_eq!(world.cart_of(ann()), 0);
+            assert_eq!(world.cart_line_count(ann()), 0);
         }
         assert_eq!(order_cart(&world, "k3"), (422, "empty_cart".into()));
-        world.check(2);
+        world.check_invariants(2);
     }
 }
 
 #[test]
-fn what_is_added_while_the_order_is_in_progress_stays_even_where_the_answer_to_the_clearing_is_lost()
- {
+fn items_added_during_an_order_stay_even_if_the_response_to_the_removal_is_lost() {
     let world = World::new();
     world.put_into_cart(ann(), "A", 2);
     let inner = std::sync::Arc::downgrade(&world);
@@ -130,18 +131,18 @@ fn what_is_added_while_the_order_is_in_progress_stays_even_where_the_answer_to_t
             world.put_into_cart(ann(), "A", 5);
             world.put_into_cart(ann(), "B", 1);
         }
-        lost_answer("/internal/carts/")(call, 0)
+        lose_response_of("/internal/carts/")(call, 0)
     });
     assert_eq!(order_cart(&world, "k1"), (201, "confirmed".into()));
-    world.calm();
+    world.remove_faults();
     world.recover();
     let carts = world.carts.lock().unwrap();
-    let left: Vec<_> = carts[&ann().to_string()]
+    let remaining: Vec<_> = carts[&ann().to_string()]
         .lines
         .iter()
         .map(|line| (line["sku"].clone(), line["quantity"].clone()))
         .collect();
-    assert_eq!(left, [(json!("B"), json!(1)), (json!("A"), json!(3))]);
+    assert_eq!(remaining, [(json!("B"), json!(1)), (json!("A"), json!(3))]);
 }
 
 #[test]
@@ -174,12 +175,12 @@ fn a_total_that_the_customer_did_not_see_is_not_charged() {
     seen["expected_total"] = json!({"amount": 3998, "currency": "EUR"});
     let placed = world.try_call(ann(), Method::POST, "/order", "k3", &seen);
     assert_eq!(placed.unwrap().0, 201);
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn a_retry_after_the_customers_cancel_makes_no_second_order() {
-    // The carrier rejects, or its response is lost: the order is cancelled and the key is free.
+fn a_retry_after_the_customer_cancelled_makes_no_second_order() {
+    // The call to `shipping` fails, so the order is cancelled and its idempotency key is freed.
     for fault in [Fault::Status(503), Fault::NotSent] {
         let world = World::new();
         world.faults(move |call, _| match call.url.ends_with("/shipments") {
@@ -188,7 +189,7 @@ fn a_retry_after_the_customers_cancel_makes_no_second_order() {
         });
         let (status, problem) = world.submit(&body("A", 2));
         assert_eq!((status, &problem["code"]), (503, &json!("unavailable")));
-        world.calm();
+        world.remove_faults();
         let cancel = format!("/order/{}/cancel", problem["order_id"].as_str().unwrap());
         for _ in 0..2 {
             let (status, order) = world.call(Method::POST, &cancel);
@@ -204,9 +205,9 @@ fn a_retry_after_the_customers_cancel_makes_no_second_order() {
             "{problem}"
         );
         assert_eq!(world.orders().as_array().unwrap().len(), 1);
-        world.check(2);
+        world.check_invariants(2);
     }
-    // The order is already being compensated when the customer cancels.
+    // The customer cancels while the order is already being compensated.
     let world = World::new();
     world.faults(|call, _| {
         match call.url.contains("/shipments") || call.method == Method::DELETE {
@@ -217,20 +218,20 @@ fn a_retry_after_the_customers_cancel_makes_no_second_order() {
     let (_, problem) = world.submit(&body("A", 2));
     let cancel = format!("/order/{}/cancel", problem["order_id"].as_str().unwrap());
     assert_eq!(world.call(Method::POST, &cancel).0, 503);
-    world.calm();
+    world.remove_faults();
     world.recover_all();
     assert_eq!(world.submit(&body("A", 2)).1["code"], "order_cancelled");
-    world.check(2);
-    // The retry came first: it made an order of its own.
+    world.check_invariants(2);
+    // Here the customer submits again before they cancel the first order, so the second submission makes a second order.
     let world = World::new();
     world.faults(|call, _| match call.url.ends_with("/shipments") {
         true => Fault::Status(503),
         false => Fault::None,
     });
     let (_, problem) = world.submit(&body("A", 2));
-    world.calm();
+    world.remove_faults();
     assert_eq!(world.submit(&body("A", 2)).0, 201);
     let cancel = format!("/order/{}/cancel", problem["order_id"].as_str().unwrap());
     assert_eq!(world.call(Method::POST, &cancel).0, 200);
-    world.check(2);
+    world.check_invariants(2);
 }

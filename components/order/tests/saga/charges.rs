@@ -1,4 +1,4 @@
-//! Payment behind a network that loses responses, repeats calls and injects declines.
+//! Tests charges over a network that loses responses, repeats calls and injects declines.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -9,8 +9,8 @@ use stoa_service::testing::is_postgres;
 use crate::net::Fault;
 use crate::world::{World, ann, body};
 
-/// Possible outcomes of a call to payment.
-const ANSWERS: [Fault; 6] = [
+/// The faults that a call to `payment` can have in these tests.
+const FAULTS: [Fault; 6] = [
     Fault::None,
     Fault::AnswerLost,
     Fault::CallLost,
@@ -19,9 +19,10 @@ const ANSWERS: [Fault; 6] = [
     Fault::Status(503),
 ];
 
-/// Number of calls to payment (charge, lookup, refund) that get one of [`ANSWERS`]; all later calls succeed. On PostgreSQL a
-/// world is five schemas, so only `make soak` runs the long sequences there and on SQLite.
-fn length() -> u32 {
+/// The number of calls to `payment` (charge, lookup or refund) that get one of the faults in [`FAULTS`]. All later calls succeed.
+/// In `make soak` the number is 4, with SQLite and with PostgreSQL. Otherwise it is 3 with SQLite and 1 with PostgreSQL, because
+/// with PostgreSQL each test shop needs five schemas, which is slow.
+fn sequence_length() -> u32 {
     match (std::env::var_os("STOA_ALL_CRASHES"), is_postgres()) {
         (Some(_), _) => 4,
         (None, false) => 3,
@@ -29,26 +30,27 @@ fn length() -> u32 {
     }
 }
 
-/// Converts a number into a sequence; the first outcome is the number's last digit.
+/// Converts `number` into a sequence of faults. In base 6, each digit of `number` stands for one fault, and the last digit stands
+/// for the fault of the first call.
 fn sequence(number: usize) -> Vec<Fault> {
     let mut rest = number;
-    (0..length())
+    (0..sequence_length())
         .map(|_| {
-            let answer = ANSWERS[rest % ANSWERS.len()];
-            rest /= ANSWERS.len();
-            answer
+            let fault = FAULTS[rest % FAULTS.len()];
+            rest /= FAULTS.len();
+            fault
         })
         .collect()
 }
 
-/// From now on each call to payment gets the next of `answers`.
-fn payment_answers(world: &World, answers: Vec<Fault>) {
+/// Makes each further call to `payment` get the next fault of `faults`.
+fn fail_payment_calls(world: &World, faults: Vec<Fault>) {
     let next = AtomicUsize::new(0);
     world.faults(
         move |call, _| match call.url.starts_with("http://payment") {
             true => {
                 let number = next.fetch_add(1, Ordering::SeqCst);
-                answers.get(number).copied().unwrap_or(Fault::None)
+                faults.get(number).copied().unwrap_or(Fault::None)
             }
             false => Fault::None,
         },
@@ -56,17 +58,18 @@ fn payment_answers(world: &World, answers: Vec<Fault>) {
 }
 
 #[test]
-fn whatever_payment_seems_to_answer_a_cancelled_order_has_cost_nothing() {
-    for number in 0..ANSWERS.len().pow(length()) {
-        // Compensation takes the same way from every step, so the shorter sequences are enough for cancelled orders.
+fn a_cancelled_order_costs_nothing_for_every_sequence_of_payment_responses() {
+    for number in 0..FAULTS.len().pow(sequence_length()) {
+        // A compensation behaves the same at whichever step it begins. So sequences of two faults are enough for orders that the
+        // customer cancels.
         let cancels = [false, true]
             .into_iter()
-            .filter(|cancel| !cancel || number < ANSWERS.len().pow(2));
+            .filter(|cancel| !cancel || number < FAULTS.len().pow(2));
         for cancel in cancels {
             let world = World::new();
-            let answers = sequence(number);
-            let context = format!("{answers:?}, cancel: {cancel}");
-            payment_answers(&world, answers);
+            let faults = sequence(number);
+            let context = format!("{faults:?}, cancel: {cancel}");
+            fail_payment_calls(&world, faults);
             let (status, answer) = world.submit(&body("A", 2));
             assert!(matches!(status, 201 | 402 | 503), "{context}: {answer}");
             if cancel {
@@ -75,15 +78,15 @@ fn whatever_payment_seems_to_answer_a_cancelled_order_has_cost_nothing() {
                 world.try_call(ann(), Method::POST, &uri, "", &Value::Null);
             }
             world.recover_within(10, &context);
-            world.check(2);
+            world.check_invariants(2);
         }
     }
 }
 
 #[test]
-fn a_decline_after_a_lost_answer_is_looked_up_and_refunded() {
+fn after_a_lost_response_a_declined_charge_is_looked_up_and_refunded() {
     let world = World::new();
-    payment_answers(&world, vec![Fault::AnswerLost, Fault::Declined]);
+    fail_payment_calls(&world, vec![Fault::AnswerLost, Fault::Declined]);
     let (status, problem) = world.submit(&body("A", 2));
     assert_eq!(
         (status, &problem["code"]),
@@ -102,13 +105,13 @@ fn a_decline_after_a_lost_answer_is_looked_up_and_refunded() {
         (&json!("cancelled"), &json!("refunded"))
     );
     assert_eq!(world.ledger()["refund"], 1);
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn a_decline_that_hides_a_capture_behind_a_proxys_retry_is_refunded() {
+fn a_capture_hidden_by_the_decline_of_a_proxys_retry_is_refunded() {
     let world = World::new();
-    payment_answers(&world, vec![Fault::AnswerLostThenDeclined]);
+    fail_payment_calls(&world, vec![Fault::AnswerLostThenDeclined]);
     let (status, problem) = world.submit(&body("A", 2));
     assert_eq!(
         (status, &problem["decline_code"]),
@@ -118,5 +121,5 @@ fn a_decline_that_hides_a_capture_behind_a_proxys_retry_is_refunded() {
         (world.ledger()["capture"], world.ledger()["refund"]),
         (1, 1)
     );
-    world.check(2);
+    world.check_invariants(2);
 }

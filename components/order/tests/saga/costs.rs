@@ -1,12 +1,13 @@
-//! Database statements and writes of an order.
+//! Tests the number of database statements and write transactions of an order.
 
 use http::Method;
 use serde_json::Value;
 
 use crate::world::{World, ann, body};
 
-/// An intent and an outcome for each of five steps; each outcome shares a transaction with the next intent. Then the event is
-/// claimed and deleted. An order from the cart also removes the ordered items from it.
+/// The number of write transactions of an order. The first transaction writes the first intent. Each of the five steps then writes
+/// its outcome and the next intent in one transaction. Two further transactions claim and delete the event in the outbox. An order
+/// from a cart needs one more transaction, to end its claim on the cart.
 const WRITES: usize = 1 + 5 + 2;
 
 #[test]
@@ -18,10 +19,14 @@ fn an_order_writes_its_log_and_its_event_and_nothing_for_its_key() {
             let answer = world.try_call(ann(), Method::POST, "/order", key, body);
             assert_eq!(answer.map(|(status, _)| status), Some(201));
         };
-        world.costs(answered).1
+        world.count_statements(answered).1
     };
     assert_eq!(writes("k1", &body("A", 1)), WRITES);
-    assert_eq!(writes("k1", &body("A", 1)), 0, "a repeat only reads");
+    assert_eq!(
+        writes("k1", &body("A", 1)),
+        0,
+        "a repeated submission must write nothing"
+    );
     world.put_into_cart(ann(), "A", 2);
     let mut from_cart = body("A", 1);
     from_cart.as_object_mut().unwrap().remove("items");
@@ -29,7 +34,7 @@ fn an_order_writes_its_log_and_its_event_and_nothing_for_its_key() {
 }
 
 #[test]
-fn lists_take_as_many_statements_for_many_orders_as_for_one() {
+fn a_list_needs_as_many_statements_for_many_orders_as_for_one() {
     let world = World::new();
     world.stock("A", 200);
     for n in 0..100 {
@@ -48,7 +53,7 @@ fn lists_take_as_many_statements_for_many_orders_as_for_one() {
             assert_ne!(page["items"][0]["items"][0]["sku"], Value::Null);
             assert_ne!(page["items"][0]["timeline"][0], Value::Null);
         };
-        world.costs(read).0
+        world.count_statements(read).0
     };
     for list in ["/order", "/internal/orders"] {
         let (many, one) = (format!("{list}?limit=100"), format!("{list}?limit=1"));

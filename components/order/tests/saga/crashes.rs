@@ -1,4 +1,5 @@
-//! Order dies at every call and at every statement. A recovery pass brings the order to one of its two ends.
+//! Tests crashes of the service `order` at every call and at every statement. After each crash, recovery brings the order to the
+//! status `confirmed` or `cancelled`.
 
 use std::sync::Arc;
 
@@ -9,17 +10,18 @@ use stoa_service::testing::is_postgres;
 use crate::net::Fault;
 use crate::world::{World, ann, body, body_with};
 
-/// The submitted order, and the request after it: a cancellation, or none.
-struct Story {
+/// A test case: the submitted order, what happens after the submission, and the statuses in which the order may end.
+struct CrashCase {
     name: &'static str,
     body: Value,
     cancel: bool,
-    carrier_was_there: bool,
-    ends: &'static [&'static str],
+    picked_up: bool,
+    allowed_statuses: &'static [&'static str],
 }
 
-/// On PostgreSQL a world is five databases, and all crashes take minutes. There every third crash is tested, unless
-/// STOA_ALL_CRASHES is set, as `make soak` does.
+/// The distance between two tested crash points. It is larger with PostgreSQL, because each crash needs five databases there, and a
+/// test of all crash points takes minutes. If `STOA_ALL_CRASHES` is set, as in `make soak`, every crash point is tested with
+/// PostgreSQL too.
 fn stride() -> usize {
     match is_postgres() && std::env::var_os("STOA_ALL_CRASHES").is_none() {
         true => 3,
@@ -27,49 +29,53 @@ fn stride() -> usize {
     }
 }
 
-fn stories() -> Vec<Story> {
-    let story = |name, body, ends| Story {
+fn crash_cases() -> Vec<CrashCase> {
+    let case = |name, body, allowed_statuses| CrashCase {
         name,
         body,
         cancel: false,
-        carrier_was_there: false,
-        ends,
+        picked_up: false,
+        allowed_statuses,
     };
     let lines = json!([{"sku": "A", "quantity": 2}]);
     vec![
-        story("good", body("A", 2), &["confirmed"]),
-        story(
+        case("valid", body("A", 2), &["confirmed"]),
+        case(
             "declined",
             body_with("tok_declined", "AT", lines.clone()),
             &["cancelled"],
         ),
-        story("out of stock", body("A", 11), &["cancelled"]),
-        story(
+        case("out of stock", body("A", 11), &["cancelled"]),
+        case(
             "address refused",
             body_with("tok_visa", "XX", lines),
             &["cancelled"],
         ),
-        Story {
+        CrashCase {
             cancel: true,
-            ..story("called off", body("A", 2), &["confirmed", "cancelled"])
+            ..case(
+                "cancelled by the customer",
+                body("A", 2),
+                &["confirmed", "cancelled"],
+            )
         },
-        Story {
+        CrashCase {
             cancel: true,
-            carrier_was_there: true,
-            ..story("called off too late", body("A", 2), &["confirmed"])
+            picked_up: true,
+            ..case("cancelled after the pick-up", body("A", 2), &["confirmed"])
         },
     ]
 }
 
-/// Plays the story; returns false if order died.
-fn play(world: &Arc<World>, story: &Story) -> bool {
-    let Some((_, answer)) = world.try_call(ann(), Method::POST, "/order", "k", &story.body) else {
+/// Runs the test case. Returns false if the service `order` died during the run.
+fn run(world: &Arc<World>, case: &CrashCase) -> bool {
+    let Some((_, answer)) = world.try_call(ann(), Method::POST, "/order", "k", &case.body) else {
         return false;
     };
-    if story.carrier_was_there {
+    if case.picked_up {
         world.pick_up();
     }
-    if !story.cancel {
+    if !case.cancel {
         return true;
     }
     let uri = format!("/order/{}/cancel", answer["order_id"].as_str().unwrap());
@@ -78,19 +84,20 @@ fn play(world: &Arc<World>, story: &Story) -> bool {
         .is_some()
 }
 
-/// Recovery runs after the lease expires. Then the customer, who got no response, retries.
-fn comes_to_an_end(world: &Arc<World>, story: &Story, at: &str) {
-    world.calm();
+/// Checks that recovery skips the order while its lease has not expired, and completes it afterwards. Then repeats the customer's
+/// request, because the customer got no response.
+fn assert_recovered(world: &Arc<World>, case: &CrashCase, at: &str) {
+    world.remove_faults();
     assert_eq!(
         world.recover()["examined"],
         0,
-        "{at}: the lease still stands"
+        "{at}: the order's lease has not expired, so recovery must skip the order"
     );
     world.recover_all();
-    world.check(2);
+    world.check_invariants(2);
     world.expire_claims();
     let (status, answer) = world
-        .try_call(ann(), Method::POST, "/order", "k", &story.body)
+        .try_call(ann(), Method::POST, "/order", "k", &case.body)
         .unwrap();
     assert!(
         matches!(status, 201 | 402 | 409 | 422),
@@ -99,63 +106,59 @@ fn comes_to_an_end(world: &Arc<World>, story: &Story, at: &str) {
     let orders = world.orders();
     assert_eq!(orders.as_array().unwrap().len(), 1, "{at}: {orders}");
     let end = orders[0]["status"].as_str().unwrap();
-    assert!(story.ends.contains(&end), "{at}: {orders}");
-    world.check(2);
+    assert!(case.allowed_statuses.contains(&end), "{at}: {orders}");
+    world.check_invariants(2);
 }
 
 #[test]
-fn a_crash_around_any_call_is_recovered_from() {
-    for story in stories() {
+fn recovery_completes_an_order_after_a_crash_around_any_call() {
+    for case in crash_cases() {
         let mut crashes = 0;
         for n in (0..).step_by(stride()) {
             let mut died = false;
             for fault in [Fault::CrashBefore, Fault::CrashAfter] {
                 let world = World::new();
                 world.faults(move |_, call| if call == n { fault } else { Fault::None });
-                if play(&world, &story) {
+                if run(&world, &case) {
                     continue;
                 }
                 died = true;
                 crashes += 1;
-                comes_to_an_end(
-                    &world,
-                    &story,
-                    &format!("{}, {fault:?} call {n}", story.name),
-                );
+                assert_recovered(&world, &case, &format!("{}, {fault:?} call {n}", case.name));
             }
             if !died {
                 break;
             }
         }
-        assert!(crashes * stride() >= 8, "{}: {crashes}", story.name);
+        assert!(crashes * stride() >= 8, "{}: {crashes}", case.name);
     }
 }
 
 #[test]
-fn a_crash_before_any_statement_is_recovered_from() {
-    let mut stories = stories().into_iter();
+fn recovery_completes_an_order_after_a_crash_before_any_statement() {
+    let mut crash_cases = crash_cases().into_iter();
     std::thread::scope(|scope| {
-        for story in stories.by_ref() {
+        for case in crash_cases.by_ref() {
             scope.spawn(move || {
                 let mut crashes = 0;
                 for n in (0..).step_by(stride()) {
                     let world = World::new();
                     world.die_before_statement(n);
-                    play(&world, &story);
+                    run(&world, &case);
                     if !world.has_died() {
                         break;
                     }
                     crashes += 1;
-                    comes_to_an_end(&world, &story, &format!("{}, statement {n}", story.name));
+                    assert_recovered(&world, &case, &format!("{}, statement {n}", case.name));
                 }
-                assert!(crashes * stride() >= 25, "{}: {crashes}", story.name);
+                assert!(crashes * stride() >= 25, "{}: {crashes}", case.name);
             });
         }
     });
 }
 
 #[test]
-fn a_second_crash_during_recovery_is_recovered_from_too() {
+fn recovery_completes_an_order_after_a_second_crash_during_recovery() {
     for first in (1..8).step_by(stride()) {
         for second in 0..8 {
             let world = World::new();
@@ -166,11 +169,11 @@ fn a_second_crash_during_recovery_is_recovered_from_too() {
                     Fault::None
                 }
             });
-            let story = &stories()[3];
-            if play(&world, story) {
+            let case = &crash_cases()[3];
+            if run(&world, case) {
                 break;
             }
-            world.later(61);
+            world.advance_clock(61);
             world.faults(move |_, call| {
                 if call == second {
                     Fault::CrashAfter
@@ -188,36 +191,36 @@ fn a_second_crash_during_recovery_is_recovered_from_too() {
                 )
                 .is_some()
             {
-                world.calm();
+                world.remove_faults();
                 world.recover_all();
-                world.check(2);
+                world.check_invariants(2);
                 break;
             }
-            comes_to_an_end(&world, story, &format!("calls {first}, then {second}"));
+            assert_recovered(&world, case, &format!("calls {first}, then {second}"));
         }
     }
 }
 
 #[test]
-fn a_lost_answer_at_any_call_comes_to_an_end() {
-    for story in stories() {
+fn an_order_ends_after_a_lost_response_at_any_call() {
+    for case in crash_cases() {
         let mut faults = 0;
         for n in (1..).step_by(stride()) {
             let mut reached = false;
             for fault in [Fault::AnswerLost, Fault::CallLost, Fault::Status(504)] {
                 let world = World::new();
                 world.faults(move |_, call| if call == n { fault } else { Fault::None });
-                play(&world, &story);
+                run(&world, &case);
                 reached |= world.calls().len() > n;
                 faults += usize::from(reached);
-                world.calm();
+                world.remove_faults();
                 world.recover_all();
-                world.check(2);
+                world.check_invariants(2);
             }
             if !reached {
                 break;
             }
         }
-        assert!(faults * stride() >= 6, "{}: {faults}", story.name);
+        assert!(faults * stride() >= 6, "{}: {faults}", case.name);
     }
 }

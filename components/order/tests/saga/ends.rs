@@ -1,4 +1,4 @@
-//! How an order ends, and what the customer gets.
+//! Tests how an order ends, and which response the customer gets.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ fn steps(order: &Value) -> Vec<(&str, &str)> {
 }
 
 #[test]
-fn a_good_order_is_confirmed_charged_once_shipped_and_told_of() {
+fn a_valid_order_is_confirmed_charged_once_shipped_and_announced() {
     let world = World::new();
     let (status, order) = world.submit(&body("A", 2));
     assert_eq!(status, 201, "{order}");
@@ -51,7 +51,7 @@ fn a_good_order_is_confirmed_charged_once_shipped_and_told_of() {
         event["data"]["tracking_number"],
         order["shipment"]["tracking_number"]
     );
-    world.check(2);
+    world.check_invariants(2);
     let id = order["order_id"].as_str().unwrap();
     assert_eq!(
         world.call(Method::GET, &format!("/order/{id}")),
@@ -60,7 +60,7 @@ fn a_good_order_is_confirmed_charged_once_shipped_and_told_of() {
 }
 
 #[test]
-fn each_no_cancels_the_order_and_is_remembered_for_its_key() {
+fn a_rejection_by_a_service_cancels_the_order_and_is_stored_for_its_key() {
     for (body, status, code) in [
         (declined(), 402, "payment_declined"),
         (body("A", 11), 409, "insufficient_stock"),
@@ -87,8 +87,8 @@ fn each_no_cancels_the_order_and_is_remembered_for_its_key() {
         assert_eq!(world.submit(&body), first);
         assert_eq!(world.events(), ["stoa.order.cancelled"]);
         assert_eq!(world.event()["data"]["reason"], code);
-        world.check(2);
-        // A request whose claim was lost gets the same response from order's own log.
+        world.check_invariants(2);
+        // The order itself stores the reason. So the reason can still be read after the claim on the idempotency key has expired.
         world.expire_claims();
         assert_eq!(world.orders().as_array().unwrap().len(), 1);
         let id = first.1["order_id"].as_str().unwrap();
@@ -106,7 +106,7 @@ fn each_no_cancels_the_order_and_is_remembered_for_its_key() {
 }
 
 #[test]
-fn a_dependency_that_is_down_cancels_the_order_and_gives_the_key_free() {
+fn a_service_that_is_down_cancels_the_order_and_frees_its_key() {
     for (peer, fault) in [
         ("/reservations", Fault::NotSent),
         ("/reservations", Fault::Status(503)),
@@ -118,7 +118,7 @@ fn a_dependency_that_is_down_cancels_the_order_and_gives_the_key_free() {
         ("/shipments", Fault::Status(503)),
     ] {
         let world = World::new();
-        // The step itself fails; the compensating calls get through.
+        // In each case, the call of one step fails, and the calls of the compensations succeed.
         world.faults(move |call, _| match call.method {
             Method::POST if call.url.ends_with(peer) => fault,
             _ => Fault::None,
@@ -129,18 +129,18 @@ fn a_dependency_that_is_down_cancels_the_order_and_gives_the_key_free() {
             (503, Some("unavailable")),
             "{peer}: {problem}"
         );
-        world.check(2);
+        world.check_invariants(2);
         assert_eq!(world.orders()[0]["status"], "cancelled", "{peer}");
-        world.calm();
+        world.remove_faults();
         let (status, order) = world.submit(&body("A", 2));
         assert_eq!(status, 201, "{peer}: {order}");
-        world.check(2);
+        world.check_invariants(2);
         assert_eq!(world.orders().as_array().unwrap().len(), 2);
     }
 }
 
 #[test]
-fn before_anything_is_written_a_dependency_that_is_down_leaves_no_trace() {
+fn a_service_that_is_down_before_the_order_is_written_leaves_no_order() {
     let world = World::new();
     world.faults(|call, _| {
         if call.url.contains("product") {
@@ -151,12 +151,12 @@ fn before_anything_is_written_a_dependency_that_is_down_leaves_no_trace() {
     });
     assert_eq!(world.submit(&body("A", 1)).0, 503);
     assert_eq!(world.orders(), json!([]));
-    world.calm();
+    world.remove_faults();
     assert_eq!(world.submit(&body("A", 1)).0, 201);
 }
 
 #[test]
-fn a_charge_whose_answer_is_lost_stays_pending_and_the_same_key_goes_on_with_the_same_order() {
+fn a_charge_whose_response_is_lost_stays_pending_and_the_same_key_resumes_the_same_order() {
     for (fault, captured) in [
         (Fault::AnswerLost, 1),
         (Fault::CallLost, 0),
@@ -177,21 +177,21 @@ fn a_charge_whose_answer_is_lost_stays_pending_and_the_same_key_goes_on_with_the
         assert_eq!(
             world.stock_of("A"),
             (10, 2),
-            "never compensated while unknown"
+            "an order with an unknown charge must not be compensated"
         );
-        world.calm();
+        world.remove_faults();
         let (status, order) = world.submit(&body("A", 2));
         assert_eq!(
             (status, &order["order_id"]),
             (201, &problem["order_id"]),
             "{order}"
         );
-        world.check(2);
+        world.check_invariants(2);
     }
 }
 
 #[test]
-fn a_processor_that_fails_leaves_the_order_pending_until_it_answers_or_time_is_up() {
+fn while_the_processor_fails_an_order_stays_pending_until_it_is_too_old() {
     let world = World::new();
     world.script("processor", &json!({"mode": "error", "status": 503}));
     let (status, problem) = world.submit(&body("A", 2));
@@ -202,25 +202,25 @@ fn a_processor_that_fails_leaves_the_order_pending_until_it_answers_or_time_is_u
     assert_eq!(world.recover()["pending"], 1);
     world.script("processor", &json!({"mode": "ok"}));
     assert_eq!(world.recover()["confirmed"], 1);
-    world.check(2);
+    world.check_invariants(2);
 
     let world = World::new();
     world.script("processor", &json!({"mode": "error", "status": 500}));
     world.submit(&body("A", 2));
-    world.later(901);
+    world.advance_clock(901);
     assert_eq!(
         world.recover()["pending"],
         1,
-        "the processor does not void either"
+        "the order stays pending, because the failing processor also rejects the void"
     );
     world.script("processor", &json!({"mode": "ok"}));
     assert_eq!(world.recover()["cancelled"], 1);
     assert_eq!(world.ledger().keys().collect::<Vec<_>>(), ["void"]);
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn a_lost_answer_of_the_processor_is_looked_up_not_charged_again() {
+fn after_a_lost_response_of_the_processor_the_charge_is_looked_up_and_not_repeated() {
     let world = World::new();
     world.script(
         "processor",
@@ -229,11 +229,11 @@ fn a_lost_answer_of_the_processor_is_looked_up_not_charged_again() {
     assert_eq!(world.submit(&body("A", 2)).0, 503);
     assert_eq!(world.submit(&body("A", 2)).0, 201);
     assert_eq!(world.ledger()["capture"], 1);
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn a_pending_charge_whose_reservation_is_gone_is_given_back() {
+fn a_pending_charge_whose_reservation_is_gone_is_refunded_or_voided() {
     for fault in [Fault::AnswerLost, Fault::CallLost] {
         let world = World::new();
         world.faults(move |call, _| match call.method {
@@ -241,9 +241,9 @@ fn a_pending_charge_whose_reservation_is_gone_is_given_back() {
             _ => Fault::None,
         });
         assert_eq!(world.submit(&body("A", 2)).0, 503);
-        world.calm();
+        world.remove_faults();
         world.expire_reservations();
-        // Another customer takes all of it before recovery runs.
+        // Another customer orders the released stock before recovery runs.
         let other = body("A", 9);
         world
             .try_call(
@@ -258,7 +258,7 @@ fn a_pending_charge_whose_reservation_is_gone_is_given_back() {
             assert_eq!(
                 world.recover()["pending"],
                 1,
-                "the lost call may still arrive"
+                "the order stays pending, because the lost charge may still arrive"
             );
         }
         world.recover_all();
@@ -268,20 +268,20 @@ fn a_pending_charge_whose_reservation_is_gone_is_given_back() {
             (&json!("confirmed"), &json!("cancelled"))
         );
         assert_eq!(orders[1]["reason"], "insufficient_stock");
-        world.check(9);
+        world.check_invariants(9);
     }
 }
 
 #[test]
-fn stock_that_is_gone_at_the_commit_is_refunded() {
+fn an_order_whose_stock_is_gone_at_the_commit_is_refunded() {
     let world = World::new();
     let inner = Arc::downgrade(&world);
     world.faults(move |call, _| {
         if call.url.ends_with("/commit") {
-            // The reservation expired just now, and the shelf is empty.
+            // The reservation expires just before the commit, and no stock is left.
             let world = inner.upgrade().unwrap();
             world.expire_reservations();
-            world.empty_shelf("A");
+            world.remove_stock("A");
         }
         Fault::None
     });
@@ -292,11 +292,11 @@ fn stock_that_is_gone_at_the_commit_is_refunded() {
     );
     assert_eq!(world.ledger()["refund"], 1);
     world.stock("A", 10);
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn an_order_from_the_cart_empties_it_and_only_when_it_is_confirmed() {
+fn an_order_from_the_cart_empties_the_cart_only_when_it_is_confirmed() {
     let world = World::new();
     world.put_into_cart(ann(), "A", 2);
     let mut from_cart = body("A", 1);
@@ -304,12 +304,12 @@ fn an_order_from_the_cart_empties_it_and_only_when_it_is_confirmed() {
     let mut bad = from_cart.clone();
     bad["payment"]["card_token"] = json!("tok_declined");
     assert_eq!(world.submit(&bad).0, 402);
-    assert_eq!(world.cart_of(ann()), 1);
+    assert_eq!(world.cart_line_count(ann()), 1);
     let (status, order) = world
         .try_call(ann(), Method::POST, "/order", "k2", &from_cart)
         .unwrap();
     assert_eq!((status, &order["items"][0]["quantity"]), (201, &json!(2)));
-    assert_eq!(world.cart_of(ann()), 0);
+    assert_eq!(world.cart_line_count(ann()), 0);
     let (status, problem) = world
         .try_call(ann(), Method::POST, "/order", "k3", &from_cart)
         .unwrap();
@@ -317,5 +317,5 @@ fn an_order_from_the_cart_empties_it_and_only_when_it_is_confirmed() {
         (status, problem["code"].as_str()),
         (422, Some("empty_cart"))
     );
-    world.check(2);
+    world.check_invariants(2);
 }

@@ -1,9 +1,9 @@
-//! The saga against the services that it calls: each end, each failure, and the result of recovery.
+//! Tests the saga together with the services that it calls: the possible ends of an order, failures, and recovery.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "what a test cannot read fails it"
+    reason = "an unexpected value must fail the test"
 )]
 
 mod carts;

@@ -1,4 +1,5 @@
-//! The network between order and the others: it passes calls to the real services, or fails as the test configures.
+//! The simulated network between `order` and the other services. It forwards calls to the real services, or fails as the test
+//! configures.
 
 use std::cell::Cell;
 use std::panic::resume_unwind;
@@ -12,42 +13,43 @@ use uuid::Uuid;
 
 use crate::world::{World, ann};
 
-/// Effect of the network on a call of order.
+/// What the simulated network does to a call that the service `order` makes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
-    /// Passes the call on.
+    /// Forwards the call to the called service.
     None,
-    /// Refuses the connection.
+    /// Refuses the connection, so the call is not sent.
     NotSent,
-    /// Passes the call on and loses the response.
+    /// Forwards the call to the called service and loses the response.
     AnswerLost,
-    /// Loses the call; order cannot distinguish this from a lost response.
+    /// Loses the call before it reaches the called service. The service `order` cannot distinguish this fault from a lost response.
     CallLost,
-    /// A proxy answers instead of the service.
+    /// A proxy answers with this status, and the called service does not get the call.
     Status(u16),
-    /// A fault filter declines the call instead of the service.
+    /// A fault filter answers with a decline, and the called service does not get the call.
     Declined,
-    /// The service answers, but a proxy repeats the call, and order gets only the decline of the repeat.
+    /// The called service handles the call, but the response is lost. A proxy then retries the call, and a fault filter answers the
+    /// retry with a decline. The service `order` gets only this decline.
     AnswerLostThenDeclined,
-    /// Order dies before the call leaves.
+    /// The service `order` dies before it sends the call.
     CrashBefore,
-    /// Order dies after the call.
+    /// The service `order` dies after the called service handled the call.
     CrashAfter,
 }
 
 pub(crate) type Faults = dyn Fn(&Call, usize) -> Fault + Send + Sync;
 
-/// The panic payload of a dead process.
+/// The panic payload that stands for the death of the process.
 pub(crate) struct Dead;
 
-/// The path of one request through the network.
+/// The network for the calls that one request causes.
 pub(crate) struct Net {
     pub(crate) world: Arc<World>,
     pub(crate) from_order: bool,
 }
 
 impl Net {
-    /// Passes the call to its service.
+    /// Delivers the call to the called service and returns the response.
     pub(crate) fn deliver(world: &Arc<World>, call: &Call) -> Result<Reply, CallError> {
         let rest = call.url.strip_prefix("http://").unwrap();
         let slash = rest.find('/').unwrap();
@@ -146,7 +148,7 @@ impl Net {
                 if let Some(path) = path.strip_prefix("/internal/carts/") {
                     let (user, query) = path.split_once('?').unwrap();
                     let cart = carts.entry(user.to_owned()).or_default();
-                    cart.take_ordered(query);
+                    cart.remove_ordered(query);
                     return reply(200, json!({"version": cart.version}));
                 }
                 let cart = carts.entry(ann().to_string()).or_default();
@@ -165,7 +167,7 @@ impl Net {
                 world.events.lock().unwrap().insert(id.clone(), event);
                 return reply(202, json!({"id": id, "status": "accepted"}));
             }
-            other => panic!("nobody is at {other}"),
+            other => panic!("no service has the host {other}"),
         };
         let (parts, body) = response.into_parts();
         Ok(Reply {
@@ -176,7 +178,7 @@ impl Net {
     }
 }
 
-/// The response of payment-fault in place of payment.
+/// The decline with which the filter payment-fault answers instead of the service `payment`.
 fn declined() -> Result<Reply, CallError> {
     reply(
         402,
@@ -203,7 +205,7 @@ impl Outbound for Net {
             calls.push(format!("{} {}", call.method, words.join("/")));
             calls.len() - 1
         };
-        let lost = || CallError::Lost("the test lost it".into());
+        let lost = || CallError::Lost("the test lost the call or its response".into());
         match faults(&call, before) {
             Fault::None => Self::deliver(&self.world, &call),
             Fault::NotSent => Err(CallError::NotSent("refused".into())),

@@ -1,4 +1,4 @@
-//! Concurrency: repeats of one key, and recovery beside live orders.
+//! Tests concurrent requests: repeats with one idempotency key, and recovery while orders have a driver.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex};
@@ -23,11 +23,11 @@ fn twenty_submits_with_one_key_are_one_order_one_charge_and_twenty_equal_answers
     assert!(answers.iter().all(|answer| *answer == answers[0]));
     assert_eq!(world.ledger()["capture"], 1);
     assert_eq!(world.orders().as_array().unwrap().len(), 1);
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn a_cart_ordered_several_times_at_once_with_one_key_is_one_order_and_equal_answers() {
+fn concurrent_orders_of_a_cart_with_one_key_make_one_order_and_get_equal_answers() {
     let mut from_cart = body("A", 1);
     from_cart.as_object_mut().unwrap().remove("items");
     for _ in 0..10 {
@@ -41,12 +41,12 @@ fn a_cart_ordered_several_times_at_once_with_one_key_is_one_order_and_equal_answ
         assert_eq!(answers[0].0, 201, "{}", answers[0].1);
         assert!(answers.iter().all(|answer| *answer == answers[0]));
         assert_eq!(world.orders().as_array().unwrap().len(), 1);
-        world.check(2);
+        world.check_invariants(2);
     }
 }
 
 #[test]
-fn one_key_of_two_users_is_two_keys() {
+fn the_same_key_of_two_users_makes_two_orders() {
     let world = World::new();
     let (one, two) = std::thread::scope(|scope| {
         let bob = scope.spawn(|| {
@@ -65,11 +65,11 @@ fn one_key_of_two_users_is_two_keys() {
     assert_eq!((one.0, two.0), (201, 201));
     assert_ne!(one.1["order_id"], two.1["order_id"]);
     assert_eq!(world.ledger()["capture"], 2);
-    world.check(1);
+    world.check_invariants(1);
 }
 
 #[test]
-fn more_buyers_than_stock_leave_nothing_reserved_and_nobody_charged_in_vain() {
+fn more_buyers_than_stock_leave_no_reservation_and_no_charge_without_an_order() {
     let world = World::new();
     std::thread::scope(|scope| {
         for user in 1..=8 {
@@ -82,19 +82,19 @@ fn more_buyers_than_stock_leave_nothing_reserved_and_nobody_charged_in_vain() {
             });
         }
     });
-    world.check(3);
+    world.check_invariants(3);
     assert_eq!(world.stock_of("A"), (1, 0));
 }
 
-/// A gate that holds calls until the test opens it.
+/// A gate that holds calls until the test opens the gate.
 #[derive(Default)]
-struct Door {
+struct Gate {
     open: Mutex<bool>,
     opened: Condvar,
     waiting: AtomicUsize,
 }
 
-impl Door {
+impl Gate {
     fn wait(&self) {
         self.waiting.fetch_add(1, Ordering::SeqCst);
         let open = self.open.lock().unwrap();
@@ -108,7 +108,7 @@ impl Door {
 }
 
 #[test]
-fn recovery_looping_beside_slow_live_orders_touches_none_of_them() {
+fn recovery_does_not_touch_slow_orders_that_hold_their_lease() {
     for slow in [
         "/reservations",
         "/extend",
@@ -116,11 +116,11 @@ fn recovery_looping_beside_slow_live_orders_touches_none_of_them() {
         "/commit",
         "/shipments",
     ] {
-        let (world, door) = (World::new(), Arc::new(Door::default()));
-        let at_door = door.clone();
+        let (world, gate) = (World::new(), Arc::new(Gate::default()));
+        let at_gate = gate.clone();
         world.faults(move |call, _| {
             if call.method == Method::POST && call.url.ends_with(slow) {
-                at_door.wait();
+                at_gate.wait();
             }
             Fault::None
         });
@@ -148,15 +148,15 @@ fn recovery_looping_beside_slow_live_orders_touches_none_of_them() {
                     })
                 })
                 .collect();
-            while door.waiting.load(Ordering::SeqCst) < 4 {
+            while gate.waiting.load(Ordering::SeqCst) < 4 {
                 std::thread::yield_now();
             }
-            // All four orders are in the middle of a call. Their leases are about to expire.
-            world.later(50);
+            // The four orders all wait in a call, and their leases will expire soon.
+            world.advance_clock(50);
             for _ in 0..10 {
                 assert_eq!(world.recover()["examined"], 0, "{slow}");
             }
-            door.open();
+            gate.open();
             for buyer in buyers {
                 assert_eq!(buyer.join().unwrap().0, 201, "{slow}");
             }
@@ -165,32 +165,32 @@ fn recovery_looping_beside_slow_live_orders_touches_none_of_them() {
                 pass.join().unwrap();
             }
         });
-        world.check(2);
+        world.check_invariants(2);
         assert_eq!(world.ledger()["capture"], 4);
     }
 }
 
 #[test]
-fn an_order_that_outlives_its_lease_is_overtaken_and_its_late_driver_changes_nothing() {
+fn after_its_lease_expires_an_order_is_taken_over_and_its_late_driver_changes_nothing() {
     for slow in ["/reservations", "/payments", "/commit", "/shipments"] {
-        let (world, door) = (World::new(), Arc::new(Door::default()));
-        let (at_door, first) = (door.clone(), AtomicBool::new(true));
+        let (world, gate) = (World::new(), Arc::new(Gate::default()));
+        let (at_gate, first) = (gate.clone(), AtomicBool::new(true));
         world.faults(move |call, _| {
             let there = call.method == Method::POST && call.url.ends_with(slow);
             if there && first.swap(false, Ordering::SeqCst) {
-                at_door.wait();
+                at_gate.wait();
             }
             Fault::None
         });
         std::thread::scope(|scope| {
             let live = scope.spawn(|| world.submit(&body("A", 2)));
-            while door.waiting.load(Ordering::SeqCst) < 1 {
+            while gate.waiting.load(Ordering::SeqCst) < 1 {
                 std::thread::yield_now();
             }
-            world.later(61);
+            world.advance_clock(61);
             assert_eq!(world.recover()["confirmed"], 1, "{slow}");
             let before = world.orders();
-            door.open();
+            gate.open();
             let (status, problem) = live.join().unwrap();
             assert_eq!(
                 (status, problem["code"].as_str()),
@@ -202,14 +202,14 @@ fn an_order_that_outlives_its_lease_is_overtaken_and_its_late_driver_changes_not
         assert_eq!(
             world.submit(&body("A", 2)).0,
             201,
-            "the repeat hears how it ended"
+            "a repeat of the late driver's request must get the outcome of the order"
         );
-        world.check(2);
+        world.check_invariants(2);
     }
 }
 
 #[test]
-fn several_recovery_passes_share_the_work_and_none_takes_an_order_twice() {
+fn concurrent_recovery_passes_share_the_orders_and_resume_none_twice() {
     let world = World::new();
     world.script("processor", &json!({"mode": "error", "status": 503}));
     for user in 1..=5 {
@@ -235,7 +235,7 @@ fn several_recovery_passes_share_the_work_and_none_takes_an_order_twice() {
     };
     assert_eq!((sum("examined"), sum("confirmed")), (5, 5), "{recovered:?}");
     assert_eq!(world.ledger()["capture"], 5);
-    world.check(1);
+    world.check_invariants(1);
     assert_eq!(
         world.recover(),
         json!({"examined": 0, "confirmed": 0, "cancelled": 0, "pending": 0})

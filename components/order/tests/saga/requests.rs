@@ -1,4 +1,4 @@
-//! Permissions, and rejected requests.
+//! Tests who can read an order, and which requests are rejected.
 
 use http::Method;
 use serde_json::{Value, json};
@@ -8,16 +8,16 @@ use crate::net::Fault;
 use crate::world::{World, ann, body, body_with};
 
 #[test]
-fn an_order_takes_the_contact_of_its_moment_and_not_the_tokens() {
+fn an_order_uses_the_current_contact_and_not_that_of_the_token() {
     let world = World::new();
     let contact = |key: &str| {
-        let seen = world.events.lock().unwrap().len();
+        let events_before = world.events.lock().unwrap().len();
         let (status, answer) = world
             .try_call(ann(), Method::POST, "/order", key, &body("A", 1))
             .unwrap();
         assert_eq!(status, 201, "{answer}");
         let events = world.events.lock().unwrap();
-        assert_eq!(events.len(), seen + 1);
+        assert_eq!(events.len(), events_before + 1);
         let of = |event: &&Value| event["subject"] == answer["order_id"];
         let data = events.values().find(of).unwrap()["data"].clone();
         (data["name"].clone(), data["phone"].clone())
@@ -30,11 +30,12 @@ fn an_order_takes_the_contact_of_its_moment_and_not_the_tokens() {
     assert_eq!(
         contact("k1"),
         (json!("Ann Lee"), json!("+4915112345678")),
-        "a number that the token does not have"
+        "the number must come from the profile, because the token contains another number"
     );
     profile(Value::Null);
     assert_eq!(contact("k2"), (json!("Ann Lee"), Value::Null));
-    // Without the profile the order succeeds, but no SMS goes to a number that may have been removed.
+    // If the profile cannot be read, the order succeeds without a telephone number. The number in the token is not used, because
+    // the user may have removed this number from the profile.
     profile(json!("+4915112345678"));
     world.faults(|call, _| match call.url.ends_with("/user/me") {
         true => Fault::CallLost,
@@ -118,7 +119,7 @@ fn bad_requests_change_nothing() {
 }
 
 #[test]
-fn a_key_is_for_one_body_even_while_its_order_is_pending() {
+fn a_key_accepts_only_one_body_even_while_its_order_is_pending() {
     let world = World::new();
     world.script("processor", &json!({"mode": "error", "status": 503}));
     assert_eq!(world.submit(&body("A", 2)).0, 503);
@@ -127,15 +128,15 @@ fn a_key_is_for_one_body_even_while_its_order_is_pending() {
         (status, problem["code"].as_str()),
         (422, Some("idempotency_key_reused"))
     );
-    // The rejection was for that body only.
+    // A repeat with the first body still works with this key; only a request with another body is rejected.
     world.script("processor", &json!({"mode": "ok"}));
     assert_eq!(world.submit(&body("A", 2)).0, 201);
     assert_eq!(world.submit(&body("A", 3)).0, 422);
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn a_rejected_submission_is_the_answer_of_its_key_even_once_it_would_be_accepted() {
+fn a_key_repeats_its_rejection_even_if_the_submission_would_now_be_accepted() {
     let world = World::new();
     let mut from_cart = body("A", 1);
     from_cart.as_object_mut().unwrap().remove("items");
@@ -152,11 +153,11 @@ fn a_rejected_submission_is_the_answer_of_its_key_even_once_it_would_be_accepted
 }
 
 #[test]
-fn a_confirmed_order_that_is_cancelled_answers_its_key_as_before() {
+fn the_key_of_a_confirmed_order_gets_the_same_answer_after_a_cancellation() {
     let world = World::new();
     let first = world.submit(&body("A", 2));
     assert_eq!(first.0, 201);
-    world.later(5);
+    world.advance_clock(5);
     assert_eq!(world.submit(&body("A", 2)), first);
     let id = first.1["order_id"].as_str().unwrap();
     for uri in ["/order", "/internal/orders"] {
@@ -165,11 +166,11 @@ fn a_confirmed_order_that_is_cancelled_answers_its_key_as_before() {
         assert_eq!(world.submit(&body("A", 2)), first);
         assert_eq!(world.submit(&body("A", 3)).0, 422);
     }
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn orders_are_seen_by_their_owner_only_newest_first_page_by_page() {
+fn a_user_lists_only_their_own_orders_newest_first_in_pages() {
     let world = World::new();
     let bob = Uuid::from_u128(2);
     let mut mine = Vec::new();
@@ -200,15 +201,18 @@ fn orders_are_seen_by_their_owner_only_newest_first_page_by_page() {
     assert_eq!([ids(&first), ids(&second)].concat(), mine);
     assert_eq!(second["next_page_token"], Value::Null);
 
-    let see =
+    let call_as_bob =
         |method: Method, uri: &str| world.try_call(bob, method, uri, "", &Value::Null).unwrap();
-    assert_eq!(see(Method::GET, "/order").1["items"], json!([]));
-    assert_eq!(see(Method::GET, &format!("/order/{}", mine[0])).0, 404);
+    assert_eq!(call_as_bob(Method::GET, "/order").1["items"], json!([]));
     assert_eq!(
-        see(Method::POST, &format!("/order/{}/cancel", mine[0])).0,
+        call_as_bob(Method::GET, &format!("/order/{}", mine[0])).0,
         404
     );
-    assert_eq!(see(Method::GET, "/order/nonsense").0, 404);
+    assert_eq!(
+        call_as_bob(Method::POST, &format!("/order/{}/cancel", mine[0])).0,
+        404
+    );
+    assert_eq!(call_as_bob(Method::GET, "/order/nonsense").0, 404);
     assert_eq!(
         world.call(Method::GET, "/internal/orders?status=lost").0,
         400
@@ -216,5 +220,5 @@ fn orders_are_seen_by_their_owner_only_newest_first_page_by_page() {
     let (_, page) = world.call(Method::GET, "/internal/orders?status=confirmed&limit=1");
     assert_eq!(page["items"][0]["order_id"], mine[0].as_str());
     assert_eq!(page["items"][0]["user_id"], ann().to_string());
-    world.check(1);
+    world.check_invariants(1);
 }

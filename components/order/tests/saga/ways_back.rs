@@ -1,4 +1,5 @@
-//! Compensations: requested by the customer, or finished later by recovery.
+//! Tests compensations: the customer's cancellation of an order starts them, and recovery finishes compensations that failed for a
+//! while.
 
 use std::sync::Arc;
 
@@ -26,11 +27,11 @@ fn a_confirmed_order_can_be_cancelled_until_the_carrier_has_the_parcel() {
     let mut events = world.events();
     events.sort();
     assert_eq!(events, ["stoa.order.cancelled", "stoa.order.confirmed"]);
-    world.check(2);
+    world.check_invariants(2);
     assert_eq!(
         world.submit(&body("A", 2)).1["status"],
         "confirmed",
-        "the first answer, again"
+        "a repeated submission must get the response of the first submission"
     );
 
     let world = World::new();
@@ -46,20 +47,26 @@ fn a_confirmed_order_can_be_cancelled_until_the_carrier_has_the_parcel() {
         assert_eq!(world.orders()[0]["status"], "confirmed");
         assert_eq!(world.orders()[0]["reason"], Value::Null);
     }
-    assert_eq!(world.events(), ["stoa.order.confirmed"], "sent once");
-    world.check(2);
+    assert_eq!(
+        world.events(),
+        ["stoa.order.confirmed"],
+        "the service must send the event only once"
+    );
+    world.check_invariants(2);
 }
 
 #[test]
-fn a_parcel_that_the_carrier_called_off_is_refunded_and_restocked_when_customer_or_operator_cancel()
-{
+fn an_order_whose_parcel_the_carrier_cancelled_is_refunded_and_restocked_on_cancellation() {
     for by in ["customer", "operator"] {
         let world = World::new();
         let (_, order) = world.submit(&body("A", 2));
-        world.parcels_become("created", "cancelled");
+        world.move_parcels("created", "cancelled");
         let id = order["order_id"].as_str().unwrap();
         let seen = world.call(Method::GET, &format!("/order/{id}")).1;
-        assert_eq!(seen["status"], "confirmed", "a person decides");
+        assert_eq!(
+            seen["status"], "confirmed",
+            "the carrier's cancellation must not cancel the order"
+        );
         assert_eq!(seen["shipment"]["status"], "cancelled");
         let cancel = match by {
             "customer" => format!("/order/{id}/cancel"),
@@ -75,12 +82,12 @@ fn a_parcel_that_the_carrier_called_off_is_refunded_and_restocked_when_customer_
             )
         );
         assert_eq!(cancelled["payment"]["status"], "refunded");
-        world.check(2);
+        world.check_invariants(2);
     }
 }
 
 #[test]
-fn the_order_of_a_parcel_that_came_back_is_cancelled_by_an_operator_alone() {
+fn only_an_operator_can_cancel_the_order_of_a_returned_parcel() {
     let world = World::new();
     let (_, order) = world.submit(&body("A", 2));
     let id = order["order_id"].as_str().unwrap();
@@ -91,9 +98,9 @@ fn the_order_of_a_parcel_that_came_back_is_cancelled_by_an_operator_alone() {
         assert_eq!(
             (status, &problem["code"]),
             (409, &json!("handed_over")),
-            "not while it is {from}"
+            "the parcel is {from}, so the order cannot be cancelled"
         );
-        world.parcels_become(from, to);
+        world.move_parcels(from, to);
     }
     let (status, problem) = world.call(Method::POST, &format!("/order/{id}/cancel"));
     assert_eq!((status, &problem["code"]), (409, &json!("handed_over")));
@@ -104,17 +111,18 @@ fn the_order_of_a_parcel_that_came_back_is_cancelled_by_an_operator_alone() {
         assert_eq!(cancelled["payment"]["status"], "refunded");
         assert_eq!(cancelled["shipment"]["status"], "returned");
     }
-    // A second delivery attempt changes nothing here: a person checks where the parcel and the money are.
-    world.parcels_become("returned", "delivered");
+    // The carrier delivers the returned parcel after all. This does not change the cancelled order, because a person must check the
+    // parcel and the money.
+    world.move_parcels("returned", "delivered");
     let seen = world.call(Method::GET, &format!("/order/{id}")).1;
     assert_eq!(seen["shipment"]["status"], "returned");
-    world.check(2);
-    let nobodys = "/internal/orders/00000000-0000-0000-0000-000000000000/cancel";
-    assert_eq!(world.call(Method::POST, nobodys).0, 404);
+    world.check_invariants(2);
+    let unknown_order = "/internal/orders/00000000-0000-0000-0000-000000000000/cancel";
+    assert_eq!(world.call(Method::POST, unknown_order).0, 404);
 }
 
 #[test]
-fn an_order_shows_where_its_parcel_is() {
+fn an_order_shows_the_current_status_of_its_parcel() {
     let world = World::new();
     let (_, order) = world.submit(&body("A", 1));
     let id = order["order_id"].as_str().unwrap();
@@ -134,9 +142,9 @@ fn an_order_shows_where_its_parcel_is() {
     shown("created");
     world.pick_up();
     shown("picked_up");
-    world.parcels_become("picked_up", "delivered");
+    world.move_parcels("picked_up", "delivered");
     shown("delivered");
-    // Without shipping, order shows the last status in its own database.
+    // While `shipping` is down, `order` shows the parcel's status that its own database stored last.
     world.faults(|call, _| match call.url.contains("shipping") {
         true => Fault::NotSent,
         false => Fault::None,
@@ -145,7 +153,7 @@ fn an_order_shows_where_its_parcel_is() {
 }
 
 #[test]
-fn a_cancellation_that_does_not_get_through_is_finished_later() {
+fn recovery_finishes_a_cancellation_that_failed() {
     let world = World::new();
     let (_, order) = world.submit(&body("A", 2));
     let cancel = format!("/order/{}/cancel", order["order_id"].as_str().unwrap());
@@ -157,24 +165,24 @@ fn a_cancellation_that_does_not_get_through_is_finished_later() {
         }
     });
     assert_eq!(world.call(Method::POST, &cancel).0, 503);
-    world.calm();
+    world.remove_faults();
     assert_eq!(world.recover()["cancelled"], 1);
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn a_pending_order_can_be_cancelled_once_nobody_drives_it() {
+fn a_pending_order_can_be_cancelled_once_it_has_no_driver() {
     let world = World::new();
     world.faults(|call, _| match call.method {
         Method::POST if call.url.ends_with("/payments") => Fault::AnswerLost,
         _ => Fault::None,
     });
     let (_, problem) = world.submit(&body("A", 2));
-    world.calm();
+    world.remove_faults();
     let cancel = format!("/order/{}/cancel", problem["order_id"].as_str().unwrap());
     assert_eq!(world.call(Method::POST, &cancel).0, 200);
     assert_eq!(world.ledger()["refund"], 1);
-    world.check(2);
+    world.check_invariants(2);
 
     let world = World::new();
     world.faults(|call, _| {
@@ -188,23 +196,23 @@ fn a_pending_order_can_be_cancelled_once_nobody_drives_it() {
         world.try_call(ann(), Method::POST, "/order", "k", &body("A", 2)),
         None
     );
-    world.calm();
+    world.remove_faults();
     let id = world.orders()[0]["order_id"].as_str().unwrap().to_owned();
     let (status, problem) = world.call(Method::POST, &format!("/order/{id}/cancel"));
     assert_eq!(
         (status, problem["code"].as_str()),
         (409, Some("order_in_progress"))
     );
-    world.later(61);
+    world.advance_clock(61);
     assert_eq!(
         world.call(Method::POST, &format!("/order/{id}/cancel")).0,
         200
     );
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn a_parcel_picked_up_before_order_heard_of_it_confirms_the_order() {
+fn a_parcel_picked_up_before_the_order_records_it_confirms_the_order() {
     let world = World::new();
     let inner = Arc::downgrade(&world);
     world.faults(move |call, _| match call.url.as_str() {
@@ -221,15 +229,15 @@ fn a_parcel_picked_up_before_order_heard_of_it_confirms_the_order() {
         (201, &json!("confirmed")),
         "{order}"
     );
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
-fn a_compensation_that_fails_for_a_while_is_finished_by_recovery() {
+fn recovery_finishes_a_compensation_that_failed_for_a_while() {
     for down in ["/refund", "/reservations/", "/cancel"] {
         let world = World::new();
         world.faults(move |call, _| match call.url.as_str() {
-            // Shipping takes the parcel, but its response is lost.
+            // The service `shipping` accepts the parcel, but its response is lost.
             url if url.ends_with("/shipments") => Fault::AnswerLost,
             url if url.contains(down)
                 && (call.method == Method::DELETE || !url.contains("reservations")) =>
@@ -246,17 +254,17 @@ fn a_compensation_that_fails_for_a_while_is_finished_by_recovery() {
         let order = world.orders()[0].clone();
         assert!(
             order["timeline"].as_array().unwrap().len() <= 9,
-            "one line a step, however often: {order}"
+            "the timeline must have one entry for each step, however often the step was attempted: {order}"
         );
-        world.calm();
+        world.remove_faults();
         world.recover_all();
         assert_eq!(world.orders()[0]["status"], "cancelled", "{down}");
-        world.check(2);
+        world.check_invariants(2);
     }
 }
 
 #[test]
-fn a_declined_customer_hears_so_even_while_the_stock_is_not_back() {
+fn a_decline_is_returned_even_while_the_stock_is_not_released() {
     let world = World::new();
     world.faults(|call, _| {
         if call.method == Method::DELETE {
@@ -268,15 +276,16 @@ fn a_declined_customer_hears_so_even_while_the_stock_is_not_back() {
     let first = world.submit(&declined());
     assert_eq!(first.0, 402);
     assert_eq!(world.stock_of("A"), (10, 2));
-    world.calm();
+    world.remove_faults();
     assert_eq!(world.submit(&declined()), first);
     world.recover_all();
-    world.check(2);
+    world.check_invariants(2);
 }
 
 #[test]
 fn a_refund_does_not_wait_for_a_carrier_that_is_down() {
-    // The carrier goes down before it makes a parcel, or after.
+    // With the mode `error`, the carrier fails before it accepts the parcel. With `lost_response`, it accepts the parcel and then
+    // fails.
     for mode in ["error", "lost_response"] {
         let world = World::new();
         world.script("carrier", &json!({"mode": mode, "status": 503}));
@@ -289,9 +298,9 @@ fn a_refund_does_not_wait_for_a_carrier_that_is_down() {
         let order = world.orders()[0].clone();
         assert_eq!(order["status"], "cancelled", "{mode}: {order}");
         assert_eq!(order["payment"]["status"], "refunded");
-        world.check(2);
+        world.check_invariants(2);
         world.script("carrier", &json!({"mode": "ok"}));
-        world.tell_the_carrier();
+        world.cancel_parcels_at_carrier();
         assert_eq!(world.parcels(), ["cancelled"], "{mode}");
     }
 }

@@ -1,7 +1,8 @@
-//! A whole shop in one process: the real inventory, payment, shipping and third parties behind their routes; product, cart
-//! and an inbox in memory. The network between order and all of them fails as the test configures.
+//! A whole shop in one process. The services `inventory`, `payment`, `shipping` and `partners` are real; the services `product` and
+//! `cart` and an inbox for events are simulated in memory. The network between `order` and the other services is simulated too, and
+//! fails as the test configures.
 //!
-//! It is one file, because every part of it is a view of the same shop.
+//! The shop is one file, because its parts share the same state.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -23,7 +24,7 @@ use uuid::Uuid;
 
 use crate::net::{Dead, Fault, Faults, Net};
 
-/// The shop.
+/// The whole shop with its databases, and the failures that the test configures.
 pub(crate) struct World {
     pub(crate) order: TestDatabase,
     pub(crate) inventory: TestDatabase,
@@ -33,24 +34,25 @@ pub(crate) struct World {
     pub(crate) carts: Mutex<BTreeMap<String, Cart>>,
     pub(crate) events: Mutex<BTreeMap<String, Value>>,
     pub(crate) issuer: Issuer,
-    /// Response body of `GET /user/me`.
+    /// The body of the response to `GET /user/me`.
     pub(crate) profile: Mutex<Value>,
-    pub(crate) skew: AtomicI64,
+    pub(crate) clock_skew: AtomicI64,
     pub(crate) faults: Mutex<Arc<Faults>>,
     pub(crate) calls: Mutex<Vec<String>>,
-    /// Statements of order until it dies.
+    /// The number of statements that the service `order` may still run before it dies; `usize::MAX` means no limit.
     pub(crate) statements_left: AtomicUsize,
-    /// Statements of order, and its write transactions; each of these costs a flush to the disk.
+    /// The number of statements that the service `order` ran.
     pub(crate) statements: AtomicUsize,
+    /// The number of write transactions of the service `order`. Each write transaction costs a flush to the disk.
     pub(crate) writes: AtomicUsize,
 }
 
-/// A cart, as order sees it in the service cart.
+/// A simulated cart of the service `cart`.
 #[derive(Default)]
 pub(crate) struct Cart {
     pub(crate) version: i64,
     pub(crate) lines: Vec<Value>,
-    taken_by: Option<String>,
+    cleared_by: Option<String>,
 }
 
 impl Cart {
@@ -60,8 +62,9 @@ impl Cart {
         self.lines.push(json!({"sku": sku, "quantity": quantity, "name": sku, "unit_price": null, "line_total": null}));
     }
 
-    /// `DELETE /internal/carts/{user_id}` with a query. It ignores the version, since no test removes an item meanwhile.
-    pub(crate) fn take_ordered(&mut self, query: &str) {
+    /// Handles `DELETE /internal/carts/{user_id}` with `query`. The version in the query is ignored, because in these tests no
+    /// customer removes items from the cart during an order.
+    pub(crate) fn remove_ordered(&mut self, query: &str) {
         let parameter = |name: &str| {
             let of = |pair: &str| {
                 pair.strip_prefix(name)?
@@ -71,7 +74,7 @@ impl Cart {
             query.split('&').find_map(of).unwrap()
         };
         let order_id = Some(parameter("order_id"));
-        if self.taken_by == order_id {
+        if self.cleared_by == order_id {
             return;
         }
         for line in parameter("ordered").split(',') {
@@ -85,19 +88,20 @@ impl Cart {
             }
         }
         self.version += 1;
-        self.taken_by = order_id;
+        self.cleared_by = order_id;
     }
 }
 
-struct Dying {
+struct DyingDatabase {
     world: Arc<World>,
     db: Connection,
     in_transaction: Cell<bool>,
 }
 
-impl Dying {
-    /// Counts one statement; order dies if no statement is left.
-    fn live(&self) {
+impl DyingDatabase {
+    /// Counts one statement. The service `order` dies here if it has already run as many statements as
+    /// [`World::die_before_statement`] allows.
+    fn count_statement(&self) {
         self.world.statements.fetch_add(1, Ordering::SeqCst);
         let left = &self.world.statements_left;
         let alive = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| match left {
@@ -111,13 +115,13 @@ impl Dying {
     }
 }
 
-impl Database for Dying {
+impl Database for DyingDatabase {
     fn execute<'s>(
         &self,
         statement: &'s str,
         params: &[stoa_service::sql::Value],
     ) -> Result<Rows<'s>, SqlError> {
-        self.live();
+        self.count_statement();
         if matches!(statement, "COMMIT" | "ROLLBACK") {
             self.in_transaction.set(false);
         } else if !self.in_transaction.get() && !statement.starts_with("SELECT") {
@@ -127,14 +131,14 @@ impl Database for Dying {
     }
 
     fn begin(&self, subject: &str) -> Result<(), SqlError> {
-        self.live();
+        self.count_statement();
         self.world.writes.fetch_add(1, Ordering::SeqCst);
         self.in_transaction.set(true);
         self.db.begin(subject)
     }
 }
 
-/// Signing takes longer than a whole order, so all worlds share the tokens.
+/// A token for `user`. All test shops share the tokens, because signing a token takes longer than a whole order.
 fn token(user: Uuid) -> String {
     static KNOWN: Mutex<BTreeMap<Uuid, String>> = Mutex::new(BTreeMap::new());
     let mut known = KNOWN.lock().unwrap();
@@ -142,7 +146,7 @@ fn token(user: Uuid) -> String {
     known.entry(user).or_insert_with(sign).clone()
 }
 
-/// Ann; other users have other numbers.
+/// The user id of Ann, the customer in most tests. The ids of other customers are made from other numbers.
 pub(crate) fn ann() -> Uuid {
     Uuid::from_u128(1)
 }
@@ -168,7 +172,7 @@ pub(crate) fn declined() -> Value {
 }
 
 impl World {
-    /// A shop with ten of the SKU `A` and none of `B`.
+    /// A shop that has ten units of the SKU `A` and no units of `B` in stock.
     pub(crate) fn new() -> Arc<Self> {
         let world = Arc::new(Self {
             order: TestDatabase::new(),
@@ -180,7 +184,7 @@ impl World {
             events: Mutex::default(),
             issuer: Issuer::new("k1", 1),
             profile: Mutex::new(json!({"email": "ann@example.com", "name": "Ann", "phone": null})),
-            skew: AtomicI64::new(0),
+            clock_skew: AtomicI64::new(0),
             faults: Mutex::new(Arc::new(|_, _| Fault::None)),
             calls: Mutex::default(),
             statements_left: AtomicUsize::new(usize::MAX),
@@ -207,42 +211,43 @@ impl World {
     pub(crate) fn stock(&self, sku: &str, on_hand: u32) {
         let db = self.inventory.connect();
         let expected = match inventory::store::items::find(&db, sku) {
-            Ok(_) => inventory::domain::Basis::Any,
-            Err(_) => inventory::domain::Basis::NotStocked,
+            Ok(_) => inventory::domain::ExpectedCount::Any,
+            Err(_) => inventory::domain::ExpectedCount::NotStocked,
         };
         inventory::store::items::set_on_hand(&db, &sku.parse().unwrap(), on_hand, &expected)
             .unwrap();
     }
 
-    /// Nothing is left of `sku`.
-    pub(crate) fn empty_shelf(&self, sku: &str) {
+    /// First releases expired reservations, and then sets the stock of `sku` to 0.
+    pub(crate) fn remove_stock(&self, sku: &str) {
         inventory::store::reservations::sweep(&self.inventory.connect(), time::now()).unwrap();
         self.stock(sku, 0);
     }
 
-    /// From now on `faults` decides about each call of order, from the call and the number of calls before it.
+    /// Configures the faults of the network. For each further call that the service `order` makes, `faults` gets the call and the
+    /// number of calls before it, and returns the call's fault.
     pub(crate) fn faults(&self, faults: impl Fn(&Call, usize) -> Fault + Send + Sync + 'static) {
         *self.faults.lock().unwrap() = Arc::new(faults);
         self.calls.lock().unwrap().clear();
     }
 
-    pub(crate) fn calm(&self) {
+    pub(crate) fn remove_faults(&self) {
         self.faults(|_, _| Fault::None);
         self.statements_left.store(usize::MAX, Ordering::SeqCst);
     }
 
-    /// Order dies before its statement number `n`, counted from 0.
+    /// Makes the service `order` die before its statement number `n`, counted from 0.
     pub(crate) fn die_before_statement(&self, n: usize) {
         self.statements_left.store(n, Ordering::SeqCst);
     }
 
-    /// Whether order has died at that statement.
+    /// True if the service `order` has died at the statement that [`Self::die_before_statement`] configured.
     pub(crate) fn has_died(&self) -> bool {
         self.statements_left.load(Ordering::SeqCst) == usize::MAX
     }
 
-    /// Number of statements, and of write transactions, that order runs in `work`.
-    pub(crate) fn costs(&self, work: impl FnOnce()) -> (usize, usize) {
+    /// Returns the number of statements and the number of write transactions that the service `order` runs during `work`.
+    pub(crate) fn count_statements(&self, work: impl FnOnce()) -> (usize, usize) {
         self.statements.store(0, Ordering::SeqCst);
         self.writes.store(0, Ordering::SeqCst);
         work();
@@ -250,17 +255,19 @@ impl World {
         (read(&self.statements), read(&self.writes))
     }
 
-    /// Calls of order, as `METHOD path` without ids; requests for the tokens' keys are omitted.
+    /// The calls that the service `order` made, as `METHOD path`, with `*` for ids. Calls that read the keys for verifying tokens
+    /// are omitted.
     pub(crate) fn calls(&self) -> Vec<String> {
         self.calls.lock().unwrap().clone()
     }
 
-    /// Advances order's clock by `seconds`.
-    pub(crate) fn later(&self, seconds: i64) {
-        self.skew.fetch_add(seconds * 1000, Ordering::SeqCst);
+    /// Advances the clock of the service `order` by `seconds`.
+    pub(crate) fn advance_clock(&self, seconds: i64) {
+        self.clock_skew.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
-    /// One request to order, including the work after the response. `None`: order died.
+    /// Sends one request to the service `order`, and runs the service's work after the response. Returns `None` if the service
+    /// died.
     pub(crate) fn try_call(
         self: &Arc<Self>,
         user: Uuid,
@@ -270,14 +277,14 @@ impl World {
         body: &Value,
     ) -> Option<(u16, Value)> {
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let skew = self.clone();
+            let world = self.clone();
             let app = App {
                 config: Config::read(&|name| {
                     name.ends_with("_url")
                         .then(|| format!("http://{}", name.trim_end_matches("_url")))
                 })
                 .unwrap(),
-                db: Box::new(Dying {
+                db: Box::new(DyingDatabase {
                     world: self.clone(),
                     db: self.order.connect(),
                     in_transaction: Cell::new(false),
@@ -287,8 +294,8 @@ impl World {
                     from_order: true,
                 }),
                 prices: Box::new(Rules),
-                clock: Box::new(move || time::now() + skew.skew.load(Ordering::SeqCst)),
-                fail: Box::new(|_| {}),
+                clock: Box::new(move || time::now() + world.clock_skew.load(Ordering::SeqCst)),
+                on_fail_point: Box::new(|_| {}),
                 outbox_dirty: Cell::new(false),
             };
             let bearer = format!("Bearer {}", token(user));
@@ -311,7 +318,7 @@ impl World {
         self.try_call(ann(), method, uri, "", &Value::Null).unwrap()
     }
 
-    /// Ann submits with the key `k`.
+    /// Submits an order of Ann with the key `k`.
     pub(crate) fn submit(self: &Arc<Self>, body: &Value) -> (u16, Value) {
         self.try_call(ann(), Method::POST, "/order", "k", body)
             .unwrap()
@@ -323,55 +330,60 @@ impl World {
         body
     }
 
-    /// Runs recovery until no order is pending, and advances the clock.
+    /// Repeats these two actions until no order is pending: expire all leases, run recovery.
     pub(crate) fn recover_all(self: &Arc<Self>) {
         self.recover_within(5, "");
     }
 
-    /// As [`World::recover_all`], within `passes` passes; a failure prints `context`.
+    /// Repeats these two actions until no order is pending: expire all leases, run recovery. Panics with `context` if orders are
+    /// still pending after `passes` repetitions.
     pub(crate) fn recover_within(self: &Arc<Self>, passes: usize, context: &str) {
         for _ in 0..passes {
-            self.later(61);
+            self.advance_clock(61);
             self.recover();
             let (_, page) = self.call(Method::GET, "/internal/orders?status=pending");
             if page["items"] == json!([]) {
                 return;
             }
         }
-        panic!("recovery does not end: {context} {}", self.orders());
+        panic!(
+            "orders are still pending after recovery: {context} {}",
+            self.orders()
+        );
     }
 
     pub(crate) fn orders(self: &Arc<Self>) -> Value {
         self.call(Method::GET, "/internal/orders").1["items"].clone()
     }
 
-    /// Expires the claims of dead requests.
+    /// Expires all claims on idempotency keys. A request that died may still hold such a claim.
     pub(crate) fn expire_claims(&self) {
         let db = self.order.connect();
         db.execute("UPDATE order_idempotency SET claimed_until = 0", &[])
             .unwrap();
     }
 
-    /// Expires every reservation.
+    /// Expires all reservations in `inventory`.
     pub(crate) fn expire_reservations(&self) {
         let db = self.inventory.connect();
         db.execute("UPDATE inventory_reservations SET expires_at = 0", &[])
             .unwrap();
     }
 
-    /// A partner's script, in the format of `PUT /script/{partner}`.
+    /// Sets the script of a third party, in the format of `PUT /script/{partner}`.
     pub(crate) fn script(self: &Arc<Self>, partner: &str, script: &Value) {
-        let reply = self.ask(Method::PUT, &format!("/script/{partner}"), script);
+        let reply = self.call_partners(Method::PUT, &format!("/script/{partner}"), script);
         assert_eq!(reply.status, 200);
     }
 
-    /// The carrier picks up every parcel, and reports it to shipping.
+    /// Makes the carrier pick up all created parcels. The carrier reports each pick-up to `shipping`.
     pub(crate) fn pick_up(self: &Arc<Self>) {
-        self.parcels_become("created", "picked_up");
+        self.move_parcels("created", "picked_up");
     }
 
-    /// The carrier moves every parcel with status `from`, and reports it to shipping.
-    pub(crate) fn parcels_become(self: &Arc<Self>, from: &str, to: &str) {
+    /// Makes the carrier move all parcels from the status `from` to the status `to`. The carrier reports each new status to
+    /// `shipping`.
+    pub(crate) fn move_parcels(self: &Arc<Self>, from: &str, to: &str) {
         for parcel in shipping::store::shipments::list(&self.shipping.connect(), "", 100).unwrap() {
             let Some(number) = parcel
                 .tracking_number
@@ -380,13 +392,13 @@ impl World {
                 continue;
             };
             let path = format!("/carrier/shipments/{number}/advance");
-            let reply = self.ask(Method::POST, &path, &json!({"status": to}));
+            let reply = self.call_partners(Method::POST, &path, &json!({"status": to}));
             assert_eq!(reply.status, 200);
         }
     }
 
-    /// Runs shipping's outbox pass, which cancels parcels at the carrier.
-    pub(crate) fn tell_the_carrier(self: &Arc<Self>) {
+    /// Makes all call-offs in `shipping` due. Then runs the operation of `shipping` that sends the due call-offs to the carrier.
+    pub(crate) fn cancel_parcels_at_carrier(self: &Arc<Self>) {
         self.shipping
             .connect()
             .execute("UPDATE shipping_call_offs SET due_at = 0", &[])
@@ -396,15 +408,15 @@ impl World {
         assert_eq!(reply.status, 200);
     }
 
-    /// Status of each of the carrier's parcels.
+    /// The statuses of all parcels that the carrier has.
     pub(crate) fn parcels(&self) -> Vec<String> {
         let db = self.partners.connect();
         let rows = db.execute("SELECT status FROM partners_parcels", &[]);
         rows.unwrap().map(|row| row.get(0)).unwrap()
     }
 
-    /// A direct request of the test to the third parties.
-    fn ask(self: &Arc<Self>, method: Method, path: &str, body: &Value) -> Reply {
+    /// Sends a request directly to the service `partners`. The configured faults do not apply to this request.
+    fn call_partners(self: &Arc<Self>, method: Method, path: &str, body: &Value) -> Reply {
         self.call_to("partners", method, path, body)
     }
 
@@ -425,19 +437,19 @@ impl World {
         cart.put(sku, quantity.into());
     }
 
-    pub(crate) fn cart_of(&self, user: Uuid) -> usize {
+    pub(crate) fn cart_line_count(&self, user: Uuid) -> usize {
         let carts = self.carts.lock().unwrap();
         let cart = carts.get(&user.to_string());
         cart.map_or(0, |cart| cart.lines.len())
     }
 
-    /// on_hand and reserved of a SKU.
+    /// The pair (`on_hand`, `reserved`) of the stock of `sku`.
     pub(crate) fn stock_of(&self, sku: &str) -> (i64, i64) {
         let item = inventory::store::items::find(&self.inventory.connect(), sku).unwrap();
         (item.on_hand, item.reserved)
     }
 
-    /// Number of entries of each kind in the processor's ledger.
+    /// The number of entries of each kind in the ledger of the card processor.
     pub(crate) fn ledger(&self) -> BTreeMap<String, usize> {
         let db = self.partners.connect();
         let rows = db
@@ -450,7 +462,7 @@ impl World {
         count
     }
 
-    /// Events in the inbox, deduplicated by id.
+    /// The types of the events that the inbox received. Several events with the same id count as one.
     pub(crate) fn events(&self) -> Vec<String> {
         let events = self.events.lock().unwrap();
         events
@@ -465,14 +477,14 @@ impl World {
         events.values().next().unwrap().clone()
     }
 
-    /// The invariant: every order is at one of its two ends, and stock, money, parcels and events agree with it. `each` is
-    /// the quantity of `A` in each confirmed order; the shop started with ten.
-    pub(crate) fn check(self: &Arc<Self>, each: i64) {
+    /// Checks that every order is confirmed or cancelled, and that stock, money, parcels and events agree with the orders. `units`
+    /// is the number of units of `A` in each confirmed order. The shop started with ten units of `A`.
+    pub(crate) fn check_invariants(self: &Arc<Self>, units: i64) {
         let db = self.order.connect();
         let rows = db.execute("SELECT event_id FROM order_outbox", &[]);
         let (_, waiting) = self.call(Method::GET, "/internal/orders/outbox");
         assert_eq!(waiting["waiting"], rows.unwrap().len());
-        // The operator's timer sends the events that ended orders left in the outbox.
+        // The test stands in for the operator's timer, which sends the events in the outbox.
         db.execute("UPDATE order_outbox SET due_at = 0", &[])
             .unwrap();
         self.call(Method::POST, "/internal/orders/outbox");
@@ -481,7 +493,7 @@ impl World {
         let count = |status: &str| orders.iter().filter(|o| o["status"] == status).count();
         let (confirmed, cancelled) = (count("confirmed"), count("cancelled"));
         assert_eq!(confirmed + cancelled, orders.len(), "{orders:?}");
-        let sold = each * i64::try_from(confirmed).unwrap();
+        let sold = units * i64::try_from(confirmed).unwrap();
         assert_eq!(self.stock_of("A"), (10 - sold, 0), "{orders:?}");
         let ledger = self.ledger();
         let entries = |kind: &str| ledger.get(kind).copied().unwrap_or(0);
@@ -493,24 +505,28 @@ impl World {
         for order in orders {
             let order_id = order["order_id"].as_str().unwrap().parse().unwrap();
             let parcel =
-                shipping::store::shipments::of_order(&self.shipping.connect(), order_id).unwrap();
+                shipping::store::shipments::find_by_order(&self.shipping.connect(), order_id)
+                    .unwrap();
             let status = parcel.map(|p| <&str>::from(p.status));
-            let fits = match order["status"].as_str().unwrap() {
+            let parcel_agrees = match order["status"].as_str().unwrap() {
                 "confirmed" => matches!(status, Some("created" | "picked_up")),
                 _ => matches!(status, None | Some("cancelled" | "refused" | "returned")),
             };
-            assert!(fits, "{status:?} {order}");
-            let told = self.events.lock().unwrap();
-            let told: Vec<_> = told
+            assert!(parcel_agrees, "{status:?} {order}");
+            let events = self.events.lock().unwrap();
+            let event_types: Vec<_> = events
                 .values()
                 .filter(|e| e["subject"] == order["order_id"])
                 .map(|e| e["type"].as_str().unwrap())
                 .collect();
             let last = format!("stoa.order.{}", order["status"].as_str().unwrap());
-            assert!(told.contains(&last.as_str()), "{told:?} {order}");
-            let mut once = told.clone();
+            assert!(
+                event_types.contains(&last.as_str()),
+                "{event_types:?} {order}"
+            );
+            let mut once = event_types.clone();
             once.dedup();
-            assert_eq!(once, told, "each event once");
+            assert_eq!(once, event_types, "each event must be sent only once");
         }
     }
 }

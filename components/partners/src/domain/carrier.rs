@@ -1,4 +1,5 @@
-//! The carrier: one parcel per reference. A parcel moves, and its moves are reported to the shop.
+//! The carrier. The shop's reference identifies a parcel, so a reference has at most one parcel. The carrier reports each change of
+//! a parcel's status to the shop.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::Invalid;
@@ -9,45 +10,44 @@ use uuid::Uuid;
 use super::fields::{check_reference, check_text};
 use crate::error::Error;
 
-/// A country that is not served.
+/// The code of the only country to which the carrier does not deliver.
 const NOT_SERVED: &str = "XX";
-/// The longest part of an address, in characters.
-const MAX_ADDRESS: usize = 1000;
+/// The maximum length of each field of an address, in characters.
+const MAX_ADDRESS_FIELD_LENGTH: usize = 1000;
 
 /// The status of a parcel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum ParcelStatus {
-    /// Its label is printed.
+    /// The label is printed, and the carrier does not have the parcel yet.
     Created,
-    /// The carrier has it.
+    /// The carrier has the parcel.
     PickedUp,
-    /// On its way.
+    /// The parcel is on its way to the customer.
     InTransit,
-    /// In the van.
+    /// The parcel is in the delivery van.
     OutForDelivery,
-    /// Handed over.
+    /// The customer has the parcel.
     Delivered,
-    /// On its way back, or back.
+    /// The parcel is on its way back to its sender, or the sender has it again.
     Returned,
-    /// Cancelled before it was picked up.
+    /// The parcel was cancelled before it was picked up.
     Cancelled,
 }
 
 impl ParcelStatus {
-    /// The note in a report of this status. A parcel never changes back to `created`, so that status is not reported.
+    /// Returns the note for a report that a parcel's status has changed to this status. Returns an error for `created`, because
+    /// every parcel begins with this status and never changes to it.
     pub fn note(self) -> Result<&'static str, Invalid> {
         match self {
-            Self::Created => Err(Invalid::new(
-                "status: `created` is not one that a parcel changes to",
-            )),
-            Self::PickedUp => Ok("The parcel was picked up at the sender's"),
+            Self::Created => Err(Invalid::new("status: a parcel cannot change to `created`")),
+            Self::PickedUp => Ok("The parcel was picked up from the sender"),
             Self::InTransit => Ok("The parcel is on its way"),
-            Self::OutForDelivery => Ok("The parcel is in the van"),
-            Self::Delivered => Ok("The parcel was handed over"),
-            Self::Returned => Ok("The parcel goes back to the sender"),
-            Self::Cancelled => Ok("The carrier called the parcel off"),
+            Self::OutForDelivery => Ok("The parcel is in the delivery van"),
+            Self::Delivered => Ok("The parcel was delivered"),
+            Self::Returned => Ok("The parcel is on its way back to the sender"),
+            Self::Cancelled => Ok("The carrier cancelled the parcel"),
         }
     }
 }
@@ -64,7 +64,7 @@ pub struct Parcel {
 }
 
 impl Parcel {
-    /// The result of a request to cancel: the cancelled parcel, or why it is not cancelled.
+    /// The result of a request to cancel: the cancelled parcel, or [`Error::HandedOver`].
     pub fn cancelled(self) -> Result<Self, Error> {
         if self.status == ParcelStatus::Cancelled {
             return Ok(self);
@@ -72,7 +72,8 @@ impl Parcel {
         Err(self.handed_over())
     }
 
-    /// Checks a move: a cancelled parcel does not move, and one that was picked up is not cancelled. All other moves are allowed.
+    /// Checks that the parcel may change its status to `to`. A cancelled parcel cannot change to another status, and a parcel that
+    /// was picked up cannot be cancelled. All other changes are allowed.
     pub fn check_move(&self, to: ParcelStatus) -> Result<(), Error> {
         use ParcelStatus::{Cancelled, Created};
         match (self.status, to) {
@@ -91,18 +92,18 @@ impl Parcel {
     }
 }
 
-/// A report to the shop: a parcel changed its status.
+/// A report to the shop that a parcel's status has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Its identity; a repeat of the same change has the same one.
+    /// The id of the report. A repeated report of the same change has the same id.
     pub event_id: Uuid,
     /// The shop's id of the parcel.
     pub reference: String,
     /// The parcel's new status.
     pub status: ParcelStatus,
-    /// When it happened.
+    /// The time of the change.
     pub at: Millis,
-    /// For the customer.
+    /// A sentence for the customer.
     pub note: &'static str,
 }
 
@@ -117,7 +118,7 @@ pub struct Address {
     country: String,
 }
 
-/// The contents of a parcel. The carrier has its own rules for SKUs: any text.
+/// One line of a parcel's contents. The carrier accepts any text as an SKU.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
@@ -129,16 +130,16 @@ pub struct Line {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewParcel {
-    /// The shop's id of the parcel: one parcel is made.
+    /// The shop's id of the parcel. Repeated requests with the same reference make one parcel.
     pub reference: String,
-    /// The address.
+    /// The recipient's address.
     pub address: Address,
     /// The contents.
     pub lines: Vec<Line>,
 }
 
 impl NewParcel {
-    /// Checks every value, and that the country is served.
+    /// Checks all values, and that the carrier delivers to the country of the address.
     pub fn check(&self) -> Result<(), Error> {
         check_reference(&self.reference)?;
         let address = &self.address;
@@ -149,12 +150,12 @@ impl NewParcel {
             ("address.postal_code", &address.postal_code),
             ("address.country", &address.country),
         ] {
-            check_text(field, text, MAX_ADDRESS)?;
+            check_text(field, text, MAX_ADDRESS_FIELD_LENGTH)?;
         }
         let is_bad = |line: &Line| line.sku.is_empty() || line.quantity < 1;
         if self.lines.is_empty() || self.lines.iter().any(is_bad) {
             let sentence =
-                "lines: expected at least one, each with a SKU and a quantity of 1 or more";
+                "lines: expected at least one line, each with an SKU and a quantity of 1 or more";
             return Err(Invalid::new(sentence).into());
         }
         if address.country == NOT_SERVED {

@@ -1,9 +1,9 @@
-//! Rules for fields of several third parties.
+//! Rules for fields that several third parties share.
 
 use stoa_service::Invalid;
 use stoa_service::text::shorten;
 
-/// The shop's reference of a charge or a parcel: 1 to 64 of `A-Z a-z 0-9 - _ .`.
+/// Checks the shop's reference of a charge or a parcel: 1 to 64 characters of `A-Z a-z 0-9 - _ .`.
 pub fn check_reference(reference: &str) -> Result<(), Invalid> {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"-_.".contains(&b);
     if (1..=64).contains(&reference.len()) && reference.bytes().all(allowed) {
@@ -15,13 +15,13 @@ pub fn check_reference(reference: &str) -> Result<(), Invalid> {
     )))
 }
 
-/// A text of 1 to `longest` characters, as JSON Schema counts them.
-pub fn check_text(field: &str, text: &str, longest: usize) -> Result<(), Invalid> {
+/// Checks that a text has 1 to `max_length` characters, as JSON Schema counts them.
+pub fn check_text(field: &str, text: &str, max_length: usize) -> Result<(), Invalid> {
     let length = text.chars().count();
-    if (1..=longest).contains(&length) {
+    if (1..=max_length).contains(&length) {
         return Ok(());
     }
     Err(Invalid::new(format!(
-        "{field}: {length} characters given, expected 1 to {longest}"
+        "{field}: has {length} characters, expected 1 to {max_length}"
     )))
 }

@@ -1,4 +1,5 @@
-//! The courier (e-mail) and the SMS gateway: they accept messages and keep them for later reads.
+//! The messages of the courier (e-mail) and the SMS gateway. These third parties store each message that they accept, so that tests
+//! can read the messages.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::Invalid;
@@ -11,7 +12,7 @@ use super::fields::check_text;
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mail {
-    /// The address.
+    /// The recipient's e-mail address.
     pub to: String,
     /// The subject.
     pub subject: String,
@@ -34,11 +35,11 @@ impl Mail {
     }
 }
 
-/// A request to send a text message.
+/// A request to send an SMS.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TextMessage {
-    /// The number, E.164.
+    /// The recipient's telephone number, in the format of E.164.
     pub to: String,
     /// The text.
     pub body: String,
@@ -61,15 +62,15 @@ impl TextMessage {
 /// An accepted message, serialized as responses show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Message {
-    /// Its identity; messages are sorted by it.
+    /// The message's id. Lists are sorted by this id.
     pub message_id: Uuid,
     /// The recipient.
     pub to: String,
-    /// The subject of an e-mail.
+    /// The subject of an e-mail; an SMS has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
     /// The text.
     pub body: String,
-    /// RFC 3339.
+    /// The time at which the message was accepted, RFC 3339.
     pub at: String,
 }

@@ -1,21 +1,21 @@
-//! The PIM: richer descriptions of products, written by a supplier.
+//! The PIM. Its descriptions of products come from a supplier, and are longer than the shop's own descriptions.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 
-/// A description, serialized as responses show it.
+/// The PIM's entry for a product, serialized as responses show it.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Entry<'a> {
-    /// The product.
+    /// The product's SKU.
     pub sku: &'a str,
-    /// The text.
+    /// The description.
     pub description: &'a str,
-    /// The image's name.
+    /// The path of the product's image.
     pub image: &'a str,
 }
 
-/// The entry of a product.
+/// Finds the entry of a product.
 pub fn find(sku: &str) -> Result<Entry<'static>, Error> {
     let entries: Vec<Entry<'static>> =
         serde_json::from_str(include_str!("../../pim.json")).map_err(Error::PimData)?;

@@ -1,4 +1,5 @@
-//! The card processor: one charge per reference, and a ledger of captures, declines, refunds and voids.
+//! The card processor. The shop's reference identifies a charge, so a reference has at most one charge. The ledger records
+//! captures, declines, refunds and voids.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::Invalid;
@@ -14,34 +15,34 @@ use crate::error::Error;
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum ChargeStatus {
-    /// The money is taken.
+    /// The money was taken.
     Captured,
     /// The bank declined the charge.
     Declined,
-    /// Captured, then refunded.
+    /// The money was taken and given back.
     Refunded,
-    /// Closed before it was charged.
+    /// The reference was closed before it was charged.
     Voided,
 }
 
-/// A charge, serialized as responses show it. A voided charge that was never captured has no amount.
+/// A charge, serialized as responses show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Charge {
     /// The processor's id of the charge.
     pub charge_id: Uuid,
     /// The shop's id of the charge.
     pub reference: String,
-    /// The charged amount.
+    /// The charged amount; a voided charge has none.
     pub amount: Option<Money>,
     /// The status.
     pub status: ChargeStatus,
-    /// Why the bank declined it.
+    /// The bank's reason, if the charge was declined.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub decline_code: Option<String>,
 }
 
 impl Charge {
-    /// The result of a request to charge `amount`: the charge, or why there is none.
+    /// The result of a request to charge `amount`: the captured charge, or an error.
     pub fn charged(self, amount: Money) -> Result<Self, Error> {
         match self.status {
             ChargeStatus::Voided => Err(Error::ReferenceVoided(self.reference)),
@@ -53,7 +54,7 @@ impl Charge {
         }
     }
 
-    /// The result of a request to refund: the refunded or voided charge, or why it is neither.
+    /// The result of a request to refund: the refunded or voided charge, or an error if the charge was declined.
     pub fn refunded(self) -> Result<Self, Error> {
         if self.status == ChargeStatus::Declined {
             return Err(Error::ChargeDeclined(self.decline_code.unwrap_or_default()));
@@ -66,11 +67,11 @@ impl Charge {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NewCharge {
-    /// The shop's id of the charge: it is captured once.
+    /// The shop's id of the charge. Repeated requests with the same reference charge the card only once.
     pub reference: String,
     /// The amount to charge.
     pub amount: Money,
-    /// The card; the token determines the bank's decision ([`decide`]).
+    /// The card's token. It determines the bank's decision ([`decide`]).
     pub card_token: String,
 }
 
@@ -79,13 +80,14 @@ impl NewCharge {
     pub fn check(&self) -> Result<(), Invalid> {
         check_reference(&self.reference)?;
         if self.amount.amount < 1 {
-            return Err(Invalid::new("amount.amount: 0 cannot be charged"));
+            return Err(Invalid::new("amount.amount: 0 is less than 1"));
         }
         Ok(())
     }
 }
 
-/// The bank's decision about a card: `None` captures, a code declines. `tok_error` makes the processor fail before it decides.
+/// The bank's decision about a card token. `None` means that the bank accepts the card; otherwise the value is the decline code.
+/// The token `tok_error` makes the processor fail before the bank decides.
 pub fn decide(card_token: &str) -> Result<Option<&'static str>, Error> {
     match card_token {
         "tok_visa" | "tok_mastercard" => Ok(None),
@@ -113,14 +115,14 @@ pub enum EntryKind {
 /// An entry of the ledger, serialized as responses show it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Entry {
-    /// Its identity; entries are sorted by it.
+    /// The entry's id. Lists are sorted by this id.
     pub entry_id: Uuid,
-    /// The charge.
+    /// The shop's id of the charge.
     pub reference: String,
-    /// The kind of event.
+    /// The kind of the entry.
     pub kind: EntryKind,
     /// The amount; a void has none.
     pub amount: Option<Money>,
-    /// RFC 3339.
+    /// The time of the entry, RFC 3339.
     pub at: String,
 }

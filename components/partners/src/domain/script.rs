@@ -1,13 +1,13 @@
-//! Scripted failures: the behaviour of a third party for the next requests.
+//! Scripted failures. A script defines how a third party handles its next requests.
 
 use serde::{Deserialize, Serialize};
 use stoa_service::Invalid;
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// The longest delay, in milliseconds.
+/// The maximum delay, in milliseconds.
 pub const MAX_DELAY_MS: u32 = 60_000;
 
-/// The status of a scripted failure whose script has none.
+/// The HTTP status of a failure whose script has no `status`.
 const DEFAULT_STATUS: u32 = 503;
 
 /// A third party.
@@ -15,37 +15,37 @@ const DEFAULT_STATUS: u32 = 503;
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Partner {
-    /// Describes products.
+    /// The PIM, which describes products.
     Pim,
-    /// Charges cards.
+    /// The card processor.
     Processor,
-    /// Carries parcels.
+    /// The carrier of parcels.
     Carrier,
-    /// Sends e-mail.
+    /// The courier, which sends e-mails.
     Courier,
-    /// Sends text messages.
+    /// The SMS gateway.
     Sms,
 }
 
 impl Partner {
-    /// The word in paths, tables and logs.
-    pub fn word(self) -> &'static str {
+    /// The third party's name in paths, tables and logs.
+    pub fn as_str(self) -> &'static str {
         self.into()
     }
 }
 
-/// The behaviour of a third party.
+/// How a third party handles a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, EnumString, IntoStaticStr)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Mode {
-    /// Normally.
+    /// The third party works normally.
     Ok,
-    /// Answers with `status` and does nothing.
+    /// The third party does not do the work of the request, and answers with [`Script::status`].
     Error,
-    /// Does its work and answers with `status`.
+    /// The third party does the work of the request, but answers with [`Script::status`].
     LostResponse,
-    /// Does its work and answers after `delay_ms`.
+    /// The third party does the work of the request, and answers after [`Script::delay_ms`].
     Slow,
 }
 
@@ -53,15 +53,15 @@ pub enum Mode {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Script {
-    /// The behaviour.
+    /// How the third party handles requests.
     pub mode: Mode,
     /// The HTTP status of [`Mode::Error`] and [`Mode::LostResponse`], 400 to 599.
     #[serde(default = "default_status")]
     pub status: u32,
-    /// The delay of [`Mode::Slow`], 0 to [`MAX_DELAY_MS`].
+    /// The delay of [`Mode::Slow`], 0 to [`MAX_DELAY_MS`] milliseconds.
     #[serde(default)]
     pub delay_ms: u32,
-    /// The number of requests to which it applies; `None` applies until the script is deleted.
+    /// The number of requests to which the script still applies. `None`: the script applies until it is deleted.
     #[serde(default)]
     pub remaining: Option<u32>,
 }
@@ -71,7 +71,7 @@ fn default_status() -> u32 {
 }
 
 impl Script {
-    /// No script: the third party behaves normally.
+    /// The script of a third party that works normally.
     pub const NONE: Self = Self {
         mode: Mode::Ok,
         status: DEFAULT_STATUS,
@@ -79,7 +79,7 @@ impl Script {
         remaining: None,
     };
 
-    /// Checks status and delay.
+    /// Checks the status and the delay.
     pub fn check(&self) -> Result<(), Invalid> {
         if !(400..=599).contains(&self.status) {
             return Err(Invalid::new(format!(

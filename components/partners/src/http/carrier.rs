@@ -1,4 +1,4 @@
-//! The carrier.
+//! The routes of the carrier.
 
 use http::{StatusCode, header};
 use serde::Deserialize;
@@ -6,8 +6,8 @@ use stoa_service::Request;
 use stoa_service::page::Page;
 use stoa_service::route::{Answer, Response, json};
 
-use super::playback::play;
-use super::requests::{Window, key, list_of_reference};
+use super::requests::{PageRequest, idempotency_key, list_by_reference};
+use super::scripted::with_script;
 use crate::app::App;
 use crate::domain::carrier::{NewParcel, ParcelStatus};
 use crate::domain::script::Partner;
@@ -15,9 +15,9 @@ use crate::error::Error;
 use crate::store::carrier;
 
 pub(super) fn create(app: &App, request: &Request) -> Answer {
-    play(app, Partner::Carrier, || {
+    with_script(app, Partner::Carrier, || {
         request.query([])?;
-        let key = key(Partner::Carrier, request)?;
+        let key = idempotency_key(Partner::Carrier, request)?;
         let new: NewParcel = request.json()?;
         new.check()?;
         json(StatusCode::CREATED, &carrier::create(&*app.db, &key, &new)?)
@@ -25,15 +25,15 @@ pub(super) fn create(app: &App, request: &Request) -> Answer {
 }
 
 pub(super) fn list(app: &App, request: &Request) -> Answer {
-    play(app, Partner::Carrier, || {
-        list_of_reference(request, |reference| carrier::find(&*app.db, reference))
+    with_script(app, Partner::Carrier, || {
+        list_by_reference(request, |reference| carrier::find(&*app.db, reference))
     })
 }
 
-/// Every parcel, by its reference. An oracle for tests: never scripted.
+/// Lists all parcels, sorted by reference. Scripts never apply, because tests use this list as the oracle.
 pub(super) fn book(app: &App, request: &Request) -> Answer {
     let [limit, token] = request.query(["limit", "page_token"])?;
-    let Window { after, limit } = Window::read(limit, token)?;
+    let PageRequest { after, limit } = PageRequest::read(limit, token)?;
     let parcels = carrier::list(&*app.db, &after, limit + 1)?;
     json(
         StatusCode::OK,
@@ -42,7 +42,7 @@ pub(super) fn book(app: &App, request: &Request) -> Answer {
 }
 
 pub(super) fn cancel(app: &App, request: &Request) -> Answer {
-    play(app, Partner::Carrier, || {
+    with_script(app, Partner::Carrier, || {
         request.query([])?;
         let parcel = carrier::cancel(&*app.db, request.param("tracking_number"))?;
         json(StatusCode::OK, &parcel.cancelled()?)
@@ -55,8 +55,8 @@ struct Advance {
     status: ParcelStatus,
 }
 
-/// Moves the parcel and reports it; answers with the shop's response. The same move again sends the same event again.
-/// A control for tests, so it is never scripted.
+/// Changes a parcel's status, reports the change to the shop, and returns the shop's response. A repeated change sends the same
+/// report again. Scripts never apply, because tests use this route to move parcels.
 pub(super) fn advance(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let Advance { status } = request.json()?;

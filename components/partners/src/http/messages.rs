@@ -1,4 +1,4 @@
-//! The courier (e-mail) and the SMS gateway.
+//! The routes of the courier (e-mail) and the SMS gateway.
 
 use http::StatusCode;
 use serde_json::json;
@@ -6,15 +6,15 @@ use stoa_service::Request;
 use stoa_service::page::Page;
 use stoa_service::route::{Answer, json};
 
-use super::playback::play;
-use super::requests::{Window, key};
+use super::requests::{PageRequest, idempotency_key};
+use super::scripted::with_script;
 use crate::app::App;
 use crate::domain::messages::{Mail, TextMessage};
 use crate::domain::script::Partner;
 use crate::store::messages::{self, NewMessage};
 
 pub(super) fn send_mail(app: &App, request: &Request) -> Answer {
-    play(app, Partner::Courier, || {
+    with_script(app, Partner::Courier, || {
         request.query([])?;
         request.idempotency_key()?;
         let mail: Mail = request.json()?;
@@ -24,12 +24,12 @@ pub(super) fn send_mail(app: &App, request: &Request) -> Answer {
             subject: Some(&mail.subject),
             body: &mail.body,
         };
-        keep(app, request, Partner::Courier, new)
+        accept(app, request, Partner::Courier, new)
     })
 }
 
 pub(super) fn send_sms(app: &App, request: &Request) -> Answer {
-    play(app, Partner::Sms, || {
+    with_script(app, Partner::Sms, || {
         request.query([])?;
         let sms: TextMessage = request.json()?;
         sms.check()?;
@@ -38,31 +38,32 @@ pub(super) fn send_sms(app: &App, request: &Request) -> Answer {
             subject: None,
             body: &sms.body,
         };
-        keep(app, request, Partner::Sms, new)
+        accept(app, request, Partner::Sms, new)
     })
 }
 
-fn keep(app: &App, request: &Request, channel: Partner, new: NewMessage<'_>) -> Answer {
+fn accept(app: &App, request: &Request, channel: Partner, new: NewMessage<'_>) -> Answer {
     let key = match request.header("idempotency-key") {
-        Some(_) => Some(key(channel, request)?),
+        Some(_) => Some(idempotency_key(channel, request)?),
         None => None,
     };
-    let message_id = messages::keep(&*app.db, channel, key.as_ref(), new)?;
+    let message_id = messages::store(&*app.db, channel, key.as_ref(), new)?;
     json(StatusCode::ACCEPTED, &json!({"message_id": message_id}))
 }
 
-pub(super) fn mails(app: &App, request: &Request) -> Answer {
+pub(super) fn list_mails(app: &App, request: &Request) -> Answer {
     list(app, request, Partner::Courier)
 }
 
-pub(super) fn texts(app: &App, request: &Request) -> Answer {
+pub(super) fn list_sms(app: &App, request: &Request) -> Answer {
     list(app, request, Partner::Sms)
 }
 
-/// The accepted messages, oldest first; with `to`, those of one recipient. An oracle for tests: never scripted.
+/// Lists the accepted messages, oldest first: all, or the messages to the recipient `to`. Scripts never apply, because tests use
+/// this list as the oracle.
 fn list(app: &App, request: &Request, channel: Partner) -> Answer {
     let [to, limit, token] = request.query(["to", "limit", "page_token"])?;
-    let Window { after, limit } = Window::read(limit, token)?;
+    let PageRequest { after, limit } = PageRequest::read(limit, token)?;
     let found = messages::list(&*app.db, channel, to.as_deref(), &after, limit + 1)?;
     json(StatusCode::OK, &Page::new(found, limit, |m| m.message_id))
 }

@@ -1,4 +1,4 @@
-//! The card processor.
+//! The routes of the card processor.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -7,8 +7,8 @@ use stoa_service::Request;
 use stoa_service::page::Page;
 use stoa_service::route::{Answer, json};
 
-use super::playback::play;
-use super::requests::{Window, key, list_of_reference};
+use super::requests::{PageRequest, idempotency_key, list_by_reference};
+use super::scripted::with_script;
 use crate::app::App;
 use crate::domain::fields::check_reference;
 use crate::domain::processor::NewCharge;
@@ -16,9 +16,9 @@ use crate::domain::script::Partner;
 use crate::store::processor;
 
 pub(super) fn charge(app: &App, request: &Request) -> Answer {
-    play(app, Partner::Processor, || {
+    with_script(app, Partner::Processor, || {
         request.query([])?;
-        let key = key(Partner::Processor, request)?;
+        let key = idempotency_key(Partner::Processor, request)?;
         let new: NewCharge = request.json()?;
         new.check()?;
         let charge = processor::charge(&*app.db, &key, &new)?;
@@ -27,8 +27,8 @@ pub(super) fn charge(app: &App, request: &Request) -> Answer {
 }
 
 pub(super) fn charges(app: &App, request: &Request) -> Answer {
-    play(app, Partner::Processor, || {
-        list_of_reference(request, |reference| processor::find(&*app.db, reference))
+    with_script(app, Partner::Processor, || {
+        list_by_reference(request, |reference| processor::find(&*app.db, reference))
     })
 }
 
@@ -39,9 +39,9 @@ struct NewRefund {
 }
 
 pub(super) fn refund(app: &App, request: &Request) -> Answer {
-    play(app, Partner::Processor, || {
+    with_script(app, Partner::Processor, || {
         request.query([])?;
-        let key = key(Partner::Processor, request)?;
+        let key = idempotency_key(Partner::Processor, request)?;
         let NewRefund { reference } = request.json()?;
         check_reference(&reference)?;
         let charge = processor::refund(&*app.db, &key, &reference)?.refunded()?;
@@ -50,10 +50,11 @@ pub(super) fn refund(app: &App, request: &Request) -> Answer {
     })
 }
 
-/// An oracle for tests: never scripted.
+/// Lists the entries of the ledger: all, or the entries of one reference. Scripts never apply, because tests use the ledger as the
+/// oracle.
 pub(super) fn ledger(app: &App, request: &Request) -> Answer {
     let [reference, limit, token] = request.query(["reference", "limit", "page_token"])?;
-    let Window { after, limit } = Window::read(limit, token)?;
+    let PageRequest { after, limit } = PageRequest::read(limit, token)?;
     let entries = processor::ledger(&*app.db, reference.as_deref(), &after, limit + 1)?;
     json(
         StatusCode::OK,

@@ -1,4 +1,4 @@
-//! Decoding that several third parties share.
+//! Decodes the parts of requests that are the same for several third parties.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -11,23 +11,28 @@ use stoa_service::{Problem, Request};
 use crate::domain::fields::check_reference;
 use crate::domain::script::Partner;
 
-/// The `Idempotency-Key` of a request to `partner`, or 400.
-pub(super) fn key(partner: Partner, request: &Request) -> Result<Key<'_>, Problem> {
+/// The `Idempotency-Key` of a request to `partner`. A request without this header gets 400.
+pub(super) fn idempotency_key(partner: Partner, request: &Request) -> Result<Key<'_>, Problem> {
     Ok(Key {
-        owner: partner.word(),
+        owner: partner.as_str(),
         key: request.idempotency_key()?,
         fingerprint: fingerprint(request),
     })
 }
 
-/// Lists the entry with the `?reference=` of the request: one entry or none.
-pub(super) fn list_of_reference<T: Serialize>(
+/// Finds the entry whose reference is the query parameter `reference`. Answers with a list that contains only this entry, or with
+/// an empty list.
+pub(super) fn list_by_reference<T: Serialize>(
     request: &Request,
     find: impl FnOnce(&str) -> Result<Option<T>, SqlError>,
 ) -> Answer {
     let [reference] = request.query(["reference"])?;
-    let reference = reference
-        .ok_or_else(|| Problem::bad_request("missing_parameter", "query: reference is missing"))?;
+    let reference = reference.ok_or_else(|| {
+        Problem::bad_request(
+            "missing_parameter",
+            "query: the parameter reference is missing",
+        )
+    })?;
     check_reference(&reference)?;
     let page = Page {
         items: find(&reference)?.into_iter().collect(),
@@ -36,14 +41,14 @@ pub(super) fn list_of_reference<T: Serialize>(
     json(StatusCode::OK, &page)
 }
 
-/// The requested part of a list: the entry after which it begins, and its length.
-pub(super) struct Window {
+/// The requested page of a list: the entry after which the page begins, and the maximum number of entries.
+pub(super) struct PageRequest {
     pub(super) after: String,
     pub(super) limit: u32,
 }
 
-impl Window {
-    /// Reads `limit` and `page_token`.
+impl PageRequest {
+    /// Reads the query parameters `limit` and `page_token`.
     pub(super) fn read(limit: Option<String>, token: Option<String>) -> Result<Self, Problem> {
         Ok(Self {
             limit: page::limit(limit.as_deref())?,

@@ -1,4 +1,4 @@
-//! The scripts.
+//! The routes of the scripts.
 
 use http::StatusCode;
 use serde::Serialize;
@@ -13,7 +13,7 @@ use crate::domain::script::{Partner, Script};
 use crate::store::scripts;
 
 #[derive(Serialize)]
-struct View {
+struct ScriptView {
     partner: Partner,
     #[serde(flatten)]
     script: Script,
@@ -22,7 +22,10 @@ struct View {
 fn partner(request: &Request) -> Result<Partner, Problem> {
     let word = request.param("partner");
     word.parse().map_err(|_| {
-        let all: Vec<&str> = Partner::VARIANTS.iter().map(|known| known.word()).collect();
+        let all: Vec<&str> = Partner::VARIANTS
+            .iter()
+            .map(|known| known.as_str())
+            .collect();
         Problem::not_found(format!(
             "partner: `{}` is not one of {}",
             shorten(word),
@@ -37,7 +40,7 @@ pub(super) fn put(app: &App, request: &Request) -> Answer {
     let script: Script = request.json()?;
     script.check()?;
     scripts::put(&*app.db, partner, &script)?;
-    json(StatusCode::OK, &View { partner, script })
+    json(StatusCode::OK, &ScriptView { partner, script })
 }
 
 pub(super) fn delete(app: &App, request: &Request) -> Answer {
@@ -48,12 +51,12 @@ pub(super) fn delete(app: &App, request: &Request) -> Answer {
 
 pub(super) fn list(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    let put = scripts::all(&*app.db)?;
+    let set = scripts::all(&*app.db)?;
     let script = |partner: Partner| {
-        let found = put.iter().find(|(other, _)| *other == partner);
+        let found = set.iter().find(|(other, _)| *other == partner);
         found.map_or(Script::NONE, |(_, script)| *script)
     };
-    let items = Partner::VARIANTS.iter().map(|partner| View {
+    let items = Partner::VARIANTS.iter().map(|partner| ScriptView {
         partner: *partner,
         script: script(*partner),
     });

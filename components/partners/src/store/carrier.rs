@@ -1,4 +1,4 @@
-//! The carrier's parcels.
+//! The carrier's parcels in the database.
 
 use stoa_service::idempotency::Key;
 use stoa_service::sql::{Database, Row, SqlError, transaction};
@@ -8,13 +8,13 @@ use super::keys;
 use crate::domain::carrier::{NewParcel, Parcel, ParcelStatus, Report};
 use crate::error::Error;
 
-/// Makes the parcel of a reference, once.
+/// Makes the parcel of a reference. If the reference already has a parcel, returns that parcel.
 pub fn create(db: &dyn Database, key: &Key<'_>, new: &NewParcel) -> Result<Parcel, Error> {
     let text = |value: Result<String, serde_json::Error>| {
         value.map_err(|error| Invalid::new(format!("body: {error}")))
     };
     transaction(db, &new.reference, || {
-        keys::keep(db, key)?;
+        keys::store(db, key)?;
         db.execute(
             "INSERT INTO partners_parcels (tracking_number, reference, address, lines, status, created_at)
              VALUES ($1, $2, $3, $4, 'created', $5) ON CONFLICT (reference) DO NOTHING",
@@ -27,27 +27,32 @@ pub fn create(db: &dyn Database, key: &Key<'_>, new: &NewParcel) -> Result<Parce
             ],
         )?;
         let parcel = find(db, &new.reference)?;
-        let gone = || SqlError::Other(format!("parcel {} is gone", new.reference));
-        Ok(parcel.ok_or_else(gone)?)
+        let missing = || {
+            SqlError::Other(format!(
+                "the parcel of reference {} is missing",
+                new.reference
+            ))
+        };
+        Ok(parcel.ok_or_else(missing)?)
     })
 }
 
-/// `PX` and 16 digits from the random half of an identifier, so that the next number cannot be guessed.
+/// A new tracking number: `PX` and 16 hexadecimal digits. The digits are the random half of a UUID, so nobody can guess a number.
 fn tracking_number() -> String {
     let id = id::new().simple().to_string().to_uppercase();
     format!("PX{}", id.get(16..).unwrap_or(&id))
 }
 
-/// Cancels a parcel that was not picked up. Returns the resulting parcel.
+/// Cancels a parcel, unless it was picked up. Returns the parcel with its resulting status.
 pub fn cancel(db: &dyn Database, tracking_number: &str) -> Result<Parcel, Error> {
     db.execute(
         "UPDATE partners_parcels SET status = 'cancelled' WHERE tracking_number = $1 AND status = 'created'",
         params![tracking_number],
     )?;
-    known(db, tracking_number)
+    find_by_tracking_number(db, tracking_number)
 }
 
-/// Changes a parcel's status, and returns the report of the change. The same change again has the same report.
+/// Changes a parcel's status, and returns the report of the change. A repeated change returns the same report.
 pub fn advance(
     db: &dyn Database,
     tracking_number: &str,
@@ -56,14 +61,15 @@ pub fn advance(
     let note = status.note()?;
     let word: &str = status.into();
     transaction(db, tracking_number, || {
-        let parcel = known(db, tracking_number)?;
+        let parcel = find_by_tracking_number(db, tracking_number)?;
         parcel.check_move(status)?;
         let before: &str = parcel.status.into();
         let moved = db.execute(
             "UPDATE partners_parcels SET status = $1 WHERE tracking_number = $2 AND status = $3 RETURNING reference",
             params![word, tracking_number, before],
         )?;
-        // Only a cancellation can run concurrently.
+        // No row was changed, so another request has changed the status since this transaction read it. That request was a
+        // cancellation. All other changes use this function, whose transactions for one parcel run one after the other.
         if moved.is_empty() {
             return Err(Error::ParcelCancelled(parcel.tracking_number));
         }
@@ -86,12 +92,16 @@ pub fn advance(
                     note,
                 })
             })?;
-        let gone = || SqlError::Other(format!("the event of {tracking_number} is gone"));
-        Ok(report.ok_or_else(gone)?)
+        let missing = || {
+            SqlError::Other(format!(
+                "the stored report of parcel {tracking_number} is missing"
+            ))
+        };
+        Ok(report.ok_or_else(missing)?)
     })
 }
 
-/// The parcel of a reference.
+/// Finds the parcel of a reference.
 pub fn find(db: &dyn Database, reference: &str) -> Result<Option<Parcel>, SqlError> {
     db.execute(
         "SELECT tracking_number, reference, status FROM partners_parcels WHERE reference = $1",
@@ -100,7 +110,7 @@ pub fn find(db: &dyn Database, reference: &str) -> Result<Option<Parcel>, SqlErr
     .one(parcel)
 }
 
-/// The parcels after `after` by reference, at most `count`.
+/// Lists at most `count` parcels by reference, beginning after the reference `after`.
 pub fn list(db: &dyn Database, after: &str, count: u32) -> Result<Vec<Parcel>, SqlError> {
     db.execute(
         "SELECT tracking_number, reference, status FROM partners_parcels
@@ -110,7 +120,7 @@ pub fn list(db: &dyn Database, after: &str, count: u32) -> Result<Vec<Parcel>, S
     .map(parcel)
 }
 
-fn known(db: &dyn Database, tracking_number: &str) -> Result<Parcel, Error> {
+fn find_by_tracking_number(db: &dyn Database, tracking_number: &str) -> Result<Parcel, Error> {
     db.execute(
         "SELECT tracking_number, reference, status FROM partners_parcels WHERE tracking_number = $1",
         params![tracking_number],
@@ -123,6 +133,6 @@ fn parcel(row: Row<'_>) -> Result<Parcel, SqlError> {
     Ok(Parcel {
         tracking_number: row.get(0)?,
         reference: row.get(1)?,
-        status: row.word(2)?,
+        status: row.parse(2)?,
     })
 }

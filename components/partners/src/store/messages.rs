@@ -11,28 +11,29 @@ use crate::domain::messages::Message;
 use crate::domain::script::Partner;
 use crate::error::Error;
 
-/// A message to keep.
+/// A message that is to be stored.
 #[derive(Debug, Clone, Copy)]
 pub struct NewMessage<'a> {
     /// The recipient.
     pub to: &'a str,
-    /// The subject of an e-mail.
+    /// The subject of an e-mail; an SMS has none.
     pub subject: Option<&'a str>,
     /// The text.
     pub body: &'a str,
 }
 
-/// Stores a message once per key, and returns its id. Without a key (the SMS gateway allows that) each request is a new message.
-pub fn keep(
+/// Stores a message and returns its id. A repeat with the same idempotency key returns the id of the first message. Only the SMS
+/// gateway accepts requests without a key; each such request makes a new message.
+pub fn store(
     db: &dyn Database,
     channel: Partner,
     key: Option<&Key<'_>>,
     new: NewMessage<'_>,
 ) -> Result<Uuid, Error> {
-    let channel = channel.word();
+    let channel = channel.as_str();
     transaction(db, channel, || {
         if let Some(key) = key {
-            keys::keep(db, key)?;
+            keys::store(db, key)?;
         }
         let message_id = id::new();
         db.execute(
@@ -51,17 +52,18 @@ pub fn keep(
         let Some(key) = key else {
             return Ok(message_id);
         };
-        let kept = db
+        let stored_id = db
             .execute(
                 "SELECT message_id FROM partners_messages WHERE channel = $1 AND key = $2",
                 params![channel, key.key],
             )?
             .one(|row| row.get(0))?;
-        Ok(kept.ok_or_else(|| SqlError::Other("the message is gone".to_owned()))?)
+        Ok(stored_id.ok_or_else(|| SqlError::Other("the stored message is missing".to_owned()))?)
     })
 }
 
-/// The messages after `after` by id, oldest first, at most `count`; for one recipient or for all.
+/// Lists at most `count` messages, oldest first, beginning after the message whose id is `after`. With `to`, lists only the
+/// messages to that recipient.
 pub fn list(
     db: &dyn Database,
     channel: Partner,
@@ -69,7 +71,7 @@ pub fn list(
     after: &str,
     count: u32,
 ) -> Result<Vec<Message>, SqlError> {
-    let channel = channel.word();
+    let channel = channel.as_str();
     let rows = match to {
         Some(to) => db.execute(
             "SELECT message_id, recipient, subject, body, at FROM partners_messages

@@ -1,4 +1,4 @@
-//! The card processor's charges and its ledger.
+//! The card processor's charges and ledger in the database.
 
 use stoa_service::idempotency::Key;
 use stoa_service::money::Money;
@@ -10,11 +10,11 @@ use super::keys;
 use crate::domain::processor::{Charge, ChargeStatus, Entry, EntryKind, NewCharge, decide};
 use crate::error::Error;
 
-/// Charges a reference, once. A decline is a result like a capture: it is committed, and is an error only for the caller
-/// ([`Charge::charged`]).
+/// Charges the reference in `new`. If the reference already has a charge, returns that charge. A decline is stored like a capture;
+/// [`Charge::charged`] turns a declined charge into an error for the caller.
 pub fn charge(db: &dyn Database, key: &Key<'_>, new: &NewCharge) -> Result<Charge, Error> {
     transaction(db, &new.reference, || {
-        keys::keep(db, key)?;
+        keys::store(db, key)?;
         if let Some(charge) = find(db, &new.reference)? {
             return Ok(charge);
         }
@@ -36,37 +36,38 @@ pub fn charge(db: &dyn Database, key: &Key<'_>, new: &NewCharge) -> Result<Charg
                 decline_code
             ],
         )?;
-        enter(db, &new.reference, kind, Some(new.amount))?;
-        Ok(known(db, &new.reference)?)
+        add_ledger_entry(db, &new.reference, kind, Some(new.amount))?;
+        Ok(existing_charge(db, &new.reference)?)
     })
 }
 
-/// Refunds a capture, once. A reference without a charge is voided, so that a charge still in flight is rejected.
+/// Refunds the captured charge of a reference, once. A reference without a charge is voided, so that later requests to charge this
+/// reference are rejected.
 pub fn refund(db: &dyn Database, key: &Key<'_>, reference: &str) -> Result<Charge, Error> {
     transaction(db, reference, || {
-        keys::keep(db, key)?;
+        keys::store(db, key)?;
         match find(db, reference)? {
             None => {
                 db.execute(
                     "INSERT INTO partners_charges (reference, charge_id, status) VALUES ($1, $2, 'voided')",
                     params![reference, id::new()],
                 )?;
-                enter(db, reference, EntryKind::Void, None)?;
+                add_ledger_entry(db, reference, EntryKind::Void, None)?;
             }
             Some(charge) if charge.status == ChargeStatus::Captured => {
                 db.execute(
                     "UPDATE partners_charges SET status = 'refunded' WHERE reference = $1 AND status = 'captured'",
                     params![reference],
                 )?;
-                enter(db, reference, EntryKind::Refund, charge.amount)?;
+                add_ledger_entry(db, reference, EntryKind::Refund, charge.amount)?;
             }
             Some(_) => {}
         }
-        Ok(known(db, reference)?)
+        Ok(existing_charge(db, reference)?)
     })
 }
 
-fn enter(
+fn add_ledger_entry(
     db: &dyn Database,
     reference: &str,
     kind: EntryKind,
@@ -87,7 +88,7 @@ fn enter(
     .map(drop)
 }
 
-/// The charge of a reference.
+/// Finds the charge of a reference.
 pub fn find(db: &dyn Database, reference: &str) -> Result<Option<Charge>, SqlError> {
     db.execute(
         "SELECT charge_id, reference, amount, currency, status, decline_code FROM partners_charges WHERE reference = $1",
@@ -98,18 +99,20 @@ pub fn find(db: &dyn Database, reference: &str) -> Result<Option<Charge>, SqlErr
             charge_id: row.get(0)?,
             reference: row.get(1)?,
             amount: amount(row, 2)?,
-            status: row.word(4)?,
+            status: row.parse(4)?,
             decline_code: row.get(5)?,
         })
     })
 }
 
-/// A charge that this transaction wrote or read.
-fn known(db: &dyn Database, reference: &str) -> Result<Charge, SqlError> {
-    find(db, reference)?.ok_or_else(|| SqlError::Other(format!("charge {reference} is gone")))
+/// Reads a charge that must exist, because this transaction has already written or read this charge.
+fn existing_charge(db: &dyn Database, reference: &str) -> Result<Charge, SqlError> {
+    find(db, reference)?
+        .ok_or_else(|| SqlError::Other(format!("the charge of reference {reference} is missing")))
 }
 
-/// The entries of the ledger after `after` by id, at most `count`; of one reference or of all.
+/// Lists at most `count` entries of the ledger, beginning after the entry id `after`. With a `reference`, lists only the entries of
+/// that reference.
 pub fn ledger(
     db: &dyn Database,
     reference: Option<&str>,
@@ -132,19 +135,19 @@ pub fn ledger(
         Ok(Entry {
             entry_id: row.get(0)?,
             reference: row.get(1)?,
-            kind: row.word(2)?,
+            kind: row.parse(2)?,
             amount: amount(row, 3)?,
             at: rfc3339(row.get(5)?),
         })
     })
 }
 
-/// The amount in columns `first` and the next.
+/// Reads an amount of money: the amount is in column `first`, the currency in the next column.
 fn amount(row: Row<'_>, first: usize) -> Result<Option<Money>, SqlError> {
     let amount: Option<i64> = row.get(first)?;
     amount
         .map(|amount| {
-            let currency = row.word(first + 1)?;
+            let currency = row.parse(first + 1)?;
             Ok(Money { amount, currency })
         })
         .transpose()

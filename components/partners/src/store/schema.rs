@@ -1,4 +1,4 @@
-//! The tables.
+//! The tables of this component.
 
 use stoa_service::sql::{Schema, Step};
 

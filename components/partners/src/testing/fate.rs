@@ -1,7 +1,7 @@
-//! The outcome of a call: [`Fate`], and the [`Gate`] that can hold one.
+//! What happens to a call in a test ([`Fate`]), and a [`Gate`] that can hold a call.
 #![expect(
     clippy::unwrap_used,
-    reason = "a test whose gate breaks cannot continue"
+    reason = "a failure of the gate must fail the test"
 )]
 
 use std::panic::resume_unwind;
@@ -12,32 +12,32 @@ use serde_json::json;
 use stoa_service::outbound::{CallError, Reply};
 use stoa_service::testing::reply;
 
-/// The outcome of one call.
+/// What happens to one call: whether the third party does the work, and whether the caller gets the response.
 #[derive(Debug, Clone)]
 pub enum Fate {
-    /// The call is done and its response arrives.
+    /// The third party does the work, and the response arrives.
     Answered,
-    /// The call was not sent.
+    /// The caller cannot connect, so the request is not sent.
     NotSent,
-    /// The request was lost on the way.
+    /// The request is lost, so the third party does not do the work.
     LostBefore,
-    /// The call was done and its response was lost.
+    /// The third party does the work, and the response is lost.
     LostAfter,
-    /// A proxy answered 503 before the call was done.
+    /// A proxy answers 503, and the third party does not do the work.
     FailedBefore,
-    /// The call was done, then a proxy answered 503.
+    /// The third party does the work, but the caller gets a 503 from a proxy instead of the response.
     FailedAfter,
-    /// The caller died before the call arrived.
+    /// The caller dies before the third party does the work.
     DiedBefore,
-    /// The call was done, then the caller died before the response arrived.
+    /// The third party does the work, and the caller dies before the response arrives.
     DiedAfter,
-    /// The call waits at the gate, then is done.
+    /// The request waits at a [`Gate`] until the test opens the gate. Then the third party does the work.
     HeldBefore(Arc<Gate>),
-    /// The call is done, then its response waits at the gate.
+    /// The third party does the work. Then the response waits at a [`Gate`] until the test opens the gate.
     HeldAfter(Arc<Gate>),
 }
 
-/// All fates that need no gate.
+/// All fates that do not need a gate.
 pub const FATES: [Fate; 8] = [
     Fate::Answered,
     Fate::NotSent,
@@ -50,12 +50,12 @@ pub const FATES: [Fate; 8] = [
 ];
 
 impl Fate {
-    /// Applies the fate to a call whose effect is `work`.
-    pub(super) fn befall(self, work: impl FnOnce() -> Reply) -> Result<Reply, CallError> {
-        let lost = || Err(CallError::Lost("the line is cut".to_owned()));
+    /// Applies the fate to a call. `work` does the work of the third party and returns its response.
+    pub(super) fn apply(self, work: impl FnOnce() -> Reply) -> Result<Reply, CallError> {
+        let lost = || Err(CallError::Lost("the connection was cut".to_owned()));
         match self {
             Fate::Answered => Ok(work()),
-            Fate::NotSent => Err(CallError::NotSent("nobody is there".to_owned())),
+            Fate::NotSent => Err(CallError::NotSent("connection refused".to_owned())),
             Fate::LostBefore => lost(),
             Fate::LostAfter => {
                 work();
@@ -66,19 +66,19 @@ impl Fate {
                 work();
                 reply(503, json!({}))
             }
-            // Unwinds without a panic message; the test catches it, as the host would.
+            // Unwinds without a panic message. The test catches the unwinding, as the host catches the death of an instance.
             Fate::DiedBefore => resume_unwind(Box::new("died")),
             Fate::DiedAfter => {
                 work();
                 resume_unwind(Box::new("died"))
             }
             Fate::HeldBefore(gate) => {
-                gate.pass();
+                gate.hold();
                 Ok(work())
             }
             Fate::HeldAfter(gate) => {
                 let reply = work();
-                gate.pass();
+                gate.hold();
                 Ok(reply)
             }
         }
@@ -87,37 +87,50 @@ impl Fate {
 
 /// Holds a call until the test releases it.
 #[derive(Debug, Default)]
-pub struct Gate(Mutex<(bool, bool)>, Condvar);
+pub struct Gate {
+    state: Mutex<GateState>,
+    changed: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct GateState {
+    call_arrived: bool,
+    open: bool,
+}
 
 impl Gate {
-    fn pass(&self) {
-        self.0.lock().unwrap().0 = true;
-        self.1.notify_all();
-        let state = self.0.lock().unwrap();
-        drop(self.1.wait_while(state, |(_, open)| !*open).unwrap());
+    fn hold(&self) {
+        let mut state = self.state.lock().unwrap();
+        state.call_arrived = true;
+        self.changed.notify_all();
+        drop(self.changed.wait_while(state, |state| !state.open).unwrap());
     }
 
-    /// Waits until a call is held at the gate. Dropping the returned value opens the gate, so a failing test still ends.
+    /// Waits until a call is held at the gate. Dropping the returned value opens the gate, so the held call ends even if the test
+    /// fails.
     pub fn wait_for_a_call(&self) -> impl Drop + '_ {
-        let state = self.0.lock().unwrap();
+        let state = self.state.lock().unwrap();
         let (state, waited) = self
-            .1
-            .wait_timeout_while(state, Duration::from_secs(60), |(came, _)| !*came)
+            .changed
+            .wait_timeout_while(state, Duration::from_secs(60), |state| !state.call_arrived)
             .unwrap();
         drop(state);
-        assert!(!waited.timed_out(), "no call came to the gate");
-        Opening(self)
+        assert!(
+            !waited.timed_out(),
+            "no call arrived at the gate within 60 s"
+        );
+        OpenOnDrop(self)
     }
 
     fn open(&self) {
-        self.0.lock().unwrap().1 = true;
-        self.1.notify_all();
+        self.state.lock().unwrap().open = true;
+        self.changed.notify_all();
     }
 }
 
-struct Opening<'a>(&'a Gate);
+struct OpenOnDrop<'a>(&'a Gate);
 
-impl Drop for Opening<'_> {
+impl Drop for OpenOnDrop<'_> {
     fn drop(&mut self) {
         self.0.open();
     }

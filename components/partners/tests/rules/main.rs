@@ -1,12 +1,12 @@
-//! The third parties' routes over a real SQLite: the responses that the shop gets, and the records afterwards.
+//! Tests of the third parties' routes with a real database: the responses that the shop gets, and the records that are stored.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "what a test cannot read fails it"
+    reason = "an unexpected value must fail the test"
 )]
 
 mod carrier;
 mod messages;
 mod processor;
 mod scripts;
-mod street;
+mod third_parties;

@@ -1,4 +1,4 @@
-//! Whatever call or response is lost, a payment ends as the processor's ledger records.
+//! Tests in which calls or responses are lost. Every payment must end in the state that the processor's ledger records.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,28 +10,28 @@ use uuid::Uuid;
 use crate::shop::{Outcome, Shop};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Deed {
-    /// The same request, with the same key.
+enum Action {
+    /// Repeats the request to pay with the same idempotency key.
     Pay,
-    /// For the same order, with another key.
-    PayAnew,
-    Look,
+    /// Sends a request to pay the same order with a new idempotency key.
+    PayWithNewKey,
+    LookUp,
     Refund,
 }
-use Deed::{Look, Pay, PayAnew, Refund};
+use Action::{LookUp, Pay, PayWithNewKey, Refund};
 
-const STORIES: [&[Deed]; 8] = [
+const ACTION_SEQUENCES: [&[Action]; 8] = [
     &[Pay, Pay, Pay],
-    &[Pay, PayAnew, Pay],
-    &[Pay, Look, Pay],
-    &[Pay, Look, Refund],
+    &[Pay, PayWithNewKey, Pay],
+    &[Pay, LookUp, Pay],
+    &[Pay, LookUp, Refund],
     &[Pay, Refund, Refund],
     &[Pay, Refund, Pay],
-    &[Pay, Refund, PayAnew],
-    &[Pay, Refund, Look],
+    &[Pay, Refund, PayWithNewKey],
+    &[Pay, Refund, LookUp],
 ];
 
-fn expected(ledger: &[String]) -> Status {
+fn expected_status(ledger: &[String]) -> Status {
     let kinds: Vec<_> = ledger.iter().map(String::as_str).collect();
     match kinds[..] {
         [] => Status::Pending,
@@ -39,7 +39,7 @@ fn expected(ledger: &[String]) -> Status {
         ["decline"] => Status::Declined,
         ["capture", "refund"] => Status::Refunded,
         ["void"] => Status::Voided,
-        _ => panic!("the ledger has {kinds:?}"),
+        _ => panic!("unexpected ledger entries: {kinds:?}"),
     }
 }
 
@@ -47,7 +47,7 @@ struct Case<'a> {
     shop: &'a Shop,
     order: Uuid,
     token: &'a str,
-    refund_asked: bool,
+    refund_requested: bool,
 }
 
 impl Case<'_> {
@@ -56,7 +56,7 @@ impl Case<'_> {
             shop,
             order: Uuid::now_v7(),
             token,
-            refund_asked: false,
+            refund_requested: false,
         }
     }
 
@@ -68,19 +68,19 @@ impl Case<'_> {
         self.shop.ledger(self.payment())
     }
 
-    /// Runs the deed, and checks that responses and stored state claim nothing that the processor did not do.
-    fn does(&mut self, deed: Deed) -> Outcome {
-        let untouched = self.refund_asked && self.ledger().is_empty();
-        let outcome = match deed {
+    /// Performs the action, and checks that the response and the stored status match the processor's ledger.
+    fn perform(&mut self, action: Action) -> Outcome {
+        let refund_before_charge = self.refund_requested && self.ledger().is_empty();
+        let outcome = match action {
             Pay => self
                 .shop
                 .pay(self.order, &self.order.to_string(), self.token),
-            PayAnew => self
+            PayWithNewKey => self
                 .shop
                 .pay(self.order, &Uuid::now_v7().to_string(), self.token),
-            Look => self.shop.look(self.payment()),
+            LookUp => self.shop.look_up(self.payment()),
             Refund => {
-                self.refund_asked = true;
+                self.refund_requested = true;
                 self.shop.refund(self.payment())
             }
         };
@@ -88,7 +88,7 @@ impl Case<'_> {
             self.shop.expire_claims();
         }
         let (ledger, stored) = (self.ledger(), self.shop.stored(self.order).unwrap().status);
-        let truth = expected(&ledger);
+        let truth = expected_status(&ledger);
         assert!(
             stored == truth
                 || stored == Status::Pending
@@ -96,18 +96,18 @@ impl Case<'_> {
             "stored {stored:?}, ledger {ledger:?}"
         );
         assert!(
-            !untouched || truth != Status::Captured,
-            "charged after a refund was requested"
+            !refund_before_charge || truth != Status::Captured,
+            "the payment must not be charged after a request to refund"
         );
         let has = |kind: &str| ledger.iter().any(|k| k == kind);
-        match (&outcome, deed) {
-            (Some((201, _)), Pay | PayAnew) => assert!(has("capture")),
-            (Some((402, body)), Pay | PayAnew) => {
+        match (&outcome, action) {
+            (Some((201, _)), Pay | PayWithNewKey) => assert!(has("capture")),
+            (Some((402, body)), Pay | PayWithNewKey) => {
                 assert_eq!(body["code"], "payment_declined");
                 assert!(has("decline"));
             }
             (Some((200, _)), Refund) => assert!(has("refund") || has("void")),
-            (Some((200, body)), Look) => assert_eq!(body["status"], <&str>::from(stored)),
+            (Some((200, body)), LookUp) => assert_eq!(body["status"], <&str>::from(stored)),
             (Some((409, body)), Refund) => {
                 assert_eq!(body["code"], "payment_declined");
                 assert!(has("decline"));
@@ -124,81 +124,84 @@ impl Case<'_> {
 }
 
 #[test]
-fn ends_as_the_ledger_says_whatever_is_lost_of_a_payment() {
-    let ends = tell_every_story("tok_visa");
-    assert_eq!(ends, ["", "capture", "capture refund", "void"]);
+fn a_payment_ends_as_the_ledger_records_whichever_calls_are_lost() {
+    let final_ledgers = run_every_sequence("tok_visa");
+    assert_eq!(final_ledgers, ["", "capture", "capture refund", "void"]);
 }
 
 #[test]
-fn ends_as_the_ledger_says_whatever_is_lost_of_a_decline() {
-    assert_eq!(tell_every_story("tok_declined"), ["", "decline", "void"]);
+fn a_declined_payment_ends_as_the_ledger_records_whichever_calls_are_lost() {
+    assert_eq!(run_every_sequence("tok_declined"), ["", "decline", "void"]);
 }
 
-/// Runs every story with every fate of its first three calls. Returns the final ledgers.
-fn tell_every_story(token: &str) -> Vec<String> {
-    let mut ends = BTreeSet::new();
-    for story in STORIES {
+/// Runs every sequence of actions. Each sequence runs with every combination of fates of its first three calls to the processor.
+/// Returns the distinct final ledgers.
+fn run_every_sequence(token: &str) -> Vec<String> {
+    let mut final_ledgers = BTreeSet::new();
+    for sequence in ACTION_SEQUENCES {
         let shop = Shop::new();
-        let tell = || {
+        let run = || {
             let mut case = Case::new(&shop, token);
-            for deed in story {
-                case.does(*deed);
+            for action in sequence {
+                case.perform(*action);
             }
             case
         };
-        shop.stage.with_every_fate(tell, |mut case| {
-            let (last, told) = (story[2], case.does(story[2]));
+        shop.partners.with_every_fate(run, |mut case| {
+            let (last, outcome) = (sequence[2], case.perform(sequence[2]));
             let settled = case.ledger();
-            if last != Look {
-                assert!(!settled.is_empty(), "{story:?}: {told:?}");
+            if last != LookUp {
+                assert!(!settled.is_empty(), "{sequence:?}: {outcome:?}");
             }
-            let wanted = match (token, last, case.refund_asked) {
+            let wanted = match (token, last, case.refund_requested) {
                 ("tok_declined", Refund, _) => &[200, 409][..],
-                ("tok_declined", Pay | PayAnew, true) => &[402, 409],
-                ("tok_declined", Pay | PayAnew, false) => &[402],
-                (_, Pay | PayAnew, false) => &[201],
-                // The first response to the key, or the rejection of a cancelled payment.
+                ("tok_declined", Pay | PayWithNewKey, true) => &[402, 409],
+                ("tok_declined", Pay | PayWithNewKey, false) => &[402],
+                (_, Pay | PayWithNewKey, false) => &[201],
+                // A repeat gets the response that was stored for its idempotency key. If no response was stored, it gets the
+                // rejection of a cancelled payment.
                 (_, Pay, true) => &[201, 409],
-                (_, PayAnew, true) => &[409],
-                (_, Look | Refund, _) => &[200],
+                (_, PayWithNewKey, true) => &[409],
+                (_, LookUp | Refund, _) => &[200],
             };
-            let (status, _) = told.expect("nothing dies here");
-            assert!(wanted.contains(&status), "{story:?}: {status}");
-            // Once calls get through, the stored state matches what the processor did.
-            case.does(Look);
+            let (status, _) = outcome.expect("the service must respond when no call is lost");
+            assert!(wanted.contains(&status), "{sequence:?}: {status}");
+            // After a successful lookup, the stored status matches the ledger.
+            case.perform(LookUp);
             let stored = shop.stored(case.order).unwrap().status;
-            assert_eq!(stored, expected(&settled), "{story:?}");
-            ends.insert(settled.join(" "));
+            assert_eq!(stored, expected_status(&settled), "{sequence:?}");
+            final_ledgers.insert(settled.join(" "));
         });
     }
-    ends.into_iter().collect()
+    final_ledgers.into_iter().collect()
 }
 
 #[test]
-fn a_look_never_charges() {
+fn a_lookup_never_charges() {
     let shop = Shop::new();
     let mut case = Case::new(&shop, "tok_visa");
     shop.fates([Fate::LostBefore]);
-    case.does(Pay);
+    case.perform(Pay);
     for _ in 0..3 {
-        let (status, body) = case.does(Look).unwrap();
+        let (status, body) = case.perform(LookUp).unwrap();
         assert_eq!((status, body["status"].as_str()), (200, Some("pending")));
     }
     assert!(case.ledger().is_empty());
-    assert_eq!(case.does(Pay).unwrap().0, 201);
+    assert_eq!(case.perform(Pay).unwrap().0, 201);
 }
 
 #[test]
-fn a_look_finds_the_charge_whose_answer_was_lost() {
+fn a_lookup_finds_the_charge_whose_response_was_lost() {
     let shop = Shop::new();
     let mut case = Case::new(&shop, "tok_visa");
     shop.fates([Fate::LostAfter]);
-    assert_eq!(case.does(Pay).unwrap().0, 503);
-    assert_eq!(case.does(Look).unwrap().1["status"], "captured");
+    assert_eq!(case.perform(Pay).unwrap().0, 503);
+    assert_eq!(case.perform(LookUp).unwrap().1["status"], "captured");
 }
 
-/// Holds the first call of a payment at a gate, runs `meanwhile`, then releases the call.
-fn beside<'a>(
+/// Runs a new test case whose first call to the processor is held at a gate, runs `meanwhile`, and then releases the call. Returns
+/// the test case and the outcome of the held request.
+fn while_first_call_is_held<'a>(
     shop: &'a Shop,
     held: impl FnOnce(Arc<Gate>) -> Fate,
     meanwhile: impl FnOnce(&mut Case<'a>),
@@ -219,11 +222,12 @@ fn beside<'a>(
 }
 
 #[test]
-fn a_request_that_was_given_up_for_dead_and_lives_charges_nothing_more() {
+fn a_slow_request_whose_claim_has_expired_does_not_charge_again() {
     for hold in [Fate::HeldBefore, Fate::HeldAfter] {
         let shop = Shop::new();
         let mut second = None;
-        let (case, first) = beside(&shop, hold, |case| second = case.does(Pay));
+        let (case, first) =
+            while_first_call_is_held(&shop, hold, |case| second = case.perform(Pay));
         let (first, second) = (first.unwrap(), second.unwrap());
         assert_eq!((first.0, second.0), (201, 201));
         assert_eq!(first.1, second.1);
@@ -232,10 +236,10 @@ fn a_request_that_was_given_up_for_dead_and_lives_charges_nothing_more() {
 }
 
 #[test]
-fn a_charge_that_comes_after_the_refund_captures_nothing() {
+fn a_charge_that_arrives_after_the_refund_captures_nothing() {
     let shop = Shop::new();
-    let (case, late) = beside(&shop, Fate::HeldBefore, |case| {
-        let (status, body) = case.does(Refund).unwrap();
+    let (case, late) = while_first_call_is_held(&shop, Fate::HeldBefore, |case| {
+        let (status, body) = case.perform(Refund).unwrap();
         assert_eq!((status, body["status"].as_str()), (200, Some("voided")));
     });
     let (status, body) = late.unwrap();
@@ -247,10 +251,10 @@ fn a_charge_that_comes_after_the_refund_captures_nothing() {
 }
 
 #[test]
-fn a_charge_whose_answer_comes_after_the_refund_is_not_taken_for_paid() {
+fn a_charge_whose_response_arrives_after_the_refund_does_not_count_as_paid() {
     let shop = Shop::new();
-    let (case, late) = beside(&shop, Fate::HeldAfter, |case| {
-        let (status, body) = case.does(Refund).unwrap();
+    let (case, late) = while_first_call_is_held(&shop, Fate::HeldAfter, |case| {
+        let (status, body) = case.perform(Refund).unwrap();
         assert_eq!((status, body["status"].as_str()), (200, Some("refunded")));
     });
     assert_eq!(late.unwrap().0, 409);
@@ -259,7 +263,7 @@ fn a_charge_whose_answer_comes_after_the_refund_is_not_taken_for_paid() {
 }
 
 #[test]
-fn twenty_requests_at_once_for_one_order_capture_once() {
+fn twenty_concurrent_requests_for_one_order_capture_once() {
     for (token, expected, kind) in [
         ("tok_visa", 201, "capture"),
         ("tok_declined", 402, "decline"),
@@ -268,7 +272,7 @@ fn twenty_requests_at_once_for_one_order_capture_once() {
         let answers: Vec<_> = std::thread::scope(|scope| {
             let threads: Vec<_> = (0..20)
                 .map(|n| {
-                    // Half of them are repeats, half are separate requests.
+                    // The 20 requests use ten different keys, two requests for each key. So ten requests are repeats.
                     let key = format!("key-{}", n % 10);
                     let shop = &shop;
                     scope.spawn(move || shop.pay(order, &key, token).unwrap())
@@ -286,7 +290,7 @@ fn twenty_requests_at_once_for_one_order_capture_once() {
 }
 
 #[test]
-fn charges_and_refunds_at_once_end_alike_in_both_books() {
+fn after_concurrent_charges_and_refunds_the_payment_matches_the_ledger() {
     let shop = Shop::new();
     for _ in 0..20 {
         let order = Uuid::now_v7();
@@ -307,7 +311,7 @@ fn charges_and_refunds_at_once_end_alike_in_both_books() {
             }
         });
         let stored = shop.stored(order).unwrap().status;
-        assert_eq!(stored, expected(&shop.ledger(payment)));
+        assert_eq!(stored, expected_status(&shop.ledger(payment)));
         assert!(matches!(stored, Status::Refunded | Status::Voided));
     }
 }

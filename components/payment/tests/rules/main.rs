@@ -1,11 +1,11 @@
-//! The service's routes over a real SQLite, against the card processor of `partners`: the responses that a caller gets,
-//! and the processor's ledger afterwards.
+//! Tests of the routes of `payment` with a real SQLite database and the card processor of `partners`: the responses to the caller,
+//! and the processor's resulting ledger.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "what a test cannot read fails it"
+    reason = "a panic fails the test, which is intended"
 )]
 
 mod lost_answers;
@@ -24,7 +24,7 @@ fn body(order: Uuid) -> Value {
 }
 
 #[test]
-fn captures_once_and_gives_the_first_answer_again() {
+fn captures_once_and_repeats_the_first_response() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     let first = shop.call(Method::POST, "/payments", "k", &body(order));
     let again = shop.call(Method::POST, "/payments", "k", &body(order));
@@ -42,11 +42,11 @@ fn captures_once_and_gives_the_first_answer_again() {
     assert_eq!(
         shop.outbound.sent().len(),
         1,
-        "a repeat calls no other service"
+        "a repeat must not call the processor again"
     );
     let id = payment["payment_id"].as_str().unwrap().parse().unwrap();
     assert_eq!(shop.ledger(id), ["capture"]);
-    assert_eq!(shop.look(id).unwrap(), (200, payment));
+    assert_eq!(shop.look_up(id).unwrap(), (200, payment));
 }
 
 #[test]
@@ -65,7 +65,7 @@ fn declines_with_the_processors_reason_and_stays_declined() {
             ),
             (402, Some("payment_declined"), Some(reason))
         );
-        // Another card for the same order does not turn a decline into a payment.
+        // A different card for the same order does not change the decline.
         assert_eq!(shop.pay(order, "k2", "tok_visa").unwrap().0, 402);
         let payment = shop.stored(order).unwrap().payment_id;
         let (status, problem) = shop.refund(payment).unwrap();
@@ -78,7 +78,7 @@ fn declines_with_the_processors_reason_and_stays_declined() {
 }
 
 #[test]
-fn refunds_once_however_often_it_is_asked() {
+fn repeated_refund_requests_refund_once() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     shop.pay(order, "k", "tok_visa");
     let payment = shop.stored(order).unwrap().payment_id;
@@ -95,13 +95,13 @@ fn refunds_once_however_often_it_is_asked() {
 }
 
 #[test]
-fn a_failing_processor_leaves_it_pending_and_a_refund_voids_it() {
+fn a_failing_processor_leaves_the_payment_pending_and_a_refund_voids_it() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     for _ in 0..2 {
         assert_eq!(shop.pay(order, "k", "tok_error").unwrap().0, 503);
     }
     let payment = shop.stored(order).unwrap().payment_id;
-    assert_eq!(shop.look(payment).unwrap().1["status"], "pending");
+    assert_eq!(shop.look_up(payment).unwrap().1["status"], "pending");
     let (status, body) = shop.refund(payment).unwrap();
     assert_eq!((status, body["status"].as_str()), (200, Some("voided")));
     assert_eq!(shop.pay(order, "k", "tok_error").unwrap().0, 409);
@@ -109,14 +109,16 @@ fn a_failing_processor_leaves_it_pending_and_a_refund_voids_it() {
 }
 
 #[test]
-fn gets_over_failures_that_the_processor_is_scripted_to() {
+fn a_retry_succeeds_after_scripted_failures_of_the_processor() {
     for script in [
         json!({"mode": "error", "status": 500, "remaining": 2}),
         json!({"mode": "error", "status": 402, "remaining": 2}),
         json!({"mode": "lost_response", "status": 504, "remaining": 2}),
     ] {
         let (shop, order) = (Shop::new(), Uuid::now_v7());
-        let (status, _) = shop.stage.ask(Method::PUT, "/script/processor", &script);
+        let (status, _) =
+            shop.partners
+                .call_without_fate(Method::PUT, "/script/processor", &script);
         assert_eq!(status, 200);
         for expected in [503, 503, 201, 201] {
             let (status, _) = shop.pay(order, "k", "tok_visa").unwrap();
@@ -128,7 +130,7 @@ fn gets_over_failures_that_the_processor_is_scripted_to() {
 }
 
 #[test]
-fn the_list_of_an_order_is_settled_and_pages_are_whole() {
+fn a_list_by_order_looks_the_payment_up_and_pages_are_complete() {
     let shop = Shop::new();
     let orders: Vec<_> = (0..5).map(|_| Uuid::now_v7()).collect();
     for order in &orders {
@@ -160,7 +162,7 @@ fn the_list_of_an_order_is_settled_and_pages_are_whole() {
 }
 
 #[test]
-fn bad_input_is_refused_named_and_charges_nothing() {
+fn bad_input_is_refused_with_the_name_of_the_field_and_charges_nothing() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     let with = |field: &str, value: Value| {
         let mut body = body(order);
@@ -210,7 +212,7 @@ fn bad_input_is_refused_named_and_charges_nothing() {
         assert_eq!(shop.call(method, uri, key, &body(order)).0, status, "{uri}");
     }
     let unknown = Uuid::now_v7();
-    assert_eq!(shop.look(unknown).unwrap().0, 404);
+    assert_eq!(shop.look_up(unknown).unwrap().0, 404);
     assert_eq!(shop.refund(unknown).unwrap().0, 404);
     assert!(shop.outbound.sent().is_empty());
     assert!(shop.stored(order).is_none());

@@ -1,10 +1,10 @@
-//! The service over a real SQLite; its calls go to the simulated third parties.
+//! The service `payment` with a real SQLite database. Its calls go to the simulated third parties of `partners`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use http::Method;
-use partners::testing::{Books, Fate, Stage, URL};
+use partners::testing::{CheckedDatabase, Fate, SimulatedPartners, URL};
 use payment::app::App;
 use payment::config::Config;
 use payment::domain::Payment;
@@ -16,36 +16,40 @@ use stoa_service::testing::{FakeOutbound, request};
 use uuid::Uuid;
 
 pub(crate) struct Shop {
-    books: Books,
-    pub(crate) stage: Stage,
+    database: CheckedDatabase,
+    pub(crate) partners: SimulatedPartners,
     pub(crate) outbound: Arc<FakeOutbound>,
 }
 
-/// A response; `None` if the service died.
+/// The status and body of a response; `None` if the service died during the request.
 pub(crate) type Outcome = Option<(u16, Value)>;
 
 impl Shop {
     pub(crate) fn new() -> Self {
-        let stage = Stage::new(|_| Err(CallError::NotSent("payment gets no reports".to_owned())));
+        let partners = SimulatedPartners::new(|_| {
+            Err(CallError::NotSent(
+                "the payment service does not receive the carrier's reports".to_owned(),
+            ))
+        });
         let outbound = FakeOutbound::new({
-            let stage = stage.clone();
-            move |call| stage.answer(call)
+            let partners = partners.clone();
+            move |call| partners.answer(call)
         });
         Self {
-            books: Books::new(&SCHEMA),
-            stage,
+            database: CheckedDatabase::new(&SCHEMA),
+            partners,
             outbound: Arc::new(outbound),
         }
     }
 
     pub(crate) fn fates(&self, fates: impl IntoIterator<Item = Fate>) -> u32 {
-        self.stage.fates(fates)
+        self.partners.fates(fates)
     }
 
     pub(crate) fn try_call(&self, method: Method, uri: &str, key: &str, body: &Value) -> Outcome {
         let app = App {
             config: Config::read(&|_| Some(URL.to_owned())).unwrap(),
-            db: Box::new(self.books.open()),
+            db: Box::new(self.database.open()),
             outbound: Box::new(self.outbound.clone()),
         };
         let headers = [("idempotency-key", key)];
@@ -57,7 +61,7 @@ impl Shop {
 
     pub(crate) fn call(&self, method: Method, uri: &str, key: &str, body: &Value) -> (u16, Value) {
         self.try_call(method, uri, key, body)
-            .expect("the service lives")
+            .expect("the service died without a response")
     }
 
     pub(crate) fn pay(&self, order: Uuid, key: &str, token: &str) -> Outcome {
@@ -72,26 +76,28 @@ impl Shop {
         self.try_call(Method::POST, &uri, "", &Value::Null)
     }
 
-    pub(crate) fn look(&self, payment: Uuid) -> Outcome {
+    pub(crate) fn look_up(&self, payment: Uuid) -> Outcome {
         let uri = format!("/payments/{payment}");
         self.try_call(Method::GET, &uri, "", &Value::Null)
     }
 
-    /// Expires the lease of a request that died.
+    /// Expires the claims of requests that died, so that a repeat can run.
     pub(crate) fn expire_claims(&self) {
-        self.books
+        self.database
             .run("UPDATE payment_idempotency SET claimed_until = 0 WHERE status IS NULL");
     }
 
-    /// The stored payment.
+    /// Reads the stored payment of an order.
     pub(crate) fn stored(&self, order: Uuid) -> Option<Payment> {
-        store::of_order(&self.books.open(), order).unwrap()
+        store::find_by_order(&self.database.open(), order).unwrap()
     }
 
-    /// Entries in the processor's ledger for a payment.
+    /// Returns the kinds of a payment's entries in the processor's ledger, such as `capture`.
     pub(crate) fn ledger(&self, payment: Uuid) -> Vec<String> {
         let path = format!("/processor/ledger?reference={payment}");
-        let (_, entries) = self.stage.ask(Method::GET, &path, &Value::Null);
+        let (_, entries) = self
+            .partners
+            .call_without_fate(Method::GET, &path, &Value::Null);
         let items = entries["items"].as_array().unwrap();
         items
             .iter()

@@ -1,4 +1,4 @@
-//! The service inventory: available units.
+//! A client of the service `inventory`, which reports available units.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,10 +8,11 @@ use serde::Deserialize;
 use stoa_service::Sku;
 use stoa_service::outbound::{Caller, Peer, PeerError};
 
-/// Timeout of inventory; a list without numbers is better than a late one.
+/// Timeout of a call to `inventory`. It is short, because a list of products without the numbers of available units is better than
+/// a late list.
 pub const TIMEOUT: Duration = Duration::from_millis(500);
 
-/// Inventory, on behalf of one request.
+/// A client of the service `inventory` for one request.
 pub struct InventoryClient<'a> {
     peer: Peer<'a>,
 }
@@ -28,14 +29,15 @@ struct Item {
 }
 
 impl<'a> InventoryClient<'a> {
-    /// Inventory at `url`.
+    /// Creates a client of the service `inventory` at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
         Self {
-            peer: caller.peer("inventory", url, TIMEOUT),
+            peer: caller.peer("the inventory service", url, TIMEOUT),
         }
     }
 
-    /// Units available of `skus` (at most 100), in one call. SKUs that inventory does not stock are left out.
+    /// Reads the number of available units for at most 100 SKUs, in one call. The result has no entry for a SKU that is not
+    /// stocked.
     pub fn available(&self, skus: &[&str]) -> Result<BTreeMap<Sku, i64>, PeerError> {
         let path = format!("/items?sku={}", skus.join(","));
         let page: Page = self.peer.fetch(self.peer.call(Method::GET, &path))?;

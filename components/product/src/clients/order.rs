@@ -1,4 +1,4 @@
-//! The service order: purchases are passed on to it.
+//! A client of the service `order`, to which purchases are forwarded.
 
 use std::time::Duration;
 
@@ -8,44 +8,45 @@ use serde_json::Value;
 use stoa_service::Sku;
 use stoa_service::outbound::{Caller, Peer, PeerError, Reply};
 
-/// Timeout of an order: reserving, charging and shipping, below the time limit of a request (30 s).
+/// Timeout of a purchase. During this time, `order` reserves stock, charges the card and ships the parcel. The value is below the
+/// time limit of a request (30 s).
 pub const TIMEOUT: Duration = Duration::from_secs(25);
 
-/// Order, on behalf of one request.
+/// A client of the service `order` for one request.
 pub struct OrderClient<'a> {
     peer: Peer<'a>,
 }
 
-/// An order of one line. Order checks address and payment.
+/// A purchase of one product: the body of `POST /order`. The service `order` checks the address and the payment.
 #[derive(Debug, Serialize)]
 pub struct Purchase<'a> {
-    /// The one line.
+    /// The product and its quantity.
     pub items: [Line<'a>; 1],
-    /// As the caller sent it.
+    /// The address as the caller sent it, unchecked.
     pub shipping_address: &'a Value,
-    /// As the caller sent it.
+    /// The payment as the caller sent it, unchecked.
     pub payment: &'a Value,
 }
 
 /// A line of an order.
 #[derive(Debug, Serialize)]
 pub struct Line<'a> {
-    /// The stock keeping unit.
+    /// The SKU (stock keeping unit), such as `COF-008`.
     pub sku: &'a Sku,
-    /// Units.
+    /// Number of units.
     pub quantity: u32,
 }
 
 impl<'a> OrderClient<'a> {
-    /// Order at `url`.
+    /// Creates a client of the service `order` at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
         Self {
-            peer: caller.peer("order", url, TIMEOUT),
+            peer: caller.peer("the order service", url, TIMEOUT),
         }
     }
 
-    /// Orders on the caller's behalf, under the caller's key: a repeat of the key is the same order. Returns the response, whatever its
-    /// status.
+    /// Submits an order with the caller's token and idempotency key. A repeat with the same key creates no second order. Returns
+    /// the response with any status.
     pub fn submit(
         &self,
         token: &str,

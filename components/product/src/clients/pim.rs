@@ -1,4 +1,4 @@
-//! The PIM (product information management), a third party: richer texts of products.
+//! A client of the PIM (product information management), a third party with richer texts for products.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use stoa_service::outbound::{Caller, Peer, PeerError};
 
 use crate::domain::Texts;
 
-/// Timeout of the PIM: its texts are better than the catalogue's, but not worth a wait.
+/// Timeout of a call to the PIM. It is short, because the PIM's better texts do not justify a long wait.
 pub const TIMEOUT: Duration = Duration::from_millis(300);
 
-/// The PIM, on behalf of one request.
+/// A client of the PIM for one request.
 pub struct Pim<'a> {
     peer: Peer<'a>,
 }
 
-// Third parties may add members, so unknown ones are accepted.
+// A third party may add members to its responses, so unknown members are accepted.
 #[derive(Deserialize)]
 struct Entry {
     description: Option<String>,
@@ -25,14 +25,14 @@ struct Entry {
 }
 
 impl<'a> Pim<'a> {
-    /// The PIM at `url`.
+    /// Creates a client of the PIM at `url`.
     pub fn new(caller: Caller<'a>, url: &'a str) -> Self {
         Self {
             peer: caller.peer("the PIM", url, TIMEOUT),
         }
     }
 
-    /// The texts of `sku`; none for a product that the PIM does not have.
+    /// Reads the texts for `sku`. All texts are `None` if the PIM does not have the product.
     pub fn texts(&self, sku: &Sku) -> Result<Texts, PeerError> {
         let path = format!("/pim/products/{sku}");
         let reply = self.peer.send(self.peer.call(Method::GET, &path))?;

@@ -9,7 +9,8 @@ use uuid::Uuid;
 use crate::domain::Product;
 use crate::text::{sort_key, terms_of};
 
-/// Adds products with their terms. Inside a transaction; an existing product is [`SqlError::Duplicate`].
+/// Adds products and their search terms. Call this function inside a transaction. Error: [`SqlError::Duplicate`] if a product
+/// exists already.
 pub fn add(db: &dyn Database, products: &[Product]) -> Result<(), SqlError> {
     let mut counts = BTreeMap::<String, i64>::new();
     for product in products {
@@ -30,16 +31,16 @@ pub fn add(db: &dyn Database, products: &[Product]) -> Result<(), SqlError> {
             ],
         )?;
         let terms: Vec<(String, i64)> = terms_of(product).into_iter().collect();
-        for some in terms.chunks(200) {
-            add_terms(db, &name_key, product.product_id, some)?;
+        for chunk in terms.chunks(200) {
+            add_terms(db, &name_key, product.product_id, chunk)?;
         }
         for (term, _) in terms {
             *counts.entry(term).or_default() += 1;
         }
     }
     let counts: Vec<(String, i64)> = counts.into_iter().collect();
-    for some in counts.chunks(200) {
-        add_counts(db, some)?;
+    for chunk in counts.chunks(200) {
+        add_counts(db, chunk)?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The PIM's texts as last fetched, and the end of the pause of calls to the PIM.
+//! SQL for the PIM's texts, as the service fetched them last, and for the pause in calls to the PIM.
 
 use stoa_service::sql::{Database, SqlError};
 use stoa_service::time::Millis;
@@ -6,7 +6,7 @@ use stoa_service::{Sku, params};
 
 use crate::domain::Texts;
 
-/// The texts of `sku`, and when they were fetched.
+/// Reads the stored texts of `sku`, and the time at which the texts were fetched.
 pub fn find(db: &dyn Database, sku: &Sku) -> Result<Option<(Texts, Millis)>, SqlError> {
     db.execute(
         "SELECT description, image, fetched_at FROM product_pim WHERE sku = $1",
@@ -21,8 +21,8 @@ pub fn find(db: &dyn Database, sku: &Sku) -> Result<Option<(Texts, Millis)>, Sql
     })
 }
 
-/// Stores the texts of `sku`.
-pub fn keep(db: &dyn Database, sku: &Sku, texts: &Texts, now: Millis) -> Result<(), SqlError> {
+/// Stores the texts of `sku`, which were fetched at `now`.
+pub fn store(db: &dyn Database, sku: &Sku, texts: &Texts, now: Millis) -> Result<(), SqlError> {
     db.execute(
         "INSERT INTO product_pim (sku, description, image, fetched_at) VALUES ($1, $2, $3, $4)
          ON CONFLICT (sku) DO UPDATE SET description = excluded.description, image = excluded.image,
@@ -32,13 +32,13 @@ pub fn keep(db: &dyn Database, sku: &Sku, texts: &Texts, now: Millis) -> Result<
     .map(drop)
 }
 
-/// The end of the pause of calls to the PIM.
+/// Reads the time until which calls to the PIM pause; `None` if no call has failed yet.
 pub fn paused_until(db: &dyn Database) -> Result<Option<Millis>, SqlError> {
     db.execute("SELECT until FROM product_pim_pause WHERE id = 1", &[])?
         .one(|row| row.get(0))
 }
 
-/// Sets [`paused_until`].
+/// Stores the time until which calls to the PIM pause.
 pub fn pause_until(db: &dyn Database, until: Millis) -> Result<(), SqlError> {
     db.execute(
         "INSERT INTO product_pim_pause (id, until) VALUES (1, $1)

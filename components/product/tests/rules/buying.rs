@@ -1,4 +1,4 @@
-//! Buying one product directly.
+//! Tests of direct purchases of one product.
 
 use http::Method;
 use product::domain::Release;
@@ -10,12 +10,12 @@ use uuid::Uuid;
 
 use crate::shop::{COFFEE, Shop};
 
-struct Till {
+struct Buyer {
     shop: Shop,
     token: String,
 }
 
-impl Till {
+impl Buyer {
     fn new(order: fn() -> Result<Reply, CallError>) -> Self {
         let issuer = Issuer::new("k1", 1);
         let jwks = issuer.jwks();
@@ -51,8 +51,8 @@ fn purchase() -> Value {
 }
 
 #[test]
-fn buying_passes_the_order_on_and_its_answer_back() {
-    let till = Till::new(|| {
+fn a_purchase_forwards_the_order_and_returns_its_response() {
+    let buyer = Buyer::new(|| {
         let mut answer = reply(503, json!({"code": "unavailable"}))?;
         for (name, value) in [
             ("retry-after", "3"),
@@ -63,7 +63,7 @@ fn buying_passes_the_order_on_and_its_answer_back() {
         }
         Ok(answer)
     });
-    let (status, response) = till.buy(&format!("/product/{COFFEE}/buy"), &purchase());
+    let (status, response) = buyer.buy(&format!("/product/{COFFEE}/buy"), &purchase());
     assert_eq!(status, 503);
     assert_eq!(response.headers()["retry-after"], "3");
     assert_eq!(
@@ -73,8 +73,8 @@ fn buying_passes_the_order_on_and_its_answer_back() {
     assert!(!response.headers().contains_key("set-cookie"));
     assert_eq!(response.body(), br#"{"code":"unavailable"}"#);
 
-    let call = &till.orders()[0];
-    assert_eq!(call.headers["authorization"], till.token.as_str());
+    let call = &buyer.orders()[0];
+    assert_eq!(call.headers["authorization"], buyer.token.as_str());
     assert_eq!(call.headers["idempotency-key"], "key-1");
     assert_eq!(call.headers["x-shop-version"], "v2");
     assert_eq!(
@@ -85,16 +85,16 @@ fn buying_passes_the_order_on_and_its_answer_back() {
 }
 
 #[test]
-fn an_order_without_an_answer_is_503_with_retry_after() {
-    let till = Till::new(|| Err(CallError::Lost("reset".into())));
-    let (status, response) = till.buy("/product/COF-001/buy", &purchase());
+fn a_purchase_without_a_response_from_order_is_503_with_retry_after() {
+    let buyer = Buyer::new(|| Err(CallError::Lost("reset".into())));
+    let (status, response) = buyer.buy("/product/COF-001/buy", &purchase());
     assert_eq!(status, 503);
     assert!(response.headers().contains_key("retry-after"));
 }
 
 #[test]
-fn what_cannot_be_bought_never_reaches_order() {
-    let till = Till::new(|| panic!("order was called"));
+fn an_invalid_purchase_never_reaches_order() {
+    let buyer = Buyer::new(|| panic!("the order service must not be called"));
     let with = |name: &str, value: Value| {
         let mut body = purchase();
         body[name] = value;
@@ -111,19 +111,20 @@ fn what_cannot_be_bought_never_reaches_order() {
         (json!([2, {"name": "Ann"}, {"method": "card"}]), 422),
     ] {
         assert_eq!(
-            till.buy("/product/COF-001/buy", &body).0,
+            buyer.buy("/product/COF-001/buy", &body).0,
             expected,
             "{body}"
         );
     }
-    assert_eq!(till.buy("/product/NO-1/buy", &purchase()).0, 404);
+    assert_eq!(buyer.buy("/product/NO-1/buy", &purchase()).0, 404);
 
     let send = |headers: &[(&str, &str)]| {
-        till.shop
+        buyer
+            .shop
             .send(Method::POST, "/product/COF-001/buy", headers, &purchase())
             .0
     };
-    assert_eq!(send(&[("authorization", &till.token)]), 400);
+    assert_eq!(send(&[("authorization", &buyer.token)]), 400);
     assert_eq!(send(&[("idempotency-key", "k")]), 401);
     let forged = format!(
         "Bearer {}",
@@ -133,5 +134,5 @@ fn what_cannot_be_bought_never_reaches_order() {
         send(&[("idempotency-key", "k"), ("authorization", &forged)]),
         401
     );
-    assert_eq!(till.orders().len(), 0);
+    assert_eq!(buyer.orders().len(), 0);
 }

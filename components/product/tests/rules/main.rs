@@ -1,12 +1,12 @@
-//! The service's routes over a real SQLite, as a caller of either release sees them.
+//! Tests of the routes of both releases of `product` with a real SQLite database.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "what a test cannot read fails it"
+    reason = "a panic fails the test, which is intended"
 )]
 
 mod buying;
+mod dependencies;
 mod listing;
-mod neighbours;
 mod shop;

@@ -1,4 +1,4 @@
-//! Helpers of the tests.
+//! Helpers for the tests: a product service with fake dependencies.
 
 use std::sync::Arc;
 
@@ -16,10 +16,10 @@ use stoa_service::route::Response;
 use stoa_service::sql::Database as _;
 use stoa_service::testing::{FakeOutbound, TestDatabase, request};
 
-/// The id of COF-001.
+/// The id of the product with SKU COF-001.
 pub(crate) const COFFEE: &str = "019b76da-a800-71f9-9f94-ae97655f93b2";
 
-/// A product service of one release and its neighbours.
+/// A product service of one release, with fake dependencies.
 pub(crate) struct Shop {
     pub(crate) database: TestDatabase,
     pub(crate) outbound: Arc<FakeOutbound>,
@@ -40,8 +40,8 @@ impl Shop {
         }
     }
 
-    /// A shop whose neighbours are all down.
-    pub(crate) fn alone(release: Release) -> Self {
+    /// Creates a shop whose dependencies are all down.
+    pub(crate) fn without_dependencies(release: Release) -> Self {
         Self::new(release, |_| Err(CallError::NotSent("down".into())))
     }
 
@@ -77,8 +77,8 @@ impl Shop {
         (status, serde_json::from_slice(response.body()).unwrap())
     }
 
-    /// The `name` member of every item in a list, across its pages.
-    pub(crate) fn all(&self, uri: &str, name: &str) -> Vec<String> {
+    /// Reads all pages of a list, and returns the member `name` of every item.
+    pub(crate) fn list_all(&self, uri: &str, name: &str) -> Vec<String> {
         let (mut found, mut next) = (Vec::new(), String::new());
         loop {
             let (status, page) = self.get(&format!("{uri}{next}"));

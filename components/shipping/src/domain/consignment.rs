@@ -4,42 +4,42 @@ use serde::{Deserialize, Serialize};
 use stoa_service::text::shorten;
 use stoa_service::{Invalid, Sku};
 
-/// The most lines of a shipment.
+/// The maximum number of lines of a shipment.
 pub const MAX_LINES: usize = 100;
-/// The most units of a line.
+/// The maximum quantity of a line.
 pub const MAX_QUANTITY: u32 = 1_000_000;
-/// The longest part of an address, in characters.
-pub const MAX_ADDRESS: usize = 200;
+/// The maximum length of a field of an address, in characters.
+pub const MAX_ADDRESS_FIELD_LENGTH: usize = 200;
 
-/// The address of a parcel.
+/// The address to which a parcel is sent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Address {
-    /// The recipient.
+    /// The recipient's name.
     pub name: String,
-    /// Street and number.
+    /// The street and the house number.
     pub street: String,
     /// The city.
     pub city: String,
     /// The postal code, in the format of its country.
     pub postal_code: String,
-    /// ISO 3166-1 alpha-2.
+    /// The country code, ISO 3166-1 alpha-2.
     pub country: String,
 }
 
-/// The contents of a parcel.
+/// One line of a parcel's contents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Line {
     /// The stock keeping unit.
     pub sku: Sku,
-    /// Units, 1 to [`MAX_QUANTITY`].
+    /// The number of units, 1 to [`MAX_QUANTITY`].
     #[serde(deserialize_with = "stoa_service::json::whole::<1, MAX_QUANTITY, _>")]
     pub quantity: u32,
 }
 
 impl Address {
-    /// Checks every field; the error names the field.
+    /// Checks every field. The error names the invalid field.
     pub fn check(&self) -> Result<(), Invalid> {
         for (field, text) in [
             ("name", &self.name),
@@ -48,9 +48,11 @@ impl Address {
             ("postal_code", &self.postal_code),
         ] {
             let length = text.trim().chars().count();
-            if !(1..=MAX_ADDRESS).contains(&length) || text.chars().any(char::is_control) {
+            if !(1..=MAX_ADDRESS_FIELD_LENGTH).contains(&length)
+                || text.chars().any(char::is_control)
+            {
                 return Err(Invalid::new(format!(
-                    "address.{field}: {length} characters given, expected 1 to {MAX_ADDRESS}, none of them a control character"
+                    "address.{field}: has {length} characters, expected 1 to {MAX_ADDRESS_FIELD_LENGTH} and no control characters"
                 )));
             }
         }
@@ -71,7 +73,7 @@ pub fn check_lines(lines: &[Line]) -> Result<(), Invalid> {
         return Ok(());
     }
     Err(Invalid::new(format!(
-        "lines: {} given, expected 1 to {MAX_LINES}",
+        "lines: has {} lines, expected 1 to {MAX_LINES}",
         lines.len()
     )))
 }

@@ -7,24 +7,24 @@ use stoa_service::time::{self, Millis};
 
 use super::status::Status;
 
-/// The longest note of a report, in characters, as JSON Schema counts them.
-pub const MAX_NOTE: usize = 500;
+/// The maximum length of a report's note, in characters as JSON Schema counts them.
+pub const MAX_NOTE_LENGTH: usize = 500;
 
-/// A change of a parcel.
+/// The carrier's report that a parcel's status has changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// The carrier's id of the report: a repeat has the same one.
+    /// The carrier's id of the report. A repeated report has the same id.
     pub event_id: String,
     /// The parcel's new status.
     pub status: Status,
-    /// When it happened, by the carrier's clock.
+    /// The time of the change, by the carrier's clock.
     pub at: Millis,
-    /// For the customer.
+    /// The carrier's note for the customer.
     pub note: Option<String>,
 }
 
 impl Report {
-    /// Checks the values of a report; `at` is RFC 3339.
+    /// Checks the values of a report. `at` must be an RFC 3339 instant.
     pub fn new(
         event_id: String,
         status: Status,
@@ -40,20 +40,17 @@ impl Report {
         if !status.is_reportable() {
             let word: &str = status.into();
             return Err(Invalid::new(format!(
-                "status: `{word}` is not one that a parcel can have"
+                "status: the carrier cannot report `{word}`"
             )));
         }
         let length = note.as_ref().map_or(0, |note| note.chars().count());
-        if length > MAX_NOTE {
+        if length > MAX_NOTE_LENGTH {
             return Err(Invalid::new(format!(
-                "note: {length} characters given, expected {MAX_NOTE} at most"
+                "note: has {length} characters, expected {MAX_NOTE_LENGTH} at most"
             )));
         }
         let at = time::parse(at).ok_or_else(|| {
-            Invalid::new(format!(
-                "at: `{}` is not an instant of RFC 3339",
-                shorten(at)
-            ))
+            Invalid::new(format!("at: `{}` is not an RFC 3339 instant", shorten(at)))
         })?;
         Ok(Self {
             event_id,
@@ -67,10 +64,11 @@ impl Report {
 /// An entry of a parcel's history, serialized as responses show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HistoryEntry {
-    /// The status' word. Text, since a newer release that runs at the same time may have written an unknown status.
+    /// The status as text, because a newer release that runs at the same time may have stored a status that this release does not
+    /// know.
     pub status: String,
-    /// RFC 3339.
+    /// The time of the change, RFC 3339.
     pub at: String,
-    /// For the customer.
+    /// The carrier's note for the customer.
     pub note: Option<String>,
 }

@@ -1,19 +1,20 @@
-//! The status of a shipment: the statuses, their order and their transitions. A new status is a change of this file only.
+//! The statuses of a shipment, their sequence and their transitions. To add a status, change this file only.
 //!
 //! ```text
 //! pending -> created -> picked_up -> in_transit -> out_for_delivery -> delivered -> returned
-//!    |          \-> cancelled (until it is picked up, so the carrier decides)
-//!    |-> cancelled (there is no label yet, so the carrier is informed later)
+//!    |          \-> cancelled (the carrier decides: only until the parcel is picked up)
+//!    |-> cancelled (there is no label yet, so the call-off is sent to the carrier later)
 //!    \-> refused -> cancelled
 //! ```
 //!
-//! Reports may skip statuses and arrive in any order: a shipment has the furthest reported status. A parcel that the carrier once had
-//! is never cancelled, even if a report of the cancellation arrives later.
+//! The carrier's reports may skip statuses and arrive in any sequence, so the status of a shipment is the furthest status that the
+//! carrier reported. A parcel that was handed over to the carrier is never cancelled, even if a report of a cancellation arrives
+//! later.
 
 use serde::{Deserialize, Serialize};
 use strum::{EnumString, IntoStaticStr, VariantArray};
 
-/// The status of a shipment, in order from the first to the furthest.
+/// The status of a shipment. The variants are sorted by progress, so a further status is greater in comparisons.
 #[derive(
     Debug,
     Clone,
@@ -31,55 +32,55 @@ use strum::{EnumString, IntoStaticStr, VariantArray};
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
 pub enum Status {
-    /// The carrier may or may not have made the parcel.
+    /// It is unknown whether the carrier has made the parcel.
     Pending,
     /// The carrier does not deliver to the address.
     Refused,
-    /// There is a parcel with a tracking number.
+    /// The carrier has made a parcel with a tracking number.
     Created,
-    /// The carrier has the parcel: it can no longer be cancelled.
+    /// The carrier has the parcel, so the parcel can no longer be cancelled.
     PickedUp,
-    /// On its way.
+    /// The parcel is on its way to the customer.
     InTransit,
-    /// In the van.
+    /// The parcel is in the delivery van.
     OutForDelivery,
-    /// Handed over.
+    /// The customer has the parcel.
     Delivered,
-    /// On its way back, or back.
+    /// The parcel is on its way back to its sender, or the sender has it again.
     Returned,
-    /// Cancelled before it was picked up.
+    /// The shipment was cancelled before its parcel was picked up.
     Cancelled,
 }
 
 impl Status {
-    /// Whether a shipment with the status `from` may change to this one: only forward.
+    /// True if a shipment may change from the status `from` to this status. Statuses only move forward.
     pub fn follows(self, from: Self) -> bool {
         self > from && !(self == Self::Cancelled && from.is_handed_over())
     }
 
-    /// The statuses that this one follows.
+    /// The statuses from which a shipment may change to this status.
     pub fn predecessors(self) -> impl Iterator<Item = Self> {
         let all = Self::VARIANTS.iter().copied();
         all.filter(move |from| self.follows(*from))
     }
 
-    /// The position in the order of statuses, counted from 0.
+    /// The index of this status among all statuses, counted from 0. A further status has a higher index.
     pub fn rank(self) -> u32 {
         let before = Self::VARIANTS.iter().take_while(|status| **status < self);
         u32::try_from(before.count()).unwrap_or(u32::MAX)
     }
 
-    /// Whether the carrier can report this status.
+    /// True if the carrier can report this status.
     pub fn is_reportable(self) -> bool {
         !matches!(self, Self::Pending | Self::Refused)
     }
 
-    /// Whether a shipment with this status, without a tracking number, can still get a parcel.
+    /// True if a shipment with this status can still get a parcel, as long as it has no tracking number.
     pub fn awaits_parcel(self) -> bool {
         matches!(self, Self::Pending | Self::Created)
     }
 
-    /// Whether the carrier has, or had, the parcel.
+    /// True if the carrier has the parcel, or had it before the delivery.
     pub fn is_handed_over(self) -> bool {
         matches!(
             self,
@@ -91,7 +92,7 @@ impl Status {
         )
     }
 
-    /// The type of the event for a report of this status; `None` if the customer is not notified.
+    /// The type of the event that a report of this status causes; `None` if the report causes no event.
     pub fn event(self) -> Option<&'static str> {
         match self {
             Self::Pending | Self::Refused | Self::Created => None,
@@ -110,7 +111,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_status_has_a_word_of_its_own_and_ranks_grow_along_the_way() {
+    fn every_status_has_its_own_text_and_ranks_follow_the_order() {
         for (rank, status) in Status::VARIANTS.iter().enumerate() {
             let word: &str = status.into();
             assert_eq!(word.parse::<Status>().unwrap(), *status);
@@ -122,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_handed_over_is_never_cancelled_and_what_is_cancelled_stays_so() {
+    fn a_shipment_is_cancelled_only_before_the_handover_and_stays_cancelled() {
         for status in Status::VARIANTS.iter().copied() {
             assert!(!status.follows(status));
             assert!(!status.follows(Status::Cancelled), "{status:?}");

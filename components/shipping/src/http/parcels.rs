@@ -1,4 +1,4 @@
-//! Parcels: tracking by customers and reports by the carrier.
+//! Handlers for parcels: customers track a parcel, and the carrier reports the new statuses of the parcel.
 
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
@@ -20,15 +20,16 @@ struct Tracking<'a> {
     events: Vec<HistoryEntry>,
 }
 
-/// For anyone with the number: the parcel's progress, and nothing about its owner.
+/// Returns the status and the history of a parcel to anyone who has the tracking number. The response contains no data of the
+/// customer.
 pub(super) fn track(app: &App, request: &Request) -> Answer {
     request.query([])?;
     let tracking_number = request.param("tracking_number");
-    let shipment = shipments::of_parcel(&*app.db, tracking_number)?;
+    let shipment = shipments::find_by_tracking_number(&*app.db, tracking_number)?;
     let tracking = Tracking {
         tracking_number,
         status: shipment.status,
-        events: history::of_shipment(&*app.db, shipment.shipment_id)?,
+        events: history::list(&*app.db, shipment.shipment_id)?,
     };
     json(StatusCode::OK, &tracking)
 }
@@ -43,7 +44,7 @@ struct CarrierEvent {
     note: Option<String>,
 }
 
-pub(super) fn take_report(app: &App, request: &Request) -> Answer {
+pub(super) fn accept_report(app: &App, request: &Request) -> Answer {
     signature::verify(
         &app.config.carrier_secret,
         request.header("x-carrier-signature"),
@@ -55,11 +56,11 @@ pub(super) fn take_report(app: &App, request: &Request) -> Answer {
     let shipment_id = request.id_param("shipment_id")?;
     let event: CarrierEvent = request.json()?;
     let report = Report::new(event.event_id, event.status, &event.at, event.note)?;
-    let (shipment, has_moved) = progress::take_report(&*app.db, shipment_id, &report)?;
-    if has_moved {
+    let (shipment, event_added) = progress::accept_report(&*app.db, shipment_id, &report)?;
+    if event_added {
         app.outbox_dirty.set(true);
         let fields = json!({"shipment_id": shipment_id, "order_id": shipment.order_id, "status": shipment.status});
-        log::info(request.context(), "shipment moved", fields);
+        log::info(request.context(), "the shipment's status changed", fields);
     }
     json(StatusCode::OK, &json!({"status": shipment.status}))
 }

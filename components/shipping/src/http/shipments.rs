@@ -1,4 +1,4 @@
-//! Shipments: order ships, cancels and lists them.
+//! Handlers for shipments: the `order` service creates, cancels and lists shipments.
 
 use http::StatusCode;
 use serde::Deserialize;
@@ -13,8 +13,8 @@ use crate::domain::consignment::{Address, Line, check_lines};
 use crate::resolution::{cancel_shipment, resolve_shipment};
 use crate::store::shipments;
 
-/// The most orders of one list of shipments: a page of orders, and the extra one that shows whether there are more.
-const MAX_ORDERS: usize = 101;
+/// The maximum number of orders in one query: a page of 100 orders, and one more order that shows whether a further page follows.
+const MAX_QUERIED_ORDERS: usize = 101;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,7 +62,7 @@ pub(super) fn list(app: &App, request: &Request) -> Answer {
     let after: String = page::cursor(token.as_deref())?.unwrap_or_default();
     let page = match order_ids {
         Some(order_ids) => Page {
-            items: shipments::of_orders(&*app.db, &parse_ids(&order_ids)?)?,
+            items: shipments::list_by_orders(&*app.db, &parse_ids(&order_ids)?)?,
             next_page_token: None,
         },
         None => {
@@ -73,13 +73,13 @@ pub(super) fn list(app: &App, request: &Request) -> Answer {
     json(StatusCode::OK, &page)
 }
 
-/// Reads one id, or several separated by commas.
+/// Reads one or several ids, separated by commas.
 fn parse_ids(text: &str) -> Result<Vec<Uuid>, Problem> {
     let ids = text.split(',').map(|id| id::parse("order_id", id));
     let ids = ids.collect::<Result<Vec<_>, Invalid>>()?;
-    if ids.len() > MAX_ORDERS {
+    if ids.len() > MAX_QUERIED_ORDERS {
         return Err(Problem::invalid(format!(
-            "order_id: {} given, expected {MAX_ORDERS} at most",
+            "order_id: has {} ids, expected {MAX_QUERIED_ORDERS} at most",
             ids.len()
         )));
     }

@@ -1,6 +1,6 @@
-//! Cancellations, by this service or by the carrier.
+//! Stores cancellations and withdrawals of cancellations.
 
-use stoa_service::sql::{Database, Value, places, transaction};
+use stoa_service::sql::{Database, Value, placeholders, transaction};
 use stoa_service::{params, time};
 use uuid::Uuid;
 
@@ -12,8 +12,8 @@ use crate::error::Error;
 
 /// Records that a cancellation was requested. Returns the resulting shipment.
 ///
-/// Without the carrier's number there is no label, and a parcel without a label cannot be handed over. Such a shipment is
-/// cancelled at once, and the carrier is informed later ([`crate::call_offs`]).
+/// A shipment without a tracking number has no label, and a parcel without a label cannot be handed over. Such a shipment is
+/// cancelled at once, and a call-off to the carrier is queued ([`crate::call_offs`]).
 pub fn request(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Error> {
     let shipment_id = shipment.shipment_id;
     transaction(db, shipment_id, || {
@@ -23,7 +23,7 @@ pub fn request(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Error
         let statement = format!(
             "UPDATE shipping_shipments SET cancel_asked = 1, updated_at = $1 WHERE shipment_id = $2 AND cancel_asked = 0
              AND status IN ({})",
-            places(3, values.len() - 2)
+            placeholders(3, values.len() - 2)
         );
         db.execute(&statement, &values)?;
         let requested = find(db, shipment_id)?;
@@ -38,7 +38,7 @@ pub fn request(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Error
     })
 }
 
-/// Records that the carrier will not send the parcel. Returns the resulting shipment.
+/// Records that the carrier has cancelled the parcel. Returns the resulting shipment.
 pub fn complete(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Error> {
     let shipment_id = shipment.shipment_id;
     transaction(db, shipment_id, || cancel(db, shipment_id))
@@ -46,12 +46,13 @@ pub fn complete(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Erro
 
 fn cancel(db: &dyn Database, shipment_id: Uuid) -> Result<Shipment, Error> {
     if history::advance(db, shipment_id, Status::Cancelled)? {
-        history::add_own(db, shipment_id, Status::Cancelled)?;
+        history::add_own_action(db, shipment_id, Status::Cancelled)?;
     }
     find(db, shipment_id)
 }
 
-/// Records that the carrier has the parcel, even if its report is still in flight. Returns the resulting shipment.
+/// Withdraws the request to cancel, because the carrier already has the parcel. The carrier's report may still be in flight.
+/// Returns the resulting shipment.
 pub fn withdraw(db: &dyn Database, shipment: &Shipment) -> Result<Shipment, Error> {
     db.execute(
         "UPDATE shipping_shipments SET cancel_asked = 0, updated_at = $1 WHERE shipment_id = $2",

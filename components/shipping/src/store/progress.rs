@@ -1,4 +1,4 @@
-//! The carrier's answers and reports, written to their shipment.
+//! Updates a shipment from the carrier's responses and reports.
 
 use serde_json::json;
 use stoa_service::outbox::{self, Event};
@@ -14,7 +14,7 @@ use crate::domain::status::Status;
 use crate::domain::{ParcelState, Shipment};
 use crate::error::Error;
 
-/// Records what the carrier did with a shipment. Returns the resulting shipment.
+/// Stores what the carrier did for a shipment, according to the carrier's response. Returns the resulting shipment.
 pub fn record(
     db: &dyn Database,
     shipment: &Shipment,
@@ -33,12 +33,13 @@ pub fn record(
                      WHERE shipment_id = $3 AND tracking_number IS NULL RETURNING shipment_id",
                     params![number, time::now(), shipment_id],
                 )?;
-                // A report may have arrived before the carrier's response: then the status is already further ahead.
+                // If a report has arrived before the carrier's response, the stored status is already further than `created`, and
+                // stays unchanged.
                 history::advance(db, shipment_id, Status::Created)?;
                 let known = find(db, shipment_id)?;
-                // A parcel that was cancelled meanwhile was never announced to its customer.
+                // A shipment that was cancelled meanwhile gets no entry `created` in its history.
                 if !first.is_empty() && known.status != Status::Cancelled {
-                    history::add_own(db, shipment_id, Status::Created)?;
+                    history::add_own_action(db, shipment_id, Status::Created)?;
                 }
             }
         }
@@ -46,9 +47,9 @@ pub fn record(
     })
 }
 
-/// Accepts a report of the carrier. Returns the resulting shipment, and whether to send an event: only for a report that is
-/// new and further ahead than all before.
-pub fn take_report(
+/// Stores a report of the carrier. Returns the resulting shipment, and whether an event was added to the outbox. Only a new report
+/// that changes the status causes an event.
+pub fn accept_report(
     db: &dyn Database,
     shipment_id: Uuid,
     report: &Report,
@@ -56,8 +57,9 @@ pub fn take_report(
     transaction(db, shipment_id, || {
         find(db, shipment_id)?;
         if !history::add(db, shipment_id, report)? {
-            // A signature does not cover the path: a report that was signed for one parcel must not move another.
-            if history::owner(db, &report.event_id)? != Some(shipment_id) {
+            // The carrier's signature does not cover the path of the request. Without this check, a report for one parcel could
+            // change another shipment.
+            if history::find_shipment_of_event(db, &report.event_id)? != Some(shipment_id) {
                 return Err(Error::EventOfAnotherShipment);
             }
             return Ok((find(db, shipment_id)?, false));

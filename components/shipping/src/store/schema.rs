@@ -1,4 +1,4 @@
-//! The tables.
+//! The tables of this service.
 
 use stoa_service::sql::{Schema, Step};
 use stoa_service::{idempotency_table, outbox_index, outbox_table};
@@ -22,11 +22,13 @@ pub const SCHEMA: Schema = Schema {
         Step::Sql(outbox_table!("shipping")),
         Step::Sql(outbox_index!("shipping")),
     ], &[
-        // Shipments that were cancelled before the carrier had confirmed them; the carrier must still be informed.
+        // The queue of call-offs. A call-off is for a shipment that the shop has cancelled and that the carrier may still have to
+        // cancel.
         Step::Sql("CREATE TABLE shipping_call_offs (shipment_id TEXT PRIMARY KEY, due_at BIGINT NOT NULL)"),
         Step::Sql("CREATE INDEX shipping_call_offs_due ON shipping_call_offs (due_at, shipment_id)"),
     ], &[
-        // With a default: the previous release does not have the column and may run at the same time.
+        // The column `attempts` has a default, because the previous release, which may run at the same time, does not write this
+        // column.
         Step::Sql("ALTER TABLE shipping_call_offs ADD COLUMN attempts BIGINT NOT NULL DEFAULT 0"),
     ]],
 };

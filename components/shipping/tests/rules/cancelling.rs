@@ -1,4 +1,4 @@
-//! Cancellations, before and after the carrier has confirmed a parcel.
+//! Tests of cancellations, before and after the carrier has confirmed a parcel.
 
 use http::Method;
 use partners::testing::Fate;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::shop::Shop;
 
 #[test]
-fn calls_a_parcel_off_until_it_is_picked_up() {
+fn a_shipment_can_be_cancelled_until_its_parcel_is_picked_up() {
     let shop = Shop::new();
     let (early, number) = shop.shipped();
     for _ in 0..2 {
@@ -33,8 +33,8 @@ fn calls_a_parcel_off_until_it_is_picked_up() {
 }
 
 #[test]
-fn without_a_label_a_shipment_is_cancelled_at_once_and_the_carrier_hears_of_it_when_it_is_back() {
-    // With and without a parcel at the carrier for the lost request.
+fn a_shipment_without_a_label_is_cancelled_at_once_and_called_off_when_the_carrier_is_up_again() {
+    // The carrier has made a parcel if its response was lost, and has no parcel if the request was lost.
     for (lost, parcel) in [
         (Fate::LostAfter, Some("created".to_owned())),
         (Fate::LostBefore, None),
@@ -46,32 +46,34 @@ fn without_a_label_a_shipment_is_cancelled_at_once_and_the_carrier_hears_of_it_w
         assert_eq!(shop.ship(order, "k", "AT").unwrap().0, 503);
         let shipment = shop.stored(order).shipment_id;
         let down = json!({"mode": "error", "status": 503});
-        shop.stage.ask(Method::PUT, "/script/carrier", &down);
+        shop.partners
+            .call_without_fate(Method::PUT, "/script/carrier", &down);
         for _ in 0..2 {
             let (status, body) = shop.cancel(shipment).unwrap();
             assert_eq!((status, body["status"].as_str()), (200, Some("cancelled")));
         }
-        shop.time_passes();
+        shop.make_everything_due();
         assert_eq!(shop.flush().0, 200);
         let (status, problem) = shop.ship(order, "k2", "AT").unwrap();
         assert_eq!(
             (status, problem["code"].as_str()),
             (409, Some("shipment_cancelled"))
         );
-        assert_eq!(shop.untold(), 1);
+        assert_eq!(shop.waiting_call_offs(), 1);
         let up = json!({"mode": "ok"});
-        shop.stage.ask(Method::PUT, "/script/carrier", &up);
+        shop.partners
+            .call_without_fate(Method::PUT, "/script/carrier", &up);
         assert_eq!(parcel_of(shipment), parcel);
-        shop.time_passes();
+        shop.make_everything_due();
         assert_eq!(shop.flush().0, 200);
         assert_eq!(parcel_of(shipment).as_deref(), Some("cancelled"));
-        assert_eq!(shop.untold(), 0);
+        assert_eq!(shop.waiting_call_offs(), 0);
         assert_eq!(shop.stored(order).status, Status::Cancelled);
     }
 }
 
 #[test]
-fn with_a_label_only_the_carrier_can_say_whether_it_is_too_late() {
+fn with_a_label_only_the_carrier_decides_about_the_cancellation() {
     let shop = Shop::new();
     let (shipment, number) = shop.shipped();
     shop.fates([Fate::NotSent]);
@@ -79,14 +81,14 @@ fn with_a_label_only_the_carrier_can_say_whether_it_is_too_late() {
     assert_eq!(shop.stored(shipment.order_id).status, Status::Created);
     shop.advance(&number, "picked_up");
     assert_eq!(shop.cancel(shipment.shipment_id).unwrap().0, 409);
-    assert_eq!(shop.untold(), 0);
+    assert_eq!(shop.waiting_call_offs(), 0);
 }
 
 #[test]
-fn the_carrier_knows_of_a_pick_up_before_its_report_is_here() {
+fn a_cancellation_is_rejected_if_the_report_of_the_pick_up_has_not_arrived_yet() {
     let shop = Shop::new();
     let (shipment, number) = shop.shipped();
-    // The carrier has moved the parcel, but this service has not received the report yet.
+    // The carrier has picked up the parcel, but this service has not received the report yet.
     let before = shop.stored(shipment.order_id);
     shop.advance(&number, "picked_up");
     shop.forget_reports(&before);
@@ -102,22 +104,27 @@ fn the_carrier_knows_of_a_pick_up_before_its_report_is_here() {
 }
 
 #[test]
-fn a_pass_stops_at_the_first_call_off_that_fails_and_the_next_pass_sends_all() {
+fn sending_stops_at_the_first_call_off_that_fails_and_later_sends_all() {
     let shop = Shop::new();
     for n in 0..3 {
         let order = Uuid::now_v7();
-        // The shipment request is lost, and so is the first attempt to cancel it, right after the cancellation.
+        // The request to create the parcel is lost, so the shipment has no label. The service sends the first call-off right after
+        // the cancellation, and this attempt fails.
         shop.fates([Fate::LostBefore, Fate::NotSent]);
         assert_eq!(shop.ship(order, &n.to_string(), "AT").unwrap().0, 503);
         assert_eq!(shop.cancel(shop.stored(order).shipment_id).unwrap().0, 200);
     }
-    assert_eq!(shop.untold(), 3);
-    shop.time_passes();
+    assert_eq!(shop.waiting_call_offs(), 3);
+    shop.make_everything_due();
     shop.fates([Fate::NotSent, Fate::NotSent, Fate::NotSent]);
     assert_eq!(shop.flush().0, 200);
-    assert_eq!(shop.fates([]), 2, "one call, then the pass ends");
-    assert_eq!(shop.untold(), 3);
-    shop.time_passes();
+    assert_eq!(
+        shop.fates([]),
+        2,
+        "the service must stop at the first call-off that fails"
+    );
+    assert_eq!(shop.waiting_call_offs(), 3);
+    shop.make_everything_due();
     assert_eq!(shop.flush().0, 200);
-    assert_eq!(shop.untold(), 0);
+    assert_eq!(shop.waiting_call_offs(), 0);
 }

@@ -1,4 +1,4 @@
-//! Whatever call or response is lost, a shipment ends as the carrier's records show.
+//! Tests in which calls or responses are lost. Every shipment must end in the state that the carrier's records show.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,20 +10,20 @@ use uuid::Uuid;
 use crate::shop::{Outcome, Shop};
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Deed {
-    /// The same request, with the same key.
+enum Action {
+    /// Repeats the request to ship with the same idempotency key.
     Ship,
-    /// For the same order, with another key.
-    ShipAnew,
+    /// Sends a request to ship the same order with a new idempotency key.
+    ShipWithNewKey,
     Cancel,
 }
-use Deed::{Cancel, Ship, ShipAnew};
+use Action::{Cancel, Ship, ShipWithNewKey};
 
-const STORIES: [&[Deed]; 4] = [
-    &[Ship, Ship, ShipAnew],
+const ACTION_SEQUENCES: [&[Action]; 4] = [
+    &[Ship, Ship, ShipWithNewKey],
     &[Ship, Cancel, Cancel],
     &[Ship, Cancel, Ship],
-    &[Ship, Cancel, ShipAnew],
+    &[Ship, Cancel, ShipWithNewKey],
 ];
 
 struct Case<'a> {
@@ -37,13 +37,13 @@ impl Case<'_> {
         self.shop.stored(self.order).shipment_id
     }
 
-    /// Runs the deed, and checks that responses and stored state claim nothing that the carrier did not do.
-    fn does(&self, deed: Deed) -> Outcome {
-        let outcome = match deed {
+    /// Performs the action, and checks that the response and the stored status match the carrier's records.
+    fn perform(&self, action: Action) -> Outcome {
+        let outcome = match action {
             Ship => self
                 .shop
                 .ship(self.order, &self.order.to_string(), self.country),
-            ShipAnew => self
+            ShipWithNewKey => self
                 .shop
                 .ship(self.order, &Uuid::now_v7().to_string(), self.country),
             Cancel => self.shop.cancel(self.shipment()),
@@ -55,29 +55,30 @@ impl Case<'_> {
         let parcel = self.shop.parcel(stored.shipment_id);
         let carrier = parcel.as_ref().map(|(_, status)| status.as_str());
         match (stored.status, carrier) {
-            // A shipment cancelled before it has a label is reported to the carrier later.
+            // For these two statuses, every state of the parcel is valid. The carrier may already have made the parcel of a pending
+            // shipment, and may not have the call-off of a cancelled shipment yet.
             (Status::Pending | Status::Cancelled, _) => {}
-            // The carrier's response to the cancellation was lost.
+            // The parcel is `cancelled` if the carrier's response to the cancellation was lost.
             (Status::Created, Some("created" | "cancelled")) => {
                 assert_eq!(stored.tracking_number, parcel.map(|(number, _)| number));
             }
             (Status::Refused, None) => assert_eq!(self.country, "XX"),
             other => panic!("{other:?}"),
         }
-        match (&outcome, deed) {
-            (Some((201, body)), Ship | ShipAnew) => {
+        match (&outcome, action) {
+            (Some((201, body)), Ship | ShipWithNewKey) => {
                 assert_eq!(
                     body["tracking_number"].as_str(),
                     stored.tracking_number.as_deref()
                 );
             }
-            (Some((422, body)), Ship | ShipAnew) => {
+            (Some((422, body)), Ship | ShipWithNewKey) => {
                 assert_eq!(
                     (self.country, body["code"].as_str()),
                     ("XX", Some("address_refused"))
                 );
             }
-            (Some((409, body)), Ship | ShipAnew) => {
+            (Some((409, body)), Ship | ShipWithNewKey) => {
                 assert_eq!(body["code"], "shipment_cancelled");
                 assert_eq!(stored.status, Status::Cancelled);
             }
@@ -90,64 +91,71 @@ impl Case<'_> {
 }
 
 #[test]
-fn ends_as_the_carriers_books_say_whatever_is_lost() {
-    let mut ends = BTreeSet::new();
+fn a_shipment_ends_as_the_carriers_records_show_whichever_calls_are_lost() {
+    let mut final_states = BTreeSet::new();
     for country in ["AT", "XX"] {
-        for story in STORIES {
+        for sequence in ACTION_SEQUENCES {
             let shop = Shop::new();
-            let tell = || {
+            let run = || {
                 let case = Case {
                     shop: &shop,
                     order: Uuid::now_v7(),
                     country,
                 };
-                for deed in story {
-                    case.does(*deed);
+                for action in sequence {
+                    case.perform(*action);
                 }
                 case
             };
-            shop.stage.with_every_fate(tell, |case| {
-                let cancel_asked = story.contains(&Cancel);
-                let (status, _) = case.does(story[2]).expect("nothing dies here");
-                let wanted = match (country, story[2], cancel_asked) {
+            shop.partners.with_every_fate(run, |case| {
+                let cancel_requested = sequence.contains(&Cancel);
+                let (status, _) = case
+                    .perform(sequence[2])
+                    .expect("the service must respond when no call is lost");
+                let wanted = match (country, sequence[2], cancel_requested) {
                     (_, Cancel, _) => &[200][..],
                     ("AT", _, false) => &[201],
                     ("XX", _, false) => &[422],
-                    // The first response to the key, or the rejection of a cancelled shipment.
+                    // A repeat gets the response that was stored for its idempotency key. If no response was stored, it gets the
+                    // rejection of a cancelled shipment.
                     ("AT", Ship, true) => &[201, 409],
                     (_, Ship, true) => &[422, 409],
                     (_, _, true) => &[409],
                     other => panic!("{other:?}"),
                 };
-                assert!(wanted.contains(&status), "{story:?}: {status}");
-                shop.time_passes();
+                assert!(wanted.contains(&status), "{sequence:?}: {status}");
+                shop.make_everything_due();
                 shop.flush();
-                assert_eq!(shop.untold(), 0);
+                assert_eq!(shop.waiting_call_offs(), 0);
                 let stored = shop.stored(case.order);
                 let parcel = shop.parcel(stored.shipment_id).map(|(_, status)| status);
-                if cancel_asked && story[2] != Ship {
+                if cancel_requested && sequence[2] != Ship {
                     assert_eq!(stored.status, Status::Cancelled);
                 }
                 if stored.status == Status::Cancelled {
                     let at_the_carrier = (country == "AT").then_some("cancelled");
-                    assert_eq!(parcel.as_deref(), at_the_carrier, "{story:?}");
+                    assert_eq!(parcel.as_deref(), at_the_carrier, "{sequence:?}");
                 }
-                ends.insert((<&str>::from(stored.status), parcel));
+                final_states.insert((<&str>::from(stored.status), parcel));
             });
         }
     }
-    for end in [
+    for state in [
         ("created", Some("created".to_owned())),
         ("refused", None),
         ("cancelled", Some("cancelled".to_owned())),
         ("cancelled", None),
     ] {
-        assert!(ends.contains(&end), "{end:?} was never reached: {ends:?}");
+        assert!(
+            final_states.contains(&state),
+            "no test case ended in the state {state:?}, only in {final_states:?}"
+        );
     }
 }
 
-/// Holds the first call of a shipment at a gate, runs `meanwhile`, then releases the call.
-fn beside(
+/// Requests to ship a new order, and holds the first call to the carrier at a gate. Runs `meanwhile`, and then releases the call.
+/// Returns the order and the outcome of the held request.
+fn while_first_call_is_held(
     shop: &Shop,
     held: impl FnOnce(Arc<Gate>) -> Fate,
     meanwhile: impl FnOnce(&Case<'_>),
@@ -171,11 +179,11 @@ fn beside(
 }
 
 #[test]
-fn a_parcel_that_is_ordered_after_it_was_called_off_is_not_made() {
+fn a_slow_request_to_ship_does_not_make_a_parcel_after_the_cancellation() {
     for hold in [Fate::HeldBefore, Fate::HeldAfter] {
         let shop = Shop::new();
-        let (order, late) = beside(&shop, hold, |case| {
-            assert_eq!(case.does(Cancel).unwrap().0, 200);
+        let (order, late) = while_first_call_is_held(&shop, hold, |case| {
+            assert_eq!(case.perform(Cancel).unwrap().0, 200);
         });
         let (status, body) = late.unwrap();
         assert_eq!(
@@ -188,18 +196,18 @@ fn a_parcel_that_is_ordered_after_it_was_called_off_is_not_made() {
 }
 
 #[test]
-fn a_request_that_was_given_up_for_dead_and_lives_makes_no_second_parcel() {
+fn a_slow_request_whose_claim_has_expired_does_not_make_a_second_parcel() {
     for hold in [Fate::HeldBefore, Fate::HeldAfter] {
         let shop = Shop::new();
         let mut second = None;
-        let (_, first) = beside(&shop, hold, |case| second = case.does(Ship));
+        let (_, first) = while_first_call_is_held(&shop, hold, |case| second = case.perform(Ship));
         assert_eq!(first.as_ref().unwrap().0, 201);
         assert_eq!(first, second);
     }
 }
 
 #[test]
-fn twenty_requests_at_once_for_one_order_make_one_parcel() {
+fn twenty_concurrent_requests_for_one_order_make_one_parcel() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     let answers: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..20)

@@ -1,11 +1,11 @@
-//! The service's routes over a real SQLite, against the carrier of `partners`, which sends its signed reports to the
-//! same routes.
+//! Tests of the service's routes with a real database. The carrier of `partners` handles the service's calls, and sends signed
+//! reports to the same routes.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::indexing_slicing,
     clippy::panic,
-    reason = "what a test cannot read fails it"
+    reason = "an unexpected value must fail the test"
 )]
 
 mod cancelling;
@@ -20,7 +20,7 @@ use uuid::Uuid;
 use shop::{Shop, submission};
 
 #[test]
-fn ships_once_and_gives_the_first_answer_again() {
+fn an_order_is_shipped_once_and_a_repeat_gets_the_first_response() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     let first = shop.ship(order, "k", "AT").unwrap();
     assert_eq!(first, shop.ship(order, "k", "AT").unwrap());
@@ -42,7 +42,7 @@ fn ships_once_and_gives_the_first_answer_again() {
 }
 
 #[test]
-fn a_refused_address_is_final_and_the_carriers_own_word() {
+fn only_the_carriers_own_code_rejects_an_address_and_the_rejection_is_final() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     for key in ["k", "k", "k2"] {
         let (status, problem) = shop.ship(order, key, "XX").unwrap();
@@ -54,13 +54,14 @@ fn a_refused_address_is_final_and_the_carriers_own_word() {
     assert_eq!(shop.parcel(shop.stored(order).shipment_id), None);
     let other = Uuid::now_v7();
     let script = json!({"mode": "error", "status": 422, "remaining": 1});
-    shop.stage.ask(Method::PUT, "/script/carrier", &script);
+    shop.partners
+        .call_without_fate(Method::PUT, "/script/carrier", &script);
     assert_eq!(shop.ship(other, "k3", "AT").unwrap().0, 503);
     assert_eq!(shop.ship(other, "k3", "AT").unwrap().0, 201);
 }
 
 #[test]
-fn bad_input_is_refused_named_and_ships_nothing() {
+fn invalid_input_is_rejected_with_the_field_name_and_ships_nothing() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     let with = |pointer: &str, value: Value| {
         let mut body = submission(order, "AT");
@@ -126,7 +127,7 @@ fn another_address_for_the_same_order_is_a_conflict() {
 }
 
 #[test]
-fn lists_take_as_many_statements_for_many_entries_as_for_one() {
+fn a_list_needs_the_same_number_of_statements_for_one_entry_and_for_a_hundred() {
     let shop = Shop::new();
     let orders: Vec<String> = (0..100)
         .map(|_| shop.shipped().0.order_id.to_string())

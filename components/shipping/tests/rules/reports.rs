@@ -1,4 +1,4 @@
-//! The carrier's reports, and the events that they cause.
+//! Tests of the carrier's reports, and of the events that they cause.
 
 use http::Method;
 use partners::testing::Fate;
@@ -9,17 +9,17 @@ use uuid::Uuid;
 use crate::shop::Shop;
 
 #[test]
-fn a_parcel_is_followed_to_the_door_and_each_step_is_told() {
+fn each_report_about_a_parcel_changes_the_status_and_causes_an_event() {
     let shop = Shop::new();
     let (shipment, number) = shop.shipped();
-    let way = [
+    let statuses = [
         "picked_up",
         "in_transit",
         "out_for_delivery",
         "delivered",
         "returned",
     ];
-    for status in way {
+    for status in statuses {
         assert_eq!(
             shop.advance(&number, status),
             (200, json!({"status": status}))
@@ -30,16 +30,16 @@ fn a_parcel_is_followed_to_the_door_and_each_step_is_told() {
         (status, tracking["status"].as_str()),
         (200, Some("returned"))
     );
-    let seen: Vec<_> = tracking["events"]
+    let history: Vec<_> = tracking["events"]
         .as_array()
         .unwrap()
         .iter()
         .map(|e| e["status"].as_str().unwrap())
         .collect();
-    assert_eq!(seen[0], "created");
-    assert_eq!(seen[1..], way);
+    assert_eq!(history[0], "created");
+    assert_eq!(history[1..], statuses);
     let order = shipment.order_id.to_string();
-    let told: Vec<_> = way
+    let expected_events: Vec<_> = statuses
         .iter()
         .map(|status| {
             let data = json!({"order_id": order, "shipment_id": shipment.shipment_id, "tracking_number": number,
@@ -47,11 +47,11 @@ fn a_parcel_is_followed_to_the_door_and_each_step_is_told() {
             (format!("stoa.shipment.{status}"), order.clone(), data)
         })
         .collect();
-    assert_eq!(shop.events(), told);
+    assert_eq!(shop.events(), expected_events);
 }
 
 #[test]
-fn a_repeated_report_changes_and_tells_nothing() {
+fn a_repeated_report_changes_nothing_and_causes_no_event() {
     let shop = Shop::new();
     let (_, number) = shop.shipped();
     for _ in 0..3 {
@@ -63,7 +63,7 @@ fn a_repeated_report_changes_and_tells_nothing() {
 }
 
 #[test]
-fn a_late_report_enters_the_history_and_takes_nothing_back() {
+fn a_late_report_is_added_to_the_history_and_does_not_change_the_status() {
     let shop = Shop::new();
     let (_, number) = shop.shipped();
     shop.advance(&number, "delivered");
@@ -74,17 +74,17 @@ fn a_late_report_enters_the_history_and_takes_nothing_back() {
     let (_, tracking) = shop.get(&format!("/shipping/{number}"));
     assert_eq!(tracking["status"], "delivered");
     assert_eq!(tracking["events"].as_array().unwrap().len(), 3);
-    let told: Vec<_> = shop.events().into_iter().map(|(kind, ..)| kind).collect();
-    assert_eq!(told, ["stoa.shipment.delivered"]);
+    let kinds: Vec<_> = shop.events().into_iter().map(|(kind, ..)| kind).collect();
+    assert_eq!(kinds, ["stoa.shipment.delivered"]);
 }
 
 #[test]
-fn a_late_report_that_it_was_cancelled_takes_no_parcel_out_of_the_carriers_hands() {
+fn a_late_report_of_a_cancellation_does_not_cancel_a_parcel_that_was_picked_up() {
     for last in ["picked_up", "delivered", "returned"] {
         let shop = Shop::new();
         let (shipment, number) = shop.shipped();
         shop.advance(&number, last);
-        let told = shop.events().len();
+        let events = shop.events().len();
         let late = json!({"event_id": "late", "status": "cancelled", "at": "2026-01-01T00:00:00Z"});
         assert_eq!(
             shop.report(shipment.shipment_id, &late),
@@ -92,7 +92,11 @@ fn a_late_report_that_it_was_cancelled_takes_no_parcel_out_of_the_carriers_hands
         );
         let (_, tracking) = shop.get(&format!("/shipping/{number}"));
         assert_eq!(tracking["status"], last);
-        assert_eq!(shop.events().len(), told, "somebody was told");
+        assert_eq!(
+            shop.events().len(),
+            events,
+            "the late report caused an event"
+        );
         let uri = format!("/shipments/{}/cancel", shipment.shipment_id);
         let (status, problem) = shop.try_call(Method::POST, &uri, &[], "{}").unwrap();
         assert_eq!(
@@ -104,7 +108,7 @@ fn a_late_report_that_it_was_cancelled_takes_no_parcel_out_of_the_carriers_hands
 }
 
 #[test]
-fn a_note_is_counted_in_characters() {
+fn the_length_of_a_note_is_counted_in_characters() {
     let shop = Shop::new();
     let (shipment, _) = shop.shipped();
     for (number, (note, expected)) in [
@@ -124,7 +128,7 @@ fn a_note_is_counted_in_characters() {
 }
 
 #[test]
-fn a_report_that_comes_before_the_carriers_answer_is_kept() {
+fn a_report_that_arrives_before_the_carriers_response_is_stored() {
     let (shop, order) = (Shop::new(), Uuid::now_v7());
     shop.fates([Fate::LostAfter]);
     assert_eq!(shop.ship(order, "k", "AT").unwrap().0, 503);
@@ -136,7 +140,7 @@ fn a_report_that_comes_before_the_carriers_answer_is_kept() {
 }
 
 #[test]
-fn what_the_carrier_did_not_sign_is_refused_and_changes_nothing() {
+fn a_report_without_a_valid_signature_is_rejected_and_changes_nothing() {
     let shop = Shop::new();
     let (shipment, number) = shop.shipped();
     let uri = format!("/shipments/{}/events", shipment.shipment_id);
@@ -161,7 +165,7 @@ fn what_the_carrier_did_not_sign_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn signed_reports_with_bad_values_are_refused() {
+fn signed_reports_with_invalid_values_are_rejected() {
     let shop = Shop::new();
     let (shipment, _) = shop.shipped();
     let (other, _) = shop.shipped();
@@ -199,10 +203,10 @@ fn signed_reports_with_bad_values_are_refused() {
 fn events_wait_in_the_outbox_while_notification_is_down() {
     let shop = Shop::new();
     let (_, number) = shop.shipped();
-    shop.notification_answers(0);
+    shop.set_notification_status(0);
     assert_eq!(shop.advance(&number, "picked_up").0, 200);
-    shop.notification_answers(503);
-    shop.time_passes();
+    shop.set_notification_status(503);
+    shop.make_everything_due();
     assert_eq!(
         shop.flush(),
         (200, json!({"sent": 0, "failed": 1, "left": 1}))
@@ -210,8 +214,8 @@ fn events_wait_in_the_outbox_while_notification_is_down() {
     let (_, waiting) = shop.get("/internal/shipments/outbox");
     assert_eq!(waiting["waiting"], 1);
     assert!(waiting["oldest"].is_string(), "{waiting}");
-    shop.notification_answers(202);
-    shop.time_passes();
+    shop.set_notification_status(202);
+    shop.make_everything_due();
     assert_eq!(
         shop.flush(),
         (200, json!({"sent": 1, "failed": 0, "left": 0}))

@@ -1,4 +1,4 @@
-//! The service over a real SQLite. Its calls go to the simulated carrier, which sends back signed reports.
+//! The service `shipping` with a real database. Its calls go to the simulated carrier, which sends signed reports to the service.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use hmac::{Hmac, Mac};
 use http::Method;
-use partners::testing::{Books, Fate, SECRET, Stage, dispatch};
+use partners::testing::{CheckedDatabase, Fate, SECRET, SimulatedPartners, dispatch};
 use serde_json::{Value, json};
 use shipping::app::App;
 use shipping::config::Config;
@@ -15,15 +15,15 @@ use shipping::domain::Shipment;
 use shipping::store::{SCHEMA, shipments};
 use stoa_service::outbound::{Call, CallError, Outbound, Reply};
 use stoa_service::sql::Database;
-use stoa_service::testing::{Counted, reply, request};
+use stoa_service::testing::{StatementCounter, reply, request};
 use stoa_service::{Context, Service};
 use uuid::Uuid;
 
-/// Everything outside the service.
+/// The services that `shipping` calls: the third parties, and the `notification` service.
 #[derive(Clone)]
 struct World {
-    stage: Arc<Mutex<Option<Stage>>>,
-    /// The status of notification's responses; 0 means no response.
+    partners: Arc<Mutex<Option<SimulatedPartners>>>,
+    /// The status of the responses of `notification`; 0 means that its responses are lost.
     notification: Arc<AtomicU16>,
     events: Arc<Mutex<Vec<Value>>>,
 }
@@ -31,11 +31,11 @@ struct World {
 impl World {
     fn answer(&self, call: &Call) -> Result<Reply, CallError> {
         if !call.url.starts_with("http://notification.test/events") {
-            let stage = self.stage.lock().unwrap().clone();
-            return stage.unwrap().answer(call);
+            let partners = self.partners.lock().unwrap().clone();
+            return partners.unwrap().answer(call);
         }
         match self.notification.load(Ordering::SeqCst) {
-            0 => Err(CallError::Lost("the line is cut".to_owned())),
+            0 => Err(CallError::Lost("the connection was cut".to_owned())),
             status => {
                 assert_eq!(call.headers["content-type"], "application/cloudevents+json");
                 let event = serde_json::from_slice(&call.body).unwrap();
@@ -53,24 +53,24 @@ impl Outbound for World {
 }
 
 pub(crate) struct Shop {
-    books: Books,
+    database: CheckedDatabase,
     world: World,
-    pub(crate) stage: Stage,
+    pub(crate) partners: SimulatedPartners,
 }
 
-/// Breaks the reference cycle: the carrier reports to the world, and the world calls the carrier. Otherwise neither would be
-/// dropped, nor would their databases.
+/// Breaks a reference cycle: the carrier refers to [`World`], and [`World`] refers to the carrier. Otherwise their databases would
+/// never be removed.
 impl Drop for Shop {
     fn drop(&mut self) {
-        self.world.stage.lock().unwrap().take();
+        self.world.partners.lock().unwrap().take();
     }
 }
 
-/// A response; `None` if the service died.
+/// The status and body of a response; `None` if the service died during the request.
 pub(crate) type Outcome = Option<(u16, Value)>;
 
-fn app(books: &Books, world: &World) -> App {
-    app_over(Box::new(books.open()), world)
+fn app(database: &CheckedDatabase, world: &World) -> App {
+    app_over(Box::new(database.open()), world)
 }
 
 fn app_over(db: Box<dyn Database>, world: &World) -> App {
@@ -91,32 +91,33 @@ fn app_over(db: Box<dyn Database>, world: &World) -> App {
 
 impl Shop {
     pub(crate) fn new() -> Self {
-        let books = Books::new(&SCHEMA);
+        let database = CheckedDatabase::new(&SCHEMA);
         let world = World {
-            stage: Arc::default(),
+            partners: Arc::default(),
             notification: Arc::new(AtomicU16::new(202)),
             events: Arc::default(),
         };
-        // The carrier's reports go to the service's routes, as over HTTP, with the work after the response.
-        let stage = Stage::new({
-            let (books, world) = (books.clone(), world.clone());
+        // The routes of the service serve the carrier's reports. After the response to each report, the work after the response
+        // runs too, as it does in the component.
+        let partners = SimulatedPartners::new({
+            let (database, world) = (database.clone(), world.clone());
             move |call| {
-                let app = app(&books, &world);
+                let app = app(&database, &world);
                 let reply = dispatch(&app, call);
                 app.after_response(&Context::new(App::NAME, &call.headers));
                 Ok(reply)
             }
         });
-        *world.stage.lock().unwrap() = Some(stage.clone());
+        *world.partners.lock().unwrap() = Some(partners.clone());
         Self {
-            books,
+            database,
             world,
-            stage,
+            partners,
         }
     }
 
     pub(crate) fn fates(&self, fates: impl IntoIterator<Item = Fate>) -> u32 {
-        self.stage.fates(fates)
+        self.partners.fates(fates)
     }
 
     pub(crate) fn try_call(
@@ -126,11 +127,11 @@ impl Shop {
         headers: &[(&str, &str)],
         body: &str,
     ) -> Outcome {
-        let app = app(&self.books, &self.world);
+        let app = app(&self.database, &self.world);
         let request = request(App::NAME, method, uri, headers, body);
         let context = request.context().clone();
         let response = catch_unwind(AssertUnwindSafe(|| app.answer(request))).ok()?;
-        // The client has its response, whatever happens to the work after it.
+        // A failure of the work after the response does not change the response.
         let _ = catch_unwind(AssertUnwindSafe(|| app.after_response(&context)));
         let body = serde_json::from_slice(response.body()).unwrap_or(Value::Null);
         Some((response.status().as_u16(), body))
@@ -139,16 +140,17 @@ impl Shop {
     pub(crate) fn call(&self, method: Method, uri: &str, key: &str, body: &Value) -> (u16, Value) {
         let headers = [("idempotency-key", key)];
         self.try_call(method, uri, &headers, &body.to_string())
-            .expect("the service lives")
+            .expect("the service died without a response")
     }
 
     pub(crate) fn get(&self, uri: &str) -> (u16, Value) {
         self.call(Method::GET, uri, "", &Value::Null)
     }
 
-    /// Number of statements for a list of `entries` entries.
+    /// Requests a list and checks that it contains `entries` entries. Returns the number of SQL statements that the request
+    /// executed.
     pub(crate) fn statements(&self, uri: &str, entries: usize) -> usize {
-        let db = Counted::new(self.books.open());
+        let db = StatementCounter::new(self.database.open());
         let count = db.count();
         let app = app_over(Box::new(db), &self.world);
         let response = app.answer(request(App::NAME, Method::GET, uri, &[], ""));
@@ -163,7 +165,7 @@ impl Shop {
         self.try_call(Method::POST, "/shipments", &headers, &body)
     }
 
-    /// Ships an order; returns its shipment and tracking number.
+    /// Ships a new order. Returns its shipment and tracking number.
     pub(crate) fn shipped(&self) -> (Shipment, String) {
         let order = Uuid::now_v7();
         assert_eq!(self.ship(order, &order.to_string(), "AT").unwrap().0, 201);
@@ -177,14 +179,14 @@ impl Shop {
         self.try_call(Method::POST, &uri, &[], "{}")
     }
 
-    /// Moves the parcel; the carrier reports it.
+    /// Makes the carrier change the parcel's status and report the change. Returns the service's response to the report.
     pub(crate) fn advance(&self, number: &str, status: &str) -> (u16, Value) {
         let path = format!("/carrier/shipments/{number}/advance");
-        self.stage
-            .ask(Method::POST, &path, &json!({"status": status}))
+        self.partners
+            .call_without_fate(Method::POST, &path, &json!({"status": status}))
     }
 
-    /// A report made by the test, with the carrier's signature.
+    /// Sends a report that the test itself made, with a valid signature of the carrier.
     pub(crate) fn report(&self, shipment: Uuid, event: &Value) -> (u16, Value) {
         let (seconds, body) = (stoa_service::time::now() / 1000, event.to_string());
         let mut mac = Hmac::<sha2::Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
@@ -201,48 +203,51 @@ impl Shop {
         self.try_call(Method::POST, &uri, &headers, &body).unwrap()
     }
 
-    /// Resets a shipment to an earlier state, as if no report had come.
+    /// Resets a shipment to an earlier status, as if no report had arrived since then.
     pub(crate) fn forget_reports(&self, before: &Shipment) {
         let (word, rank): (&str, u32) = (before.status.into(), before.status.rank());
-        self.books.run(&format!(
+        self.database.run(&format!(
             "UPDATE shipping_shipments SET status = '{word}', rank = {rank} WHERE shipment_id = '{}'",
             before.shipment_id
         ));
     }
 
     pub(crate) fn expire_claims(&self) {
-        self.books
+        self.database
             .run("UPDATE shipping_idempotency SET claimed_until = 0 WHERE status IS NULL");
     }
 
-    /// Makes everything in the outbox, and every pending cancellation at the carrier, due.
-    pub(crate) fn time_passes(&self) {
-        self.books.run("UPDATE shipping_outbox SET due_at = 0");
-        self.books.run("UPDATE shipping_call_offs SET due_at = 0");
+    /// Makes all events in the outbox and all call-offs due.
+    pub(crate) fn make_everything_due(&self) {
+        self.database.run("UPDATE shipping_outbox SET due_at = 0");
+        self.database
+            .run("UPDATE shipping_call_offs SET due_at = 0");
     }
 
-    /// The operator's outbox pass.
+    /// Calls the operation that sends the due events and call-offs, as the operator's timer does.
     pub(crate) fn flush(&self) -> (u16, Value) {
         self.call(Method::POST, "/internal/shipments/outbox", "", &json!({}))
     }
 
-    /// Number of cancellations that the carrier has not received yet.
-    pub(crate) fn untold(&self) -> usize {
-        self.books
+    /// The number of call-offs in the queue.
+    pub(crate) fn waiting_call_offs(&self) -> usize {
+        self.database
             .run("SELECT shipment_id FROM shipping_call_offs")
             .len()
     }
 
     pub(crate) fn stored(&self, order: Uuid) -> Shipment {
-        shipments::of_order(&self.books.open(), order)
+        shipments::find_by_order(&self.database.open(), order)
             .unwrap()
             .unwrap()
     }
 
-    /// Tracking number and status of the carrier's parcel, if there is one.
+    /// The tracking number and the status of the carrier's parcel; `None` if the carrier has no parcel for the shipment.
     pub(crate) fn parcel(&self, shipment: Uuid) -> Option<(String, String)> {
         let path = format!("/carrier/shipments?reference={shipment}");
-        let (_, page) = self.stage.ask(Method::GET, &path, &Value::Null);
+        let (_, page) = self
+            .partners
+            .call_without_fate(Method::GET, &path, &Value::Null);
         let word = |v: &Value| v.as_str().unwrap().to_owned();
         let items = page["items"].as_array().unwrap();
         assert!(items.len() < 2);
@@ -251,11 +256,11 @@ impl Shop {
             .map(|p| (word(&p["tracking_number"]), word(&p["status"])))
     }
 
-    pub(crate) fn notification_answers(&self, status: u16) {
+    pub(crate) fn set_notification_status(&self, status: u16) {
         self.world.notification.store(status, Ordering::SeqCst);
     }
 
-    /// The events that notification received, as (type, subject, data).
+    /// The events that the `notification` service received: the type, the subject and the data of each event.
     pub(crate) fn events(&self) -> Vec<(String, String, Value)> {
         let events = self.world.events.lock().unwrap().clone();
         events

@@ -1,10 +1,10 @@
-//! The bodies of requests.
+//! The bodies of the requests, as the handlers decode them.
 
 use serde::{Deserialize, Deserializer};
 
 use crate::password::Password;
 
-/// `POST /user/register`, as typed.
+/// The body of `POST /user/register`. The values are not checked yet.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Registration {
@@ -12,11 +12,11 @@ pub(super) struct Registration {
     pub(super) email: String,
     /// The password.
     pub(super) password: Password,
-    /// The name for the salutation.
+    /// The name for the salutation in messages.
     pub(super) name: String,
 }
 
-/// `POST /user/login`, as typed.
+/// The body of `POST /user/login`. The values are not checked yet.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Credentials {
@@ -26,20 +26,20 @@ pub(super) struct Credentials {
     pub(super) password: Password,
 }
 
-/// `PATCH /user/me`: an absent field stays as it is, `"phone": null` removes the number.
+/// The body of `PATCH /user/me`. An absent field keeps its value, and `"phone": null` removes the phone number.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct ProfileChange {
-    /// The new name.
-    #[serde(deserialize_with = "present")]
+    /// The new name; `None` keeps the name.
+    #[serde(deserialize_with = "deserialize_present")]
     pub(super) name: Option<String>,
-    /// The new number, or null to remove it.
-    #[serde(deserialize_with = "present")]
+    /// The new phone number. `Some(None)` removes the number, and `None` keeps it.
+    #[serde(deserialize_with = "deserialize_present")]
     pub(super) phone: Option<Option<String>>,
 }
 
-/// Runs only for a field that is present, null included.
-fn present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+/// Deserializes a field that is present, so that `Some(None)` means null. For an absent field serde uses the default instead.
+fn deserialize_present<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
     input: D,
 ) -> Result<Option<T>, D::Error> {
     T::deserialize(input).map(Some)

@@ -1,4 +1,4 @@
-//! Accounts.
+//! SQL for accounts.
 
 use stoa_service::params;
 use stoa_service::sql::{Database, Row, SqlError};
@@ -18,7 +18,7 @@ fn user(row: Row<'_>) -> Result<User, SqlError> {
     })
 }
 
-/// Adds an account. Errors: [`Error::EmailTaken`].
+/// Adds an account. Error: [`Error::EmailTaken`] if the e-mail address already has an account.
 pub fn add(
     db: &dyn Database,
     email: &str,
@@ -35,8 +35,8 @@ pub fn add(
     .ok_or(Error::EmailTaken)
 }
 
-/// The account of an address (in lower case) with its password's hash.
-pub fn by_email(db: &dyn Database, email: &str) -> Result<Option<(User, String)>, SqlError> {
+/// Reads the account of an e-mail address (in lower case), and the hash of its password.
+pub fn find_by_email(db: &dyn Database, email: &str) -> Result<Option<(User, String)>, SqlError> {
     db.execute(
         "SELECT user_id, email, name, phone, created_at, password_hash FROM user_accounts WHERE email = $1",
         params![email],
@@ -44,7 +44,7 @@ pub fn by_email(db: &dyn Database, email: &str) -> Result<Option<(User, String)>
     .one(|row| Ok((user(row)?, row.get(5)?)))
 }
 
-/// The account with this id. Errors: [`Error::NoAccount`].
+/// Reads the account with this id. Error: [`Error::NoAccount`].
 pub fn find(db: &dyn Database, user_id: Uuid) -> Result<User, Error> {
     db.execute(
         "SELECT user_id, email, name, phone, created_at FROM user_accounts WHERE user_id = $1",
@@ -54,8 +54,8 @@ pub fn find(db: &dyn Database, user_id: Uuid) -> Result<User, Error> {
     .ok_or(Error::NoAccount)
 }
 
-/// Changes the given fields and leaves the rest, in one statement: concurrent changes of different fields both take effect.
-/// `phone` is `Some(None)` to remove the number. Errors: [`Error::NoAccount`].
+/// Changes the fields that are not `None`. The change is one SQL statement, so concurrent changes of different fields both take
+/// effect. With `Some(None)` for `phone`, the phone number is removed. Error: [`Error::NoAccount`].
 pub fn change(
     db: &dyn Database,
     user_id: Uuid,

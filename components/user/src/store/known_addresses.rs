@@ -1,4 +1,5 @@
-//! The addresses from which accounts were logged in to, as digests.
+//! Stores the known IP addresses of accounts as digests. A known address of an account is an IP address from which somebody has
+//! logged in to the account.
 
 use stoa_service::params;
 use stoa_service::sql::{Database, SqlError, transaction};
@@ -6,10 +7,10 @@ use stoa_service::time::Millis;
 
 use crate::throttle::{DAY, KNOWN_ADDRESS_LIFETIME, LoginAttempt, MAX_KNOWN_ADDRESSES};
 
-/// The number of old rows that are removed at once: more than a log-in adds, so there are never many.
+/// The number of expired rows that one call removes. A log-in adds at most one row, so expired rows do not accumulate.
 const SWEEP_BATCH: u32 = 20;
 
-/// Whether the account was logged in to from the attempt's address within [`KNOWN_ADDRESS_LIFETIME`].
+/// Returns true if somebody logged in to the account from the attempt's address within [`KNOWN_ADDRESS_LIFETIME`].
 pub fn contains(db: &dyn Database, attempt: &LoginAttempt, now: Millis) -> Result<bool, SqlError> {
     if !attempt.has_address {
         return Ok(false);
@@ -21,8 +22,8 @@ pub fn contains(db: &dyn Database, attempt: &LoginAttempt, now: Millis) -> Resul
     Ok(!found.is_empty())
 }
 
-/// Stores the attempt's address for its account, and removes all but the last [`MAX_KNOWN_ADDRESSES`]. An address that was
-/// seen within the last day costs no write.
+/// Stores the attempt's address as a known address of the account, and keeps only the [`MAX_KNOWN_ADDRESSES`] addresses with the
+/// latest log-ins. If the address was already stored within the past 24 hours, writes nothing.
 pub fn remember(db: &dyn Database, attempt: &LoginAttempt, now: Millis) -> Result<(), SqlError> {
     if !attempt.has_address {
         return Ok(());
@@ -57,7 +58,7 @@ pub fn remember(db: &dyn Database, attempt: &LoginAttempt, now: Millis) -> Resul
     Ok(())
 }
 
-/// Removes those of `places` that were not seen after `until`.
+/// Removes those addresses in `places` whose last log-in was at `until` or earlier.
 fn forget(db: &dyn Database, mut places: Vec<String>, until: Millis) -> Result<(), SqlError> {
     if places.is_empty() {
         return Ok(());

@@ -1,7 +1,7 @@
 //! Counts attempts to log in.
 //!
-//! A bucket is one number, the instant at which it becomes empty. An attempt moves it ahead by the time that one attempt takes to leak
-//! out, from now or from its current value, whichever is later. That is one statement, so concurrent attempts all count.
+//! A bucket is stored as one number: the time at which the bucket becomes empty. An attempt adds the leak time of one attempt to
+//! the current time or to the stored time, whichever is later. The update is one SQL statement, so concurrent attempts all count.
 
 use stoa_service::params;
 use stoa_service::sql::{Database, SqlError, transaction};
@@ -11,30 +11,30 @@ use super::known_addresses;
 use crate::error::Error;
 use crate::throttle::{Bucket, Limits, LoginAttempt};
 
-/// The number of empty buckets that are removed at once: more than an attempt adds, so there are never many.
+/// The number of empty buckets that one call removes. An attempt adds at most 3 buckets, so empty buckets do not accumulate.
 const SWEEP_BATCH: u32 = 20;
 
-/// A counted attempt whose password may be checked.
+/// An attempt that was counted, and whose password may be checked.
 #[derive(Debug)]
-pub struct Admitted<'a> {
+pub struct AdmittedAttempt<'a> {
     attempt: &'a LoginAttempt,
     buckets: Vec<Bucket<'a>>,
 }
 
-/// Counts the attempt. Errors: [`Error::TooManyAttempts`] if one of its buckets is full; then the attempt does not count.
+/// Counts the attempt in all its buckets. Error: [`Error::TooManyAttempts`] if a bucket is full. A rejected attempt does not count.
 pub fn admit<'a>(
     db: &dyn Database,
     attempt: &'a LoginAttempt,
     limits: &Limits,
     now: Millis,
-) -> Result<Admitted<'a>, Error> {
+) -> Result<AdmittedAttempt<'a>, Error> {
     let is_known = known_addresses::contains(db, attempt, now)?;
     let buckets = attempt.buckets(limits, is_known);
-    // Read first: a rejected attempt does not block other writers.
+    // The buckets are read before the transaction begins, so a rejected attempt does not block other writers.
     check_room(db, &buckets, now)?;
     let counted = transaction(db, &attempt.account, || {
         for bucket in &buckets {
-            if !count(db, bucket, now)? {
+            if !count_attempt(db, bucket, now)? {
                 return Err(Error::TooManyAttempts {
                     seconds: 1,
                     bucket: bucket.name,
@@ -44,23 +44,29 @@ pub fn admit<'a>(
         Ok(())
     });
     if matches!(counted, Err(Error::TooManyAttempts { .. })) {
-        // Other attempts were faster; the buckets now show how long they are full.
+        // Concurrent attempts have filled a bucket after the check before the transaction. The repeated check returns the error
+        // with the exact wait.
         check_room(db, &buckets, now)?;
     }
     counted?;
-    sweep(db, now)?;
-    Ok(Admitted { attempt, buckets })
+    remove_empty_buckets(db, now)?;
+    Ok(AdmittedAttempt { attempt, buckets })
 }
 
-/// The password is right: the attempt no longer counts, and its address becomes a known one.
-pub fn succeed(db: &dyn Database, admitted: &Admitted<'_>, now: Millis) -> Result<(), SqlError> {
-    let Admitted { attempt, buckets } = admitted;
+/// Records that the attempt's password is right. The attempt does not count any longer, and its IP address becomes a known address
+/// of the account.
+pub fn record_success(
+    db: &dyn Database,
+    admitted: &AdmittedAttempt<'_>,
+    now: Millis,
+) -> Result<(), SqlError> {
+    let AdmittedAttempt { attempt, buckets } = admitted;
     transaction(db, &attempt.account, || {
         for bucket in buckets {
             if bucket.key == attempt.account_and_address {
-                empty(db, bucket)?;
+                clear_bucket(db, bucket)?;
             } else {
-                give_back(db, bucket)?;
+                subtract_attempt(db, bucket)?;
             }
         }
         Ok::<_, SqlError>(())
@@ -68,12 +74,12 @@ pub fn succeed(db: &dyn Database, admitted: &Admitted<'_>, now: Millis) -> Resul
     known_addresses::remember(db, attempt, now)
 }
 
-/// Checks that no bucket is full. The error has the longest wait of the full ones.
+/// Checks that no bucket is full. The error reports the full bucket with the longest wait.
 fn check_room(db: &dyn Database, buckets: &[Bucket<'_>], now: Millis) -> Result<(), Error> {
     let mut longest = (0, "");
     for bucket in buckets {
-        if let Some(empty_at) = empty_at(db, bucket)? {
-            longest = longest.max((bucket.limit.wait(empty_at, now), bucket.name));
+        if let Some(empty_at) = read_empty_at(db, bucket)? {
+            longest = longest.max((bucket.limit.wait_time(empty_at, now), bucket.name));
         }
     }
     let (millis, bucket) = longest;
@@ -84,8 +90,8 @@ fn check_room(db: &dyn Database, buckets: &[Bucket<'_>], now: Millis) -> Result<
     Err(Error::TooManyAttempts { seconds, bucket })
 }
 
-/// When the bucket becomes empty; `None` if it has no row, so it is empty.
-fn empty_at(db: &dyn Database, bucket: &Bucket<'_>) -> Result<Option<Millis>, SqlError> {
+/// Reads the time at which the bucket becomes empty. `None` if the database has no row for the bucket, because the bucket is empty.
+fn read_empty_at(db: &dyn Database, bucket: &Bucket<'_>) -> Result<Option<Millis>, SqlError> {
     db.execute(
         "SELECT empty_at FROM user_attempts WHERE bucket = $1",
         params![bucket.key],
@@ -93,8 +99,8 @@ fn empty_at(db: &dyn Database, bucket: &Bucket<'_>) -> Result<Option<Millis>, Sq
     .one(|row| row.get(0))
 }
 
-/// Counts one attempt; returns false if the bucket is full.
-fn count(db: &dyn Database, bucket: &Bucket<'_>, now: Millis) -> Result<bool, SqlError> {
+/// Counts one attempt in the bucket. Returns false if the bucket is full.
+fn count_attempt(db: &dyn Database, bucket: &Bucket<'_>, now: Millis) -> Result<bool, SqlError> {
     let leak_time = bucket.limit.leak_time();
     let counted = db.execute(
         "INSERT INTO user_attempts (bucket, empty_at) VALUES ($1, $2)
@@ -112,8 +118,8 @@ fn count(db: &dyn Database, bucket: &Bucket<'_>, now: Millis) -> Result<bool, Sq
     Ok(!counted.is_empty())
 }
 
-/// Removes one attempt.
-fn give_back(db: &dyn Database, bucket: &Bucket<'_>) -> Result<(), SqlError> {
+/// Subtracts one attempt from the bucket.
+fn subtract_attempt(db: &dyn Database, bucket: &Bucket<'_>) -> Result<(), SqlError> {
     db.execute(
         "UPDATE user_attempts SET empty_at = empty_at - $1 WHERE bucket = $2",
         params![bucket.limit.leak_time(), bucket.key],
@@ -121,8 +127,8 @@ fn give_back(db: &dyn Database, bucket: &Bucket<'_>) -> Result<(), SqlError> {
     .map(drop)
 }
 
-/// Removes all attempts.
-fn empty(db: &dyn Database, bucket: &Bucket<'_>) -> Result<(), SqlError> {
+/// Removes all attempts from the bucket.
+fn clear_bucket(db: &dyn Database, bucket: &Bucket<'_>) -> Result<(), SqlError> {
     db.execute(
         "DELETE FROM user_attempts WHERE bucket = $1",
         params![bucket.key],
@@ -130,19 +136,19 @@ fn empty(db: &dyn Database, bucket: &Bucket<'_>) -> Result<(), SqlError> {
     .map(drop)
 }
 
-/// Removes empty buckets when there are enough of them to justify a transaction.
-fn sweep(db: &dyn Database, now: Millis) -> Result<(), SqlError> {
-    let old = db.execute(
+/// Removes empty buckets, but only if there are at least [`SWEEP_BATCH`], because a removal costs a transaction.
+fn remove_empty_buckets(db: &dyn Database, now: Millis) -> Result<(), SqlError> {
+    let empty_buckets = db.execute(
         "SELECT bucket FROM user_attempts WHERE empty_at <= $1 ORDER BY empty_at LIMIT $2",
         params![now, SWEEP_BATCH],
     )?;
-    if u32::try_from(old.len()) != Ok(SWEEP_BATCH) {
+    if u32::try_from(empty_buckets.len()) != Ok(SWEEP_BATCH) {
         return Ok(());
     }
-    let mut old = old.map(|row| row.get::<String>(0))?;
-    old.sort_unstable();
+    let mut empty_buckets = empty_buckets.map(|row| row.get::<String>(0))?;
+    empty_buckets.sort_unstable();
     transaction(db, "user_attempts", || {
-        for bucket in old {
+        for bucket in empty_buckets {
             db.execute(
                 "DELETE FROM user_attempts WHERE bucket = $1 AND empty_at <= $2",
                 params![bucket, now],

@@ -1,4 +1,4 @@
-//! A service with the test's own clock and passwords that cost nothing to hash.
+//! The service `user` with a clock that the test controls, and with passwords that are fast to hash.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,28 +17,28 @@ use user::store::SCHEMA;
 pub(crate) const ANN: &str = "ann@example.com";
 pub(crate) const RIGHT: &str = "correct horse";
 pub(crate) const WRONG: &str = "battery staple";
-/// The address of most attempts.
-pub(crate) const HERE: &str = "192.0.2.1";
+/// The IP address from which most attempts are sent.
+pub(crate) const USUAL_ADDRESS: &str = "192.0.2.1";
 
-/// The service.
+/// The service under test, with its database, settings and clock.
 pub(crate) struct Shop {
     database: TestDatabase,
     variables: BTreeMap<&'static str, String>,
     millis: Arc<AtomicI64>,
-    hashed: Arc<AtomicUsize>,
+    verified_count: Arc<AtomicUsize>,
 }
 
 /// The response to a log-in.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Seen {
+pub(crate) struct LoginResponse {
     pub(crate) status: u16,
     pub(crate) code: Value,
     pub(crate) retry_after: Option<i64>,
 }
 
-struct Counted(Arc<AtomicUsize>);
+struct CountingPasswords(Arc<AtomicUsize>);
 
-impl Passwords for Counted {
+impl Passwords for CountingPasswords {
     fn hash(&self, password: &Password) -> Result<String, PasswordError> {
         Ok(format!("hash of {}", password.expose()))
     }
@@ -50,7 +50,7 @@ impl Passwords for Counted {
 }
 
 impl Shop {
-    /// With Ann's account, and these settings.
+    /// Creates a service with these settings and with Ann's account.
     pub(crate) fn new(variables: &[(&'static str, u32)]) -> Self {
         let database = TestDatabase::new();
         SCHEMA.ensure(&database.connect()).unwrap();
@@ -59,7 +59,7 @@ impl Shop {
             database,
             variables: variables.collect(),
             millis: Arc::new(AtomicI64::new(1_766_000_000_000)),
-            hashed: Arc::default(),
+            verified_count: Arc::default(),
         };
         shop.register(ANN);
         shop
@@ -67,14 +67,14 @@ impl Shop {
 
     pub(crate) fn register(&self, email: &str) {
         let account = json!({"email": email, "password": RIGHT, "name": "Ann"});
-        let asked = request(
+        let request = request(
             App::NAME,
             Method::POST,
             "/user/register",
             &[],
             &account.to_string(),
         );
-        let response = self.app().answer(asked);
+        let response = self.app().answer(request);
         assert_eq!(response.status(), 201);
     }
 
@@ -83,7 +83,7 @@ impl Shop {
         App {
             config: Config::read(&|name| self.variables.get(name).cloned()).unwrap(),
             db: Box::new(self.database.connect()),
-            passwords: Box::new(Counted(Arc::clone(&self.hashed))),
+            passwords: Box::new(CountingPasswords(Arc::clone(&self.verified_count))),
             clock: Box::new(move || millis.load(Ordering::SeqCst)),
         }
     }
@@ -93,25 +93,25 @@ impl Shop {
         headers: &[(&str, &str)],
         email: &str,
         password: &str,
-    ) -> Seen {
+    ) -> LoginResponse {
         let body = json!({"email": email, "password": password}).to_string();
         self.post(headers, &body)
     }
 
-    /// Sends any body.
-    pub(crate) fn post(&self, headers: &[(&str, &str)], body: &str) -> Seen {
-        let asked = request(App::NAME, Method::POST, "/user/login", headers, body);
-        let response = self.app().answer(asked);
+    /// Sends `body`, valid or not, to `POST /user/login`.
+    pub(crate) fn post(&self, headers: &[(&str, &str)], body: &str) -> LoginResponse {
+        let request = request(App::NAME, Method::POST, "/user/login", headers, body);
+        let response = self.app().answer(request);
         let document: Value = serde_json::from_slice(response.body()).unwrap();
         let retry_after = response.headers().get("retry-after");
-        Seen {
+        LoginResponse {
             status: response.status().as_u16(),
             code: document.get("code").cloned().unwrap_or_default(),
             retry_after: retry_after.map(|v| v.to_str().unwrap().parse().unwrap()),
         }
     }
 
-    pub(crate) fn log_in(&self, address: &str, email: &str, password: &str) -> Seen {
+    pub(crate) fn log_in(&self, address: &str, email: &str, password: &str) -> LoginResponse {
         let connection = if address.contains(':') {
             format!("[{address}]:50123")
         } else {
@@ -120,38 +120,38 @@ impl Shop {
         self.log_in_with(&[("spin-client-addr", &connection)], email, password)
     }
 
-    /// Sends `times` wrong passwords; the service checks each of them.
-    pub(crate) fn fail(&self, times: usize, address: &str, email: &str) {
+    /// Sends `times` wrong passwords. Expects that the service checks and rejects every password.
+    pub(crate) fn fail_log_ins(&self, times: usize, address: &str, email: &str) {
         for n in 0..times {
-            let seen = self.log_in(address, email, WRONG);
-            assert_eq!(seen.status, 401, "{address} {email} {n}: {seen:?}");
+            let response = self.log_in(address, email, WRONG);
+            assert_eq!(response.status, 401, "{address} {email} {n}: {response:?}");
         }
     }
 
-    /// Expects 429; returns the seconds to wait.
-    pub(crate) fn must_wait(&self, address: &str, email: &str, password: &str) -> i64 {
-        let seen = self.log_in(address, email, password);
+    /// Sends a log-in and expects the status 429. Returns the seconds to wait.
+    pub(crate) fn expect_wait(&self, address: &str, email: &str, password: &str) -> i64 {
+        let response = self.log_in(address, email, password);
         assert_eq!(
-            (seen.status, &seen.code),
+            (response.status, &response.code),
             (429, &json!("too_many_attempts")),
-            "{seen:?}"
+            "{response:?}"
         );
-        seen.retry_after.unwrap()
+        response.retry_after.unwrap()
     }
 
-    /// Logs in.
-    pub(crate) fn welcome(&self, address: &str, email: &str) {
-        let seen = self.log_in(address, email, RIGHT);
-        assert_eq!(seen.status, 200, "{address} {email}: {seen:?}");
+    /// Logs in with the right password, and expects success.
+    pub(crate) fn log_in_successfully(&self, address: &str, email: &str) {
+        let response = self.log_in(address, email, RIGHT);
+        assert_eq!(response.status, 200, "{address} {email}: {response:?}");
     }
 
-    pub(crate) fn pass(&self, seconds: i64) {
+    pub(crate) fn advance_clock(&self, seconds: i64) {
         self.millis.fetch_add(seconds * 1000, Ordering::SeqCst);
     }
 
-    /// Number of passwords that the service checked.
-    pub(crate) fn hashed(&self) -> usize {
-        self.hashed.load(Ordering::SeqCst)
+    /// Returns the number of passwords that the service has checked.
+    pub(crate) fn verified_count(&self) -> usize {
+        self.verified_count.load(Ordering::SeqCst)
     }
 
     pub(crate) fn rows(&self, table: &str) -> i64 {

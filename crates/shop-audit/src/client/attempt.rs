@@ -1,4 +1,4 @@
-//! One attempt to read.
+//! One attempt to read a URL.
 
 use std::time::Duration;
 
@@ -21,6 +21,7 @@ pub(super) struct Failure {
     pub(super) error: AuditError,
     /// Whether another attempt may succeed.
     pub(super) transient: bool,
+    /// Value of the response's Retry-After header.
     pub(super) retry_after: Option<Duration>,
 }
 
@@ -42,13 +43,13 @@ pub(super) async fn read(
         .map_err(|error| no_response(error.to_string(), false))?;
     let exchange = async {
         let response = http.request(request).await.map_err(|error| {
-            // A port without a listener stays closed for longer than all retries take.
-            no_response(chain(&error), !error.is_connect())
+            // A failure to connect is not transient: a port without a listener stays closed for longer than all retries take.
+            no_response(error_chain(&error), !error.is_connect())
         })?;
         let (status, retry_after) = (response.status(), retry_after(&response));
         let body = response.into_body().collect().await;
         let body = body
-            .map_err(|error| no_response(chain(&error), true))?
+            .map_err(|error| no_response(error_chain(&error), true))?
             .to_bytes();
         if status == StatusCode::OK {
             return Ok(body);
@@ -69,7 +70,7 @@ pub(super) async fn read(
         Ok(result) => result,
         Err(_) => {
             let waited = humantime::format_duration(RESPONSE_TIMEOUT);
-            Err(no_response(format!("nothing within {waited}"), false))
+            Err(no_response(format!("no response within {waited}"), false))
         }
     }
 }
@@ -80,8 +81,8 @@ fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
     Some(Duration::from_secs(seconds))
 }
 
-/// An error and its sources.
-fn chain(error: &dyn std::error::Error) -> String {
+/// Joins the messages of an error and of its sources.
+fn error_chain(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

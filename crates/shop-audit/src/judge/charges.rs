@@ -2,12 +2,12 @@
 
 use uuid::Uuid;
 
-use super::describe::list;
-use super::grouping::{Groups, group, group_by};
+use super::describe::comma_separated;
+use super::grouping::{Groups, group_by, records_of};
 use crate::record::{EntryKind, LedgerEntry, Money, Order, Payment};
 use crate::snapshot::Snapshot;
 
-/// The payments of each order, and the processor's entries for them.
+/// The payments of each order, and the entries for these payments in the processor's ledger.
 pub(super) struct Charges<'a> {
     payments: Groups<'a, Uuid, Payment>,
     entries: Option<Groups<'a, &'a str, LedgerEntry>>,
@@ -23,10 +23,10 @@ impl<'a> Charges<'a> {
     }
 
     pub(super) fn payments(&self, order_id: Uuid) -> &[&'a Payment] {
-        group(&self.payments, &order_id)
+        records_of(&self.payments, &order_id)
     }
 
-    /// `None` if there is no ledger.
+    /// The processor's entries for the order's payments; `None` if the processor's ledger was not read.
     pub(super) fn entries(&self, order_id: Uuid) -> Option<Vec<&'a LedgerEntry>> {
         let entries = self.entries.as_ref()?;
         let references = self.payments(order_id).iter();
@@ -36,19 +36,19 @@ impl<'a> Charges<'a> {
     }
 }
 
-/// Whether an entry took or returned money.
+/// True if the entry moves money, that is, if it is a capture or a refund. Declines and voids move no money.
 pub(super) fn moves_money(entry: &LedgerEntry) -> bool {
     matches!(entry.kind, EntryKind::Capture | EntryKind::Refund)
 }
 
 /// Number of entries of a kind.
-pub(super) fn count(entries: &[&LedgerEntry], kind: EntryKind) -> i64 {
+pub(super) fn count_kind(entries: &[&LedgerEntry], kind: EntryKind) -> i64 {
     let of_kind = entries.iter().filter(|entry| entry.kind == kind);
     i64::try_from(of_kind.count()).unwrap_or(i64::MAX)
 }
 
-/// Whether as much was refunded as captured, in the order's currency.
-pub(super) fn balanced(order: &Order, entries: &[&LedgerEntry]) -> bool {
+/// Whether the refunded amount equals the captured amount, in the order's currency.
+pub(super) fn is_fully_refunded(order: &Order, entries: &[&LedgerEntry]) -> bool {
     let mut sum = 0_i128;
     for entry in entries.iter().filter(|entry| moves_money(entry)) {
         let amount = match &entry.amount {
@@ -64,14 +64,19 @@ pub(super) fn balanced(order: &Order, entries: &[&LedgerEntry]) -> bool {
     sum == 0
 }
 
-/// `capture of 100 EUR (minor units), refund of ...`
-pub(super) fn ledger(entries: &[&LedgerEntry]) -> String {
-    let word =
-        |entry: &&LedgerEntry| format!("{} of {}", entry.kind, written(entry.amount.as_ref()));
-    list(entries.iter().map(word))
+/// Describes ledger entries: `capture of 100 EUR (minor units), refund of ...`.
+pub(super) fn describe_entries(entries: &[&LedgerEntry]) -> String {
+    let describe = |entry: &&LedgerEntry| {
+        format!(
+            "{} of {}",
+            entry.kind,
+            describe_amount(entry.amount.as_ref())
+        )
+    };
+    comma_separated(entries.iter().map(describe))
 }
 
-/// The amount; a decline does not have one.
-pub(super) fn written(amount: Option<&Money>) -> String {
+/// Describes an amount, such as `100 EUR (minor units)`. Entries of declines have no amount.
+pub(super) fn describe_amount(amount: Option<&Money>) -> String {
     amount.map_or_else(|| "no amount".to_owned(), Money::to_string)
 }

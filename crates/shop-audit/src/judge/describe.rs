@@ -1,15 +1,15 @@
-//! Texts for breaches.
+//! Texts that describe records in breaches.
 
 use uuid::Uuid;
 
-/// `order 0198...`
-pub(super) fn order(id: Uuid) -> String {
+/// Names an order: `order 0198...`.
+pub(super) fn order_name(id: Uuid) -> String {
     format!("order {id}")
 }
 
-/// `captured, refunded`, or `none`.
-pub(super) fn list<T: std::fmt::Display>(things: impl IntoIterator<Item = T>) -> String {
-    let words: Vec<_> = things.into_iter().map(|t| t.to_string()).collect();
+/// Joins values with commas, such as `captured, refunded`. Returns `none` if there is no value.
+pub(super) fn comma_separated<T: std::fmt::Display>(values: impl IntoIterator<Item = T>) -> String {
+    let words: Vec<_> = values.into_iter().map(|value| value.to_string()).collect();
     if words.is_empty() {
         "none".to_owned()
     } else {

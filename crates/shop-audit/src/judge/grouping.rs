@@ -1,12 +1,12 @@
-//! Records by the record that they belong to.
+//! Groups records by a key, such as payments by the order's id.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 
-/// Records by key.
+/// The records of each key.
 pub(super) type Groups<'a, K, T> = HashMap<K, Vec<&'a T>>;
 
-/// `records` by `key`.
+/// Groups `records` by `key`.
 pub(super) fn group_by<'a, K: Hash + Eq, T>(
     records: &'a [T],
     key: impl Fn(&'a T) -> K,
@@ -18,7 +18,10 @@ pub(super) fn group_by<'a, K: Hash + Eq, T>(
     groups
 }
 
-/// The records of `key`, which may be none.
-pub(super) fn group<'b, 'a, K: Hash + Eq, T>(groups: &'b Groups<'a, K, T>, key: &K) -> &'b [&'a T] {
+/// The records of `key`; empty for an unknown key.
+pub(super) fn records_of<'b, 'a, K: Hash + Eq, T>(
+    groups: &'b Groups<'a, K, T>,
+    key: &K,
+) -> &'b [&'a T] {
     groups.get(key).map_or(&[], Vec::as_slice)
 }

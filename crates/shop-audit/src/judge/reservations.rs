@@ -1,34 +1,35 @@
-//! Reservations, compared with their orders.
+//! Compares reservations with their orders.
 
 use std::time::Duration;
 
-use super::describe::{list, order};
+use super::describe::{comma_separated, order_name};
 use crate::judgement::Judgement;
 use crate::options::Options;
-use crate::record::{Line, OrderStatus, Reservation, ReservationStatus, joined};
+use crate::record::{Line, OrderStatus, Reservation, ReservationStatus, merge_lines};
 use crate::snapshot::Snapshot;
 
-/// Inventory releases expired reservations when a client reads the stock, a batch at a time; a minute of reads is enough for all.
+/// Time for which a reservation may still have the status `held` after it expired. The service `inventory` releases expired
+/// reservations in batches: one batch each time that a client reads the stock. The reads of one minute are enough for all batches.
 const SWEEP_GRACE: Duration = Duration::from_secs(60);
 
 pub(crate) fn reservation_has_order(snapshot: &Snapshot, _: &Options, judgement: &mut Judgement) {
     for reservation in snapshot.reservations.after.values() {
-        judgement.count();
+        judgement.count_checked();
         if snapshot.orders.contains_key(&reservation.order_id) {
             continue;
         }
-        let owned = match reservation.status {
-            // Its order appears later, or the reservation expires.
+        let sound = match reservation.status {
+            // A held reservation that belongs to no order is correct: either its order is created later, or it expires.
             ReservationStatus::Held => reservation.expires_at >= snapshot.began_at,
             ReservationStatus::Committed => false,
-            // It no longer holds stock.
+            // Reservations with other statuses hold no stock.
             _ => true,
         };
-        if !owned {
+        if !sound {
             let subject = format!("reservation {}", reservation.order_id);
-            judgement.breach(
+            judgement.add_breach(
                 subject,
-                "an order of that id, or an expiry in the future",
+                "an order with the reservation's order_id, or a hold that expires in the future",
                 describe(reservation),
             );
         }
@@ -36,15 +37,18 @@ pub(crate) fn reservation_has_order(snapshot: &Snapshot, _: &Options, judgement:
 }
 
 pub(crate) fn confirmed_is_committed(snapshot: &Snapshot, _: &Options, judgement: &mut Judgement) {
-    for confirmed in snapshot.steady(OrderStatus::Confirmed) {
-        judgement.count();
-        let expected = format!("committed: {}", lines(&confirmed.lines));
+    for confirmed in snapshot.orders_that_stayed(OrderStatus::Confirmed) {
+        judgement.count_checked();
+        let expected = format!("committed: {}", describe_lines(&confirmed.lines));
         match snapshot.reservations.after.get(&confirmed.order_id) {
-            None => judgement.breach(order(confirmed.order_id), expected, "no reservation"),
+            None => {
+                judgement.add_breach(order_name(confirmed.order_id), expected, "no reservation")
+            }
             Some(reservation) => {
                 let committed = reservation.status == ReservationStatus::Committed;
-                if !committed || joined(reservation.lines.clone()) != confirmed.lines {
-                    judgement.breach(order(confirmed.order_id), expected, describe(reservation));
+                if !committed || merge_lines(reservation.lines.clone()) != confirmed.lines {
+                    let found = describe(reservation);
+                    judgement.add_breach(order_name(confirmed.order_id), expected, found);
                 }
             }
         }
@@ -52,18 +56,22 @@ pub(crate) fn confirmed_is_committed(snapshot: &Snapshot, _: &Options, judgement
 }
 
 pub(crate) fn cancelled_holds_nothing(snapshot: &Snapshot, _: &Options, judgement: &mut Judgement) {
-    for cancelled in snapshot.steady(OrderStatus::Cancelled) {
-        judgement.count();
+    for cancelled in snapshot.orders_that_stayed(OrderStatus::Cancelled) {
+        judgement.count_checked();
         let reservation = snapshot.reservations.after.get(&cancelled.order_id);
-        let takes_stock = |r: &&Reservation| {
+        let keeps_stock = |r: &&Reservation| {
             matches!(
                 r.status,
                 ReservationStatus::Held | ReservationStatus::Committed
             )
         };
-        if let Some(reservation) = reservation.filter(takes_stock) {
-            let expected = "a reservation that is released, returned or expired, or none";
-            judgement.breach(order(cancelled.order_id), expected, describe(reservation));
+        if let Some(reservation) = reservation.filter(keeps_stock) {
+            let expected = "no reservation, or a released, returned or expired reservation";
+            judgement.add_breach(
+                order_name(cancelled.order_id),
+                expected,
+                describe(reservation),
+            );
         }
     }
 }
@@ -71,16 +79,20 @@ pub(crate) fn cancelled_holds_nothing(snapshot: &Snapshot, _: &Options, judgemen
 pub(crate) fn hold_expires(snapshot: &Snapshot, _: &Options, judgement: &mut Judgement) {
     let held = |r: &&Reservation| r.status == ReservationStatus::Held;
     for reservation in snapshot.reservations.after.values().filter(held) {
-        judgement.count();
+        judgement.count_checked();
         if reservation.expires_at.age(snapshot.began_at) > SWEEP_GRACE {
             let subject = format!("reservation {}", reservation.order_id);
-            judgement.breach(subject, "expired", describe(reservation));
+            judgement.add_breach(
+                subject,
+                "a reservation with status expired",
+                describe(reservation),
+            );
         }
     }
 }
 
 fn describe(reservation: &Reservation) -> String {
-    let (status, lines) = (reservation.status, lines(&reservation.lines));
+    let (status, lines) = (reservation.status, describe_lines(&reservation.lines));
     if status == ReservationStatus::Held {
         format!("{status} until {}: {lines}", reservation.expires_at)
     } else {
@@ -88,6 +100,7 @@ fn describe(reservation: &Reservation) -> String {
     }
 }
 
-fn lines(lines: &[Line]) -> String {
-    list(lines.iter().map(|l| format!("{} x {}", l.quantity, l.sku)))
+fn describe_lines(lines: &[Line]) -> String {
+    let describe = |line: &Line| format!("{} x {}", line.quantity, line.sku);
+    comma_separated(lines.iter().map(describe))
 }

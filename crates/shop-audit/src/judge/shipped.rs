@@ -1,9 +1,9 @@
-//! Shipments and parcels by order.
+//! Groups shipments and parcels by order.
 
 use uuid::Uuid;
 
-use super::describe::list;
-use super::grouping::{Groups, group, group_by};
+use super::describe::comma_separated;
+use super::grouping::{Groups, group_by, records_of};
 use crate::record::{Parcel, Shipment};
 use crate::snapshot::Snapshot;
 
@@ -23,10 +23,10 @@ impl<'a> Shipped<'a> {
     }
 
     pub(super) fn shipments(&self, order_id: Uuid) -> &[&'a Shipment] {
-        group(&self.shipments, &order_id)
+        records_of(&self.shipments, &order_id)
     }
 
-    /// `None` if there is no book.
+    /// The carrier's parcels of these shipments; `None` if the carrier's book was not read.
     pub(super) fn parcels(&self, shipments: &[&Shipment]) -> Option<Vec<&'a Parcel>> {
         let parcels = self.parcels.as_ref()?;
         let references = shipments.iter().map(|s| s.shipment_id.to_string());
@@ -35,9 +35,9 @@ impl<'a> Shipped<'a> {
     }
 }
 
-/// `PX1 created, PX2 delivered`
-pub(super) fn describe(parcels: &[&Parcel]) -> String {
-    list(
+/// Describes parcels: `PX1 created, PX2 delivered`.
+pub(super) fn describe_parcels(parcels: &[&Parcel]) -> String {
+    comma_separated(
         parcels
             .iter()
             .map(|p| format!("{} {}", p.tracking_number, p.status)),

@@ -1,4 +1,4 @@
-//! Points in time.
+//! Timestamps of the shop's records.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,12 +10,12 @@ use serde::{Deserialize, Deserializer, de};
 pub(crate) struct Instant(i64);
 
 impl Instant {
-    /// The time on this machine.
+    /// The current time of this machine's clock.
     pub(crate) fn now() -> Self {
         Self(jiff::Timestamp::now().as_millisecond())
     }
 
-    /// The time since, at `now`; zero for a time in the future.
+    /// The time from `self` to `now`; zero if `self` is later.
     pub(crate) fn age(self, now: Self) -> Duration {
         let millis = now.0.saturating_sub(self.0);
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
@@ -26,7 +26,7 @@ impl fmt::Display for Instant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_millisecond(self.0) {
             Ok(timestamp) => write!(f, "{timestamp}"),
-            Err(_) => f.write_str("a time out of range"),
+            Err(_) => f.write_str("a timestamp out of range"),
         }
     }
 }
@@ -36,7 +36,7 @@ impl<'de> Deserialize<'de> for Instant {
         let text = String::deserialize(from)?;
         let timestamp: jiff::Timestamp = text
             .parse()
-            .map_err(|_| de::Error::custom(format!("`{text}` is not an instant of RFC 3339")))?;
+            .map_err(|_| de::Error::custom(format!("`{text}` is not an RFC 3339 timestamp")))?;
         Ok(Self(timestamp.as_millisecond()))
     }
 }
@@ -52,7 +52,7 @@ mod tests {
     }
 
     #[test]
-    fn an_age_is_to_the_millisecond_and_never_negative() {
+    fn an_age_has_millisecond_precision_and_is_never_negative() {
         let then = at("2026-11-21T14:00:00.5Z");
         assert_eq!(then.to_string(), "2026-11-21T14:00:00.5Z");
         let now = at("2026-11-21T14:00:02Z");

@@ -1,10 +1,10 @@
-//! Amounts, and lines of orders and reservations.
+//! Amounts of money, and the lines of orders and reservations.
 
 use std::fmt;
 
 use serde::Deserialize;
 
-/// An amount in minor units.
+/// An amount of money in minor units, such as cents.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Money {
     pub(crate) amount: i64,
@@ -17,15 +17,15 @@ impl fmt::Display for Money {
     }
 }
 
-/// Units of a SKU.
+/// A line of an order or a reservation: the quantity of one SKU.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 pub(crate) struct Line {
     pub(crate) sku: String,
     pub(crate) quantity: i64,
 }
 
-/// One line per SKU, by SKU.
-pub(crate) fn joined(mut lines: Vec<Line>) -> Vec<Line> {
+/// Merges lines with the same SKU, and sorts them by SKU.
+pub(crate) fn merge_lines(mut lines: Vec<Line>) -> Vec<Line> {
     lines.sort();
     lines.dedup_by(|next, line| {
         let same = next.sku == line.sku;

@@ -1,29 +1,29 @@
-//! An order.
+//! The record of an order.
 
 use serde::Deserialize;
 use uuid::Uuid;
 
 use super::instant::Instant;
-use super::money::{Line, Money, joined};
+use super::money::{Line, Money, merge_lines};
 use super::status::OrderStatus;
 
-/// An order of `GET /internal/orders`.
+/// An order in the response to `GET /internal/orders`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(from = "RawOrder")]
 pub(crate) struct Order {
     pub(crate) order_id: Uuid,
     pub(crate) status: OrderStatus,
-    /// One line per SKU, by SKU.
+    /// The ordered quantities: one line for each SKU, sorted by SKU.
     pub(crate) lines: Vec<Line>,
     pub(crate) total: Money,
-    /// When it entered its status.
+    /// When the order entered its current status.
     pub(crate) since: Instant,
-    /// `charging, forward`
+    /// The current step and its direction, such as `charging, forward`.
     pub(crate) step: String,
     pub(crate) lease_until: Instant,
 }
 
-/// As the service sends it.
+/// An order as `GET /internal/orders` returns it.
 #[derive(Deserialize)]
 struct RawOrder {
     order_id: Uuid,
@@ -52,7 +52,7 @@ impl From<RawOrder> for Order {
         Self {
             order_id: raw.order_id,
             status: raw.status,
-            lines: joined(raw.items),
+            lines: merge_lines(raw.items),
             total: raw.total,
             since,
             step: format!("{}, {}", raw.step, raw.direction),
@@ -61,8 +61,9 @@ impl From<RawOrder> for Order {
     }
 }
 
-/// A confirmed order that is being cancelled is pending since its first step back. While that step is retried, its entry has the time
-/// of the last attempt; only an auditor that has seen the order before knows the first time.
+/// Returns the time at which an order became pending. If a confirmed order is being cancelled, that is the time of the order's
+/// first compensation. While this compensation is retried, the timeline states only the time of the latest attempt, so the returned
+/// time may be too late.
 fn pending_since(raw: &RawOrder) -> Instant {
     let confirmed = raw.timeline.iter().rposition(|e| e.step == "confirmed");
     let first_back = confirmed.and_then(|confirmed| raw.timeline.get(confirmed + 1));

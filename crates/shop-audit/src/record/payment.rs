@@ -1,4 +1,4 @@
-//! Payments, and the card processor's ledger.
+//! The records of payments and of the card processor's ledger.
 
 use serde::Deserialize;
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::money::Money;
 use super::status::{EntryKind, PaymentStatus};
 
-/// A payment of `GET /payments`.
+/// A payment in the response to `GET /payments`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Payment {
     pub(crate) payment_id: Uuid,
@@ -15,7 +15,7 @@ pub(crate) struct Payment {
     pub(crate) status: PaymentStatus,
 }
 
-/// An entry of the card processor's `GET /processor/ledger`. The reference of the shop's own charges is the payment's id.
+/// An entry in the response to `GET /processor/ledger`. If the shop caused the entry, `reference` is the id of the shop's payment.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct LedgerEntry {
     pub(crate) entry_id: String,

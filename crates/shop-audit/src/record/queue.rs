@@ -1,4 +1,4 @@
-//! Outboxes and deliveries.
+//! The state of outboxes and delivery queues.
 
 use serde::Deserialize;
 
@@ -10,19 +10,19 @@ use super::required::nullable;
 #[serde(try_from = "RawQueue")]
 pub(crate) struct Queue {
     pub(crate) waiting: u64,
-    /// Set if anything waits.
+    /// Time at which the oldest waiting entry was created. It is always set while entries wait.
     pub(crate) oldest: Option<Instant>,
-    /// Number of deliveries that were given up.
+    /// Number of deliveries that the component `notification` gave up.
     pub(crate) failed: u64,
 }
 
-/// As the service sends it.
+/// The state as the service returns it.
 #[derive(Deserialize)]
 struct RawQueue {
     waiting: u64,
     #[serde(deserialize_with = "nullable")]
     oldest: Option<Instant>,
-    /// Absent in outboxes, which never give up.
+    /// An outbox's state does not contain this member, because an outbox never gives up an event.
     #[serde(default)]
     failed: u64,
 }
@@ -37,7 +37,7 @@ impl TryFrom<RawQueue> for Queue {
             failed,
         } = raw;
         if waiting > 0 && oldest.is_none() {
-            return Err("oldest: null, and something waits");
+            return Err("`oldest` is null, although `waiting` is more than 0");
         }
         Ok(Self {
             waiting,

@@ -1,4 +1,4 @@
-//! Shipments, and the carrier's parcels.
+//! The records of shipments and of the carrier's parcels.
 
 use serde::Deserialize;
 use uuid::Uuid;
@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::required::nullable;
 use super::status::ShipmentStatus;
 
-/// A shipment of `GET /shipments`.
+/// A shipment in the response to `GET /shipments`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Shipment {
     pub(crate) shipment_id: Uuid,
@@ -16,7 +16,7 @@ pub(crate) struct Shipment {
     pub(crate) status: ShipmentStatus,
 }
 
-/// A parcel of the carrier's `GET /carrier/book`. The reference of the shop's own parcels is the shipment's id.
+/// A parcel in the response to `GET /carrier/book`. If the shop announced the parcel, `reference` is the id of the shop's shipment.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Parcel {
     pub(crate) tracking_number: String,

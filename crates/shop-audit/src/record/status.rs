@@ -1,9 +1,9 @@
-//! Statuses, with their words in JSON.
+//! The statuses of records, as in JSON.
 
 use serde::Deserialize;
 use strum::Display;
 
-/// `GET /internal/orders`
+/// Status of an order, in `GET /internal/orders`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -13,7 +13,7 @@ pub(crate) enum OrderStatus {
     Cancelled,
 }
 
-/// `GET /payments`
+/// Status of a payment, in `GET /payments`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -25,7 +25,7 @@ pub(crate) enum PaymentStatus {
     Voided,
 }
 
-/// `GET /processor/ledger`
+/// Kind of an entry in the processor's `GET /processor/ledger`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -36,7 +36,7 @@ pub(crate) enum EntryKind {
     Void,
 }
 
-/// `GET /reservations`
+/// Status of a reservation, in `GET /reservations`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -48,7 +48,7 @@ pub(crate) enum ReservationStatus {
     Returned,
 }
 
-/// `GET /shipments`, `GET /carrier/book`
+/// Status of a shipment in `GET /shipments`, or of a parcel in `GET /carrier/book`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Display)]
 #[serde(rename_all = "snake_case")]
 #[strum(serialize_all = "snake_case")]
@@ -65,15 +65,16 @@ pub(crate) enum ShipmentStatus {
 }
 
 impl ReservationStatus {
-    /// Whether the stock was sold, even if it was returned later.
+    /// True if the reserved stock was sold. A later return of the goods does not change this.
     pub(crate) fn is_sold(self) -> bool {
         matches!(self, Self::Committed | Self::Returned)
     }
 }
 
 impl ShipmentStatus {
-    /// Whether there is a parcel that is, or was, on its way.
-    pub(crate) fn is_alive(self) -> bool {
+    /// True if the carrier has accepted the parcel, and the parcel was not cancelled. Also true for parcels that were delivered or
+    /// returned.
+    pub(crate) fn is_active(self) -> bool {
         !matches!(self, Self::Pending | Self::Refused | Self::Cancelled)
     }
 }

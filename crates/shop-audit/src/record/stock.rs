@@ -1,4 +1,4 @@
-//! Stock, its ledger, and reservations.
+//! The records of stock, of the stock ledgers, and of reservations.
 
 use serde::Deserialize;
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use super::instant::Instant;
 use super::money::Line;
 use super::status::ReservationStatus;
 
-/// An item of `GET /items`.
+/// An item in the response to `GET /items`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Item {
     pub(crate) sku: String,
@@ -16,7 +16,7 @@ pub(crate) struct Item {
     pub(crate) available: i64,
 }
 
-/// The sums of `GET /items/{sku}/ledger`.
+/// The response to `GET /items/{sku}/ledger`: sums of units.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct StockLedger {
     pub(crate) supplied: i64,
@@ -25,13 +25,13 @@ pub(crate) struct StockLedger {
 }
 
 impl StockLedger {
-    /// The stock on hand that the ledger implies.
+    /// The stock on hand according to the ledger: supplied - sold + returned.
     pub(crate) fn on_hand(&self) -> i128 {
         i128::from(self.supplied) - i128::from(self.sold) + i128::from(self.returned)
     }
 }
 
-/// A reservation of `GET /reservations`.
+/// A reservation in the response to `GET /reservations`.
 #[derive(Debug, Clone, Deserialize)]
 pub(crate) struct Reservation {
     pub(crate) order_id: Uuid,

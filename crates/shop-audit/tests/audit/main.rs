@@ -1,9 +1,13 @@
-//! The auditor and a simulated shop (`shop.rs`, served by `served.rs`): sound, wrong in exactly one point (`breaches.rs`) or a little late
-//! (`tolerated.rs`), moving (`moving.rs`), and answering against its interface (`unreadable.rs`). `watching.rs`: audits at an interval.
+//! Tests of the auditor with a simulated shop (`shop.rs`, served over HTTP by `served.rs`):
+//! - `breaches.rs`: a sound shop, and shops with exactly one breach;
+//! - `tolerated.rs`: a shop with short delays, which are not a breach;
+//! - `moving.rs`: a shop that changes during the audit;
+//! - `unreadable.rs`: a shop whose responses are missing, rejected or invalid;
+//! - `watching.rs`: audits at an interval.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "unreadable data fails the test"
+    reason = "invalid data must fail the test"
 )]
 
 mod breaches;

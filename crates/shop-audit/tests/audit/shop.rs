@@ -1,20 +1,22 @@
-//! A simulated shop. Its orders take their steps one by one, as the real ones do.
+//! A simulated shop, whose orders take their steps one by one, as in the real shop.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Every order is for this many units of the one SKU at this price.
+/// The only SKU in stock.
 pub(crate) const SKU: &str = "COF-001";
-pub(crate) const EACH: i64 = 2;
-const PRICE: i64 = 1999;
-/// Fewer than an auditor requests, so that every list has several pages.
-const PAGE: usize = 3;
+/// Units of the SKU in every order.
+pub(crate) const UNITS_PER_ORDER: i64 = 2;
+/// Price of one unit, in cents.
+const UNIT_PRICE: i64 = 1999;
+/// Number of records on a page. It is less than the auditor requests, so that lists have several pages.
+const PAGE_SIZE: usize = 3;
 
 type Records = BTreeMap<Uuid, Value>;
 
-/// The records of all its services.
+/// The records of all services of the shop.
 #[derive(Debug, Clone)]
 pub(crate) struct Shop {
     pub(crate) orders: Records,
@@ -26,11 +28,11 @@ pub(crate) struct Shop {
     pub(crate) item: Value,
     pub(crate) ledger: Value,
     pub(crate) queues: BTreeMap<&'static str, Value>,
-    /// Whether third parties' books can be read.
+    /// Whether the third parties' records (the processor's ledger and the carrier's book) can be read.
     pub(crate) books: bool,
 }
 
-/// The ids of an order, its payment and its shipment.
+/// The id of the order with this number. [`payment`] and [`shipment`] return the ids of this order's payment and shipment.
 pub(crate) fn order(number: u128) -> Uuid {
     Uuid::from_u128(number)
 }
@@ -41,20 +43,20 @@ pub(crate) fn shipment(number: u128) -> Uuid {
     Uuid::from_u128(number + (2 << 64))
 }
 
-/// That many seconds ago.
+/// The time `seconds` before now, as text. A negative number gives a time in the future.
 pub(crate) fn ago(seconds: i64) -> String {
     let then = jiff::Timestamp::now().as_second() - seconds;
     jiff::Timestamp::from_second(then).unwrap().to_string()
 }
 
 pub(crate) fn total() -> Value {
-    json!({"amount": EACH * PRICE, "currency": "EUR"})
+    json!({"amount": UNITS_PER_ORDER * UNIT_PRICE, "currency": "EUR"})
 }
 
 impl Shop {
-    /// Without any order.
+    /// A shop without orders.
     pub(crate) fn new() -> Self {
-        let nothing = json!({"waiting": 0, "oldest": null});
+        let empty = json!({"waiting": 0, "oldest": null});
         Self {
             orders: Records::new(),
             payments: Records::new(),
@@ -65,8 +67,8 @@ impl Shop {
             item: json!({"sku": SKU, "on_hand": 1000, "reserved": 0, "available": 1000}),
             ledger: json!({"sku": SKU, "supplied": 1000, "sold": 0, "returned": 0}),
             queues: BTreeMap::from([
-                ("/internal/orders/outbox", nothing.clone()),
-                ("/internal/shipments/outbox", nothing),
+                ("/internal/orders/outbox", empty.clone()),
+                ("/internal/shipments/outbox", empty),
                 (
                     "/internal/notifications/deliveries",
                     json!({"waiting": 0, "oldest": null, "failed": 0}),
@@ -76,8 +78,8 @@ impl Shop {
         }
     }
 
-    /// Orders 1 and 2 are confirmed, 3 was confirmed and is cancelled, 4 was declined, 5 is being charged, 6 was out of stock; a
-    /// reservation is held for 7, which is not an order yet.
+    /// A shop without breaches. Orders 1 and 2 are confirmed. Order 3 was confirmed and is now cancelled. Order 4 was declined,
+    /// order 5 is being charged, and order 6 was out of stock. A reservation is held for order 7, which does not exist yet.
     pub(crate) fn sound() -> Self {
         let mut shop = Self::new();
         for number in 1..=6 {
@@ -90,39 +92,39 @@ impl Shop {
             shop.charge(number);
             shop.commit(number);
             shop.ship(number);
-            shop.end(number, "confirmed");
+            shop.set_status(number, "confirmed");
         }
         shop.call_off(3);
         shop.refund(3);
         shop.release(3);
-        shop.end(3, "cancelled");
+        shop.set_status(3, "cancelled");
         shop.begin_payment(4);
         shop.book(4, "decline");
         shop.payments.get_mut(&payment(4)).unwrap()["status"] = json!("declined");
         shop.release(4);
-        shop.end(4, "cancelled");
+        shop.set_status(4, "cancelled");
         shop.begin_payment(5);
-        // The processor books before its response arrives.
+        // The processor adds the capture to its ledger before the shop gets the response to the charge.
         shop.book(5, "capture");
         shop.release(6);
-        shop.end(6, "cancelled");
+        shop.set_status(6, "cancelled");
         shop.reserve(7);
         shop
     }
 
     pub(crate) fn place(&mut self, number: u128) {
         let order = json!({"order_id": order(number), "status": "pending", "total": total(), "payment": null, "shipment": null,
-            "items": [{"sku": SKU, "name": "Coffee", "quantity": EACH, "unit_price": total(), "line_total": total()}],
+            "items": [{"sku": SKU, "name": "Coffee", "quantity": UNITS_PER_ORDER, "unit_price": total(), "line_total": total()}],
             "timeline": [{"step": "reserving", "status": "started", "at": ago(1)}], "created_at": ago(1),
             "user_id": Uuid::nil(), "direction": "forward", "step": "reserving", "lease_until": ago(-59)});
         self.orders.insert(self::order(number), order);
     }
 
     pub(crate) fn reserve(&mut self, number: u128) {
-        let reservation = json!({"order_id": order(number), "status": "held", "lines": [{"sku": SKU, "quantity": EACH}],
+        let reservation = json!({"order_id": order(number), "status": "held", "lines": [{"sku": SKU, "quantity": UNITS_PER_ORDER}],
             "expires_at": ago(-900)});
         self.reservations.insert(order(number), reservation);
-        self.stock(0, EACH);
+        self.move_stock(0, UNITS_PER_ORDER);
     }
 
     pub(crate) fn begin_payment(&mut self, number: u128) {
@@ -131,7 +133,7 @@ impl Shop {
         self.payments.insert(self::payment(number), payment);
     }
 
-    /// The processor adds an entry for an order's payment.
+    /// Adds an entry for an order's payment to the processor's ledger.
     pub(crate) fn book(&mut self, number: u128, kind: &str) {
         let entry = json!({"entry_id": Uuid::from_u128(self.entries.len() as u128), "reference": payment(number), "kind": kind,
             "amount": total(), "at": ago(1)});
@@ -151,11 +153,12 @@ impl Shop {
 
     pub(crate) fn commit(&mut self, number: u128) {
         self.reservations.get_mut(&order(number)).unwrap()["status"] = json!("committed");
-        self.stock(-EACH, -EACH);
-        add(&mut self.ledger, "sold", EACH);
+        self.move_stock(-UNITS_PER_ORDER, -UNITS_PER_ORDER);
+        add(&mut self.ledger, "sold", UNITS_PER_ORDER);
     }
 
-    /// Releases or returns the order's stock; without a reservation it adds a closed one.
+    /// Releases the order's reservation, or returns its stock if the reservation is committed. If the order has no reservation,
+    /// adds a released one.
     pub(crate) fn release(&mut self, number: u128) {
         let Some(reservation) = self.reservations.get_mut(&order(number)) else {
             let closed = json!({"order_id": order(number), "status": "released", "lines": [], "expires_at": ago(0)});
@@ -164,15 +167,15 @@ impl Shop {
         };
         if reservation["status"] == "committed" {
             reservation["status"] = json!("returned");
-            self.stock(EACH, 0);
-            add(&mut self.ledger, "returned", EACH);
+            self.move_stock(UNITS_PER_ORDER, 0);
+            add(&mut self.ledger, "returned", UNITS_PER_ORDER);
         } else {
             reservation["status"] = json!("released");
-            self.stock(0, -EACH);
+            self.move_stock(0, -UNITS_PER_ORDER);
         }
     }
 
-    /// The carrier's parcel exists before shipping records its number.
+    /// Adds a parcel to the carrier's book, and then a shipment with the parcel's number.
     pub(crate) fn ship(&mut self, number: u128) {
         let tracking_number = format!("PX{number}");
         let parcel = json!({"tracking_number": tracking_number, "reference": shipment(number), "status": "created"});
@@ -187,8 +190,8 @@ impl Shop {
         self.shipments.get_mut(&shipment(number)).unwrap()["status"] = json!("cancelled");
     }
 
-    /// Sets the order's status, with an entry in its timeline.
-    pub(crate) fn end(&mut self, number: u128, status: &str) {
+    /// Sets the order's status, and adds an entry to the order's timeline.
+    pub(crate) fn set_status(&mut self, number: u128, status: &str) {
         let order = self.orders.get_mut(&order(number)).unwrap();
         order["status"] = json!(status);
         order["step"] = json!("done");
@@ -196,13 +199,14 @@ impl Shop {
         order["timeline"].as_array_mut().unwrap().push(entry);
     }
 
-    pub(crate) fn stock(&mut self, on_hand: i64, reserved: i64) {
+    /// Adds these numbers of units to the stock on hand and to the reserved stock.
+    pub(crate) fn move_stock(&mut self, on_hand: i64, reserved: i64) {
         add(&mut self.item, "on_hand", on_hand);
         add(&mut self.item, "reserved", reserved);
         add(&mut self.item, "available", on_hand - reserved);
     }
 
-    /// The response's body; `None` for an unknown path.
+    /// The body of the shop's response; `None` for an unknown path.
     pub(crate) fn response(&self, path: &str, query: &str) -> Option<Value> {
         let newest_first = || self.orders.values().rev().cloned().collect();
         let all = |records: &Records| records.values().cloned().collect::<Vec<_>>();
@@ -217,21 +221,22 @@ impl Shop {
             "/items/COF-001/ledger" => return Some(self.ledger.clone()),
             path => return self.queues.get(path).cloned(),
         };
-        // A page begins after the last record of the page before, as in the services, so that new records shift nothing.
+        // A page begins after the last record of the previous page, as in the services. New records therefore do not shift the
+        // pages.
         let after = query
             .split_once("page_token=")
             .map(|(_, token)| unescaped(token));
-        let last = after.and_then(|last| list.iter().position(|record| token(record) == last));
+        let last = after.and_then(|last| list.iter().position(|r| page_token(r) == last));
         let begin = last.map_or(0, |last| last + 1);
-        let items: Vec<_> = list.iter().skip(begin).take(PAGE).collect();
+        let items: Vec<_> = list.iter().skip(begin).take(PAGE_SIZE).collect();
         let more = begin + items.len() < list.len();
-        let next = items.last().filter(|_| more).map(|last| token(last));
+        let next = items.last().filter(|_| more).map(|last| page_token(last));
         Some(json!({"items": items, "next_page_token": next}))
     }
 }
 
-/// A record's ids, with characters that must be escaped in a URL.
-fn token(record: &Value) -> String {
+/// A page token that consists of the record's ids. It contains characters that must be escaped in a URL.
+fn page_token(record: &Value) -> String {
     let names = [
         "order_id",
         "payment_id",

@@ -1,19 +1,19 @@
-//! States that are not a breach.
+//! Unusual states of a shop that are not a breach.
 
 use std::time::Duration;
 
 use serde_json::json;
 use shop_audit::{Auditor, Options, report};
 
-use crate::breaches::{found, record};
-use crate::served::Served;
+use crate::breaches::{breaches_after, record};
+use crate::served::ServedShop;
 use crate::shop::{Shop, ago, order, shipment};
 
 #[tokio::test]
 async fn a_short_delay_is_not_a_breach() {
-    let found = found(|shop| {
+    let found = breaches_after(|shop| {
         record(&mut shop.orders, order(5))["created_at"] = json!(ago(900));
-        // Notification retries a rejected message for up to 1,111 s plus the response times.
+        // 1,200 s is not too long: the notification service retries a rejected message for up to 1,111 s plus the response times.
         let waiting = json!({"waiting": 3, "oldest": ago(1200), "failed": 0});
         shop.queues
             .insert("/internal/notifications/deliveries", waiting);
@@ -25,7 +25,7 @@ async fn a_short_delay_is_not_a_breach() {
 
 #[tokio::test]
 async fn a_returned_and_refunded_parcel_is_not_a_breach() {
-    let found = found(|shop| {
+    let found = breaches_after(|shop| {
         record(&mut shop.shipments, shipment(3))["status"] = json!("returned");
         record(&mut shop.parcels, shipment(3))["status"] = json!("returned");
     });
@@ -39,20 +39,20 @@ async fn messages_that_were_given_up_are_reported_and_not_a_breach() {
         "/internal/notifications/deliveries",
         json!({"waiting": 0, "oldest": null, "failed": 2}),
     );
-    let verdict = Served::new(shop).await.audit().await;
+    let verdict = ServedShop::new(shop).await.audit().await;
     assert!(verdict.sound);
     let text = report(&verdict);
     assert!(
-        text.contains("Messages that notification gave up: 2."),
+        text.contains("Messages that the notification service gave up: 2."),
         "{text}"
     );
 }
 
 #[tokio::test]
-async fn an_order_may_be_pending_for_as_long_as_order_is_set_to() {
+async fn an_order_may_be_pending_for_as_long_as_stuck_after() {
     let mut shop = Shop::sound();
     record(&mut shop.orders, order(5))["created_at"] = json!(ago(1000));
-    let served = Served::new(shop).await;
+    let served = ServedShop::new(shop).await;
     let stuck = async |stuck_after| {
         let options = Options {
             stuck_after,

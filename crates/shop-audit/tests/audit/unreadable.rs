@@ -1,4 +1,4 @@
-//! An unreadable response is an error that names it, and never a sound verdict.
+//! If a response is missing, rejected or invalid, the audit ends with an error that names the URL, and never with a sound verdict.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use serde_json::json;
 use shop_audit::{AuditError, Options, ThirdParties, audit, report};
 use tokio::net::TcpListener;
 
-use crate::served::Served;
+use crate::served::ServedShop;
 use crate::shop::Shop;
 
-/// Every read that an audit needs.
-const NEEDED: [&str; 9] = [
+/// The beginning of the path of every read that an audit needs.
+const NEEDED_READS: [&str; 9] = [
     "/internal/orders?",
     "/items?",
     "/items/COF-001/ledger",
@@ -29,34 +29,34 @@ async fn a_shop_that_does_not_run_is_reported_at_once() {
     drop(listener);
     let error = audit(&Options::new(&url)).await.unwrap_err();
     assert!(matches!(error, AuditError::NoResponse { .. }));
-    let expected = format!("{url}/internal/orders?limit=100 does not answer: ");
+    let expected = format!("cannot read {url}/internal/orders?limit=100: ");
     assert!(error.to_string().starts_with(&expected), "{error}");
 }
 
 #[tokio::test]
-async fn a_rejected_read_is_named() {
-    for needed in NEEDED {
+async fn the_error_names_a_rejected_read() {
+    for needed in NEEDED_READS {
         for status in [403, 404, 503] {
-            let served = Served::with(Shop::sound(), move |_, asked| {
-                let refused = asked.starts_with(needed);
+            let served = ServedShop::with(Shop::sound(), move |_, requested| {
+                let refused = requested.starts_with(needed);
                 refused.then(|| (status, json!({"code": "no", "detail": "not for you"})))
             });
             let served = served.await;
             let error = audit(&served.options()).await.unwrap_err();
             assert!(matches!(&error, AuditError::Status { .. }), "{error}");
-            let words = error.to_string();
-            for word in [&served.url, needed, &status.to_string(), "not for you"] {
-                assert!(words.contains(word), "{word}: {words}");
+            let text = error.to_string();
+            for part in [&served.url, needed, &status.to_string(), "not for you"] {
+                assert!(text.contains(part), "{part}: {text}");
             }
-            let tries = if status == 503 { 5 } else { 1 };
-            assert_eq!(served.requests(needed), tries, "{needed} {status}");
+            let attempts = if status == 503 { 5 } else { 1 };
+            assert_eq!(served.requests(needed), attempts, "{needed} {status}");
         }
     }
 }
 
 #[tokio::test]
-async fn an_invalid_response_is_named() {
-    for (asked, nonsense, words) in [
+async fn the_error_names_an_invalid_response() {
+    for (requested, invalid, reason) in [
         ("/items?", json!({}), "missing field `items`"),
         (
             "/items/COF-001/ledger",
@@ -81,7 +81,7 @@ async fn an_invalid_response_is_named() {
         (
             "/internal/orders/outbox",
             json!({"waiting": 1, "oldest": "yesterday"}),
-            "`yesterday` is not an instant",
+            "`yesterday` is not an RFC 3339 timestamp",
         ),
         (
             "/shipments?",
@@ -102,31 +102,31 @@ async fn an_invalid_response_is_named() {
         (
             "/internal/notifications/deliveries",
             json!({"waiting": 1, "oldest": null, "failed": 0}),
-            "something waits",
+            "although `waiting` is more than 0",
         ),
     ] {
-        let served = Served::with(Shop::sound(), {
-            let nonsense = nonsense.clone();
-            move |_, path| path.starts_with(asked).then(|| (200, nonsense.clone()))
+        let served = ServedShop::with(Shop::sound(), {
+            let invalid = invalid.clone();
+            move |_, path| path.starts_with(requested).then(|| (200, invalid.clone()))
         });
         let error = audit(&served.await.options()).await.unwrap_err();
         assert!(matches!(error, AuditError::Invalid { .. }), "{error}");
         let text = error.to_string();
-        assert!(text.contains(asked), "{text}");
-        assert!(text.contains(words), "{text}");
+        assert!(text.contains(requested), "{text}");
+        assert!(text.contains(reason), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_list_without_an_end_is_named() {
-    let served = Served::with(Shop::sound(), |_, asked| {
-        let next = if asked.ends_with("page_token=a") {
+async fn the_error_names_a_list_without_an_end() {
+    let served = ServedShop::with(Shop::sound(), |_, requested| {
+        let next = if requested.ends_with("page_token=a") {
             "b"
         } else {
             "a"
         };
         let page = json!({"items": [], "next_page_token": next});
-        asked.starts_with("/shipments?").then_some((200, page))
+        requested.starts_with("/shipments?").then_some((200, page))
     });
     let served = served.await;
     let error = audit(&served.options()).await.unwrap_err();
@@ -141,29 +141,39 @@ async fn a_list_without_an_end_is_named() {
 
 #[tokio::test]
 async fn a_transient_failure_is_retried() {
-    let mut left = 3;
-    let served = Served::with(Shop::sound(), move |_, asked| {
-        let busy = asked.starts_with("/shipments") && left > 0;
+    let mut failures_left = 3;
+    let served = ServedShop::with(Shop::sound(), move |_, requested| {
+        let busy = requested.starts_with("/shipments") && failures_left > 0;
         busy.then(|| {
-            left -= 1;
-            ([429, 502, 503][left], json!({"code": "unavailable"}))
+            failures_left -= 1;
+            (
+                [429, 502, 503][failures_left],
+                json!({"code": "unavailable"}),
+            )
         })
     });
     let verdict = served.await.audit().await;
-    assert!(verdict.sound && verdict.looks == 1, "{}", report(&verdict));
+    assert!(
+        verdict.sound && verdict.snapshots == 1,
+        "{}",
+        report(&verdict)
+    );
 }
 
 #[tokio::test]
-async fn without_third_parties_the_report_states_that_it_rests_on_the_shop_alone() {
+async fn the_report_states_that_no_third_partys_books_were_read() {
     let mut shop = Shop::sound();
     shop.book(1, "capture");
-    let served = Served::new(shop).await;
-    assert!(!served.audit().await.sound, "the ledger shows it");
+    let served = ServedShop::new(shop).await;
+    assert!(
+        !served.audit().await.sound,
+        "the processor's ledger shows the second capture"
+    );
 
     served.shop.lock().unwrap().books = false;
     let verdict = served.audit().await;
     assert!(verdict.sound && verdict.books.is_empty());
-    assert!(report(&verdict).contains("No third party's books were read"));
+    assert!(report(&verdict).contains("No third party's records were read"));
 
     let (ledgers, books) = (served.requests("/processor"), served.requests("/carrier"));
     let options = Options {
@@ -182,15 +192,15 @@ async fn without_third_parties_the_shops_own_records_must_still_agree() {
     let mut shop = Shop::sound();
     shop.books = false;
     shop.payments.get_mut(&crate::shop::payment(3)).unwrap()["status"] = json!("captured");
-    let verdict = Served::new(shop).await.audit().await;
+    let verdict = ServedShop::new(shop).await.audit().await;
     let found: Vec<_> = verdict.breaches().map(|(name, _)| name).collect();
     assert_eq!(found, ["cancelled-costs-nothing"]);
 }
 
 #[tokio::test]
-async fn a_malformed_address_is_named() {
+async fn the_error_names_a_malformed_address() {
     let options = Options {
-        look_again_after: Duration::ZERO,
+        recheck_after: Duration::ZERO,
         ..Options::new("shop:80")
     };
     let error = audit(&options).await.unwrap_err().to_string();

@@ -1,4 +1,4 @@
-//! An audit at an interval, and its metrics.
+//! Tests of repeated audits and of their metrics.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Notify;
 
-use crate::served::Served;
+use crate::served::ServedShop;
 use crate::shop::Shop;
 
 async fn send(address: std::net::SocketAddr, line: &str) -> String {
@@ -24,9 +24,9 @@ async fn send(address: std::net::SocketAddr, line: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_watch_counts_every_audit_and_continues_after_one_that_failed() {
+async fn a_watch_counts_every_audit_and_continues_after_a_failed_audit() {
     let down = Arc::new(AtomicBool::new(false));
-    let served = Served::with(Shop::sound(), {
+    let served = ServedShop::with(Shop::sound(), {
         let down = down.clone();
         move |_, _| down.load(Ordering::SeqCst).then(|| (403, json!({})))
     });
@@ -41,12 +41,12 @@ async fn a_watch_counts_every_audit_and_continues_after_one_that_failed() {
         |tally: &Tally, audit| {
             pages.push(tally.text());
             match pages.len() {
-                // Sound; then down; then up again with a breach; then stopped.
+                // The first audit is sound, the second fails, the third finds a breach, and then the watch stops.
                 1 => down.store(true, Ordering::SeqCst),
                 2 => {
                     assert!(audit.is_err());
                     down.store(false, Ordering::SeqCst);
-                    served.shop.lock().unwrap().stock(1, 0);
+                    served.shop.lock().unwrap().move_stock(1, 0);
                 }
                 _ => stop.notify_one(),
             }
@@ -66,11 +66,12 @@ async fn a_watch_counts_every_audit_and_continues_after_one_that_failed() {
     has_line(0, "stoa_audit_books 2");
     has_line(1, "stoa_audit_up 0");
     has_line(1, "stoa_audit_runs_total{result=\"failed\"} 1");
-    // The figures of the audit before.
+    // After the failed audit, the metrics still contain the values of the first audit.
     has_line(1, "stoa_audit_breaches{invariant=\"stock-adds-up\"} 0");
     has_line(2, "stoa_audit_up 1");
     has_line(2, "stoa_audit_runs_total{result=\"breach\"} 1");
     has_line(2, "stoa_audit_breaches{invariant=\"stock-adds-up\"} 1");
+    has_line(2, "stoa_audit_snapshots 2");
     has_line(2, "stoa_audit_looks 2");
     let last = pages[2]
         .lines()
@@ -82,12 +83,12 @@ async fn a_watch_counts_every_audit_and_continues_after_one_that_failed() {
         let mut once = types.clone();
         once.sort_unstable();
         once.dedup();
-        assert_eq!(once.len(), types.len(), "a name has one type");
+        assert_eq!(once.len(), types.len(), "each metric has one TYPE line");
     }
 }
 
 #[tokio::test]
-async fn the_page_is_at_metrics_and_nowhere_else() {
+async fn the_page_is_served_only_at_metrics() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let page = Page::default();
@@ -126,7 +127,7 @@ fn before_the_first_audit_the_page_has_counters_at_zero() {
 stoa_audit_runs_total{result=\"sound\"} 0
 stoa_audit_runs_total{result=\"breach\"} 0
 stoa_audit_runs_total{result=\"failed\"} 0
-# HELP stoa_audit_up Whether the last audit could read everything.
+# HELP stoa_audit_up 1 if the last audit could read all records, otherwise 0.
 # TYPE stoa_audit_up gauge
 stoa_audit_up 0
 ";

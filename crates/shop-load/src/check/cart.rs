@@ -1,24 +1,24 @@
-//! Carts.
+//! Checks of carts.
 
-use super::ensure::{Checked, ensure};
+use super::ensure::{CheckResult, ensure};
 use super::lines::{Basket, line, lines};
 use crate::wire::{Cart, Line, Product};
 
-/// An item that was put into a cart.
-pub(crate) fn put(put: &Line, product: &Product, quantity: u32) -> Checked {
-    ensure(put.sku == product.sku && put.quantity == quantity, || {
+/// Checks the response to the request that put `quantity` of `product` into the cart.
+pub(crate) fn put_item(item: &Line, product: &Product, quantity: u32) -> CheckResult {
+    ensure(item.sku == product.sku && item.quantity == quantity, || {
         format!(
-            "{} of {}, expected {quantity} of {}",
-            put.quantity, put.sku, product.sku
+            "the cart contains {} units of {}, expected {quantity} units of {}",
+            item.quantity, item.sku, product.sku
         )
     })?;
-    line(put, product.price.as_ref())
+    line(item, product.price.as_ref())
 }
 
-/// A cart holds the items that were put in, and its total is their sum.
-pub(crate) fn cart(cart: &Cart, basket: &Basket, catalogue: &[Product]) -> Checked {
+/// Checks that the cart holds exactly the items of the basket, and that the total is the sum of the items.
+pub(crate) fn cart(cart: &Cart, basket: &Basket, catalogue: &[Product]) -> CheckResult {
     ensure(cart.unpriced.is_empty(), || {
-        format!("has no price for {}", cart.unpriced.join(", "))
+        format!("the cart has no price for {}", cart.unpriced.join(", "))
     })?;
     lines(&cart.items, cart.total.as_ref(), basket, catalogue)
 }

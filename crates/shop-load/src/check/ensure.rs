@@ -1,9 +1,9 @@
 //! The result of a check.
 
-/// What is wrong with an answer.
-pub(crate) type Checked = Result<(), String>;
+/// The result of a check. The error describes the wrong content of the response.
+pub(crate) type CheckResult = Result<(), String>;
 
-/// Fails with `wrong()` unless `holds`.
-pub(super) fn ensure(holds: bool, wrong: impl FnOnce() -> String) -> Checked {
-    if holds { Ok(()) } else { Err(wrong()) }
+/// Returns the error `describe()` unless `condition` is true.
+pub(super) fn ensure(condition: bool, describe: impl FnOnce() -> String) -> CheckResult {
+    if condition { Ok(()) } else { Err(describe()) }
 }

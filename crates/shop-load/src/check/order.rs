@@ -1,78 +1,94 @@
-//! Orders and parcels.
+//! Checks of orders and parcels.
 
 use jiff::Timestamp;
 
-use super::ensure::{Checked, ensure};
+use super::ensure::{CheckResult, ensure};
 use super::lines::{Basket, lines};
 use crate::wire::{Order, Product, Tracking};
 
-/// A confirmed order: of the items in the cart, at their prices, paid and shipped.
-pub(crate) fn confirmed(order: &Order, basket: &Basket, catalogue: &[Product]) -> Checked {
+/// Checks a confirmed order: it has the items of the cart at the catalogue's prices, and it is paid and shipped.
+pub(crate) fn confirmed(order: &Order, basket: &Basket, catalogue: &[Product]) -> CheckResult {
     let id = order.order_id;
     ensure(order.status == "confirmed", || {
-        format!("order {id} is answered with 201 and is {}", order.status)
+        format!(
+            "order {id}: the response has status 201, but the order is {}",
+            order.status
+        )
     })?;
     lines(&order.items, Some(&order.total), basket, catalogue)
-        .map_err(|wrong| format!("order {id}: {wrong}"))?;
+        .map_err(|error| format!("order {id}: {error}"))?;
     match &order.payment {
         None => return Err(format!("order {id} is confirmed without a payment")),
         Some(payment) => ensure(payment.status == "captured", || {
-            format!("order {id} is confirmed, its payment {}", payment.status)
+            format!(
+                "order {id} is confirmed, but its payment is {}",
+                payment.status
+            )
         })?,
     }
     match &order.shipment {
         None => return Err(format!("order {id} is confirmed without a shipment")),
         Some(shipment) => ensure(
             !matches!(shipment.status.as_str(), "refused" | "cancelled"),
-            || format!("order {id} is confirmed, its shipment {}", shipment.status),
+            || {
+                format!(
+                    "order {id} is confirmed, but its shipment is {}",
+                    shipment.status
+                )
+            },
         )?,
     }
-    let ended = order
+    let has_confirmed_step = order
         .timeline
         .iter()
         .any(|e| (e.step.as_str(), e.status.as_str()) == ("confirmed", "done"));
-    ensure(ended, || {
-        format!("order {id} is confirmed, and its timeline is not")
+    ensure(has_confirmed_step, || {
+        format!("order {id} is confirmed, but its timeline has no step `confirmed` that is done")
     })?;
     ensure(order.created_at.parse::<Timestamp>().is_ok(), || {
         format!(
-            "order {id}: created_at: `{}` is not a time",
+            "order {id}: created_at: `{}` is not a timestamp",
             order.created_at
         )
     })
 }
 
-/// An order does not change. Its parcel moves, and gets a number later if the carrier was late.
-pub(crate) fn same(now: &Order, then: &Order) -> Checked {
-    let id = then.order_id;
-    let differs = |what: &str| Err(format!("order {id}: {what} differs from the first answer"));
-    if now.order_id != then.order_id {
+/// Checks that an order is the same as in `first`, the response that confirmed the order. Only the shipment may differ: it may have
+/// another status, or a tracking number that was missing in `first`.
+pub(crate) fn unchanged(order: &Order, first: &Order) -> CheckResult {
+    let id = first.order_id;
+    let differs = |member: &str| {
+        Err(format!(
+            "order {id}: {member} differs from the first response"
+        ))
+    };
+    if order.order_id != first.order_id {
         return Err(format!(
-            "order {}, and the first answer was {id}",
-            now.order_id
+            "order_id: {}, but the first response had {id}",
+            order.order_id
         ));
     }
-    if now.status != then.status {
+    if order.status != first.status {
         return differs("status");
     }
-    if now.items != then.items {
+    if order.items != first.items {
         return differs("items");
     }
-    if now.total != then.total {
+    if order.total != first.total {
         return differs("total");
     }
-    if now.payment != then.payment {
+    if order.payment != first.payment {
         return differs("payment");
     }
-    if now.created_at != then.created_at {
+    if order.created_at != first.created_at {
         return differs("created_at");
     }
-    match (&now.shipment, &then.shipment) {
+    match (&order.shipment, &first.shipment) {
         (None, None) => Ok(()),
-        (Some(now), Some(then))
-            if now.shipment_id == then.shipment_id
-                && (then.tracking_number.is_none()
-                    || now.tracking_number == then.tracking_number) =>
+        (Some(shipment), Some(first))
+            if shipment.shipment_id == first.shipment_id
+                && (first.tracking_number.is_none()
+                    || shipment.tracking_number == first.tracking_number) =>
         {
             Ok(())
         }
@@ -80,24 +96,27 @@ pub(crate) fn same(now: &Order, then: &Order) -> Checked {
     }
 }
 
-/// A refused order is not confirmed, and its payment is not captured.
-pub(crate) fn refused(order: &Order) -> Checked {
+/// Checks that an order which the shop rejected is not confirmed, and that its payment is not captured.
+pub(crate) fn refused(order: &Order) -> CheckResult {
     let id = order.order_id;
     ensure(order.status != "confirmed", || {
-        format!("order {id} was refused and is confirmed")
+        format!("order {id} was rejected, but is confirmed")
     })?;
     let captured = order
         .payment
         .as_ref()
         .is_some_and(|p| p.status == "captured");
     ensure(order.status == "pending" || !captured, || {
-        format!("order {id} was refused, and its payment is captured")
+        format!("order {id} was rejected, but its payment is captured")
     })
 }
 
-/// The parcel of that number.
-pub(crate) fn tracking(tracking: &Tracking, number: &str) -> Checked {
+/// Checks that the response has the requested tracking number.
+pub(crate) fn tracking(tracking: &Tracking, number: &str) -> CheckResult {
     ensure(tracking.tracking_number == number, || {
-        format!("parcel {}, expected {number}", tracking.tracking_number)
+        format!(
+            "tracking_number: {}, expected {number}",
+            tracking.tracking_number
+        )
     })
 }

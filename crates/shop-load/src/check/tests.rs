@@ -1,9 +1,9 @@
-//! Correct answers, and the same answers with one member changed.
+//! Tests of the checks with correct responses, and with responses in which one member is wrong.
 
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use super::ensure::Checked;
+use super::ensure::CheckResult;
 use super::lines::Basket;
 use crate::wire::Product;
 
@@ -19,15 +19,15 @@ fn read<T: DeserializeOwned>(value: &Value) -> T {
     serde_json::from_value(value.clone()).unwrap()
 }
 
-/// `value` with the member at `pointer` replaced.
-fn with(value: &Value, pointer: &str, new: Value) -> Value {
+/// A copy of `value` whose member at `pointer` is `new`.
+fn with_member(value: &Value, pointer: &str, new: Value) -> Value {
     let mut value = value.clone();
     *value.pointer_mut(pointer).unwrap() = new;
     value
 }
 
 #[track_caller]
-fn wrong(checked: Checked, expected: &str) {
+fn assert_wrong(checked: CheckResult, expected: &str) {
     let found = checked.unwrap_err();
     assert!(found.contains(expected), "{found}");
 }

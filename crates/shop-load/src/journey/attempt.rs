@@ -1,4 +1,4 @@
-//! One attempt to order.
+//! One attempt to place an order.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::log_out::log_out_on_401;
-use super::placed::refusal;
+use super::placed::expected_refusal;
 use crate::account::Account;
 use crate::check::{self, Basket};
 use crate::failure::{Failure, Refusal, Reply};
@@ -16,35 +16,35 @@ use crate::step::Step;
 use crate::transport::Transport;
 use crate::wire::Order;
 
-/// The result of one attempt.
-pub(super) enum Attempt {
+/// The result of one attempt to place an order.
+pub(super) enum AttemptResult {
     Confirmed(Order),
     Refused(Refusal),
-    /// No reliable result: repeat after a pause.
+    /// The response shows no final result, so the order must be sent again after a pause.
     Undecided {
         order_id: Option<Uuid>,
         retry_after: Option<Duration>,
     },
-    /// Confirmed, and the answer is wrong.
+    /// The order is confirmed, but the content of the response is wrong.
     Wrong(Order),
-    /// An unexpected rejection: this attempt did not create an order.
+    /// An unexpected rejection. This attempt has not created an order.
     Rejected,
-    /// Neither confirmed nor refused.
-    Garbled,
+    /// The response is unreadable, so it is not clear whether the shop confirmed the order.
+    Unreadable,
 }
 
-/// Sends the order once.
-pub(super) async fn attempt<T: Transport>(
+/// Sends the order one time, and classifies the response.
+pub(super) async fn send_order<T: Transport>(
     session: &mut Session<T>,
     account: &mut Account,
     request: &ShopRequest,
     basket: &Basket,
-) -> Attempt {
+) -> AttemptResult {
     let world = Arc::clone(&session.world);
     let mut confirmed = None;
     let replied = session
         .send(Step::Order, request.clone(), |answer| {
-            if let Some(refusal) = refusal(answer) {
+            if let Some(refusal) = expected_refusal(answer) {
                 return Ok(Reply::Refused(refusal));
             }
             let order: Order = answer.expect(201)?;
@@ -54,15 +54,15 @@ pub(super) async fn attempt<T: Transport>(
         })
         .await;
     match log_out_on_401(account, replied) {
-        Ok(Reply::Accepted(order)) => Attempt::Confirmed(order),
+        Ok(Reply::Accepted(order)) => AttemptResult::Confirmed(order),
         Ok(Reply::Refused(refusal)) if refusal.code == "request_in_progress" => {
-            Attempt::Undecided {
+            AttemptResult::Undecided {
                 order_id: refusal.order_id,
                 retry_after: refusal.retry_after,
             }
         }
-        Ok(Reply::Refused(refusal)) => Attempt::Refused(refusal),
-        Err(Failure::NoAnswer(_)) => Attempt::Undecided {
+        Ok(Reply::Refused(refusal)) => AttemptResult::Refused(refusal),
+        Err(Failure::NoAnswer(_)) => AttemptResult::Undecided {
             order_id: None,
             retry_after: None,
         },
@@ -71,11 +71,11 @@ pub(super) async fn attempt<T: Transport>(
             order_id,
             retry_after,
             ..
-        }) => Attempt::Undecided {
+        }) => AttemptResult::Undecided {
             order_id,
             retry_after,
         },
-        Err(Failure::Status { status, .. }) if status < 500 => Attempt::Rejected,
-        Err(_) => confirmed.map_or(Attempt::Garbled, Attempt::Wrong),
+        Err(Failure::Status { status, .. }) if status < 500 => AttemptResult::Rejected,
+        Err(_) => confirmed.map_or(AttemptResult::Unreadable, AttemptResult::Wrong),
     }
 }

@@ -1,4 +1,4 @@
-//! Browsing: the list, its next page or a search, and some products.
+//! The journey of a customer who only browses: reads the list of products, its next page or search results, and then some products.
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -12,45 +12,45 @@ use crate::step::Step;
 use crate::transport::Transport;
 use crate::wire::{Page, Product};
 
-/// Products on a page.
+/// Number of products that a customer requests for a page.
 const PAGE_SIZE: usize = 20;
-/// Products on a page when the whole catalogue is read: the most that product allows.
-const LARGEST_PAGE: usize = 100;
-/// Characters of the shortest word that is searched; shorter words are in most names.
-const SHORTEST_WORD: usize = 4;
+/// Number of products for a page when the whole catalogue is read; the maximum that the product service allows.
+const LARGEST_PAGE_SIZE: usize = 100;
+/// Minimum length of a word in a search, in characters. Most names contain shorter words.
+const MIN_SEARCH_WORD_LENGTH: usize = 4;
 
-/// A browser's journey.
+/// Runs the journey of a customer who only browses.
 pub(crate) async fn browse<T: Transport>(session: &mut Session<T>) -> Result<(), Interrupted> {
-    let mut seen = list(session).await?;
+    let mut listed = list(session).await?;
     for _ in 0..session.rng.u32(1..=3) {
         session.think().await?;
-        match session.choose(&seen) {
-            Some(listed) => product(session, &listed).await?,
+        match session.choose(&listed) {
+            Some(chosen) => product(session, &chosen).await?,
             None => break,
         }
         if session.rng.u8(..4) == 0 {
             session.think().await?;
-            seen = list(session).await?;
+            listed = list(session).await?;
         }
     }
     Ok(())
 }
 
-/// Some products to choose from: the first page, the second, or the result of a search.
+/// Reads products to choose from: the first page of the list, the page after it, or the results of a search.
 pub(crate) async fn list<T: Transport>(
     session: &mut Session<T>,
 ) -> Result<Vec<Product>, Interrupted> {
     let world = session.world.clone();
     let search = session
         .choose(world.catalogue())
-        .and_then(|product| Some((word(session, &product.name)?, product)));
+        .and_then(|product| Some((search_word(session, &product.name)?, product)));
     match (session.rng.u8(..3), search) {
         (0, Some((word, sought))) => {
             let path = format!("/product?q={}&limit={PAGE_SIZE}", encoded(&word));
             let found = session
                 .require(Step::Search, ShopRequest::get(path), |answer| {
                     let served = page(answer, PAGE_SIZE, &[])?;
-                    check::found(&served.page, &word, &sought).map_err(Failure::Wrong)?;
+                    check::search_results(&served.page, &word, &sought).map_err(Failure::Wrong)?;
                     Ok(served)
                 })
                 .await;
@@ -67,11 +67,8 @@ pub(crate) async fn list<T: Transport>(
             match first.next_page_token {
                 Some(token) if n == 1 => {
                     session.think().await?;
-                    Ok(
-                        next(session, Step::NextPage, PAGE_SIZE, &first.items, &token)
-                            .await?
-                            .items,
-                    )
+                    let next = next_page(session, PAGE_SIZE, &first.items, &token).await?;
+                    Ok(next.items)
                 }
                 _ => Ok(first.items),
             }
@@ -79,23 +76,22 @@ pub(crate) async fn list<T: Transport>(
     }
 }
 
-async fn next<T: Transport>(
+async fn next_page<T: Transport>(
     session: &mut Session<T>,
-    step: Step,
     limit: usize,
     before: &[Product],
     token: &str,
 ) -> Result<Page<Product>, Failure> {
     let path = format!("/product?limit={limit}&page_token={}", encoded(token));
     let page = session
-        .require(step, ShopRequest::get(path), |answer| {
+        .require(Step::NextPage, ShopRequest::get(path), |answer| {
             page(answer, limit, before)
         })
         .await;
     session.count_release(page)
 }
 
-/// A product's own page.
+/// Reads one product by its id.
 pub(crate) async fn product<T: Transport>(
     session: &mut Session<T>,
     listed: &Product,
@@ -108,55 +104,55 @@ pub(crate) async fn product<T: Transport>(
             release(answer)
         })
         .await;
-    session.world.record.release(&shown?);
+    session.world.record.count_release(&shown?);
     Ok(())
 }
 
-/// The whole catalogue, read before the load begins.
+/// Reads all products of the catalogue, before the load begins.
 pub(crate) async fn catalogue<T: Transport>(
     session: &mut Session<T>,
 ) -> Result<Vec<Product>, Failure> {
-    let path = format!("/product?limit={LARGEST_PAGE}");
+    let path = format!("/product?limit={LARGEST_PAGE_SIZE}");
     let first = session
         .require(Step::List, ShopRequest::get(path), |answer| {
-            page(answer, LARGEST_PAGE, &[])
+            page(answer, LARGEST_PAGE_SIZE, &[])
         })
         .await;
     let mut read = session.count_release(first)?;
     let mut products = read.items;
     while let Some(token) = read.next_page_token {
-        read = next(session, Step::NextPage, LARGEST_PAGE, &products, &token).await?;
+        read = next_page(session, LARGEST_PAGE_SIZE, &products, &token).await?;
         products.append(&mut read.items);
     }
     Ok(products)
 }
 
-/// A page, and the release of product that served it.
-struct Served {
+/// A page of products, and the release of the product service that served the page.
+struct ServedPage {
     page: Page<Product>,
     release: String,
 }
 
-fn page(answer: &Answer, limit: usize, before: &[Product]) -> Result<Served, Failure> {
+fn page(answer: &Answer, limit: usize, before: &[Product]) -> Result<ServedPage, Failure> {
     let page = answer.expect(200)?;
     check::page(&page, limit, before).map_err(Failure::Wrong)?;
     let release = release(answer)?;
-    Ok(Served { page, release })
+    Ok(ServedPage { page, release })
 }
 
-/// Every answer of product names its release.
+/// Reads the release from the header `x-shop-version`, which every response of the product service has.
 fn release(answer: &Answer) -> Result<String, Failure> {
     match answer.header("x-shop-version") {
         Some(release) => Ok(release.to_owned()),
-        None => Err(Failure::Wrong("no x-shop-version".to_owned())),
+        None => Err(Failure::Wrong("header x-shop-version: missing".to_owned())),
     }
 }
 
-/// A random word of a name that is long enough for a search.
-fn word<T>(session: &mut Session<T>, name: &str) -> Option<String> {
+/// Selects a random word of `name` that is long enough for a search.
+fn search_word<T>(session: &mut Session<T>, name: &str) -> Option<String> {
     let words: Vec<&str> = name
         .split(|c: char| !c.is_alphanumeric())
-        .filter(|word| word.chars().count() >= SHORTEST_WORD)
+        .filter(|word| word.chars().count() >= MIN_SEARCH_WORD_LENGTH)
         .collect();
     session.rng.choice(words).map(str::to_lowercase)
 }
@@ -166,9 +162,12 @@ fn encoded(text: &str) -> String {
 }
 
 impl<T: Transport> Session<T> {
-    fn count_release(&mut self, served: Result<Served, Failure>) -> Result<Page<Product>, Failure> {
-        let Served { page, release } = served?;
-        self.world.record.release(&release);
+    fn count_release(
+        &mut self,
+        served: Result<ServedPage, Failure>,
+    ) -> Result<Page<Product>, Failure> {
+        let ServedPage { page, release } = served?;
+        self.world.record.count_release(&release);
         Ok(page)
     }
 

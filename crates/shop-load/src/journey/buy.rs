@@ -1,4 +1,5 @@
-//! Buying: browse, fill the cart, read it, order, read the order; sometimes also repeat the order, track the parcel and read the inbox.
+//! The journey of a customer who buys: browses, fills the cart, reads the cart, orders, and reads the order. Some of these
+//! customers also repeat the order, track the parcel or read the inbox.
 
 use std::sync::Arc;
 
@@ -7,7 +8,7 @@ use serde_json::json;
 
 use super::browse;
 use super::log_out::log_out_on_401;
-use super::order::place;
+use super::order::place_order;
 use super::repeat::{read_back, repeat};
 use crate::account::Account;
 use crate::answer::Answer;
@@ -20,34 +21,34 @@ use crate::step::Step;
 use crate::transport::Transport;
 use crate::wire::{Cart, Line, Message, Page, Product, Tracking};
 
-/// A buyer's journey.
+/// Runs the journey of a customer who buys.
 pub(crate) async fn buy<T: Transport>(session: &mut Session<T>) -> Result<(), Interrupted> {
-    let mut account = session.account().await?;
+    let mut account = session.take_account().await?;
     session.cookies = std::mem::take(&mut account.cookies);
-    let bought = shop(session, &mut account).await;
+    let bought = fill_cart_and_order(session, &mut account).await;
     account.cookies = std::mem::take(&mut session.cookies);
     if !account.uncertain {
-        session.world.give_back(account);
+        session.world.return_account(account);
     }
     bought
 }
 
-async fn shop<T: Transport>(
+async fn fill_cart_and_order<T: Transport>(
     session: &mut Session<T>,
     account: &mut Account,
 ) -> Result<(), Interrupted> {
-    if account.dirty {
+    if account.cart_may_hold_items {
         let request = ShopRequest::new(Method::DELETE, "/cart").bearer(&account.token);
         let emptied = session
             .require(Step::EmptyCart, request, |answer| answer.expect_empty(204))
             .await;
         let () = log_out_on_401(account, emptied)?;
-        account.dirty = false;
+        account.cart_may_hold_items = false;
         session.think().await?;
     }
-    let basket = fill(session, account).await?;
+    let basket = fill_cart(session, account).await?;
     if basket.is_empty() {
-        return Ok(()); // No chosen product was in stock.
+        return Ok(()); // None of the chosen products was in stock.
     }
 
     session.think().await?;
@@ -62,7 +63,7 @@ async fn shop<T: Transport>(
     log_out_on_401(account, cart)?;
 
     session.think().await?;
-    let placed = place(session, account, &basket).await?;
+    let placed = place_order(session, account, &basket).await?;
     session.think().await?;
     read_back(session, account, &placed).await?;
     if session.rng.u8(..10) == 0 {
@@ -72,17 +73,17 @@ async fn shop<T: Transport>(
         && session.rng.u8(..4) == 0
     {
         session.think().await?;
-        track(session, number).await?;
+        track_parcel(session, number).await?;
     }
     if session.rng.u8(..4) == 0 && !account.uncertain {
         session.think().await?;
-        inbox(session, account).await?;
+        read_inbox(session, account).await?;
     }
     Ok(())
 }
 
-/// Puts one to three products into the cart, one or two of each, unless they are out of stock.
-async fn fill<T: Transport>(
+/// Puts one to three products into the cart, one or two units of each product. Skips products that are out of stock.
+async fn fill_cart<T: Transport>(
     session: &mut Session<T>,
     account: &mut Account,
 ) -> Result<Basket, Interrupted> {
@@ -100,10 +101,10 @@ async fn fill<T: Transport>(
         let request = ShopRequest::new(Method::PUT, format!("/cart/items/{}", product.sku))
             .bearer(&account.token)
             .json(json!({"quantity": quantity}));
-        account.dirty = true;
+        account.cart_may_hold_items = true;
         let put = session
             .send(Step::PutInCart, request, |answer| {
-                put(answer, &product, quantity)
+                check_put_item(answer, &product, quantity)
             })
             .await;
         if let Reply::Accepted(()) = log_out_on_401(account, put)? {
@@ -113,16 +114,16 @@ async fn fill<T: Transport>(
     Ok(basket)
 }
 
-fn put(answer: &Answer, product: &Product, quantity: u32) -> Result<Reply<()>, Failure> {
+fn check_put_item(answer: &Answer, product: &Product, quantity: u32) -> Result<Reply<()>, Failure> {
     if let Some(refusal) = answer.refusal(409, &["insufficient_stock"]) {
         return Ok(Reply::Refused(refusal));
     }
     let line: Line = answer.expect(200)?;
-    check::cart::put(&line, product, quantity).map_err(Failure::Wrong)?;
+    check::cart::put_item(&line, product, quantity).map_err(Failure::Wrong)?;
     Ok(Reply::Accepted(()))
 }
 
-async fn track<T: Transport>(session: &mut Session<T>, number: &str) -> Result<(), Failure> {
+async fn track_parcel<T: Transport>(session: &mut Session<T>, number: &str) -> Result<(), Failure> {
     session
         .require(
             Step::Track,
@@ -135,7 +136,7 @@ async fn track<T: Transport>(session: &mut Session<T>, number: &str) -> Result<(
         .await
 }
 
-async fn inbox<T: Transport>(
+async fn read_inbox<T: Transport>(
     session: &mut Session<T>,
     account: &mut Account,
 ) -> Result<(), Failure> {

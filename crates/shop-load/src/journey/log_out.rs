@@ -1,9 +1,9 @@
-//! Tokens that the shop rejects.
+//! Handles tokens that the shop rejects.
 
 use crate::account::Account;
 use crate::failure::Failure;
 
-/// Makes the account log in again before its next journey if the shop rejected its token.
+/// If the shop rejected the account's token (401), marks the token as expired, so that the next journey logs in again.
 pub(super) fn log_out_on_401<R>(
     account: &mut Account,
     result: Result<R, Failure>,

@@ -1,4 +1,4 @@
-//! An order, sent until it has a result or its buyer gives up.
+//! Sends an order until the order has a result or the buyer gives up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,8 +8,8 @@ use serde_json::json;
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::attempt::{Attempt, attempt};
-use super::placed::{Placed, PlacedResult};
+use super::attempt::{AttemptResult, send_order};
+use super::placed::{OrderResult, PlacedOrder};
 use crate::account::Account;
 use crate::check::Basket;
 use crate::interrupted::Interrupted;
@@ -20,77 +20,86 @@ use crate::step::Step;
 use crate::transport::Transport;
 use crate::wire::Order;
 
-/// The first pause before an order is repeated; it doubles.
+/// Pause before the first repeat of an order. The pause doubles before each further repeat.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
-/// The longest pause before an order is repeated.
+/// Longest pause before a repeat of an order.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Orders the cart. An order without a result is repeated with the same key.
-pub(super) async fn place<T: Transport>(
+/// Orders the items of the cart. Sends the order again with the same `Idempotency-Key` until the order has a result.
+pub(super) async fn place_order<T: Transport>(
     session: &mut Session<T>,
     account: &mut Account,
     basket: &Basket,
-) -> Result<Placed, Interrupted> {
+) -> Result<PlacedOrder, Interrupted> {
     let key = Uuid::now_v7();
     let card = if session.rng.bool() {
         "tok_visa"
     } else {
         "tok_mastercard"
     };
-    let request = request(account, key, card);
+    let request = order_request(account, key, card);
     let world = Arc::clone(&session.world);
-    let number = world.book.begin(key, account.user_id);
+    let number = world.book.add(key, account.user_id);
     let until = Instant::now() + world.plan.give_up;
     let mut next_pause = FIRST_PAUSE;
-    // After an attempt that may have created an order, a later rejection does not prove that there is none.
+    // If an earlier attempt may have created an order, a later rejection does not prove that no order exists.
     let mut may_exist = false;
     loop {
-        world.book.change(number, |order| order.attempts += 1);
-        let (order_id, retry_after) = match attempt(session, account, &request, basket).await {
-            Attempt::Confirmed(order) => {
-                world.book.change(number, |record| record.confirmed(&order));
+        world.book.update(number, |order| order.attempts += 1);
+        let (order_id, retry_after) = match send_order(session, account, &request, basket).await {
+            AttemptResult::Confirmed(order) => {
+                world
+                    .book
+                    .update(number, |record| record.set_confirmed(&order));
                 account.orders.insert(order.order_id);
-                account.dirty = false;
-                return Ok(Placed {
+                account.cart_may_hold_items = false;
+                return Ok(PlacedOrder {
                     request,
-                    result: PlacedResult::Confirmed(order),
+                    result: OrderResult::Confirmed(order),
                 });
             }
-            Attempt::Refused(refusal) => {
-                world.book.change(number, |record| record.refused(&refusal));
+            AttemptResult::Refused(refusal) => {
+                world
+                    .book
+                    .update(number, |record| record.set_refused(&refusal));
                 account.orders.extend(refusal.order_id);
-                return Ok(Placed {
+                return Ok(PlacedOrder {
                     request,
-                    result: PlacedResult::Refused(refusal),
+                    result: OrderResult::Refused(refusal),
                 });
             }
-            Attempt::Wrong(order) => {
-                world.book.change(number, |record| record.confirmed(&order));
+            AttemptResult::Wrong(order) => {
+                world
+                    .book
+                    .update(number, |record| record.set_confirmed(&order));
                 account.uncertain = true;
                 return Err(Interrupted::Failed);
             }
-            Attempt::Rejected => {
+            AttemptResult::Rejected => {
                 if !may_exist {
                     world
                         .book
-                        .change(number, |record| record.outcome = Outcome::Refused);
+                        .update(number, |record| record.outcome = Outcome::Refused);
                 }
                 return Err(Interrupted::Failed);
             }
-            Attempt::Garbled => {
+            AttemptResult::Unreadable => {
                 account.uncertain = true;
                 return Err(Interrupted::Failed);
             }
-            Attempt::Undecided {
+            AttemptResult::Undecided {
                 order_id,
                 retry_after,
             } => (order_id, retry_after),
         };
         may_exist = true;
-        // The shop may resume the order, and empty the cart while the customer fills it for the next one.
+        // The shop may resume the order later, and then empty the cart, perhaps while the customer fills the cart for another
+        // order.
         account.uncertain = true;
         if let Some(order_id) = order_id {
-            world.book.change(number, |record| record.named(order_id));
+            world
+                .book
+                .update(number, |record| record.set_order_id(order_id));
         }
         let pause = retry_after.unwrap_or_default();
         let pause = pause.max(next_pause).min(LONGEST_PAUSE);
@@ -103,7 +112,7 @@ pub(super) async fn place<T: Transport>(
     }
 }
 
-fn request(account: &Account, key: Uuid, card: &str) -> ShopRequest {
+fn order_request(account: &Account, key: Uuid, card: &str) -> ShopRequest {
     ShopRequest::new(Method::POST, "/order")
         .bearer(&account.token)
         .idempotency_key(key)
@@ -114,13 +123,14 @@ fn request(account: &Account, key: Uuid, card: &str) -> ShopRequest {
         }))
 }
 
-/// Gives up, and reads the order's status if an answer named it. A cancelled status counts only if the last attempt named the order:
-/// a cancellation frees the key, and a later attempt may have created another order.
+/// Gives up the order. If any response contained an order id, reads this order and records its status. A status `cancelled` is
+/// recorded only if the response to the last attempt contained the id. A cancellation frees the idempotency key, so an attempt
+/// after the cancellation may have created another order.
 async fn give_up<T: Transport>(
     session: &mut Session<T>,
     account: &mut Account,
     number: usize,
-    last: Option<Uuid>,
+    last_named: Option<Uuid>,
 ) {
     let world = Arc::clone(&session.world);
     let named = world
@@ -140,9 +150,9 @@ async fn give_up<T: Transport>(
     if let Ok(order) = read {
         world
             .book
-            .change(number, |record| match order.status.as_str() {
-                "confirmed" => record.confirmed(&order),
-                "cancelled" if last == Some(order_id) => record.outcome = Outcome::Cancelled,
+            .update(number, |record| match order.status.as_str() {
+                "confirmed" => record.set_confirmed(&order),
+                "cancelled" if last_named == Some(order_id) => record.outcome = Outcome::Cancelled,
                 _ => {}
             });
     }

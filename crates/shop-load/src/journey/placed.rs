@@ -1,35 +1,35 @@
-//! An order that has a result.
+//! An order that the shop confirmed or rejected.
 
 use crate::answer::Answer;
 use crate::failure::Refusal;
 use crate::request::ShopRequest;
 use crate::wire::Order;
 
-/// An order that has a result.
-pub(super) struct Placed {
-    /// The request, for a repeat.
+/// An order that the shop confirmed or rejected.
+pub(super) struct PlacedOrder {
+    /// The request `POST /order` that placed the order. A repeat sends the same request again.
     pub(super) request: ShopRequest,
-    pub(super) result: PlacedResult,
+    pub(super) result: OrderResult,
 }
 
 /// The result of an order.
-pub(super) enum PlacedResult {
+pub(super) enum OrderResult {
     Confirmed(Order),
     Refused(Refusal),
 }
 
-impl Placed {
+impl PlacedOrder {
     /// The parcel's number, if the order is confirmed and the carrier assigned one.
     pub(super) fn tracking_number(&self) -> Option<&String> {
         match &self.result {
-            PlacedResult::Confirmed(order) => order.shipment.as_ref()?.tracking_number.as_ref(),
-            PlacedResult::Refused(_) => None,
+            OrderResult::Confirmed(order) => order.shipment.as_ref()?.tracking_number.as_ref(),
+            OrderResult::Refused(_) => None,
         }
     }
 }
 
-/// The rejections that an order may get.
-pub(super) fn refusal(answer: &Answer) -> Option<Refusal> {
+/// Returns the rejection of an order if customers expect it, such as a declined card.
+pub(super) fn expected_refusal(answer: &Answer) -> Option<Refusal> {
     answer
         .refusal(402, &["payment_declined"])
         .or_else(|| answer.refusal(409, &["insufficient_stock", "request_in_progress"]))

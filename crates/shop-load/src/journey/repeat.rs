@@ -1,9 +1,9 @@
-//! After the order: reads it back, and sends it once more.
+//! Checks an order that has a result: reads the order back, and sends the order's request once more.
 
 use http::StatusCode;
 
 use super::log_out::log_out_on_401;
-use super::placed::{Placed, PlacedResult, refusal};
+use super::placed::{OrderResult, PlacedOrder, expected_refusal};
 use crate::account::Account;
 use crate::check::order as check;
 use crate::failure::{Failure, Reply};
@@ -13,15 +13,15 @@ use crate::step::Step;
 use crate::transport::Transport;
 use crate::wire::Order;
 
-/// Reads the order, if the answer named one.
+/// Reads the order, if the response to `POST /order` contained an order id.
 pub(super) async fn read_back<T: Transport>(
     session: &mut Session<T>,
     account: &mut Account,
-    placed: &Placed,
+    placed: &PlacedOrder,
 ) -> Result<(), Failure> {
     let order_id = match &placed.result {
-        PlacedResult::Confirmed(order) => order.order_id,
-        PlacedResult::Refused(refusal) => match refusal.order_id {
+        OrderResult::Confirmed(order) => order.order_id,
+        OrderResult::Refused(refusal) => match refusal.order_id {
             Some(order_id) => order_id,
             None => return Ok(()),
         },
@@ -29,10 +29,10 @@ pub(super) async fn read_back<T: Transport>(
     let request = ShopRequest::get(format!("/order/{order_id}")).bearer(&account.token);
     let read = session
         .require(Step::ReadOrder, request, |answer| {
-            let now: Order = answer.expect(200)?;
+            let read: Order = answer.expect(200)?;
             match &placed.result {
-                PlacedResult::Confirmed(order) => check::same(&now, order),
-                PlacedResult::Refused(_) => check::refused(&now),
+                OrderResult::Confirmed(order) => check::unchanged(&read, order),
+                OrderResult::Refused(_) => check::refused(&read),
             }
             .map_err(Failure::Wrong)
         })
@@ -40,27 +40,27 @@ pub(super) async fn read_back<T: Transport>(
     log_out_on_401(account, read)
 }
 
-/// Sends the order again with the same key: the answer must equal the first one.
+/// Sends the order again with the same key, and checks that the new response equals the response that gave the order its result.
 pub(super) async fn repeat<T: Transport>(
     session: &mut Session<T>,
-    placed: &Placed,
+    placed: &PlacedOrder,
 ) -> Result<(), Failure> {
     session
         .send(Step::RepeatOrder, placed.request.clone(), |answer| {
             if answer.status.is_server_error() || answer.status == StatusCode::TOO_MANY_REQUESTS {
                 return answer.expect_empty(201).map(Reply::Accepted);
             }
-            match (&placed.result, refusal(answer)) {
-                (PlacedResult::Confirmed(order), None) if answer.status == StatusCode::CREATED => {
-                    let now: Order = answer.expect(201)?;
-                    check::same(&now, order).map_err(Failure::Wrong)?;
+            match (&placed.result, expected_refusal(answer)) {
+                (OrderResult::Confirmed(order), None) if answer.status == StatusCode::CREATED => {
+                    let repeated: Order = answer.expect(201)?;
+                    check::unchanged(&repeated, order).map_err(Failure::Wrong)?;
                     Ok(Reply::Accepted(()))
                 }
-                (PlacedResult::Refused(first), Some(now)) if first.matches(&now) => {
-                    Ok(Reply::Refused(now))
+                (OrderResult::Refused(first), Some(repeated)) if first.matches(&repeated) => {
+                    Ok(Reply::Refused(repeated))
                 }
                 _ => Err(Failure::Wrong(format!(
-                    "the repeat of an order is answered with {}, and not as the first time",
+                    "the repeat of an order has status {}, and differs from the first response",
                     answer.status.as_u16()
                 ))),
             }

@@ -1,4 +1,4 @@
-//! Latencies and counts of the recorder.
+//! Tests of the recorder's latencies and counts.
 
 use super::*;
 use crate::failure::Refusal;
@@ -9,22 +9,22 @@ fn millis(n: u64) -> Duration {
 }
 
 #[test]
-fn latencies_have_three_digits_and_percentiles_count_from_below() {
+fn latencies_have_three_significant_digits() {
     let record = Recorder::new(false).unwrap();
     for n in 1..=1_000 {
-        record.ended(Step::List, millis(n), Ok(&Reply::Accepted(())), None);
+        record.record_request(Step::List, millis(n), Ok(&Reply::Accepted(())), None);
     }
     let records = record.lock();
-    let took = &records.steps[&Step::List].took;
+    let latencies = &records.steps[&Step::List].latencies;
     for (quantile, millis) in [(0.5, 500), (0.9, 900), (0.99, 990), (0.999, 999)] {
-        let micros = took.value_at_quantile(quantile);
+        let micros = latencies.value_at_quantile(quantile);
         assert!(
             micros.abs_diff(millis * 1_000) <= millis,
             "{quantile}: {micros}"
         );
     }
-    assert!(took.max().abs_diff(1_000_000) <= 1_000);
-    assert_eq!(records.total.took.len(), 1_000);
+    assert!(latencies.max().abs_diff(1_000_000) <= 1_000);
+    assert_eq!(records.total.latencies.len(), 1_000);
     assert_eq!(records.steps[&Step::Order].count, 0);
 }
 
@@ -37,7 +37,7 @@ fn failures_are_counted_by_kind_and_wrong_answers_kept_as_examples() {
         order_id: None,
         retry_after: None,
     };
-    record.ended(
+    record.record_request(
         Step::Order,
         millis(1),
         Ok(&Reply::<()>::Refused(declined)),
@@ -45,8 +45,9 @@ fn failures_are_counted_by_kind_and_wrong_answers_kept_as_examples() {
     );
     let unreachable = Failure::NoAnswer(NoAnswer::Connect("refused".to_owned()));
     let late = Failure::NoAnswer(NoAnswer::Timeout);
-    let failed =
-        |failure: &Failure| record.ended::<()>(Step::Order, millis(9), Err(failure), Some("r-1"));
+    let failed = |failure: &Failure| {
+        record.record_request::<()>(Step::Order, millis(9), Err(failure), Some("r-1"))
+    };
     failed(&unreachable);
     failed(&late);
     for n in 0..30 {
@@ -55,14 +56,18 @@ fn failures_are_counted_by_kind_and_wrong_answers_kept_as_examples() {
     let records = record.lock();
     let order = &records.steps[&Step::Order];
     assert_eq!((order.count, order.refused, order.failed), (33, 1, 32));
-    assert_eq!(order.took.len(), 32, "a refused connection has no latency");
+    assert_eq!(
+        order.latencies.len(),
+        32,
+        "a refused connection has no latency"
+    );
     let count = |kind: &str| records.failures[&(Step::Order, kind.to_owned())];
     assert_eq!(
         (count("connect"), count("timeout"), count("wrong answer")),
         (1, 1, 30)
     );
-    assert_eq!((records.wrong, records.examples.len()), (30, EXAMPLES));
-    assert_eq!(records.examples[0].what, "no. 0");
+    assert_eq!((records.wrong, records.examples.len()), (30, MAX_EXAMPLES));
+    assert_eq!(records.examples[0].error, "no. 0");
     assert_eq!(records.examples[0].request_id.as_deref(), Some("r-1"));
 }
 
@@ -70,18 +75,21 @@ fn failures_are_counted_by_kind_and_wrong_answers_kept_as_examples() {
 fn in_the_open_loop_every_latency_counts() {
     let record = Recorder::new(true).unwrap();
     let unreachable = Failure::NoAnswer(NoAnswer::Reset("cut".to_owned()));
-    record.ended::<()>(Step::List, millis(3_000), Err(&unreachable), None);
+    record.record_request::<()>(Step::List, millis(3_000), Err(&unreachable), None);
     let records = record.lock();
-    assert_eq!((records.total.failed, records.total.took.len()), (1, 1));
-    assert!(records.total.took.max() >= 3_000_000);
+    assert_eq!(
+        (records.total.failed, records.total.latencies.len()),
+        (1, 1)
+    );
+    assert!(records.total.latencies.max() >= 3_000_000);
 }
 
 #[test]
-fn a_new_start_keeps_the_requests_in_flight() {
+fn a_reset_keeps_the_count_of_requests_in_flight() {
     let record = Recorder::new(false).unwrap();
     let in_flight = record.begin_request();
-    record.ended(Step::List, millis(1), Ok(&Reply::Accepted(())), None);
-    assert_eq!(record.take().unwrap().total.count, 1);
+    record.record_request(Step::List, millis(1), Ok(&Reply::Accepted(())), None);
+    assert_eq!(record.reset().unwrap().total.count, 1);
     assert_eq!(record.lock().total.count, 0);
     assert_eq!(record.in_flight(), 1);
     drop(in_flight);

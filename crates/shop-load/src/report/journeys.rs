@@ -1,4 +1,4 @@
-//! Journeys.
+//! The report's numbers of journeys.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::counts::Counts;
 use crate::seconds::seconds;
 
-/// Journeys by kind and by result.
+/// Numbers of journeys, by kind and by result.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Journeys {
     /// Journeys of browsers.
@@ -18,16 +18,17 @@ pub struct Journeys {
     pub completed: u64,
     /// Journeys that ended with a failure.
     pub failed: u64,
-    /// Journeys that the end of the run cut short.
+    /// Journeys that the end of the run interrupted.
     pub cut_short: u64,
-    /// Customers of the open loop who waited because `max_in_flight` were active. Their latency counts from when they arrived.
+    /// Customers of the open loop who waited because `max_in_flight` customers were active. The wait is part of the latency.
     pub waited: u64,
-    /// The longest of these waits.
+    /// Longest time for which a customer of the open loop waited.
     #[serde(rename = "longest_wait_seconds", serialize_with = "seconds")]
     pub longest_wait: Duration,
-    /// Customers of the open loop who still waited at the end; each counts as a failure of the first step.
+    /// Customers of the open loop who still waited for a slot when the run ended. Each of these customers counts as a failure of
+    /// the step `list`.
     pub not_begun: u64,
-    /// Requests in flight when the run was stopped at once.
+    /// Requests that were dropped, because they were in flight when the run was stopped at once.
     pub cut_off: u64,
 }
 

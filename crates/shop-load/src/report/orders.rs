@@ -1,4 +1,4 @@
-//! Orders by outcome.
+//! The report's numbers of orders.
 
 use std::collections::BTreeMap;
 
@@ -6,24 +6,24 @@ use serde::Serialize;
 
 use crate::orders::{OrderRecord, Outcome};
 
-/// Orders by outcome.
+/// Numbers of orders, by outcome.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Orders {
-    /// Paid and shipped.
+    /// Orders that are paid and shipped.
     pub confirmed: u64,
-    /// The card was declined.
+    /// Orders whose card was declined.
     pub declined: u64,
-    /// Not enough was in stock.
+    /// Orders with an item that was out of stock.
     pub out_of_stock: u64,
-    /// Cancelled because a service did not answer.
+    /// Orders that the shop cancelled because a service did not respond.
     pub cancelled: u64,
-    /// Rejected unexpectedly.
+    /// Orders that the shop rejected for an unexpected reason.
     pub refused: u64,
-    /// Without a result when the buyer gave up: the shop may have them or not.
+    /// Orders that had no result when the buyer gave up. The shop may have created such an order nevertheless.
     pub unknown: u64,
-    /// Repeats of orders without a result.
+    /// Number of times that an order was sent again because it had no result yet.
     pub repeats: u64,
-    /// Total of the confirmed orders in minor units, by currency.
+    /// Sum of the confirmed orders' totals in minor units, by currency.
     pub money: BTreeMap<String, u128>,
 }
 

@@ -1,4 +1,4 @@
-//! The closed loop.
+//! The closed loop: a fixed number of users, who each run one journey after the other.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,29 +8,29 @@ use tokio::time::Instant;
 use crate::counts::Counts;
 use crate::interrupted::Interrupted;
 use crate::journey;
-use crate::schedule::{Lane, choices};
+use crate::schedule::{StreamUser, random_stream};
 use crate::session::Session;
 use crate::transport::Transport;
 use crate::world::World;
 
-/// Pause after a failure, so that a shop that fails fast does not get more requests.
+/// Minimum pause after a failed journey. Without this pause, a shop that fails fast would get more requests than a healthy shop.
 const PAUSE_AFTER_FAILURE: Duration = Duration::from_millis(500);
 
-/// A user of the closed loop, who begins at this time: one journey after the other until the run ends.
+/// Runs user number `n` of the closed loop: one journey after the other, from `begins_at` until the run ends.
 pub(super) async fn user<T: Transport>(
     world: Arc<World<T>>,
     counts: Arc<Counts>,
     n: u32,
-    begins: Instant,
+    begins_at: Instant,
 ) {
-    if !world.ending.sleep_until(begins).await {
+    if !world.ending.sleep_until(begins_at).await {
         return;
     }
-    let rng = choices(world.plan.seed, Lane::Customer(n.into()));
+    let rng = random_stream(world.plan.seed, StreamUser::Customer(n.into()));
     let mut session = Session::new(Arc::clone(&world), rng);
     loop {
-        let (kind, ended) = journey::travel(&mut session).await;
-        counts.journey(kind, ended);
+        let (kind, ended) = journey::run_journey(&mut session).await;
+        counts.count_journey(kind, ended);
         let paused = match ended {
             Err(Interrupted::RunEnded) => return,
             Err(Interrupted::Failed) => {

@@ -1,4 +1,4 @@
-//! The open loop.
+//! The open loop: customers arrive by a schedule, and each customer runs one journey.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use crate::counts::Counts;
 use crate::failure::Failure;
 use crate::journey;
 use crate::plan::Plan;
-use crate::schedule::{Arrivals, Lane, choices};
+use crate::schedule::{Arrivals, StreamUser, random_stream};
 use crate::session::Session;
 use crate::step::Step;
 use crate::transport::Transport;
 use crate::world::World;
 
-/// Starts a journey for each arrival. At most `max_in_flight` journeys run at a time; more customers wait for a place, and their latency
-/// counts from when they arrived.
+/// Starts a journey for each arrival. At most `max_in_flight` journeys run at a time. Further customers wait for a slot, and the
+/// wait is part of the latency.
 pub(super) async fn arrivals<T: Transport>(
     world: Arc<World<T>>,
     counts: Arc<Counts>,
@@ -25,7 +25,7 @@ pub(super) async fn arrivals<T: Transport>(
     rate: f64,
     max_in_flight: u32,
 ) -> Result<(), JoinError> {
-    let places = Arc::new(Semaphore::new(
+    let slots = Arc::new(Semaphore::new(
         usize::try_from(max_in_flight).unwrap_or(usize::MAX),
     ));
     let mut customers: JoinSet<()> = JoinSet::new();
@@ -36,18 +36,20 @@ pub(super) async fn arrivals<T: Transport>(
         ..
     } = world.plan;
     let arrivals = Arrivals::new(seed, rate, ramp);
-    // Customers who arrived before this time found others waiting.
+    // The time at which the customer before this one got a slot or gave up. Customers are handled one after the other, so a
+    // customer who arrived before this time waited too.
     let mut queued_until = begun;
     for (n, at) in (0u64..).zip(arrivals.take_while(|at| *at < duration)) {
         let arrived_at = begun + at;
-        // A customer who waits when the run ends is counted, not dropped.
+        // If the run ends before a customer is due, the customer never arrives. If the run ends while a customer waits for a slot,
+        // the code below counts the customer.
         if Instant::now() < arrived_at && !world.ending.sleep_until(arrived_at).await {
             break;
         }
-        let mut place = Arc::clone(&places).try_acquire_owned().ok();
-        if place.is_none() {
-            place = tokio::select! {
-                place = Arc::clone(&places).acquire_owned() => place.ok(),
+        let mut slot = Arc::clone(&slots).try_acquire_owned().ok();
+        if slot.is_none() {
+            slot = tokio::select! {
+                slot = Arc::clone(&slots).acquire_owned() => slot.ok(),
                 () = world.ending.reached() => None,
             };
             queued_until = Instant::now();
@@ -55,25 +57,25 @@ pub(super) async fn arrivals<T: Transport>(
         if arrived_at < queued_until {
             counts.waited.add(1);
             if world.ending.is_reached() {
-                place = None;
+                slot = None;
             }
         }
-        counts.longest_wait.at_least(arrived_at.elapsed());
-        let Some(place) = place else {
+        counts.longest_wait.update(arrived_at.elapsed());
+        let Some(slot) = slot else {
             counts.not_begun.add(1);
             let waited = arrived_at.elapsed();
             world
                 .record
-                .ended::<()>(Step::List, waited, Err(&Failure::NotBegun), None);
+                .record_request::<()>(Step::List, waited, Err(&Failure::NotBegun), None);
             continue;
         };
-        let rng = choices(seed, Lane::Customer(n));
-        let mut session = Session::new(Arc::clone(&world), rng).arrived(arrived_at);
+        let rng = random_stream(seed, StreamUser::Customer(n));
+        let mut session = Session::new(Arc::clone(&world), rng).with_arrival(arrived_at);
         let counts = Arc::clone(&counts);
         customers.spawn(async move {
-            let (kind, ended) = journey::travel(&mut session).await;
-            counts.journey(kind, ended);
-            drop(place);
+            let (kind, ended) = journey::run_journey(&mut session).await;
+            counts.count_journey(kind, ended);
+            drop(slot);
         });
         while let Some(done) = customers.try_join_next() {
             done?;

@@ -1,4 +1,4 @@
-//! The preparation: reads the catalogue, and makes accounts.
+//! The preparation of a run, which reads the catalogue and creates accounts.
 
 use std::time::Duration;
 
@@ -10,11 +10,12 @@ use crate::plan::Plan;
 use crate::transport::NoAnswer;
 use crate::wire::Product;
 
-/// Interval between two new accounts. The gateway lets 20 log-ins and registrations a second through, and an account needs one of each.
+/// Interval between two new accounts. The gateway permits 20 log-ins and registrations a second, and a new account needs one log-in
+/// and one registration.
 pub(super) const ACCOUNT_INTERVAL: Duration = Duration::from_millis(125);
 
-/// Checks that there is something to buy, if the plan has buyers.
-pub(super) fn catalogue(
+/// Returns the catalogue. Fails if it could not be read, or if the plan has buyers and no product has a price.
+pub(super) fn check_catalogue(
     plan: &Plan,
     read: Result<Vec<Product>, Failure>,
 ) -> Result<Vec<Product>, RunError> {
@@ -22,8 +23,8 @@ pub(super) fn catalogue(
     let catalogue = match read {
         Ok(catalogue) => catalogue,
         Err(failure) => {
-            let why = describe(failure, plan.timeout);
-            return Err(RunError::NoShop { target, why });
+            let reason = describe(failure, plan.timeout);
+            return Err(RunError::NoShop { target, reason });
         }
     };
     if plan.buyers > 0.0 && catalogue.iter().all(|product| product.price.is_none()) {
@@ -36,10 +37,10 @@ fn describe(failure: Failure, timeout: Duration) -> String {
     match failure {
         Failure::NoAnswer(NoAnswer::Timeout) => {
             let timeout = format_duration(timeout);
-            format!("no connection, or no answer within {timeout}")
+            format!("no connection, or no response within {timeout}")
         }
-        Failure::NoAnswer(why) => why.to_string(),
-        Failure::Wrong(what) => what,
+        Failure::NoAnswer(reason) => reason.to_string(),
+        Failure::Wrong(error) => error,
         other => other.to_string(),
     }
 }

@@ -1,4 +1,4 @@
-//! The table of steps.
+//! Renders the table of steps.
 
 use std::time::Duration;
 
@@ -8,20 +8,20 @@ use comfy_table::{CellAlignment, Table};
 use crate::report::{Measured, Report};
 
 /// Spaces between two columns.
-const GAP: u16 = 2;
+const COLUMN_GAP: u16 = 2;
 
-/// A row for each step, and one for all of them.
+/// Renders one row for each step, and one row for all steps together.
 pub(super) fn steps(report: &Report) -> Table {
     let mut table = Table::new();
     table.load_style(NOTHING).set_header([
         "STEP", "COUNT", "RATE/S", "P50", "P90", "P99", "P99.9", "MAX", "REFUSED", "FAILED",
     ]);
     for step in &report.steps {
-        table.add_row(row(step.step.word(), &step.measured));
+        table.add_row(row(step.step.name(), &step.measured));
     }
     table.add_row(row("all", &report.total));
     for (n, column) in table.column_iter_mut().enumerate() {
-        column.set_padding((0, GAP));
+        column.set_padding((0, COLUMN_GAP));
         if n > 0 {
             column.set_cell_alignment(CellAlignment::Right);
         }
@@ -30,22 +30,22 @@ pub(super) fn steps(report: &Report) -> Table {
 }
 
 fn row(name: &str, measured: &Measured) -> [String; 10] {
-    let took = &measured.latency_us;
+    let latency = &measured.latency_us;
     [
         name.to_owned(),
         measured.count.to_string(),
         format!("{:.1}", measured.per_second),
-        time(took.p50),
-        time(took.p90),
-        time(took.p99),
-        time(took.p99_9),
-        time(took.max),
+        time(latency.p50),
+        time(latency.p90),
+        time(latency.p99),
+        time(latency.p99_9),
+        time(latency.max),
         measured.refused.to_string(),
         measured.failed.to_string(),
     ]
 }
 
-/// Microseconds, in the unit that suits the value.
+/// Renders a time, given in microseconds, in µs, ms or s.
 fn time(micros: u64) -> String {
     let time = Duration::from_micros(micros);
     match micros {

@@ -1,30 +1,35 @@
-//! The end of a run: after its duration, gently, at once.
+//! Tests of the end of a run: after the planned duration, by a gentle stop, and by a stop at once.
 
 use std::time::Duration;
 
 use shop_load::{Ended, Outcome, Phase, Plan, RunError, Stop, run_over};
 
 use crate::plan;
-use crate::shop::{Build, Fate, Seen, Shop};
+use crate::shop::{Reaction, ReceivedRequest, Shop, ShopFaults};
 
 fn slow_orders() -> Shop {
-    let delay = |seen: &Seen| match seen.what.as_str() {
+    let delay = |received: &ReceivedRequest| match received.endpoint.as_str() {
         "POST /order" => Duration::from_secs(3),
         _ => Duration::from_millis(10),
     };
-    Build {
+    ShopFaults {
         delay: Box::new(delay),
-        ..Build::default()
+        ..ShopFaults::default()
     }
     .shop()
 }
 
-/// Stops the run this long after the load began.
-async fn stopped(plan: &Plan, shop: &Shop, after: Duration, how: fn(&Stop)) -> shop_load::Report {
+/// Runs a plan. Calls `request_stop` when the duration `after` has passed since the load began.
+async fn run_and_stop(
+    plan: &Plan,
+    shop: &Shop,
+    after: Duration,
+    request_stop: fn(&Stop),
+) -> shop_load::Report {
     let stop = Stop::default();
     let mut report_progress = |progress: &shop_load::Progress| {
         if progress.phase == Phase::Running && progress.elapsed >= after {
-            how(&stop);
+            request_stop(&stop);
         }
     };
     run_over(plan, shop.clone(), &mut report_progress, &stop)
@@ -33,7 +38,7 @@ async fn stopped(plan: &Plan, shop: &Shop, after: Duration, how: fn(&Stop)) -> s
 }
 
 #[tokio::test(start_paused = true)]
-async fn at_the_end_of_its_duration_open_orders_are_settled() {
+async fn open_orders_are_settled_at_the_end_of_the_duration() {
     let shop = slow_orders();
     let report = crate::load(&plan(5, 10), &shop).await;
     assert_eq!(report.ended, Ended::Duration);
@@ -46,7 +51,7 @@ async fn at_the_end_of_its_duration_open_orders_are_settled() {
 #[tokio::test(start_paused = true)]
 async fn a_gentle_stop_settles_open_orders() {
     let shop = slow_orders();
-    let report = stopped(
+    let report = run_and_stop(
         &plan(5, 3_600),
         &shop,
         Duration::from_secs(10),
@@ -64,8 +69,8 @@ async fn a_gentle_stop_settles_open_orders() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stop_at_once_counts_the_requests_in_flight() {
-    let report = stopped(
+async fn a_stop_at_once_drops_and_counts_the_requests_in_flight() {
+    let report = run_and_stop(
         &plan(5, 3_600),
         &slow_orders(),
         Duration::from_secs(10),
@@ -90,15 +95,15 @@ async fn a_stop_at_once_counts_the_requests_in_flight() {
 
 #[tokio::test(start_paused = true)]
 async fn an_order_that_is_being_repeated_is_settled_after_a_gentle_stop() {
-    let shop = Build {
-        decide: Box::new(|seen| match seen.what.as_str() {
-            "POST /order" if seen.nth < 4 => Fate::Lost,
-            _ => Fate::Answer,
+    let shop = ShopFaults {
+        decide: Box::new(|received| match received.endpoint.as_str() {
+            "POST /order" if received.nth < 4 => Reaction::LoseResponse,
+            _ => Reaction::Respond,
         }),
-        ..Build::default()
+        ..ShopFaults::default()
     }
     .shop();
-    let report = stopped(&plan(1, 3_600), &shop, Duration::from_secs(2), Stop::gently).await;
+    let report = run_and_stop(&plan(1, 3_600), &shop, Duration::from_secs(2), Stop::gently).await;
     assert_eq!(
         (report.orders.confirmed, report.orders.unknown),
         (1, 0),
@@ -115,7 +120,7 @@ async fn a_stop_during_the_preparation_gives_no_report() {
             stop.gently();
         }
     };
-    let shop = Build::default().shop();
+    let shop = ShopFaults::default().shop();
     let error = run_over(&plan(5, 10), shop, &mut report_progress, &stop)
         .await
         .unwrap_err();
@@ -123,7 +128,7 @@ async fn a_stop_during_the_preparation_gives_no_report() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn progress_grows_from_accounts_to_the_last_order() {
+async fn progress_is_reported_from_the_first_account_to_the_last_order() {
     let mut reported = Vec::new();
     let mut report_progress = |progress: &shop_load::Progress| reported.push(progress.clone());
     let report = run_over(
@@ -134,7 +139,7 @@ async fn progress_grows_from_accounts_to_the_last_order() {
     )
     .await
     .unwrap();
-    assert_eq!(reported[0].phase, Phase::Preparing { done: 0, of: 5 });
+    assert_eq!(reported[0].phase, Phase::Preparing { done: 0, total: 5 });
     let running: Vec<_> = reported
         .iter()
         .filter(|p| p.phase == Phase::Running)

@@ -1,17 +1,18 @@
-//! Latency: how a stall of the shop shows in the percentiles of both loops.
+//! Tests of latencies: if the shop stalls, the percentiles of the open loop must show the stall, and the closed loop hides it.
 
 use std::time::Duration;
 
 use shop_load::{Load, Plan, Report, Step};
 use tokio::time::Instant;
 
-use crate::shop::{Build, Fate, Seen, Shop};
+use crate::shop::{Reaction, ReceivedRequest, Shop, ShopFaults};
 use crate::{load, plan, step};
 
 /// Latency of a shop that does not stall.
 const NORMAL: Duration = Duration::from_millis(50);
+/// Duration of a load, in seconds.
 const MINUTE: u64 = 60;
-/// Beginning and end of the stall.
+/// Times at which the shop's stall begins and ends, relative to the beginning of the run.
 const STALL: [Duration; 2] = [Duration::from_secs(20), Duration::from_secs(22)];
 
 fn stalling() -> Shop {
@@ -24,9 +25,9 @@ fn stalling() -> Shop {
             NORMAL
         }
     };
-    Build {
+    ShopFaults {
         delay: Box::new(delay),
-        ..Build::default()
+        ..ShopFaults::default()
     }
     .shop()
 }
@@ -42,15 +43,16 @@ fn open(rate: f64, max_in_flight: u32, seconds: u64) -> Plan {
     }
 }
 
-/// P99 of the first step of a journey.
+/// 99th percentile of the latency of the step `list`, the first step of most journeys.
 fn p99(report: &Report) -> Duration {
     Duration::from_micros(step(report, Step::List).measured.latency_us.p99)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_stall_shows_in_the_open_loop_and_not_in_the_closed_one() {
+async fn a_stall_shows_in_the_p99_of_the_open_loop_and_not_of_the_closed_loop() {
     let report = load(&open(20.0, 1_000, MINUTE), &stalling()).await;
-    // Customers who arrived in the stall, 3 %, waited up to two seconds for their first answer.
+    // 3 % of the customers arrived during the stall. Each of them waited for a response until the stall ended, for up to two
+    // seconds.
     assert!(
         p99(&report) > Duration::from_millis(500),
         "{:?}",
@@ -60,21 +62,21 @@ async fn a_stall_shows_in_the_open_loop_and_not_in_the_closed_one() {
     assert!(first > 1_500_000 && first < 2_100_000, "{first}");
     assert_eq!(report.journeys.waited, 0);
 
-    let looking = Plan {
+    let browsing = Plan {
         buyers: 0.0,
         ..plan(5, MINUTE)
     };
-    let report = load(&looking, &stalling()).await;
+    let report = load(&browsing, &stalling()).await;
     assert!(p99(&report) < NORMAL * 2, "{:?}", p99(&report));
     assert!(
         report.total.latency_us.max > 1_900_000,
-        "each user meets the stall once"
+        "each user has one request that takes as long as the stall"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn in_the_open_loop_a_wait_for_a_place_counts_and_is_reported() {
-    // Ten places: the stall fills them, and later customers wait for one.
+async fn in_the_open_loop_a_wait_for_a_slot_counts_and_is_reported() {
+    // During the stall all ten slots are in use, so later customers wait for a slot.
     let report = load(&open(20.0, 10, MINUTE), &stalling()).await;
     assert!(report.journeys.waited > 20, "{:?}", report.journeys);
     assert!(report.journeys.longest_wait > Duration::from_millis(1_500));
@@ -85,14 +87,14 @@ async fn in_the_open_loop_a_wait_for_a_place_counts_and_is_reported() {
         p99(&report)
     );
     let text = shop_load::table(&report);
-    assert!(text.contains("10 were active at once, the most"), "{text}");
+    assert!(text.contains("limit of 10 customers reached"), "{text}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_customer_who_never_gets_a_place_is_a_failure_whose_latency_is_the_wait() {
-    let slow = Build {
-        delay: Box::new(|seen| Duration::from_secs(if seen.nth < 2 { 0 } else { 4 })),
-        ..Build::default()
+async fn a_customer_who_never_gets_a_slot_is_a_failure_whose_latency_is_the_wait() {
+    let slow = ShopFaults {
+        delay: Box::new(|received| Duration::from_secs(if received.nth < 2 { 0 } else { 4 })),
+        ..ShopFaults::default()
     };
     let report = load(&open(20.0, 3, 10), &slow.shop()).await;
     let journeys = &report.journeys;
@@ -105,24 +107,25 @@ async fn a_customer_who_never_gets_a_place_is_a_failure_whose_latency_is_the_wai
         (all as f64 - expected).abs() < 5.0 * expected.sqrt(),
         "{all}"
     );
-    // Half of the customers who were due within ten seconds waited five or more.
+    // The run takes ten seconds, and half of the customers waited for five seconds or longer.
     let p50 = step(&report, Step::List).measured.latency_us.p50;
     assert!((3_500_000..6_500_000).contains(&p50), "{p50}");
 }
 
 #[tokio::test(start_paused = true)]
 async fn in_the_open_loop_a_wait_counts_even_if_the_request_then_fails() {
-    // Ten places, twenty customers a second, and each request is reset after a second: the queue grows.
-    let resetting = Build {
-        decide: Box::new(|seen: &Seen| match seen.nth {
-            0 => Fate::Answer,
-            _ => Fate::Lost,
+    // Ten customers may be active, and twenty arrive in each second. Each connection is reset a second after its request, so more
+    // and more customers wait.
+    let resetting = ShopFaults {
+        decide: Box::new(|received: &ReceivedRequest| match received.nth {
+            0 => Reaction::Respond,
+            _ => Reaction::LoseResponse,
         }),
-        delay: Box::new(|seen| Duration::from_secs(u64::from(seen.nth > 0))),
-        ..Build::default()
+        delay: Box::new(|received| Duration::from_secs(u64::from(received.nth > 0))),
+        ..ShopFaults::default()
     };
     let report = load(&open(20.0, 10, 10), &resetting.shop()).await;
-    // Customers who never began count as the step `list`.
+    // Customers who never got a slot are counted in the step `list`, so this test checks only the step `search`.
     let searched = &step(&report, Step::Search).measured;
     assert!(searched.count > 10 && searched.failed == searched.count);
     assert_eq!(
@@ -137,11 +140,11 @@ async fn in_the_open_loop_a_wait_counts_even_if_the_request_then_fails() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn customers_arrive_at_the_rate_however_slow_the_shop_is() {
+async fn the_arrival_rate_does_not_depend_on_the_speed_of_the_shop() {
     for seconds in [0, 1, 3] {
-        let slow = Build {
+        let slow = ShopFaults {
             delay: Box::new(move |_| Duration::from_secs(seconds)),
-            ..Build::default()
+            ..ShopFaults::default()
         };
         let report = load(&open(10.0, 1_000, 30), &slow.shop()).await;
         let (arrived, expected) = (report.journeys.browsers as f64, 300.0f64);
@@ -158,8 +161,8 @@ async fn a_step_is_due_at_the_end_of_its_customers_pause() {
         think_time: Duration::from_secs(1),
         ..open(5.0, 1_000, 30)
     };
-    let report = load(&thinking, &Build::default().shop()).await;
-    // A pause is not part of a latency: all are the shop's ten milliseconds.
+    let report = load(&thinking, &ShopFaults::default().shop()).await;
+    // Pauses are not part of latencies, so every latency is the shop's delay of ten milliseconds.
     assert!(step(&report, Step::Product).measured.count > 50);
     assert!(
         report.total.latency_us.max < 12_000,
@@ -175,17 +178,18 @@ async fn users_of_the_closed_loop_begin_one_by_one() {
         buyers: 0.0,
         ..plan(10, 10)
     };
-    let report = load(&ramped, &Build::default().shop()).await;
-    // Half of the users are active on average: ten users for five seconds, at a hundred requests a second each.
+    let report = load(&ramped, &ShopFaults::default().shop()).await;
+    // During the ramp of ten seconds, five of the ten users are active on average. That equals ten users for five seconds, and each
+    // user sends a hundred requests a second.
     let expected = 10.0 * 5.0 * 100.0;
     let share = report.total.count as f64 / expected;
     assert!((1.0..1.2).contains(&share), "{share}");
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_same_seed_sends_the_same_requests() {
+async fn equal_seeds_send_the_same_requests() {
     let sent = |seed| async move {
-        let shop = Build::default().shop();
+        let shop = ShopFaults::default().shop();
         let plan = Plan {
             seed,
             buyers: 0.5,
@@ -193,7 +197,9 @@ async fn the_same_seed_sends_the_same_requests() {
         };
         load(&plan, &shop).await;
         let log = shop.log();
-        log.into_iter().map(|seen| seen.what).collect::<Vec<_>>()
+        log.into_iter()
+            .map(|received| received.endpoint)
+            .collect::<Vec<_>>()
     };
     let (once, again, other) = (sent(7).await, sent(7).await, sent(8).await);
     assert!(once.len() > 500);

@@ -1,8 +1,9 @@
-//! The load against a simulated shop (`shop.rs`, its state in `state.rs`): in paused time, or over real HTTP.
+//! Tests of the load generator with a simulated shop (`shop.rs`, whose state is in `state.rs`). Most tests run in paused time
+//! without a network; `network.rs` uses real connections.
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    reason = "a fixture that fails must fail its test"
+    reason = "a failure in the test's setup must fail the test"
 )]
 
 mod ends;
@@ -19,7 +20,7 @@ use shop_load::{Load, Plan, Report, Step, StepReport, Stop, run_over};
 
 use shop::Shop;
 
-/// All customers buy, without pauses.
+/// A plan of a closed loop in which all customers buy, without pauses.
 pub(crate) fn plan(users: u32, seconds: u64) -> Plan {
     Plan {
         load: Load::Closed { users },
@@ -45,8 +46,8 @@ pub(crate) fn step(report: &Report, step: Step) -> &StepReport {
     report.steps.iter().find(|s| s.step == step).unwrap()
 }
 
-/// The count of one kind of failure or refusal.
-pub(crate) fn count(kinds: &[shop_load::Kind], step: Step, kind: &str) -> u64 {
+/// The number of failures or rejections of one step and kind.
+pub(crate) fn count(kinds: &[shop_load::KindCount], step: Step, kind: &str) -> u64 {
     let found = kinds.iter().find(|k| k.step == step && k.kind == kind);
     found.map_or(0, |k| k.count)
 }

@@ -1,4 +1,5 @@
-//! Over real connections: a shop that does not run, that closes a connection, that never answers, or that does not use HTTP.
+//! Tests with real connections to a shop that works, that does not run, that closes connections, that never responds, or that does
+//! not use HTTP.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -15,9 +16,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use crate::plan;
-use crate::shop::{Build, Shop};
+use crate::shop::{Shop, ShopFaults};
 
-/// Serves a shop until the test ends; returns its address.
+/// Serves a shop over HTTP until the test ends. Returns the shop's address.
 async fn serve(shop: Shop) -> String {
     let respond = move |request: Request<Incoming>| {
         let shop = shop.clone();
@@ -31,7 +32,7 @@ async fn serve(shop: Shop) -> String {
     accept(move |stream| {
         let respond = respond.clone();
         async move {
-            // A client may close its connection.
+            // The result is ignored, because a client may close its connection.
             let _ = http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service_fn(respond))
                 .await;
@@ -40,6 +41,7 @@ async fn serve(shop: Shop) -> String {
     .await
 }
 
+/// Accepts connections until the test ends, and passes each to `serve`. Returns the address.
 async fn accept<F>(serve: impl Fn(TcpStream) -> F + Send + 'static) -> String
 where
     F: Future<Output = ()> + Send + 'static,
@@ -62,8 +64,8 @@ async fn get(address: &str) -> Result<Response<Bytes>, NoAnswer> {
     http.send(request).await
 }
 
-/// Reads the request's head, sends this, and closes the connection.
-async fn sends(text: &'static str) -> String {
+/// Serves raw text: reads the head of a request, sends `text`, and closes the connection. Returns the address.
+async fn serve_text(text: &'static str) -> String {
     accept(move |mut stream| async move {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
@@ -76,9 +78,9 @@ async fn sends(text: &'static str) -> String {
 
 #[tokio::test]
 async fn a_shop_is_loaded_over_http() {
-    let quick = Build {
+    let quick = ShopFaults {
         delay: Box::new(|_| Duration::ZERO),
-        ..Build::default()
+        ..ShopFaults::default()
     }
     .shop();
     let target = serve(quick.clone()).await.parse().unwrap();
@@ -94,7 +96,7 @@ async fn a_shop_is_loaded_over_http() {
     };
     let report = run(&plan, &mut enough, &stop).await.unwrap();
     assert_eq!(
-        (report.wrong(), report.total.failed),
+        (report.wrong_count(), report.total.failed),
         (0, 0),
         "{:#?}",
         report.failures
@@ -104,8 +106,8 @@ async fn a_shop_is_loaded_over_http() {
 }
 
 #[tokio::test]
-async fn a_refused_connection_is_connect() {
-    // Bound without a listener: no other process can take the port meanwhile.
+async fn a_refused_connection_is_a_failure_of_kind_connect() {
+    // The socket is bound but does not listen, so connections are refused, and no other process can use the port.
     let bound = TcpSocket::new_v4().unwrap();
     bound.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let address = format!("http://{}", bound.local_addr().unwrap());
@@ -122,14 +124,14 @@ async fn a_refused_connection_is_connect() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_too_early_is_reset() {
+async fn a_connection_that_ends_too_early_is_a_failure_of_kind_reset() {
     for text in [
         "",
         "HTTP/1.1 200 OK\r\ncontent-le",
         "HTTP/1.1 200 OK\r\ncontent-length: 10\r\n\r\n{",
         "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{",
     ] {
-        let answer = get(&sends(text).await).await;
+        let answer = get(&serve_text(text).await).await;
         assert!(
             matches!(answer, Err(NoAnswer::Reset(_))),
             "{text:?}: {answer:?}"
@@ -138,19 +140,19 @@ async fn a_connection_that_ends_too_early_is_reset() {
 }
 
 #[tokio::test]
-async fn an_answer_that_is_not_http_is_protocol() {
-    let answer = get(&sends("220 smtp.example.com ready\r\n\r\n").await).await;
+async fn a_response_that_is_not_http_is_a_failure_of_kind_protocol() {
+    let answer = get(&serve_text("220 smtp.example.com ready\r\n\r\n").await).await;
     assert!(matches!(answer, Err(NoAnswer::Protocol(_))), "{answer:?}");
     let endless = "HTTP/1.1 200 OK\r\ncontent-length: 9000000000\r\n\r\n{";
-    let answer = get(&sends(endless).await).await;
+    let answer = get(&serve_text(endless).await).await;
     assert!(
         matches!(answer, Err(NoAnswer::Protocol(_) | NoAnswer::Reset(_))),
         "{answer:?}"
     );
 }
 
-/// Accepts connections, and never answers.
-async fn silent() -> String {
+/// Accepts connections, and never responds. Returns the address.
+async fn serve_silence() -> String {
     accept(|stream| async move {
         std::future::pending::<()>().await;
         drop(stream);
@@ -159,25 +161,25 @@ async fn silent() -> String {
 }
 
 #[tokio::test]
-async fn a_missing_answer_is_timeout() {
+async fn a_missing_response_is_a_failure_of_kind_timeout() {
     let plan = Plan {
-        target: silent().await.parse().unwrap(),
+        target: serve_silence().await.parse().unwrap(),
         timeout: Duration::from_millis(50),
         ..plan(1, 1)
     };
     let error = run(&plan, &mut |_| {}, &Stop::default()).await.unwrap_err();
     assert!(
-        error.to_string().ends_with("no answer within 50ms"),
+        error.to_string().ends_with("no response within 50ms"),
         "{error}"
     );
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_is_not_accepted_is_timeout() {
+async fn a_connection_that_is_not_accepted_is_a_failure_of_kind_timeout() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let full = socket.listen(1).unwrap();
-    let address = full.local_addr().unwrap();
+    let listener = socket.listen(1).unwrap();
+    let address = listener.local_addr().unwrap();
     // Once the backlog is full, the next connection gets no response.
     let mut waiting = Vec::new();
     let connect = || std::net::TcpStream::connect_timeout(&address, Duration::from_secs(1));
@@ -190,7 +192,7 @@ async fn a_connection_that_is_not_accepted_is_timeout() {
 
 #[tokio::test]
 async fn restocking_times_out() {
-    let address = silent().await;
+    let address = serve_silence().await;
     let error = restock(&address.parse().unwrap(), 10, Duration::from_millis(50))
         .await
         .unwrap_err();
@@ -201,8 +203,8 @@ async fn restocking_times_out() {
 }
 
 #[tokio::test]
-async fn restocking_reports_the_request_that_failed_and_why() {
-    let address = serve(Build::default().shop()).await;
+async fn the_error_of_restocking_names_the_failed_request_and_the_reason() {
+    let address = serve(ShopFaults::default().shop()).await;
     let error = restock(&address.parse().unwrap(), 10, Duration::from_secs(60))
         .await
         .unwrap_err()

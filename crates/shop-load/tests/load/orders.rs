@@ -1,4 +1,4 @@
-//! Orders: the records in the book, repeats, and refusals.
+//! Tests of orders: the report's record of each order, repeats of orders, and rejected orders.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -6,15 +6,15 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shop_load::{OrderRecord, Outcome, Plan, Step};
 
-use crate::shop::{Build, Fate, Seen};
+use crate::shop::{Reaction, ReceivedRequest, ShopFaults};
 use crate::{count, load, plan, step};
 
 #[tokio::test(start_paused = true)]
-async fn every_order_of_a_healthy_shop_is_in_the_book_to_the_cent() {
-    let shop = Build::default().shop();
+async fn every_order_of_a_healthy_shop_is_in_the_book_with_its_exact_total() {
+    let shop = ShopFaults::default().shop();
     let report = load(&plan(5, 8), &shop).await;
     assert_eq!(
-        (report.total.failed, report.wrong()),
+        (report.total.failed, report.wrong_count()),
         (0, 0),
         "{:#?}",
         report.wrong_answers
@@ -36,7 +36,7 @@ async fn every_order_of_a_healthy_shop_is_in_the_book_to_the_cent() {
         assert_eq!(order.unwrap()["payment"]["payment_id"], payment);
         assert_eq!((record.outcome, record.attempts), (Outcome::Confirmed, 1));
     }
-    // Buyers took every step; five accounts were enough, each logged in once.
+    // The buyers took every step. Five accounts were enough, and each account logged in once.
     for step_taken in [
         Step::Search,
         Step::NextPage,
@@ -65,17 +65,20 @@ async fn every_order_of_a_healthy_shop_is_in_the_book_to_the_cent() {
 
 #[tokio::test(start_paused = true)]
 async fn a_declined_card_and_an_item_out_of_stock_are_outcomes_not_failures() {
-    let shop = Build {
-        decide: Box::new(|seen| match (seen.what.as_str(), seen.nth % 4) {
-            ("POST /order", 0) => Fate::Problem(402, "payment_declined"),
-            ("POST /order", 1) => Fate::Problem(409, "insufficient_stock"),
-            ("PUT /cart/..", 0) => Fate::Problem(409, "insufficient_stock"),
-            _ => Fate::Answer,
-        }),
-        ..Build::default()
+    let shop = ShopFaults {
+        decide: Box::new(
+            |received| match (received.endpoint.as_str(), received.nth % 4) {
+                ("POST /order", 0) => Reaction::Problem(402, "payment_declined"),
+                ("POST /order", 1) => Reaction::Problem(409, "insufficient_stock"),
+                ("PUT /cart/..", 0) => Reaction::Problem(409, "insufficient_stock"),
+                _ => Reaction::Respond,
+            },
+        ),
+        ..ShopFaults::default()
     }
     .shop();
-    // This shop decides again at each request, so the repeat of a refused order may get another answer.
+    // This shop selects a reaction for each request, also for a repeat. If a buyer repeats an order that the shop rejected, the two
+    // responses may therefore differ.
     let report = load(&plan(3, 10), &shop).await;
     let orders = &report.orders;
     assert!(
@@ -90,20 +93,22 @@ async fn a_declined_card_and_an_item_out_of_stock_are_outcomes_not_failures() {
     assert_eq!(step(&report, Step::Order).measured.failed, 0);
     assert!(
         step(&report, Step::EmptyCart).measured.count > 0,
-        "the cart is emptied after a refusal"
+        "buyers must empty the cart after a rejection"
     );
     assert_eq!(step(&report, Step::ReadCart).measured.failed, 0);
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_order_without_an_answer_is_repeated_with_its_key_and_created_once() {
-    let shop = Build {
-        decide: Box::new(|seen| match (seen.what.as_str(), seen.nth % 3) {
-            ("POST /order", 0) => Fate::Lost,
-            ("POST /order", 1) => Fate::Problem(503, "unavailable"),
-            _ => Fate::Answer,
-        }),
-        ..Build::default()
+async fn an_order_without_a_response_is_repeated_with_its_key_and_created_once() {
+    let shop = ShopFaults {
+        decide: Box::new(
+            |received| match (received.endpoint.as_str(), received.nth % 3) {
+                ("POST /order", 0) => Reaction::LoseResponse,
+                ("POST /order", 1) => Reaction::Problem(503, "unavailable"),
+                _ => Reaction::Respond,
+            },
+        ),
+        ..ShopFaults::default()
     }
     .shop();
     let report = load(&plan(1, 30), &shop).await;
@@ -114,9 +119,14 @@ async fn an_order_without_an_answer_is_repeated_with_its_key_and_created_once() 
     assert!(report.book.iter().any(|order| order.attempts == 3));
     assert!(count(&report.failures, Step::Order, "reset") > 0);
     assert!(count(&report.failures, Step::Order, "503 unavailable") > 0);
-    assert_eq!(report.wrong(), 0, "{:?}", report.wrong_answers);
-    // The same key until the order has a result; another account for the next order.
-    let keys: Vec<_> = shop.log().into_iter().filter_map(|seen| seen.key).collect();
+    assert_eq!(report.wrong_count(), 0, "{:?}", report.wrong_answers);
+    // A buyer repeats an order with the same key until the order has a result, and then uses a different account for the next
+    // order.
+    let keys: Vec<_> = shop
+        .log()
+        .into_iter()
+        .filter_map(|received| received.key)
+        .collect();
     let mut distinct = keys.clone();
     distinct.dedup();
     assert_eq!(distinct.len(), report.book.len());
@@ -125,12 +135,14 @@ async fn an_order_without_an_answer_is_repeated_with_its_key_and_created_once() 
 
 #[tokio::test(start_paused = true)]
 async fn an_order_that_the_shop_cancels_frees_its_key_and_stays_in_the_book() {
-    let shop = Build {
-        decide: Box::new(|seen| match (seen.what.as_str(), seen.nth % 2) {
-            ("POST /order", 0) => Fate::Cancelled,
-            _ => Fate::Answer,
-        }),
-        ..Build::default()
+    let shop = ShopFaults {
+        decide: Box::new(
+            |received| match (received.endpoint.as_str(), received.nth % 2) {
+                ("POST /order", 0) => Reaction::Cancel,
+                _ => Reaction::Respond,
+            },
+        ),
+        ..ShopFaults::default()
     }
     .shop();
     let report = load(
@@ -143,17 +155,19 @@ async fn an_order_that_the_shop_cancels_frees_its_key_and_stays_in_the_book() {
     .await;
     let first = report.book.first().unwrap();
     assert_eq!(
-        (first.outcome, first.before.len(), first.attempts),
+        (first.outcome, first.earlier_orders.len(), first.attempts),
         (Outcome::Confirmed, 1, 2)
     );
-    assert_ne!(first.order_id.unwrap(), first.before[0]);
+    assert_ne!(first.order_id.unwrap(), first.earlier_orders[0]);
 }
 
-/// The first order of a single buyer, from the book.
-async fn first_order(decide: impl Fn(&Seen) -> Fate + Send + Sync + 'static) -> OrderRecord {
-    let shop = Build {
+/// Runs a load with a single buyer, and returns the record of the first order.
+async fn first_order(
+    decide: impl Fn(&ReceivedRequest) -> Reaction + Send + Sync + 'static,
+) -> OrderRecord {
+    let shop = ShopFaults {
         decide: Box::new(decide),
-        ..Build::default()
+        ..ShopFaults::default()
     }
     .shop();
     let report = load(&plan(1, 5), &shop).await;
@@ -161,17 +175,19 @@ async fn first_order(decide: impl Fn(&Seen) -> Fate + Send + Sync + 'static) -> 
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_giving_up_an_order_counts_as_cancelled_only_if_the_last_answer_named_it() {
+async fn an_order_that_was_given_up_counts_as_cancelled_only_if_the_last_response_named_it() {
     for (later, outcome) in [
-        (Fate::Cancelled, Outcome::Cancelled),
-        // By then the key may belong to another order, which no answer named.
-        (Fate::Lost, Outcome::Unknown),
+        (Reaction::Cancel, Outcome::Cancelled),
+        // The cancellation freed the key. The key may now belong to a further order, whose id the buyer does not
+        // know.
+        (Reaction::LoseResponse, Outcome::Unknown),
     ] {
-        let decide = move |seen: &Seen| match (seen.what.as_str(), seen.nth) {
-            ("POST /order", 0) => Fate::Cancelled,
-            ("POST /order", _) => later.clone(),
-            _ => Fate::Answer,
-        };
+        let decide =
+            move |received: &ReceivedRequest| match (received.endpoint.as_str(), received.nth) {
+                ("POST /order", 0) => Reaction::Cancel,
+                ("POST /order", _) => later.clone(),
+                _ => Reaction::Respond,
+            };
         let first = first_order(decide).await;
         assert!(first.order_id.is_some() && first.attempts > 1, "{first:?}");
         assert_eq!(first.outcome, outcome);
@@ -179,19 +195,23 @@ async fn after_giving_up_an_order_counts_as_cancelled_only_if_the_last_answer_na
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_rejection_proves_that_there_is_no_order_only_if_every_attempt_was_answered() {
+async fn a_rejection_proves_that_no_order_exists_only_if_every_attempt_got_a_response() {
     for (before, outcome) in [
         (None, Outcome::Refused),
-        (Some(Fate::Lost), Outcome::Unknown),
+        (Some(Reaction::LoseResponse), Outcome::Unknown),
         (
-            Some(Fate::Problem(503, "order_in_progress")),
+            Some(Reaction::Problem(503, "order_in_progress")),
             Outcome::Unknown,
         ),
     ] {
-        let decide = move |seen: &Seen| match (seen.what.as_str(), seen.nth, &before) {
+        let decide = move |received: &ReceivedRequest| match (
+            received.endpoint.as_str(),
+            received.nth,
+            &before,
+        ) {
             ("POST /order", 0, Some(before)) => before.clone(),
-            ("POST /order", ..) => Fate::Problem(422, "empty_cart"),
-            _ => Fate::Answer,
+            ("POST /order", ..) => Reaction::Problem(422, "empty_cart"),
+            _ => Reaction::Respond,
         };
         let first = first_order(decide).await;
         assert_eq!(first.outcome, outcome, "{first:?}");
@@ -199,17 +219,17 @@ async fn a_rejection_proves_that_there_is_no_order_only_if_every_attempt_was_ans
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_token_that_could_expire_while_an_order_is_repeated_is_renewed_first() {
-    // 50 s for the journey, 20 s until the buyer gives up, and 5 s for the last answer.
+async fn a_token_that_could_expire_during_the_repeats_of_an_order_is_renewed_first() {
+    // A token must be valid for 75 s: 50 s for the journey, 20 s until the buyer gives up, and 5 s for the last response.
     for (seconds, renewed) in [(70, true), (90, false)] {
-        let twist = move |seen: &Seen, body: &mut Value| {
-            if seen.what == "/user/login" {
+        let alter_body = move |received: &ReceivedRequest, body: &mut Value| {
+            if received.endpoint == "/user/login" {
                 body["expires_in"] = json!(seconds);
             }
         };
-        let shop = Build {
-            twist: Box::new(twist),
-            ..Build::default()
+        let shop = ShopFaults {
+            alter_body: Box::new(alter_body),
+            ..ShopFaults::default()
         }
         .shop();
         let orders = load(&plan(1, 8), &shop).await.book.len() as u64;
@@ -220,26 +240,26 @@ async fn a_token_that_could_expire_while_an_order_is_repeated_is_renewed_first()
 }
 
 #[tokio::test(start_paused = true)]
-async fn after_giving_up_an_order_without_an_answer_is_unknown() {
-    let shop = Build {
-        decide: Box::new(|seen| match seen.what.as_str() {
-            "POST /order" => Fate::Lost,
-            _ => Fate::Answer,
+async fn an_order_that_never_got_a_response_is_unknown() {
+    let shop = ShopFaults {
+        decide: Box::new(|received| match received.endpoint.as_str() {
+            "POST /order" => Reaction::LoseResponse,
+            _ => Reaction::Respond,
         }),
-        ..Build::default()
+        ..ShopFaults::default()
     }
     .shop();
     let report = load(&plan(2, 30), &shop).await;
     let orders = &report.orders;
     assert!(orders.unknown >= 2 && orders.confirmed == 0, "{orders:?}");
     assert_eq!(orders.money, BTreeMap::new());
-    // 20 s with pauses of 0.5, 1, 2, 4, 5 and 5 s.
+    // Within 20 s there are seven attempts, with pauses of 0.5, 1, 2, 4, 5 and 5 s.
     assert!(
         report.book.iter().all(|order| order.attempts == 7),
         "{:?}",
         report.book
     );
-    // The shop has each of them once: unknown orders are for an auditor.
+    // The shop created each of these orders exactly once, although the buyer never got a response.
     assert_eq!(shop.confirmed().len() as u64, orders.unknown);
     let late = Duration::from_secs(30 + 20);
     assert!(

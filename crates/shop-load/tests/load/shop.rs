@@ -1,4 +1,4 @@
-//! A simulated shop: the interface of the real one in one process, with faults of the test's choice.
+//! A simulated shop in one process. It has the interface of the real shop, and fails as a test requires.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -11,39 +11,42 @@ use shop_load::{NoAnswer, Transport};
 
 use crate::state::{State, problem};
 
-/// The fate of a request.
+/// The reaction of the shop to a request.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Fate {
-    Answer,
-    /// A problem document, without effect.
+pub(crate) enum Reaction {
+    /// Handles the request, and responds.
+    Respond,
+    /// Responds with a problem document that has this status and code, without any other effect.
     Problem(u16, &'static str),
-    /// 503 about an order that was created and cancelled: its key is free again.
-    Cancelled,
-    /// It takes effect, and its answer is lost.
-    Lost,
+    /// Creates and cancels an order, and responds with 503. The cancellation frees the order's key.
+    Cancel,
+    /// Handles the request, and loses the response.
+    LoseResponse,
 }
 
-/// A request, for the closures that decide its fate.
+/// A request that the shop received. The closures of [`ShopFaults`] select the reaction by this data.
 #[derive(Debug, Clone)]
-pub(crate) struct Seen {
-    pub(crate) what: String,
-    /// Number of earlier requests of the same kind.
+pub(crate) struct ReceivedRequest {
+    /// The method and the shortened path, such as `GET /product/..`.
+    pub(crate) endpoint: String,
+    /// Number of earlier requests to the same endpoint.
     pub(crate) nth: usize,
+    /// The `Idempotency-Key`.
     pub(crate) key: Option<String>,
 }
 
-type Decide = dyn Fn(&Seen) -> Fate + Send + Sync;
-type Twist = dyn Fn(&Seen, &mut Value) + Send + Sync;
-type Delay = dyn Fn(&Seen) -> Duration + Send + Sync;
+type Decide = dyn Fn(&ReceivedRequest) -> Reaction + Send + Sync;
+type AlterBody = dyn Fn(&ReceivedRequest, &mut Value) + Send + Sync;
+type Delay = dyn Fn(&ReceivedRequest) -> Duration + Send + Sync;
 
-/// The requests of a shop.
+/// The requests that the shop received.
 #[derive(Default)]
 struct Requests {
     counts: HashMap<String, usize>,
-    log: Vec<Seen>,
+    log: Vec<ReceivedRequest>,
 }
 
-/// The shop; clones are the same one.
+/// The simulated shop. All clones are the same shop.
 #[derive(Clone)]
 pub(crate) struct Shop(Arc<Inner>);
 
@@ -51,34 +54,37 @@ struct Inner {
     state: Mutex<State>,
     requests: Mutex<Requests>,
     decide: Box<Decide>,
-    twist: Box<Twist>,
+    alter_body: Box<AlterBody>,
     delay: Box<Delay>,
 }
 
-/// The faults of a shop.
-pub(crate) struct Build {
+/// How a simulated shop fails: its reactions, changed bodies and delays.
+pub(crate) struct ShopFaults {
+    /// Selects the reaction to a request.
     pub(crate) decide: Box<Decide>,
-    pub(crate) twist: Box<Twist>,
+    /// Changes the body of a successful response.
+    pub(crate) alter_body: Box<AlterBody>,
+    /// Time from the request to the response.
     pub(crate) delay: Box<Delay>,
 }
 
-impl Default for Build {
+impl Default for ShopFaults {
     fn default() -> Self {
         Self {
-            decide: Box::new(|_| Fate::Answer),
-            twist: Box::new(|_, _| {}),
+            decide: Box::new(|_| Reaction::Respond),
+            alter_body: Box::new(|_, _| {}),
             delay: Box::new(|_| Duration::from_millis(10)),
         }
     }
 }
 
-impl Build {
+impl ShopFaults {
     pub(crate) fn shop(self) -> Shop {
         Shop(Arc::new(Inner {
             state: Mutex::default(),
             requests: Mutex::default(),
             decide: self.decide,
-            twist: self.twist,
+            alter_body: self.alter_body,
             delay: self.delay,
         }))
     }
@@ -86,13 +92,16 @@ impl Build {
 
 impl Shop {
     /// All requests, oldest first.
-    pub(crate) fn log(&self) -> Vec<Seen> {
+    pub(crate) fn log(&self) -> Vec<ReceivedRequest> {
         self.0.requests.lock().unwrap().log.clone()
     }
 
-    /// Number of requests of this kind.
-    pub(crate) fn count(&self, what: &str) -> u64 {
-        self.log().iter().filter(|seen| seen.what == what).count() as u64
+    /// Number of requests to this endpoint.
+    pub(crate) fn count(&self, endpoint: &str) -> u64 {
+        self.log()
+            .iter()
+            .filter(|received| received.endpoint == endpoint)
+            .count() as u64
     }
 
     /// The confirmed orders, from the shop's own records.
@@ -102,23 +111,25 @@ impl Shop {
         confirmed.cloned().collect()
     }
 
-    /// The answer to a request, after its delay.
+    /// Responds to a request, after the delay.
     pub(crate) async fn answer(
         &self,
         request: Request<Bytes>,
     ) -> Result<Response<Bytes>, NoAnswer> {
-        let (seen, fate) = self.count_request(&request);
-        tokio::time::sleep((self.0.delay)(&seen)).await;
-        let (status, mut body) = match fate {
-            Fate::Problem(status, code) => problem(status, code, None),
-            Fate::Cancelled => self.0.state.lock().unwrap().cancelled(),
-            Fate::Answer | Fate::Lost => self.0.state.lock().unwrap().handle(&request),
+        let (received, reaction) = self.count_request(&request);
+        tokio::time::sleep((self.0.delay)(&received)).await;
+        let (status, mut body) = match reaction {
+            Reaction::Problem(status, code) => problem(status, code, None),
+            Reaction::Cancel => self.0.state.lock().unwrap().create_cancelled_order(),
+            Reaction::Respond | Reaction::LoseResponse => {
+                self.0.state.lock().unwrap().handle(&request)
+            }
         };
-        if fate == Fate::Lost {
+        if reaction == Reaction::LoseResponse {
             return Err(NoAnswer::Reset("lost".to_owned()));
         }
         if status < 300 {
-            (self.0.twist)(&seen, &mut body);
+            (self.0.alter_body)(&received, &mut body);
         }
         let body = match status {
             204 => Bytes::new(),
@@ -126,14 +137,14 @@ impl Shop {
         };
         let response = Response::builder()
             .status(status)
-            .header("x-request-id", format!("r-{}", seen.nth))
+            .header("x-request-id", format!("r-{}", received.nth))
             .header("x-shop-version", "v1")
             .header("set-cookie", "shop-session=42; Path=/; HttpOnly")
             .body(body);
         Ok(response.unwrap())
     }
 
-    fn count_request(&self, request: &Request<Bytes>) -> (Seen, Fate) {
+    fn count_request(&self, request: &Request<Bytes>) -> (ReceivedRequest, Reaction) {
         let path = request.uri().path();
         let first = path.split('/').nth(1).unwrap();
         let deeper = if path.matches('/').count() > 1 {
@@ -141,23 +152,23 @@ impl Shop {
         } else {
             ""
         };
-        let what = match path {
+        let endpoint = match path {
             "/user/register" | "/user/login" => path.to_owned(),
             _ => format!("{} /{first}{deeper}", request.method()),
         };
         let mut requests = self.0.requests.lock().unwrap();
-        let nth = requests.counts.entry(what.clone()).or_default();
+        let nth = requests.counts.entry(endpoint.clone()).or_default();
         let key = request.headers().get("idempotency-key");
-        let seen = Seen {
-            what,
+        let received = ReceivedRequest {
+            endpoint,
             nth: *nth,
             key: key.map(|key| key.to_str().unwrap().to_owned()),
         };
         *nth += 1;
-        requests.log.push(seen.clone());
+        requests.log.push(received.clone());
         drop(requests);
-        let fate = (self.0.decide)(&seen);
-        (seen, fate)
+        let reaction = (self.0.decide)(&received);
+        (received, reaction)
     }
 }
 

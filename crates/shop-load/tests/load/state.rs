@@ -1,4 +1,4 @@
-//! The state of the simulated shop, and its answers when nothing goes wrong.
+//! The state of the simulated shop, and its responses to requests that it handles without a failure.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
@@ -8,12 +8,12 @@ use http::{Method, Request};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Accounts, carts and orders.
+/// The shop's accounts, carts, orders and messages.
 #[derive(Default)]
 pub(crate) struct State {
     users: HashMap<String, Uuid>,
     carts: HashMap<String, BTreeMap<String, u64>>,
-    /// Answers to orders, by token and key.
+    /// Responses to orders, by token and `Idempotency-Key`.
     answers: HashMap<(String, String), (u16, Value)>,
     pub(crate) orders: HashMap<String, Value>,
     inbox: HashMap<String, Vec<Value>>,
@@ -50,7 +50,7 @@ pub(crate) fn problem(status: u16, code: &str, order_id: Option<Uuid>) -> (u16, 
 }
 
 impl State {
-    /// Handles a request.
+    /// Handles a request. Returns the status and the body of the response.
     pub(crate) fn handle(&mut self, request: &Request<Bytes>) -> (u16, Value) {
         let path: Vec<&str> = request.uri().path().split('/').skip(1).collect();
         let body: Value = serde_json::from_slice(request.body()).unwrap_or(Value::Null);
@@ -129,8 +129,8 @@ impl State {
         (items, total)
     }
 
-    /// An order that was created and cancelled: its key is free again.
-    pub(crate) fn cancelled(&mut self) -> (u16, Value) {
+    /// Adds a cancelled order without a key. Returns the 503 response with the order's id.
+    pub(crate) fn create_cancelled_order(&mut self) -> (u16, Value) {
         let id = Uuid::now_v7();
         let order = json!({"order_id": id, "status": "cancelled", "items": [], "total": money(0), "payment": null,
             "shipment": null, "timeline": [], "created_at": "2026-11-21T14:05:09Z"});

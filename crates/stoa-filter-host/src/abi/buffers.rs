@@ -1,10 +1,10 @@
-//! Bodies and configurations.
+//! Host calls for buffers: bodies and configurations.
 
 use wasmtime::{Caller, Linker};
 
-use super::host_call::{Outcome, answer};
-use super::memory::Stop;
-use crate::host::{Host, number};
+use super::host_call::{Outcome, handle_call};
+use super::memory::CallError;
+use crate::host::{Host, abi_size};
 use crate::misuse::Side;
 use crate::status::Status;
 
@@ -15,8 +15,8 @@ pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// The bytes of a buffer by its number in the ABI. A missing body is empty.
-fn read(host: &mut Host, buffer: u32) -> Result<&[u8], Stop> {
+/// Returns the bytes of a buffer. `buffer` is the buffer's number in the ABI. A missing body counts as empty.
+fn read(host: &mut Host, buffer: u32) -> Result<&[u8], CallError> {
     let none: &[u8] = &[];
     match buffer {
         0 | 1 => {
@@ -55,17 +55,18 @@ fn get(
     at: u32,
     size_at: u32,
 ) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let bytes = read(guest.host(), buffer)?;
         let start = usize::try_from(start).unwrap_or(usize::MAX);
         let end = start.saturating_add(usize::try_from(length).unwrap_or(usize::MAX));
         let part = bytes.get(start..end.min(bytes.len())).unwrap_or_default();
         let part = part.to_vec();
-        guest.give(&part, at, size_at)
+        guest.return_bytes(&part, at, size_at)
     })
 }
 
-/// A start of 0 replaces `length` bytes (0: prepends). A start at the end or beyond appends. Any other start fails.
+/// Changes a body. If `start` is 0, the data replace the first `length` bytes. If `start` is at the end or beyond, the data are
+/// appended. Any other `start` is an error.
 fn set(
     caller: Caller<'_, Host>,
     buffer: u32,
@@ -74,7 +75,7 @@ fn set(
     at: u32,
     size: u32,
 ) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         if buffer > 8 {
             return Err(Status::BadArgument.into());
         }
@@ -101,8 +102,8 @@ fn set(
 }
 
 fn status(caller: Caller<'_, Host>, buffer: u32, length_at: u32, flags_at: u32) -> Outcome {
-    answer(caller, |guest| {
-        let length = number(read(guest.host(), buffer)?.len());
+    handle_call(caller, |guest| {
+        let length = abi_size(read(guest.host(), buffer)?.len());
         guest.write_u32(length_at, length)?;
         guest.write_u32(flags_at, 0)
     })

@@ -1,30 +1,30 @@
-//! Headers and trailers.
+//! Host calls for headers and trailers.
 
 use wasmtime::{Caller, Linker};
 
-use super::host_call::{Outcome, answer};
-use super::memory::{Guest, Stop};
+use super::host_call::{Outcome, handle_call};
+use super::memory::{CallError, Guest};
 use crate::Headers;
 use crate::exchange::Half;
 use crate::headers::Kind;
-use crate::host::{Host, number};
+use crate::host::{Host, abi_size};
 use crate::misuse::{Misuse, Side};
 use crate::pairs;
 use crate::status::Status;
 
-/// The maps by their numbers in the ABI.
+/// The maps of headers and trailers that the ABI defines.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Map {
     Headers(Side),
     Trailers(Side),
-    /// The host makes no gRPC calls, so these maps never exist.
+    /// The maps of gRPC calls. The host does not support gRPC calls, so these maps do not exist.
     Grpc,
     CallHeaders,
     CallTrailers,
 }
 
 impl Map {
-    fn from_number(number: u32) -> Result<Self, Stop> {
+    fn from_number(number: u32) -> Result<Self, CallError> {
         Ok(match number {
             0 => Self::Headers(Side::Request),
             1 => Self::Trailers(Side::Request),
@@ -45,7 +45,8 @@ impl Map {
         }
     }
 
-    /// The map for reading. In the log callback all maps of both sides exist, except for the request's trailers.
+    /// Returns a header map that the filter may read. `None`: the map does not exist, or the filter may not read the map now. In
+    /// `on_log`, the filter may read the headers of the request and of the response, and the trailers of the response.
     fn read(self, host: &mut Host) -> Option<&Headers> {
         match self {
             Self::Headers(side) => {
@@ -72,9 +73,10 @@ impl Map {
         }
     }
 
-    /// The map for changes. At the end of a body, an access to missing trailers creates them.
-    fn write(self, host: &mut Host) -> Result<&mut Headers, Stop> {
-        let missing = Stop::Status(Status::BadArgument);
+    /// Returns a header map that the filter may change. In the callback for the last piece of a body, this function creates the
+    /// trailers if they are missing.
+    fn write(self, host: &mut Host) -> Result<&mut Headers, CallError> {
+        let missing = CallError::Status(Status::BadArgument);
         let Some(stream) = host.stream() else {
             return Err(missing);
         };
@@ -107,7 +109,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 }
 
 fn get(caller: Caller<'_, Host>, map: u32, name: u32, len: u32, at: u32, size: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let map = Map::from_number(map)?;
         let (name, host) = guest.bytes(name, len)?;
         let name = header_name(map, name);
@@ -117,12 +119,12 @@ fn get(caller: Caller<'_, Host>, map: u32, name: u32, len: u32, at: u32, size: u
             false => Status::BadArgument,
         })?;
         let value = headers.bytes(&name).ok_or(Status::NotFound)?.to_vec();
-        guest.give(&value, at, size)
+        guest.return_bytes(&value, at, size)
     })
 }
 
 fn add(caller: Caller<'_, Host>, map: u32, name: u32, len: u32, value: u32, size: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let map = Map::from_number(map)?;
         let (name, value) = name_and_value(guest, map, (name, len), (value, size))?;
         map.write(guest.host())?.append(map.kind(), &name, &value);
@@ -132,7 +134,7 @@ fn add(caller: Caller<'_, Host>, map: u32, name: u32, len: u32, value: u32, size
 }
 
 fn replace(caller: Caller<'_, Host>, map: u32, name: u32, len: u32, at: u32, size: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let map = Map::from_number(map)?;
         let (name, value) = name_and_value(guest, map, (name, len), (at, size))?;
         map.write(guest.host())?.set(&name, &value);
@@ -142,7 +144,7 @@ fn replace(caller: Caller<'_, Host>, map: u32, name: u32, len: u32, at: u32, siz
 }
 
 fn remove(caller: Caller<'_, Host>, map: u32, name: u32, len: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let map = Map::from_number(map)?;
         let (name, host) = guest.bytes(name, len)?;
         map.write(host)?.remove(&header_name(map, name));
@@ -151,21 +153,21 @@ fn remove(caller: Caller<'_, Host>, map: u32, name: u32, len: u32) -> Outcome {
     })
 }
 
-/// A missing map is empty.
+/// Returns all entries of a map. A missing map counts as empty.
 fn pairs(caller: Caller<'_, Host>, map: u32, at: u32, size: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let map = Map::from_number(map)?;
         let headers = map.read(guest.host()).filter(|map| !map.is_empty());
         let bytes = headers.map_or_else(Vec::new, |headers| {
             let headers = headers.iter();
             pairs::encode(headers.map(|(name, value)| (name.as_bytes(), value)))
         });
-        guest.give(&bytes, at, size)
+        guest.return_bytes(&bytes, at, size)
     })
 }
 
 fn set_pairs(caller: Caller<'_, Host>, map: u32, at: u32, size: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let map = Map::from_number(map)?;
         let list = pairs::decode(guest.bytes(at, size)?.0);
         *map.write(guest.host())? = Headers::new();
@@ -180,10 +182,10 @@ fn set_pairs(caller: Caller<'_, Host>, map: u32, at: u32, size: u32) -> Outcome 
 }
 
 fn size(caller: Caller<'_, Host>, map: u32, at: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let map = Map::from_number(map)?;
         let size = map.write(guest.host())?.size();
-        guest.write_u32(at, number(size))
+        guest.write_u32(at, abi_size(size))
     })
 }
 
@@ -192,14 +194,14 @@ fn name_and_value(
     map: Map,
     (name, name_size): (u32, u32),
     (value, value_size): (u32, u32),
-) -> Result<(String, Vec<u8>), Stop> {
+) -> Result<(String, Vec<u8>), CallError> {
     let name = header_name(map, guest.bytes(name, name_size)?.0);
     let value = guest.copy(value, value_size)?;
     check(guest, &name, &value);
     Ok((name, value))
 }
 
-/// Converts to lower case; `host` is the old name of `:authority`.
+/// Converts a header's name to lower case. `host` in a request is another name for `:authority`.
 fn header_name(map: Map, name: &[u8]) -> String {
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
     match map {
@@ -214,7 +216,7 @@ fn check(guest: &mut Guest<'_>, name: &str, value: &[u8]) {
     }
 }
 
-/// With this ABI, Envoy selects the route again whenever a filter changes the request's headers.
+/// Records that the filter changed a map. If a filter with this ABI changes the request's headers, Envoy selects the route again.
 fn changed(guest: &mut Guest<'_>, map: Map) {
     if map == Map::Headers(Side::Request)
         && let Some(stream) = guest.host().stream()

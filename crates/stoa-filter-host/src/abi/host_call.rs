@@ -1,33 +1,35 @@
-//! The frame of every call: who may make it, and the conversion of its result to a number.
+//! The common part of all host calls: checks whether the call is permitted, and converts the call's result to a status number.
 
 use wasmtime::Caller;
 
-use super::memory::{Guest, Stop};
+use super::memory::{CallError, Guest};
 use crate::host::Host;
 use crate::status::Status;
 
-/// The result of a call: a status, or a trap.
+/// The result of a host call: a status number, or a trap, which crashes the filter.
 pub(super) type Outcome = wasmtime::Result<u32>;
 
-/// Converts the result of a call to its number. Only a few calls are allowed while a filter initialises or allocates.
-pub(super) fn answer(
+/// Runs a host call, and converts its result to a status number. The call traps while the filter initializes or allocates memory.
+pub(super) fn handle_call(
     caller: Caller<'_, Host>,
-    call: impl FnOnce(&mut Guest<'_>) -> Result<(), Stop>,
+    call: impl FnOnce(&mut Guest<'_>) -> Result<(), CallError>,
 ) -> Outcome {
     if caller.data().restricted {
-        wasmtime::bail!("a host call that Envoy forbids while a filter initialises or allocates");
+        wasmtime::bail!(
+            "Envoy forbids this host call while a filter initializes or allocates memory"
+        );
     }
-    unrestricted(caller, call)
+    handle_call_at_any_time(caller, call)
 }
 
-/// As [`answer`], but allowed at any time.
-pub(super) fn unrestricted(
+/// As [`handle_call`], but also permitted while the filter initializes or allocates memory.
+pub(super) fn handle_call_at_any_time(
     caller: Caller<'_, Host>,
-    call: impl FnOnce(&mut Guest<'_>) -> Result<(), Stop>,
+    call: impl FnOnce(&mut Guest<'_>) -> Result<(), CallError>,
 ) -> Outcome {
     match call(&mut Guest(caller)) {
         Ok(()) => Ok(Status::Ok as u32),
-        Err(Stop::Status(status)) => Ok(status as u32),
-        Err(Stop::Trap(trap)) => Err(trap),
+        Err(CallError::Status(status)) => Ok(status as u32),
+        Err(CallError::Trap(trap)) => Err(trap),
     }
 }

@@ -1,11 +1,11 @@
-//! The filter's memory.
+//! Access to the filter's memory during a host call.
 
 use wasmtime::{AsContextMut, Caller};
 
-use crate::host::{Host, number};
+use crate::host::{Host, abi_size};
 use crate::status::Status;
 
-/// A filter during a call.
+/// The filter that makes the current host call.
 pub(super) struct Guest<'a>(pub(super) Caller<'a, Host>);
 
 impl Guest<'_> {
@@ -13,23 +13,24 @@ impl Guest<'_> {
         self.0.data_mut()
     }
 
-    fn memory(&mut self) -> Result<(&mut [u8], &mut Host), Stop> {
+    fn memory(&mut self) -> Result<(&mut [u8], &mut Host), CallError> {
         let memory = self.0.data().memory.ok_or(Status::InvalidMemoryAccess)?;
         Ok(memory.data_and_store_mut(&mut self.0))
     }
 
-    /// Bytes in the filter's memory, and the host for using them.
-    pub(super) fn bytes(&mut self, at: u32, size: u32) -> Result<(&[u8], &mut Host), Stop> {
+    /// Borrows bytes in the filter's memory. Also returns the host, so that the caller can use the bytes and the host at the same
+    /// time.
+    pub(super) fn bytes(&mut self, at: u32, size: u32) -> Result<(&[u8], &mut Host), CallError> {
         let (memory, host) = self.memory()?;
         Ok((part(memory, at, size)?, host))
     }
 
-    /// A copy of bytes in the filter's memory.
-    pub(super) fn copy(&mut self, at: u32, size: u32) -> Result<Vec<u8>, Stop> {
+    /// Copies bytes from the filter's memory.
+    pub(super) fn copy(&mut self, at: u32, size: u32) -> Result<Vec<u8>, CallError> {
         Ok(self.bytes(at, size)?.0.to_vec())
     }
 
-    pub(super) fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), Stop> {
+    pub(super) fn write(&mut self, at: u32, bytes: &[u8]) -> Result<(), CallError> {
         let (memory, _) = self.memory()?;
         let start = usize::try_from(at).map_err(|_| Status::InvalidMemoryAccess)?;
         let end = start
@@ -42,31 +43,37 @@ impl Guest<'_> {
         Ok(())
     }
 
-    pub(super) fn write_u32(&mut self, at: u32, value: u32) -> Result<(), Stop> {
+    pub(super) fn write_u32(&mut self, at: u32, value: u32) -> Result<(), CallError> {
         self.write(at, &value.to_le_bytes())
     }
 
-    pub(super) fn write_u64(&mut self, at: u32, value: u64) -> Result<(), Stop> {
+    pub(super) fn write_u64(&mut self, at: u32, value: u64) -> Result<(), CallError> {
         self.write(at, &value.to_le_bytes())
     }
 
-    /// Copies bytes to memory that the filter allocates. Empty bytes become a null pointer.
-    pub(super) fn give(&mut self, bytes: &[u8], at: u32, size_at: u32) -> Result<(), Stop> {
+    /// Returns bytes to the filter. Copies the bytes to memory that the filter allocates, writes their pointer to the address `at`,
+    /// and writes their size to the address `size_at`. If there are no bytes, the pointer is null.
+    pub(super) fn return_bytes(
+        &mut self,
+        bytes: &[u8],
+        at: u32,
+        size_at: u32,
+    ) -> Result<(), CallError> {
         let pointer = match bytes.is_empty() {
             true => 0,
             false => self.allocate(bytes)?,
         };
         self.write_u32(at, pointer)?;
-        self.write_u32(size_at, number(bytes.len()))
+        self.write_u32(size_at, abi_size(bytes.len()))
     }
 
-    fn allocate(&mut self, bytes: &[u8]) -> Result<u32, Stop> {
+    fn allocate(&mut self, bytes: &[u8]) -> Result<u32, CallError> {
         let allocate = self.host().allocate.clone();
         let allocate = allocate.ok_or(Status::InvalidMemoryAccess)?;
         self.host().restricted = true;
         let pointer = allocate
-            .call(self.0.as_context_mut(), number(bytes.len()))
-            .map_err(Stop::Trap)?;
+            .call(self.0.as_context_mut(), abi_size(bytes.len()))
+            .map_err(CallError::Trap)?;
         self.host().restricted = false;
         if pointer == 0 {
             return Err(Status::InvalidMemoryAccess.into());
@@ -76,7 +83,7 @@ impl Guest<'_> {
     }
 }
 
-fn part(memory: &[u8], at: u32, size: u32) -> Result<&[u8], Stop> {
+fn part(memory: &[u8], at: u32, size: u32) -> Result<&[u8], CallError> {
     let start = usize::try_from(at).map_err(|_| Status::InvalidMemoryAccess)?;
     let size = usize::try_from(size).map_err(|_| Status::InvalidMemoryAccess)?;
     let end = start.checked_add(size);
@@ -84,13 +91,13 @@ fn part(memory: &[u8], at: u32, size: u32) -> Result<&[u8], Stop> {
     Ok(memory.get(start..end).ok_or(Status::InvalidMemoryAccess)?)
 }
 
-/// Why a call ends early.
-pub(super) enum Stop {
+/// The reason why a host call fails: a status for the filter, or a trap, which crashes the filter.
+pub(super) enum CallError {
     Status(Status),
     Trap(wasmtime::Error),
 }
 
-impl From<Status> for Stop {
+impl From<Status> for CallError {
     fn from(status: Status) -> Self {
         Self::Status(status)
     }

@@ -1,10 +1,11 @@
-//! Calls to other services. An HTTP call waits for the test's answer; gRPC is not supported.
+//! Host calls with which a filter calls other services. An HTTP call waits until the test passes a response to it. gRPC is not
+//! supported.
 
 use std::time::Duration;
 
 use wasmtime::{Caller, Linker};
 
-use super::host_call::{Outcome, answer};
+use super::host_call::{Outcome, handle_call};
 use crate::call::Call;
 use crate::headers::{Headers, Kind};
 use crate::host::Host;
@@ -45,7 +46,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-#[expect(clippy::too_many_arguments, reason = "the ABI's")]
+#[expect(clippy::too_many_arguments, reason = "the ABI defines the arguments")]
 fn call(
     caller: Caller<'_, Host>,
     cluster: u32,
@@ -59,21 +60,21 @@ fn call(
     timeout: u32,
     token_at: u32,
 ) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let cluster = guest.copy(cluster, cluster_size)?;
         let cluster = String::from_utf8_lossy(&cluster).into_owned();
         let body = guest.copy(body, body_size)?;
         let mut headers = map(guest.bytes(headers, headers_size)?.0);
         let trailers = map(guest.bytes(trailers, trailers_size)?.0);
         guest.write_u32(token_at, 0)?;
-        // Envoy reads the timeout as signed.
+        // Envoy reads the timeout as a signed number, so a timeout above `i32::MAX` is invalid.
         let timeout = i32::try_from(timeout).map_err(|_| Status::BadArgument)?;
         let host = guest.host();
         let clusters = host.options.clusters.as_ref();
         let known = clusters.is_none_or(|clusters| clusters.contains(&cluster))
             || host.options.empty_clusters.contains(&cluster);
-        let needed = [":path", ":method", ":authority"];
-        if !known || !needed.iter().all(|name| headers.contains(name)) {
+        let required = [":path", ":method", ":authority"];
+        if !known || !required.iter().all(|name| headers.contains(name)) {
             return Err(Status::BadArgument.into());
         }
         if host.options.empty_clusters.contains(&cluster) {
@@ -103,10 +104,10 @@ fn call(
 }
 
 fn status(caller: Caller<'_, Host>, code_at: u32, at: u32, size: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let (code, message) = guest.host().calls.status;
         guest.write_u32(code_at, code)?;
-        guest.give(message.as_bytes(), at, size)
+        guest.return_bytes(message.as_bytes(), at, size)
     })
 }
 

@@ -1,10 +1,10 @@
-//! Properties.
+//! Host calls for properties.
 
 use std::time::Duration;
 
 use wasmtime::{Caller, Linker};
 
-use super::host_call::{Outcome, answer};
+use super::host_call::{Outcome, handle_call};
 use super::system::nanoseconds;
 use crate::exchange::Exchange;
 use crate::host::Host;
@@ -18,10 +18,10 @@ pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// The first match wins: properties that the test set for this stream; properties that follow from the messages; properties
-/// that the test set for all streams; properties that a filter of this stream set.
+/// Returns a property. The first source that has the property wins: properties that the test set for this stream, then properties
+/// that the host derives from the messages, then properties that the test set for all streams, then properties that the filter set.
 fn get(caller: Caller<'_, Host>, path: u32, len: u32, at: u32, size: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let path = guest.copy(path, len)?;
         let host = guest.host();
         let now = host.now;
@@ -38,13 +38,13 @@ fn get(caller: Caller<'_, Host>, path: u32, len: u32, at: u32, size: u32) -> Out
             found = state(stream, &path);
         }
         let value = found.ok_or(Status::NotFound)?;
-        guest.give(&value, at, size)
+        guest.return_bytes(&value, at, size)
     })
 }
 
-/// Writes to the stream's filter state, whose keys are whole paths.
+/// Sets a property in the stream's filter state. The whole path is the key.
 fn set(caller: Caller<'_, Host>, path: u32, len: u32, at: u32, size: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let path = guest.copy(path, len)?;
         let value = guest.copy(at, size)?;
         let stream = guest.host().stream().ok_or(Status::NotFound)?;
@@ -54,7 +54,8 @@ fn set(caller: Caller<'_, Host>, path: u32, len: u32, at: u32, size: u32) -> Out
     })
 }
 
-/// Only a path of one segment matches: Envoy looks up the first segment and continues inside the value, which is bytes.
+/// Looks up a property in the stream's filter state. Only a path with a single segment can match: Envoy looks up the first segment
+/// and finds plain bytes, in which it cannot look up a second segment.
 fn state(stream: &Exchange, path: &[u8]) -> Option<Vec<u8>> {
     let mut segments = segments(path);
     let key = segments.next().filter(|_| segments.next().is_none())?;
@@ -62,8 +63,9 @@ fn state(stream: &Exchange, path: &[u8]) -> Option<Vec<u8>> {
     state.map(|(_, value)| value.clone())
 }
 
-/// The properties of the exchange itself, as observed in Envoy 1.40. Headers and trailers are available when the calls that
-/// read them are allowed; byte counts and states always are.
+/// Derives a property from the request and the response, as observed in Envoy 1.40. Headers and trailers are available only when
+/// the filter may also read them by host calls. Byte counts, and properties that the filter set (`filter_state`), are always
+/// available.
 fn derived(stream: &Exchange, now: Duration, path: &[u8]) -> Option<Vec<u8>> {
     let path: Vec<_> = segments(path).map(String::from_utf8_lossy).collect();
     let path: Vec<&str> = path.iter().map(AsRef::as_ref).collect();
@@ -103,15 +105,16 @@ fn request(stream: &Exchange, now: Duration, path: &[&str]) -> Option<Vec<u8>> {
         ["protocol"] => Some(b"HTTP/1.1".to_vec()),
         ["time"] => Some(nanoseconds(stream.begun).to_le_bytes().to_vec()),
         ["duration"] => {
-            let lasted = now.checked_sub(stream.begun).filter(|_| stream.logging)?;
-            Some(nanoseconds(lasted).to_le_bytes().to_vec())
+            let elapsed = now.checked_sub(stream.begun).filter(|_| stream.logging)?;
+            Some(nanoseconds(elapsed).to_le_bytes().to_vec())
         }
-        // The value of the header, or else the bytes received.
+        // The property `size` is the value of `content-length`. If the message does not have this header, it is the number of
+        // bytes of the body that have arrived.
         ["size"] => {
-            let said = headers.and_then(|headers| headers.get("content-length"));
-            number(said.map_or(Some(half.received), |said| said.parse().ok())?)
+            let declared = headers.and_then(|headers| headers.get("content-length"));
+            encode_size(declared.map_or(Some(half.received), |length| length.parse().ok())?)
         }
-        ["total_size"] => number(half.received + headers.map_or(0, Headers::size)),
+        ["total_size"] => encode_size(half.received + headers.map_or(0, Headers::size)),
         ["headers"] => Some(map(headers)),
         ["headers", name] => header(name),
         _ => None,
@@ -139,18 +142,18 @@ fn response(stream: &Exchange, path: &[&str]) -> Option<Vec<u8>> {
             let flags = replied.map_or(0, |(details, _)| local_reply::flags(details));
             Some(flags.to_le_bytes().to_vec())
         }
-        // The status in the response, or else the one that corresponds to its HTTP status.
+        // The value of `grpc-status` if it exists, otherwise the gRPC status that corresponds to the HTTP status.
         ["grpc_status"] => {
             let status = status()?;
             let maps = trailers.iter().chain(&headers);
-            let mut said = maps.filter_map(|map| map.get("grpc-status")?.parse().ok());
-            let status = said.next().unwrap_or(local_reply::grpc_status(status));
+            let mut declared = maps.filter_map(|map| map.get("grpc-status")?.parse().ok());
+            let status = declared.next().unwrap_or(local_reply::grpc_status(status));
             Some(i64::from(status).to_le_bytes().to_vec())
         }
-        ["size"] => number(half.sent_body.len()),
+        ["size"] => encode_size(half.sent_body.len()),
         ["total_size"] => {
             let maps = headers.iter().chain(&trailers);
-            number(half.sent_body.len() + maps.map(Headers::size).sum::<usize>())
+            encode_size(half.sent_body.len() + maps.map(Headers::size).sum::<usize>())
         }
         ["headers"] => Some(map(headers.as_ref())),
         ["headers", name] => Some(headers?.bytes(name)?.to_vec()),
@@ -159,12 +162,12 @@ fn response(stream: &Exchange, path: &[&str]) -> Option<Vec<u8>> {
     }
 }
 
-/// A number of bytes, signed as all of Envoy's are.
-fn number(bytes: usize) -> Option<Vec<u8>> {
+/// Encodes a byte count. Envoy encodes a byte count as a signed number.
+fn encode_size(bytes: usize) -> Option<Vec<u8>> {
     Some(i64::try_from(bytes).ok()?.to_le_bytes().to_vec())
 }
 
-/// An unavailable map is empty.
+/// Encodes a map of headers. An unavailable map counts as empty.
 fn map(headers: Option<&Headers>) -> Vec<u8> {
     let entries = headers.into_iter().flat_map(Headers::iter);
     let entries: Vec<_> = entries.collect();

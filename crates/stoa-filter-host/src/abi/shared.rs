@@ -1,8 +1,8 @@
-//! Shared data, queues and metrics.
+//! Host calls for shared data, queues and metrics.
 
 use wasmtime::{Caller, Linker};
 
-use super::host_call::{Outcome, answer};
+use super::host_call::{Outcome, handle_call};
 use crate::host::Host;
 use crate::misuse::Misuse;
 use crate::status::Status;
@@ -29,11 +29,11 @@ fn get_data(
     size: u32,
     stamp: u32,
 ) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let (key, host) = guest.bytes(key, len)?;
         let found = host.options.shared.read(key);
         let (value, number) = found.ok_or(Status::NotFound)?;
-        guest.give(&value, at, size)?;
+        guest.return_bytes(&value, at, size)?;
         guest.write_u32(stamp, number)
     })
 }
@@ -46,7 +46,7 @@ fn set_data(
     size: u32,
     stamp: u32,
 ) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let key = guest.copy(key, len)?;
         let (value, host) = guest.bytes(at, size)?;
         match host.options.shared.write(&key, value, stamp) {
@@ -57,7 +57,7 @@ fn set_data(
 }
 
 fn register(caller: Caller<'_, Host>, name: u32, len: u32, token_at: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let (name, host) = guest.bytes(name, len)?;
         let (vm, root, options) = (host.vm, host.root(), &host.options);
         let vm_id = options.vm_id.as_bytes();
@@ -74,7 +74,7 @@ fn resolve(
     len: u32,
     token_at: u32,
 ) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let mut vm_id = guest.copy(vm_id, vm_id_size)?;
         let (name, host) = guest.bytes(name, len)?;
         if vm_id.is_empty() {
@@ -87,7 +87,7 @@ fn resolve(
 }
 
 fn enqueue(caller: Caller<'_, Host>, token: u32, at: u32, size: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let (item, host) = guest.bytes(at, size)?;
         match host.options.shared.push(token, item) {
             Status::Ok => Ok(()),
@@ -97,14 +97,14 @@ fn enqueue(caller: Caller<'_, Host>, token: u32, at: u32, size: u32) -> Outcome 
 }
 
 fn dequeue(caller: Caller<'_, Host>, token: u32, at: u32, size: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let item = guest.host().options.shared.pop(token)?;
-        guest.give(&item, at, size)
+        guest.return_bytes(&item, at, size)
     })
 }
 
 fn define(caller: Caller<'_, Host>, kind: u32, name: u32, len: u32, id_at: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let (name, host) = guest.bytes(name, len)?;
         let id = host.metrics.define(kind, &String::from_utf8_lossy(name))?;
         guest.write_u32(id_at, id)
@@ -112,7 +112,7 @@ fn define(caller: Caller<'_, Host>, kind: u32, name: u32, len: u32, id_at: u32) 
 }
 
 fn increment(caller: Caller<'_, Host>, id: u32, offset: i64) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         if let Some(gauge) = guest.host().metrics.increment(id, offset)? {
             guest.host().misuse(Misuse::NegativeGauge(gauge));
         }
@@ -121,13 +121,13 @@ fn increment(caller: Caller<'_, Host>, id: u32, offset: i64) -> Outcome {
 }
 
 fn record(caller: Caller<'_, Host>, id: u32, value: u64) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         Ok(guest.host().metrics.record(id, value)?)
     })
 }
 
 fn get_metric(caller: Caller<'_, Host>, id: u32, at: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let value = guest.host().metrics.get(id)?;
         guest.write_u64(at, value)
     })

@@ -1,8 +1,8 @@
-//! Calls that resume, reset or answer a stream, and the life of contexts.
+//! Host calls that resume, reset or reply to a stream, and that select or end a context.
 
 use wasmtime::{Caller, Linker};
 
-use super::host_call::{Outcome, answer};
+use super::host_call::{Outcome, handle_call};
 use super::memory::Guest;
 use crate::host::{Action, Host};
 use crate::local_reply::LocalReply;
@@ -19,7 +19,8 @@ pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     Ok(())
 }
 
-/// The number of the stream that a call applies to. Outside a stream the call does nothing, as in Envoy.
+/// Returns the id of the stream to which a call applies. If the context is not a stream, records a misuse and returns `None`.
+/// Envoy ignores such a call.
 fn stream_id(guest: &mut Guest<'_>, call: &'static str) -> Option<u32> {
     let host = guest.host();
     if host.stream().is_none() {
@@ -30,7 +31,7 @@ fn stream_id(guest: &mut Guest<'_>, call: &'static str) -> Option<u32> {
 }
 
 fn resume(caller: Caller<'_, Host>, kind: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let side = match kind {
             0 => Side::Request,
             1 => Side::Response,
@@ -44,7 +45,8 @@ fn resume(caller: Caller<'_, Host>, kind: u32) -> Outcome {
         let host = guest.host();
         host.actions.push_back(Action::Continue(id, side));
         if let Some(stream) = host.stream() {
-            // Always the request's, whichever side is resumed.
+            // As in Envoy, this host call always ends the filter's access to the request's headers, body and trailers, even if the
+            // filter resumes the response.
             stream.request.headers_open = false;
             stream.request.body_open = false;
             stream.request.trailers_open = false;
@@ -54,7 +56,7 @@ fn resume(caller: Caller<'_, Host>, kind: u32) -> Outcome {
 }
 
 fn close(caller: Caller<'_, Host>, kind: u32) -> Outcome {
-    answer(caller, |guest| match kind {
+    handle_call(caller, |guest| match kind {
         0 | 1 => {
             if let Some(id) = stream_id(guest, "close_stream") {
                 guest.host().actions.push_back(Action::Close(id));
@@ -66,7 +68,7 @@ fn close(caller: Caller<'_, Host>, kind: u32) -> Outcome {
     })
 }
 
-#[expect(clippy::too_many_arguments, reason = "the ABI's")]
+#[expect(clippy::too_many_arguments, reason = "the ABI defines the arguments")]
 fn reply(
     caller: Caller<'_, Host>,
     status: u32,
@@ -78,7 +80,7 @@ fn reply(
     headers_size: u32,
     grpc_status: u32,
 ) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let details = guest.copy(details, details_size)?;
         let details = String::from_utf8_lossy(&details);
         let reply = LocalReply {
@@ -97,7 +99,7 @@ fn reply(
 }
 
 fn set_effective_context(caller: Caller<'_, Host>, id: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         if !guest.host().exists(id) {
             return Err(Status::BadArgument.into());
         }
@@ -107,7 +109,7 @@ fn set_effective_context(caller: Caller<'_, Host>, id: u32) -> Outcome {
 }
 
 fn done(caller: Caller<'_, Host>) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let host = guest.host();
         let id = host.context();
         let root = host.roots.get_mut(&id);

@@ -1,10 +1,10 @@
-//! Log, clock, ticks and foreign functions.
+//! Host calls for the log, the clock, ticks and foreign functions.
 
 use std::time::Duration;
 
 use wasmtime::{Caller, Linker};
 
-use super::host_call::{Outcome, answer, unrestricted};
+use super::host_call::{Outcome, handle_call, handle_call_at_any_time};
 use crate::host::{Host, Level};
 use crate::status::Status;
 
@@ -18,7 +18,7 @@ pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 }
 
 fn log(caller: Caller<'_, Host>, level: u32, at: u32, size: u32) -> Outcome {
-    unrestricted(caller, |guest| {
+    handle_call_at_any_time(caller, |guest| {
         let level = Level::from_number(level).ok_or(Status::BadArgument)?;
         let (message, host) = guest.bytes(at, size)?;
         host.log(level, message);
@@ -26,20 +26,20 @@ fn log(caller: Caller<'_, Host>, level: u32, at: u32, size: u32) -> Outcome {
     })
 }
 
-/// The host keeps all lines, so the filter may log at every level.
+/// Returns the log level `Trace`: the host keeps all lines, so the filter may log at every level.
 fn get_log_level(caller: Caller<'_, Host>, at: u32) -> Outcome {
-    answer(caller, |guest| guest.write_u32(at, Level::Trace as u32))
+    handle_call(caller, |guest| guest.write_u32(at, Level::Trace as u32))
 }
 
 fn time(caller: Caller<'_, Host>, at: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let now = nanoseconds(guest.host().now);
         guest.write_u64(at, now)
     })
 }
 
 fn set_period(caller: Caller<'_, Host>, milliseconds: u32) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let host = guest.host();
         let (id, now) = (host.root(), host.now);
         if let Some(root) = host.roots.get_mut(&id) {
@@ -59,7 +59,7 @@ fn foreign(
     at: u32,
     size_at: u32,
 ) -> Outcome {
-    answer(caller, |guest| {
+    handle_call(caller, |guest| {
         let name = String::from_utf8_lossy(guest.bytes(name, len)?.0).into_owned();
         let arguments = guest.copy(arguments, arguments_size)?;
         let host = guest.host();
@@ -73,7 +73,7 @@ fn foreign(
         } else {
             return Err(Status::NotFound.into());
         };
-        guest.give(&result, at, size_at)
+        guest.return_bytes(&result, at, size_at)
     })
 }
 

@@ -1,12 +1,12 @@
-//! The part of WASI that Envoy supports: the log, the clock, the environment and random numbers. Other calls return what
-//! Envoy's do.
+//! The WASI calls that Envoy supports: log, clock, environment and random numbers. All other WASI calls return the same error
+//! number as in Envoy.
 
 use wasmtime::{Caller, Linker};
 
 use super::host_call::Outcome;
-use super::memory::{Guest, Stop};
+use super::memory::{CallError, Guest};
 use super::system::nanoseconds;
-use crate::host::{Host, Level, number};
+use crate::host::{Host, Level, abi_size};
 
 const BADF: u32 = 8;
 const NOTDIR: u32 = 20;
@@ -16,8 +16,8 @@ const NOENT: u32 = 44;
 const NOSYS: u32 = 52;
 const NOTSUP: u32 = 58;
 
-/// Most random bytes in one call.
-const MOST_RANDOM: u32 = 64 * 1024;
+/// The largest number of random bytes that a filter can get in one call.
+const MAX_RANDOM_BYTES: u32 = 64 * 1024;
 
 pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
     link_as(linker, "wasi_snapshot_preview1")?;
@@ -25,9 +25,9 @@ pub(super) fn link(linker: &mut Linker<Host>) -> wasmtime::Result<()> {
 }
 
 fn link_as(linker: &mut Linker<Host>, module: &str) -> wasmtime::Result<()> {
-    macro_rules! says {
-        ($answer:expr => $($name:literal ($($type:ty),*)),+ $(,)?) => {
-            $(linker.func_wrap(module, $name, |$(_: $type),*| -> u32 { $answer })?;)+
+    macro_rules! always_returns {
+        ($result:expr => $($name:literal ($($type:ty),*)),+ $(,)?) => {
+            $(linker.func_wrap(module, $name, |$(_: $type),*| -> u32 { $result })?;)+
         };
     }
     linker.func_wrap(module, "fd_write", fd_write)?;
@@ -39,18 +39,18 @@ fn link_as(linker: &mut Linker<Host>, module: &str) -> wasmtime::Result<()> {
     linker.func_wrap(module, "clock_res_get", clock_res_get)?;
     linker.func_wrap(module, "random_get", random_get)?;
     linker.func_wrap(module, "poll_oneoff", poll_oneoff)?;
-    // Envoy logs it and returns; the code after it in the filter crashes.
+    // Envoy logs the call and returns. The filter then crashes, because its code does not expect `proc_exit` to return.
     linker.func_wrap(module, "proc_exit", |_: u32| {})?;
-    says!(0 =>
+    always_returns!(0 =>
         "args_get"(u32, u32), "sched_yield"(), "fd_close"(u32),
         "fd_seek"(u32, i64, u32, u32), "fd_advise"(u32, u64, u64, u32));
-    says!(BADF => "fd_prestat_get"(u32, u32), "fd_filestat_get"(u32, u32));
-    says!(NOTDIR => "fd_readdir"(u32, u32, u32, u64, u32));
-    says!(NOENT => "path_open"(u32, u32, u32, u32, u32, i64, i64, u32, u32));
-    says!(NOSYS =>
+    always_returns!(BADF => "fd_prestat_get"(u32, u32), "fd_filestat_get"(u32, u32));
+    always_returns!(NOTDIR => "fd_readdir"(u32, u32, u32, u64, u32));
+    always_returns!(NOENT => "path_open"(u32, u32, u32, u32, u32, i64, i64, u32, u32));
+    always_returns!(NOSYS =>
         "fd_read"(u32, u32, u32, u32), "fd_pread"(u32, u32, u32, u64, u32),
         "fd_prestat_dir_name"(u32, u32, u32), "fd_fdstat_set_flags"(u32, u32));
-    says!(NOTSUP =>
+    always_returns!(NOTSUP =>
         "path_filestat_get"(u32, u32, u32, u32, u32), "path_create_directory"(u32, u32, u32),
         "path_remove_directory"(u32, u32, u32), "path_unlink_file"(u32, u32, u32));
     Ok(())
@@ -58,16 +58,16 @@ fn link_as(linker: &mut Linker<Host>, module: &str) -> wasmtime::Result<()> {
 
 fn errno(
     caller: Caller<'_, Host>,
-    call: impl FnOnce(&mut Guest<'_>) -> Result<u32, Stop>,
+    call: impl FnOnce(&mut Guest<'_>) -> Result<u32, CallError>,
 ) -> Outcome {
     match call(&mut Guest(caller)) {
         Ok(errno) => Ok(errno),
-        Err(Stop::Status(_)) => Ok(FAULT),
-        Err(Stop::Trap(trap)) => Err(trap),
+        Err(CallError::Status(_)) => Ok(FAULT),
+        Err(CallError::Trap(trap)) => Err(trap),
     }
 }
 
-/// Standard output is logged as info, standard error as error.
+/// Logs the text that the filter prints: standard output at the level info, standard error at the level error.
 fn fd_write(
     caller: Caller<'_, Host>,
     fd: u32,
@@ -94,19 +94,19 @@ fn fd_write(
             let line = text.strip_suffix(b"\n").unwrap_or(&text);
             guest.host().log(level, line);
         }
-        guest.write_u32(written_at, number(text.len()))?;
+        guest.write_u32(written_at, abi_size(text.len()))?;
         Ok(0)
     })
 }
 
 fn fd_fdstat_get(caller: Caller<'_, Host>, fd: u32, at: u32) -> Outcome {
-    const MAY_WRITE: u64 = 64;
+    const RIGHT_TO_WRITE: u64 = 64;
     errno(caller, |guest| {
         if !matches!(fd, 1 | 2) {
             return Ok(BADF);
         }
         guest.write(at, &[0; 24])?;
-        guest.write_u64(at.wrapping_add(8), MAY_WRITE)?;
+        guest.write_u64(at.wrapping_add(8), RIGHT_TO_WRITE)?;
         Ok(0)
     })
 }
@@ -124,7 +124,7 @@ fn environ_get(caller: Caller<'_, Host>, mut pointers: u32, mut text: u32) -> Ou
             guest.write_u32(pointers, text)?;
             guest.write(text, &variable)?;
             pointers = pointers.wrapping_add(4);
-            text = text.wrapping_add(number(variable.len()));
+            text = text.wrapping_add(abi_size(variable.len()));
         }
         Ok(0)
     })
@@ -133,8 +133,8 @@ fn environ_get(caller: Caller<'_, Host>, mut pointers: u32, mut text: u32) -> Ou
 fn environ_sizes_get(caller: Caller<'_, Host>, count_at: u32, size_at: u32) -> Outcome {
     errno(caller, |guest| {
         let variables = environment(guest);
-        guest.write_u32(count_at, number(variables.len()))?;
-        guest.write_u32(size_at, number(variables.iter().map(Vec::len).sum()))?;
+        guest.write_u32(count_at, abi_size(variables.len()))?;
+        guest.write_u32(size_at, abi_size(variables.iter().map(Vec::len).sum()))?;
         Ok(0)
     })
 }
@@ -172,7 +172,7 @@ fn clock_res_get(caller: Caller<'_, Host>, clock: u32, at: u32) -> Outcome {
 
 fn random_get(caller: Caller<'_, Host>, at: u32, size: u32) -> Outcome {
     errno(caller, |guest| {
-        if size > MOST_RANDOM {
+        if size > MAX_RANDOM_BYTES {
             return Ok(INVAL);
         }
         let mut bytes = Vec::new();

@@ -1,4 +1,4 @@
-//! The arrival of a message from the caller or the upstream.
+//! Receives the parts of a message from the caller or the upstream.
 
 use crate::Headers;
 use crate::exchange::Flow;
@@ -6,8 +6,8 @@ use crate::machine::Machine;
 use crate::misuse::Side;
 
 impl Machine {
-    /// Headers arrive from the caller or the upstream.
-    pub(crate) fn take_headers(&mut self, id: u32, side: Side, headers: Headers, end: bool) {
+    /// Receives the headers from the caller or the upstream. `end`: the message has only headers.
+    pub(crate) fn receive_headers(&mut self, id: u32, side: Side, headers: Headers, end: bool) {
         let stream = self.stream(id);
         let half = stream.half(side);
         half.headers = Some(headers);
@@ -21,8 +21,8 @@ impl Machine {
         self.check_length(id, side);
     }
 
-    /// A piece of the body arrives.
-    pub(crate) fn take_body(&mut self, id: u32, side: Side, chunk: &[u8], end: bool) {
+    /// Receives a piece of the body. `end`: the piece ends the message.
+    pub(crate) fn receive_body(&mut self, id: u32, side: Side, chunk: &[u8], end: bool) {
         let half = self.stream(id).half(side);
         half.complete |= end;
         half.received += chunk.len();
@@ -31,18 +31,18 @@ impl Machine {
         self.check_length(id, side);
     }
 
-    /// Trailers arrive, and with them the end.
-    pub(crate) fn take_trailers(&mut self, id: u32, side: Side, trailers: Headers) {
+    /// Receives the trailers, which end the message.
+    pub(crate) fn receive_trailers(&mut self, id: u32, side: Side, trailers: Headers) {
         let half = self.stream(id).half(side);
         half.complete = true;
         half.trailers = Some(trailers);
-        if !self.answered(id, side) && self.stream(id).half(side).flow != Flow::StoppedAll {
+        if !self.is_closed(id, side) && self.stream(id).half(side).flow != Flow::StoppedAll {
             self.run_trailers(id, side);
         }
         self.check_length(id, side);
     }
 
-    /// Creates the stream's context in the filter, unless the filter is dead.
+    /// Creates the stream's context in the filter. If the filter has crashed and fails open, the stream gets no context.
     fn begin(&mut self, id: u32) {
         let stream = self.stream(id);
         let root = stream.root;

@@ -1,4 +1,4 @@
-//! How a message continues: resuming and sending.
+//! Resumes a paused message, and sends the parts of a message on.
 
 use crate::exchange::Flow;
 use crate::local_reply;
@@ -6,7 +6,8 @@ use crate::machine::Machine;
 use crate::misuse::{Misuse, Side};
 
 impl Machine {
-    /// Moves the chunk to the buffer. A buffer over the limit is answered with an error, unless the sender can be made to wait.
+    /// Moves the chunk to the buffer. If the buffer then exceeds the limit, the stream gets an error reply, unless Envoy can make
+    /// the sender wait (`sender_waits`).
     pub(super) fn buffer_chunk(&mut self, id: u32, side: Side, sender_waits: bool) {
         let limit = self.host().options.buffer_limit;
         let half = self.stream(id).half(side);
@@ -21,35 +22,35 @@ impl Machine {
         }
     }
 
-    /// The filter resumes: first the parts held at the headers, then the rest.
+    /// Resumes a message because the filter called `continue_stream`. An invalid call is recorded as a misuse.
     pub(crate) fn resume(&mut self, id: u32, side: Side) {
         let stream = self.stream(id);
         if side == Side::Request && stream.replied.is_some() {
             return self.host().misuse(Misuse::ResumedAfterReply);
         }
-        if stream.over() {
+        if stream.has_ended() {
             return;
         }
         let stream = self.stream(id);
         let flow = stream.half(side).flow;
-        if stream.calling == Some(side) {
+        if stream.running_callback == Some(side) {
             return self.host().misuse(Misuse::ResumedTooEarly(side));
         }
-        if flow == Flow::On {
-            return self.host().misuse(Misuse::ResumedWhatFlows(side));
+        if flow == Flow::Flowing {
+            return self.host().misuse(Misuse::ResumedUnpaused(side));
         }
-        self.go_on(id, side);
+        self.continue_message(id, side);
         self.check_length(id, side);
     }
 
-    pub(super) fn go_on(&mut self, id: u32, side: Side) {
-        if self.answered(id, side) {
+    pub(super) fn continue_message(&mut self, id: u32, side: Side) {
+        if self.is_closed(id, side) {
             return;
         }
         let half = self.stream(id).half(side);
-        // The filter has not seen the parts held outside.
+        // If the filter paused at the headers, the filter has not seen the body and the trailers yet.
         let unseen = half.flow == Flow::StoppedAll;
-        half.flow = Flow::On;
+        half.flow = Flow::Flowing;
         let has_trailers = half.trailers.is_some();
         if !half.headers_passed {
             half.headers_passed = true;
@@ -79,19 +80,19 @@ impl Machine {
     pub(super) fn pass_headers(&mut self, id: u32, side: Side, end: bool) {
         let half = self.stream(id).half(side);
         let headers = half.headers.clone().unwrap_or_default();
-        // The route is selected first, by the path.
+        // Envoy first selects the route by the path, so a missing path is reported before a missing method.
         let missing = |name: &str| !headers.contains(name);
-        let refusal = match side {
+        let error_reply = match side {
             Side::Request if missing(":path") => Some(local_reply::no_route()),
             Side::Request if missing(":method") => Some(local_reply::no_method()),
             Side::Response if missing(":status") => Some(local_reply::no_status()),
             _ => None,
         };
-        if let Some(refusal) = refusal {
-            return self.reply(id, refusal, false);
+        if let Some(error_reply) = error_reply {
+            return self.reply(id, error_reply, false);
         }
-        half.sent = Some(headers);
-        half.done = end;
+        half.sent_headers = Some(headers);
+        half.fully_sent = end;
     }
 
     pub(super) fn pass_body(&mut self, id: u32, side: Side, end: bool) {
@@ -102,25 +103,25 @@ impl Machine {
         } else {
             half.sent_body.append(&mut half.chunk);
         }
-        half.done |= end;
+        half.fully_sent |= end;
     }
 
     pub(super) fn pass_trailers(&mut self, id: u32, side: Side) {
         let half = self.stream(id).half(side);
         half.sent_trailers = half.trailers.clone().unwrap_or_default();
-        half.done = true;
+        half.fully_sent = true;
     }
 
-    /// Reports a body whose length does not match its header.
+    /// Records a misuse if the filter changed a body so that its length does not match `content-length`.
     pub(super) fn check_length(&mut self, id: u32, side: Side) {
         let head = self.stream(id).head;
         let half = self.stream(id).half(side);
-        if !half.done || !half.body_changed || head {
+        if !half.fully_sent || !half.body_changed || head {
             return;
         }
-        half.body_changed = false; // reported once
+        half.body_changed = false; // This function may run several times, but must record the misuse only once.
         let header = half
-            .sent
+            .sent_headers
             .as_ref()
             .and_then(|sent| sent.get("content-length"));
         let body = half.sent_body.len();

@@ -1,4 +1,4 @@
-//! The life of a stream's context.
+//! The beginning and the end of a stream's context.
 
 use crate::exchange::{Exchange, Flow};
 use crate::host::Action;
@@ -6,7 +6,7 @@ use crate::machine::Machine;
 use crate::misuse::{Misuse, Side};
 
 impl Machine {
-    /// Creates a stream. `None`: the root context no longer exists.
+    /// Creates a stream, and returns its id. `None`: the root context does not exist.
     pub(crate) fn new_stream(&mut self, root: u32) -> Option<u32> {
         let host = self.host();
         let id = host.new_id();
@@ -20,11 +20,11 @@ impl Machine {
         Some(id)
     }
 
-    /// Ends the streams that are complete or reset.
+    /// Ends all streams that are complete or reset.
     pub(crate) fn end_streams(&mut self) {
         let mut at = 0;
         while let Some(id) = self.host().open.get(at).copied() {
-            if self.stream(id).over() {
+            if self.stream(id).has_ended() {
                 self.end_stream(id);
             } else {
                 at += 1;
@@ -50,7 +50,7 @@ impl Machine {
         stream.deleted = true;
         let root = stream.root;
         let host = self.host();
-        host.actions.retain(|action| !matches!(action, Action::Continue(of, _) | Action::Close(of) | Action::Reply(of, _) if *of == id));
+        host.actions.retain(|action| !matches!(action, Action::Continue(stream, _) | Action::Close(stream) | Action::Reply(stream, _) if *stream == id));
         if let Some(root) = host.roots.get_mut(&root) {
             root.streams -= 1;
         }
@@ -58,11 +58,11 @@ impl Machine {
     }
 
     fn check_hanging(&mut self, id: u32) {
-        if !self.host().options.hanging || self.stream(id).over() {
+        if !self.host().options.forbids_hanging || self.stream(id).has_ended() {
             return;
         }
         for side in [Side::Request, Side::Response] {
-            if self.stream(id).half(side).flow != Flow::On {
+            if self.stream(id).half(side).flow != Flow::Flowing {
                 self.host().misuse(Misuse::NeverResumed(side));
             }
         }

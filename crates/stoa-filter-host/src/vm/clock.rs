@@ -1,4 +1,5 @@
-//! Time, and the events that become due: ticks, call timeouts, queues, the end of streams.
+//! Moves the clock of a VM, and handles the events that become due: ticks and timeouts of calls. Between two such events, notifies
+//! filters of queue items, and ends completed streams.
 
 use std::time::Duration;
 
@@ -6,13 +7,13 @@ use crate::call::Call;
 use crate::machine::Machine;
 use crate::message::Response;
 
-/// The status that `get_status` returns for a broken call.
-const BROKEN: u32 = 11;
+/// The status that `get_status` returns for a broken HTTP call: its response has no headers.
+const BROKEN_CALL_STATUS: u32 = 11;
 
 impl Machine {
     pub(super) fn advance(&mut self, time: Duration) {
         let end = self.host().now.saturating_add(time);
-        self.settle();
+        self.process_pending_events();
         while let Some((due, event)) = self.next_event().filter(|(due, _)| *due <= end) {
             self.host().now = due;
             match event {
@@ -30,7 +31,7 @@ impl Machine {
                     }
                 }
             }
-            self.settle();
+            self.process_pending_events();
         }
         self.host().now = end;
     }
@@ -55,7 +56,7 @@ impl Machine {
         });
         let calls = &mut self.host().calls;
         if response.is_none() {
-            calls.status = (BROKEN, "reset");
+            calls.status = (BROKEN_CALL_STATUS, "reset");
         }
         calls.response = response;
         self.on_http_call_response(call.root, call.token, sizes);
@@ -64,10 +65,10 @@ impl Machine {
         calls.status.1 = "";
     }
 
-    /// Envoy's work between two events: it notifies of queues that have items, and ends completed streams.
-    pub(crate) fn settle(&mut self) {
+    /// Does the work that Envoy does between two events: notifies filters of queues that have items, and ends completed streams.
+    pub(crate) fn process_pending_events(&mut self) {
         self.end_streams();
-        while let Some((context, token)) = self.next_item() {
+        while let Some((context, token)) = self.next_notification() {
             if self.host().exists(context) {
                 self.on_queue_ready(context, token);
             }
@@ -75,9 +76,9 @@ impl Machine {
         }
     }
 
-    fn next_item(&mut self) -> Option<(u32, u32)> {
+    fn next_notification(&mut self) -> Option<(u32, u32)> {
         let host = self.host();
-        host.options.shared.due(host.vm)
+        host.options.shared.next_notification(host.vm)
     }
 }
 

@@ -1,30 +1,30 @@
-//! How a VM applies a configuration.
+//! Applies a configuration to a VM.
 
 use super::Vm;
 use crate::host::Log;
 use crate::machine::{Machine, Trap};
 use crate::options::Plugin;
 
-/// Why a configuration is not applied. The previous one stays.
+/// The reason why a configuration was not applied. The previous configuration stays in use.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigureError {
-    /// `on_vm_start` or `on_configure` rejected it.
-    #[error("the filter refused its configuration{}", lines(.logs))]
+    /// The filter rejected the configuration in `on_vm_start` or `on_configure`.
+    #[error("the filter rejected its configuration{}", lines(.logs))]
     Refused {
-        /// The lines that it logged meanwhile.
+        /// The lines that the filter logged before it rejected the configuration.
         logs: Vec<Log>,
     },
     /// The filter crashed.
     #[error("the filter crashed in {}: {}{}", .trap.callback, .trap.message, lines(.logs))]
     Crashed {
-        /// The function that crashed, and why.
+        /// The callback that crashed, and the cause.
         trap: Trap,
-        /// The lines that it logged meanwhile.
+        /// The lines that the filter logged before it crashed.
         logs: Vec<Log>,
     },
-    /// A second instance for the trial cannot be created.
-    #[error("cannot instantiate the filter")]
+    /// wasmtime cannot create the separate instance of the filter on which a configuration is tried.
+    #[error("cannot create the instance on which the configuration is tried")]
     Instantiate(#[source] wasmtime::Error),
 }
 
@@ -35,12 +35,16 @@ fn lines(logs: &[Log]) -> String {
 }
 
 impl Vm {
-    /// Applies a plugin configuration. As in Envoy it is tried first on a separate VM, the canary. Then a VM of the main thread
-    /// and this VM get it; the log and the metrics of all three stay. It gets a root context here, and the previous one ends with
-    /// its last stream. The current configuration is not applied again, and the canary does not repeat a configuration.
+    /// Applies a plugin configuration, as Envoy does. First a separate VM, the canary VM, tries the configuration. Then the VM of
+    /// Envoy's main thread and this VM apply the configuration. The log and the metrics of all three VMs are kept.
+    ///
+    /// The configuration gets a new root context in this VM. The previous root context ends with its last stream. If the VM already
+    /// has this configuration, nothing happens. The canary VM tries each configuration only once.
     ///
     /// # Errors
-    /// If the filter rejects it or crashes, with the lines that it logged in the canary.
+    /// If the filter rejects the configuration or crashes. The error contains the lines that the filter logged in the VM in which
+    /// it rejected the configuration or crashed. The lines are absent if the canary VM rejected the same configuration in an
+    /// earlier call.
     #[track_caller]
     pub fn configure(&self, configuration: impl AsRef<[u8]>) -> Result<(), ConfigureError> {
         let configuration = configuration.as_ref();
@@ -48,34 +52,39 @@ impl Vm {
         if machine.trap.is_none() && machine.is_configured(self.root.get(), configuration) {
             return Ok(());
         }
-        self.canary(&mut machine, configuration)?;
-        self.try_elsewhere(&mut machine, configuration)?; // on the main thread
+        self.check_in_canary(&mut machine, configuration)?;
+        self.try_on_separate_instance(&mut machine, configuration)?; // This instance stands for the VM of Envoy's main thread.
         if let Some(trap) = machine.trap.clone() {
             let logs = Vec::new();
             return Err(ConfigureError::Crashed { trap, logs });
         }
-        let root = machine.take_configuration(self.plugin, configuration)?;
-        let old = self.root.replace(Some(root));
-        machine.end_root(old);
-        machine.settle();
-        machine.judge();
+        let root = machine.apply_configuration(self.plugin, configuration)?;
+        let previous = self.root.replace(Some(root));
+        machine.end_root(previous);
+        machine.process_pending_events();
+        machine.fail_on_misuse();
         Ok(())
     }
 
-    fn canary(&self, machine: &mut Machine, configuration: &[u8]) -> Result<(), ConfigureError> {
-        let known = self.canaries.borrow().get(configuration).copied();
-        if let Some(passed) = known {
-            let refused = ConfigureError::Refused { logs: Vec::new() };
-            return passed.then_some(()).ok_or(refused);
+    fn check_in_canary(
+        &self,
+        machine: &mut Machine,
+        configuration: &[u8],
+    ) -> Result<(), ConfigureError> {
+        let earlier = self.canaries.borrow().get(configuration).copied();
+        if let Some(accepted) = earlier {
+            let rejected = ConfigureError::Refused { logs: Vec::new() };
+            return accepted.then_some(()).ok_or(rejected);
         }
-        let tried = self.try_elsewhere(machine, configuration);
+        let result = self.try_on_separate_instance(machine, configuration);
         let mut canaries = self.canaries.borrow_mut();
-        canaries.insert(configuration.to_vec(), tried.is_ok());
-        tried
+        canaries.insert(configuration.to_vec(), result.is_ok());
+        result
     }
 
-    /// Tries it on a separate instance, whose log and metrics stay here. A crash there does not crash this VM.
-    fn try_elsewhere(
+    /// Tries a configuration on a separate instance of the filter, and adds the instance's log and metrics to those of this VM. If
+    /// the instance crashes, this VM is not affected.
+    fn try_on_separate_instance(
         &self,
         machine: &mut Machine,
         configuration: &[u8],
@@ -85,9 +94,9 @@ impl Vm {
         let trial = Machine::new(&self.filter.code, options);
         let mut trial = trial.map_err(ConfigureError::Instantiate)?;
         machine.host().swap_records(trial.host());
-        let taken = trial.take_configuration(self.plugin, configuration);
+        let result = trial.apply_configuration(self.plugin, configuration);
         machine.host().swap_records(trial.host());
-        taken.map(drop)
+        result.map(drop)
     }
 }
 
@@ -97,8 +106,8 @@ impl Machine {
         root.is_some_and(|root| root.configuration == configuration)
     }
 
-    /// Creates the new root context.
-    fn take_configuration(
+    /// Creates a root context with the configuration, and returns the context's id.
+    fn apply_configuration(
         &mut self,
         plugin: Plugin,
         configuration: &[u8],

@@ -1,11 +1,11 @@
-//! The VMs of a worker thread, which plugins share.
+//! The VMs of a worker thread, which several plugins can share.
 
 use std::cell::RefCell;
 use std::rc::{Rc, Weak};
 
 use crate::machine::Machine;
 
-/// Filters of a worker share a VM if all of this is equal.
+/// The key of a VM. Filters of a worker share a VM if their keys are equal.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct VmKey {
     pub(super) shared: usize,
@@ -15,7 +15,7 @@ pub(super) struct VmKey {
 }
 
 thread_local! {
-    /// The VMs of this thread, which stands for a worker of Envoy.
+    /// The VMs of this thread. Each thread takes the place of a worker of Envoy.
     static VMS: RefCell<Vec<(VmKey, Weak<RefCell<Machine>>)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -32,7 +32,7 @@ pub(super) fn running(key: &VmKey) -> Option<Rc<RefCell<Machine>>> {
     })
 }
 
-/// Adds a VM that others may share from now on.
+/// Adds a VM to the list, so that further filters with the same key share it.
 pub(super) fn register(key: VmKey, machine: &Rc<RefCell<Machine>>) {
     VMS.with_borrow_mut(|vms| vms.push((key, Rc::downgrade(machine))));
 }

@@ -1,28 +1,28 @@
-//! Docker's registry as a separate process. All its data are in a folder that is removed with it.
+//! Starts Docker's registry as a separate process. Its data are in a temporary folder, which is removed at the end.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// `ada` with the password `s3cret`, in htpasswd format.
+/// The user `ada` with the password `s3cret`, in htpasswd format.
 const USERS: &str = "ada:$2y$04$pzru/NI9f1zfpqlhBW/l4ep6Rsy8SdIMObATDluScfCCAJDzdp7SW\n";
 
-/// A registry on a free port of this machine.
+/// A running registry on a free port of this machine.
 pub(crate) struct Registry {
     process: Child,
-    /// `127.0.0.1:` and the port.
+    /// The address: `127.0.0.1:` and the port.
     pub(crate) address: String,
     _folder: tempfile::TempDir,
 }
 
 impl Registry {
-    /// A registry that lets everyone push.
+    /// Starts a registry that permits every caller to push.
     pub(crate) fn open() -> Self {
         Self::start("")
     }
 
-    /// A registry that accepts only `ada`.
+    /// Starts a registry that accepts only the user `ada`.
     pub(crate) fn with_password() -> Self {
         Self::start("auth: {htpasswd: {realm: registry, path: users}}\n")
     }
@@ -43,13 +43,14 @@ impl Registry {
             .spawn()
             .unwrap();
 
-        // The process logs its port. It continues to write lines, which must be read.
+        // This thread finds the registry's port in the registry's log. The thread also reads all later lines, so that the registry
+        // does not block on a full pipe.
         let lines = BufReader::new(process.stderr.take().unwrap()).lines();
-        let (found, address) = mpsc::channel();
+        let (address_sender, address) = mpsc::channel();
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
                 if let Some((_, rest)) = line.split_once("listening on ") {
-                    let _ = found.send(rest.split(['"', ' ']).next().unwrap().to_owned());
+                    let _ = address_sender.send(rest.split(['"', ' ']).next().unwrap().to_owned());
                 }
             }
         });
@@ -59,7 +60,7 @@ impl Registry {
             address: address.clone().unwrap_or_default(),
             _folder: folder,
         };
-        address.expect("docker-registry prints its address");
+        address.expect("docker-registry printed no address within 20 s");
         registry
     }
 }
@@ -74,7 +75,7 @@ impl Drop for Registry {
 fn program() -> String {
     let finder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/docker-registry");
     let output = Command::new(finder).output().unwrap();
-    let said = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    assert!(output.status.success(), "{}", said(&output.stderr));
-    said(&output.stdout)
+    let trimmed = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
+    assert!(output.status.success(), "{}", trimmed(&output.stderr));
+    trimmed(&output.stdout)
 }

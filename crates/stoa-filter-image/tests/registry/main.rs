@@ -1,9 +1,9 @@
-//! Pushes to Docker's own registry, over HTTP, with and without passwords. `tools/istio-plugins` tests that Istio fetches
-//! what was pushed.
+//! Pushes images to Docker's own registry over HTTP, with and without passwords. `tools/istio-plugins` tests that Istio can pull a
+//! pushed image.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "an error in a fixture fails the test"
 )]
 
 mod docker;
@@ -17,8 +17,8 @@ use stoa_filter_image::{
 
 use docker::Registry;
 
-/// A module with an empty function, exported under the name by which Envoy recognises a filter. It also has a section of
-/// 1,000,000 meaningless bytes that do not compress, so that sending takes several pieces.
+/// A module with an empty function, exported under the name by which Envoy recognizes a filter. A further section has 1,000,000
+/// random bytes, which do not compress, so the blob is sent in several pieces.
 fn module() -> Module {
     let mut bytes = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x1b\x01\x17proxy_abi_version_0_2_1\0\0\
         \x0a\x04\x01\x02\0\x0b\0\xc1\x84\x3d\0"
@@ -38,7 +38,7 @@ fn image(version: &str) -> Image {
     Image::pack(&module(), &labels).unwrap()
 }
 
-/// Collects every progress report.
+/// Collects the progress reports of a push. Each report is the number of bytes sent, and the total number of bytes to send.
 #[derive(Clone, Default)]
 struct Reports(Arc<Mutex<Vec<(usize, usize)>>>);
 
@@ -48,22 +48,27 @@ impl Reports {
         Arc::new(move |sent, total| reports.lock().unwrap().push((sent, total)))
     }
 
-    fn seen(&self) -> Vec<(usize, usize)> {
+    fn all(&self) -> Vec<(usize, usize)> {
         self.0.lock().unwrap().clone()
     }
 }
 
-fn send(image: &Image, to: &str, by: &Credentials, reports: &Reports) -> Result<Pushed, PushError> {
+fn send(
+    image: &Image,
+    to: &str,
+    credentials: &Credentials,
+    reports: &Reports,
+) -> Result<Pushed, PushError> {
     let to = Destination::new(to, false).unwrap();
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .unwrap()
-        .block_on(push(image, &to, by, reports.progress()))
+        .block_on(push(image, &to, credentials, reports.progress()))
 }
 
-/// The credentials for the registry from a `config.json` with this content.
-fn login(registry: &Registry, auths: &str) -> Credentials {
+/// Reads credentials for the registry from a `config.json`, whose member `auths` contains the value `auths` for the registry.
+fn credentials_from(registry: &Registry, auths: &str) -> Credentials {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("config.json");
     let config = format!(r#"{{"auths":{{"{}":{auths}}}}}"#, registry.address);
@@ -71,12 +76,12 @@ fn login(registry: &Registry, auths: &str) -> Credentials {
     Credentials::read(&path, &registry.address).unwrap()
 }
 
-fn ada(registry: &Registry) -> Credentials {
-    login(registry, r#"{"username":"ada","password":"s3cret"}"#)
+fn credentials_of_ada(registry: &Registry) -> Credentials {
+    credentials_from(registry, r#"{"username":"ada","password":"s3cret"}"#)
 }
 
 #[test]
-fn the_registry_has_the_image_under_its_tag_and_its_digest() {
+fn a_pushed_image_is_available_by_tag_and_by_digest() {
     let registry = Registry::open();
     let (image, reports) = (image("0.1.0"), Reports::default());
     let to = format!("{}/shop/payment-fault:0.1.0", registry.address);
@@ -86,7 +91,7 @@ fn the_registry_has_the_image_under_its_tag_and_its_digest() {
         Pushed {
             url: format!("oci://{to}"),
             sha256: image.digest().trim_start_matches("sha256:").to_owned(),
-            was_there: false,
+            already_present: false,
         }
     );
 
@@ -107,7 +112,7 @@ fn the_registry_has_the_image_under_its_tag_and_its_digest() {
         );
     }
 
-    let reports = reports.seen();
+    let reports = reports.all();
     let (last, total) = *reports.last().unwrap();
     assert_eq!(last, total);
     assert!(reports.len() > 3, "{reports:?}");
@@ -115,7 +120,7 @@ fn the_registry_has_the_image_under_its_tag_and_its_digest() {
 }
 
 #[test]
-fn what_is_there_is_not_sent_again() {
+fn blobs_that_the_registry_has_are_not_sent_again() {
     let registry = Registry::open();
     let none = Credentials::none();
     let at = |tag: &str| format!("{}/shop/payment-fault:{tag}", registry.address);
@@ -123,27 +128,33 @@ fn what_is_there_is_not_sent_again() {
 
     let reports = Reports::default();
     let again = send(&image("1"), &at("1"), &none, &reports).unwrap();
-    assert_eq!((again.was_there, &again.sha256), (true, &first.sha256));
+    assert_eq!(
+        (again.already_present, &again.sha256),
+        (true, &first.sha256)
+    );
     let tagged = send(&image("1"), &at("stable"), &none, &reports).unwrap();
-    assert_eq!((tagged.was_there, &tagged.sha256), (false, &first.sha256));
-    assert_eq!(reports.seen(), [], "no blob was sent");
+    assert_eq!(
+        (tagged.already_present, &tagged.sha256),
+        (false, &first.sha256)
+    );
+    assert_eq!(reports.all(), [], "no blob was sent");
 
     let moved = send(&image("2"), &at("stable"), &none, &Reports::default()).unwrap();
     assert_ne!(moved.sha256, first.sha256);
     let back = send(&image("1"), &at("stable"), &none, &Reports::default()).unwrap();
-    assert_eq!((back.was_there, back.sha256), (false, first.sha256));
+    assert_eq!((back.already_present, back.sha256), (false, first.sha256));
 }
 
 #[test]
-fn whoever_the_registry_knows_may_push_and_nobody_else() {
+fn only_a_user_of_the_registry_may_push() {
     let registry = Registry::with_password();
     let to = format!("{}/payment-fault:1", registry.address);
-    let refused = |by: &Credentials| {
-        let error = send(&image("1"), &to, by, &Reports::default()).unwrap_err();
+    let refused = |credentials: &Credentials| {
+        let error = send(&image("1"), &to, credentials, &Reports::default()).unwrap_err();
         assert!(matches!(error, PushError::Unauthorized { .. }), "{error:?}");
         error.to_string()
     };
-    let text = refused(&login(
+    let text = refused(&credentials_from(
         &registry,
         r#"{"username":"ada","password":"guessed"}"#,
     ));
@@ -154,39 +165,42 @@ fn whoever_the_registry_knows_may_push_and_nobody_else() {
     let nowhere = Credentials::read(Path::new("/nowhere/config.json"), &registry.address).unwrap();
     let text = refused(&nowhere);
     assert!(
-        text.contains("without credentials: there is no /nowhere/config.json"),
+        text.contains("without credentials (/nowhere/config.json does not exist)"),
         "{text}"
     );
 
-    let by = ada(&registry);
+    let credentials = credentials_of_ada(&registry);
     assert!(
-        !send(&image("1"), &to, &by, &Reports::default())
+        !send(&image("1"), &to, &credentials, &Reports::default())
             .unwrap()
-            .was_there
+            .already_present
     );
     assert!(
-        send(&image("1"), &to, &by, &Reports::default())
+        send(&image("1"), &to, &credentials, &Reports::default())
             .unwrap()
-            .was_there
+            .already_present
     );
 }
 
 #[test]
-fn where_no_registry_answers_the_error_says_where_that_is() {
-    // The port is bound at another address of this machine, so that no other process gets it meanwhile.
+fn the_error_names_the_address_at_which_no_registry_responds() {
+    // The test keeps the same port open on another address of this machine. So the system does not give this port to another
+    // process meanwhile.
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let gone = format!("127.0.0.2:{}", taken.local_addr().unwrap().port());
-    let to = format!("{gone}/payment-fault:1");
+    let unreachable = format!("127.0.0.2:{}", taken.local_addr().unwrap().port());
+    let to = format!("{unreachable}/payment-fault:1");
     let error = send(&image("1"), &to, &Credentials::none(), &Reports::default()).unwrap_err();
     assert!(matches!(error, PushError::Unreachable { .. }), "{error:?}");
     assert!(
-        error.to_string().contains(&format!("at {gone} over http")),
+        error
+            .to_string()
+            .contains(&format!("at {unreachable} over http")),
         "{error}"
     );
 }
 
 #[test]
-fn whoever_answers_and_is_no_registry_refuses_the_image() {
+fn a_server_that_is_not_a_registry_rejects_the_image() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let server = std::thread::spawn(move || {
@@ -196,7 +210,7 @@ fn whoever_answers_and_is_no_registry_refuses_the_image() {
             let mut request = [0; 4096];
             let length = stream.read(&mut request).unwrap();
             let answer = "HTTP/1.1 404 Not Found\r\nContent-Length: 12\r\nConnection: close\r\n\r\nno such page";
-            // A HEAD has no body.
+            // The response to a HEAD request has no body.
             let end = if request.starts_with(b"HEAD") {
                 answer.len() - 12
             } else {

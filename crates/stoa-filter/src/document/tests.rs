@@ -1,4 +1,4 @@
-//! Faults and their paths.
+//! Tests of the errors and their paths.
 
 use super::*;
 
@@ -11,16 +11,16 @@ struct Pair {
 fn pair(text: &str) -> Result<Pair, Vec<String>> {
     read(text.as_bytes(), |root| Pair {
         a: root
-            .need("a")
+            .required("a")
             .and_then(|node| node.integer(1..=9))
             .unwrap_or_default(),
         b: root.get("b").map(|node| node.texts()).unwrap_or_default(),
     })
-    .map_err(|faults| faults.lines().to_vec())
+    .map_err(|errors| errors.lines().to_vec())
 }
 
 #[test]
-fn reads_what_is_right() {
+fn a_valid_document_is_read_without_errors() {
     let right = Pair {
         a: 3,
         b: vec!["x\n".to_owned()],
@@ -33,15 +33,15 @@ fn reads_what_is_right() {
 }
 
 #[test]
-fn reports_every_fault_with_its_path_at_once() {
+fn all_errors_are_reported_together_with_their_paths() {
     assert_eq!(
         pair(r#"{"a": 10, "b": ["x", "", 7], "c": 1, "a": 1}"#),
         Err(vec![
             "a: 10 is not a whole number from 1 to 9".to_owned(),
-            "b[1]: \"\" is not a text that is not empty".to_owned(),
-            "b[2]: 7 is not a text that is not empty".to_owned(),
-            "c: unknown; expected one of a, b".to_owned(),
-            "a: stands twice".to_owned(),
+            "b[1]: \"\" is not a non-empty string".to_owned(),
+            "b[2]: 7 is not a non-empty string".to_owned(),
+            "c: unknown member; expected one of a, b".to_owned(),
+            "a: given twice".to_owned(),
         ])
     );
     assert_eq!(pair(""), Err(vec!["a: missing".to_owned()]));
@@ -56,10 +56,10 @@ fn reports_every_fault_with_its_path_at_once() {
 }
 
 #[test]
-fn says_where_a_text_stops_being_json() {
+fn the_error_for_invalid_json_contains_its_position() {
     assert_eq!(
         pair("{\"a\": 1,\n x}"),
-        Err(vec!["not JSON: line 2, column 2".to_owned()])
+        Err(vec!["not JSON at line 2, column 2".to_owned()])
     );
     let deep = "[".repeat(100_000);
     assert!(pair(&deep).is_err());

@@ -1,9 +1,9 @@
-//! Reads the components of a file.
+//! Reads the components of a manifest.
 
 use super::shape::{RawComponent, RawDependency, RawDependencySource, RawInherits};
 use crate::reader::{Entry, Reader, Text};
 
-/// Every component, in the file's order.
+/// Reads all components, in the order in which the manifest lists them.
 pub(super) fn components(table: Reader<'_>) -> Vec<RawComponent> {
     let component = |entry: Entry<'_>| {
         let id = entry.name_text();
@@ -16,8 +16,8 @@ fn component(id: Text, mut table: Reader<'_>) -> RawComponent {
     table.string("description");
     let source = table.required("source").and_then(|entry| {
         if entry.is_table() {
-            entry.fault(
-                "only a file is supported by the embedded runtime: expected the path of a .wasm",
+            entry.report_fault(
+                "expected the path of a .wasm file, because the embedded runtime supports no other source",
             );
             return None;
         }
@@ -25,7 +25,7 @@ fn component(id: Text, mut table: Reader<'_>) -> RawComponent {
     });
     let build = match table.entry("build").and_then(Entry::table) {
         Some(mut build) => {
-            let command = build.entry("command").map(Entry::one_or_more);
+            let command = build.entry("command").map(Entry::string_or_strings);
             let workdir = build.string("workdir");
             build.strings("watch");
             build.finish();
@@ -52,12 +52,12 @@ fn component(id: Text, mut table: Reader<'_>) -> RawComponent {
             .and_then(|entry| Some((entry.name_text(), entry.bool()?))),
     };
     table.ignored("tool");
-    table.unsupported("files", ": a component sees no files");
-    table.unsupported("exclude_files", ": a component sees no files");
+    table.unsupported("files", "; a component has no access to files");
+    table.unsupported("exclude_files", "; a component has no access to files");
     table.unsupported("ai_models", "");
-    table.unsupported("profile", "; it builds one profile");
+    table.unsupported("profile", "; a component has only one build profile");
     table.unsupported("targets", "");
-    table.unsupported("allowed_http_hosts", "; write allowed_outbound_hosts");
+    table.unsupported("allowed_http_hosts", "; use allowed_outbound_hosts");
     table.finish();
     raw
 }
@@ -66,29 +66,29 @@ fn dependencies(table: Reader<'_>) -> Vec<RawDependency> {
     let dependency = |entry: Entry<'_>| {
         let interface = entry.name_text();
         if !entry.is_table() {
-            entry.fault("a registry is not supported by the embedded runtime; expected { component } or { path }");
+            entry.report_fault("a dependency from a registry is not supported; expected a table with `component` or `path`");
             return None;
         }
         let mut table = entry.table()?;
         let (component, path) = (table.string("component"), table.string("path"));
         let export = table.string("export");
         let inherits = table.entry("inherit_configuration").and_then(inherits);
-        let mut elsewhere = false;
+        let mut has_remote_source = false;
         for name in ["version", "registry", "package", "url", "digest"] {
-            elsewhere |= table.entry(name).is_some();
-            table.unsupported(name, "; expected { component } or { path }");
+            has_remote_source |= table.entry(name).is_some();
+            table.unsupported(name, "; expected `component` or `path`");
         }
         let faults = table.faults();
         table.finish();
         let source = match (component, path) {
             (Some(id), None) => RawDependencySource::Component(id),
             (None, Some(path)) => RawDependencySource::Path(path),
-            (None, None) if elsewhere => return None,
+            (None, None) if has_remote_source => return None,
             _ => {
                 faults.push(
                     Some(interface.offset),
                     &interface.key,
-                    "expected one of `component` and `path`",
+                    "expected either `component` or `path`",
                 );
                 return None;
             }

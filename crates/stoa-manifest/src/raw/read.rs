@@ -1,4 +1,4 @@
-//! Reads a file key by key.
+//! Reads a manifest key by key.
 
 use toml::de::DeTable;
 
@@ -7,7 +7,7 @@ use super::shape::{RawManifest, RawRoute, RawTrigger, RawVariable};
 use crate::fault::Faults;
 use crate::reader::{Entry, Reader, Text};
 
-/// Reads a file; `None` if it is not TOML, or does not have a name.
+/// Reads a manifest; `None` if the text is not TOML, or the application has no name.
 pub(crate) fn read(text: &str, faults: &Faults<'_>) -> Option<RawManifest> {
     let (document, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
@@ -18,7 +18,8 @@ pub(crate) fn read(text: &str, faults: &Faults<'_>) -> Option<RawManifest> {
         );
     }
     if !errors.is_empty() {
-        // Faults about missing keys would mislead if the file is not valid TOML.
+        // If the file is not valid TOML, only the syntax errors are reported. Errors about missing keys would mislead, because the
+        // parser may not have read the lines after the syntax error.
         return None;
     }
     let mut root = Reader::new(document.get_ref(), String::new(), 0, faults);
@@ -28,7 +29,7 @@ pub(crate) fn read(text: &str, faults: &Faults<'_>) -> Option<RawManifest> {
             faults.push(
                 Some(offset),
                 &key,
-                "expected 2, the only version this runtime reads",
+                "expected 2, the only manifest version that this runtime supports",
             );
         }
     }
@@ -67,8 +68,9 @@ fn application(mut table: Reader<'_>) -> (Option<Text>, Option<Text>) {
     let version = table.string("version");
     table.string("description");
     table.strings("authors");
-    table.unsupported("trigger", "; it has no settings for all triggers");
-    // For other tools: environments to check against, and settings of plugins.
+    table.unsupported("trigger", "; no setting applies to all triggers");
+    // These keys are for other tools: `targets` lists the environments that Spin checks the application against, and `tool` holds
+    // the settings of plugins.
     table.ignored("targets");
     table.ignored("tool");
     table.finish();
@@ -98,7 +100,7 @@ fn variables(table: Reader<'_>) -> Vec<RawVariable> {
 fn triggers(mut table: Reader<'_>) -> Vec<RawTrigger> {
     let http = table.entry("http").map(Entry::items).unwrap_or_default();
     for entry in table.entries().iter().filter(|entry| entry.name != "http") {
-        entry.fault("is not supported by the embedded runtime: it has HTTP triggers only");
+        entry.report_fault("not supported by the embedded runtime; expected an HTTP trigger");
     }
     http.into_iter()
         .filter_map(|entry| trigger(entry.table()?))
@@ -110,7 +112,7 @@ fn trigger(mut table: Reader<'_>) -> Option<RawTrigger> {
     let route = table.required("route").and_then(route);
     let component = table.required("component").and_then(|entry| {
         if entry.is_table() {
-            entry.fault("is not supported by the embedded runtime when written inline; write it as [component.NAME]");
+            entry.report_fault("the embedded runtime does not support an inline component; expected the id of a component");
             return None;
         }
         entry.string()
@@ -131,7 +133,10 @@ fn trigger(mut table: Reader<'_>) -> Option<RawTrigger> {
         }
         executor.finish();
     }
-    table.unsupported("static_response", "; write a component that answers");
+    table.unsupported(
+        "static_response",
+        "; use a component that sends this response",
+    );
     table.unsupported("components", "");
     table.finish();
     Some(RawTrigger {

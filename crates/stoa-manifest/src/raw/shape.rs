@@ -1,4 +1,4 @@
-//! The types of the shape.
+//! The structs into which a manifest is read.
 
 use crate::reader::Text;
 
@@ -12,7 +12,7 @@ pub(crate) struct RawManifest {
 
 pub(crate) struct RawVariable {
     pub(crate) name: Text,
-    /// Whether there is a default, even one of the wrong type.
+    /// True if the manifest contains a default for the variable. A default of the wrong type counts too.
     pub(crate) has_default: bool,
     pub(crate) default: Option<Text>,
     pub(crate) required: bool,
@@ -31,17 +31,17 @@ pub(crate) enum RawRoute {
 
 pub(crate) struct RawComponent {
     pub(crate) id: Text,
-    /// `None` if it has a fault.
+    /// The path of the .wasm file; `None` if the key `source` is missing or its value is invalid.
     pub(crate) source: Option<Text>,
     pub(crate) variables: Vec<(Text, Text)>,
     pub(crate) environment: Vec<(Text, Text)>,
     pub(crate) allowed_outbound_hosts: Vec<Text>,
     pub(crate) sqlite_databases: Vec<Text>,
     pub(crate) key_value_stores: Vec<Text>,
-    /// The commands that build it, and the folder in which they run.
+    /// The build commands, and the folder in which the commands run.
     pub(crate) build: (Vec<Text>, Option<Text>),
     pub(crate) dependencies: Vec<RawDependency>,
-    /// `dependencies_inherit_configuration`, with its key as the text.
+    /// The location of the key `dependencies_inherit_configuration`, and the value of this key.
     pub(crate) dependencies_inherit: Option<(Text, bool)>,
 }
 
@@ -52,7 +52,7 @@ pub(crate) struct RawDependency {
     pub(crate) inherits: Option<RawInherits>,
 }
 
-/// `inherit_configuration` of a dependency.
+/// The value of a dependency's key `inherit_configuration`: a boolean, or a list of kinds of configuration.
 pub(crate) enum RawInherits {
     All(bool),
     Some(Vec<Text>),

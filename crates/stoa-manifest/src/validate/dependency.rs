@@ -1,8 +1,8 @@
-//! The dependencies of a component: the sources of its imports, and the configuration that they inherit.
+//! Checks the dependencies of a component: the sources of imports, and the configuration that dependencies inherit.
 
 use std::collections::BTreeSet;
 
-use super::fault_at::fault;
+use super::report::report_fault;
 use super::scope::Scope;
 use crate::app::{Dependency, DependencySource};
 use crate::capability::Capability;
@@ -15,9 +15,8 @@ impl Scope<'_> {
         if let Some((at, _)) = &user.dependencies_inherit
             && user.dependencies.iter().any(|d| d.inherits.is_some())
         {
-            let message =
-                "does not go with inherit_configuration of a dependency; expected one of the two";
-            fault(self.faults, at, message);
+            let message = "cannot be combined with inherit_configuration in a dependency; expected only one of these two keys";
+            report_fault(self.faults, at, message);
         }
         let dependency = |raw| self.dependency(user, raw);
         user.dependencies.iter().filter_map(dependency).collect()
@@ -25,10 +24,10 @@ impl Scope<'_> {
 
     fn dependency(&self, user: &RawComponent, raw: &RawDependency) -> Option<Dependency> {
         if !name::is_interface(&raw.interface.value) {
-            fault(
+            report_fault(
                 self.faults,
                 &raw.interface,
-                "is not an interface; expected namespace:package/interface@version",
+                "not an interface; expected namespace:package/interface@version",
             );
         }
         if let Some(export) = raw
@@ -36,10 +35,13 @@ impl Scope<'_> {
             .as_ref()
             .filter(|export| !name::is_interface(&export.value))
         {
-            fault(
+            report_fault(
                 self.faults,
                 export,
-                format!("{:?} is not an interface", export.value),
+                format!(
+                    "{:?} is not an interface; expected namespace:package/interface@version",
+                    export.value
+                ),
             );
         }
         let source = match &raw.source {
@@ -58,15 +60,16 @@ impl Scope<'_> {
         })
     }
 
-    /// A dependency has only the configuration that its user shares. So a component with configuration of its own
-    /// cannot be one: that configuration would have no effect.
+    /// Checks that the component `id` can be a dependency. A dependency gets only the configuration that it inherits from the
+    /// importing component. So a component that has configuration of its own is rejected, because that configuration would have no
+    /// effect.
     fn usable_as_dependency(&self, user: &RawComponent, id: &Text) {
         if id.value == user.id.value {
-            return fault(self.faults, &user.id, "depends on itself");
+            return report_fault(self.faults, &user.id, "depends on itself");
         }
         let Some(component) = self.components.iter().find(|c| c.id.value == id.value) else {
-            let message = format!("{:?} is not a component of this file", id.value);
-            return fault(self.faults, id, message);
+            let message = format!("{:?} is not a component of this manifest", id.value);
+            return report_fault(self.faults, id, message);
         };
         let own: Vec<_> = [
             (
@@ -84,12 +87,12 @@ impl Scope<'_> {
         .collect();
         if !own.is_empty() {
             let message = format!(
-                "{:?} cannot be a dependency, because it has its own {}; a dependency has only what inherit_configuration \
-                 gives it",
+                "{:?} cannot be a dependency, because it has its own {}; a dependency has only the configuration that \
+                 inherit_configuration lists",
                 id.value,
                 own.join(", ")
             );
-            fault(self.faults, id, message);
+            report_fault(self.faults, id, message);
         }
     }
 
@@ -99,7 +102,7 @@ impl Scope<'_> {
                 let kind = |text: &Text| match text.value.parse() {
                     Ok(kind) => Some(kind),
                     Err(message) => {
-                        fault(self.faults, text, message);
+                        report_fault(self.faults, text, message);
                         None
                     }
                 };

@@ -1,16 +1,16 @@
-//! The hosts that a component may call.
+//! Checks the hosts that a component may call.
 
-use super::fault_at::fault;
+use super::report::report_fault;
 use super::scope::Scope;
 use crate::host::AllowedHost;
 use crate::reader::Text;
 use crate::template::Template;
 
 impl Scope<'_> {
-    /// Checks a host of `allowed_outbound_hosts`. `in_selection`: its component is selected to run.
+    /// Checks an entry of `allowed_outbound_hosts`. `in_selection` is true if the component with this entry is selected to run.
     pub(super) fn host(&self, text: &Text, in_selection: bool) -> Option<AllowedHost> {
         let (filled, literal) = self.fill(text)?;
-        // A message must not show a secret.
+        // An error message must not show the value of a secret variable.
         let shown = |message: String| {
             let secret = Template::parse(&text.value).is_ok_and(|template| {
                 template
@@ -19,9 +19,11 @@ impl Scope<'_> {
             });
             match (literal, secret) {
                 (true, _) => message,
-                (false, false) => format!("{:?} stands for a bad value: {message}", text.value),
+                (false, false) => {
+                    format!("{:?} resolves to an invalid value: {message}", text.value)
+                }
                 (false, true) => format!(
-                    "{:?} stands for a bad value (a secret, not shown)",
+                    "{:?} resolves to an invalid value; the value is secret, so it is not shown",
                     text.value
                 ),
             }
@@ -29,30 +31,31 @@ impl Scope<'_> {
         let host: AllowedHost = match filled.parse() {
             Ok(host) => host,
             Err(error) => {
-                fault(self.faults, text, shown(format!("{error}")));
+                report_fault(self.faults, text, shown(format!("{error}")));
                 return None;
             }
         };
-        if host.any_internal() && literal && in_selection && self.selection {
-            let message =
-                "stands for all components; with a selection, name the components that are called";
-            fault(self.faults, text, shown(format!("{filled:?} {message}")));
+        if host.allows_any_component() && literal && in_selection && self.has_selection {
+            let message = "allows calls to all components; if only selected components run, list each called component by its name";
+            report_fault(self.faults, text, shown(format!("{filled:?} {message}")));
         }
-        if let Some(id) = host.internal() {
+        if let Some(id) = host.component_name() {
             if !self.ids.contains(id) {
-                fault(
+                report_fault(
                     self.faults,
                     text,
                     shown(format!(
-                        "{filled:?}: {id:?} is not a component of this file"
+                        "{filled:?}: {id:?} is not a component of this manifest"
                     )),
                 );
             } else if literal && in_selection && !self.selected.contains(id) {
-                // A template can give another address in runs without this component. A literal address can only fail.
-                fault(
+                // If an entry without a template names a component that does not run, this is an error, because every call to that
+                // component would fail. An entry with a template is accepted, because its variable can contain another address in a
+                // run without this component.
+                report_fault(
                     self.faults,
                     text,
-                    format!("{filled:?}: component {id:?} is not in the selection"),
+                    format!("{filled:?}: component {id:?} is not selected to run"),
                 );
             }
         }

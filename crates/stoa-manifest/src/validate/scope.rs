@@ -1,9 +1,9 @@
-//! The parts of a component.
+//! Checks the parts of a component.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::fault_at::fault;
+use super::report::report_fault;
 use super::variables::Variables;
 use crate::app::{Build, Component};
 use crate::fault::Faults;
@@ -12,26 +12,27 @@ use crate::raw::RawComponent;
 use crate::reader::Text;
 use crate::template::Template;
 
-/// The context that the parts of a component are checked in.
+/// The context for the checks of a component.
 pub(super) struct Scope<'a> {
     pub(super) folder: &'a Path,
     pub(super) variables: &'a Variables,
     pub(super) ids: &'a BTreeSet<String>,
     pub(super) components: &'a [RawComponent],
     pub(super) selected: &'a BTreeSet<String>,
-    /// Whether only some of the components were selected.
-    pub(super) selection: bool,
+    /// True if [`LoadOptions::components`](crate::LoadOptions::components) selects the components to run; false if all components
+    /// run.
+    pub(super) has_selection: bool,
     pub(super) faults: &'a Faults<'a>,
 }
 
 impl Scope<'_> {
-    /// One component; None if a required part has a fault.
+    /// Checks a component. Returns `None` if a required part has an error.
     pub(super) fn component(&self, raw: &RawComponent) -> Option<Component> {
         if !name::is_kebab(&raw.id.value) {
-            fault(
+            report_fault(
                 self.faults,
                 &raw.id,
-                "is not the id of a component; expected kebab-case",
+                "not a valid component id; expected kebab-case",
             );
         }
         let source = raw.source.as_ref().and_then(|source| self.file(source));
@@ -40,10 +41,10 @@ impl Scope<'_> {
             .iter()
             .filter(|(name, _)| !name::is_lower_snake(&name.value))
         {
-            fault(
+            report_fault(
                 self.faults,
                 name,
-                "is not the name of a variable; expected lower_snake_case",
+                "not a valid variable name; expected lower_snake_case",
             );
         }
         let fill = |(name, value): &(Text, Text)| Some((name.value.clone(), self.fill(value)?.0));
@@ -83,18 +84,19 @@ impl Scope<'_> {
 
     pub(super) fn file(&self, text: &Text) -> Option<PathBuf> {
         if text.value.is_empty() || text.value.contains('\0') {
-            fault(self.faults, text, format!("{:?} is not a path", text.value));
+            report_fault(self.faults, text, format!("{:?} is not a path", text.value));
             return None;
         }
         Some(self.folder.join(&text.value))
     }
 
-    /// The text with its templates filled in, and whether it is literal (has no templates).
+    /// Returns the text with the values of its variables, and true if the text is literal, which means that it contains no
+    /// template.
     pub(super) fn fill(&self, text: &Text) -> Option<(String, bool)> {
         let template = match Template::parse(&text.value) {
             Ok(template) => template,
             Err(message) => {
-                fault(self.faults, text, message);
+                report_fault(self.faults, text, message);
                 return None;
             }
         };
@@ -102,10 +104,10 @@ impl Scope<'_> {
             .variables()
             .filter(|name| !self.variables.values.contains_key(*name))
         {
-            fault(
+            report_fault(
                 self.faults,
                 text,
-                format!("names the variable {name:?}, which [variables] does not have"),
+                format!("the variable {name:?} is not declared in [variables]"),
             );
         }
         let value = |name: &str| self.variables.values.get(name).and_then(Option::as_deref);
@@ -114,7 +116,7 @@ impl Scope<'_> {
 
     fn labels(&self, labels: &[Text]) -> Vec<String> {
         for label in labels.iter().filter(|label| !name::is_label(&label.value)) {
-            fault(
+            report_fault(
                 self.faults,
                 label,
                 format!(

@@ -1,4 +1,4 @@
-//! The components to run.
+//! Selects the components to run.
 
 use std::collections::BTreeSet;
 
@@ -6,7 +6,7 @@ use crate::LoadOptions;
 use crate::fault::Faults;
 use crate::raw::{RawComponent, RawDependencySource};
 
-/// The ids to run: the selected components and their dependencies.
+/// The ids of the components to run: the selected components and their dependencies.
 pub(super) fn selected(
     components: &[RawComponent],
     ids: &BTreeSet<String>,
@@ -29,7 +29,10 @@ pub(super) fn selected(
             faults.push(
                 None,
                 "component",
-                format!("has no {id:?} to select; it has {}", known.join(", ")),
+                format!(
+                    "there is no component {id:?}; expected one of {}",
+                    known.join(", ")
+                ),
             );
         }
     }

@@ -1,31 +1,33 @@
-//! The application's variables: checks them, and gives them their values.
+//! Checks the application's variables, and determines their values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::fault_at::fault;
+use super::report::report_fault;
 use crate::LoadOptions;
 use crate::fault::Faults;
 use crate::name;
 use crate::raw::RawVariable;
 
-/// The application's variables. One with a fault is known, but has no value.
+/// The application's variables.
 pub(super) struct Variables {
+    /// The value of each declared variable; `None` if the variable has an error.
     pub(super) values: BTreeMap<String, Option<String>>,
+    /// The names of the secret variables.
     pub(super) secrets: BTreeSet<String>,
 }
 
 impl Variables {
-    /// Checks every variable, and records the faults.
+    /// Checks every variable, and records the errors.
     pub(super) fn resolve(raw: &[RawVariable], options: &LoadOptions, faults: &Faults<'_>) -> Self {
         let mut values = BTreeMap::new();
         let mut secrets = BTreeSet::new();
         for variable in raw {
             let name = &variable.name.value;
             if !name::is_lower_snake(name) {
-                fault(
+                report_fault(
                     faults,
                     &variable.name,
-                    "is not the name of a variable; expected lower_snake_case",
+                    "not a valid variable name; expected lower_snake_case",
                 );
             }
             let given = options
@@ -33,22 +35,22 @@ impl Variables {
                 .get(name)
                 .or_else(|| options.environment.get(name));
             match (variable.required, variable.has_default) {
-                (true, true) => fault(
+                (true, true) => report_fault(
                     faults,
                     &variable.name,
-                    "is required and has a default; expected one of them",
+                    "required, but has a default; expected only one of `required` and `default`",
                 ),
-                (false, false) => fault(
+                (false, false) => report_fault(
                     faults,
                     &variable.name,
-                    "expected required = true or a default",
+                    "expected `required = true` or a `default`",
                 ),
                 (true, false) if given.is_none() => {
                     let upper = name.to_uppercase();
                     let message = format!(
-                        "is required and has no value; give it by --variable {name}=... or SPIN_VARIABLE_{upper}"
+                        "required, but has no value; set the value with --variable {name}=... or SPIN_VARIABLE_{upper}"
                     );
-                    fault(faults, &variable.name, message);
+                    report_fault(faults, &variable.name, message);
                 }
                 _ => {}
             }
@@ -66,7 +68,7 @@ impl Variables {
             faults.push(
                 None,
                 "variables",
-                format!("has no {name:?}, which a value is given for"),
+                format!("{name:?} has a value, but the manifest does not declare this variable"),
             );
         }
         Self { values, secrets }

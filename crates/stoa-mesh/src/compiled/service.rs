@@ -4,24 +4,24 @@ use std::net::Ipv4Addr;
 
 use serde::Deserialize;
 
-/// A Service.
+/// A Kubernetes Service.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Service {
-    /// Its namespace.
+    /// The Service's namespace.
     pub namespace: String,
-    /// Its name.
+    /// The Service's name.
     pub name: String,
-    /// Its ports.
+    /// The Service's ports.
     pub ports: Vec<ServicePort>,
 }
 
 /// A port of a Service.
 #[derive(Debug, Clone, Deserialize)]
 pub struct ServicePort {
-    /// Its name.
+    /// The port's name; may be empty.
     #[serde(default)]
     pub name: String,
-    /// Its number.
+    /// The port's number.
     pub port: u16,
     /// The Pods behind the port.
     #[serde(default)]
@@ -31,16 +31,16 @@ pub struct ServicePort {
 /// A Pod behind a port of a Service.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Endpoint {
-    /// The Pod.
+    /// The Pod's name.
     pub pod: String,
-    /// Its address.
+    /// The Pod's address on a cluster.
     pub ip: Ipv4Addr,
-    /// The port of the Pod.
+    /// The port in the Pod to which Kubernetes connects a caller of the Service's port.
     pub port: u16,
 }
 
 impl Service {
-    /// `reviews.bookinfo.svc.cluster.local`.
+    /// The Service's host name, such as `reviews.bookinfo.svc.cluster.local`.
     pub fn host(&self) -> String {
         format!("{}.{}.svc.cluster.local", self.name, self.namespace)
     }

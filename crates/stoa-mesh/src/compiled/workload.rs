@@ -8,19 +8,19 @@ use serde::Deserialize;
 /// A Pod.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Workload {
-    /// Its namespace.
+    /// The Pod's namespace.
     pub namespace: String,
-    /// Its name, `reviews-v1-0`.
+    /// The Pod's name, such as `reviews-v1-0`.
     pub pod: String,
-    /// The Deployment or SpinApp that the Pod belongs to, `reviews-v1`.
+    /// The Deployment or SpinApp that the Pod belongs to, such as `reviews-v1`.
     pub owner: String,
-    /// `SpinApp`, `Deployment` and so on.
+    /// The kind of the resource that owns the Pod: `SpinApp`, `Deployment` and so on.
     pub kind: String,
-    /// The ServiceAccount, which is the Pod's identity.
+    /// The name of the Pod's ServiceAccount, which determines the Pod's identity.
     pub service_account: String,
-    /// The Pod's address on the cluster.
+    /// The Pod's address on a cluster.
     pub ip: Ipv4Addr,
-    /// Its labels.
+    /// The Pod's labels.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
     /// The Pod's proxy.
@@ -32,9 +32,9 @@ pub struct Workload {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Proxy {
-    /// A proxy beside the workload.
+    /// A sidecar: the Envoy beside the workload.
     Sidecar,
-    /// The Pod itself is a gateway.
+    /// The Pod itself is a gateway: it runs an Envoy, and no application beside the Envoy.
     Gateway,
     /// No proxy.
     #[default]
@@ -43,12 +43,12 @@ pub enum Proxy {
 }
 
 impl Workload {
-    /// `bookinfo/reviews-v1-0`.
+    /// The workload's namespace and the Pod's name, such as `bookinfo/reviews-v1-0`.
     pub fn name(&self) -> String {
         format!("{}/{}", self.namespace, self.pod)
     }
 
-    /// `spiffe://cluster.local/ns/bookinfo/sa/reviews`.
+    /// The workload's SPIFFE identity, such as `spiffe://cluster.local/ns/bookinfo/sa/reviews`.
     pub fn identity(&self) -> String {
         format!(
             "spiffe://cluster.local/ns/{}/sa/{}",

@@ -1,4 +1,4 @@
-//! The Envoy process. It ends with this program.
+//! Starts and ends the process of an Envoy. The process also ends when this program ends.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -10,13 +10,13 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
-/// Time for a process to end after SIGTERM.
+/// Deadline for a process to end after SIGTERM.
 const STOP_DEADLINE: Duration = Duration::from_secs(5);
 
-/// How an Envoy is started.
+/// The options of an Envoy's process.
 #[derive(Debug, Clone)]
-pub(crate) struct Start {
-    /// `bookinfo/reviews-v1-0`, for log lines.
+pub(crate) struct StartOptions {
+    /// The workload's name for log lines, such as `bookinfo/reviews-v1-0`.
     pub(crate) name: String,
     pub(crate) program: PathBuf,
     pub(crate) bootstrap: PathBuf,
@@ -24,11 +24,11 @@ pub(crate) struct Start {
     pub(crate) log: PathBuf,
 }
 
-/// Called with each line of the access log.
+/// A function that is called with each line of the Envoy's access log.
 pub(crate) type OnLine = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// Ends the process with SIGTERM, and with SIGKILL after [`STOP_DEADLINE`].
-pub(super) async fn end(child: &mut Child) {
+/// Sends SIGTERM to the process. If the process still runs after [`STOP_DEADLINE`], sends SIGKILL.
+pub(super) async fn terminate(child: &mut Child) {
     let pid = child.id().and_then(|id| i32::try_from(id).ok());
     if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw) {
         let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
@@ -42,7 +42,7 @@ pub(super) async fn end(child: &mut Child) {
 }
 
 /// Starts the process.
-pub(super) fn spawn(start: &Start, on_line: &OnLine) -> std::io::Result<Child> {
+pub(super) fn spawn(start: &StartOptions, on_line: &OnLine) -> std::io::Result<Child> {
     if let Some(folder) = start.log.parent() {
         std::fs::create_dir_all(folder)?;
     }
@@ -57,15 +57,18 @@ pub(super) fn spawn(start: &Start, on_line: &OnLine) -> std::io::Result<Child> {
         .arg(&start.bootstrap)
         .args(option("--concurrency", "1"))
         .args(option("--log-level", "warning"))
-        // Hide warnings about deprecated fields that Istio still sends: they help no reader here.
+        // Hides warnings about deprecated fields in the configuration. Istio still sends these fields, and a reader of the log
+        // cannot change what Istio sends.
         .args(option("--component-log-level", "misc:error"))
-        // The metrics come from the access log. Envoy's default of ten seconds would delay them.
+        // Envoy writes its access log every 250 ms. The metrics are made from the access log, and Envoy's default of ten seconds
+        // would delay the metrics.
         .args(option("--file-flush-interval-msec", "250"))
         .arg("--disable-hot-restart")
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(log)
-        // Ctrl-C must reach only the program that started Envoy: it stops the mesh in order.
+        // Ctrl-C must not reach Envoy directly, because Envoy would end at once. The program that started the mesh stops the Envoys
+        // after the requests in flight have finished.
         .process_group(0);
     die_with_parent(&mut command);
     let mut child = Command::from(command).kill_on_drop(true).spawn()?;
@@ -81,13 +84,14 @@ pub(super) fn spawn(start: &Start, on_line: &OnLine) -> std::io::Result<Child> {
     Ok(child)
 }
 
-/// An Envoy must not outlive the program that holds its certificates, even if that program is killed.
+/// Makes the kernel kill an Envoy when this program dies, even by SIGKILL. An Envoy cannot continue alone, because this program
+/// issues its certificates.
 fn die_with_parent(command: &mut std::process::Command) {
     #[expect(
         unsafe_code,
-        reason = "the signal for the parent's death can be set only between fork and exec"
+        reason = "a child process can request its parent-death signal only between fork and exec"
     )]
-    // SAFETY: one system call, which is async-signal-safe and does not allocate.
+    // SAFETY: the closure makes one system call, which is async-signal-safe and does not allocate.
     unsafe {
         command.pre_exec(|| {
             let signal = Some(rustix::process::Signal::KILL);

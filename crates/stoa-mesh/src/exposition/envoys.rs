@@ -1,4 +1,4 @@
-//! What this program reports about each Envoy.
+//! This program's own metrics about each Envoy.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,21 +12,21 @@ use prometheus_client::metrics::gauge::ConstGauge;
 /// The labels of one Envoy.
 pub(super) type EnvoyLabels = Vec<(&'static str, String)>;
 
-/// One Envoy on the page.
+/// The metrics of one Envoy.
 #[derive(Debug)]
 pub(super) struct EnvoyReport {
     pub(super) labels: EnvoyLabels,
     pub(super) restarts: u32,
-    /// `None` if the Envoy did not answer in time.
-    pub(super) answered: Option<Answered>,
+    /// The values that the Envoy's responses contain. `None` if the Envoy did not answer in time.
+    pub(super) scrape: Option<ScrapeReport>,
 }
 
-/// The page's data about an Envoy that answered, beside its own families.
+/// The values that are computed from an Envoy's responses to one scrape.
 #[derive(Debug)]
-pub(super) struct Answered {
-    /// Rejected updates, by kind of configuration.
+pub(super) struct ScrapeReport {
+    /// Number of updates that the Envoy rejected, by the kind of configuration, such as `cds`.
     pub(super) rejected: BTreeMap<&'static str, u64>,
-    /// Expiry in seconds since 1970, by the certificate's name.
+    /// The expiry of each certificate, in seconds since 1970, by the name in the certificate.
     pub(super) expiries: BTreeMap<String, u64>,
 }
 
@@ -39,55 +39,57 @@ impl Collector for EnvoyReports {
         if self.0.is_empty() {
             return Ok(());
         }
-        // On a cluster, Prometheus reports this itself.
+        // The metric `stoa_envoy_up` is needed only for a mesh on one machine. On a cluster, it is not needed, because Prometheus
+        // itself scrapes each Envoy and reports in the metric `up` whether the scrape succeeded.
         let mut up = encoder.encode_descriptor(
             "stoa_envoy_up",
-            "Whether the Envoy answered this scrape in time; if not, its other families are missing from the page.",
+            "1 if the Envoy answered this scrape in time, else 0. If the value is 0, the page does not contain the other metrics of the Envoy.",
             None,
             MetricType::Gauge,
         )?;
         for report in &self.0 {
-            let answered = u64::from(report.answered.is_some());
-            gauge(&mut up, &report.labels, answered)?;
+            let up_value = u64::from(report.scrape.is_some());
+            gauge(&mut up, &report.labels, up_value)?;
         }
         let mut restarts = encoder.encode_descriptor(
             "stoa_envoy_restarts",
-            "How often the Envoy ended and was started again since `stoa up` started.",
+            "Restarts of the Envoy since `stoa up` started.",
             None,
             MetricType::Counter,
         )?;
         for report in &self.0 {
             counter(&mut restarts, &report.labels, report.restarts.into())?;
         }
-        if self.0.iter().all(|report| report.answered.is_none()) {
+        if self.0.iter().all(|report| report.scrape.is_none()) {
             return Ok(());
         }
         let mut rejected = encoder.encode_descriptor(
             "stoa_envoy_rejected_updates",
-            "Updates of configuration that the Envoy refused, by kind; it keeps what it had. From 0 again when it starts again.",
+            "Configuration updates that the Envoy rejected, by the kind of configuration; the Envoy kept its previous configuration. A restart of the Envoy resets the count to 0.",
             None,
             MetricType::Counter,
         )?;
-        for (labels, answered) in self.answered() {
-            for (kind, count) in &answered.rejected {
-                counter(&mut rejected, &with(labels, "type", kind), *count)?;
+        for (labels, scrape) in self.scrapes() {
+            for (kind, count) in &scrape.rejected {
+                counter(&mut rejected, &with_label(labels, "type", kind), *count)?;
             }
         }
-        if self
-            .answered()
-            .all(|(_, answered)| answered.expiries.is_empty())
-        {
+        if self.scrapes().all(|(_, scrape)| scrape.expiries.is_empty()) {
             return Ok(());
         }
         let mut expiries = encoder.encode_descriptor(
             "stoa_certificate_expiry_timestamp_seconds",
-            "When the certificate that the Envoy presents expires, in seconds since 1970.",
+            "The time at which the certificate that the Envoy presents expires, in seconds since 1970.",
             None,
             MetricType::Gauge,
         )?;
-        for (labels, answered) in self.answered() {
-            for (subject, expiry) in &answered.expiries {
-                gauge(&mut expiries, &with(labels, "subject", subject), *expiry)?;
+        for (labels, scrape) in self.scrapes() {
+            for (subject, expiry) in &scrape.expiries {
+                gauge(
+                    &mut expiries,
+                    &with_label(labels, "subject", subject),
+                    *expiry,
+                )?;
             }
         }
         Ok(())
@@ -95,15 +97,15 @@ impl Collector for EnvoyReports {
 }
 
 impl EnvoyReports {
-    fn answered(&self) -> impl Iterator<Item = (&EnvoyLabels, &Answered)> {
+    fn scrapes(&self) -> impl Iterator<Item = (&EnvoyLabels, &ScrapeReport)> {
         let all = self.0.iter();
-        all.filter_map(|report| Some((&report.labels, report.answered.as_ref()?)))
+        all.filter_map(|report| Some((&report.labels, report.scrape.as_ref()?)))
     }
 }
 
-fn with(labels: &EnvoyLabels, name: &'static str, value: &str) -> EnvoyLabels {
-    let own = labels.iter().cloned();
-    own.chain([(name, value.to_owned())]).collect()
+fn with_label(labels: &EnvoyLabels, name: &'static str, value: &str) -> EnvoyLabels {
+    let labels = labels.iter().cloned();
+    labels.chain([(name, value.to_owned())]).collect()
 }
 
 fn gauge(family: &mut MetricEncoder<'_>, labels: &EnvoyLabels, value: u64) -> fmt::Result {
@@ -125,15 +127,15 @@ mod tests {
 
     #[test]
     fn an_envoy_that_does_not_answer_is_down_and_the_others_are_reported() {
-        let answered = Answered {
+        let scrape = ScrapeReport {
             rejected: BTreeMap::from([("cds", 2)]),
             expiries: BTreeMap::from([("spiffe://a".to_owned(), 120)]),
         };
-        let reports = [("a", 3, Some(answered)), ("b", 0, None)];
-        let reports = reports.map(|(pod, restarts, answered)| EnvoyReport {
+        let reports = [("a", 3, Some(scrape)), ("b", 0, None)];
+        let reports = reports.map(|(pod, restarts, scrape)| EnvoyReport {
             labels: labels(pod),
             restarts,
-            answered,
+            scrape,
         });
         let page = render(vec![Box::new(EnvoyReports(reports.into()))]);
         let lines = page.lines().filter(|line| !line.starts_with("# HELP "));

@@ -1,6 +1,6 @@
-//! One sample of an Envoy's page, with additional labels.
+//! Adds labels to one sample of the metrics that an Envoy reports.
 
-/// Writes `name{a="b"} 1`, `name{} 1` or `name 1`, with additional labels.
+/// Writes a sample such as `name{a="b"} 1`, `name{} 1` or `name 1` to `to`, with additional labels.
 pub(super) fn write_sample(line: &str, labels: &str, to: &mut String) {
     let (name, rest) = match line.find(['{', ' ']) {
         Some(at) => line.split_at(at),
@@ -10,12 +10,13 @@ pub(super) fn write_sample(line: &str, labels: &str, to: &mut String) {
     to.push('{');
     to.push_str(labels);
     match rest.strip_prefix('{') {
-        // Quoted values stay unchanged: they may contain anything.
+        // The labels that the sample already has are written after the additional labels. The quoted values may contain any
+        // character, and stay unchanged.
         Some(own) => {
             if !own.starts_with('}') {
                 to.push(',');
             }
-            write_own(own, to);
+            write_own_labels(own, to);
         }
         None => {
             to.push('}');
@@ -25,9 +26,9 @@ pub(super) fn write_sample(line: &str, labels: &str, to: &mut String) {
     to.push('\n');
 }
 
-/// Writes the sample's own labels, from behind the opening brace. A label with one of our names gets the prefix `exported_`,
-/// as in Prometheus.
-fn write_own(own: &str, to: &mut String) {
+/// Writes `own`, which is the part of the sample after the opening brace: the labels that the sample already has, and the sample's
+/// value. If such a label has the same name as an additional label, it gets the prefix `exported_`, as in Prometheus.
+fn write_own_labels(own: &str, to: &mut String) {
     let mut rest = own;
     while let Some(equals) = rest.find(['=', '}']) {
         let (name, value) = rest.split_at(equals);
@@ -38,7 +39,7 @@ fn write_own(own: &str, to: &mut String) {
             to.push_str("exported_");
         }
         to.push_str(name);
-        let end = quoted(value);
+        let end = quoted_length(value);
         let (value, after) = value.split_at(end);
         to.push_str("=\"");
         to.push_str(value);
@@ -53,8 +54,9 @@ fn write_own(own: &str, to: &mut String) {
     to.push_str(rest);
 }
 
-/// The length of a quoted value, including its closing quote.
-fn quoted(value: &str) -> usize {
+/// The length in bytes of the quoted value at the beginning of `value`, including the closing quote. `value` begins after the
+/// opening quote.
+fn quoted_length(value: &str) -> usize {
     let mut escaped = false;
     for (at, byte) in value.bytes().enumerate() {
         match byte {
@@ -71,36 +73,36 @@ fn quoted(value: &str) -> usize {
 mod tests {
     use super::*;
 
-    const OWN: &str = r#"workload="cart-v1",pod="cart-v1-0""#;
+    const LABELS: &str = r#"workload="cart-v1",pod="cart-v1-0""#;
 
     #[track_caller]
-    fn sample(line: &str, expected: &str) {
+    fn assert_written(line: &str, expected: &str) {
         let mut written = String::new();
-        write_sample(line, OWN, &mut written);
+        write_sample(line, LABELS, &mut written);
         assert_eq!(written, format!("{expected}\n"));
     }
 
     #[test]
-    fn a_sample_has_more_labels_than_before() {
-        sample("a 1", r#"a{workload="cart-v1",pod="cart-v1-0"} 1"#);
-        sample("a{} 1", r#"a{workload="cart-v1",pod="cart-v1-0"} 1"#);
-        sample(
+    fn labels_are_added_to_a_sample() {
+        assert_written("a 1", r#"a{workload="cart-v1",pod="cart-v1-0"} 1"#);
+        assert_written("a{} 1", r#"a{workload="cart-v1",pod="cart-v1-0"} 1"#);
+        assert_written(
             r#"a{b="c",le="+Inf"} 1.5e3"#,
             r#"a{workload="cart-v1",pod="cart-v1-0",b="c",le="+Inf"} 1.5e3"#,
         );
     }
 
     #[test]
-    fn what_is_quoted_stays_as_it_is() {
-        sample(
+    fn a_quoted_value_stays_unchanged() {
+        assert_written(
             r#"a{b="}{, pod=\"x\"=\\",c=""} 1"#,
             r#"a{workload="cart-v1",pod="cart-v1-0",b="}{, pod=\"x\"=\\",c=""} 1"#,
         );
     }
 
     #[test]
-    fn a_label_of_the_same_name_is_kept_under_another() {
-        sample(
+    fn a_label_with_the_name_of_an_added_label_is_renamed() {
+        assert_written(
             r#"a{pod="p",xpod="q",workload="w"} 1"#,
             r#"a{workload="cart-v1",pod="cart-v1-0",exported_pod="p",xpod="q",exported_workload="w"} 1"#,
         );

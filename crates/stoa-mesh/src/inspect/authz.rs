@@ -1,4 +1,4 @@
-//! The AuthorizationPolicies that an Envoy enforces, as Istio compiled them into its RBAC filters.
+//! Shows the AuthorizationPolicies that an Envoy enforces. Istio compiled the policies into the Envoy's RBAC filters.
 
 use std::collections::BTreeSet;
 
@@ -10,10 +10,11 @@ use super::error::InspectError;
 use super::table::{Table, or_dash};
 use super::value::{items, pretty, text};
 
-/// The counters of allowed and denied requests.
-const STATS: &str = "/stats?filter=rbac.(allowed|denied)$";
+/// The path of a request for the numbers of allowed and denied requests.
+const RBAC_STATS_PATH: &str = "/stats?filter=rbac.(allowed|denied)$";
 
-/// The policies that an Envoy enforces, rule by rule: who may, or may not, do what.
+/// A table of the rules in the AuthorizationPolicies that an Envoy enforces. Each rule states which requests a caller may send, or
+/// which requests it may not send.
 ///
 /// # Errors
 /// If the Envoy does not answer.
@@ -36,7 +37,7 @@ pub async fn authz(envoy: &Envoy, as_json: bool) -> Result<String, InspectError>
     if rows.is_empty() && !as_json {
         let name = &envoy.name;
         return Ok(format!(
-            "no AuthorizationPolicy applies to {name}: it refuses nobody\n"
+            "no AuthorizationPolicy applies to {name}, so its Envoy rejects no caller\n"
         ));
     }
     let mut table = Table::new([
@@ -58,11 +59,13 @@ pub async fn authz(envoy: &Envoy, as_json: bool) -> Result<String, InspectError>
         let when = or_dash(when);
         table.row([action, row.policy, row.rule, from, methods, paths, when]);
     }
-    let stats = envoy.get(STATS).await?;
-    let count = |what: &str| -> u64 {
+    let stats = envoy.get(RBAC_STATS_PATH).await?;
+    let count = |counter: &str| -> u64 {
         let lines = stats.lines().filter_map(|line| line.rsplit_once(": "));
-        let of = lines.filter(|(name, _)| name.ends_with(what));
-        of.filter_map(|(_, value)| value.parse::<u64>().ok()).sum()
+        let matching = lines.filter(|(name, _)| name.ends_with(counter));
+        matching
+            .filter_map(|(_, value)| value.parse::<u64>().ok())
+            .sum()
     };
     let (allowed, denied) = (count("rbac.allowed"), count("rbac.denied"));
     if as_json {
@@ -71,18 +74,21 @@ pub async fn authz(envoy: &Envoy, as_json: bool) -> Result<String, InspectError>
             &serde_json::json!({"rules": rules, "allowed": allowed, "denied": denied}),
         ));
     }
-    Ok(table.or("") + &format!("\nsince it started: {allowed} allowed, {denied} denied\n"))
+    Ok(table.or("")
+        + &format!("\nrequests since the Envoy started: {allowed} allowed, {denied} denied\n"))
 }
 
-/// One rule. Rows are sorted in the order in which Istio applies rules: CUSTOM, DENY, ALLOW, LOG.
+/// One row of the table. It shows a rule, or one of the rule's alternatives if the rule has several. The rows are sorted by the
+/// rules' actions, in the order in which Istio applies these actions: CUSTOM, DENY, ALLOW, LOG.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Row {
+    /// The position of the rule's action in the order CUSTOM, DENY, ALLOW, LOG.
     order: usize,
     action: String,
     dry_run: bool,
     policy: String,
     rule: String,
-    /// Callers, methods, paths, other conditions.
+    /// The texts in four columns of the table: the callers, the methods, the paths, and the other conditions.
     columns: [String; 4],
 }
 
@@ -106,12 +112,13 @@ fn rows_of(config: &Value) -> Vec<Row> {
             let order = ["CUSTOM", "DENY", "ALLOW", "LOG"]
                 .iter()
                 .position(|a| *a == action);
-            let (policy_name, rule) = named(name);
+            let (policy_name, rule) = policy_and_rule(name);
             for columns in alternatives(policy) {
                 rows.push(Row {
                     order: order.unwrap_or(usize::MAX),
                     action: action.to_owned(),
-                    // Istio writes a CUSTOM policy (a call to an external service) as shadow rules: that is not a dry run.
+                    // Envoy's shadow rules usually are a dry run of a policy. A CUSTOM policy (a call to an external service) is
+                    // not a dry run, but Istio writes it as shadow rules too.
                     dry_run: dry_run && !custom,
                     policy: policy_name.clone(),
                     rule: rule.clone(),
@@ -133,8 +140,9 @@ fn rows_of(config: &Value) -> Vec<Row> {
     rows
 }
 
-/// `ns[bookinfo]-policy[reviews]-rule[0]` is rule 0 of `reviews.bookinfo`.
-fn named(name: &str) -> (String, String) {
+/// Splits the name of an RBAC policy into the name of the AuthorizationPolicy and the rule's number:
+/// `ns[bookinfo]-policy[reviews]-rule[0]` gives `reviews.bookinfo` and `0`.
+fn policy_and_rule(name: &str) -> (String, String) {
     let part = |before: &str| {
         let (_, rest) = name.split_once(before)?;
         Some(rest.split_once(']')?.0)
@@ -147,18 +155,19 @@ fn named(name: &str) -> (String, String) {
     }
 }
 
-/// One row for each way in which a policy applies.
+/// The rows for an RBAC policy. There is one row for each pair of a principal and a permission in the policy, and a row has four
+/// columns.
 fn alternatives(policy: &Value) -> Vec<[String; 4]> {
-    let mut all = Vec::new();
+    let mut rows = Vec::new();
     for principal in items(policy, "/principals") {
         for permission in items(policy, "/permissions") {
             let mut conditions = Conditions::default();
             conditions.add(principal);
             conditions.add(permission);
-            all.push(conditions.columns());
+            rows.push(conditions.columns());
         }
     }
-    all
+    rows
 }
 
 #[cfg(test)]
@@ -182,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rule_says_who_may_do_what() {
+    fn a_rule_is_shown_with_its_callers_methods_and_paths() {
         let rows = rbac(json!({"policies": {"ns[shop]-policy[cart]-rule[1]": {
             "permissions": [{"and_rules": {"rules": [
                 {"or_rules": {"rules": [method("GET"), method("HEAD")]}},
@@ -207,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_that_matches_nothing_allows_nobody() {
+    fn a_policy_that_matches_no_request_is_shown_with_the_caller_nobody() {
         let rows = rbac(
             json!({"policies": {"ns[shop]-policy[deny-by-default]-rule[0]": {
                 "permissions": [{"not_rule": {"any": true}}], "principals": [{"not_id": {"any": true}}],
@@ -217,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_denied_comes_first_and_conditions_are_kept() {
+    fn deny_rules_come_first_and_show_their_conditions() {
         let deny = json!({"action": "DENY", "policies": {"ns[a]-policy[b]-rule[0]": {
             "permissions": [{"and_rules": {"rules": [{"not_rule": {"or_rules": {"rules": [method("GET")]}}}, {"destination_port": 80}]}}],
             "principals": [{"and_ids": {"ids": [

@@ -1,4 +1,4 @@
-//! Certificates in a response of `/certs`.
+//! Reads the certificates in the response of Envoy's administration interface to a request for `/certs`.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,24 +6,24 @@ use serde_json::Value;
 
 use super::value::{items, text};
 
-/// Number of digits of a serial number to show.
-const SERIAL_SHOWN: usize = 12;
+/// Maximum number of digits of a serial number that a table shows.
+const SERIAL_DIGITS_SHOWN: usize = 12;
 
-/// The expiry of a certificate of `/certs`.
+/// The time at which a certificate from `/certs` expires.
 pub(crate) fn expiry(certificate: &Value) -> Option<SystemTime> {
     humantime::parse_rfc3339(text(certificate, "/expiration_time")).ok()
 }
 
-/// The names in a certificate of `/certs`.
+/// The URIs and DNS names in a certificate from `/certs`.
 pub(crate) fn certificate_names(certificate: &Value) -> Vec<String> {
     let names = items(certificate, "/subject_alt_names");
     let names = names.flat_map(|name| ["/uri", "/dns"].map(|kind| text(name, kind).to_owned()));
     names.filter(|name| !name.is_empty()).collect()
 }
 
-/// The serial number of an Envoy's identity certificate, and its remaining validity. During a renewal, both the old and the new
-/// certificate are there.
-pub(super) fn certificate(certificates: &Value) -> Option<(String, String)> {
+/// The serial number and the remaining validity of an Envoy's newest identity certificate. During a renewal, an Envoy has both the
+/// old and the new certificate.
+pub(super) fn identity_certificate(certificates: &Value) -> Option<(String, String)> {
     let chains = items(certificates, "/certificates");
     let all = chains.flat_map(|certificate| items(certificate, "/cert_chain"));
     let identities = all.filter(|certificate| {
@@ -34,9 +34,9 @@ pub(super) fn certificate(certificates: &Value) -> Option<(String, String)> {
     let (expires, certificate) = newest.max_by_key(|(expires, _)| *expires)?;
     let serial = text(certificate, "/serial_number")
         .chars()
-        .take(SERIAL_SHOWN);
+        .take(SERIAL_DIGITS_SHOWN);
     let remaining = match expires.duration_since(SystemTime::now()) {
-        Ok(left) => humantime::format_duration(Duration::from_secs(left.as_secs())).to_string(),
+        Ok(time) => humantime::format_duration(Duration::from_secs(time.as_secs())).to_string(),
         Err(_) => "EXPIRED".to_owned(),
     };
     Some((serial.collect(), remaining))
@@ -47,23 +47,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_newest_identity_counts_and_one_that_is_over_is_said_to_be() {
-        let of = |expires: &[&str]| {
+    fn the_newest_identity_is_shown_and_an_expired_one_is_marked() {
+        let shown = |expires: &[&str]| {
             let chain = |expires: &&str| {
                 serde_json::json!({"cert_chain": [{"serial_number": "0123456789abcdef", "expiration_time": expires,
                     "subject_alt_names": [{"uri": "spiffe://cluster.local/ns/shop/sa/cart"}]}]})
             };
             let certificates: Vec<_> = expires.iter().map(chain).collect();
-            certificate(&serde_json::json!({"certificates": certificates}))
+            identity_certificate(&serde_json::json!({"certificates": certificates}))
         };
-        let (serial, remaining) = of(&["2020-01-01T00:00:00Z"]).expect("an identity");
+        let (serial, remaining) = shown(&["2020-01-01T00:00:00Z"]).expect("an identity");
         assert_eq!(
             (serial.as_str(), remaining.as_str()),
             ("0123456789ab", "EXPIRED")
         );
         let (_, remaining) =
-            of(&["2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"]).expect("an identity");
+            shown(&["2020-01-01T00:00:00Z", "2999-01-01T00:00:00Z"]).expect("an identity");
         assert!(remaining.contains("years"), "{remaining}");
-        assert_eq!(of(&[]), None);
+        assert_eq!(shown(&[]), None);
     }
 }

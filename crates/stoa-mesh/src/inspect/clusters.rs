@@ -1,4 +1,4 @@
-//! An Envoy's clusters.
+//! Shows an Envoy's clusters.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ use super::table::{Table, or_dash};
 use super::value::{manifest, pretty, text};
 use super::view::View;
 
-/// The clusters to which an Envoy may send requests.
+/// A table of the clusters to which an Envoy can send requests.
 ///
 /// # Errors
 /// If the Envoy does not answer.
@@ -17,7 +17,9 @@ pub async fn clusters(envoy: &Envoy, view: &View) -> Result<String, InspectError
     let active = dump.list("ClustersConfigDump", "dynamic_active_clusters");
     let all = active.chain(dump.list("ClustersConfigDump", "static_clusters"));
     let all = all.filter_map(|c| c.get("cluster"));
-    let mut clusters: Vec<_> = all.map(|cluster| (Cluster::of(cluster), cluster)).collect();
+    let mut clusters: Vec<_> = all
+        .map(|cluster| (Cluster::from_json(cluster), cluster))
+        .collect();
     clusters.retain(|(cluster, _)| {
         let port = cluster.port.parse().unwrap_or(0);
         let fqdn = view.fqdn.as_ref();
@@ -60,15 +62,17 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// `outbound|80|v1|ratings.bookinfo.svc.cluster.local`, or a name.
-    fn of(cluster: &Value) -> Self {
+    /// Reads an Envoy cluster. Its name has four parts, such as `outbound|80|v1|ratings.bookinfo.svc.cluster.local`, or is a plain
+    /// name such as `BlackHoleCluster`.
+    fn from_json(cluster: &Value) -> Self {
         let name = text(cluster, "/name");
         let parts: Vec<_> = name.split('|').collect();
         let [direction, port, subset, host] = match parts.as_slice() {
             [direction, port, subset, host] => [*direction, *port, *subset, *host],
             _ => ["", "", "", name],
         };
-        // proto3 omits the first value of an enumeration.
+        // The JSON of proto3 omits a field whose value is the first value of the field's enumeration. For the field `type`, the
+        // first value is STATIC.
         let kind = match (text(cluster, "/type"), text(cluster, "/cluster_type/name")) {
             ("", "") => "STATIC",
             ("", other) => other,

@@ -1,33 +1,35 @@
-//! The conditions of an RBAC rule, as text.
+//! Turns the conditions of an RBAC rule into text.
 
 use serde_json::Value;
 
 use super::matchers::{header, string_match};
 use super::value::{items, text};
 
-/// The subject of a condition.
+/// The property of a request that a condition tests. This file calls that property the *subject* of the condition.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum About {
-    Who,
+enum Subject {
+    Caller,
     Method,
     Path,
-    Else,
-    Anything,
-    Nothing,
+    Other,
+    /// The condition matches every request.
+    Always,
+    /// The condition matches no request.
+    Never,
 }
 
-/// A rule's conditions, by subject.
+/// A rule's conditions as texts, grouped by the property of a request that they test.
 #[derive(Default)]
 pub(super) struct Conditions {
-    who: Vec<String>,
+    callers: Vec<String>,
     methods: Vec<String>,
     paths: Vec<String>,
     others: Vec<String>,
-    never: bool,
+    matches_nothing: bool,
 }
 
 impl Conditions {
-    /// Adds a condition. All parts of a condition must match.
+    /// Adds a condition. If the condition has several parts that a request must all match, each part is added separately.
     pub(super) fn add(&mut self, condition: &Value) {
         let parts = items(condition, "/and_rules/rules").chain(items(condition, "/and_ids/ids"));
         let parts: Vec<_> = parts.collect();
@@ -35,20 +37,20 @@ impl Conditions {
             parts.into_iter().for_each(|part| self.add(part));
             return;
         }
-        let (about, text) = described(condition);
-        match about {
-            About::Who => self.who.push(text),
-            About::Method => self.methods.push(text),
-            About::Path => self.paths.push(text),
-            About::Else => self.others.push(text),
-            About::Anything => {}
-            About::Nothing => self.never = true,
+        let (subject, text) = describe(condition);
+        match subject {
+            Subject::Caller => self.callers.push(text),
+            Subject::Method => self.methods.push(text),
+            Subject::Path => self.paths.push(text),
+            Subject::Other => self.others.push(text),
+            Subject::Always => {}
+            Subject::Never => self.matches_nothing = true,
         }
     }
 
-    /// Callers, methods, paths, other conditions.
+    /// The conditions as the texts of four columns: the callers, the methods, the paths, and the other conditions.
     pub(super) fn columns(self) -> [String; 4] {
-        if self.never {
+        if self.matches_nothing {
             return ["nobody", "-", "-", ""].map(str::to_owned);
         }
         let or_any = |texts: Vec<String>, any: &str| match texts.as_slice() {
@@ -56,7 +58,7 @@ impl Conditions {
             texts => texts.join(" and "),
         };
         [
-            or_any(self.who, "anybody"),
+            or_any(self.callers, "anybody"),
             or_any(self.methods, "*"),
             or_any(self.paths, "*"),
             self.others.join(" and "),
@@ -64,84 +66,94 @@ impl Conditions {
     }
 }
 
-/// A condition's subject, and its text.
-fn described(condition: &Value) -> (About, String) {
+/// The property of a request that a condition tests, and the condition as text.
+fn describe(condition: &Value) -> (Subject, String) {
     let Some((kind, value)) = condition.as_object().and_then(|c| c.iter().next()) else {
-        return (About::Else, "?".to_owned());
+        return (Subject::Other, "?".to_owned());
     };
     match kind.as_str() {
-        "any" => (About::Anything, "*".to_owned()),
-        "not_rule" | "not_id" => match described(value) {
-            (About::Anything, _) => (About::Nothing, String::new()),
-            (About::Nothing, _) => (About::Anything, "*".to_owned()),
-            (about, text) => (about, format!("not {text}")),
+        "any" => (Subject::Always, "*".to_owned()),
+        "not_rule" | "not_id" => match describe(value) {
+            (Subject::Always, _) => (Subject::Never, String::new()),
+            (Subject::Never, _) => (Subject::Always, "*".to_owned()),
+            (subject, text) => (subject, format!("not {text}")),
         },
         "or_rules" => alternatives(items(value, "/rules")),
         "or_ids" => alternatives(items(value, "/ids")),
         "and_rules" => all_of(items(value, "/rules")),
         "and_ids" => all_of(items(value, "/ids")),
         "authenticated" => match value.get("principal_name").map(string_match) {
-            Some(name) => (About::Who, name),
-            None => (About::Who, "anybody with a certificate".to_owned()),
+            Some(name) => (Subject::Caller, name),
+            None => (Subject::Caller, "anybody with a certificate".to_owned()),
         },
         "url_path" => (
-            About::Path,
+            Subject::Path,
             value.get("path").map(string_match).unwrap_or_default(),
         ),
         "uri_template" => (
-            About::Path,
+            Subject::Path,
             text(value, "/typed_config/path_template").to_owned(),
         ),
         "header" if text(value, "/name") == ":method" => {
             let method = value.get("string_match").map(string_match);
-            (About::Method, method.unwrap_or_default())
+            (Subject::Method, method.unwrap_or_default())
         }
-        "header" => (About::Else, header(value)),
+        "header" => (Subject::Other, header(value)),
         "direct_remote_ip" | "remote_ip" | "source_ip" | "destination_ip" => {
             let length = value.get("prefix_len").and_then(Value::as_u64);
             let address = text(value, "/address_prefix");
             (
-                About::Else,
+                Subject::Other,
                 format!("{kind} {address}/{}", length.unwrap_or(0)),
             )
         }
-        "requested_server_name" => (About::Else, format!("{kind} {}", string_match(value))),
-        "metadata" | "sourced_metadata" => (About::Else, metadata(value)),
-        _ => (About::Else, format!("{kind} {value}")),
+        "requested_server_name" => (Subject::Other, format!("{kind} {}", string_match(value))),
+        "metadata" | "sourced_metadata" => (Subject::Other, metadata(value)),
+        _ => (Subject::Other, format!("{kind} {value}")),
     }
 }
 
-/// A condition on the claims of a token.
+/// The text of a condition on a field (a JWT claim) of the request's token.
 fn metadata(value: &Value) -> String {
     let value = value.get("metadata_matcher").unwrap_or(value);
     let path = items(value, "/path").map(|part| text(part, "/key"));
     let path = path.collect::<Vec<_>>().join(".");
-    let is = value.pointer("/value/string_match");
-    let is = is.or_else(|| value.pointer("/value/list_match/one_of/string_match"));
-    let is = is.map(string_match).unwrap_or_else(|| "?".to_owned());
+    let matcher = value.pointer("/value/string_match");
+    let matcher = matcher.or_else(|| value.pointer("/value/list_match/one_of/string_match"));
+    let expected = matcher.map(string_match).unwrap_or_else(|| "?".to_owned());
     let not = if value.get("invert") == Some(&Value::Bool(true)) {
         "!"
     } else {
         ""
     };
-    format!("{not}{path}={is}")
+    format!("{not}{path}={expected}")
 }
 
-fn alternatives<'a>(parts: impl Iterator<Item = &'a Value>) -> (About, String) {
+fn alternatives<'a>(parts: impl Iterator<Item = &'a Value>) -> (Subject, String) {
     joined(parts, ", ", " or ")
 }
 
-fn all_of<'a>(parts: impl Iterator<Item = &'a Value>) -> (About, String) {
+fn all_of<'a>(parts: impl Iterator<Item = &'a Value>) -> (Subject, String) {
     joined(parts, " and ", " and ")
 }
 
-fn joined<'a>(parts: impl Iterator<Item = &'a Value>, alike: &str, mixed: &str) -> (About, String) {
-    let parts: Vec<_> = parts.map(described).collect();
-    let about = match parts.split_first() {
+/// Joins the texts of several conditions. The separator between the texts is `same_subject` if all conditions test the same
+/// property of a request, else `mixed`.
+fn joined<'a>(
+    parts: impl Iterator<Item = &'a Value>,
+    same_subject: &str,
+    mixed: &str,
+) -> (Subject, String) {
+    let parts: Vec<_> = parts.map(describe).collect();
+    let subject = match parts.split_first() {
         Some(((first, _), rest)) if rest.iter().all(|(other, _)| other == first) => *first,
-        _ => About::Else,
+        _ => Subject::Other,
     };
-    let between = if about == About::Else { mixed } else { alike };
+    let separator = if subject == Subject::Other {
+        mixed
+    } else {
+        same_subject
+    };
     let texts: Vec<_> = parts.into_iter().map(|(_, text)| text).collect();
-    (about, texts.join(between))
+    (subject, texts.join(separator))
 }

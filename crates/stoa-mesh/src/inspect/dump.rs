@@ -1,14 +1,15 @@
-//! An Envoy's whole configuration.
+//! An Envoy's whole configuration, from `/config_dump`.
 
 use serde_json::Value;
 
 use super::value::{items, text};
 
-/// The response of `/config_dump`.
+/// The response to a request for `/config_dump`.
 pub(super) struct Dump(pub(super) Value);
 
 impl Dump {
-    /// A list of one dump, such as `ListenersConfigDump` and `dynamic_listeners`.
+    /// The items of one list in one part of the response. For example, the part (`kind`) is `ListenersConfigDump`, and the list is
+    /// `dynamic_listeners`.
     pub(super) fn list(&self, kind: &str, list: &str) -> impl Iterator<Item = &Value> {
         let configs = items(&self.0, "/configs");
         let of_kind = configs.filter(move |config| text(config, "/@type").ends_with(kind));
@@ -19,7 +20,7 @@ impl Dump {
         })
     }
 
-    /// The listeners in use.
+    /// The active listeners.
     pub(super) fn listeners(&self) -> impl Iterator<Item = &Value> {
         let active = self.list("ListenersConfigDump", "dynamic_listeners");
         active.filter_map(|listener| listener.pointer("/active_state/listener"))

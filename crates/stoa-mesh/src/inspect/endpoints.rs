@@ -1,4 +1,4 @@
-//! The endpoints of an Envoy's clusters.
+//! Shows the endpoints of an Envoy's clusters.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -11,7 +11,8 @@ use super::table::{Table, or_dash};
 use super::value::{items, pretty, text};
 use super::view::View;
 
-/// The endpoints of an Envoy's clusters, and their health. `envoys` maps addresses to workloads.
+/// A table of the endpoints of an Envoy's clusters, with the health of each endpoint. `envoys` is the list of all Envoys of the
+/// mesh. It supplies the names of the workloads at the endpoints.
 ///
 /// # Errors
 /// If the Envoy does not answer.
@@ -36,7 +37,14 @@ pub async fn endpoints(
             let workload = address.parse().ok().and_then(|ip: IpAddr| names.get(&ip));
             let workload = workload.copied().unwrap_or_default();
             let name = text(cluster, "/name");
-            rows.push((address, port, name, status(host), outlier(host), workload));
+            rows.push((
+                address,
+                port,
+                name,
+                status(host),
+                outlier_check(host),
+                workload,
+            ));
         }
     }
     if view.json {
@@ -76,7 +84,7 @@ fn status(host: &Value) -> String {
     }
 }
 
-fn outlier(host: &Value) -> &'static str {
+fn outlier_check(host: &Value) -> &'static str {
     match host.pointer("/health_status/failed_outlier_check") {
         Some(Value::Bool(true)) => "FAILED",
         _ => "OK",

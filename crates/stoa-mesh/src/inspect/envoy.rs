@@ -1,4 +1,4 @@
-//! One Envoy of a mesh, and how it is read.
+//! An Envoy of a mesh, and requests to its administration interface.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -9,54 +9,57 @@ use super::dump::Dump;
 use super::error::InspectError;
 use crate::admin::{Admin, AdminError};
 
-/// Timeout of a request where all Envoys are shown together. An Envoy answers from memory, within milliseconds.
+/// Timeout of a request to one Envoy for a view of all Envoys. An Envoy answers from memory within milliseconds, so one that needs
+/// longer hangs.
 const OVERVIEW_TIMEOUT: Duration = Duration::from_millis(1500);
 
-/// An Envoy whose administration can be read.
+/// An Envoy, with its administration interface and its files.
 #[derive(Debug, Clone)]
 pub struct Envoy {
-    /// Its workload's name, `bookinfo/ratings-v1-0`.
+    /// The name of the Envoy's workload, such as `bookinfo/ratings-v1-0`.
     pub name: String,
-    /// The Envoy's administration.
+    /// A client of the Envoy's administration interface.
     pub admin: Admin,
-    /// The folder of its configuration files.
+    /// The folder that contains the Envoy's configuration files.
     pub files: PathBuf,
-    /// The Envoy's own log.
+    /// The path of the Envoy's own log.
     pub log: PathBuf,
-    /// The Envoy's access log.
+    /// The path of the Envoy's access log.
     pub access_log: PathBuf,
 }
 
 impl Envoy {
-    /// The Envoy of a workload, with the mesh's folders ([`crate::MeshOptions`]).
+    /// The Envoy of a workload. `state_dir` and `logs` are the mesh's folders ([`crate::MeshOptions`]).
     pub fn new(workload: &str, admin: Admin, state_dir: &Path, logs: &Path) -> Self {
         Self {
             name: workload.to_owned(),
             admin,
-            files: crate::files::of_proxy(state_dir, workload),
-            log: crate::files::log(logs, workload),
-            access_log: crate::files::access_log(logs, workload),
+            files: crate::files::proxy_folder(state_dir, workload),
+            log: crate::files::log_file(logs, workload),
+            access_log: crate::files::access_log_file(logs, workload),
         }
     }
 
     pub(super) async fn get(&self, path: &str) -> Result<String, InspectError> {
-        self.answered(self.admin.get(path).await)
+        self.named_error(self.admin.get(path).await)
     }
 
-    /// As `get`, with a short timeout: in a view of all Envoys, one that hangs must not delay the others.
-    pub(super) async fn get_soon(&self, path: &str) -> Result<String, InspectError> {
-        self.answered(self.admin.get_within(path, OVERVIEW_TIMEOUT).await)
+    /// Like `Admin::get`, with a short timeout: an Envoy that hangs must not delay a view of all Envoys.
+    pub(super) async fn get_for_overview(&self, path: &str) -> Result<String, InspectError> {
+        self.named_error(self.admin.get_within(path, OVERVIEW_TIMEOUT).await)
     }
 
     pub(super) async fn json(&self, path: &str) -> Result<Value, InspectError> {
-        self.answered(self.admin.json(path).await)
+        self.named_error(self.admin.json(path).await)
     }
 
-    pub(super) async fn json_soon(&self, path: &str) -> Result<Value, InspectError> {
-        self.answered(self.admin.json_within(path, OVERVIEW_TIMEOUT).await)
+    /// Like `Admin::json`, with the short timeout of a view of all Envoys.
+    pub(super) async fn json_for_overview(&self, path: &str) -> Result<Value, InspectError> {
+        self.named_error(self.admin.json_within(path, OVERVIEW_TIMEOUT).await)
     }
 
-    pub(super) fn answered<T>(&self, answer: Result<T, AdminError>) -> Result<T, InspectError> {
+    /// Adds the Envoy's name to an error.
+    pub(super) fn named_error<T>(&self, answer: Result<T, AdminError>) -> Result<T, InspectError> {
         answer.map_err(|error| InspectError::Admin {
             envoy: self.name.clone(),
             error,

@@ -6,64 +6,65 @@ use crate::admin::AdminError;
 /// Why a view of an Envoy failed.
 #[derive(Debug, thiserror::Error)]
 pub enum InspectError {
-    /// The Envoy does not answer, or answers with an error.
+    /// An Envoy does not answer, or answers with an error.
     #[error("{envoy}: {error}")]
     Admin {
-        /// The Envoy.
+        /// The name of the Envoy's workload.
         envoy: String,
         /// The cause.
         #[source]
         error: AdminError,
     },
-    /// No workload with an Envoy has this name.
+    /// No workload that has an Envoy matches the requested name.
     #[error(
-        "no workload with an Envoy is called {name}{}",
-        did_you_mean_of(near, all)
+        "no workload that has an Envoy matches the name {name:?}{}",
+        did_you_mean_or_list(similar, all)
     )]
     Unknown {
         /// The requested name.
         name: String,
         /// Similar names.
-        near: Vec<String>,
-        /// The workloads that have an Envoy.
+        similar: Vec<String>,
+        /// The names of all workloads that have an Envoy.
         all: Vec<String>,
     },
-    /// Several workloads have this name.
-    #[error("{name} may be {}: say which", of.join(" or "))]
+    /// Several workloads match the requested name.
+    #[error("several workloads match {name:?}: {}; use a full name", matches.join(", "))]
     Ambiguous {
         /// The requested name.
         name: String,
-        /// The workloads with that name.
-        of: Vec<String>,
+        /// The names of the workloads that match the requested name.
+        matches: Vec<String>,
     },
-    /// Not a log level.
-    #[error("{level} is not a level: there are {}", LEVELS.join(", "))]
+    /// Envoy has no such log level.
+    #[error("unknown log level {level:?}; expected one of {}", LEVELS.join(", "))]
     Level {
         /// The requested level.
         level: String,
     },
-    /// Not a logger of Envoy.
-    #[error("Envoy has no logger {name}{}", did_you_mean(near))]
+    /// Envoy has no such logger.
+    #[error("Envoy has no logger {name:?}{}", did_you_mean(similar))]
     Logger {
         /// The requested name.
         name: String,
         /// Similar names.
-        near: Vec<String>,
+        similar: Vec<String>,
     },
 }
 
-fn did_you_mean(near: &[String]) -> String {
-    match near {
+fn did_you_mean(similar: &[String]) -> String {
+    match similar {
         [] => String::new(),
-        near => format!("; did you mean {}?", near.join(" or ")),
+        similar => format!("; did you mean {}?", similar.join(" or ")),
     }
 }
 
-/// The similar names, or all names if none is similar.
-fn did_you_mean_of(near: &[String], all: &[String]) -> String {
-    match (near, all) {
-        ([], []) => "; none has one".to_owned(),
-        ([], all) => format!("; there are {}", all.join(", ")),
-        (near, _) => did_you_mean(near),
+/// The end of an error message. It suggests the names that are similar to the requested name. If no name is similar, it lists all
+/// names.
+fn did_you_mean_or_list(similar: &[String], all: &[String]) -> String {
+    match (similar, all) {
+        ([], []) => "; no workload of this mesh has an Envoy".to_owned(),
+        ([], all) => format!("; expected one of {}", all.join(", ")),
+        (similar, _) => did_you_mean(similar),
     }
 }

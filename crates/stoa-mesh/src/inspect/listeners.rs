@@ -1,4 +1,4 @@
-//! Where an Envoy listens, and how it handles a connection.
+//! Shows the addresses where an Envoy listens, and the destinations to which it sends the traffic that arrives there.
 
 use serde_json::Value;
 
@@ -9,10 +9,10 @@ use super::table::Table;
 use super::value::{items, pretty, text, texts};
 use super::view::View;
 
-const HTTP: &str = "envoy.filters.network.http_connection_manager";
-const TCP: &str = "envoy.filters.network.tcp_proxy";
+const HTTP_FILTER: &str = "envoy.filters.network.http_connection_manager";
+const TCP_FILTER: &str = "envoy.filters.network.tcp_proxy";
 
-/// An Envoy's listeners.
+/// A table of an Envoy's listeners.
 ///
 /// # Errors
 /// If the Envoy does not answer.
@@ -35,7 +35,7 @@ pub async fn listeners(envoy: &Envoy, view: &View) -> Result<String, InspectErro
         let address = text(listener, "/address/socket_address/address");
         let default = listener.get("default_filter_chain");
         for chain in items(listener, "/filter_chains").chain(default) {
-            rows.push((port, address, matches(chain), destination(chain)));
+            rows.push((port, address, match_text(chain), destination(chain)));
         }
     }
     rows.sort();
@@ -46,7 +46,8 @@ pub async fn listeners(envoy: &Envoy, view: &View) -> Result<String, InspectErro
     Ok(table.or(&format!("{} has no listeners", envoy.name)))
 }
 
-fn matches(chain: &Value) -> String {
+/// The conditions that a connection must match so that a filter chain handles it, as text.
+fn match_text(chain: &Value) -> String {
     let mut parts = Vec::new();
     let names = texts(chain, "/filter_chain_match/server_names");
     if !names.is_empty() {
@@ -82,39 +83,40 @@ fn matches(chain: &Value) -> String {
     }
 }
 
+/// The destination to which a filter chain sends traffic, as text.
 fn destination(chain: &Value) -> String {
     for filter in items(chain, "/filters") {
         let cluster = text(filter, "/typed_config/cluster");
         match text(filter, "/name") {
-            HTTP => return http(filter),
-            TCP if cluster == "BlackHoleCluster" => {}
-            TCP => return named(cluster),
+            HTTP_FILTER => return http_destination(filter),
+            TCP_FILTER if cluster == "BlackHoleCluster" => {}
+            TCP_FILTER => return cluster_text(cluster),
             _ => {}
         }
     }
     "Non-HTTP/Non-TCP".to_owned()
 }
 
-fn http(filter: &Value) -> String {
+fn http_destination(filter: &Value) -> String {
     match text(filter, "/typed_config/rds/route_config_name") {
         "" => {}
         name => return format!("Route: {name}"),
     }
     let hosts: Vec<_> = items(filter, "/typed_config/route_config/virtual_hosts").collect();
-    let everything = |host: &Value| texts(host, "/domains") == ["*"];
+    let is_catch_all = |host: &Value| texts(host, "/domains") == ["*"];
     if let [host] = hosts.as_slice()
-        && everything(host)
+        && is_catch_all(host)
         && let [route] = items(host, "/routes").collect::<Vec<_>>().as_slice()
         && text(route, "/match/prefix") == "/"
         && !text(route, "/route/cluster").is_empty()
     {
-        return named(text(route, "/route/cluster"));
+        return cluster_text(text(route, "/route/cluster"));
     }
     let hosts = hosts.into_iter().map(|host| {
         let routes =
             items(host, "/routes").filter_map(|route| Some(path_match(route.get("match")?)));
         let routes: Vec<_> = routes.collect();
-        match everything(host) {
+        match is_catch_all(host) {
             true => routes.join(", "),
             false => format!(
                 "{} {}",
@@ -126,7 +128,9 @@ fn http(filter: &Value) -> String {
     format!("Inline Route: {}", hosts.collect::<Vec<_>>().join("; "))
 }
 
-fn named(cluster: &str) -> String {
+/// The name of an Envoy cluster as text. A name that contains the word `Cluster`, such as `PassthroughCluster`, stays unchanged.
+/// Other names get the prefix `Cluster: `.
+fn cluster_text(cluster: &str) -> String {
     match cluster.contains("Cluster") {
         true => cluster.to_owned(),
         false => format!("Cluster: {cluster}"),

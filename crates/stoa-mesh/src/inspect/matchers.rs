@@ -1,23 +1,24 @@
-//! Envoy's matchers as short texts.
+//! Turns Envoy's matchers into short texts.
 
 use serde_json::Value;
 
 use super::value::text;
 
-/// The condition on the path.
+/// The condition of a route on a request's path, as text such as `/cart*`.
 pub(super) fn path_match(condition: &Value) -> String {
-    let said = |pointer| Some(text(condition, pointer)).filter(|text| !text.is_empty());
+    let non_empty = |pointer| Some(text(condition, pointer)).filter(|text| !text.is_empty());
     let parts = [
-        said("/prefix").map(|prefix| format!("{prefix}*")),
-        said("/path_separated_prefix").map(|prefix| format!("PathPrefix:{prefix}")),
-        said("/path").map(str::to_owned),
-        said("/safe_regex/regex").map(|regex| format!("regex {regex}")),
-        said("/path_match_policy/typed_config/path_template").map(str::to_owned),
+        non_empty("/prefix").map(|prefix| format!("{prefix}*")),
+        non_empty("/path_separated_prefix").map(|prefix| format!("PathPrefix:{prefix}")),
+        non_empty("/path").map(str::to_owned),
+        non_empty("/safe_regex/regex").map(|regex| format!("regex {regex}")),
+        non_empty("/path_match_policy/typed_config/path_template").map(str::to_owned),
     ];
     parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// `name=value`, `!name=value`, or `name` where the header need only be present.
+/// The condition on a header as text. The text is `name=value`, `!name=value`, or only `name` if the header must be present with
+/// any value.
 pub(super) fn header(header: &Value) -> String {
     let name = text(header, "/name");
     let not = if is_true(header, "/invert_match") {
@@ -29,7 +30,7 @@ pub(super) fn header(header: &Value) -> String {
     match value.or_else(|| exact(header)) {
         Some(value) => format!("{not}{name}={value}"),
         None => {
-            // Matches presence or absence.
+            // A matcher that contains no value only tests whether the header is present or absent.
             let absent = header.get("present_match") == Some(&Value::Bool(false));
             let not = if absent { "!" } else { not };
             format!("{not}{name}")
@@ -41,15 +42,15 @@ fn exact(header: &Value) -> Option<String> {
     Some(header.get("exact_match")?.as_str()?.to_owned())
 }
 
-/// `a`, `a*`, `*a`, `*a*`, or `regex a`.
+/// A string matcher as text: `a` (exact), `a*` (prefix), `*a` (suffix), `*a*` (contains), or `regex a`.
 pub(super) fn string_match(value: &Value) -> String {
-    let said = |pointer| Some(text(value, pointer)).filter(|text| !text.is_empty());
+    let non_empty = |pointer| Some(text(value, pointer)).filter(|text| !text.is_empty());
     let shape = [
-        said("/exact").map(str::to_owned),
-        said("/prefix").map(|prefix| format!("{prefix}*")),
-        said("/suffix").map(|suffix| format!("*{suffix}")),
-        said("/contains").map(|part| format!("*{part}*")),
-        said("/safe_regex/regex").map(|regex| format!("regex {regex}")),
+        non_empty("/exact").map(str::to_owned),
+        non_empty("/prefix").map(|prefix| format!("{prefix}*")),
+        non_empty("/suffix").map(|suffix| format!("*{suffix}")),
+        non_empty("/contains").map(|part| format!("*{part}*")),
+        non_empty("/safe_regex/regex").map(|regex| format!("regex {regex}")),
     ];
     let shape = shape.into_iter().flatten().next().unwrap_or_default();
     match is_true(value, "/ignore_case") {
@@ -58,6 +59,6 @@ pub(super) fn string_match(value: &Value) -> String {
     }
 }
 
-fn is_true(of: &Value, pointer: &str) -> bool {
-    of.pointer(pointer) == Some(&Value::Bool(true))
+fn is_true(value: &Value, pointer: &str) -> bool {
+    value.pointer(pointer) == Some(&Value::Bool(true))
 }

@@ -1,4 +1,4 @@
-//! An Envoy's routes.
+//! Shows an Envoy's routes.
 
 use serde_json::Value;
 
@@ -9,10 +9,11 @@ use super::table::Table;
 use super::value::{items, manifest, pretty, text, texts};
 use super::view::View;
 
-/// Maximum number of names shown for a host.
-const NAMES_SHOWN: usize = 2;
+/// Maximum number of domain names that the table shows for a virtual host.
+const DOMAINS_SHOWN: usize = 2;
 
-/// An Envoy's routes: which requests go to which cluster.
+/// A table of an Envoy's routes. Each row shows the conditions that a request must match, and the cluster that receives a matching
+/// request.
 ///
 /// # Errors
 /// If the Envoy does not answer.
@@ -33,7 +34,7 @@ pub async fn routes(envoy: &Envoy, view: &View) -> Result<String, InspectError> 
         return Ok(pretty(&configs));
     }
     let mut table = Table::new(["NAME", "DOMAINS", "MATCH", "VIRTUAL SERVICE", "DESTINATION"]);
-    for (names, rows) in alike(configs) {
+    for (names, rows) in grouped(configs) {
         for [domains, matches, from, to] in rows {
             table.row([names.join(", "), domains, matches, from, to]);
         }
@@ -41,11 +42,13 @@ pub async fn routes(envoy: &Envoy, view: &View) -> Result<String, InspectError> 
     Ok(table.or(&format!("{} has no routes", envoy.name)))
 }
 
-/// The rows of a route configuration: domains, match, manifest, destination.
+/// The table's rows for one route configuration. The four columns are the domains, the condition on the request, the Istio
+/// manifest, and the destination.
 type Rows = Vec<[String; 4]>;
 
-/// The names of route configurations, grouped by equal rows: a gateway has one for HTTP and one for HTTPS.
-fn alike(configs: Vec<&Value>) -> Vec<(Vec<&str>, Rows)> {
+/// Groups the names of route configurations that have equal rows. For example, a gateway has two equal route configurations: one
+/// for HTTP and one for HTTPS.
+fn grouped(configs: Vec<&Value>) -> Vec<(Vec<&str>, Rows)> {
     let mut all: Vec<(Vec<&str>, Rows)> = Vec::new();
     for config in configs {
         let (name, rows) = (text(config, "/name"), rows(config));
@@ -77,30 +80,32 @@ fn rows(config: &Value) -> Rows {
     rows
 }
 
-/// The short names of a host.
+/// The domains of a virtual host as text. A domain is left out if it is only a longer form of another domain in the list, such as
+/// `cart.shop.svc` if the list contains `cart.shop`.
 fn domains(domains: &[String]) -> String {
     if let [only] = domains {
         return only.clone();
     }
-    let longer = |name: &str| {
+    let is_longer_form = |name: &str| {
         let shorter = |suffix| {
             name.strip_suffix(suffix)
                 .is_some_and(|n| domains.iter().any(|d| d == n))
         };
         shorter(".svc.cluster.local") || shorter(".svc")
     };
-    let other = |name: &str| name.contains(':') || name.ends_with('.') || longer(name);
-    let names = domains.iter().filter(|name| !other(name));
+    let is_omitted = |name: &str| name.contains(':') || name.ends_with('.') || is_longer_form(name);
+    let names = domains.iter().filter(|name| !is_omitted(name));
     let mut names: Vec<_> = names.map(String::as_str).collect();
-    let more = names.len().saturating_sub(NAMES_SHOWN);
-    names.truncate(NAMES_SHOWN);
+    let more = names.len().saturating_sub(DOMAINS_SHOWN);
+    names.truncate(DOMAINS_SHOWN);
     match more {
         0 => names.join(", "),
         more => format!("{} + {more} more...", names.join(", ")),
     }
 }
 
-/// All conditions on a request. istioctl omits the headers; here routes differ by them.
+/// All conditions that a request must match so that Envoy uses a route, as text. The text includes conditions on headers, because
+/// some routes differ only in them. (istioctl does not show conditions on headers.)
 fn condition(condition: &Value) -> String {
     let mut parts = vec![path_match(condition)];
     parts.extend(items(condition, "/headers").map(header));
@@ -125,7 +130,7 @@ fn destination(route: &Value) -> String {
     }
     let status = route.pointer("/direct_response/status");
     if let Some(status) = status.and_then(Value::as_u64) {
-        return format!("answered here: {status}");
+        return format!("this Envoy answers {status}");
     }
     match route.get("redirect") {
         Some(redirect) => format!(
@@ -137,7 +142,9 @@ fn destination(route: &Value) -> String {
     }
 }
 
-/// `outbound|80|v1|ratings.bookinfo.svc.cluster.local 90%, v2 10%`: only the subset, where clusters differ only in the subset.
+/// The clusters of a route with their weights, as text such as `outbound|80|v1|ratings.bookinfo.svc.cluster.local 90%, v2 10%`. If
+/// the name of a further cluster differs from the name of the first cluster only in the subset, the text contains only the subset
+/// (here `v2`).
 fn shares(weighted: &[(&str, u64)]) -> String {
     let parts = |name: &str| {
         let parts: Vec<_> = name.split('|').map(str::to_owned).collect();
@@ -145,10 +152,10 @@ fn shares(weighted: &[(&str, u64)]) -> String {
     };
     let first = weighted.first().and_then(|(name, _)| parts(name));
     let mut shares = Vec::new();
-    for (place, (name, weight)) in weighted.iter().enumerate() {
+    for (index, (name, weight)) in weighted.iter().enumerate() {
         let short = match (&first, parts(name)) {
             (Some([a, b, _, c]), Some([x, y, subset, z]))
-                if place > 0 && [a, b, c] == [&x, &y, &z] =>
+                if index > 0 && [a, b, c] == [&x, &y, &z] =>
             {
                 subset
             }
@@ -166,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_http_and_https_have_in_common_is_shown_once() {
+    fn equal_routes_of_http_and_https_are_shown_once() {
         let config = |name: &str, path: &str| {
             let route = json!({"match": {"path": path}, "route": {"cluster": "a"}});
             json!({"name": name, "virtual_hosts": [{"name": name, "domains": ["*"], "routes": [route]}]})
@@ -176,14 +183,14 @@ mod tests {
             config("https.443", "/"),
             config("80", "/b"),
         ];
-        let alike = alike(configs.iter().collect());
-        let names: Vec<_> = alike.iter().map(|(names, _)| names.join(", ")).collect();
+        let groups = grouped(configs.iter().collect());
+        let names: Vec<_> = groups.iter().map(|(names, _)| names.join(", ")).collect();
         assert_eq!(names, ["http.8080, https.443", "80"]);
-        assert_eq!(alike[0].1, [["*", "/", "", "a"].map(str::to_owned)]);
+        assert_eq!(groups[0].1, [["*", "/", "", "a"].map(str::to_owned)]);
     }
 
     #[test]
-    fn shares_of_one_service_name_it_once() {
+    fn the_shares_of_one_service_have_its_name_only_once() {
         let (v1, v2, other) = (
             "outbound|80|v1|a.b",
             "outbound|80|v2|a.b",

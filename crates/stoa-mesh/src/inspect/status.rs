@@ -1,29 +1,30 @@
-//! The state of all Envoys.
+//! Shows the state of all Envoys.
 
 use std::collections::BTreeMap;
 
 use tokio::task::JoinSet;
 
-use super::certificate::certificate;
+use super::certificate::identity_certificate;
 use super::envoy::Envoy;
 use super::error::InspectError;
-use super::refused::reasons;
-use super::subscriptions::{Kind, STATS, State, kinds};
+use super::rejections::rejection_reasons;
+use super::subscriptions::{KindState, SYNC_STATS_PATH, SyncState, kind_states};
 use super::table::{Table, or_dash};
 use super::value::{pretty, text};
 
-/// One line per Envoy, and the reasons for rejected configuration below the table. An Envoy that does not answer is shown as such.
+/// A table of the states of all Envoys, with one line per Envoy. Below the table, the text shows why Envoys rejected configuration,
+/// and an error for each Envoy that does not answer.
 ///
 /// # Errors
 /// If an Envoy's response is not in Envoy's format.
 pub async fn status(envoys: &[Envoy], as_json: bool) -> Result<String, InspectError> {
     let mut reading = JoinSet::new();
-    for (place, envoy) in envoys.iter().enumerate() {
+    for (index, envoy) in envoys.iter().enumerate() {
         let envoy = envoy.clone();
-        reading.spawn(async move { (place, Report::of(&envoy).await) });
+        reading.spawn(async move { (index, Report::read(&envoy).await) });
     }
     let mut reports = reading.join_all().await;
-    reports.sort_by_key(|(place, _)| *place);
+    reports.sort_by_key(|(index, _)| *index);
     let mut table = Table::new([
         "NAME",
         "STATE",
@@ -47,11 +48,11 @@ pub async fn status(envoys: &[Envoy], as_json: bool) -> Result<String, InspectEr
         let count = report
             .kinds
             .values()
-            .filter(|kind| kind.state == State::Rejected)
+            .filter(|kind| kind.state == SyncState::Rejected)
             .count();
         if count > 0 {
             notes.push_str(&format!(
-                "\n{} keeps what it had, and refused:\n",
+                "\n{} keeps its previous configuration, because it rejected:\n",
                 envoy.name
             ));
             for (kind, found) in &report.kinds {
@@ -60,7 +61,7 @@ pub async fn status(envoys: &[Envoy], as_json: bool) -> Result<String, InspectEr
                 }
             }
             let rejected = report.kinds.values().map(|kind| kind.rejected.len()).sum();
-            for reason in reasons(&envoy.log, rejected) {
+            for reason in rejection_reasons(&envoy.log, rejected) {
                 notes.push_str(&format!("  {reason}\n"));
             }
             notes.push_str(&format!("  (from {})\n", envoy.log.display()));
@@ -69,7 +70,7 @@ pub async fn status(envoys: &[Envoy], as_json: bool) -> Result<String, InspectEr
             report
                 .kinds
                 .get(kind)
-                .map(Kind::describe)
+                .map(KindState::describe)
                 .unwrap_or_default()
         };
         let [cds, lds, eds, rds, ecds] =
@@ -97,17 +98,17 @@ pub async fn status(envoys: &[Envoy], as_json: bool) -> Result<String, InspectEr
         }
         return Ok(pretty(&objects));
     }
-    Ok(table.or("there are no Envoys") + &all_notes.concat())
+    Ok(table.or("this mesh has no Envoys") + &all_notes.concat())
 }
 
-/// The report of one Envoy.
+/// The values in the table's line for one Envoy, including the state of each kind of the Envoy's configuration.
 struct Report {
     state: String,
     version: String,
-    kinds: BTreeMap<&'static str, Kind>,
+    kinds: BTreeMap<&'static str, KindState>,
     serial: String,
     remaining: String,
-    /// Time since the last start.
+    /// Time since the Envoy's last start.
     age: String,
 }
 
@@ -123,13 +124,13 @@ impl Report {
         }
     }
 
-    async fn of(envoy: &Envoy) -> Result<Self, InspectError> {
+    async fn read(envoy: &Envoy) -> Result<Self, InspectError> {
         let (info, stats, certificates) = tokio::try_join!(
-            envoy.json_soon("/server_info"),
-            envoy.get_soon(STATS),
-            envoy.json_soon("/certs"),
+            envoy.json_for_overview("/server_info"),
+            envoy.get_for_overview(SYNC_STATS_PATH),
+            envoy.json_for_overview("/certs"),
         )?;
-        let (serial, remaining) = certificate(&certificates).unwrap_or_default();
+        let (serial, remaining) = identity_certificate(&certificates).unwrap_or_default();
         let version = text(&info, "/version")
             .split('/')
             .nth(1)
@@ -137,7 +138,7 @@ impl Report {
         Ok(Self {
             state: text(&info, "/state").to_owned(),
             version: version.to_owned(),
-            kinds: kinds(&stats, &envoy.files),
+            kinds: kind_states(&stats, &envoy.files),
             serial,
             remaining,
             age: text(&info, "/uptime_current_epoch").to_owned(),

@@ -1,4 +1,5 @@
-//! Which configuration an Envoy has applied, by kind: from its counters and the times of its files.
+//! Finds out which kinds of configuration an Envoy has applied. It compares the Envoy's statistics with the modification times of
+//! the Envoy's files.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,67 +7,69 @@ use std::time::UNIX_EPOCH;
 
 use super::envoy::Envoy;
 use super::error::InspectError;
-use crate::files::of_resource;
+use crate::files::resource_file;
 
-/// The counters from which the state is computed.
-pub(super) const STATS: &str = "/stats?filter=(update_rejected|update_time|config_fail|membership_total|total_listeners_active|active_clusters)$";
+/// The path of a request for the statistics from which the states are computed.
+pub(super) const SYNC_STATS_PATH: &str = "/stats?filter=(update_rejected|update_time|config_fail|membership_total|total_listeners_active|active_clusters)$";
 
-/// The worst state of an Envoy's configuration.
-pub(crate) async fn state(envoy: &Envoy) -> Result<State, InspectError> {
-    let stats = envoy.get_soon(STATS).await?;
-    Ok(worst(&kinds(&stats, &envoy.files)))
+/// The worst state among all kinds of an Envoy's configuration.
+pub(crate) async fn worst_state(envoy: &Envoy) -> Result<SyncState, InspectError> {
+    let stats = envoy.get_for_overview(SYNC_STATS_PATH).await?;
+    Ok(worst(&kind_states(&stats, &envoy.files)))
 }
 
-fn worst(kinds: &BTreeMap<&'static str, Kind>) -> State {
+fn worst(kinds: &BTreeMap<&'static str, KindState>) -> SyncState {
     let states = kinds.values().map(|kind| kind.state);
     states.max().unwrap_or_default()
 }
 
-/// A kind of configuration.
+/// The state of one kind of configuration, such as listeners.
 #[derive(Default)]
-pub(super) struct Kind {
-    pub(super) state: State,
-    /// How many there are.
+pub(super) struct KindState {
+    pub(super) state: SyncState,
+    /// The number of resources of this kind.
     pub(super) count: u64,
-    /// The names of the rejected ones.
+    /// The names of the subscriptions whose last update the Envoy rejected.
     pub(super) rejected: Vec<String>,
 }
 
-/// The state, with istioctl's names; the worst is the greatest.
+/// States whether an Envoy has applied its configuration. The names are those that istioctl shows. A later variant is a worse
+/// state, and compares as greater.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum State {
-    /// The Envoy has applied everything.
+pub(crate) enum SyncState {
+    /// The Envoy has applied the current configuration.
     #[default]
     Synced,
-    /// The Envoy has not applied it yet.
+    /// The Envoy has not applied the current configuration yet.
     Stale,
-    /// The Envoy rejected it, and keeps the previous configuration.
+    /// The Envoy rejected the current configuration, and keeps the previous configuration.
     Rejected,
 }
 
-impl Kind {
-    /// `SYNCED (5)`.
+impl KindState {
+    /// The state and the number of resources as text, such as `SYNCED (5)`.
     pub(super) fn describe(&self) -> String {
         let state = match self.state {
-            State::Synced => "SYNCED",
-            State::Stale => "STALE",
-            State::Rejected => "REJECTED",
+            SyncState::Synced => "SYNCED",
+            SyncState::Stale => "STALE",
+            SyncState::Rejected => "REJECTED",
         };
         format!("{state} ({})", self.count)
     }
 }
 
-/// Envoy's counters of one subscription.
+/// The values of an Envoy's statistics about one subscription.
 #[derive(Default)]
 struct Subscription {
     rejected: bool,
-    /// Time of the last applied update, in milliseconds since 1970.
+    /// The time at which the Envoy last applied an update, in milliseconds since 1970.
     updated: u64,
 }
 
-/// The state of each kind. `files` is the folder of the Envoy's files.
-pub(super) fn kinds(stats: &str, files: &Path) -> BTreeMap<&'static str, Kind> {
-    let mut kinds: BTreeMap<&'static str, Kind> = BTreeMap::new();
+/// The state of each kind of configuration. `stats` is the response to a request for [`SYNC_STATS_PATH`], and `files` is the folder
+/// of the Envoy's files.
+pub(super) fn kind_states(stats: &str, files: &Path) -> BTreeMap<&'static str, KindState> {
+    let mut kinds: BTreeMap<&'static str, KindState> = BTreeMap::new();
     let mut subscriptions: BTreeMap<(&'static str, String, PathBuf), Subscription> =
         BTreeMap::new();
     let mut endpoints = 0;
@@ -84,10 +87,10 @@ pub(super) fn kinds(stats: &str, files: &Path) -> BTreeMap<&'static str, Kind> {
             }
             _ => {}
         }
-        let Some((of, counter)) = name.rsplit_once('.') else {
+        let Some((prefix, counter)) = name.rsplit_once('.') else {
             continue;
         };
-        if let Some(key) = subscription(of, files) {
+        if let Some(key) = subscription(prefix, files) {
             let found = subscriptions.entry(key).or_default();
             match counter {
                 "update_time" => found.updated = value,
@@ -97,26 +100,28 @@ pub(super) fn kinds(stats: &str, files: &Path) -> BTreeMap<&'static str, Kind> {
         }
     }
     for ((kind, name, path), subscription) in subscriptions {
-        let kind_of = kinds.entry(kind).or_default();
+        let kind_state = kinds.entry(kind).or_default();
         if matches!(kind, "RDS" | "ECDS") {
-            kind_of.count += 1;
+            kind_state.count += 1;
         }
-        let late = written(&path).is_some_and(|written| written > subscription.updated);
-        let state = match (late, subscription.rejected) {
-            (false, _) => State::Synced,
-            (true, false) => State::Stale,
-            (true, true) => State::Rejected,
+        let file_is_newer =
+            modified_at(&path).is_some_and(|modified| modified > subscription.updated);
+        let state = match (file_is_newer, subscription.rejected) {
+            (false, _) => SyncState::Synced,
+            (true, false) => SyncState::Stale,
+            (true, true) => SyncState::Rejected,
         };
-        if state == State::Rejected {
-            kind_of.rejected.push(name);
+        if state == SyncState::Rejected {
+            kind_state.rejected.push(name);
         }
-        kind_of.state = kind_of.state.max(state);
+        kind_state.state = kind_state.state.max(state);
     }
-    // Endpoints are part of their clusters here.
+    // In this mesh, endpoints are part of the configuration of their Envoy clusters. So the endpoints have the same state as the
+    // clusters.
     if let Some(clusters) = kinds.get("CDS").map(|kind| kind.state) {
         kinds.insert(
             "EDS",
-            Kind {
+            KindState {
                 state: clusters,
                 count: endpoints,
                 rejected: Vec::new(),
@@ -126,32 +131,33 @@ pub(super) fn kinds(stats: &str, files: &Path) -> BTreeMap<&'static str, Kind> {
     kinds
 }
 
-/// The kind, the name and the file of the subscription with these counters.
-fn subscription(stat: &str, files: &Path) -> Option<(&'static str, String, PathBuf)> {
-    let of = |kind, folder, name: &str| {
-        let path = files.join(of_resource(folder, name));
+/// The kind, the name and the file of a subscription. `prefix` is the common beginning of the names of all statistics about the
+/// subscription.
+fn subscription(prefix: &str, files: &Path) -> Option<(&'static str, String, PathBuf)> {
+    let found = |kind, folder, name: &str| {
+        let path = files.join(resource_file(folder, name));
         Some((kind, name.to_owned(), path))
     };
-    match stat {
-        "listener_manager.lds" => return of("LDS", "lds", "listeners"),
-        "cluster_manager.cds" => return of("CDS", "cds", "clusters"),
+    match prefix {
+        "listener_manager.lds" => return found("LDS", "lds", "listeners"),
+        "cluster_manager.cds" => return found("CDS", "cds", "clusters"),
         _ => {}
     }
-    if let Some((_, name)) = stat
+    if let Some((_, name)) = prefix
         .strip_prefix("http.")
         .and_then(|rest| rest.split_once(".rds."))
     {
-        return of("RDS", "rds", name);
+        return found("RDS", "rds", name);
     }
-    if let Some(name) = stat.strip_prefix("sds.") {
-        return of("SDS", "sds", name);
+    if let Some(name) = prefix.strip_prefix("sds.") {
+        return found("SDS", "sds", name);
     }
-    let name = stat.strip_prefix("extension_config_discovery.")?;
-    of("ECDS", "ecds", name.split_once('.')?.1)
+    let name = prefix.strip_prefix("extension_config_discovery.")?;
+    found("ECDS", "ecds", name.split_once('.')?.1)
 }
 
-/// When a file was written, in milliseconds since 1970.
-fn written(path: &Path) -> Option<u64> {
+/// The modification time of a file, in milliseconds since 1970.
+fn modified_at(path: &Path) -> Option<u64> {
     let modified = std::fs::metadata(path).ok()?.modified().ok()?;
     let since = modified.duration_since(UNIX_EPOCH).ok()?;
     u64::try_from(since.as_millis()).ok()
@@ -174,30 +180,31 @@ mod tests {
         )
     }
 
-    fn described(kinds: &BTreeMap<&'static str, Kind>, kind: &str) -> String {
-        kinds.get(kind).map(Kind::describe).unwrap_or_default()
+    fn described(kinds: &BTreeMap<&'static str, KindState>, kind: &str) -> String {
+        kinds.get(kind).map(KindState::describe).unwrap_or_default()
     }
 
     #[test]
-    fn an_update_is_acknowledged_refused_or_not_yet_taken() {
+    fn an_update_is_synced_rejected_or_stale() {
         let folder = tempfile::tempdir().expect("a folder");
         let lds = folder.path().join("lds");
         std::fs::create_dir_all(&lds).expect("a folder");
         std::fs::write(lds.join("listeners.json"), "{}").expect("a file");
-        // The file is newer, or older, than the last applied update.
+        // `updated` is the time of the last applied update. If `updated` is `NOW` (in the year 2096), the update is newer than the
+        // file. If `updated` is 1 (in 1970), the update is older than the file.
         for (rejected, updated, expected, state) in [
-            (0, NOW, "SYNCED (2)", State::Synced),
-            (1, NOW, "SYNCED (2)", State::Synced),
-            (0, 1, "STALE (2)", State::Stale),
-            (1, 1, "REJECTED (2)", State::Rejected),
+            (0, NOW, "SYNCED (2)", SyncState::Synced),
+            (1, NOW, "SYNCED (2)", SyncState::Synced),
+            (0, 1, "STALE (2)", SyncState::Stale),
+            (1, 1, "REJECTED (2)", SyncState::Rejected),
         ] {
-            let kinds = kinds(&stats(rejected, updated), folder.path());
+            let kinds = kind_states(&stats(rejected, updated), folder.path());
             assert_eq!(
                 described(&kinds, "LDS"),
                 expected,
                 "rejected {rejected}, updated {updated}"
             );
-            // The worst kind decides.
+            // The Envoy's state is the worst state among all kinds of its configuration.
             assert_eq!(worst(&kinds), state);
             assert_eq!(described(&kinds, "CDS"), "SYNCED (5)");
             assert_eq!(described(&kinds, "EDS"), "SYNCED (3)");
@@ -207,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_subscription_has_the_file_that_it_was_given() {
+    fn a_subscription_is_mapped_to_its_file() {
         let files = Path::new("/xds");
         let path = |stat| subscription(stat, files).map(|(_, _, path)| path);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! A table as istioctl prints it: columns without lines.
+//! A table as istioctl prints it: aligned columns, without lines between them.
 
 use comfy_table::presets::NOTHING;
 use serde_json::{Map, Value};
@@ -35,17 +35,17 @@ impl Table {
         self.rows.is_empty()
     }
 
-    /// The table, or the text `nothing` if it is empty.
-    pub(super) fn or(self, nothing: &str) -> String {
+    /// The table as text, or `empty_text` if the table has no rows.
+    pub(super) fn or(self, empty_text: &str) -> String {
         if self.is_empty() {
-            return format!("{nothing}\n");
+            return format!("{empty_text}\n");
         }
         format!("{}\n", self.shown.trim_fmt())
     }
 }
 
 impl Table {
-    /// One JSON object per row, with the columns' names in lower case.
+    /// The rows as JSON objects. The keys are the columns' names in lower case.
     pub(super) fn objects(&self) -> Vec<Map<String, Value>> {
         let object = |row: &Vec<String>| {
             let members = self.columns.iter().zip(row);
@@ -62,7 +62,7 @@ impl Table {
     }
 }
 
-/// The text of an empty cell.
+/// Returns `text`, or `-` if it is empty.
 pub(super) fn or_dash(text: impl Into<String>) -> String {
     let text = text.into();
     if text.is_empty() {

@@ -1,20 +1,20 @@
-//! Which part of an Envoy's configuration is shown.
+//! The options of a view: the part of an Envoy's configuration that is shown, and the format.
 
-/// What is shown, and how. The default is everything, as a table.
+/// The options of a view. By default, a view shows all items, as a table.
 #[derive(Debug, Clone, Default)]
 pub struct View {
-    /// Envoy's own JSON instead of a table.
+    /// Shows Envoy's own JSON instead of a table.
     pub json: bool,
-    /// Only the routes of this name.
+    /// Shows only the route configuration with this name.
     pub name: Option<String>,
-    /// Only items with this port.
+    /// Shows only items with this port.
     pub port: Option<u16>,
-    /// Only clusters whose service name contains this text.
+    /// Shows only clusters whose Service name contains this text.
     pub fqdn: Option<String>,
 }
 
 impl View {
-    /// Whether an item with this port is shown.
+    /// True if the view shows an item with this port.
     pub(super) fn has_port(&self, port: u64) -> bool {
         self.port.is_none_or(|wanted| u64::from(wanted) == port)
     }

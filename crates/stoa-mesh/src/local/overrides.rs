@@ -1,4 +1,4 @@
-//! Overrides of filter configurations on this machine.
+//! Reads and writes the overrides of filter configurations. The overrides apply only on this machine.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -6,18 +6,19 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// Filter configurations that override the manifests' on this machine, by the filter's name (`rate-limit`).
+/// A map with the name of a filter (such as `rate-limit`) as the key. The value is the configuration that the filter has on this
+/// machine in place of its configuration in the manifests.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Overrides(pub BTreeMap<String, Value>);
 
 impl Overrides {
-    /// The file of the overrides, below the mesh's folder.
+    /// The path of the file with the overrides, which is in the mesh's state folder.
     pub(crate) fn file(state_dir: &Path) -> PathBuf {
         state_dir.join("overrides.json")
     }
 
-    /// The overrides in the mesh's folder; empty if there is no file.
+    /// Reads the overrides in the mesh's state folder. If the file does not exist, there are no overrides.
     ///
     /// # Errors
     /// If the file cannot be read, or is malformed.
@@ -29,12 +30,12 @@ impl Overrides {
         }
     }
 
-    /// Writes the overrides to the mesh's folder. A running mesh applies them within a second.
+    /// Writes the overrides to the mesh's state folder. A running mesh applies the overrides within a second.
     ///
     /// # Errors
     /// I/O errors.
     pub fn write(&self, state_dir: &Path) -> std::io::Result<()> {
         let all = serde_json::to_value(&self.0)?;
-        crate::files::put(&Self::file(state_dir), &all).map(|_| ())
+        crate::files::write_if_changed(&Self::file(state_dir), &all).map(|_| ())
     }
 }

@@ -1,11 +1,11 @@
-//! Addresses and ports in Envoy's resources.
+//! Reads and replaces addresses and ports in Envoy's resources.
 
 use std::net::{Ipv4Addr, SocketAddr};
 
 use serde_json::{Value, json};
 
-/// The address and port of an IPv4 socket address.
-pub(super) fn read(address: &Value) -> Option<(Ipv4Addr, u16)> {
+/// Reads the address and the port of a `socket_address`. `None` if the address is not IPv4.
+pub(super) fn read_address(address: &Value) -> Option<(Ipv4Addr, u16)> {
     let ip = address.get("address")?.as_str()?.parse().ok()?;
     Some((
         ip,
@@ -13,59 +13,62 @@ pub(super) fn read(address: &Value) -> Option<(Ipv4Addr, u16)> {
     ))
 }
 
-/// Sets a socket address.
-pub(super) fn write(address: &mut Value, here: SocketAddr) {
-    insert(address, "address", here.ip().to_string().into());
-    insert(address, "port_value", here.port().into());
+/// Sets the address and the port of a `socket_address`.
+pub(super) fn write_address(address: &mut Value, new: SocketAddr) {
+    insert(address, "address", new.ip().to_string().into());
+    insert(address, "port_value", new.port().into());
 }
 
-/// Replaces the port in every match on a connection's destination.
-pub(super) fn each_port(value: &mut Value, port: u16, here: u16) {
+/// Replaces a port in every condition on the destination port of a connection. The conditions may be at any depth of `value`.
+pub(super) fn replace_port(value: &mut Value, port: u16, new: u16) {
     match value {
         Value::Array(items) => items
             .iter_mut()
-            .for_each(|item| each_port(item, port, here)),
+            .for_each(|item| replace_port(item, port, new)),
         Value::Object(fields) => {
             if fields.get("destination_port") == Some(&port.into()) {
-                fields.insert("destination_port".to_owned(), here.into());
+                fields.insert("destination_port".to_owned(), new.into());
             }
             let range = fields.get_mut("destination_port_range");
             if let Some(range) = range.filter(|range| range.get("start") == Some(&port.into())) {
-                *range = json!({"start": here, "end": u32::from(here) + 1});
+                *range = json!({"start": new, "end": u32::from(new) + 1});
             }
             fields
                 .values_mut()
-                .for_each(|field| each_port(field, port, here));
+                .for_each(|field| replace_port(field, port, new));
         }
         _ => {}
     }
 }
 
-/// Replaces every socket address that has a replacement.
-pub(super) fn each_address(
+/// Calls `replacement` with every socket address in `value`, at any depth. If `replacement` returns an address, writes it in place
+/// of the socket address.
+pub(super) fn replace_addresses(
     value: &mut Value,
-    other: &mut impl FnMut(Ipv4Addr, u16) -> Option<SocketAddr>,
+    replacement: &mut impl FnMut(Ipv4Addr, u16) -> Option<SocketAddr>,
 ) {
     match value {
-        Value::Array(items) => items.iter_mut().for_each(|item| each_address(item, other)),
+        Value::Array(items) => items
+            .iter_mut()
+            .for_each(|item| replace_addresses(item, replacement)),
         Value::Object(fields) => {
             if let Some(address) = fields.get_mut("socket_address")
-                && let Some((ip, port)) = read(address)
-                && let Some(here) = other(ip, port)
+                && let Some((ip, port)) = read_address(address)
+                && let Some(new) = replacement(ip, port)
             {
-                write(address, here);
+                write_address(address, new);
             }
             fields
                 .values_mut()
-                .for_each(|field| each_address(field, other));
+                .for_each(|field| replace_addresses(field, replacement));
         }
         _ => {}
     }
 }
 
-/// Sets a field of an object.
-pub(super) fn insert(into: &mut Value, key: &str, value: Value) {
-    if let Value::Object(fields) = into {
+/// Sets a field of `object`, if `object` is a JSON object.
+pub(super) fn insert(object: &mut Value, key: &str, value: Value) {
+    if let Value::Object(fields) = object {
         fields.insert(key.to_owned(), value);
     }
 }

@@ -1,11 +1,13 @@
-//! Above 400 lines: one list of permitted differences, and a comparison of every file of every proxy with it.
+//! Compares every file of every proxy with Istio's output, and permits only the documented differences. The file has more than 400
+//! lines because it contains the whole list of these differences.
 
 use super::*;
 use crate::compiled::Compiled;
 
-/// The only ways in which the files may differ from Istio's (`local.rs` has the reasons).
+/// The permitted kinds of differences between Istio's output and an Envoy's files. `local.rs` states the reasons for these
+/// differences.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Kind {
+enum DifferenceKind {
     ListenerAddress,
     ListenerPortInMatch,
     EndpointAddress,
@@ -19,30 +21,31 @@ enum Kind {
     FilterFromFile,
 }
 
-const KINDS: [Kind; 11] = [
-    Kind::ListenerAddress,
-    Kind::ListenerPortInMatch,
-    Kind::EndpointAddress,
-    Kind::AppAddress,
-    Kind::EndpointsInTheirCluster,
-    Kind::SourceOfConnections,
-    Kind::CertificateFromFile,
-    Kind::AuthorityFromStart,
-    Kind::RoutesFromFile,
-    Kind::ExtensionFromFile,
-    Kind::FilterFromFile,
+const KINDS: [DifferenceKind; 11] = [
+    DifferenceKind::ListenerAddress,
+    DifferenceKind::ListenerPortInMatch,
+    DifferenceKind::EndpointAddress,
+    DifferenceKind::AppAddress,
+    DifferenceKind::EndpointsInTheirCluster,
+    DifferenceKind::SourceOfConnections,
+    DifferenceKind::CertificateFromFile,
+    DifferenceKind::AuthorityFromStart,
+    DifferenceKind::RoutesFromFile,
+    DifferenceKind::ExtensionFromFile,
+    DifferenceKind::FilterFromFile,
 ];
 
-/// The values at one path: Istio's, and the local one.
+/// A difference between a resource in Istio's output and the same resource in an Envoy's files. At `path`, the first resource has
+/// the value `istio`, and the second resource has the value `local`.
 #[derive(Debug)]
 struct Difference<'a> {
-    /// `/filter_chains/0/filter_chain_match/destination_port`
+    /// The path, such as `/filter_chains/0/filter_chain_match/destination_port`.
     path: String,
     istio: Option<&'a Value>,
     local: Option<&'a Value>,
 }
 
-/// All differences. A value that is replaced as a whole is one difference.
+/// All differences between two resources. A difference in a field that is always replaced as a whole counts as one difference.
 fn differences<'a>(istio: &'a Value, local: &'a Value) -> Vec<Difference<'a>> {
     let mut found = Vec::new();
     compare(String::new(), Some(istio), Some(local), &mut found);
@@ -55,13 +58,17 @@ fn compare<'a>(
     local: Option<&'a Value>,
     found: &mut Vec<Difference<'a>>,
 ) {
-    let whole = [
+    let replaced_as_a_whole = [
         "sds_config",
         "config_source",
         "vm_config/code",
         "destination_port_range",
     ];
-    if whole.iter().any(|end| path.ends_with(&format!("/{end}"))) && istio != local {
+    if replaced_as_a_whole
+        .iter()
+        .any(|end| path.ends_with(&format!("/{end}")))
+        && istio != local
+    {
         found.push(Difference { path, istio, local });
         return;
     }
@@ -73,8 +80,8 @@ fn compare<'a>(
             }
         }
         (Some(Value::Array(a)), Some(Value::Array(b))) => {
-            for at in 0..a.len().max(b.len()) {
-                compare(format!("{path}/{at}"), a.get(at), b.get(at), found);
+            for index in 0..a.len().max(b.len()) {
+                compare(format!("{path}/{index}"), a.get(index), b.get(index), found);
             }
         }
         (istio, local) if istio != local => found.push(Difference { path, istio, local }),
@@ -86,25 +93,25 @@ struct Shop {
     compiled: Compiled,
     addresses: Addresses,
     gateway: BTreeMap<u16, SocketAddr>,
-    code: Code,
+    code: FilterCode,
 }
 
 impl Shop {
     fn new() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../istio/compiled");
-        let compiled = Compiled::read(&folder).expect("`make mesh` writes it");
+        let compiled = Compiled::read(&folder).expect("istio/compiled, which `make mesh` writes");
         let addresses = Addresses::choose(&compiled).expect("loopback addresses");
-        let here = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        let loopback = |port| SocketAddr::from(([127, 0, 0, 1], port));
         Self {
             compiled,
             addresses,
-            gateway: BTreeMap::from([(8080, here(18_080)), (8443, here(18_443))]),
-            code: Code::built(Path::new("/filters")),
+            gateway: BTreeMap::from([(8080, loopback(18_080)), (8443, loopback(18_443))]),
+            code: FilterCode::without_copies(Path::new("/filters")),
         }
     }
 
-    fn local<'a>(&'a self, workload: &'a Workload, overrides: &'a Overrides) -> Local<'a> {
-        Local {
+    fn localizer<'a>(&'a self, workload: &'a Workload, overrides: &'a Overrides) -> Localizer<'a> {
+        Localizer {
             workload,
             pod: *self.addresses.pod(workload.ip).expect("an address"),
             addresses: &self.addresses,
@@ -116,8 +123,14 @@ impl Shop {
         }
     }
 
-    /// The kind of a difference in a listener, a cluster or an extension.
-    fn kind(&self, workload: &Workload, difference: &Difference<'_>, of: &Value) -> Option<Kind> {
+    /// The kind of the difference `difference` in a listener, an Envoy cluster or an extension. `None` if the difference is not
+    /// permitted.
+    fn kind(
+        &self,
+        workload: &Workload,
+        difference: &Difference<'_>,
+        resource: &Value,
+    ) -> Option<DifferenceKind> {
         let pod = self.addresses.pod(workload.ip)?;
         let path = difference.path.as_str();
         let (istio, local) = (difference.istio, difference.local);
@@ -128,51 +141,61 @@ impl Shop {
         };
         let end = path.rsplit('/').next()?;
         match end {
-            "sds_config" if local.is_none() => Some(Kind::AuthorityFromStart),
-            "sds_config" => file("sds").map(|()| Kind::CertificateFromFile),
+            "sds_config" if local.is_none() => Some(DifferenceKind::AuthorityFromStart),
+            "sds_config" => file("sds").map(|()| DifferenceKind::CertificateFromFile),
             "config_source" if path.contains("/config_discovery/") => {
-                file("ecds").map(|()| Kind::ExtensionFromFile)
+                file("ecds").map(|()| DifferenceKind::ExtensionFromFile)
             }
-            "config_source" if path.contains("/rds/") => file("rds").map(|()| Kind::RoutesFromFile),
+            "config_source" if path.contains("/rds/") => {
+                file("rds").map(|()| DifferenceKind::RoutesFromFile)
+            }
             "code" => {
                 let name = local?.pointer("/local/filename")?.as_str()?;
                 (name.starts_with("/filters/") && name.ends_with(".wasm"))
-                    .then_some(Kind::FilterFromFile)
+                    .then_some(DifferenceKind::FilterFromFile)
             }
-            "type" if path == "/type" => {
-                (istio? == "EDS" && local? == "STATIC").then_some(Kind::EndpointsInTheirCluster)
+            "type" if path == "/type" => (istio? == "EDS" && local? == "STATIC")
+                .then_some(DifferenceKind::EndpointsInTheirCluster),
+            "eds_cluster_config" if local.is_none() => {
+                Some(DifferenceKind::EndpointsInTheirCluster)
             }
-            "eds_cluster_config" if local.is_none() => Some(Kind::EndpointsInTheirCluster),
             "upstream_bind_config" if istio.is_none() => {
                 let address = local?.pointer("/source_address/address")?.as_str()?;
-                (address == pod.ip.to_string()).then_some(Kind::SourceOfConnections)
+                (address == pod.ip.to_string()).then_some(DifferenceKind::SourceOfConnections)
             }
             "destination_port" | "destination_port_range" => {
-                let listens = of.pointer("/address/socket_address/port_value")?;
+                let listener_port = resource.pointer("/address/socket_address/port_value")?;
                 let local = local?.get("start").or(local)?;
-                (local == listens).then_some(Kind::ListenerPortInMatch)
+                (local == listener_port).then_some(DifferenceKind::ListenerPortInMatch)
             }
             "address" if path.starts_with("/address/socket_address/") => {
-                let own = self.gateway.values().map(|here| here.ip().to_string());
-                let mut own = own.chain([pod.ip.to_string()]);
-                own.any(|own| local == Some(&own.into()))
-                    .then_some(Kind::ListenerAddress)
+                let gateway = self
+                    .gateway
+                    .values()
+                    .map(|address| address.ip().to_string());
+                let mut permitted = gateway.chain([pod.ip.to_string()]);
+                permitted
+                    .any(|ip| local == Some(&ip.into()))
+                    .then_some(DifferenceKind::ListenerAddress)
             }
             "port_value" if path.starts_with("/address/socket_address/") => {
                 let port = u16::try_from(istio?.as_u64()?).ok()?;
-                let own = self.gateway.get(&port).map(SocketAddr::port);
-                let own = [
-                    own,
+                let gateway = self.gateway.get(&port).map(SocketAddr::port);
+                let permitted = [
+                    gateway,
                     Some(pod.port(port).port()),
                     Some(pod.egress(port).port()),
                 ];
                 let local = u16::try_from(local?.as_u64()?).ok();
-                own.contains(&local).then_some(Kind::ListenerAddress)
+                permitted
+                    .contains(&local)
+                    .then_some(DifferenceKind::ListenerAddress)
             }
             "address" | "port_value" if path.contains("/endpoint/address/socket_address/") => {
-                let inbound = name(of).starts_with("inbound|");
-                let as_it_is = match istio?.as_str() {
-                    // The Pod's own workload, or the Pod with this cluster address.
+                let inbound = resource_name(resource).starts_with("inbound|");
+                let is_permitted = match istio?.as_str() {
+                    // The endpoint of an inbound Envoy cluster is the proxy's own workload. The endpoint of another Envoy cluster
+                    // is the Pod that has the address `ip` on a Kubernetes cluster.
                     Some(_) if inbound => local? == &json!(pod.ip.to_string()),
                     Some(ip) => {
                         let other = self.addresses.pod(ip.parse().ok()?)?;
@@ -180,58 +203,63 @@ impl Shop {
                     }
                     None => {
                         let port = u16::try_from(istio?.as_u64()?).ok()?;
-                        let proxied = [pod.port(port), pod.app(port)].map(|a| json!(a.port()));
-                        proxied.contains(local?)
+                        let permitted = [pod.port(port), pod.app(port)].map(|a| json!(a.port()));
+                        permitted.contains(local?)
                     }
                 };
                 let kind = if inbound {
-                    Kind::AppAddress
+                    DifferenceKind::AppAddress
                 } else {
-                    Kind::EndpointAddress
+                    DifferenceKind::EndpointAddress
                 };
-                as_it_is.then_some(kind)
+                is_permitted.then_some(kind)
             }
             _ => None,
         }
     }
 }
 
-/// A cluster with its endpoints in it, as Istio sent them.
+/// An Envoy cluster that contains its endpoints. `cluster` and `endpoints` are separate resources in Istio's output.
 fn with_endpoints(cluster: &Value, endpoints: &[Value]) -> Value {
     let mut cluster = cluster.clone();
     let service = cluster
         .pointer("/eds_cluster_config/service_name")
         .and_then(Value::as_str);
-    let own = endpoints.iter().find(|e| Some(name(e)) == service);
+    let assignment = endpoints.iter().find(|e| Some(resource_name(e)) == service);
     if cluster.get("type") == Some(&json!("EDS")) {
-        let mut own = own
+        let mut assignment = assignment
             .cloned()
-            .unwrap_or_else(|| json!({"cluster_name": name(&cluster)}));
-        own.as_object_mut().expect("an object").remove("@type");
-        insert(&mut cluster, "load_assignment", own);
+            .unwrap_or_else(|| json!({"cluster_name": resource_name(&cluster)}));
+        let fields = assignment.as_object_mut().expect("an object");
+        fields.remove("@type");
+        insert(&mut cluster, "load_assignment", assignment);
     }
     cluster
 }
 
 #[test]
-fn what_istio_made_is_changed_in_the_documented_ways_only() {
+fn istios_output_is_changed_only_in_the_documented_ways() {
     let shop = Shop::new();
     let none = Overrides::default();
-    let mut seen: BTreeMap<Kind, usize> = BTreeMap::new();
+    let mut counts: BTreeMap<DifferenceKind, usize> = BTreeMap::new();
     for workload in shop.compiled.proxies() {
         let istio = shop.compiled.resources(workload).expect("its folder");
-        let mut local = shop.local(workload, &none);
-        let files = local.files(istio.clone());
+        let mut localizer = shop.localizer(workload, &none);
+        let files = localizer.files(istio.clone());
         let mut pairs: Vec<(Value, &Value)> = Vec::new();
-        let mut left: BTreeSet<_> = files.keys().cloned().collect();
-        let mut taken = |path: PathBuf| {
-            assert!(left.remove(&path), "{} is missing or twice", path.display());
+        let mut remaining: BTreeSet<_> = files.keys().cloned().collect();
+        let mut take = |path: PathBuf| {
+            assert!(
+                remaining.remove(&path),
+                "the file {} is missing, or two resources are written to it",
+                path.display()
+            );
             files[&path].iter()
         };
-        let listeners = taken("lds/listeners.json".into());
+        let listeners = take("lds/listeners.json".into());
         assert_eq!(listeners.len(), istio.listeners.len());
         pairs.extend(istio.listeners.iter().cloned().zip(listeners));
-        let clusters = taken("cds/clusters.json".into());
+        let clusters = take("cds/clusters.json".into());
         assert_eq!(clusters.len(), istio.clusters.len());
         let with_endpoints = istio
             .clusters
@@ -240,24 +268,32 @@ fn what_istio_made_is_changed_in_the_documented_ways_only() {
         pairs.extend(with_endpoints.zip(clusters));
         for (folder, resources) in [("rds", &istio.routes), ("ecds", &istio.extensions)] {
             for resource in resources {
-                let mut own = taken(of_resource(folder, name(resource)));
-                assert_eq!(own.len(), 1);
-                pairs.extend(own.next().map(|own| (resource.clone(), own)));
+                let mut local = take(resource_file(folder, resource_name(resource)));
+                assert_eq!(local.len(), 1);
+                pairs.extend(local.next().map(|local| (resource.clone(), local)));
             }
         }
-        assert!(left.is_empty(), "files of nothing: {left:?}");
+        assert!(
+            remaining.is_empty(),
+            "files for which Istio's output contains no resource: {remaining:?}"
+        );
         for (istio, local) in &pairs {
             for difference in differences(istio, local) {
                 let kind = shop.kind(workload, &difference, local);
-                let at = format!("{} {}", workload.name(), name(istio));
-                let kind = kind.unwrap_or_else(|| panic!("{at}: not documented: {difference:#?}"));
-                *seen.entry(kind).or_default() += 1;
+                let resource = format!("{} {}", workload.name(), resource_name(istio));
+                let kind = kind.unwrap_or_else(|| {
+                    panic!("{resource}: a difference that is not documented: {difference:#?}")
+                });
+                *counts.entry(kind).or_default() += 1;
             }
         }
     }
-    println!("{seen:#?}");
+    println!("{counts:#?}");
     for kind in KINDS {
-        assert!(seen.contains_key(&kind), "{kind:?} does not occur any more");
+        assert!(
+            counts.contains_key(&kind),
+            "no difference of the kind {kind:?} was found"
+        );
     }
 }
 
@@ -267,7 +303,7 @@ fn a_difference_that_is_not_documented_is_found() {
     let none = Overrides::default();
     let workload = shop.compiled.proxies().next().expect("a workload");
     let istio = shop.compiled.resources(workload).expect("its folder");
-    let mut files = shop.local(workload, &none).files(istio.clone());
+    let mut files = shop.localizer(workload, &none).files(istio.clone());
     let listener = &mut files
         .get_mut(Path::new("lds/listeners.json"))
         .expect("listeners")[0];
@@ -281,20 +317,20 @@ fn a_difference_that_is_not_documented_is_found() {
 }
 
 #[test]
-fn every_address_is_one_of_this_machine() {
+fn every_address_is_on_this_machine() {
     let shop = Shop::new();
     let none = Overrides::default();
     for workload in shop.compiled.proxies() {
         let istio = shop.compiled.resources(workload).expect("its folder");
-        let files = shop.local(workload, &none).files(istio);
+        let files = shop.localizer(workload, &none).files(istio);
         for path in ["lds/listeners.json", "cds/clusters.json"] {
             for resource in &files[Path::new(path)] {
-                each_address(&mut resource.clone(), &mut |ip, port| {
+                replace_addresses(&mut resource.clone(), &mut |ip, port| {
                     assert!(
                         ip.is_loopback(),
                         "{} {}: {ip}:{port}",
                         workload.name(),
-                        name(resource)
+                        resource_name(resource)
                     );
                     None
                 });
@@ -304,10 +340,10 @@ fn every_address_is_one_of_this_machine() {
 }
 
 #[test]
-fn a_gateway_listens_where_it_was_told_to_and_a_sidecar_at_its_pod() {
+fn a_gateway_listens_at_its_chosen_addresses_and_a_sidecar_at_its_pods_address() {
     let shop = Shop::new();
     let none = Overrides::default();
-    let listens = |pod: &str| -> Vec<String> {
+    let listener_addresses = |pod: &str| -> Vec<String> {
         let workload = shop
             .compiled
             .workloads
@@ -315,13 +351,14 @@ fn a_gateway_listens_where_it_was_told_to_and_a_sidecar_at_its_pod() {
             .find(|w| w.pod == pod)
             .expect("a workload");
         let istio = shop.compiled.resources(workload).expect("its folder");
-        let files = shop.local(workload, &none).files(istio);
+        let files = shop.localizer(workload, &none).files(istio);
         let listeners = files[Path::new("lds/listeners.json")].iter();
-        let addresses = listeners.filter_map(|l| read(l.pointer("/address/socket_address")?));
+        let addresses =
+            listeners.filter_map(|l| read_address(l.pointer("/address/socket_address")?));
         addresses.map(|(ip, port)| format!("{ip}:{port}")).collect()
     };
     assert_eq!(
-        listens("istio-ingressgateway-0"),
+        listener_addresses("istio-ingressgateway-0"),
         ["127.0.0.1:18080", "127.0.0.1:18443"]
     );
     let payment = shop
@@ -332,16 +369,19 @@ fn a_gateway_listens_where_it_was_told_to_and_a_sidecar_at_its_pod() {
         .expect("payment");
     let pod = shop.addresses.pod(payment.ip).expect("an address");
     assert_eq!(
-        listens("payment-v1-0"),
+        listener_addresses("payment-v1-0"),
         [pod.port(80).to_string(), pod.egress(80).to_string()]
     );
 }
 
 #[test]
-fn a_filter_has_the_configuration_that_was_set_here() {
+fn an_override_replaces_a_filters_configuration() {
     let shop = Shop::new();
-    let own = json!({"decline": {"percent": 30}});
-    let overrides = Overrides(BTreeMap::from([("payment-fault".to_owned(), own.clone())]));
+    let overriding = json!({"decline": {"percent": 30}});
+    let overrides = Overrides(BTreeMap::from([(
+        "payment-fault".to_owned(),
+        overriding.clone(),
+    )]));
     let value = |pod: &str, overrides: &Overrides| {
         let workload = shop
             .compiled
@@ -350,7 +390,7 @@ fn a_filter_has_the_configuration_that_was_set_here() {
             .find(|w| w.pod == pod)
             .expect("a workload");
         let istio = shop.compiled.resources(workload).expect("its folder");
-        let files = shop.local(workload, overrides).files(istio);
+        let files = shop.localizer(workload, overrides).files(istio);
         let extension = files
             .iter()
             .find(|(path, _)| path.starts_with("ecds"))
@@ -360,9 +400,9 @@ fn a_filter_has_the_configuration_that_was_set_here() {
             .expect("its configuration");
         serde_json::from_str::<Value>(value.as_str().expect("a text")).expect("JSON")
     };
-    assert_eq!(value("payment-v1-0", &overrides), own);
-    assert_ne!(value("payment-v1-0", &Overrides::default()), own);
-    // Another filter keeps its own configuration.
+    assert_eq!(value("payment-v1-0", &overrides), overriding);
+    assert_ne!(value("payment-v1-0", &Overrides::default()), overriding);
+    // The override does not change the configuration of another filter.
     let gateway = "istio-ingressgateway-0";
     assert_eq!(
         value(gateway, &overrides),
@@ -371,7 +411,7 @@ fn a_filter_has_the_configuration_that_was_set_here() {
 }
 
 #[test]
-fn the_certificates_that_are_asked_for_are_named() {
+fn the_names_of_the_needed_certificates_are_collected() {
     let shop = Shop::new();
     let none = Overrides::default();
     let workload = shop
@@ -380,29 +420,29 @@ fn the_certificates_that_are_asked_for_are_named() {
         .iter()
         .find(|w| w.pod == "payment-v1-0")
         .expect("payment");
-    let mut local = shop.local(workload, &none);
-    local.files(shop.compiled.resources(workload).expect("its folder"));
-    let names: Vec<_> = local.secrets.iter().map(String::as_str).collect();
+    let mut localizer = shop.localizer(workload, &none);
+    localizer.files(shop.compiled.resources(workload).expect("its folder"));
+    let names: Vec<_> = localizer.secrets.iter().map(String::as_str).collect();
     assert_eq!(names, ["ROOTCA", "default"]);
 }
 
 #[test]
-fn a_name_becomes_a_file_name_of_its_own() {
-    assert_eq!(of_resource("rds", "80"), Path::new("rds/80.json"));
+fn two_resource_names_never_have_the_same_file_name() {
+    assert_eq!(resource_file("rds", "80"), Path::new("rds/80.json"));
     assert_eq!(
-        of_resource("ecds", "a/b~c|d"),
+        resource_file("ecds", "a/b~c|d"),
         Path::new("ecds/a%2fb%7ec%7cd.json")
     );
-    assert_ne!(of_resource("rds", "a/b"), of_resource("rds", "a%2fb"));
+    assert_ne!(resource_file("rds", "a/b"), resource_file("rds", "a%2fb"));
 }
 
 #[test]
-fn an_image_becomes_the_name_of_its_module() {
+fn an_image_is_mapped_to_its_wasm_file() {
     for image in [
         "oci://registry.example.com/stoa/payment-fault:0.1.0",
         "oci://localhost:5000/payment-fault@sha256:00",
         "payment-fault",
     ] {
-        assert_eq!(module(image), "payment_fault.wasm");
+        assert_eq!(module_file(image), "payment_fault.wasm");
     }
 }

@@ -1,52 +1,53 @@
-//! Whether the Envoys applied new configuration.
+//! Reports in the log whether the Envoys applied new configuration.
 
 use std::time::{Duration, Instant};
 
 use super::shared::Shared;
-use crate::inspect::{State, state};
+use crate::inspect::{SyncState, worst_state};
 use crate::scenario::Scenario;
 
-/// Time for the Envoys to apply a change before the log reports those that have not.
+/// Deadline for the Envoys to apply a change. After this deadline, the log reports the Envoys that have not applied the change.
 const APPLY_DEADLINE: Duration = Duration::from_secs(2);
-/// Poll interval while Envoys apply a change.
+/// Poll interval while the Envoys apply a change.
 const ADMIN_POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Logs whether the Envoys applied a change. `configured`: the change includes configuration.
-pub(super) async fn report_applied(shared: &Shared, configured: bool) {
+/// Waits until the Envoys have applied a change, and logs the outcome. `has_configuration` is true if configuration changed, and
+/// false if only the code of filters changed.
+pub(super) async fn report_applied(shared: &Shared, has_configuration: bool) {
     let begin = Instant::now();
-    let mut left: Vec<_> = shared
+    let mut pending: Vec<_> = shared
         .envoys()
         .into_iter()
-        .map(|e| (e, State::Stale))
+        .map(|e| (e, SyncState::Stale))
         .collect();
     loop {
-        for (envoy, seen) in &mut left {
-            // An Envoy that does not answer reads its files when it starts.
-            *seen = state(envoy).await.unwrap_or(State::Stale);
+        for (envoy, state) in &mut pending {
+            // An Envoy that does not answer counts as stale. It may be restarting, and a starting Envoy reads the changed files.
+            *state = worst_state(envoy).await.unwrap_or(SyncState::Stale);
         }
-        left.retain(|(_, seen)| *seen != State::Synced);
-        if left.is_empty() || begin.elapsed() > APPLY_DEADLINE {
+        pending.retain(|(_, state)| *state != SyncState::Synced);
+        if pending.is_empty() || begin.elapsed() > APPLY_DEADLINE {
             break;
         }
         tokio::time::sleep(ADMIN_POLL_INTERVAL).await;
     }
-    if configured && left.is_empty() {
-        let scenario = Scenario::of(&shared.options.state_dir).map(|scenario| scenario.name);
-        tracing::info!(scenario, "the Envoys have new configuration");
+    if has_configuration && pending.is_empty() {
+        let scenario = Scenario::active(&shared.options.state_dir).map(|scenario| scenario.name);
+        tracing::info!(scenario, "all Envoys have applied the new configuration");
     }
-    for (envoy, state) in left {
+    for (envoy, state) in pending {
         let (envoy, log) = (&envoy.name, envoy.log.display());
-        if state == State::Rejected {
+        if state == SyncState::Rejected {
             tracing::warn!(
                 envoy,
                 %log,
-                "this Envoy rejects its new configuration and keeps the one it had; its log has the reason"
+                "this Envoy rejected its new configuration and keeps its previous configuration; the file in the field `log` contains the reason"
             );
         } else {
             tracing::warn!(
                 envoy,
                 %log,
-                "the Envoys have new configuration, and this one has not taken it yet"
+                "this Envoy has not applied its new configuration yet"
             );
         }
     }

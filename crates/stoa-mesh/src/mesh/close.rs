@@ -1,16 +1,18 @@
-//! Closes the gateway before anything behind it: a request in flight may still open connections there.
+//! Closes the gateways before the mesh stops, because a request in flight at a gateway may still open connections to the workloads
+//! behind this gateway.
 
 use std::time::Duration;
 
 use crate::admin::Admin;
 use crate::compiled::{Proxy, Workload};
 
-/// Poll interval while requests are in flight.
+/// Poll interval while requests at a gateway are in flight.
 const ADMIN_POLL_INTERVAL: Duration = Duration::from_millis(25);
-/// The counters of requests in flight.
-const ACTIVE: &str = "/stats?filter=downstream_rq_active$";
+/// The path of a request for the numbers of requests in flight.
+const ACTIVE_REQUESTS_PATH: &str = "/stats?filter=downstream_rq_active$";
 
-/// Closes the gateways to new connections. Waits for the responses to requests in flight there, up to `limit`.
+/// Closes the gateways to new connections. Then waits until the gateways' requests in flight have finished, but no longer than
+/// `limit`.
 pub(super) async fn close_gateways(proxies: Vec<(Workload, Admin)>, limit: Duration) {
     let gateways = proxies.into_iter();
     let gateways: Vec<_> = gateways
@@ -27,18 +29,19 @@ pub(super) async fn close_gateways(proxies: Vec<(Workload, Admin)>, limit: Durat
         }
     };
     if tokio::time::timeout(limit, closed).await.is_err() {
-        tracing::warn!("requests at the gateway are cut off: the grace period is over");
+        tracing::warn!("the grace period is over; requests in flight at the gateway are cut off");
     }
 }
 
-/// The requests in flight at an Envoy; 0 if it does not answer.
+/// The number of requests in flight at an Envoy; 0 if the Envoy does not answer.
 async fn in_flight(admin: &Admin) -> u64 {
-    let stats = admin.get(ACTIVE).await;
-    stats.map_or(0, |stats| active(&stats))
+    let stats = admin.get(ACTIVE_REQUESTS_PATH).await;
+    stats.map_or(0, |stats| sum_of_active(&stats))
 }
 
-/// The sum of the counters, without the request that reads them.
-fn active(stats: &str) -> u64 {
+/// The number of requests in flight, as the sum of the numbers in `stats`. The number for the administration interface is left out,
+/// because it counts the request that returned `stats`.
+fn sum_of_active(stats: &str) -> u64 {
     let counts = stats.lines().filter_map(|line| line.rsplit_once(": "));
     let counts = counts.filter(|(name, _)| !name.starts_with("http.admin."));
     counts
@@ -54,8 +57,8 @@ mod tests {
     fn the_request_that_reads_the_counters_is_not_counted() {
         let stats = "http.admin.downstream_rq_active: 1\nhttp.outbound_0.0.0.0_8080;.downstream_rq_active: 2\n\
             http.outbound_0.0.0.0_8443;.downstream_rq_active: 1\n";
-        assert_eq!(active(stats), 3);
-        assert_eq!(active("http.admin.downstream_rq_active: 1\n"), 0);
-        assert_eq!(active(""), 0);
+        assert_eq!(sum_of_active(stats), 3);
+        assert_eq!(sum_of_active("http.admin.downstream_rq_active: 1\n"), 0);
+        assert_eq!(sum_of_active(""), 0);
     }
 }

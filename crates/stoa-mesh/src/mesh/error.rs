@@ -1,5 +1,6 @@
-//! Why a mesh did not start.
+//! The reasons why a mesh does not start.
 
+use std::fmt::Display;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,57 +8,68 @@ use std::time::Duration;
 use crate::addresses::NoAddresses;
 use crate::compiled::CompiledError;
 
-/// Why a mesh did not start.
+/// The reason why a mesh does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum MeshError {
     /// The compiled configuration cannot be read.
     #[error(transparent)]
     Compiled(#[from] CompiledError),
-    /// No free addresses.
+    /// Every loopback network that was tried has a needed port in use.
     #[error(transparent)]
     Addresses(#[from] NoAddresses),
-    /// Certificates cannot be made.
-    #[error("certificates: {0}")]
+    /// A certificate cannot be created.
+    #[error("cannot create a certificate: {0}")]
     Certificates(#[from] rcgen::Error),
-    /// Files for the Envoys cannot be written, or an Envoy cannot be started.
-    #[error("{what}: {error}")]
+    /// A file for an Envoy cannot be read or written, or an Envoy process cannot be started.
+    #[error("cannot {what}: {error}")]
     Io {
-        /// The file or program.
+        /// The failed action and its object, such as `write xds/a.json`.
         what: String,
         /// The cause.
         error: io::Error,
     },
     /// Some Envoys were not ready in time.
-    #[error("not ready after {0:?}: {1}")]
-    Late(Duration, String),
-    /// An Envoy ends repeatedly, right after its start.
-    #[error("{envoy}: {} ends as soon as it is started, {how}; its log: {}", program.display(), log.display())]
-    Ends {
-        /// The Envoy.
+    #[error("after {limit:?}, these Envoys are not ready: {envoys}; their logs are in {}", logs.display())]
+    NotReady {
+        /// The time in which the Envoys had to be ready.
+        limit: Duration,
+        /// The names of the Envoys that are not ready, separated by commas.
+        envoys: String,
+        /// The folder of the Envoys' logs.
+        logs: PathBuf,
+    },
+    /// An Envoy process repeatedly ends right after its start.
+    #[error("{envoy}: {} repeatedly ends right after its start: {how}; its log is {}", program.display(), log.display())]
+    EndsAtStart {
+        /// The name of the Envoy's workload.
         envoy: String,
-        /// The program that was started as Envoy.
+        /// The Envoy program.
         program: PathBuf,
-        /// How the process ended, and the last line of its log.
+        /// How the process ended, and the last line of the log.
         how: String,
         /// The Envoy's log.
         log: PathBuf,
     },
     /// An Envoy rejected its configuration.
-    #[error("{envoy} does not take its configuration ({stat}); its log has the reason: {}", log.display())]
+    #[error("{envoy}: the Envoy rejected its configuration ({stat}); the reason is in the log {}", log.display())]
     Rejected {
-        /// The Envoy.
+        /// The name of the Envoy's workload.
         envoy: String,
-        /// The counter of rejections.
+        /// The name and the value of the Envoy's counter of rejected configuration.
         stat: String,
         /// The Envoy's log.
         log: PathBuf,
     },
 }
 
-/// The error for a file or a program, named `what`.
-pub(super) fn failed(what: impl ToString) -> impl FnOnce(io::Error) -> MeshError {
+/// Converts an I/O error. `action` is the action that failed, such as `write`. `object` is the file or the program to which the
+/// action was applied.
+pub(super) fn failed(
+    action: &'static str,
+    object: impl Display,
+) -> impl FnOnce(io::Error) -> MeshError {
     move |error| MeshError::Io {
-        what: what.to_string(),
+        what: format!("{action} {object}"),
         error,
     }
 }

@@ -1,4 +1,5 @@
-//! Reports Envoys that hang. The supervisor restarts and logs an Envoy that ends; a hung Envoy only stops answering.
+//! Reports in the log that an Envoy hangs. The process of such an Envoy does not end, so its supervisor neither restarts it nor
+//! logs an error.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -9,14 +10,15 @@ use tokio::task::JoinSet;
 use super::shared::Shared;
 use crate::admin::AdminError;
 
-/// Poll interval: the log reports a hung Envoy a few seconds later, and thirteen requests per poll cost almost nothing.
+/// The interval at which every Envoy is polled. It is short, so that the log reports within a few seconds that an Envoy hangs.
+/// Polling the shop's thirteen Envoys costs almost nothing.
 const POLL_INTERVAL: Duration = Duration::from_secs(2);
-/// Timeout of a poll. Envoy's administration answers within a millisecond; the rest is for a busy machine.
+/// Timeout of a poll. Envoy's administration interface answers within a millisecond, but a busy machine may need longer.
 const POLL_TIMEOUT: Duration = Duration::from_secs(2);
-/// Missed polls in a row before a log line: an Envoy that starts or restarts may miss some.
+/// Number of missed polls in a row after which an Envoy is reported. An Envoy that starts or restarts may miss some polls.
 const MISSED_POLLS: u32 = 3;
 
-/// Polls every Envoy. Logs once when an Envoy stops answering, and once when it answers again.
+/// Polls every Envoy. Logs once when an Envoy stops answering, and once when the Envoy answers again.
 pub(super) async fn watch(shared: Arc<Shared>) {
     let mut missed: BTreeMap<String, u32> = BTreeMap::new();
     loop {
@@ -25,7 +27,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
         for (workload, admin) in shared.proxies() {
             polls.spawn(async move {
                 let answer = admin.get_within("/ready", POLL_TIMEOUT).await;
-                // An Envoy that is not ready answers as well.
+                // An Envoy that answers "not ready" does not hang, so this answer does not count as a missed poll.
                 let silent = matches!(answer, Err(AdminError::Silent { .. }));
                 (workload.name(), silent)
             });
@@ -37,7 +39,7 @@ pub(super) async fn watch(shared: Arc<Shared>) {
             if silent {
                 *count += 1;
                 if *count == MISSED_POLLS {
-                    tracing::warn!(envoy, %log, "this Envoy does not answer: it hangs, or is being started");
+                    tracing::warn!(envoy, %log, "this Envoy does not answer; it hangs, or it is still starting");
                 }
             } else {
                 if *count >= MISSED_POLLS {

@@ -1,4 +1,4 @@
-//! Waits until the Envoys have their configuration.
+//! Waits until the Envoys have applied their configuration.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use super::shared::Shared;
 use crate::admin::Admin;
 use crate::envoy::Supervised;
 
-/// Poll interval while Envoys start. They answer from memory, so a poll is cheap.
+/// Poll interval while Envoys start. An Envoy answers from memory, so a poll is cheap.
 const ADMIN_POLL_INTERVAL: Duration = Duration::from_millis(25);
-/// The counters of resources that an Envoy rejected.
-const REJECTED: &str = "/stats?filter=(update_rejected|update_failure|config_fail)$";
+/// The path of a request for the counters of rejected resources.
+const REJECTION_STATS_PATH: &str = "/stats?filter=(update_rejected|update_failure|config_fail)$";
 
-/// Waits until every Envoy has its configuration and listens, and has rejected nothing.
+/// Waits until every Envoy has applied its configuration and accepts connections. Fails if an Envoy has rejected a resource.
 pub(super) async fn wait(
     shared: &Shared,
     envoys: &BTreeMap<String, Supervised>,
@@ -29,7 +29,7 @@ pub(super) async fn wait(
             let mut late = Vec::new();
             for (name, admin) in waiting.drain(..) {
                 if !admin.is_ready().await {
-                    ends_at_its_start(shared, envoys, &name)?;
+                    check_start(shared, envoys, &name)?;
                     late.push((name, admin));
                 }
             }
@@ -43,12 +43,14 @@ pub(super) async fn wait(
     let ready = tokio::time::timeout(limit, all).await;
     ready.unwrap_or_else(|_| {
         let names: Vec<_> = waiting.into_iter().map(|(name, _)| name).collect();
-        let names = names.join(", ");
-        let logs = shared.options.logs.display();
-        Err(MeshError::Late(limit, format!("{names}; see {logs}")))
+        Err(MeshError::NotReady {
+            limit,
+            envoys: names.join(", "),
+            logs: shared.options.logs.clone(),
+        })
     })?;
     for (name, admin) in named {
-        if let Some(stat) = rejected(&admin).await {
+        if let Some(stat) = first_rejection(&admin).await {
             let log = shared.log(&name);
             let envoy = name;
             return Err(MeshError::Rejected { envoy, stat, log });
@@ -57,14 +59,15 @@ pub(super) async fn wait(
     Ok(())
 }
 
-fn ends_at_its_start(
+/// Fails if this workload's Envoy repeatedly ends right after its start.
+fn check_start(
     shared: &Shared,
     envoys: &BTreeMap<String, Supervised>,
     name: &str,
 ) -> Result<(), MeshError> {
-    let short = envoys.get(name).and_then(Supervised::short_lives);
-    short.map_or(Ok(()), |how| {
-        Err(MeshError::Ends {
+    let failed_start = envoys.get(name).and_then(Supervised::failed_start);
+    failed_start.map_or(Ok(()), |how| {
+        Err(MeshError::EndsAtStart {
             envoy: name.to_owned(),
             program: shared.options.envoy.clone(),
             how,
@@ -73,9 +76,9 @@ fn ends_at_its_start(
     })
 }
 
-/// The first counter of rejected resources that is not 0.
-async fn rejected(admin: &Admin) -> Option<String> {
-    let stats = admin.get(REJECTED).await.ok()?;
+/// The name and the value of the first counter of rejected resources that is not 0. `None` if all these counters are 0.
+async fn first_rejection(admin: &Admin) -> Option<String> {
+    let stats = admin.get(REJECTION_STATS_PATH).await.ok()?;
     let counted = stats.lines().find(|line| !line.ends_with(": 0"));
     counted.map(str::to_owned).filter(|line| !line.is_empty())
 }

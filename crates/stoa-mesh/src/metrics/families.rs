@@ -1,4 +1,4 @@
-//! The counts as the families of Istio's standard metrics.
+//! The metric families of Istio's standard metrics, for one page.
 
 use std::fmt;
 
@@ -10,11 +10,12 @@ use prometheus_client::metrics::counter::ConstCounter;
 use super::labels::Labels;
 use super::series::{Histogram, Series};
 
-/// A snapshot for one page.
+/// The values that all counts have when one page is rendered.
 #[derive(Debug)]
 pub(crate) struct Families {
-    /// Sorted by labels; each set of labels once.
+    /// The series, sorted by their labels. No two series have the same labels.
     pub(super) series: Vec<(Labels, Series)>,
+    /// The number of log lines that could not be parsed.
     pub(super) malformed: u64,
 }
 
@@ -24,24 +25,24 @@ impl Collector for Families {
         self.histogram(
             &mut encoder,
             "istio_request_duration_milliseconds",
-            "Time from a request's first byte to its response's last, exact: a bucket has what took its bound or less.",
+            "Time from a request's first byte to its response's last byte, in milliseconds. The buckets' counts are exact.",
             |series| &series.duration,
         )?;
         self.histogram(
             &mut encoder,
             "istio_request_bytes",
-            "Bytes of requests on the wire, exact.",
+            "Size of a request on the wire, in bytes. The buckets' counts are exact.",
             |series| &series.received,
         )?;
         self.histogram(
             &mut encoder,
             "istio_response_bytes",
-            "Bytes of responses on the wire, exact.",
+            "Size of a response on the wire, in bytes. The buckets' counts are exact.",
             |series| &series.sent,
         )?;
         let malformed = encoder.encode_descriptor(
             "stoa_access_log_malformed",
-            "Lines of the access logs that could not be read, and so are missing in istio_*.",
+            "Access log lines that could not be parsed. The istio_* metrics do not count the requests that these lines describe.",
             None,
             MetricType::Counter,
         )?;
@@ -56,7 +57,7 @@ impl Families {
         }
         let mut requests = encoder.encode_descriptor(
             "istio_requests",
-            "Requests, counted at both ends: Istio's standard metric, made of the access logs.",
+            "Requests, counted once by the caller's Envoy and once by the callee's Envoy. This standard metric of Istio is made from the access logs.",
             None,
             MetricType::Counter,
         )?;
@@ -72,12 +73,12 @@ impl Families {
         encoder: &mut DescriptorEncoder<'_>,
         name: &str,
         help: &str,
-        of: fn(&Series) -> &Histogram,
+        histogram_of: fn(&Series) -> &Histogram,
     ) -> fmt::Result {
         let all = self
             .series
             .iter()
-            .map(|(labels, series)| (labels, of(series)));
+            .map(|(labels, series)| (labels, histogram_of(series)));
         let mut observed = all
             .filter(|(_, histogram)| !histogram.is_empty())
             .peekable();

@@ -1,12 +1,14 @@
-//! The key of a series of requests, small enough to build for every line.
+//! The key by which a request is counted. A key contains all values that determine the request's labels. A key is small, because a
+//! key is built for every line of an access log.
 
 use std::collections::HashMap;
 
 use super::peers::{PeerId, UNKNOWN};
 
-/// Interned texts: a key stays small, and a request like an earlier one copies nothing.
+/// The texts that keys refer to, each with a number. A key contains the number in place of the text. So a key is small, and a text
+/// that occurred in an earlier line is not copied again.
 #[derive(Default)]
-pub(super) struct Texts {
+pub(super) struct InternedTexts {
     ids: HashMap<Box<str>, u32>,
     texts: Vec<Box<str>>,
 }
@@ -14,24 +16,30 @@ pub(super) struct Texts {
 /// The values from which a request's labels are made.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) reporter: PeerId,
-    pub(super) side: Side,
-    pub(super) peer: PeerId,
+    /// The workload whose Envoy wrote the log line.
+    pub(super) own: PeerId,
+    pub(super) reporter: Reporter,
+    /// The other workload of the request: the caller if `own` is the callee, else the callee.
+    pub(super) other: PeerId,
+    /// The name of the Envoy cluster to which the request was sent, as a number of [`InternedTexts`].
     pub(super) cluster: u32,
     pub(super) code: u16,
     pub(super) flags: u32,
-    /// The principal that the peer presented; `None` if the log does not have it.
+    /// The principal in the certificate of the workload `other`, as a number of [`InternedTexts`]. `None` if the log line contains
+    /// no principal.
     pub(super) principal: Option<u32>,
     pub(super) security: Security,
     pub(super) grpc: Option<u32>,
 }
 
+/// States which Envoy wrote the log line. `Source` is the caller's Envoy, and `Destination` is the callee's Envoy.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Side {
+pub(super) enum Reporter {
     Source,
     Destination,
 }
 
+/// States how a request's connection was secured. `Unknown` means that the log line does not show it.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Security {
     MutualTls,
@@ -39,7 +47,8 @@ pub(super) enum Security {
     Unknown,
 }
 
-impl Texts {
+impl InternedTexts {
+    /// The number of a text. A new text gets the next number.
     pub(super) fn id(&mut self, text: &str) -> u32 {
         if let Some(id) = self.ids.get(text) {
             return *id;
@@ -50,6 +59,7 @@ impl Texts {
         id
     }
 
+    /// The text with this number.
     pub(super) fn text(&self, id: u32) -> &str {
         let text = usize::try_from(id).ok().and_then(|id| self.texts.get(id));
         text.map_or(UNKNOWN, |text| text)

@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::key::{Key, Security, Side, Texts};
-use super::peers::{Called, Peer, Peers, UNKNOWN};
+use super::key::{InternedTexts, Key, Reporter, Security};
+use super::peers::{CalledService, Peer, Peers, UNKNOWN};
 
-/// Names and values, in Istio's order.
+/// Names and values of labels, in Istio's order.
 pub(super) type Labels = Vec<(&'static str, Cow<'static, str>)>;
 
-/// The labels of one end of a request.
+/// The names of the labels that describe the caller or the callee of a request.
 type EndNames = [&'static str; 8];
 
-const SOURCE: EndNames = [
+const SOURCE_LABELS: EndNames = [
     "source_workload",
     "source_workload_namespace",
     "source_principal",
@@ -22,7 +22,7 @@ const SOURCE: EndNames = [
     "source_canonical_revision",
 ];
 
-const DESTINATION: EndNames = [
+const DESTINATION_LABELS: EndNames = [
     "destination_workload",
     "destination_workload_namespace",
     "destination_principal",
@@ -33,29 +33,35 @@ const DESTINATION: EndNames = [
     "destination_canonical_revision",
 ];
 
-/// Istio's labels for requests of this key.
-pub(super) fn labels(peers: &Peers, key: &Key, texts: &Texts) -> Labels {
-    let own = peers.peer(key.reporter);
-    let other = peers.peer(key.peer);
-    let shown = key.principal.map(|id| texts.text(id));
-    // With mutual TLS both ends present certificates: if one did, the other did too.
-    let (own_principal, other_principal) = match shown {
+/// Istio's labels for the requests that are counted under this key.
+pub(super) fn labels(peers: &Peers, key: &Key, texts: &InternedTexts) -> Labels {
+    let own = peers.peer(key.own);
+    let other = peers.peer(key.other);
+    let principal = key.principal.map(|id| texts.text(id));
+    // With mutual TLS, both ends of a connection present certificates. So if the log line shows that the other workload presented a
+    // certificate, this workload presented a certificate too.
+    let (own_principal, other_principal) = match principal {
         Some(uri) => (own.identity.as_str(), uri),
         None => (UNKNOWN, UNKNOWN),
     };
-    let (reporter, source, destination) = match key.side {
-        Side::Source => ("source", (own, own_principal), (other, other_principal)),
-        Side::Destination => (
+    let (reporter, source, destination) = match key.reporter {
+        Reporter::Source => ("source", (own, own_principal), (other, other_principal)),
+        Reporter::Destination => (
             "destination",
             (other, other_principal),
             (own, own_principal),
         ),
     };
-    let called = peers.called(key.reporter, texts.text(key.cluster));
+    let called = peers.called_service(key.own, texts.text(key.cluster));
     let mut labels = Labels::with_capacity(27);
     labels.push(("reporter", reporter.into()));
-    add_end(&mut labels, SOURCE, source.0, source.1);
-    add_end(&mut labels, DESTINATION, destination.0, destination.1);
+    add_end(&mut labels, SOURCE_LABELS, source.0, source.1);
+    add_end(
+        &mut labels,
+        DESTINATION_LABELS,
+        destination.0,
+        destination.1,
+    );
     add_service(&mut labels, called);
     let protocol = if key.grpc.is_some() { "grpc" } else { "http" };
     let grpc = key.grpc.map(|id| texts.text(id)).unwrap_or_default();
@@ -71,7 +77,7 @@ pub(super) fn labels(peers: &Peers, key: &Key, texts: &Texts) -> Labels {
         ("grpc_response_status", grpc.to_owned().into()),
         ("response_flags", flags.into()),
         ("connection_security_policy", security.into()),
-        // The labels that the scrape of a Pod adds on a cluster.
+        // On a cluster, Prometheus adds the labels `namespace` and `pod` when it scrapes a Pod.
         ("namespace", own.namespace.clone().into()),
         ("pod", own.pod.clone().into()),
     ]);
@@ -93,7 +99,7 @@ fn add_end(labels: &mut Labels, names: EndNames, peer: &Peer, principal: &str) {
     labels.extend(names.into_iter().zip(owned));
 }
 
-fn add_service(labels: &mut Labels, called: Called) {
+fn add_service(labels: &mut Labels, called: CalledService) {
     labels.extend([
         ("destination_service", Cow::Owned(called.host)),
         ("destination_service_name", called.name.into()),

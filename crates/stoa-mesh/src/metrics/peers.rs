@@ -1,4 +1,5 @@
-//! The two ends of a request. Each is a workload, known by its address or certificate, or an unknown peer.
+//! Finds the caller and the callee of a request among the workloads, by their addresses or their certificates. The caller or the
+//! callee may also be unknown.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddrV4};
@@ -10,18 +11,18 @@ use crate::compiled::{Compiled, CompiledError, Proxy, Workload};
 
 /// Istio's value for an unknown label.
 pub(super) const UNKNOWN: &str = "unknown";
-/// Istio's default cluster name.
-const CLUSTER: &str = "Kubernetes";
-/// Istio's value for a revision without a name.
-const LATEST: &str = "latest";
+/// The name that Istio gives a Kubernetes cluster by default.
+const CLUSTER_NAME: &str = "Kubernetes";
+/// The value of the revision's label for a workload that defines no revision, as with Istio.
+const DEFAULT_REVISION: &str = "latest";
 
 /// Index into [`Peers::all`].
 pub(super) type PeerId = u16;
 
-/// The unknown peer.
+/// The index of the unknown peer.
 pub(super) const UNKNOWN_PEER: PeerId = 0;
 
-/// One end of a request, as in its labels.
+/// A workload that is the caller or the callee of a request, with the values of the labels that describe the workload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Peer {
     pub(super) workload: String,
@@ -31,34 +32,37 @@ pub(super) struct Peer {
     pub(super) canonical_service: String,
     pub(super) canonical_revision: String,
     pub(super) cluster: &'static str,
-    /// Set for workloads only.
+    /// The name of the workload's Pod; `unknown` for the unknown peer.
     pub(super) pod: String,
     pub(super) identity: String,
     pub(super) is_gateway: bool,
 }
 
-/// A Service that is called.
+/// A Service that a request calls.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Called {
-    /// `ratings.bookinfo.svc.cluster.local`
+pub(super) struct CalledService {
+    /// The Service's host name, such as `ratings.bookinfo.svc.cluster.local`.
     pub(super) host: String,
     pub(super) name: String,
     pub(super) namespace: String,
 }
 
-/// All workloads.
+/// All workloads and Services, with indexes to find them.
 pub(super) struct Peers {
     pub(super) all: Vec<Peer>,
-    /// By cluster address.
+    /// The workloads by their addresses on a cluster.
     workloads: HashMap<Ipv4Addr, PeerId>,
-    /// By address on this machine.
+    /// The workloads by their addresses on this machine.
     local: HashMap<Ipv4Addr, PeerId>,
+    /// The workloads by the identities in their certificates.
     identities: HashMap<String, PeerId>,
-    /// The addresses where sidecars accept requests for their workloads.
+    /// The addresses on this machine where sidecars accept requests for their workloads.
     inbound: HashSet<SocketAddrV4>,
-    /// By the proxy's workload, and the cluster's name.
-    called: HashMap<PeerId, HashMap<String, Called>>,
-    by_host: HashMap<String, Called>,
+    /// The Service to which each Envoy cluster sends requests, by the workload of the Envoy, and then by the name of the Envoy
+    /// cluster.
+    called: HashMap<PeerId, HashMap<String, CalledService>>,
+    /// The Services by their host names.
+    by_host: HashMap<String, CalledService>,
 }
 
 impl Peers {
@@ -74,7 +78,7 @@ impl Peers {
         };
         let mut identities: BTreeMap<String, Vec<PeerId>> = BTreeMap::new();
         for workload in &compiled.workloads {
-            let id = peers.add(Peer::of(workload));
+            let id = peers.add(Peer::from_workload(workload));
             peers.workloads.insert(workload.ip, id);
             if let Some(pod) = addresses.pod(workload.ip) {
                 peers.local.insert(pod.ip, id);
@@ -82,26 +86,27 @@ impl Peers {
             identities.entry(workload.identity()).or_default().push(id);
             if workload.proxy != Proxy::None {
                 let clusters = compiled.resources(workload)?.clusters;
-                let called = clusters.iter().filter_map(called).collect();
+                let called = clusters.iter().filter_map(called_service).collect();
                 peers.called.insert(id, called);
             }
         }
         for (identity, ids) in identities {
-            let id = peers.shared(&ids);
+            let id = peers.add_common(&ids);
             peers.identities.insert(identity, id);
         }
         for service in &compiled.services {
-            let called = Called {
+            let called = CalledService {
                 host: service.host(),
                 name: service.name.clone(),
                 namespace: service.namespace.clone(),
             };
             for endpoint in service.ports.iter().flat_map(|port| &port.endpoints) {
                 if let Some(id) = peers.workloads.get(&endpoint.ip) {
-                    // An inbound cluster does not name a Service: it belongs to the Service in front of the Pod.
+                    // The name of an inbound Envoy cluster does not contain a Service. This Envoy cluster belongs to the Service of
+                    // which this Pod is an endpoint.
                     let inbound = format!("inbound|{}||", endpoint.port);
-                    let own = peers.called.entry(*id).or_default();
-                    own.entry(inbound).or_insert_with(|| called.clone());
+                    let by_cluster = peers.called.entry(*id).or_default();
+                    by_cluster.entry(inbound).or_insert_with(|| called.clone());
                 }
                 if let Some(std::net::SocketAddr::V4(address)) =
                     addresses.endpoint(endpoint.ip, endpoint.port)
@@ -120,25 +125,26 @@ impl Peers {
         id
     }
 
-    /// A peer with the fields that all of these share: two releases of a service have one identity.
-    fn shared(&mut self, ids: &[PeerId]) -> PeerId {
+    /// Adds a peer that stands for several workloads with the same identity, such as two releases of a service. A field in which
+    /// these workloads differ is `unknown`.
+    fn add_common(&mut self, ids: &[PeerId]) -> PeerId {
         let peers: Vec<_> = ids.iter().map(|id| self.peer(*id).clone()).collect();
         let Some((first, others)) = peers.split_first() else {
             return UNKNOWN_PEER;
         };
-        let same = |of: fn(&Peer) -> &str| {
-            let all = others.iter().all(|other| of(other) == of(first));
-            if all { of(first) } else { UNKNOWN }.to_owned()
+        let common = |field: fn(&Peer) -> &str| {
+            let is_same = others.iter().all(|other| field(other) == field(first));
+            if is_same { field(first) } else { UNKNOWN }.to_owned()
         };
-        let common = Peer {
-            workload: same(|p| &p.workload),
-            app: same(|p| &p.app),
-            version: same(|p| &p.version),
-            canonical_service: same(|p| &p.canonical_service),
-            canonical_revision: same(|p| &p.canonical_revision),
+        let peer = Peer {
+            workload: common(|p| &p.workload),
+            app: common(|p| &p.app),
+            version: common(|p| &p.version),
+            canonical_service: common(|p| &p.canonical_service),
+            canonical_revision: common(|p| &p.canonical_revision),
             ..first.clone()
         };
-        self.add(common)
+        self.add(peer)
     }
 
     pub(super) fn peer(&self, id: PeerId) -> &Peer {
@@ -147,50 +153,58 @@ impl Peers {
         self.all.get(usize::from(id)).unwrap_or(&UNKNOWN_PEER_DATA)
     }
 
-    /// The workload with this cluster address.
-    pub(super) fn workload(&self, ip: Ipv4Addr) -> PeerId {
+    /// The workload with this address on a cluster.
+    pub(super) fn by_cluster_address(&self, ip: Ipv4Addr) -> PeerId {
         self.workloads.get(&ip).copied().unwrap_or(UNKNOWN_PEER)
     }
 
     /// The workload with this address on this machine.
-    pub(super) fn at(&self, address: Option<SocketAddrV4>) -> Option<PeerId> {
+    pub(super) fn by_local_address(&self, address: Option<SocketAddrV4>) -> Option<PeerId> {
         self.local.get(address?.ip()).copied()
     }
 
     /// The workload with this identity in its certificate.
-    pub(super) fn identified(&self, uri: &str) -> Option<PeerId> {
+    pub(super) fn by_identity(&self, uri: &str) -> Option<PeerId> {
         self.identities.get(uri).copied()
     }
 
+    /// True if a sidecar accepts requests for its workload at this address.
     pub(super) fn is_inbound(&self, address: Option<SocketAddrV4>) -> bool {
         address.is_some_and(|address| self.inbound.contains(&address))
     }
 
-    /// The Service behind a cluster of this workload's proxy.
-    pub(super) fn called(&self, proxy: PeerId, cluster: &str) -> Called {
-        if let Some(called) = self.called.get(&proxy).and_then(|of| of.get(cluster)) {
+    /// The Service to which the Envoy cluster `cluster` sends requests. `proxy` is the workload whose Envoy has this cluster.
+    pub(super) fn called_service(&self, proxy: PeerId, cluster: &str) -> CalledService {
+        let by_cluster = self.called.get(&proxy);
+        if let Some(called) = by_cluster.and_then(|services| services.get(cluster)) {
             return called.clone();
         }
         let unknown = || UNKNOWN.to_owned();
         let host = cluster.split('|').nth(3).unwrap_or_default();
         match host {
-            // `BlackHoleCluster`, as Istio labels it.
-            "" if !cluster.is_empty() && !cluster.contains('|') => Called {
+            // Some Envoy clusters belong to no Service, such as `BlackHoleCluster`. For such a cluster, Istio shows the cluster's
+            // name as the Service's name.
+            "" if !cluster.is_empty() && !cluster.contains('|') => CalledService {
                 host: unknown(),
                 name: cluster.to_owned(),
                 namespace: unknown(),
             },
-            "" => Called {
+            "" => CalledService {
                 host: unknown(),
                 name: unknown(),
                 namespace: unknown(),
             },
-            // The host is from a configuration that was compiled later.
-            host => self.by_host.get(host).cloned().unwrap_or_else(|| Called {
-                host: host.to_owned(),
-                name: host.to_owned(),
-                namespace: unknown(),
-            }),
+            // If the configuration was compiled again after the mesh started, an Envoy cluster may be missing in `called`. Then the
+            // Service is found by its host name.
+            host => self
+                .by_host
+                .get(host)
+                .cloned()
+                .unwrap_or_else(|| CalledService {
+                    host: host.to_owned(),
+                    name: host.to_owned(),
+                    namespace: unknown(),
+                }),
         }
     }
 }
@@ -212,7 +226,7 @@ impl Peer {
         }
     }
 
-    fn of(workload: &Workload) -> Self {
+    fn from_workload(workload: &Workload) -> Self {
         let label = |name: &str| workload.labels.get(name).cloned();
         let unknown = || UNKNOWN.to_owned();
         let (app, version) = (label("app"), label("version"));
@@ -222,12 +236,12 @@ impl Peer {
                 .unwrap_or_else(|| workload.owner.clone()),
             canonical_revision: label("service.istio.io/canonical-revision")
                 .or_else(|| version.clone())
-                .unwrap_or_else(|| LATEST.to_owned()),
+                .unwrap_or_else(|| DEFAULT_REVISION.to_owned()),
             workload: workload.owner.clone(),
             namespace: workload.namespace.clone(),
             app: app.unwrap_or_else(unknown),
             version: version.unwrap_or_else(unknown),
-            cluster: CLUSTER,
+            cluster: CLUSTER_NAME,
             pod: workload.pod.clone(),
             identity: workload.identity(),
             is_gateway: workload.proxy == Proxy::Gateway,
@@ -235,11 +249,11 @@ impl Peer {
     }
 }
 
-/// Istio's metadata of a cluster: the cluster's name, and its Service.
-fn called(cluster: &Value) -> Option<(String, Called)> {
+/// The name of an Envoy cluster, and the Service that Istio's metadata in this Envoy cluster names.
+fn called_service(cluster: &Value) -> Option<(String, CalledService)> {
     let service = cluster.pointer("/metadata/filter_metadata/istio/services/0")?;
     let text = |name: &str| Some(service.get(name)?.as_str()?.to_owned());
-    let called = Called {
+    let called = CalledService {
         host: text("host")?,
         name: text("name")?,
         namespace: text("namespace")?,

@@ -1,15 +1,16 @@
-//! Counts of requests that have the same labels.
+//! Counts the requests that have the same labels.
 
 use super::line::Line;
 
-/// Upper bounds: Envoy's defaults, which Istio does not change. Here a bucket counts values up to its bound exactly. Envoy's
-/// histograms keep two digits of a value, so its buckets may count up to 10 % more.
-pub(super) const BUCKETS: [f64; 19] = [
+/// The upper bounds of a histogram's buckets. They are Envoy's defaults, which Istio does not change. A bucket of this crate counts
+/// exactly the values up to its bound. A bucket of Envoy's own histograms may also count values that are up to 10 % above its
+/// bound, because Envoy keeps only two digits of a value.
+pub(super) const BUCKET_BOUNDS: [f64; 19] = [
     0.5, 1., 5., 10., 25., 50., 100., 250., 500., 1_000., 2_500., 5_000., 10_000., 30_000.,
     60_000., 300_000., 600_000., 1_800_000., 3_600_000.,
 ];
 
-/// Requests with the same labels.
+/// The counts of requests with the same labels.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Series {
     pub(super) requests: u64,
@@ -18,15 +19,16 @@ pub(super) struct Series {
     pub(super) sent: Histogram,
 }
 
-/// Counts per bucket, not cumulative; the last bucket is above all bounds.
+/// The count of each bucket. A count does not include the counts of buckets with lower bounds. The last bucket counts the values
+/// above all bounds.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Histogram {
-    counts: [u64; BUCKETS.len() + 1],
+    counts: [u64; BUCKET_BOUNDS.len() + 1],
     sum: u64,
 }
 
 impl Series {
-    /// Counts one request.
+    /// Counts the request that one log line describes.
     pub(super) fn add(&mut self, line: &Line<'_>) {
         self.requests += 1;
         let histograms = [
@@ -50,9 +52,12 @@ impl Series {
 }
 
 impl Histogram {
-    #[expect(clippy::cast_precision_loss, reason = "far above the last bound only")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "only values far above the last bound lose precision"
+    )]
     fn observe(&mut self, value: u64) {
-        let bucket = BUCKETS.partition_point(|bound| *bound < value as f64);
+        let bucket = BUCKET_BOUNDS.partition_point(|bound| *bound < value as f64);
         if let Some(count) = self.counts.get_mut(bucket) {
             *count += 1;
         }
@@ -66,15 +71,15 @@ impl Histogram {
         self.sum = self.sum.saturating_add(other.sum);
     }
 
-    /// Whether nothing was observed: the log may lack the field.
+    /// True if no value was observed, for example because the access log does not contain the field from which the values are read.
     pub(super) fn is_empty(&self) -> bool {
         self.counts.iter().all(|count| *count == 0)
     }
 
-    /// Each bucket's upper bound and its own count.
-    pub(super) fn buckets(&self) -> [(f64, u64); BUCKETS.len() + 1] {
-        let mut buckets = [(f64::INFINITY, 0); BUCKETS.len() + 1];
-        let bounds = BUCKETS.into_iter().chain([f64::INFINITY]);
+    /// The upper bound and the count of each bucket. A count does not include the counts of buckets with lower bounds.
+    pub(super) fn buckets(&self) -> [(f64, u64); BUCKET_BOUNDS.len() + 1] {
+        let mut buckets = [(f64::INFINITY, 0); BUCKET_BOUNDS.len() + 1];
+        let bounds = BUCKET_BOUNDS.into_iter().chain([f64::INFINITY]);
         for (bucket, both) in buckets.iter_mut().zip(bounds.zip(self.counts)) {
             *bucket = both;
         }
@@ -85,7 +90,7 @@ impl Histogram {
         self.counts.iter().sum()
     }
 
-    #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+    #[expect(clippy::cast_precision_loss, reason = "a sum up to 2^53 is exact")]
     pub(super) fn sum(&self) -> f64 {
         self.sum as f64
     }

@@ -1,4 +1,5 @@
-//! Above 400 lines: each test reads an access log line and the whole page that results from it.
+//! Tests of the metrics. Each test counts lines of an access log and reads the resulting page. The file has more than 400 lines
+//! because each test has its own log lines and expected labels.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use serde_json::{Value, json};
 
 use super::Metrics;
-use super::series::BUCKETS;
+use super::series::BUCKET_BOUNDS;
 use crate::addresses::Addresses;
 use crate::compiled::{Compiled, Workload};
 use crate::exposition::render;
@@ -21,9 +22,9 @@ struct Shop {
 impl Shop {
     fn new() -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../istio/compiled");
-        let compiled = Compiled::read(&folder).expect("`make mesh` writes it");
+        let compiled = Compiled::read(&folder).expect("istio/compiled, which `make mesh` writes");
         let addresses = Addresses::choose(&compiled).expect("loopback addresses");
-        let metrics = Metrics::new(&compiled, &addresses).expect("what was compiled");
+        let metrics = Metrics::new(&compiled, &addresses).expect("metrics");
         Self {
             compiled,
             addresses,
@@ -36,7 +37,7 @@ impl Shop {
         found.unwrap_or_else(|| panic!("no workload {pod}"))
     }
 
-    /// The address on this machine of a Pod's port.
+    /// The address on this machine that replaces a port of a Pod.
     fn at(&self, pod: &str, port: u16) -> String {
         let ip = self.workload(pod).ip;
         self.addresses
@@ -49,30 +50,31 @@ impl Shop {
         self.metrics.record(self.workload(pod), &line.to_string());
     }
 
-    /// The samples of a metric: their labels, and their values.
+    /// The samples of a metric. Each item is a pair: a map of the sample's labels, and the sample's value.
     fn samples(&self, name: &str) -> Vec<(BTreeMap<String, String>, u64)> {
         let page = render(vec![Box::new(self.metrics.families())]);
         let sample = |line: &str| {
-            let (own, rest) = line.split_once('{')?;
+            let (metric, rest) = line.split_once('{')?;
             let (labels, value) = rest.rsplit_once("} ")?;
             let labels = labels
                 .split("\",")
                 .filter_map(|label| label.split_once("=\""));
             let labels = labels
                 .map(|(name, value)| (name.to_owned(), value.trim_end_matches('"').to_owned()));
-            (own == name).then(|| (labels.collect(), whole(value)))
+            (metric == name).then(|| (labels.collect(), parse_whole(value)))
         };
         page.lines().filter_map(sample).collect()
     }
 
-    fn only(&self) -> BTreeMap<String, String> {
+    /// The labels of the only series of `istio_requests_total`.
+    fn only_labels(&self) -> BTreeMap<String, String> {
         let mut samples = self.samples("istio_requests_total");
         assert_eq!(samples.len(), 1, "{samples:?}");
         samples.remove(0).0
     }
 
-    /// operator's call to payment, as payment's sidecar logs it.
-    fn arrival(&self) -> Value {
+    /// The line that the sidecar of the workload `payment` logs about a request from `operator` to `payment`.
+    fn inbound_line(&self) -> Value {
         json!({
             "protocol": "HTTP/1.1", "method": "GET", "path": "/payments", "authority": "payment.shop.svc.cluster.local",
             "response_code": 200, "response_flags": "-", "duration": 7,
@@ -84,8 +86,8 @@ impl Shop {
         })
     }
 
-    /// The same call, as operator's sidecar logs it.
-    fn departure(&self) -> Value {
+    /// The line that the sidecar of the workload `operator` logs about a request from `operator` to `payment`.
+    fn outbound_line(&self) -> Value {
         json!({
             "protocol": "HTTP/1.1", "response_code": 200, "response_flags": "-", "duration": 9,
             "upstream_cluster": "outbound|80||payment.shop.svc.cluster.local",
@@ -98,8 +100,8 @@ impl Shop {
     }
 }
 
-/// Parses `4`, or a sum's `4.0`.
-fn whole(value: &str) -> u64 {
+/// Parses a whole number: a count such as `4`, or a sum such as `4.0`.
+fn parse_whole(value: &str) -> u64 {
     let value = value.strip_suffix(".0").unwrap_or(value);
     value.parse().expect("a whole number")
 }
@@ -116,10 +118,10 @@ fn assert_labels(labels: &BTreeMap<String, String>, expected: &[(&str, &str)]) {
 }
 
 #[test]
-fn counts_a_request_at_its_destination() {
+fn a_request_is_counted_at_its_destination() {
     let shop = Shop::new();
-    shop.record("payment-v1-0", &shop.arrival());
-    let labels = shop.only();
+    shop.record("payment-v1-0", &shop.inbound_line());
+    let labels = shop.only_labels();
     assert_labels(
         &labels,
         &[
@@ -161,16 +163,16 @@ fn counts_a_request_at_its_destination() {
     assert_eq!(
         labels.len(),
         27,
-        "no label that Istio does not have: {labels:?}"
+        "labels that Istio's metric does not have: {labels:?}"
     );
 }
 
 #[test]
-fn counts_a_request_at_its_source() {
+fn a_request_is_counted_at_its_source() {
     let shop = Shop::new();
-    shop.record("operator-0", &shop.departure());
+    shop.record("operator-0", &shop.outbound_line());
     assert_labels(
-        &shop.only(),
+        &shop.only_labels(),
         &[
             ("reporter", "source"),
             ("source_workload", "operator"),
@@ -191,14 +193,14 @@ fn counts_a_request_at_its_source() {
 }
 
 #[test]
-fn equal_requests_are_one_series_and_others_are_another() {
+fn requests_with_equal_labels_are_one_series() {
     let shop = Shop::new();
     for _ in 0..3 {
-        shop.record("payment-v1-0", &shop.arrival());
+        shop.record("payment-v1-0", &shop.inbound_line());
     }
-    let mut refused = shop.arrival();
-    refused["response_code"] = 403.into();
-    shop.record("payment-v1-0", &refused);
+    let mut rejected = shop.inbound_line();
+    rejected["response_code"] = 403.into();
+    shop.record("payment-v1-0", &rejected);
     let mut counts: Vec<_> = shop.samples("istio_requests_total");
     counts.sort_by_key(|(_, count)| *count);
     assert_eq!(counts.len(), 2);
@@ -213,37 +215,37 @@ fn equal_requests_are_one_series_and_others_are_another() {
 }
 
 #[test]
-fn a_replica_is_known_by_its_address_where_the_identity_is_shared() {
+fn two_releases_with_one_identity_are_distinguished_by_their_addresses() {
     let shop = Shop::new();
-    let mut line = shop.arrival();
+    let mut line = shop.inbound_line();
     line["downstream_principal"] = "spiffe://cluster.local/ns/shop/sa/product".into();
     line["downstream_remote_address"] = shop.at("product-v2-0", 50000).into();
     shop.record("payment-v1-0", &line);
     assert_labels(
-        &shop.only(),
+        &shop.only_labels(),
         &[("source_workload", "product-v2"), ("source_version", "v2")],
     );
 }
 
 #[test]
-fn a_caller_without_an_address_is_known_by_its_certificate() {
+fn a_caller_with_an_unknown_address_is_found_by_its_certificate() {
     let shop = Shop::new();
-    let mut line = shop.arrival();
-    // From x-forwarded-for.
+    let mut line = shop.inbound_line();
+    // The caller's address in the log line is from the header x-forwarded-for, and no workload has this address.
     line["downstream_remote_address"] = "203.0.113.7:0".into();
     shop.record("payment-v1-0", &line);
-    assert_labels(&shop.only(), &[("source_workload", "operator")]);
+    assert_labels(&shop.only_labels(), &[("source_workload", "operator")]);
 }
 
 #[test]
-fn an_identity_of_two_releases_has_only_what_they_share() {
+fn an_identity_of_two_releases_gets_only_their_common_labels() {
     let shop = Shop::new();
-    let mut line = shop.arrival();
+    let mut line = shop.inbound_line();
     line["downstream_principal"] = "spiffe://cluster.local/ns/shop/sa/product".into();
     line["downstream_remote_address"] = "203.0.113.7:0".into();
     shop.record("payment-v1-0", &line);
     assert_labels(
-        &shop.only(),
+        &shop.only_labels(),
         &[
             ("source_workload", "unknown"),
             ("source_version", "unknown"),
@@ -255,22 +257,22 @@ fn an_identity_of_two_releases_has_only_what_they_share() {
 }
 
 #[test]
-fn the_direct_address_wins_over_a_header() {
+fn the_direct_address_wins_over_an_address_from_a_header() {
     let shop = Shop::new();
-    let mut line = shop.arrival();
+    let mut line = shop.inbound_line();
     line["downstream_remote_address"] = shop.at("order-v1-0", 1234).into();
     line["downstream_direct_remote_address"] = shop.at("operator-0", 1234).into();
     shop.record("payment-v1-0", &line);
-    assert_labels(&shop.only(), &[("source_workload", "operator")]);
+    assert_labels(&shop.only_labels(), &[("source_workload", "operator")]);
 }
 
 #[test]
 fn plaintext_is_not_confused_with_a_missing_field() {
-    for (shown, expected) in [(Some(Value::Null), "none"), (None, "unknown")] {
+    for (principal, expected) in [(Some(Value::Null), "none"), (None, "unknown")] {
         let shop = Shop::new();
-        let mut line = shop.arrival();
-        match shown {
-            Some(shown) => line["downstream_principal"] = shown,
+        let mut line = shop.inbound_line();
+        match principal {
+            Some(principal) => line["downstream_principal"] = principal,
             None => drop(
                 line.as_object_mut()
                     .expect("an object")
@@ -284,21 +286,21 @@ fn plaintext_is_not_confused_with_a_missing_field() {
             ("destination_principal", "unknown"),
             ("source_workload", "operator"),
         ];
-        assert_labels(&shop.only(), &expected);
+        assert_labels(&shop.only_labels(), &expected);
     }
 }
 
 #[test]
-fn a_request_that_no_host_answered_has_no_destination_workload() {
+fn a_request_without_an_upstream_host_has_no_destination_workload() {
     let shop = Shop::new();
-    let mut line = shop.departure();
+    let mut line = shop.outbound_line();
     line["upstream_host"] = Value::Null;
     line["upstream_principal"] = Value::Null;
     line["response_flags"] = "UH".into();
     line["response_code"] = 503.into();
     shop.record("operator-0", &line);
     assert_labels(
-        &shop.only(),
+        &shop.only_labels(),
         &[
             ("response_flags", "UH"),
             ("destination_workload", "unknown"),
@@ -310,18 +312,19 @@ fn a_request_that_no_host_answered_has_no_destination_workload() {
 }
 
 #[test]
-fn subsets_of_a_service_are_one_destination() {
+fn requests_to_two_subsets_of_a_service_are_one_series() {
     let shop = Shop::new();
     for cluster in [
         "outbound|80|v1|product.shop.svc.cluster.local",
         "outbound|80|v2|product.shop.svc.cluster.local",
     ] {
-        let mut line = shop.departure();
+        let mut line = shop.outbound_line();
         line["upstream_cluster"] = cluster.into();
         line["upstream_host"] = Value::Null;
         shop.record("istio-ingressgateway-0", &line);
     }
-    // The requests have the same labels, so they are one series. Prometheus would drop the second of two samples.
+    // The two requests have the same labels. If the page contained one sample for each request, Prometheus would drop the second
+    // sample.
     let samples = shop.samples("istio_requests_total");
     assert_eq!(samples.len(), 1, "{samples:?}");
     assert_eq!(samples[0].1, 2);
@@ -335,13 +338,13 @@ fn subsets_of_a_service_are_one_destination() {
 }
 
 #[test]
-fn a_request_without_destination_has_istios_names() {
+fn a_request_without_a_service_has_istios_service_names() {
     let shop = Shop::new();
     for (cluster, service) in [
         (json!("BlackHoleCluster"), "BlackHoleCluster"),
         (Value::Null, "unknown"),
     ] {
-        let mut line = shop.departure();
+        let mut line = shop.outbound_line();
         line["upstream_cluster"] = cluster;
         line["upstream_host"] = Value::Null;
         shop.record("operator-0", &line);
@@ -358,13 +361,13 @@ fn a_request_without_destination_has_istios_names() {
 }
 
 #[test]
-fn a_request_that_was_refused_before_it_had_a_cluster_is_the_destinations() {
+fn a_request_that_was_rejected_before_it_had_a_cluster_is_counted_at_its_destination() {
     let shop = Shop::new();
-    let mut line = shop.arrival();
+    let mut line = shop.inbound_line();
     line["upstream_cluster"] = Value::Null;
     shop.record("payment-v1-0", &line);
     assert_labels(
-        &shop.only(),
+        &shop.only_labels(),
         &[
             ("reporter", "destination"),
             ("destination_service_name", "payment"),
@@ -375,29 +378,29 @@ fn a_request_that_was_refused_before_it_had_a_cluster_is_the_destinations() {
 #[test]
 fn a_call_with_a_grpc_status_is_grpc() {
     let shop = Shop::new();
-    let mut line = shop.arrival();
+    let mut line = shop.inbound_line();
     line["grpc_status"] = 14.into();
     shop.record("payment-v1-0", &line);
     assert_labels(
-        &shop.only(),
+        &shop.only_labels(),
         &[("request_protocol", "grpc"), ("grpc_response_status", "14")],
     );
 }
 
 #[test]
-fn a_duration_falls_into_istios_buckets() {
+fn a_duration_is_counted_in_istios_buckets() {
     let shop = Shop::new();
     for duration in [0, 1, 7, 7, 30, 4_000_000] {
-        let mut line = shop.arrival();
+        let mut line = shop.inbound_line();
         line["duration"] = duration.into();
         shop.record("payment-v1-0", &line);
     }
     let buckets = shop.samples("istio_request_duration_milliseconds_bucket");
-    let below: BTreeMap<_, _> = buckets
+    let counts: BTreeMap<_, _> = buckets
         .iter()
         .map(|(labels, count)| (labels["le"].clone(), *count))
         .collect();
-    assert_eq!(below.len(), BUCKETS.len() + 1);
+    assert_eq!(counts.len(), BUCKET_BOUNDS.len() + 1);
     for (bound, count) in [
         ("0.5", 1),
         ("1", 2),
@@ -408,7 +411,7 @@ fn a_duration_falls_into_istios_buckets() {
         ("3.6e+06", 5),
         ("+Inf", 6),
     ] {
-        assert_eq!(below[bound], count, "at most {bound} ms");
+        assert_eq!(counts[bound], count, "at most {bound} ms");
     }
     let counted = shop.samples("istio_request_duration_milliseconds_count");
     assert_eq!(counted[0].1, 6);
@@ -417,11 +420,11 @@ fn a_duration_falls_into_istios_buckets() {
 }
 
 #[test]
-fn sizes_are_counted_where_the_log_has_them() {
+fn sizes_are_counted_if_the_log_has_them() {
     let shop = Shop::new();
-    shop.record("payment-v1-0", &shop.arrival());
+    shop.record("payment-v1-0", &shop.inbound_line());
     assert!(shop.samples("istio_request_bytes_count").is_empty());
-    let mut line = shop.arrival();
+    let mut line = shop.inbound_line();
     line["downstream_wire_bytes_received"] = 300.into();
     line["downstream_wire_bytes_sent"] = 900.into();
     shop.record("payment-v1-0", &line);
@@ -445,8 +448,8 @@ fn a_malformed_line_is_counted_and_dropped() {
         shop.metrics.record(workload, line);
     }
     assert_eq!(shop.metrics.malformed(), 7);
-    // A connection, not a request.
-    let mut line = shop.arrival();
+    // A log line about a connection counts neither as a request nor as malformed.
+    let mut line = shop.inbound_line();
     line["protocol"] = Value::Null;
     shop.record("payment-v1-0", &line);
     assert_eq!(shop.metrics.malformed(), 7);
@@ -456,7 +459,7 @@ fn a_malformed_line_is_counted_and_dropped() {
 #[test]
 fn escapes_in_a_line_and_in_a_label_are_kept() {
     let shop = Shop::new();
-    let mut line = shop.arrival();
+    let mut line = shop.inbound_line();
     line["response_flags"] = "a\"b\\c\n".into();
     shop.record("payment-v1-0", &line);
     let page = render(vec![Box::new(shop.metrics.families())]);
@@ -471,13 +474,14 @@ fn escapes_in_a_line_and_in_a_label_are_kept() {
     );
 }
 
-/// Prints the cost of a line; `cargo test --release -- --nocapture a_line` prints the figure that matters.
+/// Prints the time that it takes to count one log line. Only the release build's time matters: `cargo test --release -- --nocapture
+/// a_line`.
 #[test]
-fn a_line_costs_little() {
+fn a_line_of_an_access_log_is_counted_quickly() {
     let shop = Shop::new();
     let lines: Vec<String> = (0..16_u16)
         .map(|n| {
-            let mut line = shop.arrival();
+            let mut line = shop.inbound_line();
             line["response_code"] = (200 + n).into();
             line["user_agent"] =
                 "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0".into();

@@ -1,27 +1,27 @@
-//! Errors of a database.
+//! The errors that SQLite databases return to guests.
 use std::path::PathBuf;
 
-/// Why a statement, or the opening of a database, failed.
+/// The reason why a statement failed, or why a database cannot be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// SQLite's own message, as Spin passes it on.
+    /// SQLite rejected the statement. The guest gets SQLite's own message, as in Spin.
     #[error("{0}")]
     Sqlite(#[from] rusqlite::Error),
-    /// The folder of the databases cannot be used.
-    #[error("{}: {error}", folder.display())]
+    /// The folder for the databases cannot be created.
+    #[error("cannot create the folder {}: {error}", folder.display())]
     Folder {
         /// The folder.
         folder: PathBuf,
-        /// Why.
+        /// The cause.
         error: std::io::Error,
     },
-    /// A label that cannot be a file name.
-    #[error("the label {0:?} is none: expected letters, digits, - and _")]
+    /// The label contains characters that are not permitted in a label.
+    #[error("the label {0:?} is invalid: expected letters, digits, - and _")]
     Label(String),
-    /// More rows than the limit for one result in memory.
+    /// The rows of the result take more bytes than this limit.
     #[error("the result is larger than {0} bytes")]
     TooLarge(usize),
-    /// The thread that ran the statement has ended.
-    #[error("the statement was cut off")]
+    /// This statement, or an earlier statement of the same connection, was cut off.
+    #[error("the statement was cut off before its end")]
     CutOff,
 }

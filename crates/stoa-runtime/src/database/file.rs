@@ -1,4 +1,4 @@
-//! One database file and its connections.
+//! One database file, and the SQLite connections to this file.
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -7,21 +7,24 @@ use tokio::sync::Semaphore;
 use super::error::DatabaseError;
 use super::session::Session;
 
-/// Connections kept open for the next request. Each may hold a page cache.
+/// The maximum number of idle connections that stay open for later requests. The number is limited, because each idle connection
+/// may hold a page cache.
 const IDLE_CONNECTIONS: usize = 12;
 
-/// A database that is open.
+/// One open database file.
 pub(crate) struct Database {
     path: PathBuf,
     idle: Mutex<Vec<Session>>,
-    /// One connection that never closes. While it is open, closing another needs no checkpoint.
+    /// A connection that is always open. As long as this connection is open, SQLite does not run a checkpoint when another
+    /// connection closes.
     _keeper: Mutex<Session>,
-    /// Held by the writer. Waiting for it is fair and blocks no thread, unlike waiting for SQLite's lock.
+    /// The lock that a connection lease must hold to write. The wait for this lock is fair and does not block a thread, unlike the
+    /// wait for SQLite's own lock.
     pub(super) writer: Arc<Semaphore>,
 }
 
 impl Database {
-    /// Opens the file, creates it if it is missing, and runs `schema`.
+    /// Opens the file at `path` or creates the file, and runs the SQL statements in `schema`.
     pub(super) fn open(path: &Path, schema: &str) -> Result<Self, DatabaseError> {
         let keeper = Session::open(path)?;
         keeper.sql.execute_batch(schema)?;
@@ -33,8 +36,8 @@ impl Database {
         })
     }
 
-    /// A clean connection: a reset idle one, or a new one.
-    pub(super) fn take(&self) -> Result<Session, DatabaseError> {
+    /// Returns an idle connection, or a new connection if none is idle.
+    pub(super) fn checkout(&self) -> Result<Session, DatabaseError> {
         let idle = self.idle().pop();
         Ok(match idle {
             Some(session) => session,
@@ -42,10 +45,10 @@ impl Database {
         })
     }
 
-    /// Keeps a connection for the next guest.
+    /// Resets a SQLite connection that a guest used, and keeps the connection open for the next guest.
     pub(super) fn give_back(&self, session: Session) {
-        // Reset before it is put back, so that an open transaction ends now.
-        let Some(session) = session.cleaned() else {
+        // The reset happens now and not when the next guest takes the connection, so that an open transaction ends at once.
+        let Some(session) = session.reset() else {
             return;
         };
         let mut idle = self.idle();

@@ -1,5 +1,5 @@
-//! A guest's connection. Most statements take microseconds and run on the guest's thread. A statement moves to a thread
-//! that may block if it may wait for the disk (a commit), takes long, or finds the database locked.
+//! The connection that a guest uses. Most statements take microseconds and run on the guest's thread. A statement runs on a
+//! blocking thread if it may wait for the disk (a commit), takes long, or finds the database locked.
 use std::sync::Arc;
 
 use rusqlite::ErrorCode;
@@ -8,157 +8,181 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::error::DatabaseError;
 use super::file::Database;
-use super::session::{BUSY_TIMEOUT, Session, Watch};
+use super::session::{BUSY_TIMEOUT, HookState, Session};
 
-/// The largest result of one statement, in bytes. The result is held in this process's memory before the guest gets it.
+/// The maximum size of one statement's result, in bytes. The limit exists because the whole result is in this process's memory
+/// before the guest gets the rows.
 const LARGEST_RESULT: usize = 64 << 20;
 
-/// What a statement returned.
+/// The columns and rows that a statement returned.
 #[derive(Debug, Default)]
 pub(crate) struct Rows {
     pub(crate) columns: Vec<String>,
     pub(crate) rows: Vec<Vec<Value>>,
 }
 
-/// A connection that a guest holds. Dropping it rolls back uncommitted changes.
+/// A guest's connection lease: the SQLite connection that the guest uses. If this value is dropped, uncommitted changes are rolled
+/// back.
 pub(crate) struct Lease {
     database: Arc<Database>,
-    /// None while a statement runs on another thread.
+    /// The SQLite connection; None while a statement runs on a blocking thread, which then has the connection.
     session: Option<Session>,
-    /// Interrupts the statement on that thread.
-    away: Option<Arc<Watch>>,
-    /// Held from the beginning of a write transaction to its end.
-    writing: Option<OwnedSemaphorePermit>,
+    /// The hooks with which this connection lease can interrupt a statement on a blocking thread; None if no statement runs on a
+    /// blocking thread.
+    blocking_hooks: Option<Arc<HookState>>,
+    /// The database's writer lock, which this connection lease holds from the start of a write transaction to its end.
+    writer_permit: Option<OwnedSemaphorePermit>,
+    /// The number of rows that the guest's last INSERT, UPDATE or DELETE changed.
     changes: u64,
 }
 
-/// What a statement does; it decides which thread runs it.
+/// The kind of a statement. The kind decides which thread runs the statement.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Begins a write transaction.
+enum StatementKind {
+    /// A statement that begins a write transaction.
     BeginWrite,
-    /// Ends a transaction, so it may wait for the disk.
+    /// A statement that ends a transaction, and so may wait for the disk.
     Commit,
+    /// A statement that changes no rows.
     Read,
-    /// Writes within a transaction. It does not wait for the disk, but an interrupt would undo the whole transaction.
+    /// A statement that writes within a transaction. It does not wait for the disk, but an interrupt would undo the whole
+    /// transaction.
     Write,
-    /// Writes and commits at once.
+    /// A statement that writes outside a transaction, so SQLite commits the change at once.
     WriteAndCommit,
 }
 
 impl Lease {
-    /// Takes a clean connection to `database`.
+    /// Connects a guest to `database`. The guest gets a connection without state of an earlier guest.
     pub(crate) fn connect(database: Arc<Database>) -> Result<Self, DatabaseError> {
-        let session = database.take()?;
+        let session = database.checkout()?;
         Ok(Self {
             database,
             session: Some(session),
-            away: None,
-            writing: None,
+            blocking_hooks: None,
+            writer_permit: None,
             changes: 0,
         })
     }
 
-    /// Rows that the last INSERT, UPDATE or DELETE of this lease changed.
+    /// The number of rows that the guest's last INSERT, UPDATE or DELETE on this connection changed.
     pub(crate) fn changes(&self) -> u64 {
         self.changes
     }
 
-    /// The rowid of this lease's last INSERT, or 0.
+    /// The rowid of the last row that the guest inserted on this connection; 0 if the guest did not insert a row.
     pub(crate) fn last_insert_rowid(&self) -> i64 {
         let session = self.session.as_ref();
         session.map_or(0, |session| session.sql.last_insert_rowid())
     }
 
-    /// Runs one statement. It waits up to five seconds for another writer.
+    /// Runs one statement. A statement that writes waits at most five seconds until another writer has finished.
     pub(crate) async fn execute(
         &mut self,
         sql: String,
         parameters: Vec<Value>,
     ) -> Result<Rows, DatabaseError> {
         let session = self.session.as_ref().ok_or(DatabaseError::CutOff)?;
-        session.take_time();
+        session.allow_longest_time();
         let kind = classify(session, &sql)?;
-        if matches!(kind, Kind::BeginWrite | Kind::WriteAndCommit) && self.writing.is_none() {
+        if matches!(
+            kind,
+            StatementKind::BeginWrite | StatementKind::WriteAndCommit
+        ) && self.writer_permit.is_none()
+        {
             let writer = Arc::clone(&self.database.writer);
-            self.writing = Some(turn(writer).await?);
+            self.writer_permit = Some(wait_for_writer(writer).await?);
         }
         let result = match kind {
-            Kind::Commit | Kind::WriteAndCommit => self.run_elsewhere(sql, parameters).await,
-            Kind::BeginWrite | Kind::Read | Kind::Write => {
-                match self.run_here(kind, &sql, &parameters) {
-                    Err(error) if retry(kind, &error) => self.run_elsewhere(sql, parameters).await,
-                    done => done,
+            StatementKind::Commit | StatementKind::WriteAndCommit => {
+                self.run_on_blocking_thread(sql, parameters).await
+            }
+            StatementKind::BeginWrite | StatementKind::Read | StatementKind::Write => {
+                match self.run_inline(kind, &sql, &parameters) {
+                    Err(error) if should_retry(kind, &error) => {
+                        self.run_on_blocking_thread(sql, parameters).await
+                    }
+                    result => result,
                 }
             }
         };
         if let Some(session) = &self.session {
-            if matches!(kind, Kind::Write | Kind::WriteAndCommit) && result.is_ok() {
+            if matches!(kind, StatementKind::Write | StatementKind::WriteAndCommit)
+                && result.is_ok()
+            {
                 self.changes = session.sql.changes();
             }
             if session.sql.is_autocommit() {
-                self.writing = None;
+                self.writer_permit = None;
             }
         }
         result
     }
 
-    fn run_here(&self, kind: Kind, sql: &str, parameters: &[Value]) -> Result<Rows, DatabaseError> {
+    fn run_inline(
+        &self,
+        kind: StatementKind,
+        sql: &str,
+        parameters: &[Value],
+    ) -> Result<Rows, DatabaseError> {
         let session = self.session.as_ref().ok_or(DatabaseError::CutOff)?;
-        if kind == Kind::Read {
-            session.hurry();
+        if kind == StatementKind::Read {
+            session.allow_inline_time();
         }
-        run(session, sql, parameters)
+        run_statement(session, sql, parameters)
     }
 
-    async fn run_elsewhere(
+    async fn run_on_blocking_thread(
         &mut self,
         sql: String,
         parameters: Vec<Value>,
     ) -> Result<Rows, DatabaseError> {
         let session = self.session.take().ok_or(DatabaseError::CutOff)?;
-        session.take_time();
-        self.away = Some(session.watch());
-        // The other thread gets a lease of its own: if this future is dropped meanwhile, the connection still
-        // returns to the idle ones.
-        let away = Lease {
+        session.allow_longest_time();
+        self.blocking_hooks = Some(session.hooks());
+        // The blocking thread gets a connection lease of its own. If this future is dropped before the statement ends, the blocking
+        // thread's connection lease still returns the connection to the database.
+        let blocking_lease = Lease {
             database: Arc::clone(&self.database),
             session: Some(session),
-            away: None,
-            writing: self.writing.take(),
+            blocking_hooks: None,
+            writer_permit: self.writer_permit.take(),
             changes: 0,
         };
         let task = tokio::task::spawn_blocking(move || {
-            let session = away.session.as_ref().ok_or(DatabaseError::CutOff)?;
+            let session = blocking_lease
+                .session
+                .as_ref()
+                .ok_or(DatabaseError::CutOff)?;
             session.sql.busy_timeout(BUSY_TIMEOUT)?;
-            let result = run(session, &sql, &parameters);
+            let result = run_statement(session, &sql, &parameters);
             session.sql.busy_timeout(std::time::Duration::ZERO)?;
-            Ok::<_, DatabaseError>((away, result))
+            Ok::<_, DatabaseError>((blocking_lease, result))
         });
-        let done = task.await;
-        self.away = None;
-        let (mut away, result) = done.map_err(|_| DatabaseError::CutOff)??;
-        self.session = away.session.take();
-        self.writing = away.writing.take();
+        let task_result = task.await;
+        self.blocking_hooks = None;
+        let (mut blocking_lease, result) = task_result.map_err(|_| DatabaseError::CutOff)??;
+        self.session = blocking_lease.session.take();
+        self.writer_permit = blocking_lease.writer_permit.take();
         result
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        if let Some(away) = &self.away {
-            // The guest is gone, so nothing needs the result of the statement.
-            away.interrupt();
+        if let Some(hooks) = &self.blocking_hooks {
+            // The guest has ended, so the result of its running statement is not needed, and the statement is interrupted.
+            hooks.interrupt();
         }
         if let Some(session) = self.session.take() {
             self.database.give_back(session);
         }
-        // `writing` is dropped after this; only then may the next writer begin.
+        // `writer_permit` is dropped after this function, so the next writer starts only after this connection was reset.
     }
 }
 
-/// Waits until no other lease writes.
-async fn turn(writer: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, DatabaseError> {
+/// Waits for the database's writer lock, at most [`BUSY_TIMEOUT`].
+async fn wait_for_writer(writer: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, DatabaseError> {
     if let Ok(permit) = Arc::clone(&writer).try_acquire_owned() {
         return Ok(permit);
     }
@@ -171,29 +195,33 @@ async fn turn(writer: Arc<Semaphore>) -> Result<OwnedSemaphorePermit, DatabaseEr
     }
 }
 
-fn classify(session: &Session, sql: &str) -> Result<Kind, DatabaseError> {
+fn classify(session: &Session, sql: &str) -> Result<StatementKind, DatabaseError> {
     let mut words = sql.split_ascii_whitespace();
     let first = words.next().unwrap_or_default().trim_end_matches(';');
     let is = |word: &str| first.eq_ignore_ascii_case(word);
     if is("commit") || is("end") || is("release") {
-        return Ok(Kind::Commit);
+        return Ok(StatementKind::Commit);
     }
     if is("begin") {
         let second = words.next().unwrap_or_default().trim_end_matches(';');
         let writes =
             second.eq_ignore_ascii_case("immediate") || second.eq_ignore_ascii_case("exclusive");
-        return Ok(if writes { Kind::BeginWrite } else { Kind::Read });
+        return Ok(if writes {
+            StatementKind::BeginWrite
+        } else {
+            StatementKind::Read
+        });
     }
     let read_only = session.sql.prepare_cached(sql)?.readonly();
     Ok(match (read_only, session.sql.is_autocommit()) {
-        (true, _) => Kind::Read,
-        (false, false) => Kind::Write,
-        (false, true) => Kind::WriteAndCommit,
+        (true, _) => StatementKind::Read,
+        (false, false) => StatementKind::Write,
+        (false, true) => StatementKind::WriteAndCommit,
     })
 }
 
-/// Whether a statement that failed here may succeed on the other thread, with more time.
-fn retry(kind: Kind, error: &DatabaseError) -> bool {
+/// Whether a statement that failed on the guest's thread may succeed on a blocking thread, which has more time.
+fn should_retry(kind: StatementKind, error: &DatabaseError) -> bool {
     let DatabaseError::Sqlite(error) = error else {
         return false;
     };
@@ -201,14 +229,19 @@ fn retry(kind: Kind, error: &DatabaseError) -> bool {
         .sqlite_error()
         .is_some_and(|e| e.extended_code == rusqlite::ffi::SQLITE_BUSY_SNAPSHOT);
     match error.sqlite_error_code() {
-        // A stale snapshot stays stale; waiting does not help.
+        // SQLITE_BUSY_SNAPSHOT means that the transaction reads an old snapshot of the database. During this transaction the
+        // snapshot stays old, so a retry does not help.
         Some(ErrorCode::DatabaseBusy) => !snapshot,
-        Some(ErrorCode::OperationInterrupted) => kind == Kind::Read,
+        Some(ErrorCode::OperationInterrupted) => kind == StatementKind::Read,
         _ => false,
     }
 }
 
-fn run(session: &Session, sql: &str, parameters: &[Value]) -> Result<Rows, DatabaseError> {
+fn run_statement(
+    session: &Session,
+    sql: &str,
+    parameters: &[Value],
+) -> Result<Rows, DatabaseError> {
     let mut statement = session.sql.prepare_cached(sql)?;
     let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
@@ -219,7 +252,7 @@ fn run(session: &Session, sql: &str, parameters: &[Value]) -> Result<Rows, Datab
         let mut values = Vec::with_capacity(width);
         for index in 0..width {
             let value: Value = row.get(index)?;
-            size = size.saturating_add(size_of::<Value>() + heap(&value));
+            size = size.saturating_add(size_of::<Value>() + heap_size(&value));
             values.push(value);
         }
         if size > LARGEST_RESULT {
@@ -230,7 +263,7 @@ fn run(session: &Session, sql: &str, parameters: &[Value]) -> Result<Rows, Datab
     Ok(Rows { columns, rows })
 }
 
-fn heap(value: &Value) -> usize {
+fn heap_size(value: &Value) -> usize {
     match value {
         Value::Text(text) => text.len(),
         Value::Blob(bytes) => bytes.len(),

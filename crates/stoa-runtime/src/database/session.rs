@@ -1,4 +1,4 @@
-//! One SQLite connection: how it is set up, what it denies to a guest, and how it is reset for the next guest.
+//! One SQLite connection: its settings, the actions that a guest may not run, and the reset for the next guest.
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,39 +10,44 @@ use rusqlite::functions::{Context as FunctionContext, FunctionFlags};
 use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 use rusqlite::limits::Limit;
 
-/// Time that a statement waits for another writer, as in Spin.
+/// The longest time that a statement waits for another writer of the database. It is the same time as in Spin.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
-/// Time limit on a thread that runs guests. A statement that takes longer moves to another thread.
-const INLINE_TIME: Duration = Duration::from_millis(2);
-/// Time limit of any statement. It is longer than any request should take.
-const LONGEST_TIME: Duration = Duration::from_secs(60);
-/// SQLite's steps between two checks of the clock: some tens of microseconds.
+/// Time limit of a read on a thread that runs guests. A read that takes longer runs again on a blocking thread.
+const INLINE_TIME_LIMIT: Duration = Duration::from_millis(2);
+/// Time limit of any statement. It is longer than the default time limit of a request (30 s), so a request with this default ends
+/// before its statement reaches the limit.
+const STATEMENT_TIME_LIMIT: Duration = Duration::from_secs(60);
+/// The number of SQLite's steps between two checks of the time limit. These steps together take some tens of microseconds.
 const STEPS_PER_CHECK: i32 = 2_000;
-/// The longest string or blob, in bytes.
-const LONGEST_VALUE: i32 = 64 << 20;
-const STATEMENTS_KEPT: usize = 64;
+/// The maximum size of a string or blob, in bytes.
+const MAX_VALUE_BYTES: i32 = 64 << 20;
+/// The number of prepared statements that a connection keeps.
+const MAX_CACHED_STATEMENTS: usize = 64;
 
-/// A connection and the state that its hooks share with this module.
+/// A SQLite connection, and the state of the connection's hooks.
 pub(super) struct Session {
     pub(super) sql: Connection,
-    watch: Arc<Watch>,
+    hooks: Arc<HookState>,
 }
 
-/// The state that a connection's hooks read.
-pub(super) struct Watch {
-    epoch: Instant,
-    /// When to interrupt the running statement, in microseconds since `epoch`.
-    until: AtomicU64,
-    /// Set by a statement whose effect survives a rollback: a pragma, a temporary table, an attached database.
-    marked: AtomicBool,
-    /// Changes by earlier guests: SQLite counts over the lifetime of a connection.
+/// The state that a connection's hooks read and write.
+pub(super) struct HookState {
+    opened_at: Instant,
+    /// The time at which the running statement is interrupted, in microseconds since `opened_at`.
+    interrupt_at: AtomicU64,
+    /// True if a statement had an effect on the connection that a rollback does not undo: a pragma, a temporary table, or an
+    /// attached database.
+    session_changed: AtomicBool,
+    /// The number of rows that earlier guests changed. SQLite's own count includes these rows, because it covers the whole
+    /// lifetime of the connection.
     earlier_changes: AtomicU64,
 }
 
 impl Session {
     pub(super) fn open(path: &Path) -> rusqlite::Result<Self> {
         let mut sql = Connection::open(path)?;
-        // Waits while another process sets the journal mode. After that, the lease handles waiting.
+        // This timeout is needed if another process sets the journal mode of the same database at the same moment. Afterwards the
+        // timeout is 0, because the connection lease itself waits for other writers.
         sql.busy_timeout(BUSY_TIMEOUT)?;
         sql.execute_batch(
             "PRAGMA journal_mode = WAL;
@@ -51,94 +56,99 @@ impl Session {
              PRAGMA cache_size = -1024;",
         )?;
         sql.busy_timeout(Duration::ZERO)?;
-        sql.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        // Query plans must not depend on bound values. Otherwise SQLite compiles a kept statement again each time a value is
+        sql.set_prepared_statement_cache_capacity(MAX_CACHED_STATEMENTS);
+        // Query plans must not depend on bound values. Otherwise SQLite compiles a cached statement again whenever a value is
         // bound.
         sql.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-        sql.set_limit(Limit::SQLITE_LIMIT_LENGTH, LONGEST_VALUE)?;
+        sql.set_limit(Limit::SQLITE_LIMIT_LENGTH, MAX_VALUE_BYTES)?;
 
-        let watch = Arc::new(Watch {
-            epoch: Instant::now(),
-            until: AtomicU64::new(u64::MAX),
-            marked: AtomicBool::new(false),
+        let hooks = Arc::new(HookState {
+            opened_at: Instant::now(),
+            interrupt_at: AtomicU64::new(u64::MAX),
+            session_changed: AtomicBool::new(false),
             earlier_changes: AtomicU64::new(0),
         });
-        let seen = Arc::clone(&watch);
+        let state = Arc::clone(&hooks);
         sql.authorizer(Some(move |context: AuthContext<'_>| {
-            judge(&context.action, &seen)
+            authorize(&context.action, &state)
         }))?;
-        let seen = Arc::clone(&watch);
+        let state = Arc::clone(&hooks);
         sql.progress_handler(
             STEPS_PER_CHECK,
-            Some(move || micros(seen.epoch.elapsed()) > seen.until.load(Ordering::Relaxed)),
+            Some(move || {
+                micros(state.opened_at.elapsed()) > state.interrupt_at.load(Ordering::Relaxed)
+            }),
         )?;
-        count_for_this_guest(&sql, &watch)?;
-        Ok(Self { sql, watch })
+        count_for_this_guest(&sql, &hooks)?;
+        Ok(Self { sql, hooks })
     }
 
-    /// Limits the next statement to the time allowed on a thread that runs guests.
-    pub(super) fn hurry(&self) {
-        self.cut_after(INLINE_TIME);
+    /// Limits the next statement to the time that is allowed on a thread that runs guests.
+    pub(super) fn allow_inline_time(&self) {
+        self.set_time_limit(INLINE_TIME_LIMIT);
     }
 
-    /// Gives the next statement the longest time.
-    pub(super) fn take_time(&self) {
-        self.cut_after(LONGEST_TIME);
+    /// Limits the next statement to the longest time that any statement may take.
+    pub(super) fn allow_longest_time(&self) {
+        self.set_time_limit(STATEMENT_TIME_LIMIT);
     }
 
-    /// Lets another thread interrupt the running statement.
-    pub(super) fn watch(&self) -> Arc<Watch> {
-        Arc::clone(&self.watch)
+    /// The state of the hooks. With this state, another thread can interrupt the running statement.
+    pub(super) fn hooks(&self) -> Arc<HookState> {
+        Arc::clone(&self.hooks)
     }
 
-    fn cut_after(&self, time: Duration) {
-        let until = self.watch.epoch.elapsed() + time;
-        self.watch.until.store(micros(until), Ordering::Relaxed);
+    fn set_time_limit(&self, limit: Duration) {
+        let end = self.hooks.opened_at.elapsed() + limit;
+        self.hooks
+            .interrupt_at
+            .store(micros(end), Ordering::Relaxed);
     }
 
-    /// Resets the connection to the state of a new one. None if it must be closed.
-    pub(super) fn cleaned(self) -> Option<Self> {
-        self.take_time();
+    /// Resets the connection to the state of a new connection. If the reset is impossible, closes the connection and returns None.
+    pub(super) fn reset(self) -> Option<Self> {
+        self.allow_longest_time();
         if !self.sql.is_autocommit() {
             self.sql.execute_batch("ROLLBACK").ok()?;
         }
-        if self.watch.marked.load(Ordering::Relaxed) {
+        if self.hooks.session_changed.load(Ordering::Relaxed) {
             return None;
         }
         #[expect(
             unsafe_code,
-            reason = "rusqlite has no call for it; the handle is open and this thread alone holds it"
+            reason = "rusqlite has no function that sets the last rowid. The SQLite handle is open, and only this thread holds it"
         )]
         unsafe {
             rusqlite::ffi::sqlite3_set_last_insert_rowid(self.sql.handle(), 0);
         }
         let changes = self.sql.total_changes();
-        self.watch.earlier_changes.store(changes, Ordering::Relaxed);
+        self.hooks.earlier_changes.store(changes, Ordering::Relaxed);
         Some(self)
     }
 }
 
-impl Watch {
+impl HookState {
+    /// Interrupts the running statement.
     pub(super) fn interrupt(&self) {
-        self.until.store(0, Ordering::Relaxed);
+        self.interrupt_at.store(0, Ordering::Relaxed);
     }
 }
 
-/// Replaces SQL's `changes` and `total_changes` by functions that count only the changes of the current guest.
-fn count_for_this_guest(sql: &Connection, watch: &Arc<Watch>) -> rusqlite::Result<()> {
-    // The flags of SQLite's own functions: they also work in views and triggers.
+/// Replaces the SQL functions `changes` and `total_changes` by functions that count only the changes of the current guest.
+fn count_for_this_guest(sql: &Connection, hooks: &Arc<HookState>) -> rusqlite::Result<()> {
+    // These are the flags of SQLite's own functions. With them, a function also works in views and triggers.
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_INNOCUOUS;
-    let count = |of: fn(&Connection, u64) -> u64| {
-        let watch = Arc::clone(watch);
+    let count = |select: fn(&Connection, u64) -> u64| {
+        let hooks = Arc::clone(hooks);
         move |context: &FunctionContext<'_>| {
             #[expect(
                 unsafe_code,
-                reason = "the connection is used within this call only, on the thread that runs the statement"
+                reason = "only this call uses the connection, on the thread that runs the statement"
             )]
-            // SAFETY: as above; no reference to it is kept.
+            // SAFETY: only this call uses the connection, and no reference to the connection outlives the call.
             let connection = unsafe { context.get_connection() }?;
-            let earlier = watch.earlier_changes.load(Ordering::Relaxed);
-            let count = of(
+            let earlier = hooks.earlier_changes.load(Ordering::Relaxed);
+            let count = select(
                 &connection,
                 connection.total_changes().saturating_sub(earlier),
             );
@@ -146,7 +156,8 @@ fn count_for_this_guest(sql: &Connection, watch: &Arc<Watch>) -> rusqlite::Resul
         }
     };
     sql.create_scalar_function("total_changes", 0, flags, count(|_, total| total))?;
-    // Until this guest changes rows, SQLite's last count belongs to an earlier guest.
+    // At the start of a guest, SQLite's count of changed rows still belongs to a statement of an earlier guest. So the function
+    // `changes` returns 0 until this guest changes rows.
     let last = count(|sql, total| if total == 0 { 0 } else { sql.changes() });
     sql.create_scalar_function("changes", 0, flags, last)
 }
@@ -155,20 +166,23 @@ fn micros(time: Duration) -> u64 {
     u64::try_from(time.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// Denies actions that reach beyond the database, and marks the connection for those that a rollback does not undo.
-fn judge(action: &AuthAction<'_>, watch: &Watch) -> Authorization {
-    /// Pragmas that act on the whole process, or on files beside the database.
-    const DENIED: [&str; 4] = [
+/// Denies an action that reaches beyond the database. If an action has an effect on the connection that a rollback does not undo,
+/// records that the connection's state has changed.
+fn authorize(action: &AuthAction<'_>, hooks: &HookState) -> Authorization {
+    /// Pragmas that affect the whole process, or files outside the database.
+    const DENIED_PRAGMAS: [&str; 4] = [
         "temp_store_directory",
         "data_store_directory",
         "soft_heap_limit",
         "hard_heap_limit",
     ];
     match action {
-        // VACUUM attaches a nameless temporary database.
+        // An empty name is allowed, because VACUUM attaches a temporary database without a name.
         AuthAction::Attach { filename } if !filename.is_empty() => return Authorization::Deny,
         AuthAction::Pragma { pragma_name, .. }
-            if DENIED.iter().any(|p| p.eq_ignore_ascii_case(pragma_name)) =>
+            if DENIED_PRAGMAS
+                .iter()
+                .any(|p| p.eq_ignore_ascii_case(pragma_name)) =>
         {
             return Authorization::Deny;
         }
@@ -180,7 +194,7 @@ fn judge(action: &AuthAction<'_>, watch: &Watch) -> Authorization {
         | AuthAction::CreateTempTrigger { .. }
         | AuthAction::CreateTempView { .. }
         | AuthAction::CreateVtable { .. }
-        | AuthAction::Unknown { .. } => watch.marked.store(true, Ordering::Relaxed),
+        | AuthAction::Unknown { .. } => hooks.session_changed.store(true, Ordering::Relaxed),
         _ => {}
     }
     Authorization::Allow

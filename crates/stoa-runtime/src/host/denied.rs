@@ -1,6 +1,6 @@
-//! Imports of a dependency that its user does not share. They are renamed before the dependency is composed
-//! (`component.rs`). Here every function under such a name returns an error or nothing, so a grant of the user is never
-//! used.
+//! The denied imports of a dependency. An import is denied if the component that uses the dependency does not share this import.
+//! `component.rs` renames denied imports before the composition. This module links each function of a renamed import with a
+//! function that returns an error or an empty value. So a dependency never uses a grant that was not shared with it.
 use std::borrow::Cow;
 
 use wasmtime::component::types::{ComponentFunc, ComponentItem, Type};
@@ -9,21 +9,23 @@ use wasmtime::{Result, StoreContextMut, bail};
 
 use super::state::HostState;
 
+/// Prefix of the name of a denied import.
 const PREFIX: &str = "denied-";
 
-/// Names of error cases that mean "denied". The first one that an error type has is used.
+/// The names of error cases that mean "denied". If an error type contains several of these cases, the first in this list is used.
 const REFUSALS: [&str; 4] = ["access-denied", "HTTP-request-denied", "undefined", "other"];
 
-/// The name of `import` once it is denied.
+/// The name that `import` gets if it is denied.
 pub(crate) fn name(import: &str) -> String {
     format!("{PREFIX}{import}")
 }
 
-pub(crate) fn is_name(import: &str) -> bool {
+/// Whether `import` has the name of a denied import.
+pub(crate) fn is_denied(import: &str) -> bool {
     import.starts_with(PREFIX)
 }
 
-/// `linker`, with such a function for each denied import of `component`.
+/// Adds a rejecting function to `linker` for each function of the denied imports of `component`.
 pub(crate) fn linker<'l>(
     linker: &'l Linker<HostState>,
     component: &Component,
@@ -31,13 +33,13 @@ pub(crate) fn linker<'l>(
     let mut linker = Cow::Borrowed(linker);
     let engine = component.engine();
     let ty = component.component_type();
-    // Resources defined by other interfaces. An interface that only uses such a resource does not define it.
+    // The resources that earlier imports define. A later import may use such a resource, but does not define it again.
     let mut known: Vec<ResourceType> = Vec::new();
     for (import, item) in ty.imports(engine) {
         let ComponentItem::ComponentInstance(instance) = item.ty else {
             continue;
         };
-        let denied = is_name(import);
+        let denied = is_denied(import);
         for (name, item) in instance.exports(engine) {
             match item.ty {
                 ComponentItem::Resource(resource) if !known.contains(&resource) => {
@@ -65,7 +67,7 @@ pub(crate) fn linker<'l>(
     Ok(linker)
 }
 
-/// A resource without values.
+/// The type of a denied resource, which never has a value.
 enum Never {}
 
 async fn refuse(
@@ -76,7 +78,7 @@ async fn refuse(
     parameters: &[Val],
     results: &mut [Val],
 ) -> Result<()> {
-    let named = parameters.first().and_then(|parameter| match parameter {
+    let first_text = parameters.first().and_then(|parameter| match parameter {
         Val::String(text) => Some(text.as_str()),
         _ => None,
     });
@@ -89,7 +91,7 @@ async fn refuse(
     }
     for (result, ty) in results.iter_mut().zip(ty.results()) {
         *result = match ty {
-            // The environment, and the folders that are open for the component.
+            // `wasi:cli/environment` and `wasi:filesystem/preopens` cannot return an error, so they return an empty list.
             Type::List(_) => Val::List(Vec::new()),
             Type::Option(_) => Val::Option(None),
             Type::Result(ty) => {
@@ -98,24 +100,25 @@ async fn refuse(
                     component,
                     interface,
                     function,
-                    "refused to a dependency: its user does not share it (inherit_configuration)"
+                    "call rejected: the component does not share this interface with its dependency (inherit_configuration)"
                 );
-                let error = ty.err().and_then(|ty| refusal(&ty, interface, named));
+                let error = ty.err().and_then(|ty| refusal(&ty, interface, first_text));
                 Val::Result(Err(error.map(Box::new)))
             }
-            _ => bail!("{interface} {function} is not shared with this dependency"),
+            _ => bail!("the function {function} of {interface} is not shared with this dependency"),
         };
     }
     Ok(())
 }
 
-/// A value of an error type that means "denied".
-fn refusal(ty: &Type, interface: &str, named: Option<&str>) -> Option<Val> {
+/// Returns the value of the error type `ty` that means "denied"; None if the type has no such value. `first_text` is the first
+/// parameter of the rejected call if this parameter is a string.
+fn refusal(ty: &Type, interface: &str, first_text: Option<&str>) -> Option<Val> {
     match ty {
         Type::Variant(variant) => REFUSALS.into_iter().find_map(|refusal| {
             let case = variant.cases().find(|case| case.name == refusal)?;
             let payload = case.ty.map(|_| match refusal {
-                "undefined" => named.unwrap_or(interface).to_owned(),
+                "undefined" => first_text.unwrap_or(interface).to_owned(),
                 _ => format!("{interface} is not shared with this dependency"),
             });
             let payload = payload.map(|text| Box::new(Val::String(text)));

@@ -1,4 +1,4 @@
-//! `http-error-code`: why a body ended early.
+//! The function `http-error-code`, which returns the reason why a body ended early.
 use wasmtime::StoreContextMut;
 use wasmtime::component::{Linker, Resource};
 use wasmtime_wasi_http::Error;
@@ -6,8 +6,8 @@ use wasmtime_wasi_http::p2::bindings::http::types::{ErrorCode, IoError};
 
 use super::state::HostState;
 
-/// Replaces wasmtime-wasi-http's own `http-error-code`. That function finds only errors that it made itself, and none that
-/// [`Error`] represents.
+/// Replaces `http-error-code` of wasmtime-wasi-http. The original function recognizes only errors that wasmtime-wasi-http created,
+/// and not errors of the type [`Error`].
 pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<()> {
     linker.allow_shadowing(true);
     let mut types = linker.instance("wasi:http/types@0.2.12")?;
@@ -23,7 +23,7 @@ pub(super) fn add_to_linker(linker: &mut Linker<HostState>) -> wasmtime::Result<
     Ok(())
 }
 
-/// Only errors of bodies: errors of whole requests are returned in another way.
+/// Maps only the errors that end a body early. If a whole request fails, the guest does not get the error through this function.
 fn error_code(error: &Error) -> ErrorCode {
     match error {
         Error::ConnectionReadTimeout => ErrorCode::ConnectionReadTimeout,

@@ -1,4 +1,5 @@
-//! What one component may use: built from the manifest when the component is loaded, and shared by all its instances.
+//! The grants of one component. They are built from the manifest when the component is loaded, and all instances of the component
+//! share them.
 use std::sync::Arc;
 
 use stoa_manifest::Component;
@@ -7,20 +8,20 @@ use super::backends::Backends;
 use super::http::OutboundHttp;
 use super::interfaces::Interfaces;
 
-/// The host's side of one component.
+/// Everything that the host provides to one component.
 pub(crate) struct Grants {
     /// The component's id.
     pub(crate) component: Arc<str>,
-    /// Environment variables.
+    /// The environment variables of the component, as name and value.
     pub(crate) environment: Vec<(String, String)>,
-    /// Spin's interfaces.
+    /// The state of each Spin interface for this component.
     pub(crate) interfaces: Interfaces,
-    /// Outbound HTTP requests.
+    /// The component's access to the network and to other components over HTTP.
     pub(crate) http: Arc<OutboundHttp>,
 }
 
 impl Grants {
-    /// What the manifest grants to `component`.
+    /// Builds the grants of `component` from its manifest.
     pub(crate) fn new(component: &Component, backends: &Backends) -> Self {
         let id: Arc<str> = Arc::from(component.id.as_str());
         Self {

@@ -1,4 +1,4 @@
-//! Routes a guest's own requests: to another component of the app, in this process, or to the network.
+//! Sends the HTTP requests of a guest: to another component of the app, within this process, or to the network.
 use std::sync::Arc;
 
 use http::uri::{Authority, Scheme};
@@ -10,7 +10,7 @@ use super::backends::Backends;
 use crate::local_service::{LocalCallError, LocalService, Remainder, Sending, component_name};
 use crate::outbound::Client;
 
-/// What a component's requests need: the allowed hosts, and connections to them.
+/// The hosts to which a component may send HTTP requests, and the client that sends them.
 pub(crate) struct OutboundHttp {
     component: Arc<str>,
     allowed_hosts: Vec<AllowedHost>,
@@ -18,7 +18,7 @@ pub(crate) struct OutboundHttp {
 }
 
 impl OutboundHttp {
-    /// `id` is the component's id, for the log.
+    /// `id` is the component's id, which appears in the log.
     pub(super) fn new(id: &Arc<str>, component: &Component, backends: &Backends) -> Self {
         Self {
             component: Arc::clone(id),
@@ -28,11 +28,11 @@ impl OutboundHttp {
     }
 }
 
-/// The sending side of one instance.
+/// Sends the HTTP requests of one instance.
 pub(super) struct Sender {
     outbound: Arc<OutboundHttp>,
     local: Arc<dyn LocalService>,
-    /// The number of in-process calls that led to this instance.
+    /// The number of nested in-process calls that led to this instance.
     depth: u32,
 }
 
@@ -41,8 +41,8 @@ impl WasiHttpHooks for Sender {
         is_forbidden(name)
     }
 
-    // Room for a whole response of usual size (1 MiB in all). The guest writes it and returns, and is not woken for
-    // each chunk that the socket accepts.
+    // The buffer can hold a whole response of usual size: 16 chunks of 64 KiB, 1 MiB in all. So the guest writes its response and
+    // returns; it need not wake for each chunk that the socket accepts.
     fn p2_outgoing_body_buffer_chunks(&mut self) -> usize {
         16
     }
@@ -99,13 +99,13 @@ impl Sender {
             let component = &self.outbound.component;
             match error {
                 LocalCallError::NoSuchComponent(called) => {
-                    tracing::warn!(%component, called, "there is no such component");
+                    tracing::warn!(%component, called, "outbound request failed: the app has no component with this name");
                     Error::DestinationNotFound
                 }
                 LocalCallError::TooDeep(called) => {
                     tracing::error!(
                         %component, called, depth = self.depth,
-                        "in-process call refused: calls are nested too deep"
+                        "in-process call rejected: calls are nested too deep"
                     );
                     Error::LoopDetected
                 }
@@ -115,27 +115,27 @@ impl Sender {
 }
 
 impl OutboundHttp {
-    /// Whether the component may call this URL.
+    /// Checks that the component may send a request to this URL.
     fn check(&self, uri: &Uri) -> Result<(), Error> {
         let host = uri.host().ok_or(Error::HttpRequestUriInvalid)?;
-        if uri.authority().is_some_and(names_a_user) {
-            // The user name and password would be sent in the Host header. Neither is logged.
+        if uri.authority().is_some_and(has_user_info) {
+            // The request is rejected, because its Host header would contain the user name and the password. The log contains
+            // neither of them.
             tracing::warn!(
                 component = %self.component, host,
-                "outbound request refused: its URL has a user name or a password"
+                "outbound request rejected: its URL has a user name or a password"
             );
-            let why =
-                "the URL has a user name or a password: send them in the authorization header";
-            return Err(Error::InternalError(Some(why.to_owned())));
+            let reason = "the URL has a user name or a password; send credentials in the authorization header";
+            return Err(Error::InternalError(Some(reason.to_owned())));
         }
         let scheme = uri.scheme().unwrap_or(&Scheme::HTTP);
-        let usual = if *scheme == Scheme::HTTPS { 443 } else { 80 };
-        let port = uri.port_u16().unwrap_or(usual);
+        let default_port = if *scheme == Scheme::HTTPS { 443 } else { 80 };
+        let port = uri.port_u16().unwrap_or(default_port);
         let mut allowed = self.allowed_hosts.iter();
         if !allowed.any(|a| a.allows(scheme.as_str(), host, port)) {
             tracing::warn!(
                 component = %self.component, %scheme, host, port,
-                "outbound request refused: not among allowed_outbound_hosts"
+                "outbound request rejected: allowed_outbound_hosts does not permit this URL"
             );
             return Err(Error::HttpRequestDenied);
         }
@@ -143,11 +143,11 @@ impl OutboundHttp {
     }
 }
 
-fn names_a_user(authority: &Authority) -> bool {
+fn has_user_info(authority: &Authority) -> bool {
     authority.as_str().contains('@')
 }
 
-/// Headers of a connection, not of a message. A guest can neither read nor set them.
+/// Whether a header concerns the connection and not the message. A guest can neither read nor set such a header.
 fn is_forbidden(name: &HeaderName) -> bool {
     matches!(
         *name,

@@ -1,9 +1,10 @@
-//! Which imports the host provides, and which of them reach beyond the instance.
+//! The imports that the host provides, and the kind of configuration that an import needs.
 use stoa_manifest::Capability;
 
 use super::interfaces::PROVIDED;
 
-/// What a dependency must inherit from its user to use `import`; None if that needs no grant.
+/// The kind of configuration that a dependency must inherit, from the component that uses it, before it may use `import`. None if
+/// `import` needs no grant.
 pub(crate) fn capability(import: &str) -> Option<Capability> {
     let interface = without_version(import);
     Some(match interface {
@@ -25,8 +26,8 @@ fn without_version(import: &str) -> &str {
     import.split_once('@').map_or(import, |(name, _)| name)
 }
 
-/// Whether the linker provides `import`. Any WASI 0.2 release satisfies an import of another one.
-pub(crate) fn answers(import: &str) -> bool {
+/// Whether the linker provides `import`. The version in an import of WASI may be any WASI 0.2 release.
+pub(crate) fn is_provided(import: &str) -> bool {
     const WASI: [&str; 7] = [
         "wasi:cli/",
         "wasi:io/",
@@ -36,7 +37,7 @@ pub(crate) fn answers(import: &str) -> bool {
         "wasi:sockets/",
         "wasi:http/",
     ];
-    let stable = |version: &str| {
+    let is_wasi_0_2 = |version: &str| {
         version
             .strip_prefix("0.2.")
             .is_some_and(|patch| !patch.is_empty() && patch.bytes().all(|b| b.is_ascii_digit()))
@@ -45,23 +46,23 @@ pub(crate) fn answers(import: &str) -> bool {
         || WASI.iter().any(|package| import.starts_with(package))
             && import
                 .split_once('@')
-                .is_some_and(|(_, version)| stable(version))
+                .is_some_and(|(_, version)| is_wasi_0_2(version))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{PROVIDED, answers, capability};
+    use super::{PROVIDED, capability, is_provided};
 
     #[test]
-    fn every_interface_of_spin_is_answered_and_needs_a_grant() {
+    fn every_spin_interface_is_provided_and_needs_a_grant() {
         for (interface, grant) in PROVIDED {
-            assert!(answers(interface), "{interface}");
+            assert!(is_provided(interface), "{interface}");
             assert_eq!(capability(interface), Some(*grant), "{interface}");
         }
     }
 
     #[test]
-    fn what_reaches_beyond_the_instance_needs_a_grant_in_every_release() {
+    fn an_interface_that_reaches_beyond_the_instance_needs_a_grant_in_every_release() {
         for interface in [
             "wasi:cli/environment",
             "wasi:filesystem/preopens",
@@ -73,7 +74,7 @@ mod tests {
             for patch in ["0", "6", "12"] {
                 let import = format!("{interface}@0.2.{patch}");
                 assert!(
-                    answers(&import) && capability(&import).is_some(),
+                    is_provided(&import) && capability(&import).is_some(),
                     "{import}"
                 );
             }

@@ -1,12 +1,15 @@
-//! The list of Spin's interfaces that this runtime provides. Each entry is one file, `host/NAME.rs`, with the type of its state.
+//! The list of Spin's interfaces that this runtime provides. Each entry names a module, `host/NAME.rs`, and the type of the
+//! module's state, and lists one or more versions of the interface. A version has these fields:
 //!
 //! - `bindings`: the interface's module in the generated bindings.
-//! - `wit`: its file below `wit/deps` of the spin-sdk that the guests are built with: host and guest never drift apart.
-//! - `resources`: the types in `host/NAME.rs` behind its resources.
-//! - `waiting`: functions that may wait for a disk or a network; all others return at once.
-//! - `grant`: what a dependency must inherit from its user to import it.
+//! - `wit`: the interface's WIT file, relative to `wit/deps` of spin-sdk. The guests are built with the same spin-sdk, so host and
+//!   guest always have the same interface.
+//! - `resources`: the interface's resources, each with a type in `host/NAME.rs`.
+//! - `waiting`: the functions that may wait for a disk or a network. All other functions return at once.
+//! - `grant`: the kind of configuration that a dependency must inherit from the component that uses it, before it may import the
+//!   interface.
 //!
-//! build.rs reads this file for the bindings; `host.rs` uses the other fields.
+//! build.rs generates the bindings from this list. `host.rs` reads `bindings` and `grant`.
 
 interfaces! {
     variables: Variables {

@@ -1,4 +1,4 @@
-//! `fermyon:spin/key-value@2.0.0` over [`crate::database`]: one file for all stores of an app.
+//! Implements `fermyon:spin/key-value@2.0.0` with [`crate::database`]. One database file contains all stores of an app.
 use std::sync::Arc;
 
 use rusqlite::types::Value;
@@ -27,7 +27,7 @@ impl KeyValue {
 
     fn open(&self, label: String) -> Result<Store, Error> {
         if !self.labels.contains(&label) {
-            // As in Spin, even if no component has such a store.
+            // As in Spin, the guest gets `AccessDenied` also for a label for which no component has a store.
             return Err(Error::AccessDenied);
         }
         let lease = self.databases.key_value().and_then(Lease::connect);
@@ -37,13 +37,14 @@ impl KeyValue {
 }
 
 /// A guest's open store.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+#[expect(unreachable_pub, reason = "the generated bindings re-export this type")]
 pub struct Store {
     label: String,
     lease: Lease,
 }
 
 impl Store {
+    /// Runs the statement `sql`. Its first parameter is the store's label, and `more` contains the other parameters.
     async fn run(&mut self, sql: &str, more: Vec<Value>) -> Result<Rows, Error> {
         let mut parameters = vec![Value::Text(self.label.clone())];
         parameters.extend(more);

@@ -1,11 +1,11 @@
-//! The limit of an instance's memory.
+//! The memory limit of an instance.
 use wasmtime::{ResourceLimiter, Result};
 
-/// Counts the linear memory of an instance, all its modules together.
+/// Counts the linear memory of all modules of an instance, and rejects growth beyond the limit.
 pub(crate) struct MemoryMeter {
     limit: usize,
     used: usize,
-    /// The size in bytes that the guest requested when the limit was exceeded.
+    /// The total size, in bytes, that the guest requested when its growth was last rejected; None if no growth was rejected.
     pub(crate) refused: Option<usize>,
 }
 
@@ -42,7 +42,7 @@ impl ResourceLimiter for MemoryMeter {
         _desired: usize,
         _maximum: Option<usize>,
     ) -> Result<bool> {
-        // The pool bounds tables.
+        // The growth of a table is always permitted here, because wasmtime's instance pool already limits the size of tables.
         Ok(true)
     }
 }

@@ -1,7 +1,7 @@
-//! `spin:postgres/postgres@4.0.0` over [`crate::postgres`].
+//! Implements `spin:postgres/postgres@4.0.0` with [`crate::postgres`].
 #![expect(
     clippy::result_large_err,
-    reason = "the interface's own error, seldom made"
+    reason = "the bindings define this large error type, and errors are rare"
 )]
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::bindings::spin::postgres::postgres::{
 };
 use crate::postgres::{Lease, Servers, values};
 
-/// The servers that a component may reach.
+/// The PostgreSQL servers to which a component may connect.
 pub(crate) struct Postgres {
     component: Arc<str>,
     allowed_hosts: Vec<AllowedHost>,
@@ -26,14 +26,14 @@ pub(crate) struct Postgres {
 }
 
 /// A guest's connection.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+#[expect(unreachable_pub, reason = "the generated bindings re-export this type")]
 pub struct Connection(Lease);
 
 /// PostgreSQL's default port.
-const PORT: u16 = 5432;
+const DEFAULT_PORT: u16 = 5432;
 
 impl Postgres {
-    /// `id` is the component's id, for the log.
+    /// `id` is the component's id, which appears in the log.
     pub(super) fn new(id: &Arc<str>, component: &Component, backends: &Backends) -> Self {
         Self {
             component: Arc::clone(id),
@@ -42,33 +42,40 @@ impl Postgres {
         }
     }
 
-    /// Parses the address, and checks that the component may reach every server in it.
+    /// Parses the address, and checks that the component may connect to each server in the address.
     fn check(&self, address: &str) -> Result<Config, Error> {
-        let config: Config = address
-            .parse()
-            .map_err(|error| Error::ConnectionFailed(format!("the address: {error}")))?;
+        let config: Config = address.parse().map_err(|error| {
+            Error::ConnectionFailed(format!("cannot parse the address: {error}"))
+        })?;
         let ports = config.get_ports();
         for (index, server) in config.get_hosts().iter().enumerate() {
             let Server::Tcp(host) = server else {
                 return Err(Error::ConnectionFailed(
-                    "the address names a socket file; expected a host".to_owned(),
+                    "the address names a socket file; expected a host name".to_owned(),
                 ));
             };
-            // A single port applies to all hosts.
-            let port = ports.get(index).or(ports.first()).copied().unwrap_or(PORT);
+            // If the address has only one port, that port applies to all hosts.
+            let port = ports
+                .get(index)
+                .or(ports.first())
+                .copied()
+                .unwrap_or(DEFAULT_PORT);
             let mut allowed = self.allowed_hosts.iter();
             if !allowed.any(|a| a.allows("postgres", host, port)) {
                 let component = &self.component;
-                tracing::warn!(%component, host, port, "PostgreSQL refused: not among allowed_outbound_hosts");
+                tracing::warn!(
+                    %component, host, port,
+                    "PostgreSQL connection rejected: allowed_outbound_hosts does not permit this server"
+                );
                 return Err(Error::ConnectionFailed(format!(
-                    "postgres://{host}:{port} is not among allowed_outbound_hosts"
+                    "allowed_outbound_hosts does not permit postgres://{host}:{port}"
                 )));
             }
         }
-        // The connection would go to the hostaddr, whatever the name of the host is.
+        // The parameter `hostaddr` is rejected, because the connection would go to its address instead of the checked host.
         if !config.get_hostaddrs().is_empty() {
             return Err(Error::ConnectionFailed(
-                "the address has a hostaddr; expected a host".to_owned(),
+                "the address contains the parameter hostaddr, which is not permitted".to_owned(),
             ));
         }
         Ok(config)

@@ -1,4 +1,4 @@
-//! `fermyon:spin/sqlite@2.0.0` and `spin:sqlite/sqlite@3.0.0` over [`crate::database`].
+//! Implements `fermyon:spin/sqlite@2.0.0` and `spin:sqlite/sqlite@3.0.0` with [`crate::database`].
 use std::sync::Arc;
 
 use rusqlite::types::Value;
@@ -27,10 +27,10 @@ impl Sqlite {
 }
 
 /// A guest's connection.
-#[expect(unreachable_pub, reason = "the generated bindings re-export it")]
+#[expect(unreachable_pub, reason = "the generated bindings re-export this type")]
 pub struct Connection(Lease);
 
-/// Why `open` fails.
+/// The reason why a guest cannot open a database.
 enum OpenError {
     AccessDenied,
     Io(String),
@@ -42,7 +42,7 @@ impl View<'_, Sqlite> {
         label: &str,
     ) -> Result<Result<Resource<Connection>, OpenError>> {
         if !self.state.labels.iter().any(|granted| granted == label) {
-            // As in Spin, even if no component has such a database.
+            // As in Spin, the guest gets `AccessDenied` also for a label for which no component has a database.
             return Ok(Err(OpenError::AccessDenied));
         }
         let database = self.state.databases.sqlite(label);
@@ -65,7 +65,7 @@ impl View<'_, Sqlite> {
     }
 }
 
-/// One version's traits; the two versions differ in only two functions.
+/// Implements the traits of one version of the interface. Version 3 has two more functions than version 2.
 macro_rules! version {
     ($module:ident, { $($more:item)* }) => {
         const _: () = {

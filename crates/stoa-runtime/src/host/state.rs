@@ -1,4 +1,4 @@
-//! The host's state of one instance: built for each request and dropped with it.
+//! The host's state of one instance. It is built for each request, and dropped at the end of the request.
 use std::any::Any;
 use std::sync::Arc;
 
@@ -22,12 +22,12 @@ pub(crate) struct HostState {
     sender: Sender,
     grants: Arc<Grants>,
     pub(crate) memory: MemoryMeter,
-    /// Set once the guest has returned from its call without being cut off.
+    /// True once the guest has returned from its call without being cut off.
     pub(crate) returned: bool,
 }
 
 impl HostState {
-    /// `depth` is the number of in-process calls that led to this instance; `memory_limit` is in bytes.
+    /// `depth` is the number of nested in-process calls that led to this instance. `memory_limit` is in bytes.
     pub(crate) fn new(
         grants: Arc<Grants>,
         local: Arc<dyn LocalService>,
@@ -65,9 +65,9 @@ impl HostState {
 }
 
 impl Drop for HostState {
-    /// If a guest is dropped in the middle of a body, wasmtime-wasi-http ends that body as if it were complete. So the bodies
-    /// that a failed guest has begun end with an error here: those of its response and of its own requests. They are the ones
-    /// still in the table.
+    /// If the guest failed, ends its unfinished bodies with an error: the body of its response, and the bodies of requests that it
+    /// sends. An unfinished body is still in the table of resources. Without this function, wasmtime-wasi-http would end such a
+    /// body as if it were complete.
     fn drop(&mut self) {
         if self.returned {
             return;

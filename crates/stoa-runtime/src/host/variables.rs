@@ -1,4 +1,4 @@
-//! `fermyon:spin/variables`: a component's variables, resolved at load time.
+//! Implements `fermyon:spin/variables`. A component's variables are resolved when the component is loaded.
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,15 +22,15 @@ impl Host for View<'_, Variables> {
     fn get(&mut self, name: String) -> Result<Result<String, Error>> {
         Ok(match self.state.0.get(&name) {
             Some(value) => Ok(value.clone()),
-            None if is_name(&name) => Err(Error::Undefined(name)),
+            None if is_valid_name(&name) => Err(Error::Undefined(name)),
             None => Err(Error::InvalidName(name)),
         })
     }
 }
 
-/// Whether a name has lower-case letters, digits and single underscores between them, and begins with a letter. As in
-/// Spin, this allows more than a manifest may declare: `a_1` is a valid name here.
-fn is_name(name: &str) -> bool {
+/// Whether a name begins with a lower-case letter, and continues with lower-case letters, digits, and single underscores between
+/// them. As in Spin, this rule allows more names than a manifest may declare, for example `a_1`.
+fn is_valid_name(name: &str) -> bool {
     name.starts_with(|c: char| c.is_ascii_lowercase())
         && name.split('_').all(|word| {
             !word.is_empty()
@@ -42,15 +42,15 @@ fn is_name(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_name;
+    use super::is_valid_name;
 
     #[test]
-    fn only_names_of_variables_are_names() {
+    fn only_valid_variable_names_are_accepted() {
         for name in ["a", "inventory_url", "a1_b2", "a_1"] {
-            assert!(is_name(name), "{name}");
+            assert!(is_valid_name(name), "{name}");
         }
         for name in ["", "A", "1a", "a__b", "a_", "_a", "a-b", "ä"] {
-            assert!(!is_name(name), "{name}");
+            assert!(!is_valid_name(name), "{name}");
         }
     }
 }

@@ -1,18 +1,18 @@
-//! The receiver of an interface's functions: the interface's own state and the instance's resources, and no other part of the
-//! host.
+//! The type for which each interface implements its functions. Through this type, an interface can access only its own state and
+//! the resources of the instance, but not the other parts of the host.
 use std::marker::PhantomData;
 
 use wasmtime::component::{HasData, ResourceTable};
 
-/// The receiver of an interface's functions; `S` is that interface's own state.
+/// The value that an interface's functions access. `S` is the type of the interface's state.
 pub(crate) struct View<'a, S> {
-    /// Shared by all instances of the component.
+    /// The interface's state, which all instances of the component share.
     pub(crate) state: &'a S,
-    /// The open connections and stores of this instance.
+    /// The resources of this instance: its open connections and stores.
     pub(crate) table: &'a mut ResourceTable,
 }
 
-/// [`View`] with any lifetime, as wasmtime requires it.
+/// Names the type [`View`] without a lifetime, as wasmtime requires.
 pub(crate) struct Viewed<S>(PhantomData<S>);
 
 impl<S: 'static> HasData for Viewed<S> {

@@ -1,23 +1,24 @@
-//! From a component's files to linked code, compiled or from the cache.
+//! Compiles a component or loads its code from the cache, and links the component.
 use stoa_manifest::Component as Spec;
 use wasmtime::component::{Component, Linker};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
-use super::dependency::{Satisfied, composed};
+use super::dependency::{ResolvedDependency, composed};
 use super::error::LoadError;
 use super::wasm_file::WasmFile;
 use crate::cache::digest;
 use crate::host::denied;
-use crate::host::imports::answers;
+use crate::host::imports::is_provided;
 use crate::host::state::HostState;
 use crate::shared::Shared;
 
-/// Compiled code for `file` with its dependencies. The cache key covers all of the inputs, so a warm start does not even compose.
+/// Returns the compiled code of `file`, composed with its dependencies. The cache key covers all inputs. So a start with a filled
+/// cache neither composes nor compiles the component.
 pub(super) fn compiled(
     shared: &Shared,
     spec: &Spec,
     file: &WasmFile,
-    dependencies: &[Satisfied<'_>],
+    dependencies: &[ResolvedDependency<'_>],
 ) -> Result<Component, LoadError> {
     let mut input = digest(&file.bytes);
     for d in dependencies {
@@ -47,15 +48,15 @@ pub(super) fn compiled(
             reason: format!("{error:#}"),
         })?;
     let millis = started.elapsed().as_millis();
-    tracing::info!(component = %spec.id, millis, "compiled");
-    let kept = shared
+    tracing::info!(component = %spec.id, millis, "component compiled");
+    let stored = shared
         .cache
         .as_ref()
         .and_then(|cache| cache.store(&shared.engine, &input, &component));
-    Ok(kept.unwrap_or(component))
+    Ok(stored.unwrap_or(component))
 }
 
-/// Links `component` with everything that it imports.
+/// Links `component` with the host functions that the component imports.
 pub(super) fn link(
     linker: &Linker<HostState>,
     spec: &Spec,
@@ -65,7 +66,7 @@ pub(super) fn link(
     let unknown = ty
         .imports(linker.engine())
         .map(|(name, _)| name)
-        .find(|name| !answers(name) && !denied::is_name(name));
+        .find(|name| !is_provided(name) && !denied::is_denied(name));
     if let Some(import) = unknown {
         return Err(LoadError::UnknownImport {
             component: spec.id.clone(),

@@ -1,4 +1,4 @@
-//! The dependencies of a component: reads their files, and composes the component with them.
+//! Reads the files of a component's dependencies, and composes the component with its dependencies.
 use std::collections::BTreeSet;
 
 use stoa_manifest::{App, Capability, DependencySource};
@@ -7,21 +7,22 @@ use super::error::LoadError;
 use super::wasm_file::WasmFile;
 use crate::compose::{Plug, compose};
 
-/// One dependency with the file that satisfies it.
-pub(super) struct Satisfied<'a> {
+/// One dependency of a component, with the contents of its file.
+pub(super) struct ResolvedDependency<'a> {
     pub(super) interface: &'a str,
     pub(super) export: Option<&'a str>,
+    /// The path of the dependency's file, or the id of the component if the dependency is a component of this app.
     pub(super) source: String,
     pub(super) file: WasmFile,
     pub(super) inherits: &'a BTreeSet<Capability>,
 }
 
-/// The dependencies of `spec`, with their files.
+/// Reads the files of the dependencies of `spec`.
 pub(super) fn dependencies<'a>(
     app: &App,
     spec: &'a stoa_manifest::Component,
-) -> Result<Vec<Satisfied<'a>>, LoadError> {
-    let of = |dependency: &'a stoa_manifest::Dependency| {
+) -> Result<Vec<ResolvedDependency<'a>>, LoadError> {
+    let resolve = |dependency: &'a stoa_manifest::Dependency| {
         let (source, file) = match &dependency.source {
             DependencySource::Path(path) => {
                 (path.display().to_string(), WasmFile::read(&spec.id, path)?)
@@ -32,12 +33,12 @@ pub(super) fn dependencies<'a>(
                     .get(id)
                     .ok_or_else(|| LoadError::Dependency {
                         component: spec.id.clone(),
-                        reason: format!("there is no component {id}"),
+                        reason: format!("the app has no component {id}"),
                     })?;
                 (id.clone(), WasmFile::read(id, &other.source)?)
             }
         };
-        Ok(Satisfied {
+        Ok(ResolvedDependency {
             interface: &dependency.interface,
             export: dependency.export.as_deref(),
             source,
@@ -45,14 +46,14 @@ pub(super) fn dependencies<'a>(
             inherits: &dependency.inherits,
         })
     };
-    spec.dependencies.iter().map(of).collect()
+    spec.dependencies.iter().map(resolve).collect()
 }
 
 /// Composes `file` with its dependencies.
 pub(super) fn composed(
     spec: &stoa_manifest::Component,
     file: &WasmFile,
-    dependencies: &[Satisfied<'_>],
+    dependencies: &[ResolvedDependency<'_>],
 ) -> Result<Vec<u8>, LoadError> {
     let component = file.component(&spec.id)?;
     if dependencies.is_empty() {

@@ -1,27 +1,27 @@
-//! Why an app is not loaded.
+//! The errors of loading an app.
 use std::path::PathBuf;
 
 use crate::database::DatabaseError;
 
-/// Why an app was not loaded.
+/// The reason why an app cannot be loaded.
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// A component's file cannot be read.
-    #[error("component {component}: {}: {error}", path.display())]
+    #[error("component {component}: cannot read {}: {error}", path.display())]
     Unreadable {
         /// The component's id.
         component: String,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         error: std::io::Error,
     },
-    /// A dependency does not satisfy its import.
-    #[error("component {component}: dependency does not fit: {reason}")]
+    /// A dependency cannot satisfy the component's import.
+    #[error("component {component}: cannot use a dependency: {reason}")]
     Dependency {
         /// The component's id.
         component: String,
-        /// Which interface, and why.
+        /// A text that names the interface and the cause.
         reason: String,
     },
     /// The file is not a component, or cannot be compiled.
@@ -31,34 +31,34 @@ pub enum LoadError {
         component: String,
         /// The file.
         path: PathBuf,
-        /// Why.
+        /// The cause.
         reason: String,
     },
-    /// An interface that this runtime does not provide.
+    /// The component imports an interface that this runtime does not provide.
     #[error("component {component} imports {import}, which this runtime does not provide")]
     UnknownImport {
         /// The component's id.
         component: String,
-        /// The interface, as the component names it.
+        /// The name of the interface, as the component's import spells it.
         import: String,
     },
-    /// A routed component has no HTTP handler.
+    /// A component that has a route does not export an HTTP handler.
     #[error("component {component} does not export wasi:http/incoming-handler@0.2")]
     NoHandler {
         /// The component's id.
         component: String,
     },
-    /// A route that the router does not accept.
+    /// The router rejects one of the app's routes.
     #[error("{0}")]
     Route(String),
-    /// A granted database cannot be opened.
-    #[error("component {component}: database {label}: {error}")]
+    /// A database that the manifest grants to a component cannot be opened.
+    #[error("component {component}: cannot open the database {label}: {error}")]
     Database {
         /// The component's id.
         component: String,
         /// The database's label.
         label: String,
-        /// Why.
+        /// The cause.
         error: DatabaseError,
     },
 }

@@ -1,11 +1,11 @@
-//! A component's file.
+//! The .wasm file of a component.
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use super::error::LoadError;
 use crate::component;
 
-/// A .wasm file: a component, or a module that can become one.
+/// A .wasm file, which contains a component or a module.
 pub(super) struct WasmFile {
     path: PathBuf,
     pub(super) bytes: Vec<u8>,
@@ -24,7 +24,7 @@ impl WasmFile {
         })
     }
 
-    /// The component in the file, or the one made from its module.
+    /// Returns the component in the file, or converts the module in the file to a component.
     pub(super) fn component(&self, id: &str) -> Result<Cow<'_, [u8]>, LoadError> {
         component::from_file(&self.bytes).map_err(|reason| LoadError::Invalid {
             component: id.to_owned(),

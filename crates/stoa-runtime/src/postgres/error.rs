@@ -1,10 +1,10 @@
-//! Errors in the interface's terms.
+//! Converts errors of the PostgreSQL client to errors of the interface.
 use super::values;
 use crate::bindings::spin::postgres::postgres::{Error, QueryError};
 
-/// The error of a failed statement.
-pub(super) fn failed(error: tokio_postgres::Error) -> Error {
-    let text = chain(&error);
+/// Converts the error of a failed statement.
+pub(super) fn statement_error(error: tokio_postgres::Error) -> Error {
+    let text = with_causes(&error);
     match error.as_db_error() {
         Some(db) => Error::QueryFailed(QueryError::DbError(values::db_error(db, text))),
         None if error.is_closed() => Error::ConnectionFailed(text),
@@ -12,8 +12,8 @@ pub(super) fn failed(error: tokio_postgres::Error) -> Error {
     }
 }
 
-/// An error and its causes in one line.
-pub(super) fn chain(error: &dyn std::error::Error) -> String {
+/// The text of an error and of its causes, in one line.
+pub(super) fn with_causes(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

@@ -1,4 +1,4 @@
-//! A guest's access to a server. It decides whether a connection is given back or closed.
+//! Gives a guest access to a PostgreSQL server. A connection lease decides whether its connection returns to the pool or is closed.
 use std::ops::Range;
 use std::pin::pin;
 
@@ -7,44 +7,48 @@ use futures_util::TryStreamExt as _;
 use tokio_postgres::{Row, Statement};
 
 use super::effect::Effect;
-use super::error::{chain, failed};
+use super::error::{statement_error, with_causes};
 use super::values;
 use crate::bindings::spin::postgres::postgres::{DbValue, Error, ParameterValue};
 
-/// Prepared statements that a connection keeps.
-const STATEMENTS_KEPT: usize = 256;
-/// The largest result of one statement, in bytes. The result is held in this process's memory before the guest gets it.
+/// The number of prepared statements that a connection keeps.
+const MAX_CACHED_STATEMENTS: usize = 256;
+/// The maximum size of one statement's result, in bytes. The limit exists because the whole result is in this process's memory
+/// before the guest gets the rows.
 const LARGEST_RESULT: usize = 64 << 20;
-/// Bytes that a value takes beside its own: its range in the row, and the form that the guest gets.
-const VALUE_OVERHEAD: usize = size_of::<Option<Range<usize>>>() + size_of::<DbValue>();
+/// The bytes of memory that a value takes in addition to its data: the range that locates its data in the row, and its
+/// representation for the guest.
+const VALUE_OVERHEAD_BYTES: usize = size_of::<Option<Range<usize>>>() + size_of::<DbValue>();
 
-/// A guest's access to a server.
+/// A guest's connection lease: the guest's access to one PostgreSQL server.
 pub(crate) struct Lease {
     pool: Pool,
-    /// The connection that it holds: within a transaction, or after a statement that marked it.
+    /// The connection that this connection lease holds. It holds a connection while a statement runs, during a transaction, and
+    /// after a statement that changed the connection's session.
     object: Option<Object>,
-    /// A transaction is open.
+    /// True while a transaction is open.
     transaction: bool,
-    /// Set by a statement whose effect may outlive a transaction: a setting, a temporary table, a session lock.
-    marked: bool,
-    /// A statement runs, or was cut off.
+    /// True if a statement had an effect that may outlive a transaction: a changed setting, a temporary table, or a lock that the
+    /// connection holds until its session ends.
+    session_changed: bool,
+    /// True if a statement runs, was cut off, or failed with an error that may leave the connection unusable.
     busy: bool,
 }
 
 impl Lease {
-    /// Connects to the pool's server at once, so that an unreachable server is reported now.
+    /// Connects to the pool's server once, so that the guest's `open` reports an unreachable server.
     pub(super) async fn connect(pool: Pool) -> Result<Self, Error> {
         drop(connect(&pool).await?);
         Ok(Self {
             pool,
             object: None,
             transaction: false,
-            marked: false,
+            session_changed: false,
             busy: false,
         })
     }
 
-    /// Runs one statement, and returns its rows with their description.
+    /// Runs one statement. Returns the statement, which describes the columns, and the rows.
     pub(crate) async fn query(
         &mut self,
         sql: &str,
@@ -55,8 +59,9 @@ impl Lease {
             let mut stream = pin!(stream);
             let (mut rows, mut size) = (Vec::new(), 0);
             while let Some(row) = stream.try_next().await? {
-                // The bytes, and the overhead here and in the guest's form.
-                size += row.raw_size_bytes() + size_of::<Row>() + row.len() * VALUE_OVERHEAD;
+                // The result's size counts the data of each row, and the memory that the row and its values take in addition to
+                // this data.
+                size += row.raw_size_bytes() + size_of::<Row>() + row.len() * VALUE_OVERHEAD_BYTES;
                 if size > LARGEST_RESULT {
                     return Ok(Err(Error::Other(format!(
                         "the result is larger than {LARGEST_RESULT} bytes"
@@ -69,7 +74,7 @@ impl Lease {
         .await
     }
 
-    /// Runs one statement, and counts the rows that it changed.
+    /// Runs one statement, and returns the number of rows that the statement changed.
     pub(crate) async fn execute(
         &mut self,
         sql: &str,
@@ -92,32 +97,35 @@ impl Lease {
         ) -> Result<Result<T, Error>, tokio_postgres::Error>,
     ) -> Result<T, Error> {
         if self.busy {
-            let gone = "the connection was cut off".to_owned();
-            return Err(Error::ConnectionFailed(gone));
+            let reason = "the connection is closed: an earlier statement failed or was cut off";
+            return Err(Error::ConnectionFailed(reason.to_owned()));
         }
         let object = match self.object.take() {
-            Some(held) => held,
+            Some(object) => object,
             None => connect(&self.pool).await?,
         };
         let object = self.object.insert(object);
-        // Set until the server answers. A request that is cut off leaves it set, and its connection is closed.
+        // `busy` is true until the server responds. If the request is cut off earlier, `busy` stays true, and the connection is
+        // closed.
         self.busy = true;
         let effect = Effect::of_statement(sql);
         let done = async {
-            let statement = object.prepare_cached(sql).await.map_err(failed)?;
+            let statement = object.prepare_cached(sql).await.map_err(statement_error)?;
             let parameters = values::parameters(&statement, parameters)?;
-            send(object, &statement, parameters).await.map_err(failed)?
+            send(object, &statement, parameters)
+                .await
+                .map_err(statement_error)?
         };
         let done = done.await;
-        if object.statement_cache.size() > STATEMENTS_KEPT {
+        if object.statement_cache.size() > MAX_CACHED_STATEMENTS {
             object.statement_cache.clear();
         }
         self.busy = matches!(done, Err(Error::Other(_)));
         match effect {
             Effect::None => {}
-            Effect::Begins => self.transaction |= done.is_ok(),
-            Effect::Ends => self.transaction = false,
-            Effect::Marks => self.marked = true,
+            Effect::BeginsTransaction => self.transaction |= done.is_ok(),
+            Effect::EndsTransaction => self.transaction = false,
+            Effect::ChangesSession => self.session_changed = true,
         }
         if self.is_clean() {
             self.object = None;
@@ -125,9 +133,9 @@ impl Lease {
         done
     }
 
-    /// Whether this guest left nothing behind on the connection.
+    /// True if the guest left no state on the connection, so that another guest may use the connection.
     fn is_clean(&self) -> bool {
-        !(self.transaction || self.marked || self.busy)
+        !(self.transaction || self.session_changed || self.busy)
     }
 }
 
@@ -136,13 +144,14 @@ impl Drop for Lease {
         if let Some(object) = self.object.take()
             && !self.is_clean()
         {
-            // The connection is closed: the server rolls back and ends the session.
+            // This line takes the connection out of the pool and so closes the connection. The PostgreSQL server then rolls back
+            // the open transaction and ends the connection's session.
             drop(Object::take(object));
         }
     }
 }
 
 async fn connect(pool: &Pool) -> Result<Object, Error> {
-    let got = pool.get().await;
-    got.map_err(|error| Error::ConnectionFailed(chain(&error)))
+    let object = pool.get().await;
+    object.map_err(|error| Error::ConnectionFailed(with_causes(&error)))
 }

@@ -1,9 +1,10 @@
-//! Conversion of values between PostgreSQL and `spin:postgres@4.0.0`.
+//! Converts values between PostgreSQL and `spin:postgres@4.0.0`.
 //!
-//! Other types (decimals, ranges, intervals, other arrays) are rejected as parameters, and returned as `unsupported`.
+//! Some types are not supported: decimals, ranges, intervals, and arrays of other types than int4, int8 and text. Parameters of
+//! these types are rejected, and result values of these types are returned as `unsupported`.
 #![expect(
     clippy::result_large_err,
-    reason = "the interface's own error, seldom made"
+    reason = "the bindings define this large error type, and errors are rare"
 )]
 use std::error::Error as _;
 
@@ -49,9 +50,9 @@ pub(super) fn parameters(
     let wanted = statement.params();
     if wanted.len() != given.len() {
         return Err(Error::BadParameter(format!(
-            "{} parameters given, and the statement has {}",
-            given.len(),
-            wanted.len()
+            "the statement has {} parameters, but {} values were given",
+            wanted.len(),
+            given.len()
         )));
     }
     let pairs = given.into_iter().zip(wanted).enumerate();
@@ -67,7 +68,7 @@ fn parameter(value: ParameterValue, ty: &Type) -> Result<Parameter, String> {
         if T::accepts(ty) {
             Ok(Parameter::Value(Box::new(value)))
         } else {
-            Err("a value of another type is given".to_owned())
+            Err("the given value has another type".to_owned())
         }
     }
     use ParameterValue as P;
@@ -106,7 +107,7 @@ fn parameter(value: ParameterValue, ty: &Type) -> Result<Parameter, String> {
         | P::RangeDecimal(_)
         | P::ArrayDecimal(_)
         | P::Interval(_) => Err(
-            "the embedded runtime has no decimals, ranges or intervals; send text, and cast it in the statement".to_owned(),
+            "the embedded runtime does not support decimals, ranges and intervals; send text, and cast the text in the statement".to_owned(),
         ),
     }
 }
@@ -123,7 +124,7 @@ fn time((hour, minute, second, nanos): (u8, u8, u8, u32)) -> Result<Time, String
     Time::new(small(hour), small(minute), small(second), nanos).map_err(|error| error.to_string())
 }
 
-/// The rows of a result.
+/// Converts the rows of a result to values of the interface.
 pub(crate) fn rows(statement: &Statement, rows: &[Row]) -> Result<RowSet, Error> {
     let columns = statement.columns().iter().map(|column| Column {
         name: column.name().to_owned(),
@@ -231,7 +232,7 @@ fn time_parts(at: Time) -> (u8, u8, u8, u32) {
     )
 }
 
-/// A value as the server sent it.
+/// The bytes of a value of an unsupported type, as the server sent them.
 struct Raw(Vec<u8>);
 
 impl<'a> FromSql<'a> for Raw {
@@ -244,7 +245,7 @@ impl<'a> FromSql<'a> for Raw {
     }
 }
 
-/// The server's error, with all its fields.
+/// Converts an error that the server returned, with all its fields. `as_text` is the text of the error and its causes.
 pub(super) fn db_error(error: &tokio_postgres::error::DbError, as_text: String) -> DbError {
     let more = [
         ("hint", error.hint()),

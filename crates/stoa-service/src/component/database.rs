@@ -12,9 +12,9 @@ pub fn open_database(schema: &Schema) -> Result<Box<dyn Database>, Problem> {
     let url = variable("database_url").filter(|url| !url.is_empty());
     let db: Box<dyn Database> = match url {
         Some(url) => {
-            let address = postgres::address(&url, schema.service);
+            let url = postgres::service_url(&url, schema.service);
             let connection =
-                pg4::Connection::open(&address).map_err(|e| SqlError::from(failed(e)))?;
+                pg4::Connection::open(&url).map_err(|e| SqlError::from(driver_error(e)))?;
             Box::new(Postgres::new(SpinPostgres(connection))?)
         }
         None => Box::new(SpinSqlite::open()?),
@@ -23,7 +23,7 @@ pub fn open_database(schema: &Schema) -> Result<Box<dyn Database>, Problem> {
     Ok(db)
 }
 
-/// Spin's SQLite, with the label `default`.
+/// Spin's SQLite database with the label `default`.
 struct SpinSqlite(spin_sdk::sqlite3::Connection);
 
 impl SpinSqlite {
@@ -73,18 +73,21 @@ fn from_spin(value: spin_sdk::sqlite3::Value) -> Result<Value, SqlError> {
         Spin::Integer(v) => Ok(Value::Integer(v)),
         Spin::Text(v) => Ok(Value::Text(v)),
         Spin::Real(_) | Spin::Blob(_) => Err(SqlError::Other(
-            "a column of a type that is not used here".to_owned(),
+            "a column has an unsupported type; expected NULL, an integer or text".to_owned(),
         )),
     }
 }
 
-/// `spin:postgres`.
+/// PostgreSQL through Spin's interface `spin:postgres`.
 struct SpinPostgres(pg4::Connection);
 
 impl Driver for SpinPostgres {
     fn query(&self, statement: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, DriverError> {
         use pg4::DbValue;
-        let result = self.0.query(statement, &to_spin(params)).map_err(failed)?;
+        let result = self
+            .0
+            .query(statement, &to_spin(params))
+            .map_err(driver_error)?;
         let value = |value| match value {
             DbValue::DbNull => Ok(Value::Null),
             DbValue::Int64(v) => Ok(Value::Integer(v)),
@@ -93,7 +96,8 @@ impl Driver for SpinPostgres {
             DbValue::Str(v) => Ok(Value::Text(v)),
             _ => Err(DriverError {
                 code: None,
-                message: "a column of a type that is not used here".to_owned(),
+                message: "a column has an unsupported type; expected NULL, an integer or text"
+                    .to_owned(),
             }),
         };
         let row = |row: Vec<DbValue>| row.into_iter().map(value).collect();
@@ -102,7 +106,7 @@ impl Driver for SpinPostgres {
 
     fn execute(&self, statement: &str, params: &[Value]) -> Result<(), DriverError> {
         let changed = self.0.execute(statement, &to_spin(params));
-        changed.map(drop).map_err(failed)
+        changed.map(drop).map_err(driver_error)
     }
 }
 
@@ -116,7 +120,7 @@ fn to_spin(params: &[Value]) -> Vec<pg4::ParameterValue> {
     params.collect()
 }
 
-fn failed(error: pg4::PgError) -> DriverError {
+fn driver_error(error: pg4::PgError) -> DriverError {
     use pg4::{PgError as Error, QueryError};
     let (code, message) = match error {
         Error::QueryFailed(QueryError::DbError(error)) => (Some(error.code), error.as_text),

@@ -1,6 +1,7 @@
-//! Spin variables.
+//! Access to Spin variables.
 
-/// A Spin variable, for [`crate::settings::Settings`].
+/// The value of a Spin variable, or `None` if the variable is not set. [`crate::settings::Settings`] reads variables with this
+/// function.
 pub fn variable(name: &str) -> Option<String> {
     spin_sdk::variables::get(name).ok()
 }

@@ -1,4 +1,4 @@
-//! Concurrent requests, reused keys, claims that expire, and which answers are stored.
+//! Tests of concurrent requests, reused keys, expired claims, and of which responses are stored.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -35,7 +35,7 @@ fn submit(
 }
 
 #[test]
-fn twenty_repeats_at_once_work_once_and_answer_alike() {
+fn twenty_concurrent_repeats_do_the_work_once_and_get_the_same_response() {
     let (database, worked) = (shop(), AtomicUsize::new(0));
     let answers: Vec<_> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..20)
@@ -43,8 +43,8 @@ fn twenty_repeats_at_once_work_once_and_answer_alike() {
                 scope.spawn(|| {
                     submit(&database, r#"{"a":1}"#, Policy::default(), || {
                         std::thread::sleep(Duration::from_millis(30));
-                        let turn = worked.fetch_add(1, Ordering::SeqCst);
-                        route::json(StatusCode::CREATED, &turn)
+                        let execution = worked.fetch_add(1, Ordering::SeqCst);
+                        route::json(StatusCode::CREATED, &execution)
                     })
                 })
             })
@@ -60,7 +60,7 @@ fn twenty_repeats_at_once_work_once_and_answer_alike() {
 }
 
 #[test]
-fn refuses_the_key_for_another_body_but_not_for_other_white_space() {
+fn the_key_is_rejected_for_another_body_but_not_for_other_white_space() {
     let database = shop();
     submit(
         &database,
@@ -85,7 +85,7 @@ fn refuses_the_key_for_another_body_but_not_for_other_white_space() {
 }
 
 #[test]
-fn a_declined_answer_is_kept_and_a_failed_one_is_tried_again() {
+fn a_decline_is_stored_and_a_failed_request_is_executed_again() {
     let database = shop();
     let down = submit(&database, "{}", Policy::default(), || {
         Err(Problem::unavailable("down"))
@@ -108,7 +108,7 @@ fn a_declined_answer_is_kept_and_a_failed_one_is_tried_again() {
 }
 
 #[test]
-fn an_answer_that_names_a_time_to_come_back_frees_the_key() {
+fn a_response_with_retry_after_frees_the_key() {
     let database = shop();
     let later = || Err(Problem::conflict("cart_in_order", "not yet").retry_after(2));
     let first = submit(&database, "{}", Policy::default(), later);
@@ -118,14 +118,14 @@ fn an_answer_that_names_a_time_to_come_back_frees_the_key() {
 }
 
 #[test]
-fn waits_no_longer_than_the_bound_and_takes_over_a_dead_claim() {
+fn a_repeat_waits_at_most_the_time_limit_and_takes_over_an_expired_claim() {
     let database = shop();
-    // Longer than a busy machine takes to reach the next line.
+    // The claim lasts longer than a busy machine needs to reach the next line.
     let dead = Policy {
         lease: Duration::from_secs(3),
         wait: Duration::ZERO,
     };
-    // A request that dies: it claims and never stores.
+    // Imitates a request that dies: it claims the key and never stores a response.
     let request = testing::post("/order", "{}");
     let key = Key {
         owner: "ann",
@@ -133,8 +133,8 @@ fn waits_no_longer_than_the_bound_and_takes_over_a_dead_claim() {
         fingerprint: fingerprint(&request),
     };
     assert!(matches!(
-        take(&database.connect(), "test", &key, "dead", dead).unwrap(),
-        Taken::Mine
+        claim_key(&database.connect(), "test", &key, "dead", dead).unwrap(),
+        ClaimResult::Claimed
     ));
     let early = submit(&database, "{}", dead, || unreachable!());
     assert_eq!(early.status(), 409);
@@ -150,7 +150,7 @@ fn waits_no_longer_than_the_bound_and_takes_over_a_dead_claim() {
 }
 
 #[test]
-fn an_answer_is_kept_once_and_only_if_it_decides_something() {
+fn a_response_is_stored_once_and_only_if_it_is_final() {
     let database = shop();
     let db = database.connect();
     let request = testing::post("/order", r#"{"a":1}"#);
@@ -164,19 +164,23 @@ fn an_answer_is_kept_once_and_only_if_it_decides_something() {
         *response.status_mut() = StatusCode::from_u16(status).unwrap();
         response
     };
-    let kept_status = || kept(&db, "test", &key).unwrap().map(|kept| kept.status());
-    keep(&db, "test", &key, &answer(503)).unwrap();
-    assert_eq!(kept_status(), None);
-    assert!(!is_answered(&db, "test", "ann", "k1").unwrap());
+    let stored_status = || {
+        stored_response(&db, "test", &key)
+            .unwrap()
+            .map(|stored_response| stored_response.status())
+    };
+    store_response(&db, "test", &key, &answer(503)).unwrap();
+    assert_eq!(stored_status(), None);
+    assert!(!has_response(&db, "test", "ann", "k1").unwrap());
     for status in [402, 409] {
-        keep(&db, "test", &key, &answer(status)).unwrap();
-        assert_eq!(kept_status(), Some(StatusCode::PAYMENT_REQUIRED));
+        store_response(&db, "test", &key, &answer(status)).unwrap();
+        assert_eq!(stored_status(), Some(StatusCode::PAYMENT_REQUIRED));
     }
-    assert!(is_answered(&db, "test", "ann", "k1").unwrap());
+    assert!(has_response(&db, "test", "ann", "k1").unwrap());
     let other = Key {
         fingerprint: String::new(),
         ..key
     };
-    let problem = kept(&db, "test", &other).unwrap_err();
+    let problem = stored_response(&db, "test", &other).unwrap_err();
     assert_eq!(problem.code(), "idempotency_key_reused");
 }

@@ -37,7 +37,7 @@ fn good() -> Value {
 }
 
 #[test]
-fn reads_what_plain_serde_reads() {
+fn valid_documents_are_decoded_like_plain_serde_does() {
     let text = good().to_string();
     let plain: Outer = serde_json::from_str(&text).unwrap();
     assert_eq!(super::read::<Outer>(text.as_bytes()).unwrap(), plain);
@@ -46,22 +46,22 @@ fn reads_what_plain_serde_reads() {
 }
 
 #[test]
-fn no_text_has_a_nul() {
-    for (text, place) in [
+fn text_with_the_character_nul_is_rejected() {
+    for (text, location) in [
         (r#"["a\u0000"]"#, "[0]"),
         (r#"{"a": "\u0000"}"#, "a"),
         (r#"{"\u0000": 1}"#, "body"),
     ] {
-        let fault = super::read::<Value>(text.as_bytes()).unwrap_err();
-        assert!(fault.to_string().starts_with(place), "{text}: {fault}");
-        assert!(fault.to_string().contains("the character NUL"), "{fault}");
+        let error = super::read::<Value>(text.as_bytes()).unwrap_err();
+        assert!(error.to_string().starts_with(location), "{text}: {error}");
+        assert!(error.to_string().contains("the character NUL"), "{error}");
     }
     assert!(super::read::<Value>(br#"["\\u0000"]"#).is_ok());
 }
 
 #[test]
-fn an_array_is_no_object_wherever_it_stands() {
-    for (pointer, place) in [
+fn an_array_in_place_of_an_object_is_rejected_at_every_location() {
+    for (pointer, location) in [
         ("", "body"),
         ("/price", "price"),
         ("/more/1", "more[1]"),
@@ -71,20 +71,20 @@ fn an_array_is_no_object_wherever_it_stands() {
     ] {
         let mut body = good();
         *body.pointer_mut(pointer).unwrap() = json!([1, "EUR"]);
-        let fault = super::read::<Outer>(body.to_string().as_bytes()).unwrap_err();
-        let expected = format!("{place}: invalid type: an array, expected an object");
-        assert!(fault.to_string().starts_with(&expected), "{fault}");
-        let fault = super::read_value::<Outer>("data", &body).unwrap_err();
-        let place = match place {
+        let error = super::read::<Outer>(body.to_string().as_bytes()).unwrap_err();
+        let expected = format!("{location}: invalid type: an array, expected an object");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+        let error = super::read_value::<Outer>("data", &body).unwrap_err();
+        let location = match location {
             "body" => "data".to_owned(),
             inner => format!("data.{inner}"),
         };
-        assert!(fault.to_string().starts_with(&place), "{fault}");
+        assert!(error.to_string().starts_with(&location), "{error}");
     }
 }
 
 #[test]
-fn says_what_was_expected_in_words_that_a_caller_knows() {
+fn errors_name_the_expected_json_type() {
     #[derive(Debug, Deserialize)]
     struct Line {
         #[serde(deserialize_with = "super::whole::<1, 99, _>")]
@@ -129,7 +129,7 @@ fn says_what_was_expected_in_words_that_a_caller_knows() {
         ),
         (
             json!({"quantity": 1, "at": -1}),
-            "at: invalid value: integer `-1`, expected a whole number from 0 on",
+            "at: invalid value: integer `-1`, expected a whole number of 0 or more",
         ),
         (
             json!({"quantity": 1, "list": 1}),
@@ -140,8 +140,8 @@ fn says_what_was_expected_in_words_that_a_caller_knows() {
             "members: invalid type: an array, expected an object",
         ),
     ] {
-        let fault = super::read::<Line>(body.to_string().as_bytes()).unwrap_err();
-        assert!(fault.to_string().contains(expected), "{body}: {fault}");
+        let error = super::read::<Line>(body.to_string().as_bytes()).unwrap_err();
+        assert!(error.to_string().contains(expected), "{body}: {error}");
     }
     let line: Line = super::read(br#"{"quantity": 99}"#).unwrap();
     assert_eq!((line.quantity, line.amount, line.at), (99, 0, 0));
@@ -149,8 +149,8 @@ fn says_what_was_expected_in_words_that_a_caller_knows() {
 }
 
 #[test]
-fn names_the_place_of_any_other_fault_too() {
-    for (pointer, value, place) in [
+fn every_error_names_its_location() {
+    for (pointer, value, location) in [
         ("/more/0/amount", json!("1"), "more[0].amount: "),
         ("/more/0/currency", json!("XXQ"), "more[0].currency: "),
         ("/price", json!({"amount": 1}), "price: missing field"),
@@ -162,7 +162,10 @@ fn names_the_place_of_any_other_fault_too() {
     ] {
         let mut body = good();
         *body.pointer_mut(pointer).unwrap() = value;
-        let fault = super::read::<Outer>(body.to_string().as_bytes()).unwrap_err();
-        assert!(fault.to_string().starts_with(place), "{place} {fault}");
+        let error = super::read::<Outer>(body.to_string().as_bytes()).unwrap_err();
+        assert!(
+            error.to_string().starts_with(location),
+            "{location} {error}"
+        );
     }
 }

@@ -1,6 +1,6 @@
 #![expect(
     clippy::unwrap_used,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a fixture that fails must fail the test that uses it"
 )]
 
 use super::*;
@@ -77,7 +77,7 @@ fn statuses(database: &TestDatabase) -> Vec<(String, u32)> {
 }
 
 #[test]
-fn workers_that_drain_at_once_share_the_entries() {
+fn each_entry_is_handled_by_one_of_several_concurrent_workers() {
     let database = with_jobs(20);
     let done = std::sync::Mutex::new(Vec::new());
     std::thread::scope(|scope| {
@@ -96,7 +96,7 @@ fn workers_that_drain_at_once_share_the_entries() {
     done.dedup();
     assert_eq!(done.len(), 20);
     let all = statuses(&database);
-    assert!(all.iter().all(|one| *one == ("done".to_owned(), 1)));
+    assert!(all.iter().all(|entry| *entry == ("done".to_owned(), 1)));
 }
 
 #[test]
@@ -104,11 +104,11 @@ fn a_failed_entry_is_retried_when_it_is_due_and_given_up_after_its_last_attempt(
     let database = with_jobs(1);
     let fail = |_: &Claim| Ok(Attempt::Failed("no".to_owned()));
     for attempt in 1..=3 {
-        let left = u32::from(attempt < 3);
+        let still_waiting = u32::from(attempt < 3);
         let drained = drain(&database, fail).unwrap();
-        assert_eq!((drained.failed, drained.left), (1, left));
+        assert_eq!((drained.failed, drained.still_waiting), (1, still_waiting));
         let again = drain(&database, fail).unwrap();
-        assert_eq!(again.failed, 0, "not due yet");
+        assert_eq!(again.failed, 0, "the entry is not due yet");
         make_due(&database);
     }
     assert_eq!(statuses(&database), [("failed".to_owned(), 3)]);
@@ -121,14 +121,14 @@ fn an_entry_whose_last_worker_died_is_given_up_without_another_attempt() {
     db.execute("UPDATE test_jobs SET attempts = 3", &[])
         .unwrap();
     let drained = drain(&database, |_| {
-        Err(SqlError::Other("not to be tried".to_owned()))
+        Err(SqlError::Other("this attempt must not be made".to_owned()))
     });
     assert_eq!(drained.unwrap().failed, 1);
     assert_eq!(statuses(&database), [("failed".to_owned(), 3)]);
 }
 
 #[test]
-fn an_error_ends_the_pass_and_leaves_the_entry_for_later() {
+fn an_error_ends_the_drain_and_its_entry_is_retried_later() {
     let database = with_jobs(2);
     let mut attempts = 0;
     let outcome = drain(&database, |_| {
@@ -139,14 +139,14 @@ fn an_error_ends_the_pass_and_leaves_the_entry_for_later() {
     assert_eq!(
         drain(&database, |_| Ok(Attempt::Done)).unwrap().done,
         1,
-        "the other one"
+        "the second entry must still be due"
     );
     make_due(&database);
     assert_eq!(drain(&database, |_| Ok(Attempt::Done)).unwrap().done, 1);
 }
 
 #[test]
-fn waits_double_by_chance_within_bounds_up_to_the_longest() {
+fn waits_double_up_to_the_longest_wait_and_half_of_each_is_random() {
     let bounds = |attempt| {
         let millis = |random| queue().wait(attempt, random).as_millis();
         (millis(0), millis(u32::MAX))

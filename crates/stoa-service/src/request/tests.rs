@@ -11,7 +11,7 @@ fn request(uri: &str, headers: &[(&str, &str)], body: &str) -> Request {
 const TRACE: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 #[test]
-fn passes_on_what_the_chain_needs_and_nothing_else() {
+fn calls_forward_the_version_the_trace_and_the_request_id_but_no_credentials() {
     let request = request(
         "/",
         &[
@@ -41,7 +41,7 @@ fn passes_on_what_the_chain_needs_and_nothing_else() {
 }
 
 #[test]
-fn replaces_a_request_id_or_trace_that_is_not_well_formed() {
+fn a_malformed_request_id_or_trace_is_replaced() {
     for bad in ["", "a b", "x\"y"] {
         let request = request("/", &[("x-request-id", bad), ("traceparent", "00-zz")], "");
         assert_eq!(request.context().request_id().len(), 36);
@@ -50,7 +50,7 @@ fn replaces_a_request_id_or_trace_that_is_not_well_formed() {
 }
 
 #[test]
-fn names_an_unknown_repeated_or_badly_encoded_parameter() {
+fn unknown_repeated_and_badly_encoded_parameters_are_rejected() {
     for (uri, code) in [
         ("/?x=1", "unknown_parameter"),
         ("/?q=1&q=2", "repeated_parameter"),
@@ -64,11 +64,11 @@ fn names_an_unknown_repeated_or_badly_encoded_parameter() {
 }
 
 #[test]
-fn tells_malformed_json_from_a_wrong_value() {
+fn malformed_json_is_400_and_a_wrong_value_is_422() {
     #[derive(Debug, serde::Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Body {
-        #[expect(dead_code, reason = "only its decoding matters here")]
+        #[expect(dead_code, reason = "the test only decodes the field")]
         quantity: u32,
     }
     let json = [("content-type", "application/json")];
@@ -93,7 +93,7 @@ fn tells_malformed_json_from_a_wrong_value() {
 }
 
 #[test]
-fn wants_exactly_one_visible_idempotency_key() {
+fn exactly_one_visible_idempotency_key_is_required() {
     for headers in [
         &[][..],
         &[("idempotency-key", "a b")],

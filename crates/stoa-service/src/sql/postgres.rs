@@ -1,29 +1,33 @@
-//! PostgreSQL beyond the shared statements: transactions that lock their subject, and pooled connections.
+//! The parts that only PostgreSQL needs: transactions that lock their subject, and connections from a pool.
 //!
-//! Statements run at READ COMMITTED: a conditional update sees what others have committed, and waits for a concurrent writer of the row.
-//! A transaction first takes an advisory lock on its subject, so what it has read of the subject stays true until it commits.
+//! Statements run at READ COMMITTED, so a conditional update sees what other transactions have committed, and waits for a
+//! concurrent writer of the row. A transaction first takes an advisory lock on its subject, so no other transaction with this
+//! subject runs before the commit.
 //!
-//! The host's pool may return a connection on which a guest died between BEGIN and COMMIT (Spin does). Every transaction here is
-//! marked with the word DEFERRABLE, which has no effect on one that writes. A connection that still has the mark is rolled back.
+//! The host's pool (Spin's, for example) may return a connection on which a guest died between BEGIN and COMMIT. Every transaction
+//! therefore begins with BEGIN DEFERRABLE, a mode that has no effect on transactions that write. A connection that is still in this
+//! mode has an open transaction, which is rolled back.
 //!
-//! `query` in Spin 4.0.0 to 4.0.2 never returns when there are no rows (spinframework/spin#3671). Statements without rows therefore use
-//! `execute`, and every other statement is wrapped so that it returns at least one row.
+//! `query` in Spin 4.0.0 to 4.0.2 never returns if there are no rows (spinframework/spin#3671). Statements without rows therefore
+//! use `execute`, and every other statement is wrapped so that it returns at least one row.
 
 use super::{Database, Rows, SqlError, Value};
 
-/// SQLSTATE of a statement after an error in the same transaction.
+/// The SQLSTATE that PostgreSQL reports for each further statement of a transaction in which a statement has failed.
 const IN_FAILED_TRANSACTION: &str = "25P02";
-/// Defaults where `database_url` has no options: the lock timeout, and how long the server keeps an idle transaction whose client died.
-const OPTIONS: &str = "-c%20lock_timeout%3D5000%20-c%20idle_in_transaction_session_timeout%3D15000";
+/// The connection options that are used if `database_url` contains no options. The lock timeout is 5 s. The server ends a
+/// transaction that is idle for 15 s, because the client may have died.
+const DEFAULT_OPTIONS: &str =
+    "-c%20lock_timeout%3D5000%20-c%20idle_in_transaction_session_timeout%3D15000";
 
-/// The address of a service's database: `database_url` with `{service}` replaced by the service's name. So one value
-/// serves all services, if each has a database and a role of its own name.
-pub fn address(url: &str, service: &str) -> String {
+/// The URL of a service's database: `database_url` with `{service}` replaced by the service's name. So all services can have the
+/// same setting, if each has a database and a role with the service's name.
+pub fn service_url(url: &str, service: &str) -> String {
     let url = url.replace("{service}", service);
     match url.split_once('?') {
         Some((_, query)) if query.split('&').any(|pair| pair.starts_with("options=")) => url,
-        Some(_) => format!("{url}&options={OPTIONS}"),
-        None => format!("{url}?options={OPTIONS}"),
+        Some(_) => format!("{url}&options={DEFAULT_OPTIONS}"),
+        None => format!("{url}?options={DEFAULT_OPTIONS}"),
     }
 }
 
@@ -36,25 +40,26 @@ pub trait Driver {
     fn execute(&self, statement: &str, params: &[Value]) -> Result<(), DriverError>;
 }
 
-/// Whether the statement returns rows: it reads, or it has a RETURNING clause.
+/// True if the statement returns rows, because it reads or has a RETURNING clause.
 fn returns_rows(statement: &str) -> bool {
     let mut words = statement.split_ascii_whitespace();
     matches!(words.next(), Some("SELECT" | "WITH")) || words.any(|word| word == "RETURNING")
 }
 
-/// The statement with a column before its own: TRUE in each of its rows, NULL in the single row that stands for an empty result.
-/// A nested loop over one outer row keeps the order of the statement's rows.
-fn with_a_row(statement: &str) -> String {
+/// Wraps a statement so that its result has at least one row. The wrapper adds a first column: TRUE in each row of the statement,
+/// NULL in the single row that stands for an empty result. PostgreSQL runs the wrapped statement as a nested loop over one outer
+/// row, which keeps the order of the rows.
+fn with_at_least_one_row(statement: &str) -> String {
     format!(
         "WITH found AS ({statement}) \
          SELECT r.* FROM (SELECT 1) AS one LEFT JOIN (SELECT TRUE, found.* FROM found) AS r ON TRUE"
     )
 }
 
-/// A driver's error for a failed statement.
+/// The error that a PostgreSQL client returns for a failed statement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DriverError {
-    /// The SQLSTATE, if the server answered.
+    /// The SQLSTATE, if the error comes from the server.
     pub code: Option<String>,
     /// The message.
     pub message: String,
@@ -63,9 +68,9 @@ pub struct DriverError {
 impl From<DriverError> for SqlError {
     fn from(error: DriverError) -> Self {
         match error.code.as_deref() {
-            // Unique violation; a table, a column or an object that exists already.
+            // SQLSTATE codes: a unique constraint failed, or a table, column or other object already exists.
             Some("23505" | "42P07" | "42701" | "42710") => Self::Duplicate(error.message),
-            // Serialization failure, deadlock, lock not available, statement cancelled, too many connections.
+            // SQLSTATE codes: serialization failure, deadlock, lock not available, statement cancelled, too many connections.
             Some("40001" | "40P01" | "55P03" | "57014" | "53300") => Self::Busy(error.message),
             _ => Self::Other(error.message),
         }
@@ -78,7 +83,8 @@ pub struct Postgres<D> {
 }
 
 impl<D: Driver> Postgres<D> {
-    /// Takes a connection from a pool, and rolls back a transaction that was left open on it.
+    /// Takes over a connection from a pool. If the previous user of the connection left a transaction open, that transaction is
+    /// rolled back.
     pub fn new(driver: D) -> Result<Self, SqlError> {
         let mark = driver.query("SELECT current_setting('transaction_deferrable')", &[]);
         let left_open = match mark {
@@ -99,7 +105,9 @@ impl<D: Driver> Database for Postgres<D> {
             self.driver.execute(statement, params)?;
             return Ok(Rows::new(statement, Vec::new()));
         }
-        let mut rows = self.driver.query(&with_a_row(statement), params)?;
+        let mut rows = self
+            .driver
+            .query(&with_at_least_one_row(statement), params)?;
         rows.retain_mut(|row| !row.is_empty() && row.remove(0) != Value::Null);
         Ok(Rows::new(statement, rows))
     }
@@ -122,29 +130,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_address_does_for_all_services() {
+    fn one_setting_gives_each_service_its_own_database() {
         let with = |rest: &str| format!("postgres://order:x@db:5432/order?{rest}");
         let url = "postgres://{service}:x@db:5432/{service}";
-        assert_eq!(address(url, "order"), with(&format!("options={OPTIONS}")));
         assert_eq!(
-            address(&format!("{url}?sslmode=require"), "order"),
-            with(&format!("sslmode=require&options={OPTIONS}"))
+            service_url(url, "order"),
+            with(&format!("options={DEFAULT_OPTIONS}"))
         );
-        let own = format!("{url}?options=-c%20lock_timeout%3D1");
         assert_eq!(
-            address(&own, "order"),
+            service_url(&format!("{url}?sslmode=require"), "order"),
+            with(&format!("sslmode=require&options={DEFAULT_OPTIONS}"))
+        );
+        let with_options = format!("{url}?options=-c%20lock_timeout%3D1");
+        assert_eq!(
+            service_url(&with_options, "order"),
             with("options=-c%20lock_timeout%3D1")
         );
     }
 
     /// Returns a fixed result for the first statement, and records all statements.
-    struct Told(Result<&'static str, &'static str>, RefCell<Vec<String>>);
+    struct FakeDriver {
+        first_result: Result<&'static str, &'static str>,
+        statements: RefCell<Vec<String>>,
+    }
 
-    impl Driver for &Told {
+    impl Driver for &FakeDriver {
         fn query(&self, statement: &str, _: &[Value]) -> Result<Vec<Vec<Value>>, DriverError> {
-            let mut seen = self.1.borrow_mut();
-            seen.push(statement.to_owned());
-            match (seen.len(), self.0) {
+            let mut statements = self.statements.borrow_mut();
+            statements.push(statement.to_owned());
+            match (statements.len(), self.first_result) {
                 (1, Ok(text)) => Ok(vec![vec![text.into()]]),
                 (1, Err(code)) => Err(DriverError {
                     code: Some(code.to_owned()),
@@ -155,7 +169,7 @@ mod tests {
         }
 
         fn execute(&self, statement: &str, _: &[Value]) -> Result<(), DriverError> {
-            self.1.borrow_mut().push(statement.to_owned());
+            self.statements.borrow_mut().push(statement.to_owned());
             Ok(())
         }
     }
@@ -181,17 +195,21 @@ mod tests {
     }
 
     #[test]
-    fn what_somebody_left_open_is_rolled_back_and_nothing_else() {
-        for (answer, rolled_back) in [(Ok("off"), false), (Ok("on"), true), (Err("25P02"), true)] {
-            let told = Told(answer, RefCell::default());
-            assert!(Postgres::new(&told).is_ok(), "{answer:?}");
+    fn only_a_transaction_that_was_left_open_is_rolled_back() {
+        let driver = |first_result| FakeDriver {
+            first_result,
+            statements: RefCell::default(),
+        };
+        for (result, rolled_back) in [(Ok("off"), false), (Ok("on"), true), (Err("25P02"), true)] {
+            let driver = driver(result);
+            assert!(Postgres::new(&driver).is_ok(), "{result:?}");
             assert_eq!(
-                told.1.borrow().contains(&"ROLLBACK".to_owned()),
+                driver.statements.borrow().contains(&"ROLLBACK".to_owned()),
                 rolled_back,
-                "{answer:?}"
+                "{result:?}"
             );
         }
-        let told = Told(Err("57P01"), RefCell::default());
-        assert!(matches!(Postgres::new(&told), Err(SqlError::Other(_))));
+        let driver = driver(Err("57P01"));
+        assert!(matches!(Postgres::new(&driver), Err(SqlError::Other(_))));
     }
 }

@@ -1,12 +1,12 @@
 #![expect(
     clippy::indexing_slicing,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a fixture that fails must fail the test that uses it"
 )]
 
 use super::*;
 use crate::testing::TestDatabase;
 
-const ONE: Schema = Schema {
+const VERSION_1: Schema = Schema {
     service: "test",
     migrations: &[&[
         Step::Sql("CREATE TABLE test_a (id BIGINT PRIMARY KEY, name TEXT)"),
@@ -16,27 +16,27 @@ const ONE: Schema = Schema {
         }),
     ]],
 };
-const TWO: Schema = Schema {
+const VERSION_2: Schema = Schema {
     service: "test",
     migrations: &[
-        ONE.migrations[0],
+        VERSION_1.migrations[0],
         &[Step::Sql("ALTER TABLE test_a ADD COLUMN b BIGINT")],
     ],
 };
 
 #[test]
-fn migrates_once_even_from_many_threads() {
+fn concurrent_instances_migrate_once() {
     let database = TestDatabase::new();
     std::thread::scope(|scope| {
         for _ in 0..8 {
-            scope.spawn(|| ONE.ensure(&database.connect()).unwrap());
+            scope.spawn(|| VERSION_1.ensure(&database.connect()).unwrap());
         }
     });
     let db = database.connect();
     assert_eq!(db.execute("SELECT * FROM test_a", &[]).unwrap().len(), 1);
-    TWO.ensure(&db).unwrap();
-    ONE.ensure(&db).unwrap();
-    assert_eq!(TWO.version(&db).unwrap(), 2);
+    VERSION_2.ensure(&db).unwrap();
+    VERSION_1.ensure(&db).unwrap();
+    assert_eq!(VERSION_2.version(&db).unwrap(), 2);
 }
 
 #[test]
@@ -55,10 +55,10 @@ fn a_failing_migration_leaves_nothing_behind() {
 }
 
 #[test]
-fn rolls_back_what_an_error_interrupts() {
+fn an_error_rolls_the_transaction_back() {
     let database = TestDatabase::new();
     let db = database.connect();
-    ONE.ensure(&db).unwrap();
+    VERSION_1.ensure(&db).unwrap();
     let outcome: Result<(), SqlError> = transaction(&db, 1, || {
         db.execute("DELETE FROM test_a", &[])?;
         db.execute("INSERT INTO test_a VALUES (1, 'x'), (1, 'y')", &[])?;
@@ -72,7 +72,7 @@ fn rolls_back_what_an_error_interrupts() {
 }
 
 #[test]
-fn names_a_column_of_another_type() {
+fn the_error_names_a_column_of_another_type() {
     let database = TestDatabase::new();
     let rows = database.connect().execute("SELECT 'a', NULL", &[]).unwrap();
     let row = rows.first().unwrap();

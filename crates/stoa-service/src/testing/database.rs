@@ -1,4 +1,4 @@
-//! The databases of native tests: SQLite, or a real PostgreSQL where STOA_TEST_DATABASE is `postgres`.
+//! The databases of native tests: SQLite, or a real PostgreSQL if the variable STOA_TEST_DATABASE is `postgres`.
 
 use std::cell::RefCell;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use rusqlite::types::{ToSqlOutput, Value as Native};
 use crate::sql::postgres::{Driver, DriverError, Postgres};
 use crate::sql::{Database, Rows, SqlError, Value};
 
-/// A database of its own, removed when dropped.
+/// A database for one test. Dropping the value removes a SQLite database.
 pub struct TestDatabase(Kind);
 
 enum Kind {
@@ -24,16 +24,16 @@ impl TestDatabase {
     /// An empty database.
     #[expect(
         clippy::new_without_default,
-        reason = "a new file is not a default value"
+        reason = "`new` creates a file or a schema, so it is not a default value"
     )]
     #[expect(
         clippy::expect_used,
-        reason = "a test cannot continue without a database"
+        reason = "if the database cannot be opened, the test must fail"
     )]
     pub fn new() -> Self {
-        if stoa_postgres::wanted() {
+        if stoa_postgres::is_selected() {
             let address = stoa_postgres::Server::shared().schema();
-            let address = address.expect("a schema for the test");
+            let address = address.expect("cannot create a schema for the test");
             let pool = Pool::default();
             return Self(Kind::Postgres { address, pool });
         }
@@ -41,11 +41,11 @@ impl TestDatabase {
         Self(Kind::Sqlite(std::env::temp_dir().join(name)))
     }
 
-    /// A connection. With PostgreSQL it comes from a pool, and is returned
-    /// unchanged, as with Spin.
+    /// A connection. A PostgreSQL connection comes from a pool. When it is dropped, it returns to the pool in its current state, as
+    /// in Spin.
     #[expect(
         clippy::expect_used,
-        reason = "a test cannot continue without a database"
+        reason = "if the database cannot be opened, the test must fail"
     )]
     pub fn connect(&self) -> Connection {
         match &self.0 {
@@ -54,13 +54,14 @@ impl TestDatabase {
                 let idle = pool.lock().unwrap_or_else(PoisonError::into_inner).pop();
                 let client = idle.unwrap_or_else(|| {
                     postgres::Client::connect(address, postgres::NoTls)
-                        .expect("connect to PostgreSQL")
+                        .expect("cannot connect to PostgreSQL")
                 });
                 let driver = Pooled {
                     client: RefCell::new(Some(client)),
                     pool: Arc::clone(pool),
                 };
-                let connection = Postgres::new(driver).expect("a connection that answers");
+                let connection =
+                    Postgres::new(driver).expect("PostgreSQL does not answer on the connection");
                 Connection::Postgres(Box::new(connection))
             }
         }
@@ -70,7 +71,7 @@ impl TestDatabase {
 impl Drop for TestDatabase {
     fn drop(&mut self) {
         let Kind::Sqlite(path) = &self.0 else {
-            return; // It is removed with its server.
+            return; // A PostgreSQL schema is removed together with the tests' server.
         };
         for suffix in ["", "-wal", "-shm"] {
             let mut path = path.clone().into_os_string();
@@ -82,26 +83,27 @@ impl Drop for TestDatabase {
 
 /// A connection to a [`TestDatabase`].
 pub enum Connection {
-    /// To a file.
+    /// A connection to a SQLite file.
     Sqlite(rusqlite::Connection),
-    /// To a server.
+    /// A connection to a PostgreSQL server.
     Postgres(Box<Postgres<Pooled>>),
 }
 
 impl Connection {
-    /// Opens any SQLite file like the embedded runtime, but writes do not wait for the disk: the tests include no power failure.
+    /// Opens a SQLite file with the settings that the embedded runtime uses. One setting differs: writes do not wait for the disk,
+    /// because no test simulates a power failure.
     #[expect(
         clippy::expect_used,
-        reason = "a test cannot continue without a database"
+        reason = "if the database cannot be opened, the test must fail"
     )]
     pub fn open(path: &Path) -> Self {
-        let connection = rusqlite::Connection::open(path).expect("open the test's database");
+        let connection = rusqlite::Connection::open(path).expect("cannot open the test's database");
         connection
             .busy_timeout(std::time::Duration::from_secs(20))
             .and_then(|()| connection.pragma_update(None, "journal_mode", "WAL"))
             .and_then(|()| connection.pragma_update(None, "foreign_keys", true))
             .and_then(|()| connection.pragma_update(None, "synchronous", "OFF"))
-            .expect("set up the test's database");
+            .expect("cannot configure the test's database");
         Self::Sqlite(connection)
     }
 }
@@ -123,9 +125,9 @@ impl Database for Connection {
     }
 }
 
-struct Param<'a>(&'a Value);
+struct SqliteParam<'a>(&'a Value);
 
-impl rusqlite::ToSql for Param<'_> {
+impl rusqlite::ToSql for SqliteParam<'_> {
     fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
         Ok(ToSqlOutput::Owned(match self.0 {
             Value::Null => Native::Null,
@@ -144,7 +146,7 @@ fn query(
     let mut prepared = sqlite.prepare(statement).map_err(error)?;
     let columns = prepared.column_count();
     let mut cursor = prepared
-        .query(rusqlite::params_from_iter(params.iter().map(Param)))
+        .query(rusqlite::params_from_iter(params.iter().map(SqliteParam)))
         .map_err(error)?;
     let mut rows = Vec::new();
     while let Some(row) = cursor.next().map_err(error)? {
@@ -155,7 +157,9 @@ fn query(
                 Native::Integer(v) => Value::Integer(v),
                 Native::Text(v) => Value::Text(v),
                 other => {
-                    return Err(SqlError::Other(format!("column {index} holds {other:?}")));
+                    return Err(SqlError::Other(format!(
+                        "column {index} has an unsupported value: {other:?}"
+                    )));
                 }
             });
         }
@@ -180,9 +184,9 @@ impl Drop for Pooled {
 }
 
 #[derive(Debug)]
-struct Sent<'a>(&'a Value);
+struct PostgresParam<'a>(&'a Value);
 
-impl ToSql for Sent<'_> {
+impl ToSql for PostgresParam<'_> {
     fn to_sql(
         &self,
         ty: &Type,
@@ -203,24 +207,24 @@ impl ToSql for Sent<'_> {
 }
 
 impl Pooled {
-    /// Runs `work` on the connection, with `params` in the client's types.
+    /// Runs `work` on the connection. `work` gets `params` in the types of the PostgreSQL client.
     fn run<T>(
         &self,
         params: &[Value],
         work: impl FnOnce(&mut postgres::Client, &[&(dyn ToSql + Sync)]) -> Result<T, postgres::Error>,
     ) -> Result<T, DriverError> {
-        let sent: Vec<_> = params.iter().map(Sent).collect();
+        let sent: Vec<_> = params.iter().map(PostgresParam).collect();
         let sent: Vec<&(dyn ToSql + Sync)> =
             sent.iter().map(|p| p as &(dyn ToSql + Sync)).collect();
         let mut client = self.client.borrow_mut();
         let client = client
             .as_mut()
-            .ok_or_else(|| other("no connection".to_owned()))?;
-        work(client, &sent).map_err(|error| failed(&error))
+            .ok_or_else(|| error_without_code("no connection".to_owned()))?;
+        work(client, &sent).map_err(|error| driver_error(&error))
     }
 }
 
-fn failed(error: &postgres::Error) -> DriverError {
+fn driver_error(error: &postgres::Error) -> DriverError {
     DriverError {
         code: error.code().map(|code| code.code().to_owned()),
         message: format!(
@@ -230,7 +234,7 @@ fn failed(error: &postgres::Error) -> DriverError {
     }
 }
 
-fn other(message: String) -> DriverError {
+fn error_without_code(message: String) -> DriverError {
     DriverError {
         code: None,
         message,
@@ -241,8 +245,8 @@ impl Driver for Pooled {
     fn query(&self, statement: &str, params: &[Value]) -> Result<Vec<Vec<Value>>, DriverError> {
         let rows = self.run(params, |client, params| client.query(statement, params))?;
         if rows.is_empty() {
-            return Err(other(format!(
-                "`{statement}` returned no rows: Spin 4.0.0 to 4.0.2 never answers such a query"
+            return Err(error_without_code(format!(
+                "`{statement}` returned no rows, and Spin 4.0.0 to 4.0.2 never answers such a query"
             )));
         }
         let value = |row: &postgres::Row, index: usize, ty: &Type| {
@@ -259,9 +263,13 @@ impl Driver for Pooled {
                 Type::TEXT => row
                     .try_get::<_, Option<String>>(index)
                     .map(|v| v.map(Value::Text)),
-                _ => return Err(other(format!("column {index} is of type {ty}"))),
+                _ => {
+                    return Err(error_without_code(format!(
+                        "column {index} has the unsupported type {ty}"
+                    )));
+                }
             };
-            let value = value.map_err(|error| failed(&error))?;
+            let value = value.map_err(|error| driver_error(&error))?;
             Ok(value.unwrap_or(Value::Null))
         };
         let values = |row: &postgres::Row| {
@@ -281,32 +289,36 @@ impl Driver for Pooled {
         })?;
         match columns {
             0 => Ok(()),
-            _ => Err(other(format!("the rows of `{statement}` are lost"))),
+            _ => Err(error_without_code(format!(
+                "`{statement}` returns rows, so it must be sent as a query"
+            ))),
         }
     }
 }
 
-/// SQLite numbers `$n` by first appearance, PostgreSQL by name: a statement must mean the same in both.
+/// Checks that the parameters of a statement first appear in the order `$1`, `$2`, ... SQLite numbers the parameters by first
+/// appearance, and PostgreSQL numbers them by the digits in their names. In any other order, a statement would mean different
+/// things in the two databases.
 fn check_placeholders(statement: &str, params: usize) -> Result<(), SqlError> {
-    let mut seen = 0;
+    let mut highest = 0;
     for part in statement.split('$').skip(1) {
         let digits: String = part.chars().take_while(char::is_ascii_digit).collect();
         let number: usize = digits
             .parse()
-            .map_err(|_| SqlError::Other(format!("`{statement}`: $ without a number")))?;
-        if number > seen + 1 {
+            .map_err(|_| SqlError::Other(format!("`{statement}`: a $ has no number")))?;
+        if number > highest + 1 {
             return Err(SqlError::Other(format!(
                 "`{statement}`: ${number} appears before ${}",
-                seen + 1
+                highest + 1
             )));
         }
-        seen = seen.max(number);
+        highest = highest.max(number);
     }
-    if seen == params {
+    if highest == params {
         Ok(())
     } else {
         Err(SqlError::Other(format!(
-            "`{statement}` takes {seen} values, {params} were given"
+            "`{statement}`: expected {highest} parameters, got {params}"
         )))
     }
 }

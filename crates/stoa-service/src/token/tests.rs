@@ -1,6 +1,6 @@
 #![expect(
     clippy::unwrap_used,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a fixture that fails must fail the test that uses it"
 )]
 
 use base64::Engine as _;
@@ -38,7 +38,7 @@ fn check(database: &TestDatabase, outbound: &FakeOutbound, token: &str) -> Resul
     verify(&db, caller, "http://user", &request)
 }
 
-fn serving(issuer: &Issuer) -> FakeOutbound {
+fn serving_key_set(issuer: &Issuer) -> FakeOutbound {
     let jwks = issuer.jwks();
     FakeOutbound::new(move |_| reply(200, jwks.clone()))
 }
@@ -46,7 +46,7 @@ fn serving(issuer: &Issuer) -> FakeOutbound {
 #[test]
 fn accepts_a_good_token_and_fetches_the_key_set_once() {
     let (issuer, database) = (Issuer::new("k1", 1), TestDatabase::new());
-    let outbound = serving(&issuer);
+    let outbound = serving_key_set(&issuer);
     for _ in 0..3 {
         let claims = check(&database, &outbound, &issuer.token(user(), 60)).unwrap();
         assert_eq!(claims.sub, user());
@@ -55,9 +55,9 @@ fn accepts_a_good_token_and_fetches_the_key_set_once() {
 }
 
 #[test]
-fn refuses_expired_forged_unsigned_and_mangled_tokens() {
+fn expired_forged_unsigned_and_malformed_tokens_are_rejected() {
     let (issuer, database) = (Issuer::new("k1", 1), TestDatabase::new());
-    let outbound = serving(&issuer);
+    let outbound = serving_key_set(&issuer);
     let good = issuer.token(user(), 60);
     let (body, signature) = good.rsplit_once('.').unwrap();
     let claims = body.split_once('.').unwrap().1;
@@ -81,9 +81,9 @@ fn refuses_expired_forged_unsigned_and_mangled_tokens() {
 }
 
 #[test]
-fn unknown_key_ids_do_not_become_a_flood_of_fetches() {
+fn repeated_unknown_key_ids_cause_one_fetch() {
     let (issuer, database) = (Issuer::new("k1", 1), TestDatabase::new());
-    let outbound = serving(&issuer);
+    let outbound = serving_key_set(&issuer);
     for _ in 0..5 {
         let forged = Issuer::new("k9", 3).token(user(), 60);
         assert_eq!(
@@ -95,21 +95,21 @@ fn unknown_key_ids_do_not_become_a_flood_of_fetches() {
 }
 
 #[test]
-fn a_new_key_is_found_and_a_known_one_outlives_an_outage() {
+fn a_new_key_is_fetched_and_a_stored_key_works_while_user_is_down() {
     let database = TestDatabase::new();
     let (old, new) = (Issuer::new("k1", 1), Issuer::new("k2", 2));
-    check(&database, &serving(&old), &old.token(user(), 60)).unwrap();
-    let age = |by: i64| {
+    check(&database, &serving_key_set(&old), &old.token(user(), 60)).unwrap();
+    let make_key_set_older = |millis: i64| {
         let db = database.connect();
         db.execute(
             "UPDATE test_jwks SET fetched_at = fetched_at - $1",
-            crate::params![by],
+            crate::params![millis],
         )
         .unwrap();
     };
-    age(11_000);
-    check(&database, &serving(&new), &new.token(user(), 60)).unwrap();
-    age(3_600_000);
+    make_key_set_older(11_000);
+    check(&database, &serving_key_set(&new), &new.token(user(), 60)).unwrap();
+    make_key_set_older(3_600_000);
     let down = FakeOutbound::new(|_| Err(CallError::NotSent("down".into())));
     check(&database, &down, &new.token(user(), 60)).unwrap();
     assert_eq!(

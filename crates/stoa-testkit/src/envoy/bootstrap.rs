@@ -1,4 +1,4 @@
-//! Envoy's configuration for a [`Setup`].
+//! Writes Envoy's JSON configuration for a [`Setup`].
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use super::filter::{Filter, Kind, OnFailure};
 use super::route::Route;
 use super::setup::Setup;
 
-/// The bootstrap. The configurations of wasm filters are below `folder`.
+/// Envoy's bootstrap. The configurations of wasm filters are in subfolders of `folder`.
 pub(super) fn bootstrap(setup: &Setup, folder: &Path) -> Value {
     let mut filters: Vec<_> = setup.filters.iter().map(|f| filter(f, folder)).collect();
     filters.push(json!({
@@ -64,7 +64,7 @@ fn routes(setup: &Setup) -> Vec<Value> {
 fn filter(filter: &Filter, folder: &Path) -> Value {
     match &filter.kind {
         Kind::Native(typed_config) => json!({"name": filter.name, "typed_config": typed_config}),
-        // Each filter has its own folder: after a rename, Envoy reads every file of the folder again.
+        // Each filter has its own folder, because Envoy reads every file of a folder again after a rename in the folder.
         Kind::Wasm { .. } => json!({
             "name": filter.name,
             "config_discovery": {
@@ -75,13 +75,13 @@ fn filter(filter: &Filter, folder: &Path) -> Value {
                         "watched_directory": {"path": config_folder(folder, &filter.name)},
                     },
                 },
-                "type_urls": [WASM],
+                "type_urls": [WASM_TYPE_URL],
             },
         }),
     }
 }
 
-const WASM: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
+const WASM_TYPE_URL: &str = "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm";
 
 pub(super) fn config_folder(folder: &Path, name: &str) -> std::path::PathBuf {
     folder.join("filters").join(name)
@@ -91,7 +91,7 @@ pub(super) fn config_file(folder: &Path, name: &str) -> std::path::PathBuf {
     config_folder(folder, name).join("config.json")
 }
 
-/// A discovery service's response with a wasm filter's configuration.
+/// The configuration of a wasm filter, as a response of a discovery service; `None` for a filter that is part of Envoy.
 pub(super) fn discovery(filter: &Filter, version: u64) -> Option<Value> {
     let Kind::Wasm {
         file,
@@ -113,7 +113,7 @@ pub(super) fn discovery(filter: &Filter, version: u64) -> Option<Value> {
             "@type": "type.googleapis.com/envoy.config.core.v3.TypedExtensionConfig",
             "name": filter.name,
             "typed_config": {
-                "@type": WASM,
+                "@type": WASM_TYPE_URL,
                 "config": {
                     "name": filter.name,
                     "failure_policy": policy,

@@ -1,4 +1,4 @@
-//! Requests through an Envoy, and the responses as received.
+//! Requests through an Envoy, and the responses with all headers in order.
 
 use std::io::{BufReader, Read, Result, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use rustls::{ClientConnection, StreamOwned};
 use serde_json::Value;
 
-use super::message::{self, Content, Empty, Message, Unframed};
+use super::message::{self, Content, Message, Unframed, ZeroLength};
 use super::tls::{Caller, Identity};
 
-/// Longer than any wait of a test.
+/// Read timeout of a connection. It is longer than every wait in a test.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A request under construction.
@@ -24,22 +24,22 @@ pub struct Call {
 /// A complete response.
 #[derive(Debug, Clone)]
 pub struct Reply {
-    /// The status, 200.
+    /// The status, such as 200.
     pub status: u16,
-    /// The headers, in order, repeated ones included.
+    /// All headers in order. A repeated header has several entries.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
     /// The trailers.
     pub trailers: Vec<(String, String)>,
-    /// From the first byte sent to the headers.
+    /// Time from the first byte of the request to the end of the response's headers.
     pub headers_after: Duration,
-    /// From the first byte sent to the last one received.
+    /// Time from the first byte of the request to the last byte of the response.
     pub took: Duration,
 }
 
-/// A keep-alive connection, with one request at a time. It is reopened after a response with `connection: close`. Envoy sends that
-/// when it responds before it has read the whole request.
+/// A keep-alive connection, with one request at a time. After a response with `connection: close`, this type opens a new connection
+/// for the next request. Envoy sends `connection: close` if it responds before it has read the whole request.
 #[derive(Debug)]
 pub struct Connection {
     to: SocketAddr,
@@ -49,21 +49,21 @@ pub struct Connection {
 }
 
 trait Stream: Read + Write + Send + std::fmt::Debug {
-    /// The certificate that the peer presented.
-    fn shown(&self) -> Option<Vec<u8>> {
+    /// The certificate that the peer presented, in DER; `None` without TLS.
+    fn peer_certificate(&self) -> Option<Vec<u8>> {
         None
     }
 }
 
 impl Stream for TcpStream {}
 impl Stream for StreamOwned<ClientConnection, TcpStream> {
-    fn shown(&self) -> Option<Vec<u8>> {
+    fn peer_certificate(&self) -> Option<Vec<u8>> {
         Some(self.conn.peer_certificates()?.first()?.to_vec())
     }
 }
 
 impl Call {
-    /// A call with any method. `host` is `shop.test` by default; a header overrides it.
+    /// Creates a request with any method. Its `host` is `shop.test`, unless [`Call::header`] adds a header `host`.
     pub fn new(method: &str, path: &str) -> Self {
         Self {
             method: method.to_owned(),
@@ -72,38 +72,38 @@ impl Call {
         }
     }
 
-    /// A GET.
+    /// Creates a GET request.
     pub fn get(path: &str) -> Self {
         Self::new("GET", path)
     }
 
-    /// A POST.
+    /// Creates a POST request.
     pub fn post(path: &str) -> Self {
         Self::new("POST", path)
     }
 
-    /// With a header; headers with the same name are all sent.
+    /// Adds a header. Headers with the same name are all sent.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.content.header(name, value);
         self
     }
 
-    /// With a body and its length.
+    /// Sets a body, which is sent with `content-length`.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.content.body(body.into());
         self
     }
 
-    /// With a JSON body.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
         self.header("content-type", "application/json")
             .body(body.to_string())
     }
 
-    /// With a body in chunks, each sent with its own write.
+    /// Sets a chunked body. Each chunk is written separately.
     #[must_use]
     pub fn chunks<B: Into<Vec<u8>>>(mut self, chunks: impl IntoIterator<Item = B>) -> Self {
         let chunks = chunks.into_iter().map(Into::into).collect();
@@ -111,7 +111,7 @@ impl Call {
         self
     }
 
-    /// With a trailer; the body is then chunked.
+    /// Adds a trailer. The body is then chunked.
     #[must_use]
     pub fn trailer(mut self, name: &str, value: &str) -> Self {
         self.content.trailer(name, value);
@@ -125,7 +125,7 @@ impl Call {
             content.headers.insert(0, host);
         }
         let first = format!("{} {} HTTP/1.1", self.method, self.path);
-        content.write(to, &first, Empty::Unsaid)
+        content.write(to, &first, ZeroLength::Omit)
     }
 }
 
@@ -155,7 +155,7 @@ impl Reply {
         serde_json::from_slice(&self.body).unwrap_or(Value::Null)
     }
 
-    /// Panics with the whole response unless it has this status; returns the response.
+    /// Returns the response if it has this status, and panics with its body and headers otherwise.
     #[track_caller]
     #[must_use]
     pub fn expect(self, status: u16) -> Self {
@@ -165,7 +165,7 @@ impl Reply {
 }
 
 impl Connection {
-    /// Connects by mutual TLS as `caller`, to an Envoy that must present the SPIFFE identity `callee`.
+    /// Connects by mutual TLS as `caller`. The server must be an Envoy that presents the SPIFFE identity `callee`.
     ///
     /// # Errors
     /// I/O and TLS errors.
@@ -174,18 +174,19 @@ impl Connection {
         Self::open(to, Some(caller))
     }
 
-    /// Connects by TLS without a client certificate, to a server on this machine with a certificate from `authority` (PEM).
+    /// Connects by TLS, without a client certificate, to a server on this machine. `authority` is the certificate (PEM) of the
+    /// authority that issued the server's certificate.
     ///
     /// # Errors
     /// I/O and TLS errors.
-    pub fn secure(to: SocketAddr, authority: &str) -> Result<Self> {
-        let caller = Caller::nobody(authority).map_err(std::io::Error::other)?;
+    pub fn tls(to: SocketAddr, authority: &str) -> Result<Self> {
+        let caller = Caller::without_certificate(authority).map_err(std::io::Error::other)?;
         Self::open(to, Some(caller))
     }
 
-    /// The certificate that the peer presented, DER; available after the first request.
-    pub fn shown(&self) -> Option<Vec<u8>> {
-        self.reader.get_ref().shown()
+    /// The certificate that the peer presented, in DER; `None` before the first request, and without TLS.
+    pub fn peer_certificate(&self) -> Option<Vec<u8>> {
+        self.reader.get_ref().peer_certificate()
     }
 
     /// Connects without TLS.
@@ -196,7 +197,7 @@ impl Connection {
         Self::open(to, None)
     }
 
-    /// Connects, by mutual TLS if there is a caller.
+    /// Opens a connection. If `caller` is given, the connection uses TLS.
     ///
     /// # Errors
     /// I/O errors.
@@ -205,7 +206,7 @@ impl Connection {
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(TIMEOUT))?;
         let stream: Box<dyn Stream> = match &caller {
-            Some(caller) => Box::new(caller.over(socket)?),
+            Some(caller) => Box::new(caller.start_tls(socket)?),
             None => Box::new(socket),
         };
         Ok(Self {
@@ -219,13 +220,14 @@ impl Connection {
     /// Sends a request and reads the whole response.
     ///
     /// # Errors
-    /// If the connection broke, or the response is not HTTP.
+    /// If the connection breaks, or the response is not HTTP.
     pub fn send(&mut self, call: &Call) -> Result<Reply> {
         if self.closed {
             *self = Self::open(self.to, self.caller.clone())?;
         }
         let begun = Instant::now();
-        // The peer may respond, and close the connection, before it has read the whole request.
+        // A write error alone is not a failure: the peer may respond, and close the connection, before it has read the whole
+        // request.
         let written = call.write(self.reader.get_mut());
         let head = message::read_head(&mut self.reader).and_then(|head| match (head, written) {
             (Some(head), _) => Ok(head),

@@ -1,4 +1,4 @@
-//! The filters of a test's Envoy.
+//! The HTTP filters of a test's Envoy.
 
 use std::path::PathBuf;
 
@@ -6,15 +6,15 @@ use serde_json::Value;
 
 use crate::built;
 
-/// How a request is handled if a wasm filter cannot run (`failStrategy` of a WasmPlugin).
+/// What Envoy does with a request if a wasm filter cannot run (`failStrategy` of a WasmPlugin).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum OnFailure {
-    /// The response is 503.
+    /// Envoy responds with 503.
     #[default]
     Close,
-    /// The request continues without the filter.
+    /// Envoy forwards the request without the filter.
     Open,
-    /// The filter is restarted for the next request.
+    /// Envoy starts the filter again when the next request arrives.
     Reload,
 }
 
@@ -27,19 +27,20 @@ pub struct Filter {
 
 #[derive(Debug, Clone)]
 pub(super) enum Kind {
-    /// Configured over ECDS, as by Istio.
+    /// A wasm filter, configured by ECDS (extension config discovery), as Istio configures filters.
     Wasm {
         file: PathBuf,
         config: String,
         on_failure: OnFailure,
         stops_headers_alone: bool,
     },
-    /// Configured once, at the start.
+    /// A filter that is part of Envoy. Its configuration is set at Envoy's start, and cannot change later.
     Native(Value),
 }
 
 impl Filter {
-    /// A filter of this workspace, by its folder's name, as built by `make wasm`; a stale one fails the test.
+    /// A filter of this workspace, as built by `make wasm`. `name` is the name of the filter's folder. Panics if the file is
+    /// missing or stale.
     #[track_caller]
     pub fn built(name: &str, config: impl IntoConfig) -> Self {
         Self::wasm(name, built::filter(name), config)
@@ -66,14 +67,14 @@ impl Filter {
         }
     }
 
-    /// With another name, for a .wasm that is used twice.
+    /// Sets another name for this filter, so that two filters can use the same .wasm file.
     #[must_use]
     pub fn named(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
     }
 
-    /// With another failure strategy; only for wasm filters.
+    /// Sets the failure strategy of a wasm filter.
     #[must_use]
     pub fn on_failure(mut self, strategy: OnFailure) -> Self {
         if let Kind::Wasm { on_failure, .. } = &mut self.kind {
@@ -82,7 +83,7 @@ impl Filter {
         self
     }
 
-    /// With the plugin's `allow_on_headers_stop_iteration`; only for wasm filters.
+    /// Sets the option `allow_on_headers_stop_iteration` of a wasm filter.
     #[must_use]
     pub fn allow_on_headers_stop_iteration(mut self) -> Self {
         if let Kind::Wasm {
@@ -96,9 +97,9 @@ impl Filter {
     }
 }
 
-/// A filter's configuration: JSON, or any text.
+/// A value that can be a filter's configuration: JSON, or any text.
 pub trait IntoConfig {
-    /// The text for the filter.
+    /// Returns the text that the filter gets.
     fn into_config(self) -> String;
 }
 

@@ -1,22 +1,22 @@
-//! An Envoy's log.
+//! Reads the log of an Envoy.
 
 use std::path::{Path, PathBuf};
 
-/// Number of log lines in a failure.
+/// Number of the log's last lines that the message of a failed test shows.
 const TAIL_LINES: usize = 40;
 
-/// The log in an Envoy's folder.
+/// The path of the log in an Envoy's folder.
 pub(super) fn log_file(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
-/// The whole log.
+/// The text of the whole log.
 pub(super) fn log(folder: &Path) -> String {
     let bytes = std::fs::read(log_file(folder)).unwrap_or_default();
     String::from_utf8_lossy(&bytes).into_owned()
 }
 
-/// The end of the log.
+/// The last lines of the log, with a heading.
 pub(super) fn tail(folder: &Path) -> String {
     let log = log(folder);
     let lines: Vec<_> = log.lines().collect();

@@ -1,10 +1,11 @@
-//! HTTP/1.1 as it is on the wire: headers unchanged and in order, chunks, trailers.
+//! Reads and writes HTTP/1.1 messages. Headers stay unchanged and in order, and chunks and trailers are supported.
 
 use std::io::{BufRead, Error, ErrorKind, Read, Result, Write};
 
 /// A request or a response.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Message {
+    /// The request line or the status line.
     pub(super) first: String,
     pub(super) headers: Vec<(String, String)>,
     pub(super) body: Vec<u8>,
@@ -14,18 +15,18 @@ pub(super) struct Message {
 /// How a body ends if no header states its length.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unframed {
-    /// There is no body: a request, or a response that never has one.
+    /// The message has no body. This is the rule for requests.
     Empty,
-    /// The body continues until the connection closes: a response.
+    /// The body ends when the connection closes. This is the rule for responses.
     UntilClosed,
 }
 
-/// The first value of a header, whatever the case of its name.
+/// The first value of a header. The case of the name has no effect.
 pub(super) fn find<'a>(headers: &'a [(String, String)], name: &str) -> Option<&'a str> {
     all(headers, name).next()
 }
 
-/// Every value of a header, in order.
+/// All values of a header, in order. The case of the name has no effect.
 pub(super) fn all<'a>(
     headers: &'a [(String, String)],
     name: &str,
@@ -48,13 +49,13 @@ pub(super) fn read_head(reader: &mut impl BufRead) -> Result<Option<Message>> {
     }))
 }
 
-/// Reads the body and trailers of a message after its head.
+/// Reads the body and the trailers of a message whose first line and headers were already read.
 pub(super) fn read_body(
     reader: &mut impl BufRead,
     message: &mut Message,
     unframed: Unframed,
 ) -> Result<()> {
-    if unframed == Unframed::UntilClosed && bodiless(&message.first) {
+    if unframed == Unframed::UntilClosed && has_no_body(&message.first) {
         return Ok(());
     }
     let chunked =
@@ -62,18 +63,18 @@ pub(super) fn read_body(
     let length = find(&message.headers, "content-length").map(str::parse::<u64>);
     match (chunked, length) {
         (true, _) => loop {
-            let size = line(reader)?.ok_or_else(cut)?;
+            let size = line(reader)?.ok_or_else(closed_early)?;
             let size = size.split(';').next().unwrap_or_default().trim();
-            let size = u64::from_str_radix(size, 16).map_err(|_| broken(size))?;
+            let size = u64::from_str_radix(size, 16).map_err(|_| invalid(size))?;
             if size == 0 {
                 message.trailers = fields(reader)?;
                 return Ok(());
             }
-            exactly(reader, size, &mut message.body)?;
+            read_exactly(reader, size, &mut message.body)?;
             line(reader)?;
         },
-        (false, Some(Ok(length))) => exactly(reader, length, &mut message.body),
-        (false, Some(Err(_))) => Err(broken("content-length")),
+        (false, Some(Ok(length))) => read_exactly(reader, length, &mut message.body),
+        (false, Some(Err(_))) => Err(invalid("content-length")),
         (false, None) if unframed == Unframed::UntilClosed => {
             reader.read_to_end(&mut message.body).map(drop)
         }
@@ -81,7 +82,7 @@ pub(super) fn read_body(
     }
 }
 
-/// The part of a message after the first line, as the test built it.
+/// The headers, the body and the trailers of a message that a test sends.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Content {
     pub(super) headers: Vec<(String, String)>,
@@ -90,11 +91,11 @@ pub(super) struct Content {
     chunked: bool,
 }
 
-/// Whether a message without a body has the header `content-length: 0`.
+/// True if a message without a body gets the header `content-length: 0`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Empty {
-    Said,
-    Unsaid,
+pub(super) enum ZeroLength {
+    Send,
+    Omit,
 }
 
 impl Content {
@@ -116,18 +117,23 @@ impl Content {
         self.chunked = true;
     }
 
-    /// Writes the message; each chunk has its own write.
-    pub(super) fn write(&self, to: &mut impl Write, first: &str, empty: Empty) -> Result<()> {
+    /// Writes the line `first`, and then the headers, the body and the trailers. Each chunk is written separately.
+    pub(super) fn write(
+        &self,
+        to: &mut impl Write,
+        first: &str,
+        zero_length: ZeroLength,
+    ) -> Result<()> {
         let mut head = format!("{first}\r\n");
         let framing = match (self.chunked, self.parts.as_slice()) {
             (true, _) => Some("transfer-encoding: chunked".to_owned()),
-            (false, []) if empty == Empty::Unsaid => None,
+            (false, []) if zero_length == ZeroLength::Omit => None,
             (false, parts) => {
                 let length: usize = parts.iter().map(Vec::len).sum();
                 Some(format!("content-length: {length}"))
             }
         };
-        let mut headers = fields_as_written(&self.headers);
+        let mut headers = header_lines(&self.headers);
         headers.extend(framing);
         head += &headers
             .iter()
@@ -137,7 +143,7 @@ impl Content {
         let mut head = head.into_bytes();
         if !self.chunked {
             head.extend(self.parts.concat());
-            return to.write_all(&head); // in one write, so that the peer cannot respond to a part of it
+            return to.write_all(&head); // one write for the whole message, so that the peer cannot respond to a part of it
         }
         to.write_all(&head)?;
         for part in self.parts.iter().filter(|part| !part.is_empty()) {
@@ -145,46 +151,46 @@ impl Content {
             to.write_all(&[size.as_bytes(), part, b"\r\n"].concat())?;
         }
         let mut end = "0\r\n".to_owned();
-        for line in fields_as_written(&self.trailers) {
+        for line in header_lines(&self.trailers) {
             end += &format!("{line}\r\n");
         }
         to.write_all((end + "\r\n").as_bytes())
     }
 }
 
-fn fields_as_written(fields: &[(String, String)]) -> Vec<String> {
+fn header_lines(fields: &[(String, String)]) -> Vec<String> {
     let lines = fields
         .iter()
         .map(|(name, value)| format!("{name}: {value}"));
     lines.collect()
 }
 
-fn bodiless(status_line: &str) -> bool {
+fn has_no_body(status_line: &str) -> bool {
     matches!(status_line.split(' ').nth(1), Some("204" | "304"))
 }
 
-fn exactly(reader: &mut impl BufRead, length: u64, to: &mut Vec<u8>) -> Result<()> {
+fn read_exactly(reader: &mut impl BufRead, length: u64, to: &mut Vec<u8>) -> Result<()> {
     let read = reader.take(length).read_to_end(to)?;
     if read as u64 == length {
         Ok(())
     } else {
-        Err(cut())
+        Err(closed_early())
     }
 }
 
 fn fields(reader: &mut impl BufRead) -> Result<Vec<(String, String)>> {
     let mut fields = Vec::new();
     loop {
-        let line = line(reader)?.ok_or_else(cut)?;
+        let line = line(reader)?.ok_or_else(closed_early)?;
         if line.is_empty() {
             return Ok(fields);
         }
-        let (name, value) = line.split_once(':').ok_or_else(|| broken(&line))?;
+        let (name, value) = line.split_once(':').ok_or_else(|| invalid(&line))?;
         fields.push((name.to_owned(), value.trim().to_owned()));
     }
 }
 
-/// A line without its line ending; `None` at the end of the stream. Bytes that are not UTF-8 are replaced.
+/// Reads a line, without its line ending; `None` at the end of the stream. Bytes that are not UTF-8 are replaced.
 fn line(reader: &mut impl BufRead) -> Result<Option<String>> {
     let mut line = Vec::new();
     if reader.read_until(b'\n', &mut line)? == 0 {
@@ -194,13 +200,13 @@ fn line(reader: &mut impl BufRead) -> Result<Option<String>> {
     Ok(Some(text.trim_end_matches(['\r', '\n']).to_owned()))
 }
 
-fn cut() -> Error {
+fn closed_early() -> Error {
     Error::new(
         ErrorKind::UnexpectedEof,
-        "closed in the middle of a message",
+        "the peer closed the connection in the middle of a message",
     )
 }
 
-fn broken(what: &str) -> Error {
-    Error::new(ErrorKind::InvalidData, format!("no HTTP: {what}"))
+fn invalid(part: &str) -> Error {
+    Error::new(ErrorKind::InvalidData, format!("invalid HTTP: {part}"))
 }

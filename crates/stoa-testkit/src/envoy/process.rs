@@ -15,7 +15,8 @@ use super::tls::{Caller, Identity};
 use super::watch::{Watch, stop};
 use crate::client::Client;
 
-/// A running Envoy. Dropping it kills it and removes its folder; if the test failed, the end of its log is printed.
+/// A running Envoy. Dropping this value kills the Envoy and removes its folder. If the test failed, the last lines of the log are
+/// printed.
 #[derive(Debug)]
 pub struct Envoy {
     pub(super) folder: TempDir,
@@ -27,7 +28,7 @@ pub struct Envoy {
 }
 
 impl Envoy {
-    /// Its listener's address.
+    /// The address of the Envoy's listener.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -37,23 +38,23 @@ impl Envoy {
         self.child.id()
     }
 
-    /// The whole log.
+    /// The text of the whole log.
     pub fn log(&self) -> String {
         log(self.folder.path())
     }
 
-    /// The end of the log.
+    /// The last lines of the log, with a heading.
     pub fn log_tail(&self) -> String {
         tail(self.folder.path())
     }
 
-    /// A keep-alive connection.
+    /// Opens a keep-alive connection.
     #[track_caller]
     pub fn connect(&self) -> Connection {
         self.connection(None)
     }
 
-    /// A keep-alive connection by mutual TLS with this identity; for a `Setup` with mutual TLS.
+    /// Opens a keep-alive connection by mutual TLS with this identity, for a listener with [`super::Setup::mtls`].
     #[track_caller]
     pub fn connect_as(&self, identity: &Identity) -> Connection {
         self.connection(Some(Caller::new(identity)))
@@ -62,18 +63,18 @@ impl Envoy {
     #[track_caller]
     fn connection(&self, caller: Option<Caller>) -> Connection {
         must(
-            "a connection to Envoy",
+            "cannot connect to Envoy",
             Connection::open(self.address, caller),
         )
     }
 
-    /// Sends one request on its own connection; panics if no complete response arrives.
+    /// Sends one request on a new connection; panics if no complete response arrives.
     #[track_caller]
     pub fn send(&self, call: Call) -> Reply {
-        must("an answer from Envoy", self.try_send(call))
+        must("no response from Envoy", self.try_send(call))
     }
 
-    /// Sends one request on its own connection.
+    /// Sends one request on a new connection.
     ///
     /// # Errors
     /// If no complete response arrives.

@@ -1,4 +1,4 @@
-//! New configurations for filters while Envoy runs, through the files that it watches.
+//! Pushes a new configuration to a filter of a running Envoy, by replacing a file that Envoy watches.
 
 use std::path::Path;
 use std::sync::PoisonError;
@@ -9,51 +9,54 @@ use super::filter::{Filter, IntoConfig, Kind};
 use super::process::Envoy;
 use crate::wait::wait_for;
 
-/// V8 takes a second or two at most to compile a filter again.
+/// Deadline for every worker to use a new configuration. V8 takes at most two seconds to compile a filter again.
 const APPLY_DEADLINE: Duration = Duration::from_secs(30);
 
-/// Envoy rejected a configuration, and keeps the previous one.
+/// The error if Envoy rejected a configuration. Envoy then keeps the previous configuration.
 #[derive(Debug, Clone)]
 pub struct Rejected {
-    /// Envoy's log lines meanwhile.
+    /// The lines that Envoy logged since the configuration was pushed.
     pub log: String,
 }
 
 impl Envoy {
-    /// Writes a new configuration for a wasm filter, and waits until it is live on every worker.
+    /// Writes a new configuration for a wasm filter, and waits until every worker uses the configuration.
     ///
     /// # Errors
-    /// Envoy's log lines, if it rejected the configuration.
+    /// Envoy's log lines, if Envoy rejected the configuration.
     #[track_caller]
     pub fn push_config(&self, filter: &str, config: impl IntoConfig) -> Result<(), Rejected> {
         let mut pushed = self.pushed.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(pushed) = pushed.get_mut(filter) else {
-            panic!("no filter of wasm is called {filter}");
+            panic!("the Envoy has no wasm filter {filter}");
         };
-        if let Kind::Wasm { config: now, .. } = &mut pushed.filter.kind {
-            *now = config.into_config();
+        if let Kind::Wasm {
+            config: current, ..
+        } = &mut pushed.filter.kind
+        {
+            *current = config.into_config();
         }
         pushed.version += 1;
-        let logged = self.log().len();
-        let (taken, refused) = (
+        let log_length = self.log().len();
+        let (accepted, rejected) = (
             self.updates(filter, "success"),
             self.updates(filter, "rejected"),
         );
         if let Err(error) = replace(self.folder.path(), &pushed.filter, pushed.version) {
-            panic!("configuration of {filter}: {error}");
+            panic!("cannot write the configuration of {filter}: {error}");
         }
-        let live = wait_for(APPLY_DEADLINE, "Envoy to take a configuration", || {
-            if self.updates(filter, "rejected") > refused {
+        let is_accepted = wait_for(APPLY_DEADLINE, "Envoy to apply a configuration", || {
+            if self.updates(filter, "rejected") > rejected {
                 return Some(false);
             }
-            (self.updates(filter, "success") > taken).then_some(true)
+            (self.updates(filter, "success") > accepted).then_some(true)
         });
-        if live {
+        if is_accepted {
             return Ok(());
         }
         let log = self.log();
         Err(Rejected {
-            log: log.get(logged..).unwrap_or_default().to_owned(),
+            log: log.get(log_length..).unwrap_or_default().to_owned(),
         })
     }
 
@@ -64,7 +67,8 @@ impl Envoy {
     }
 }
 
-/// Replaces the file by a rename from outside the watched folder, so that Envoy sees one change and a whole file.
+/// Writes the new file outside the watched folder, and moves it into the folder. Envoy then sees only one change, and never reads a
+/// partial file.
 fn replace(folder: &Path, filter: &Filter, version: u64) -> std::io::Result<()> {
     let discovery = discovery(filter, version).unwrap_or_default();
     let new = folder.join(format!("{}.new", filter.name));

@@ -1,8 +1,8 @@
-//! The current configuration of a filter.
+//! The last configuration that was pushed to a filter.
 
 use super::filter::Filter;
 
-/// The last configuration that was written.
+/// A filter with its last configuration, and the version of this configuration.
 #[derive(Debug)]
 pub(super) struct Pushed {
     pub(super) filter: Filter,
@@ -10,7 +10,7 @@ pub(super) struct Pushed {
 }
 
 impl Pushed {
-    /// The configuration at Envoy's start.
+    /// A filter at Envoy's start. The configuration that the filter then has is version 1.
     pub(super) fn first(filter: Filter) -> Self {
         Self { filter, version: 1 }
     }

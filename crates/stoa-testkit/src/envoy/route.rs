@@ -1,8 +1,8 @@
-//! Routes.
+//! The routes of a test's Envoy.
 
 use serde_json::{Map, Value, json};
 
-/// A route: a match and a destination.
+/// A route. It consists of conditions on requests, and a destination or a response for the requests that meet the conditions.
 #[derive(Debug, Clone)]
 pub struct Route {
     matched: Map<String, Value>,
@@ -11,7 +11,7 @@ pub struct Route {
 }
 
 impl Route {
-    /// Paths that begin with `prefix`.
+    /// A route for paths that begin with `prefix`. Envoy responds with 200, until another method sets a destination or a response.
     pub fn prefix(prefix: &str) -> Self {
         let matched = fields(json!({"prefix": prefix}));
         Self {
@@ -29,13 +29,13 @@ impl Route {
         self
     }
 
-    /// Leads to a cluster.
+    /// Sends the requests to a cluster.
     #[must_use]
     pub fn to(self, cluster: &str) -> Self {
         self.then(json!({"route": {"cluster": cluster}}))
     }
 
-    /// Leads to several clusters, by weight.
+    /// Sends the requests to several clusters, by weight.
     #[must_use]
     pub fn weighted(self, clusters: &[(&str, u32)]) -> Self {
         let weights = clusters.iter();
@@ -44,14 +44,14 @@ impl Route {
         self.then(json!({"route": {"weighted_clusters": {"clusters": weights}}}))
     }
 
-    /// Envoy itself sends this response.
+    /// Lets Envoy itself send this response.
     #[must_use]
     pub fn answers(self, status: u16, body: &str) -> Self {
         let body = json!({"inline_string": body});
         self.then(json!({"direct_response": {"status": status, "body": body}}))
     }
 
-    /// Sets the destination in Envoy's own JSON: the fields beside `match`.
+    /// Sets all fields of the route except `match`, in Envoy's JSON.
     #[must_use]
     pub fn then(mut self, beside: Value) -> Self {
         self.then = fields(beside);
@@ -72,6 +72,6 @@ impl Route {
 fn fields(value: Value) -> Map<String, Value> {
     match value {
         Value::Object(fields) => fields,
-        _ => Map::new(), // Envoy then reports the missing fields
+        _ => Map::new(), // `value` is not an object; Envoy reports that fields of the route are missing
     }
 }

@@ -1,4 +1,4 @@
-//! A test as named steps, each with its clean-up.
+//! A test that consists of named steps with clean-ups.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,11 +7,10 @@ use std::sync::Arc;
 use super::process::Envoy;
 use super::setup::Setup;
 
-/// Runs the steps in order. At the end it runs their clean-ups in reverse order, even if a step failed. A failure names its step and
-/// the earlier ones, and prints the end of every Envoy's log.
+/// Runs named steps in order. When the scenario is dropped, the steps' clean-ups run in reverse order, even if a step failed. If a
+/// step fails, the message names this step and the earlier steps, and contains the end of every Envoy's log.
 ///
-/// A step's result that cleans up when it is dropped ([`Envoy`], [`super::Upstream`]) needs no clean-up; clean-ups are for
-/// everything else.
+/// A step that returns an [`Envoy`] or a [`super::Upstream`] needs no clean-up, because dropping these values stops them.
 pub struct Scenario {
     name: String,
     done: Vec<String>,
@@ -20,7 +19,7 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// An empty one.
+    /// Creates a scenario without steps.
     pub fn new(name: &str) -> Self {
         Self {
             name: name.to_owned(),
@@ -42,7 +41,7 @@ impl Scenario {
         }
     }
 
-    /// Starts an Envoy as a step. It lives at least until the scenario ends.
+    /// Starts an Envoy as a step. The Envoy runs at least until the scenario ends.
     #[track_caller]
     pub fn start(&mut self, name: &str, setup: Setup) -> Arc<Envoy> {
         let envoy = Arc::new(self.step(name, || setup.start()));
@@ -50,7 +49,7 @@ impl Scenario {
         envoy
     }
 
-    /// Adds a clean-up for the last step, to run at the end.
+    /// Adds a clean-up for the last step. The clean-up runs when the scenario ends.
     pub fn clean_up(&mut self, work: impl FnOnce() + 'static) {
         let name = self.done.last().cloned().unwrap_or_default();
         self.undo.push((name, Box::new(work)));
@@ -60,7 +59,7 @@ impl Scenario {
         let logs = self.envoys.iter().map(|envoy| envoy.log_tail());
         let logs: Vec<_> = logs.collect();
         format!(
-            "{}: step `{step}` failed: {}\nsteps before: {}\n{}",
+            "{}: step `{step}` failed: {}\nearlier steps: {}\n{}",
             self.name,
             text(cause),
             self.done.join(", "),
@@ -74,7 +73,10 @@ impl Drop for Scenario {
         let mut failed = Vec::new();
         while let Some((step, work)) = self.undo.pop() {
             if let Err(cause) = catch_unwind(AssertUnwindSafe(work)) {
-                failed.push(format!("clean-up of step `{step}`: {}", text(&*cause)));
+                failed.push(format!(
+                    "the clean-up of step `{step}` failed: {}",
+                    text(&*cause)
+                ));
             }
         }
         let failed = failed.join("\n");
@@ -89,5 +91,5 @@ impl Drop for Scenario {
 fn text(cause: &(dyn Any + Send)) -> &str {
     let text = cause.downcast_ref::<String>().map(String::as_str);
     text.or_else(|| cause.downcast_ref().copied())
-        .unwrap_or("no text")
+        .unwrap_or("a panic without a text")
 }

@@ -1,4 +1,4 @@
-//! Describes an Envoy for a test.
+//! The description of an Envoy for a test.
 
 use std::net::SocketAddr;
 
@@ -9,10 +9,10 @@ use super::filter::Filter;
 use super::route::Route;
 use super::tls::Identity;
 
-/// A last change to the bootstrap.
+/// A change to the complete bootstrap.
 type Edit = Box<dyn Fn(&mut Value) + Send + Sync>;
 
-/// The description of an Envoy: one HTTP listener (HTTP/1.1 and HTTP/2), filters, routes, clusters.
+/// The description of an Envoy with one HTTP listener (HTTP/1.1 and HTTP/2), filters, routes and clusters.
 pub struct Setup {
     pub(super) filters: Vec<Filter>,
     pub(super) routes: Vec<Value>,
@@ -29,8 +29,8 @@ impl Default for Setup {
 }
 
 impl Setup {
-    /// No filter, one worker. Without routes, every request goes to the first cluster; without a cluster, Envoy itself responds
-    /// with 200.
+    /// An Envoy without filters and with one worker. Without routes, Envoy sends every request to the first cluster. Without a
+    /// cluster, Envoy itself responds with 200.
     pub fn new() -> Self {
         Self {
             filters: Vec::new(),
@@ -49,7 +49,7 @@ impl Setup {
         self
     }
 
-    /// Appends a route; the first match wins.
+    /// Appends a route. The first route that matches a request is used.
     #[must_use]
     pub fn route(mut self, route: Route) -> Self {
         self.routes.push(route.into_json());
@@ -76,7 +76,7 @@ impl Setup {
         }))
     }
 
-    /// Adds a cluster in Envoy's own JSON.
+    /// Adds a cluster in Envoy's JSON.
     #[must_use]
     pub fn raw_cluster(mut self, cluster: Value) -> Self {
         self.clusters.push(cluster);
@@ -90,25 +90,26 @@ impl Setup {
         self
     }
 
-    /// Sets the log level of wasm filters (`trace`, `debug`, `info`); the rest of Envoy logs warnings.
+    /// Sets the log level of wasm filters, such as `trace`, `debug` or `info`. All other loggers of Envoy have the level `warning`.
     #[must_use]
     pub fn wasm_log(mut self, level: &str) -> Self {
         level.clone_into(&mut self.wasm_log);
         self
     }
 
-    /// Changes the whole bootstrap, for settings without their own method.
+    /// Adds a change to the complete bootstrap, for settings that have no method here.
     #[must_use]
     pub fn edit(mut self, edit: impl Fn(&mut Value) + Send + Sync + 'static) -> Self {
         self.edits.push(Box::new(edit));
         self
     }
 
-    /// Adds fields to the connection manager.
+    /// Adds fields to the HTTP connection manager of the listener.
     #[must_use]
     pub fn manager(self, fields: Value) -> Self {
-        const AT: &str = "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
-        self.merge(AT, fields)
+        const CONNECTION_MANAGER: &str =
+            "/static_resources/listeners/0/filter_chains/0/filters/0/typed_config";
+        self.merge(CONNECTION_MANAGER, fields)
     }
 
     /// Adds fields to the listener.
@@ -117,7 +118,8 @@ impl Setup {
         self.merge("/static_resources/listeners/0", fields)
     }
 
-    /// Sets mutual TLS on the listener: it presents this certificate, and requires one from the same authority.
+    /// Sets mutual TLS on the listener. The listener presents this certificate, and requires a client certificate from the same
+    /// authority.
     #[must_use]
     pub fn mtls(self, identity: &Identity) -> Self {
         let inline = |text: &str| json!({"inline_string": text});
@@ -141,11 +143,13 @@ impl Setup {
         )
     }
 
-    fn merge(self, at: &'static str, fields: Value) -> Self {
+    fn merge(self, pointer: &'static str, fields: Value) -> Self {
         self.edit(move |bootstrap| {
-            let place = bootstrap.pointer_mut(at).and_then(Value::as_object_mut);
-            if let (Some(place), Value::Object(fields)) = (place, fields.clone()) {
-                place.extend(fields);
+            let object = bootstrap
+                .pointer_mut(pointer)
+                .and_then(Value::as_object_mut);
+            if let (Some(object), Value::Object(fields)) = (object, fields.clone()) {
+                object.extend(fields);
             }
         })
     }

@@ -19,31 +19,37 @@ use crate::client::Client;
 use crate::wait::wait_for;
 use crate::workspace;
 
-/// Envoy compiles the filters with V8 at its start; the machine may be busy.
+/// Deadline for the start of an Envoy. Envoy compiles the filters with V8 at its start, and the machine may be busy.
 const START_DEADLINE: Duration = Duration::from_secs(60);
 
 impl Setup {
-    /// Starts Envoy and waits until it listens; panics with its log if it does not.
+    /// Starts Envoy, and waits until Envoy listens. If Envoy ends before it listens, panics with Envoy's log.
     #[track_caller]
     pub fn start(self) -> Envoy {
         match self.try_start() {
             Ok(envoy) => envoy,
-            Err(log) => panic!("Envoy ended instead of listening\n{log}"),
+            Err(log) => panic!("Envoy ended before it listened\n{log}"),
         }
     }
 
-    /// As [`Setup::start`].
+    /// Starts Envoy, and waits until Envoy listens.
     ///
     /// # Errors
-    /// Envoy's log, if Envoy rejects its configuration.
+    /// Envoy's log, if Envoy ends before it listens, for example because Envoy rejects its configuration.
     #[track_caller]
     pub fn try_start(self) -> Result<Envoy, String> {
         let folder = tempfile::Builder::new().prefix("stoa-envoy-").tempdir();
-        let folder = must("a temporary folder", folder);
-        must("configuration for Envoy", write(&self, folder.path()));
+        let folder = must("cannot create a temporary folder", folder);
+        must(
+            "cannot write Envoy's configuration",
+            write(&self, folder.path()),
+        );
         let program = program();
-        let file = must("a log", File::create(log_file(folder.path())));
-        let other = must("a log", file.try_clone());
+        let stdout = must(
+            "cannot create the log",
+            File::create(log_file(folder.path())),
+        );
+        let stderr = must("cannot open the log", stdout.try_clone());
         let spawned = Command::new(&program)
             .arg("--config-path")
             .arg(folder.path().join("bootstrap.json"))
@@ -55,11 +61,11 @@ impl Setup {
             .arg("--component-log-level")
             .arg(format!("wasm:{}", self.wasm_log))
             .stdin(Stdio::null())
-            .stdout(file)
-            .stderr(other)
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn();
-        let child = must(&program.display().to_string(), spawned);
-        let watch = Watch::over(child.id(), folder.path());
+        let child = must(&format!("cannot run {}", program.display()), spawned);
+        let watch = Watch::start(child.id(), folder.path());
         let mut starting = Starting(Some((child, watch)));
         let pid = starting.pid();
         let found = wait_for(START_DEADLINE, "Envoy to listen", || {
@@ -71,7 +77,7 @@ impl Setup {
             Some(Some((listening(&admin)?, admin)))
         });
         let Some((address, admin)) = found else {
-            return Err(log(folder.path())); // the whole log: the cause may be above a long configuration
+            return Err(log(folder.path())); // the whole log, because Envoy may log a long configuration after the cause
         };
         let wasm = |kind: &Kind| matches!(kind, Kind::Wasm { .. });
         let filters = self.filters.into_iter().filter(|f| wasm(&f.kind));
@@ -91,7 +97,7 @@ impl Setup {
     }
 }
 
-/// A starting Envoy; stopped if the start fails.
+/// An Envoy that is starting. Dropping this value stops the Envoy, unless the start has succeeded.
 struct Starting(Option<(Child, Watch)>);
 
 impl Starting {
@@ -108,7 +114,7 @@ impl Drop for Starting {
     }
 }
 
-/// The listener's address, once Envoy is ready.
+/// The address of the listener; `None` while Envoy is not ready.
 fn listening(admin: &Client) -> Option<SocketAddr> {
     let ready = admin.get("/ready").try_send().ok()?;
     if ready.status != 200 {
@@ -123,11 +129,11 @@ fn listening(admin: &Client) -> Option<SocketAddr> {
     ))
 }
 
-/// The program that `scripts/envoy` prints.
+/// The path of the Envoy that `scripts/envoy` prints.
 #[track_caller]
 fn program() -> PathBuf {
     let script = workspace().join("scripts/envoy");
-    let output = must("scripts/envoy", Command::new(&script).output());
+    let output = must("cannot run scripts/envoy", Command::new(&script).output());
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     assert!(output.status.success(), "{}", text(&output.stderr));
     PathBuf::from(text(&output.stdout))

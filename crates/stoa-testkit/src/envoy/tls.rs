@@ -1,4 +1,4 @@
-//! Identities like those of a mesh, and connections that present one.
+//! Certificates like those of a mesh, and TLS for clients and servers in tests.
 
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::sync::Arc;
@@ -16,29 +16,30 @@ use rustls::{
     ServerConfig, SignatureScheme, StreamOwned,
 };
 
-/// Every Envoy of a test listens at this address, so its certificate contains it.
-const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+/// Address of every Envoy in a test. The Envoy's certificate contains the address.
+const ENVOY_ADDRESS: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-/// Signs certificates; lives as long as a test.
+/// A certificate authority for one test.
 #[derive(Debug)]
 pub struct Authority {
     issuer: Issuer<'static, KeyPair>,
     certificate: String,
 }
 
-/// A certificate for a SPIFFE identity or a host, its key, and the certificate of the authority that signed it, all PEM.
+/// A certificate for a SPIFFE identity or a host, with its key and the authority's certificate. The certificates and the key are in
+/// PEM.
 #[derive(Debug, Clone)]
 pub struct Identity {
     /// The certificate.
     pub certificate: String,
-    /// Its key.
+    /// The private key of the certificate.
     pub key: String,
-    /// The authority's certificate.
+    /// The certificate of the authority that signed the certificate of this identity.
     pub authority: String,
 }
 
 impl Authority {
-    /// A new authority.
+    /// Creates an authority with a new key.
     #[track_caller]
     pub fn new() -> Self {
         let made = KeyPair::generate().and_then(|key| {
@@ -56,18 +57,21 @@ impl Authority {
         });
         match made {
             Ok(authority) => authority,
-            Err(error) => panic!("a certificate authority: {error}"),
+            Err(error) => panic!("cannot create a certificate authority: {error}"),
         }
     }
 
-    /// A certificate for a SPIFFE identity such as `spiffe://cluster.local/ns/shop/sa/order`.
+    /// Issues a certificate for a SPIFFE identity such as `spiffe://cluster.local/ns/shop/sa/order`.
     #[track_caller]
     pub fn identity(&self, uri: &str) -> Identity {
         let name = uri.try_into().map(SanType::URI);
-        self.sign(uri, name.map(|name| vec![name, SanType::IpAddress(HERE)]))
+        self.sign(
+            uri,
+            name.map(|name| vec![name, SanType::IpAddress(ENVOY_ADDRESS)]),
+        )
     }
 
-    /// A certificate for a host such as `processor.example.com`.
+    /// Issues a certificate for a host such as `processor.example.com`.
     #[track_caller]
     pub fn server(&self, host: &str) -> Identity {
         let name = host.try_into().map(SanType::DnsName);
@@ -75,10 +79,11 @@ impl Authority {
     }
 
     #[track_caller]
-    fn sign(&self, whom: &str, names: Result<Vec<SanType>, rcgen::Error>) -> Identity {
+    fn sign(&self, subject: &str, names: Result<Vec<SanType>, rcgen::Error>) -> Identity {
         let made = KeyPair::generate().and_then(|key| {
             let mut params = CertificateParams::new([])?;
-            // No distinguished name, as in a mesh: the authority's own would make the certificate look self-signed.
+            // As in a mesh, the certificate's subject is empty. If its subject were the same as the authority's, the certificate
+            // would look self-signed.
             params.distinguished_name = DistinguishedName::new();
             params.subject_alt_names = names?;
             let certificate = params.signed_by(&key, &self.issuer)?.pem();
@@ -90,7 +95,7 @@ impl Authority {
         });
         match made {
             Ok(identity) => identity,
-            Err(error) => panic!("a certificate for {whom}: {error}"),
+            Err(error) => panic!("cannot issue a certificate for {subject}: {error}"),
         }
     }
 }
@@ -101,7 +106,7 @@ impl Default for Authority {
     }
 }
 
-/// The client's side of mutual TLS.
+/// The TLS configuration of a client, with or without a client certificate.
 #[derive(Debug, Clone)]
 pub(super) struct Caller(Arc<ClientConfig>);
 
@@ -110,11 +115,11 @@ impl Caller {
     pub(super) fn new(identity: &Identity) -> Self {
         match config(identity) {
             Ok(config) => Self(Arc::new(config)),
-            Err(error) => panic!("TLS for a caller: {error}"),
+            Err(error) => panic!("cannot configure TLS for a client: {error}"),
         }
     }
 
-    /// As [`Caller::new`], for a server whose only name is a SPIFFE identity.
+    /// A client that presents the certificate of `identity`, and accepts only a server whose SPIFFE identity is `server`.
     pub(super) fn expecting(
         identity: &Identity,
         server: &str,
@@ -124,19 +129,19 @@ impl Caller {
             chain: WebPkiServerVerifier::builder_with_provider(roots, provider()).build()?,
             uri: server.to_owned(),
         };
-        let (chain, key) = own(identity)?;
+        let (chain, key) = chain_and_key(identity)?;
         let builder = ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .dangerous()
             .with_custom_certificate_verifier(Arc::new(verifier));
         let mut config = builder.with_client_auth_cert(chain, key)?;
-        // As a sidecar offers it: the peer recognises a sidecar by this.
+        // Sidecars use this ALPN protocol, and recognize other sidecars by it.
         config.alpn_protocols = vec![b"istio".to_vec()];
         Ok(Self(Arc::new(config)))
     }
 
-    /// A caller without a certificate, for a server on this machine whose certificate is from this authority.
-    pub(super) fn nobody(
+    /// A client that presents no certificate. It accepts a server on this machine whose certificate is signed by `authority`.
+    pub(super) fn without_certificate(
         authority: &str,
     ) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
         let builder = ClientConfig::builder_with_provider(provider())
@@ -147,18 +152,19 @@ impl Caller {
         Ok(Self(Arc::new(config)))
     }
 
-    pub(super) fn over(
+    pub(super) fn start_tls(
         &self,
         socket: TcpStream,
     ) -> std::io::Result<StreamOwned<ClientConnection, TcpStream>> {
-        let client = ClientConnection::new(self.0.clone(), ServerName::IpAddress(HERE.into()));
+        let client =
+            ClientConnection::new(self.0.clone(), ServerName::IpAddress(ENVOY_ADDRESS.into()));
         let client = client.map_err(std::io::Error::other)?;
         Ok(StreamOwned::new(client, socket))
     }
 }
 
 fn config(identity: &Identity) -> Result<ClientConfig, Box<dyn std::error::Error + Send + Sync>> {
-    let (chain, key) = own(identity)?;
+    let (chain, key) = chain_and_key(identity)?;
     Ok(ClientConfig::builder_with_provider(provider())
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots(&identity.authority)?)
@@ -169,9 +175,9 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }
 
-type Own = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+type ChainAndKey = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn own(identity: &Identity) -> Result<Own, rustls::pki_types::pem::Error> {
+fn chain_and_key(identity: &Identity) -> Result<ChainAndKey, rustls::pki_types::pem::Error> {
     let chain = vec![CertificateDer::from_pem_slice(
         identity.certificate.as_bytes(),
     )?];
@@ -187,11 +193,11 @@ fn roots(authority: &str) -> Result<RootCertStore, Box<dyn std::error::Error + S
     Ok(roots)
 }
 
-/// The server's side of TLS, which does not request a certificate.
+/// The TLS configuration of a server that does not request client certificates.
 #[track_caller]
 pub(crate) fn server(identity: &Identity) -> Arc<ServerConfig> {
     let made = || -> Result<_, Box<dyn std::error::Error + Send + Sync>> {
-        let (chain, key) = own(identity)?;
+        let (chain, key) = chain_and_key(identity)?;
         Ok(ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?
             .with_no_client_auth()
@@ -199,11 +205,11 @@ pub(crate) fn server(identity: &Identity) -> Arc<ServerConfig> {
     };
     match made() {
         Ok(config) => Arc::new(config),
-        Err(error) => panic!("TLS for a server: {error}"),
+        Err(error) => panic!("cannot configure TLS for a server: {error}"),
     }
 }
 
-/// Verifies a server by its SPIFFE identity: it has no DNS name.
+/// Verifies a server by its SPIFFE identity, because the server's certificate has no DNS name.
 #[derive(Debug)]
 struct Spiffe {
     chain: Arc<WebPkiServerVerifier>,
@@ -223,7 +229,8 @@ impl ServerCertVerifier for Spiffe {
             .chain
             .verify_server_cert(end_entity, intermediates, name, ocsp, now);
         match verified {
-            // Only the name is wrong: the chain has been verified.
+            // The verifier reports this error if the certificate chain is valid and only the host name does not match. The host
+            // name does not matter, because the SPIFFE identity is checked below.
             Err(rustls::Error::InvalidCertificate(
                 CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
             )) => {}
@@ -231,7 +238,7 @@ impl ServerCertVerifier for Spiffe {
             Ok(_) => {}
         }
         let uri = self.uri.as_bytes();
-        // A certificate contains a URI unchanged, after its tag and its length.
+        // In the DER of a certificate, a URI is stored as plain text after a tag byte and a length byte.
         let tagged = [&[0x86, u8::try_from(uri.len()).unwrap_or(0)], uri].concat();
         if end_entity.windows(tagged.len()).any(|part| part == tagged) {
             return Ok(ServerCertVerified::assertion());

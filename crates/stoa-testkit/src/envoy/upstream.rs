@@ -1,4 +1,4 @@
-//! The server behind an Envoy: it records its requests, and responds as the test defines.
+//! The server behind a test's Envoy. The server records its requests, and a function of the test makes the responses.
 
 use std::io::{BufReader, Result, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::message::{self, Content, Empty, Message, Unframed};
+use super::message::{self, Content, Message, Unframed, ZeroLength};
 
-/// A request as Envoy sent it.
+/// A request that an [`Upstream`] received from Envoy.
 #[derive(Debug, Clone)]
 pub struct Received {
     /// The method.
     pub method: String,
     /// The path with its query.
     pub path: String,
-    /// The headers, in order, repeated ones included.
+    /// All headers in order. A repeated header has several entries.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Vec<u8>,
@@ -26,18 +26,18 @@ pub struct Received {
     pub trailers: Vec<(String, String)>,
 }
 
-/// A response of an [`Upstream`]; by default 200 with an empty body.
+/// A response of an [`Upstream`]. The default is 200 with an empty body.
 #[derive(Debug, Clone)]
 pub struct Response {
     status: u16,
     content: Content,
     after: Duration,
-    cut: bool,
+    disconnect: bool,
 }
 
 type Script = dyn Fn(&Received) -> Response + Send + Sync;
 
-/// The server, on its own port. Dropping it, or [`Upstream::stop`], closes the port and every connection.
+/// An HTTP server on its own port. Both [`Upstream::stop`] and dropping this value close the port and all connections.
 pub struct Upstream {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -80,40 +80,40 @@ impl Response {
             status,
             content: Content::default(),
             after: Duration::ZERO,
-            cut: false,
+            disconnect: false,
         }
     }
 
-    /// Closes the connection without a response.
-    pub fn cut() -> Self {
+    /// No response: the server closes the connection.
+    pub fn disconnect() -> Self {
         Self {
-            cut: true,
+            disconnect: true,
             ..Self::default()
         }
     }
 
-    /// With a header.
+    /// Adds a header.
     #[must_use]
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.content.header(name, value);
         self
     }
 
-    /// With a body and its length.
+    /// Sets a body, which is sent with `content-length`.
     #[must_use]
     pub fn body(mut self, body: impl Into<Vec<u8>>) -> Self {
         self.content.body(body.into());
         self
     }
 
-    /// With a JSON body.
+    /// Sets a JSON body.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
         self.header("content-type", "application/json")
             .body(body.to_string())
     }
 
-    /// With a body in chunks, each sent with its own write.
+    /// Sets a chunked body. Each chunk is written separately.
     #[must_use]
     pub fn chunks<B: Into<Vec<u8>>>(mut self, chunks: impl IntoIterator<Item = B>) -> Self {
         let chunks = chunks.into_iter().map(Into::into).collect();
@@ -121,17 +121,17 @@ impl Response {
         self
     }
 
-    /// With a trailer; the body is then chunked.
+    /// Adds a trailer. The body is then chunked.
     #[must_use]
     pub fn trailer(mut self, name: &str, value: &str) -> Self {
         self.content.trailer(name, value);
         self
     }
 
-    /// Sent only after this time.
+    /// Delays the response by this time.
     #[must_use]
-    pub fn after(mut self, pause: Duration) -> Self {
-        self.after = pause;
+    pub fn after(mut self, delay: Duration) -> Self {
+        self.after = delay;
         self
     }
 
@@ -141,9 +141,9 @@ impl Response {
             ("HEAD", _) | (_, 204 | 304) => {
                 let mut head = Content::default();
                 head.headers.clone_from(&self.content.headers);
-                head.write(to, &first, Empty::Unsaid)
+                head.write(to, &first, ZeroLength::Omit)
             }
-            _ => self.content.write(to, &first, Empty::Said),
+            _ => self.content.write(to, &first, ZeroLength::Send),
         }
     }
 }
@@ -155,7 +155,7 @@ impl Upstream {
         let bound = TcpListener::bind("127.0.0.1:0").and_then(|l| Ok((l.local_addr()?, l)));
         let (address, listener) = match bound {
             Ok(bound) => bound,
-            Err(error) => panic!("a port for an upstream: {error}"),
+            Err(error) => panic!("cannot open a port for an upstream: {error}"),
         };
         let shared = Arc::new(Shared {
             script: Box::new(script),
@@ -167,23 +167,23 @@ impl Upstream {
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 if serving.stopped.load(Ordering::Acquire) {
-                    return; // this also closes the port
+                    return; // drops the listener, which closes the port
                 }
                 if let Ok(clone) = stream.try_clone() {
                     lock(&serving.open).push(clone);
                 }
                 let shared = serving.clone();
-                // A broken connection is the caller's error to report.
+                // An error is ignored here, because the caller reports a broken connection.
                 thread::spawn(move || {
                     drop(shared.converse(&stream));
-                    drop(stream.shutdown(Shutdown::Both)); // the clone in `open` still holds the socket
+                    drop(stream.shutdown(Shutdown::Both)); // `open` holds a clone, so dropping `stream` does not close it
                 });
             }
         });
         Self { address, shared }
     }
 
-    /// An upstream that responds with 200 and `body`, to identify it.
+    /// Starts an upstream that responds to every request with 200 and `body`. The body identifies the upstream.
     #[track_caller]
     pub fn named(body: &'static str) -> Self {
         Self::start(move |_| Response::default().body(body))
@@ -199,15 +199,15 @@ impl Upstream {
         lock(&self.shared.seen).clone()
     }
 
-    /// All requests since the last call of `take`.
-    pub fn take(&self) -> Vec<Received> {
+    /// All requests since the previous call of `take_requests`.
+    pub fn take_requests(&self) -> Vec<Received> {
         std::mem::take(&mut lock(&self.shared.seen))
     }
 
     /// Closes the port and every connection.
     pub fn stop(&self) {
         self.shared.stopped.store(true, Ordering::Release);
-        // Wakes the listener, which then sees the stop flag.
+        // The connection wakes the listener, which then checks `stopped`.
         drop(TcpStream::connect(self.address));
         for stream in lock(&self.shared.open).drain(..) {
             let _ = stream.shutdown(Shutdown::Both);
@@ -231,7 +231,7 @@ impl Shared {
             lock(&self.seen).push(received.clone());
             let response = (self.script)(&received);
             thread::sleep(response.after);
-            if response.cut {
+            if response.disconnect {
                 return Ok(());
             }
             response.write(&mut &*stream, &received.method)?;

@@ -1,4 +1,4 @@
-//! Kills a process that its test leaves behind.
+//! Kills an Envoy if its test ends without stopping it.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -7,15 +7,16 @@ use rustix::process::{Pid, WaitId, WaitIdOptions};
 
 use super::must::must;
 
-/// Kills Envoy, and removes its folder, if this process ends first: then its pipe closes, whatever the cause. (Linux's own signal
-/// for this comes when a *thread* ends, and tests are threads.)
+/// A shell process that kills Envoy and removes the Envoy's folder when the test's process ends. The shell reads from a pipe, and
+/// the pipe closes when the test's process ends for any reason. (Linux can also send a signal when a parent ends, but it sends the
+/// signal when the parent's *thread* ends, and each test is a thread.)
 #[derive(Debug)]
 pub(super) struct Watch(Child);
 
 impl Watch {
+    /// Starts a watch for the Envoy with this process id and this folder.
     #[track_caller]
-    /// Watches the process `pid` and its folder.
-    pub(super) fn over(pid: u32, folder: &Path) -> Self {
+    pub(super) fn start(pid: u32, folder: &Path) -> Self {
         let script = "trap '' INT TERM HUP; read _; kill -9 \"$1\"; rm -rf -- \"$2\"";
         let spawned = Command::new("sh")
             .args(["-c", script, "sh", &pid.to_string()])
@@ -24,24 +25,25 @@ impl Watch {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn();
-        Self(must("sh", spawned))
+        Self(must("cannot run sh", spawned))
     }
 
-    /// Ends the watch without touching the process.
+    /// Closes the pipe and waits for the shell process, which kills the Envoy if it still runs, and removes its folder.
     pub(super) fn end(&mut self) {
         drop(self.0.stdin.take());
         let _ = self.0.wait();
     }
 }
 
-/// Stops the process. The watch ends before the process is reaped: until then no other process can have its id.
+/// Kills the Envoy `child` and reaps it. The watch must end before the Envoy is reaped. Otherwise another process could get the
+/// Envoy's process id, and the watch would kill that process.
 pub(super) fn stop(child: &mut Child, watch: &mut Watch) {
     let _ = child.kill();
     watch.end();
     let _ = child.wait();
 }
 
-/// Whether the process ended by itself. It is not reaped, so its id stays reserved.
+/// True if the process `pid` has ended. This function does not reap the process, so no other process can get the same id.
 pub(super) fn ended(pid: u32) -> bool {
     let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
     let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
@@ -56,11 +58,11 @@ mod tests {
     use super::Watch;
 
     #[test]
-    fn a_process_and_its_folder_do_not_outlive_the_one_that_started_them() {
+    fn the_watch_kills_the_process_and_removes_its_folder_when_the_pipe_closes() {
         let folder = tempfile::tempdir().unwrap();
         let mut child = Command::new("sleep").arg("600").spawn().unwrap();
-        let mut watch = Watch::over(child.id(), folder.path());
-        drop(watch.0.stdin.take()); // as at the end of this process
+        let mut watch = Watch::start(child.id(), folder.path());
+        drop(watch.0.stdin.take()); // closes the pipe, as the end of the test's process would
         assert_eq!(child.wait().unwrap().signal(), Some(9));
         assert!(watch.0.wait().unwrap().success());
         assert!(!folder.path().exists());

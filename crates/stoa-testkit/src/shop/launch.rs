@@ -13,10 +13,10 @@ use crate::client::Client;
 use crate::wait::wait_until;
 use crate::workspace;
 
-/// Time to compile every component on a slow machine.
+/// Deadline for the process to start. A slow machine needs this time to compile all components.
 const START_DEADLINE: Duration = Duration::from_secs(180);
 
-/// The program to run.
+/// The path of the program to run.
 pub(super) fn program(options: &ShopOptions) -> PathBuf {
     let named = options.program.clone();
     named
@@ -24,7 +24,8 @@ pub(super) fn program(options: &ShopOptions) -> PathBuf {
         .unwrap_or_else(|| workspace().join("target/native/stoa"))
 }
 
-/// Starts the process and waits until it responds; returns it with clients for its two listeners.
+/// Starts the process, and waits until it responds. Returns the process, a client for the gateway and a client for the operator's
+/// address.
 #[track_caller]
 pub(super) fn launch(
     program: &Path,
@@ -42,7 +43,7 @@ pub(super) fn launch(
     };
     let (out, err) = match (log.try_clone(), log) {
         (Ok(out), err) => (Stdio::from(out), Stdio::from(err)),
-        (Err(error), _) => panic!("log: {error}"),
+        (Err(error), _) => panic!("cannot open the log: {error}"),
     };
     let mut command = Command::new(program);
     command
@@ -59,7 +60,7 @@ pub(super) fn launch(
         "--log",
         "json",
     ]);
-    // All tests share this cache: components that one test compiled are ready for the next.
+    // All tests share this cache of compiled code, so that each component is compiled only once.
     command
         .arg("--cache-dir")
         .arg(workspace().join("target/stoa-cache"));
@@ -75,7 +76,7 @@ pub(super) fn launch(
         command.arg("--no-mesh");
     }
     if !options.filters.is_empty() {
-        let path = crate::mesh::overrides(state_dir);
+        let path = crate::mesh::overrides_file(state_dir);
         let text = json!(options.filters).to_string();
         let written = std::fs::create_dir_all(state_dir.join("mesh"))
             .and_then(|()| std::fs::write(&path, text));
@@ -85,7 +86,7 @@ pub(super) fn launch(
         command.arg("--variable").arg(format!("{name}={value}"));
     }
     command.args(&options.arguments);
-    // The shop does not get the application variables in the tests' environment.
+    // Application variables in the environment of the tests must not change the shop.
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("SPIN_VARIABLE_") {
             command.env_remove(name);
@@ -94,13 +95,13 @@ pub(super) fn launch(
     command.envs(&options.environment);
     let mut child = match command.stdin(Stdio::null()).stdout(out).stderr(err).spawn() {
         Ok(child) => child,
-        Err(error) => panic!("{}: {error}", program.display()),
+        Err(error) => panic!("cannot run {}: {error}", program.display()),
     };
     let pid = child.id();
     let mut run = None;
     let mut ended = None;
     wait_until(START_DEADLINE, "stoa to start", || {
-        run = announced(state_dir, pid);
+        run = addresses(state_dir, pid);
         ended = child.try_wait().ok().flatten();
         run.is_some() || ended.is_some()
     });
@@ -113,14 +114,14 @@ pub(super) fn launch(
             (child, client(gateway), client(operator))
         }
         None => panic!(
-            "stoa ended with {ended:?} before it answered\n{}",
+            "stoa ended with {ended:?} before it responded\n{}",
             tail(folder)
         ),
     }
 }
 
-/// The two addresses in `run.json`, once this process has written them.
-fn announced(state_dir: &Path, pid: u32) -> Option<(String, String)> {
+/// The addresses of the gateway and of the operator in `run.json`; `None` until this process has written the file.
+fn addresses(state_dir: &Path, pid: u32) -> Option<(String, String)> {
     let run: Value =
         serde_json::from_slice(&std::fs::read(state_dir.join("run.json")).ok()?).ok()?;
     let text = |name: &str| Some(run.get(name)?.as_str()?.to_owned());

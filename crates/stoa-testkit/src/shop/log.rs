@@ -1,16 +1,16 @@
-//! A shop's log.
+//! Reads the log of a shop.
 
 use std::path::{Path, PathBuf};
 
-/// Number of log lines in a failure.
+/// Number of the log's last lines that the message of a failed test shows.
 const TAIL_LINES: usize = 60;
 
-/// The log in a shop's folder.
+/// The path of the log in a shop's folder.
 pub(super) fn log_file(folder: &Path) -> PathBuf {
     folder.join("log")
 }
 
-/// The end of the log.
+/// The last lines of the log, with a heading.
 pub(super) fn tail(folder: &Path) -> String {
     let bytes = std::fs::read(log_file(folder)).unwrap_or_default();
     let text = String::from_utf8_lossy(&bytes);

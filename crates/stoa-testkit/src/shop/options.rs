@@ -10,7 +10,7 @@ use crate::client::Check;
 use crate::contract::contract;
 use crate::workspace;
 
-/// The components with a database.
+/// The components that have a database.
 pub const SERVICES: [&str; 9] = [
     "product",
     "cart",
@@ -26,29 +26,31 @@ pub const SERVICES: [&str; 9] = [
 /// The options of a shop.
 #[derive(Debug, Clone)]
 pub struct ShopOptions {
-    /// The manifest; by default the workspace's `spin.toml`.
+    /// The path of the manifest; by default the workspace's `spin.toml`.
     pub manifest: PathBuf,
-    /// Whether the timers of the OpenAPI document run.
+    /// True if `stoa up` calls the operations that have an `x-timer` in the OpenAPI document.
     pub timers: bool,
     /// Values of the application's variables.
     pub variables: BTreeMap<String, String>,
-    /// The folder for data; by default a temporary one, removed at the end.
+    /// The folder for data; `None` creates a temporary folder, which is removed when the shop is dropped.
     pub state_dir: Option<PathBuf>,
-    /// Whether a temporary folder is on disk, as a benchmark needs it. Tests keep it in memory if there is room.
+    /// True if a temporary folder must be on disk, as benchmarks require. If false, the folder is in memory if there is enough
+    /// space.
     pub on_disk: bool,
-    /// The ids of the components that run; empty means all.
+    /// The ids of the components that run; an empty list selects all components.
     pub components: Vec<String>,
-    /// The check of every response, if any.
+    /// A function that checks every response; `None` checks no response.
     pub check: Option<Check>,
-    /// Whether the shop runs in a mesh of Envoys.
+    /// True if the shop runs in a mesh of Envoys.
     pub mesh: bool,
-    /// Filter configurations that override the manifests', by the filter's name; for a mesh.
+    /// Filter configurations that override the manifests' configurations in a mesh, by the filter's name.
     pub filters: BTreeMap<String, Value>,
-    /// Environment variables in addition to the test's own.
+    /// Additional environment variables for `stoa up`.
     pub environment: BTreeMap<String, OsString>,
     /// Additional arguments of `stoa up`.
     pub arguments: Vec<String>,
-    /// The program; by default `STOA_BIN` or the workspace's `target/native/stoa`.
+    /// The path of the program; `None` selects the path in the environment variable `STOA_BIN`, or else the workspace's
+    /// `target/native/stoa`.
     pub program: Option<PathBuf>,
 }
 
@@ -72,7 +74,7 @@ impl Default for ShopOptions {
 }
 
 impl ShopOptions {
-    /// The whole shop; its responses are checked against the OpenAPI documents.
+    /// Options for the whole shop. Its responses are checked against the OpenAPI documents.
     pub fn checked() -> Self {
         Self {
             check: Some(contract),
@@ -80,7 +82,7 @@ impl ShopOptions {
         }
     }
 
-    /// Only these components of the shop, without timers; responses are checked against the OpenAPI documents.
+    /// Options for a shop with only these components, and without timers. Its responses are checked against the OpenAPI documents.
     pub fn only(components: &[&str]) -> Self {
         Self {
             components: components.iter().map(|&id| id.to_owned()).collect(),
@@ -89,7 +91,7 @@ impl ShopOptions {
         }
     }
 
-    /// The next release of the shop, `spin.canary.toml`.
+    /// Uses the manifest of the shop's next release, `spin.canary.toml`.
     #[must_use]
     pub fn canary(self) -> Self {
         Self {
@@ -98,7 +100,8 @@ impl ShopOptions {
         }
     }
 
-    /// The whole shop in a mesh of Envoys, without injected faults; responses are checked against the OpenAPI documents.
+    /// Options for the whole shop in a mesh of Envoys, without injected faults. Its responses are checked against the OpenAPI
+    /// documents.
     pub fn mesh() -> Self {
         Self {
             mesh: true,
@@ -107,7 +110,7 @@ impl ShopOptions {
         .filter("payment-fault", json!({"enabled": false}))
     }
 
-    /// Uses Istio's output for other manifests than the workspace's own.
+    /// Uses the mesh in this folder, which istio-compile wrote, instead of the workspace's `istio/compiled`.
     #[must_use]
     pub fn compiled(mut self, folder: &Path) -> Self {
         let folder = folder.to_string_lossy().into_owned();
@@ -136,13 +139,13 @@ impl ShopOptions {
         self
     }
 
-    /// Uses separate databases in the PostgreSQL of this process.
+    /// Uses new databases in the PostgreSQL server that all tests of this process share.
     #[must_use]
     pub fn postgres(self) -> Self {
         let server = stoa_postgres::Server::shared();
         let url = match server.databases(&SERVICES) {
             Ok(url) => url,
-            Err(error) => panic!("databases: {error}"),
+            Err(error) => panic!("cannot create databases: {error}"),
         };
         self.variable("database_url", url)
             .variable("database_host", format!("postgres://{}", server.host()))

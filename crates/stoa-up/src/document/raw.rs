@@ -1,4 +1,4 @@
-//! The shape of an OpenAPI document, limited to the parts that are read.
+//! The shape of the parts of an OpenAPI document that this crate reads.
 
 use std::collections::BTreeMap;
 
@@ -40,7 +40,7 @@ pub(super) struct RawOperation {
 }
 
 impl RawDocument {
-    /// A path without parameters that answers GET with JSON without authentication.
+    /// The first path without parameters whose GET operation responds with JSON, and needs no authentication.
     pub(super) fn first_get(&self) -> Option<String> {
         let found = self.paths.iter().find(|(path, item)| {
             item.get.as_ref().is_some_and(|get| {
@@ -68,8 +68,8 @@ impl RawPath {
             .filter_map(|(method, operation)| Some((method, operation.as_ref()?)))
     }
 
-    /// The methods that the main listener answers.
-    pub(super) fn open(&self) -> impl Iterator<Item = Method> {
+    /// The methods of this path that the main listener serves.
+    pub(super) fn exposed_methods(&self) -> impl Iterator<Item = Method> {
         self.operations()
             .filter(|(_, operation)| !self.internal && !operation.internal)
             .map(|(method, _)| method)

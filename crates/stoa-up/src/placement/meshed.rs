@@ -1,6 +1,6 @@
-//! The placement in a mesh: every workload is a component behind its own sidecar, and a gateway is in front of them.
-//! `meshed/plan.rs` decides which component runs where, `meshed/releases.rs` finds its manifest, and `meshed/files.rs` has the
-//! mesh's programs, folders and ports.
+//! The placement in a mesh: the components of every workload run behind the workload's own sidecar, and a gateway is in front of
+//! all workloads. `meshed/plan.rs` assigns components to workloads. `meshed/releases.rs` finds the application's manifest for each
+//! SpinApp. `meshed/files.rs` has the mesh's programs, folders and ports.
 
 mod files;
 mod plan;
@@ -25,29 +25,29 @@ use crate::operator::{Destinations, Operator};
 use crate::options::Options;
 use crate::placement::Placement;
 use crate::run::{Addresses, RunWorkload};
-use crate::stopping::{GRACE, Tasks, stopped};
+use crate::stopping::{GRACE_PERIOD, Tasks, stopped};
 use crate::timers::Callee;
 use files::{APP_PORT, GATEWAY_PORT};
 use plan::Plan;
 
-/// Deadline for the Envoys to be ready. They compile their filters first, which takes long on a busy machine.
+/// Deadline for the Envoys to be ready. An Envoy compiles its filters first, which takes long on a busy machine.
 const READY_DEADLINE: Duration = Duration::from_secs(60);
 
-/// An application in a mesh.
+/// An application that runs in a mesh.
 pub(crate) struct Meshed {
     mesh: Mesh,
     metrics: Arc<Metrics>,
-    /// The mesh's part of the state folder.
+    /// The mesh's own folder in the state folder.
     folder: PathBuf,
     logs: PathBuf,
-    /// The listeners of the parts, in the order of the parts, until they are served.
+    /// The listeners of the parts, in the order of the parts. The list is empty once the listeners are served.
     listeners: Vec<TcpListener>,
-    /// The targets of the operator's calls, until the operator's listener is served.
+    /// The destinations of the operator's requests. The map is empty once the operator's listener is served.
     destinations: Destinations,
 }
 
 impl Meshed {
-    /// Prepares the mesh of the configuration in `compiled`, and binds the workloads' listeners.
+    /// Prepares a mesh with the configuration in the folder `compiled`, and binds the workloads' listeners.
     pub(crate) fn prepare(
         options: &Options,
         compiled: &Path,
@@ -67,7 +67,7 @@ impl Meshed {
     }
 
     fn workloads(&self) -> Vec<RunWorkload> {
-        let of = |workload: &Workload| {
+        let describe = |workload: &Workload| {
             let pod = self.mesh.addresses().pod(workload.ip)?;
             let proxy = match workload.proxy {
                 Proxy::Sidecar => Some("sidecar"),
@@ -85,7 +85,7 @@ impl Meshed {
             })
         };
         let compiled = self.mesh.compiled();
-        compiled.workloads.iter().filter_map(of).collect()
+        compiled.workloads.iter().filter_map(describe).collect()
     }
 }
 
@@ -98,16 +98,17 @@ impl Placement for Meshed {
             workloads: self.listeners.len(),
             envoys: self.mesh.compiled().proxies().count(),
         });
-        if let Some(scenario) = Scenario::of(&self.folder) {
+        if let Some(scenario) = Scenario::active(&self.folder) {
             reporter.notice(Notice::Scenario {
                 name: scenario.name,
             });
         }
-        // The start of the mesh reports overrides that cannot be read.
+        // If the overrides cannot be read, the error is ignored here, because the start of the mesh reports it.
         let overrides = Overrides::read(&self.folder).unwrap_or_default();
         reporter.notice(Notice::Overrides(overrides));
         let logs = AccessLogs::new(&self.logs);
-        self.mesh.start(&access(logs, Arc::clone(&self.metrics)))?;
+        self.mesh
+            .start(&record_access(logs, Arc::clone(&self.metrics)))?;
         Ok(())
     }
 
@@ -155,7 +156,7 @@ impl Placement for Meshed {
     }
 
     async fn close(&self) {
-        self.mesh.close_gateways(GRACE).await;
+        self.mesh.close_gateways(GRACE_PERIOD).await;
     }
 
     async fn stop(self) {
@@ -163,15 +164,16 @@ impl Placement for Meshed {
     }
 }
 
-/// Counts and writes each line of an access log. Failed writes are reported once.
-fn access(logs: AccessLogs, metrics: Arc<Metrics>) -> stoa_mesh::OnAccess {
+/// Returns a function that counts each line of the access logs for the metrics, and writes the line to a file. Of several failed
+/// writes, only the first is logged.
+fn record_access(logs: AccessLogs, metrics: Arc<Metrics>) -> stoa_mesh::OnAccess {
     let failed = AtomicBool::new(false);
     Arc::new(move |workload, line| {
         metrics.record(workload, line);
         if let Err(error) = logs.write(workload, line)
             && !failed.swap(true, Ordering::Relaxed)
         {
-            tracing::error!(%error, "the Envoys' access logs cannot be written");
+            tracing::error!(%error, "cannot write the Envoys' access logs; further failures are not logged");
         }
     })
 }

@@ -17,11 +17,11 @@ use crate::run::Addresses;
 use crate::stopping::Tasks;
 use crate::timers::Callee;
 
-/// An application in this process.
+/// An application whose components all run in this process.
 pub(crate) struct Plain {
     components: usize,
     gateway: String,
-    /// The main listener, until it is served.
+    /// The main listener. `None` once the listener is served.
     listener: Option<TcpListener>,
 }
 

@@ -1,9 +1,9 @@
 //! The result of one check of `stoa doctor`.
 
-/// The result of one check.
+/// The result of one check, printed as one line.
 pub(super) struct Finding {
     pub(super) state: State,
-    pub(super) what: &'static str,
+    pub(super) requirement: &'static str,
     pub(super) detail: String,
 }
 
@@ -16,24 +16,25 @@ pub(super) enum State {
 }
 
 impl Finding {
-    /// The result for something required: what was found, or what is missing and how to get it.
-    pub(super) fn needed(what: &'static str, result: Result<String, String>) -> Self {
+    /// The result of checking a necessary program or resource. In `result`, `Ok` describes the program or resource that was found,
+    /// and `Err` states which program or resource is missing and how to get it.
+    pub(super) fn needed(requirement: &'static str, result: Result<String, String>) -> Self {
         let (state, detail) = match result {
             Ok(detail) => (State::Ok, detail),
             Err(detail) => (State::Missing, detail),
         };
         Self {
             state,
-            what,
+            requirement,
             detail,
         }
     }
 
-    /// The result for something optional that is missing.
-    pub(super) fn optional(what: &'static str, detail: impl Into<String>) -> Self {
+    /// The result of checking an optional program or resource that is missing.
+    pub(super) fn optional(requirement: &'static str, detail: impl Into<String>) -> Self {
         Self {
             state: State::Optional,
-            what,
+            requirement,
             detail: detail.into(),
         }
     }

@@ -1,4 +1,4 @@
-//! The application's requirements on this machine.
+//! Checks the files, the folders, the addresses and the limits that an application needs on this machine.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -8,8 +8,9 @@ use stoa_up::{AppSource, Run, compiled_beside, missing_components};
 use super::finding::Finding;
 use crate::exit::Failure;
 
-/// The inotify instances that the mesh of `make up` uses; a test counts them.
-const WATCHES: u32 = 54;
+/// Number of inotify instances that the mesh of `make up` uses. A test compares this number with the number of instances that a
+/// running mesh uses.
+const MESH_INOTIFY_INSTANCES: u32 = 54;
 
 pub(super) fn components(manifest: &Path) -> Finding {
     let source = AppSource {
@@ -40,7 +41,7 @@ pub(super) fn components(manifest: &Path) -> Finding {
 
 pub(super) fn envoy(manifest: &Path) -> Finding {
     if compiled_beside(manifest).is_none() {
-        let detail = "no istio/compiled here, so it runs without a mesh";
+        let detail = "not needed: there is no istio/compiled beside the manifest, so the application runs without a mesh";
         return Finding::optional("Envoy", detail);
     }
     let found = stoa_mesh::find_envoy(&manifest.with_file_name("target/envoy"));
@@ -48,18 +49,19 @@ pub(super) fn envoy(manifest: &Path) -> Finding {
     Finding::needed("Envoy", found.map_err(|error| error.to_string()))
 }
 
-/// Checks the limit of inotify instances per user: an Envoy uses one for each file that it watches.
-pub(super) fn watches() -> Finding {
+/// Checks the limit of inotify instances per user. An Envoy uses one inotify instance for each file that it watches.
+pub(super) fn inotify() -> Finding {
     const LIMIT: &str = "/proc/sys/fs/inotify/max_user_instances";
     let text = std::fs::read_to_string(LIMIT).unwrap_or_default();
     let result = match text.trim().parse::<u32>() {
-        Ok(limit) if limit < WATCHES => Err(format!(
-            "{limit} instances, and a mesh takes {WATCHES}: sysctl fs.inotify.max_user_instances=512"
+        Ok(limit) if limit < MESH_INOTIFY_INSTANCES => Err(format!(
+            "the limit is {limit} inotify instances, and a mesh needs {MESH_INOTIFY_INSTANCES}; \
+             run `sysctl fs.inotify.max_user_instances=512`"
         )),
         Ok(limit) => Ok(format!(
-            "{limit} instances for all programs of a user; a mesh takes {WATCHES}"
+            "the limit is {limit} inotify instances for all programs of a user, and a mesh needs {MESH_INOTIFY_INSTANCES}"
         )),
-        Err(error) => Err(format!("{LIMIT}: {error}")),
+        Err(error) => Err(format!("cannot read {LIMIT}: {error}")),
     };
     Finding::needed("inotify", result)
 }
@@ -69,30 +71,33 @@ pub(super) fn port(address: SocketAddr, state_dir: &Path) -> Finding {
         Ok(_) => Ok(format!("{address} is free")),
         Err(error) => match Run::running(state_dir) {
             Some(run) if run.gateway == format!("http://{address}") => Ok(format!(
-                "{address} is where the application of {} answers, process {}",
+                "{address} is in use by the application with the state folder {}, process {}",
                 state_dir.display(),
                 run.pid
             )),
-            _ => Err(format!("{address}: {error}; use another with --listen")),
+            _ => Err(format!(
+                "cannot listen on {address}: {error}; choose another address with --listen"
+            )),
         },
     };
     Finding::needed("address", result)
 }
 
 pub(super) fn state_dir(path: &Path) -> Finding {
-    // The check must not create the folder. The nearest existing parent shows whether the folder can be created.
+    // The check must not create the state folder. So the check creates a folder with another name in the nearest parent folder that
+    // exists, and removes that folder again.
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
-    let there = absolute
+    let parent = absolute
         .ancestors()
         .find(|folder| folder.exists())
         .unwrap_or(Path::new("/"));
-    let probe = there.join(format!(".stoa-doctor-{}", std::process::id()));
+    let probe = parent.join(format!(".stoa-doctor-{}", std::process::id()));
     let result = std::fs::create_dir(&probe).and_then(|()| std::fs::remove_dir(&probe));
     let result = match result {
-        Ok(()) => Ok(format!("{} can be written", path.display())),
+        Ok(()) => Ok(format!("{} is writable", path.display())),
         Err(error) => Err(format!(
-            "{}: {error}; use another with --state-dir",
-            there.display()
+            "cannot write to {}: {error}; choose another state folder with --state-dir",
+            parent.display()
         )),
     };
     Finding::needed("state folder", result)

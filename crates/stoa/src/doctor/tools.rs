@@ -5,10 +5,10 @@ use std::process::{Command, Stdio};
 
 use super::finding::Finding;
 
-/// The targets of `rustup target add`.
+/// The compilation targets of filters and components, as `rustup target add` names them.
 const WASM_TARGETS: [&str; 2] = ["wasm32-wasip1", "wasm32-wasip2"];
 
-/// The first line that a program prints; `None` if it does not run.
+/// Runs a program and returns the first line of its output; `None` if the program does not start, or fails.
 fn first_line(program: &str, arguments: &[&str]) -> Option<String> {
     let output = Command::new(program)
         .args(arguments)
@@ -29,11 +29,14 @@ pub(super) fn rust() -> Finding {
         first_line("cargo", &["--version"]).and_then(|_| first_line("rustc", &["--version"]));
     let result = match found {
         None => Err(format!(
-            "not found; install Rust {wanted} or later by rustup"
+            "not found; install Rust {wanted} or later with rustup"
         )),
-        Some(version) if number(version.split(' ').nth(1).unwrap_or_default()) < number(wanted) => {
+        Some(version)
+            if version_numbers(version.split(' ').nth(1).unwrap_or_default())
+                < version_numbers(wanted) =>
+        {
             Err(format!(
-                "{version} is older than {wanted}: rustup update stable"
+                "{version} is older than the required {wanted}; run `rustup update stable`"
             ))
         }
         Some(version) => Ok(version),
@@ -41,15 +44,15 @@ pub(super) fn rust() -> Finding {
     Finding::needed("rust", result)
 }
 
-/// Parses `1.95.0` into numbers, to compare versions.
-fn number(version: &str) -> Vec<u32> {
+/// Parses a version such as `1.95.0` into numbers, so that versions can be compared.
+fn version_numbers(version: &str) -> Vec<u32> {
     let digits = version.split(['-', ' ']).next().unwrap_or_default();
-    let mut number: Vec<u32> = digits
+    let mut numbers: Vec<u32> = digits
         .split('.')
         .map_while(|part| part.parse().ok())
         .collect();
-    number.resize(3, 0);
-    number
+    numbers.resize(3, 0);
+    numbers
 }
 
 pub(super) fn wasm() -> Finding {
@@ -67,42 +70,45 @@ pub(super) fn wasm() -> Finding {
             && first_line("/usr/bin/rustc", &["--version"]).is_some()
     };
     let result = if by_rustup {
-        Ok(format!("{} by rustup", WASM_TARGETS.join(" ")))
+        Ok(format!("rustup installed {}", WASM_TARGETS.join(" and ")))
     } else if by_debian() {
-        Ok("by Debian's compiler".to_owned())
+        Ok("Debian's Rust compiler has WebAssembly targets".to_owned())
     } else {
-        Err("no compiler for the components: run `make setup`".to_owned())
+        Err("the Rust compiler has no WebAssembly targets; run `make setup`".to_owned())
     };
     Finding::needed("wasm targets", result)
 }
 
 pub(super) fn c_compiler() -> Finding {
     let missing =
-        || "not found, and SQLite is built from its C sources; install gcc or clang".to_owned();
+        || "not found; install gcc or clang, because SQLite is built from C sources".to_owned();
     Finding::needed(
         "C compiler",
         first_line("cc", &["--version"]).ok_or_else(missing),
     )
 }
 
-/// Checks for Go, which builds the tools that use Istio's own code.
+/// Checks for Go. The tools that use Istio's own code are built with Go.
 pub(super) fn go(manifest: &Path) -> Finding {
     let optional = |detail: String| Finding::optional("Go", detail);
     let module = manifest.with_file_name("tools").join("go.mod");
     let Ok(module) = std::fs::read_to_string(module) else {
-        return Finding::optional("Go", "no tools/go.mod here, so nothing needs it");
+        return Finding::optional(
+            "Go",
+            "not needed: there is no tools/go.mod beside the manifest",
+        );
     };
     let wanted = module.lines().find_map(|line| line.strip_prefix("go "));
     let wanted = wanted.unwrap_or_default().trim();
     let needs = "needed only by `make mesh`, `make scenario`, `make check` and `make test`";
     let found = first_line("go", &["env", "GOVERSION"]);
-    let version = |found: &str| number(found.trim_start_matches("go"));
+    let version = |found: &str| version_numbers(found.trim_start_matches("go"));
     match found {
-        Some(found) if version(&found) >= number(wanted) => {
+        Some(found) if version(&found) >= version_numbers(wanted) => {
             Finding::needed("Go", Ok(format!("{found}; {needs}")))
         }
         Some(found) => optional(format!("{found} is older than {wanted}; {needs}")),
-        None => optional(format!("not found; {needs}: Go {wanted} or later")),
+        None => optional(format!("not found; Go {wanted} or later is {needs}")),
     }
 }
 
@@ -111,19 +117,19 @@ pub(super) fn spin() -> Finding {
         Some(version) => Finding::needed("spin", Ok(version)),
         None => Finding::optional(
             "spin",
-            "not found; only to run the same manifest under Spin itself",
+            "not found; needed only to run the manifest with Spin instead of stoa",
         ),
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::number;
+    use super::version_numbers;
 
     #[test]
-    fn compares_versions_by_number() {
-        assert!(number("1.100.0") > number("1.95"));
-        assert!(number("1.95.0-nightly") == number("1.95"));
-        assert!(number("") < number("1"));
+    fn versions_are_compared_by_number() {
+        assert!(version_numbers("1.100.0") > version_numbers("1.95"));
+        assert!(version_numbers("1.95.0-nightly") == version_numbers("1.95"));
+        assert!(version_numbers("") < version_numbers("1"));
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use stoa_filter_image::layout;
 
-use super::packed::{LabelArgs, layout_failure, packed};
+use super::packed::{LabelArgs, layout_failure, pack_file};
 use crate::exit::{Code, Failure};
 use crate::output::print;
 
@@ -14,14 +14,14 @@ use crate::output::print;
 #[command(
     disable_version_flag = true,
     after_help = "\
-The same filter and labels give the same digest everywhere. A folder holds many images, each under NAME:VERSION; packing \
-again replaces that one, and nothing is deleted.
+The same filter and labels give the same digest on every machine. A folder can hold many images, each under NAME:VERSION. \
+Packing the same NAME:VERSION again replaces its entry in the index and deletes no files.
 
 Example:
   stoa filter pack payment_fault.wasm --version 0.1.0 --out target/images"
 )]
 pub(crate) struct PackArgs {
-    /// Filter, built for wasm32-wasip1
+    /// File of the filter, built for wasm32-wasip1
     #[arg(value_name = "FILE.wasm")]
     pub(crate) file: PathBuf,
 
@@ -35,7 +35,7 @@ pub(crate) struct PackArgs {
 
 /// Runs the command.
 pub(super) fn run(arguments: &PackArgs) -> Result<(), Failure> {
-    let packed = packed(&arguments.file, &arguments.labels)?;
+    let packed = pack_file(&arguments.file, &arguments.labels)?;
     layout::write(&arguments.out, &packed.image, &packed.reference)
         .map_err(|error| layout_failure(&error, Code::CannotCreate))?;
     print(&format!(

@@ -1,4 +1,4 @@
-//! A filter as an OCI image, with its labels.
+//! Packs a filter as an OCI image with labels.
 
 use std::collections::BTreeSet;
 use std::error::Error;
@@ -11,10 +11,10 @@ use stoa_filter_image::{Image, Labels, Module};
 
 use crate::exit::{Code, Failure};
 
-/// The labels of an image.
+/// Arguments for the labels of an image.
 #[derive(Debug, Args)]
 pub(crate) struct LabelArgs {
-    /// Title of the image [default: the name of the file, with dashes]
+    /// Title of the image [default: the file's name without .wasm, with - in place of _]
     #[arg(long)]
     name: Option<String>,
 
@@ -32,7 +32,7 @@ pub(crate) struct LabelArgs {
 }
 
 /// An image made from a filter's file.
-pub(super) struct Packed {
+pub(super) struct PackedFilter {
     pub(super) image: Image,
     pub(super) abi: String,
     /// `NAME:VERSION`.
@@ -40,18 +40,18 @@ pub(super) struct Packed {
 }
 
 /// Reads and packs a filter.
-pub(super) fn packed(file: &Path, labels: &LabelArgs) -> Result<Packed, Failure> {
+pub(super) fn pack_file(file: &Path, labels: &LabelArgs) -> Result<PackedFilter, Failure> {
     let bytes =
         std::fs::read(file).map_err(|error| Failure::io(&error, Code::Io, file.display()))?;
     let module = Module::new(bytes).map_err(|error| {
         Failure::new(Code::Data, format!("{} {}", file.display(), chain(&error)))
     })?;
     let labels = labels
-        .checked(file)
+        .to_labels(file)
         .map_err(|error| Failure::new(Code::Usage, error))?;
     let image = Image::pack(&module, &labels)
-        .map_err(|error| Failure::io(&error, Code::Internal, "packing"))?;
-    Ok(Packed {
+        .map_err(|error| Failure::io(&error, Code::Internal, "cannot pack the filter"))?;
+    Ok(PackedFilter {
         image,
         abi: module.abi(),
         reference: labels.reference(),
@@ -59,12 +59,12 @@ pub(super) fn packed(file: &Path, labels: &LabelArgs) -> Result<Packed, Failure>
 }
 
 impl LabelArgs {
-    /// Whether a label is given that takes effect only when a filter is packed.
-    pub(super) fn any(&self) -> bool {
+    /// True if the command line contains an argument that takes effect only when a filter is packed.
+    pub(super) fn has_pack_arguments(&self) -> bool {
         self.name.is_some() || self.version.is_some() || !self.annotations.is_empty()
     }
 
-    fn checked(&self, file: &Path) -> Result<Labels, String> {
+    fn to_labels(&self, file: &Path) -> Result<Labels, String> {
         let stem = || Some(file.file_stem()?.to_str()?.replace('_', "-"));
         let name = self.name.clone().or_else(stem).unwrap_or_default();
         let others = self.annotations.iter().cloned();
@@ -80,10 +80,10 @@ fn annotation(text: &str) -> Result<(String, String), String> {
     }
 }
 
-/// An error of the image's folder; `otherwise` is the code for other kinds of file errors.
-pub(super) fn layout_failure(error: &LayoutError, otherwise: Code) -> Failure {
+/// Converts an error about a folder of images. A file error that has no exit code of its own gets the exit code `default`.
+pub(super) fn layout_failure(error: &LayoutError, default: Code) -> Failure {
     match error {
-        LayoutError::Io { path, source } => Failure::io(source, otherwise, path.display()),
+        LayoutError::Io { path, source } => Failure::io(source, default, path.display()),
         LayoutError::Which { .. } => Failure::new(Code::Usage, error.to_string()),
         LayoutError::NotALayout { .. } | LayoutError::Damaged { .. } => {
             Failure::new(Code::Data, error.to_string())
@@ -91,15 +91,15 @@ pub(super) fn layout_failure(error: &LayoutError, otherwise: Code) -> Failure {
     }
 }
 
-/// An error with its causes; each text appears once.
+/// The message of an error, followed by the messages of its causes. If several messages are equal, only the first is included.
 pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
-    let mut seen = BTreeSet::from([text.clone()]);
+    let mut messages = BTreeSet::from([text.clone()]);
     let mut next = error.source();
     while let Some(cause) = next {
-        let words = cause.to_string();
-        if seen.insert(words.clone()) {
-            let _ = write!(text, ": {words}");
+        let message = cause.to_string();
+        if messages.insert(message.clone()) {
+            let _ = write!(text, ": {message}");
         }
         next = cause.source();
     }

@@ -9,11 +9,11 @@ use stoa_filter_image::{
     Credentials, CredentialsError, Destination, Image, Progress, PushError, layout,
 };
 
-use super::packed::{LabelArgs, chain, layout_failure, packed};
+use super::packed::{LabelArgs, chain, layout_failure, pack_file};
 use crate::exit::{Code, Failure};
 use crate::output::{note, print};
 
-/// Interval of progress lines, for pushes that take longer than this.
+/// Interval between progress lines. A push that takes less time prints no progress.
 const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 /// `stoa filter push`.
@@ -21,16 +21,16 @@ const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 #[command(
     disable_version_flag = true,
     after_help = "\
-Credentials are those of `docker login`: config.json in the folder DOCKER_CONFIG, or in ~/.docker, \
-with auths, credHelpers and credsStore. A proxy is taken from HTTPS_PROXY, HTTP_PROXY, NO_PROXY.
+Credentials are read from the file that `docker login` writes: config.json in the folder DOCKER_CONFIG, or in ~/.docker. \
+The keys auths, credHelpers and credsStore are supported. HTTPS_PROXY, HTTP_PROXY and NO_PROXY select a proxy.
 
 Examples:
   stoa filter push target/images registry.example/shop/payment-fault:0.1.0
   stoa filter push payment_fault.wasm 127.0.0.1:5000/fault:1 --version 0.1.0"
 )]
 pub(crate) struct PushArgs {
-    /// Folder that `stoa filter pack` wrote, or a filter file, which is packed first. If the folder has several images,
-    /// the one with the destination's name and tag is pushed
+    /// Folder that `stoa filter pack` wrote, or a filter's file, which is packed first. If the folder has several images, the
+    /// image with the destination's name and tag is pushed
     #[arg(value_name = "DIR|FILE.wasm")]
     pub(crate) source: PathBuf,
 
@@ -38,7 +38,7 @@ pub(crate) struct PushArgs {
     #[arg(value_name = "REGISTRY/REPOSITORY:TAG")]
     pub(crate) destination: String,
 
-    /// Use plain HTTP; always used for a registry on this machine
+    /// Use plain HTTP; a registry on this machine always gets plain HTTP
     #[arg(long)]
     pub(crate) insecure: bool,
 
@@ -60,7 +60,7 @@ pub(super) fn run(arguments: &PushArgs) -> Result<(), Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::io(&error, Code::Internal, "the runtime"))?;
+        .map_err(|error| Failure::io(&error, Code::Internal, "cannot start the async runtime"))?;
     let pushed = runtime
         .block_on(stoa_filter_image::push(
             &image,
@@ -75,8 +75,8 @@ pub(super) fn run(arguments: &PushArgs) -> Result<(), Failure> {
             };
             Failure::new(code, chain(&error))
         })?;
-    if pushed.was_there {
-        note("it was there already");
+    if pushed.already_present {
+        note("the registry already had this image");
     }
     print(&format!("url: {}\nsha256: {}\n", pushed.url, pushed.sha256))
 }
@@ -84,13 +84,13 @@ pub(super) fn run(arguments: &PushArgs) -> Result<(), Failure> {
 fn image(arguments: &PushArgs, to: &Destination) -> Result<Image, Failure> {
     let source = &arguments.source;
     if !source.is_dir() {
-        return Ok(packed(source, &arguments.labels)?.image);
+        return Ok(pack_file(source, &arguments.labels)?.image);
     }
-    if arguments.labels.any() {
+    if arguments.labels.has_pack_arguments() {
         return Err(Failure::new(
             Code::Usage,
             format!(
-                "{} is packed already: --name, --version and --annotation are for `stoa filter pack`",
+                "the images in {} are packed already; use --name, --version and --annotation with `stoa filter pack`",
                 source.display()
             ),
         ));

@@ -5,16 +5,16 @@ use stoa_mesh::inspect::View;
 
 use crate::args::StateArgs;
 
-/// The format of a result.
+/// The format in which a command prints its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
     /// A table
     Table,
-    /// JSON; configuration in Envoy's own form
+    /// JSON; the configuration of an Envoy has the format of the Envoy's config dump
     Json,
 }
 
-/// The format of a result.
+/// The argument for the output format.
 #[derive(Debug, Args)]
 pub(crate) struct OutputArgs {
     /// Output format
@@ -42,7 +42,7 @@ pub(crate) struct StatusArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AuthzArgs {
     #[command(flatten)]
-    pub(crate) of: WorkloadArgs,
+    pub(crate) target: WorkloadArgs,
 
     #[command(flatten)]
     pub(crate) output: OutputArgs,
@@ -52,7 +52,7 @@ pub(crate) struct AuthzArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RoutesArgs {
     #[command(flatten)]
-    pub(crate) of: WorkloadArgs,
+    pub(crate) target: WorkloadArgs,
 
     /// Show only routes with this name, such as 80 or http.8080
     #[arg(long)]
@@ -66,18 +66,18 @@ pub(crate) struct RoutesArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ClustersArgs {
     #[command(flatten)]
-    pub(crate) of: PortArgs,
+    pub(crate) ports: PortArgs,
 
-    /// Show only clusters whose service name contains this, such as payment.shop
+    /// Show only clusters whose service name contains this text, such as payment.shop
     #[arg(long)]
     pub(crate) fqdn: Option<String>,
 }
 
-/// `stoa mesh endpoints` and `stoa mesh listeners`.
+/// The arguments of `stoa mesh endpoints` and `stoa mesh listeners`.
 #[derive(Debug, Args)]
 pub(crate) struct PortArgs {
     #[command(flatten)]
-    pub(crate) of: WorkloadArgs,
+    pub(crate) target: WorkloadArgs,
 
     /// Show only entries with this port
     #[arg(long)]
@@ -101,7 +101,7 @@ impl PortArgs {
 #[derive(Debug, Args)]
 pub(crate) struct LogsArgs {
     #[command(flatten)]
-    pub(crate) of: WorkloadArgs,
+    pub(crate) target: WorkloadArgs,
 
     /// Show the Envoy's own log instead of its access log
     #[arg(long)]
@@ -119,20 +119,20 @@ pub(crate) struct LogsArgs {
 /// Selects the workload.
 #[derive(Debug, Args)]
 pub(crate) struct WorkloadArgs {
-    /// Pod, or a unique beginning of its name: shop/payment-v1-0, payment-v1, payment
+    /// Name of a Pod, or the unique beginning of a Pod's name, such as shop/payment-v1-0, payment-v1 or payment
     pub(crate) workload: String,
 
     #[command(flatten)]
     pub(crate) mesh: StateArgs,
 }
 
-/// `stoa mesh log-level`.
+/// The arguments of `stoa mesh log-level`.
 #[derive(Debug, Args)]
 pub(crate) struct LogLevelArgs {
     #[command(flatten)]
-    pub(crate) of: WorkloadArgs,
+    pub(crate) target: WorkloadArgs,
 
-    /// New level for all loggers, `debug`, or for some, `rbac:debug,jwt:trace` [default: show the levels]
+    /// New level for all loggers, such as debug, or for single loggers, such as rbac:debug,jwt:trace [default: show the levels]
     #[arg(value_name = "LEVEL")]
     pub(crate) level: Option<String>,
 }

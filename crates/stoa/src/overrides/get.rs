@@ -1,4 +1,4 @@
-//! Shows the configuration in force, and its origin.
+//! Shows the configuration of the filters that is in force, and whether an override or the manifests set this configuration.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -6,7 +6,7 @@ use std::fmt;
 use clap::Args;
 use stoa_mesh::Overrides;
 
-use super::{Kind, PlaceArgs, Plugins, usage};
+use super::{FilterKind, MeshArgs, Plugins, usage};
 use crate::exit::{Code, Failure};
 use crate::output::print;
 use stoa_up::Run;
@@ -18,46 +18,49 @@ pub(crate) struct GetArgs {
     pub(crate) service: Option<String>,
 
     #[command(flatten)]
-    pub(crate) place: PlaceArgs,
+    pub(crate) mesh: MeshArgs,
 }
 
-/// The configuration in force for a service.
+/// The configuration that is in force for a service.
 struct InForce {
     service: String,
-    /// The override on this machine, if there is one.
+    /// The override on this machine; `None` if the configuration of the manifests is in force.
     overridden: Option<String>,
     /// The configuration in the manifests.
     manifests: String,
-    /// The workloads whose Envoys have the filter.
+    /// The workloads whose Envoys run the filter.
     workloads: Vec<String>,
 }
 
 /// Runs the command.
-pub(crate) fn get(arguments: &GetArgs, kind: &Kind) -> Result<(), Failure> {
-    let folder = arguments.place.folder()?;
-    let state_dir = arguments.place.state.state_dir.display();
-    let plugins = arguments.place.plugins()?;
+pub(crate) fn get(arguments: &GetArgs, kind: &FilterKind) -> Result<(), Failure> {
+    let folder = arguments.mesh.folder()?;
+    let state_dir = arguments.mesh.state.state_dir.display();
+    let plugins = arguments.mesh.plugins()?;
     let io = |error: std::io::Error| Failure::io(&error, Code::Io, folder.display().to_string());
     let overrides = Overrides::read(&folder).map_err(io)?;
     let mut all = in_force(kind, &plugins, &overrides);
     if let Some(service) = &arguments.service {
-        if all.iter().all(|one| one.service != *service) {
-            return Err(no_such(kind, service, &all));
+        if all.iter().all(|entry| entry.service != *service) {
+            return Err(unknown_service(kind, service, &all));
         }
-        all.retain(|one| one.service == *service);
+        all.retain(|entry| entry.service == *service);
     }
-    let mut lines: Vec<_> = all.iter().map(|one| one.line(kind, &state_dir)).collect();
+    let mut lines: Vec<_> = all
+        .iter()
+        .map(|entry| entry.line(kind, &state_dir))
+        .collect();
     if lines.is_empty() {
-        lines.push(format!("no service has a {}", kind.command));
+        lines.push(format!("no service has a {} filter", kind.command));
     }
-    if Run::running(&arguments.place.state.state_dir).is_none() {
-        lines.push("No mesh runs: this is what the next `stoa up` starts with.".to_owned());
+    if Run::running(&arguments.mesh.state.state_dir).is_none() {
+        lines.push("No mesh runs. The next `stoa up` starts with this configuration.".to_owned());
     }
     print(&format!("{}\n", lines.join("\n")))
 }
 
-/// All services with a filter of this kind, including overridden filters that no Envoy has.
-fn in_force(kind: &Kind, plugins: &Plugins, overrides: &Overrides) -> Vec<InForce> {
+/// All services with a filter of this kind. A filter that has an override counts even if no Envoy runs it.
+fn in_force(kind: &FilterKind, plugins: &Plugins, overrides: &Overrides) -> Vec<InForce> {
     let names: BTreeSet<_> = plugins.keys().chain(overrides.0.keys()).collect();
     let mut all = Vec::new();
     for plugin in names.into_iter().filter(|plugin| (kind.selects)(plugin)) {
@@ -76,28 +79,31 @@ fn in_force(kind: &Kind, plugins: &Plugins, overrides: &Overrides) -> Vec<InForc
 }
 
 impl InForce {
-    fn line(&self, kind: &Kind, state_dir: &impl fmt::Display) -> String {
+    fn line(&self, kind: &FilterKind, state_dir: &impl fmt::Display) -> String {
         let (service, manifests) = (&self.service, &self.manifests);
-        let at = match self.workloads.as_slice() {
+        let workloads = match self.workloads.as_slice() {
             [] => "no Envoy has this filter".to_owned(),
             workloads => format!("at {}", workloads.join(", ")),
         };
         match &self.overridden {
-            None => format!("{service}: {manifests}, as the manifests have it, {at}"),
+            None => format!("{service}: {manifests}, from the manifests, {workloads}"),
             Some(overridden) => format!(
-                "{service}: {overridden}, set in {state_dir}, {at}; the manifests have {manifests}{}",
+                "{service}: {overridden}, set in {state_dir}, {workloads}; the manifests have {manifests}{}",
                 kind.reset_hint(service)
             ),
         }
     }
 }
 
-fn no_such(kind: &Kind, service: &str, all: &[InForce]) -> Failure {
-    let (command, known) = (kind.command, all.iter().map(|one| one.service.as_str()));
+fn unknown_service(kind: &FilterKind, service: &str, all: &[InForce]) -> Failure {
+    let command = kind.command;
+    let known = all.iter().map(|entry| entry.service.as_str());
     usage(match known.collect::<Vec<_>>().as_slice() {
-        [] => format!("{service} has no {command}: no service has one"),
+        [] => format!(
+            "{service} has no {command} filter, and no other service has a {command} filter"
+        ),
         known => format!(
-            "{service} has no {command}; there is one for {}",
+            "{service} has no {command} filter; services with a {command} filter: {}",
             known.join(", ")
         ),
     })

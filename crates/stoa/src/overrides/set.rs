@@ -7,20 +7,20 @@ use stoa_filter::setting::SettingError;
 use stoa_mesh::Overrides;
 use stoa_mesh::inspect::Envoy;
 
-use super::{PlaceArgs, Plugins, usage};
+use super::{MeshArgs, Plugins, usage};
 use crate::envoys::envoys;
 use crate::exit::{Code, Failure};
 use crate::output::print;
 use stoa_up::Run;
 
-/// The longest time that Envoys may take to apply an override.
+/// Deadline for the Envoys to apply an override.
 const APPLY_DEADLINE: Duration = Duration::from_secs(15);
-/// Interval at which their counters are read meanwhile.
+/// Interval at which the Envoys' counters are polled until the Envoys have applied an override.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// An operator's change to a filter.
 enum Change<'t> {
-    /// Back to the manifests' configuration.
+    /// Remove the override.
     Reset,
     /// Turn the filter off.
     Off,
@@ -29,8 +29,8 @@ enum Change<'t> {
 }
 
 impl<'t> Change<'t> {
-    fn read(words: &'t [String]) -> Self {
-        match words {
+    fn parse(settings: &'t [String]) -> Self {
+        match settings {
             [word] if word == "off" => Self::Off,
             [word] if word == "reset" => Self::Reset,
             settings => Self::Settings(settings),
@@ -38,61 +38,68 @@ impl<'t> Change<'t> {
     }
 }
 
-/// How a kind of filter changes its configuration.
-pub(crate) struct Changes<O, S> {
-    /// Turns it off.
+/// The functions that change the configuration of one kind of filter.
+pub(crate) struct FilterEditor<O, S> {
+    /// Returns the changed configuration, in which the filter is turned off.
     pub(crate) turn_off: O,
-    /// Applies settings.
+    /// Returns the changed configuration, in which the given settings apply.
     pub(crate) set: S,
-    /// The error message if the mesh does not have the filter.
+    /// Returns the error message if the mesh does not have the filter.
     pub(crate) missing: fn(plugin: &str, plugins: &Plugins) -> String,
 }
 
-/// Changes a filter: `off`, `reset`, or settings.
+/// Changes the override of a filter. `settings` is `off`, `reset`, or settings such as `v2=25%`.
 pub(crate) fn set<O, S>(
-    place: &PlaceArgs,
+    mesh: &MeshArgs,
     plugin: &str,
-    words: &[String],
-    changes: Changes<O, S>,
+    settings: &[String],
+    editor: FilterEditor<O, S>,
 ) -> Result<(), Failure>
 where
     O: FnOnce(Value) -> Result<Value, SettingError>,
     S: FnOnce(Value, &[String]) -> Result<Value, SettingError>,
 {
-    let folder = place.folder()?;
-    let plugins = place.plugins()?;
+    let folder = mesh.folder()?;
+    let plugins = mesh.plugins()?;
     let Some((manifest, workloads)) = plugins.get(plugin) else {
-        return Err(usage((changes.missing)(plugin, &plugins)));
+        return Err(usage((editor.missing)(plugin, &plugins)));
     };
     let io = |error: std::io::Error| Failure::io(&error, Code::Io, folder.display().to_string());
     let before = Overrides::read(&folder).map_err(io)?;
     let current = in_force(&before, plugin, manifest).clone();
-    let (changed, description) = match Change::read(words) {
-        Change::Reset => (None, "as the manifests have it".to_owned()),
-        Change::Off => (Some((changes.turn_off)(current)?), "off".to_owned()),
-        Change::Settings(settings) => (Some((changes.set)(current, settings)?), settings.join(" ")),
+    let (changed, description) = match Change::parse(settings) {
+        Change::Reset => (
+            None,
+            "reset to the configuration of the manifests".to_owned(),
+        ),
+        Change::Off => (Some((editor.turn_off)(current)?), "off".to_owned()),
+        Change::Settings(settings) => (Some((editor.set)(current, settings)?), settings.join(" ")),
     };
     let mut after = before.clone();
     match changed {
         Some(config) => after.0.insert(plugin.to_owned(), config),
         None => after.0.remove(plugin),
     };
-    let state = &place.state.state_dir;
-    if Run::running(state).is_none() {
+    let state_dir = &mesh.state.state_dir;
+    if Run::running(state_dir).is_none() {
         after.write(&folder).map_err(io)?;
-        let line = format!("{plugin}: {description}, from the next `stoa up` on\n");
+        let line = format!(
+            "{plugin}: {description} (no mesh runs; the next `stoa up` starts with this configuration)\n"
+        );
         return print(&line);
     }
-    let mut envoys = envoys(state)?;
+    let mut envoys = envoys(state_dir)?;
     envoys.retain(|envoy| workloads.contains(&envoy.name));
-    let threads = tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::io(&error, Code::Unavailable, "no threads"))?;
-    threads.block_on(async {
+        .map_err(|error| {
+            Failure::io(&error, Code::Unavailable, "cannot start the async runtime")
+        })?;
+    runtime.block_on(async {
         let counts = reloads(&envoys, plugin).await?;
         after.write(&folder).map_err(io)?;
-        // Envoys do not reload a configuration that they already have.
+        // If the configuration in force does not change, the Envoys do not reload it, so there is nothing to wait for.
         if in_force(&after, plugin, manifest) == in_force(&before, plugin, manifest) {
             return Ok(());
         }
@@ -116,18 +123,22 @@ impl From<SettingError> for Failure {
             _ => Code::Usage,
         };
         match error {
-            SettingError::Invalid { .. } => Self::new(code, format!("{error}; or off; or reset")),
+            SettingError::Invalid { .. } => Self::new(
+                code,
+                format!("{error}; `off` and `reset` are valid as well"),
+            ),
             error => Self::new(code, error.to_string()),
         }
     }
 }
 
-/// A filter's configuration: the override, or else the one in the manifests.
+/// The configuration of a filter that is in force: its override, or else its configuration in the manifests.
 fn in_force<'a>(overrides: &'a Overrides, plugin: &str, manifest: &'a Value) -> &'a Value {
     overrides.0.get(plugin).unwrap_or(manifest)
 }
 
-/// How many times an Envoy has loaded and rejected configuration of a filter.
+/// Counters of an Envoy for one filter: the configurations that the Envoy has loaded since its start, and the configurations that
+/// it has rejected.
 #[derive(Debug, Clone, Copy)]
 struct Reloads {
     loaded: u64,
@@ -168,7 +179,8 @@ async fn await_reload(envoys: &[Envoy], plugin: &str, before: &[Reloads]) -> Res
             return Err(Failure::new(
                 Code::Data,
                 format!(
-                    "{plugin} rejects this configuration, and keeps the one it has; the reason is in {logs}"
+                    "the filter {plugin} rejected the new configuration and keeps the previous configuration; \
+                     the reason is in {logs}"
                 ),
             ));
         }
@@ -179,7 +191,8 @@ async fn await_reload(envoys: &[Envoy], plugin: &str, before: &[Reloads]) -> Res
             return Err(Failure::new(
                 Code::Unavailable,
                 format!(
-                    "the Envoys did not load it within {APPLY_DEADLINE:?}; `stoa mesh status` shows what they have"
+                    "the Envoys did not load the new configuration within {APPLY_DEADLINE:?}; \
+                     `stoa mesh status` shows their current configuration"
                 ),
             ));
         }
@@ -194,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_override_that_equals_the_manifests_changes_nothing() {
+    fn an_override_that_equals_the_manifests_does_not_change_the_configuration_in_force() {
         let manifest = json!({"enabled": false, "rules": []});
         let set = |config: Value| Overrides([("a-fault".to_owned(), config)].into());
         let in_force = |set: &Overrides| in_force(set, "a-fault", &manifest).clone();

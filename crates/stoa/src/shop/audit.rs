@@ -1,4 +1,4 @@
-//! `stoa audit`: checks whether the records of a running shop's services agree. shop-audit has the checks; this is the command.
+//! The command `stoa audit`: checks whether the records of a running shop's services agree. The crate shop-audit has the checks.
 
 mod args;
 mod options;
@@ -19,11 +19,13 @@ use stoa_up::Signals;
 pub(crate) fn run(arguments: &AuditArgs) -> Result<(), Failure> {
     let options = options::options(arguments)?;
     let auditor = Auditor::new(options).map_err(|error| failure(&error))?;
-    let threads = tokio::runtime::Builder::new_current_thread()
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::io(&error, Code::Unavailable, "no threads"))?;
-    threads.block_on(async {
+        .map_err(|error| {
+            Failure::io(&error, Code::Unavailable, "cannot start the async runtime")
+        })?;
+    runtime.block_on(async {
         match arguments.every {
             None => once(arguments, auditor).await,
             Some(every) => repeatedly(arguments, auditor, every).await,
@@ -40,7 +42,7 @@ async fn once(arguments: &AuditArgs, mut auditor: Auditor) -> Result<(), Failure
         Ok(verdict) => output::print(arguments, verdict),
         Err(_) => Ok(()),
     };
-    weigh(result(&tally, &audit), printed.and(published))
+    combine(outcome(&tally, &audit), printed.and(published))
 }
 
 async fn repeatedly(
@@ -51,41 +53,47 @@ async fn repeatedly(
     let page = Page::default();
     if let Some(address) = arguments.listen {
         let in_use = |error| {
-            let place = format!("{address} (--listen)");
-            Failure::io(&error, Code::Unavailable, place)
+            let subject = format!("cannot listen on {address} (--listen)");
+            Failure::io(&error, Code::Unavailable, subject)
         };
         let listener = TcpListener::bind(address).await.map_err(in_use)?;
         let address = listener.local_addr().map_err(in_use)?;
         page.set(Tally::default().text());
         tokio::spawn(serve(listener, page.clone()));
-        // Stdout is only for verdicts: a program may read them as JSON.
-        note(&format!("metrics on http://{address}/metrics"));
+        // This note goes to stderr. Only verdicts go to stdout, because a program may read them as JSON.
+        note(&format!("metrics are at http://{address}/metrics"));
     }
     let mut signals = Signals::listen()?;
-    let none = "stopped before an audit came to a verdict";
-    let mut so_far = Err(Failure::new(Code::Unavailable, none));
-    let watched = watch(&mut auditor, every, signals.stop(), |tally, audit| {
-        page.set(tally.text());
-        so_far = result(tally, audit);
-        let published = output::publish(arguments, tally);
-        output::print_next(arguments, audit).and(published)
-    })
+    let no_verdict = "stopped before the first verdict";
+    let mut so_far = Err(Failure::new(Code::Unavailable, no_verdict));
+    let watched = watch(
+        &mut auditor,
+        every,
+        signals.next_signal(),
+        |tally, audit| {
+            page.set(tally.text());
+            so_far = outcome(tally, audit);
+            let published = output::publish(arguments, tally);
+            output::print_next(arguments, audit).and(published)
+        },
+    )
     .await;
-    weigh(so_far, watched.map(|_| ()))
+    combine(so_far, watched.map(|_| ()))
 }
 
-/// The verdict takes precedence over a failure to write it. Such a failure is reported in addition.
-fn weigh(verdict: Result<(), Failure>, written: Result<(), Failure>) -> Result<(), Failure> {
+/// Combines the outcome of the audits with the result of writing verdicts and metrics. If both the audits and the writing failed,
+/// the write failure is only printed, and the audits determine the exit code.
+fn combine(verdict: Result<(), Failure>, written: Result<(), Failure>) -> Result<(), Failure> {
     if let (Err(_), Err(unwritten)) = (&verdict, &written) {
         note(&unwritten.to_string());
     }
     verdict.and(written)
 }
 
-/// The result so far: a breach in any audit takes precedence, then an error of the last audit.
-fn result(tally: &Tally, audit: &Result<Verdict, AuditError>) -> Result<(), Failure> {
+/// The outcome of all audits so far: a failure if any audit found a breach, else the error of the last audit.
+fn outcome(tally: &Tally, audit: &Result<Verdict, AuditError>) -> Result<(), Failure> {
     if tally.has_breach() {
-        let message = "the shop is not as it should be: the breaches are above";
+        let message = "the audit found breaches; the report lists them";
         return Err(Failure::new(Code::Verdict, message));
     }
     audit.as_ref().map(|_| ()).map_err(failure)

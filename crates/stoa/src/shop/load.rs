@@ -1,4 +1,4 @@
-//! `stoa load`: simulates customers of a running shop. shop-load has their behaviour; this is the command.
+//! The command `stoa load`: simulates customers of a running shop. The crate shop-load has the customers' behavior.
 
 mod args;
 
@@ -18,23 +18,31 @@ use stoa_up::{Run, Signals};
 pub(crate) fn run(arguments: &LoadArgs) -> Result<(), Failure> {
     let target = match &arguments.target {
         Some(target) => target.clone(),
-        None => running(&arguments.state_dir, "--target", |run| run.gateway)?,
+        None => shop_address(&arguments.state_dir, "--target", |run| run.gateway)?,
     };
     let plan = arguments.plan(target);
-    // Created before the first order, so that a file that cannot be written is reported at once.
+    // The file for the orders is created before the load begins. So an error of this file ends the command before it sends any
+    // load.
     let orders = arguments.orders.as_deref().map(create).transpose()?;
-    let threads = tokio::runtime::Builder::new_multi_thread()
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
-        .map_err(|error| Failure::io(&error, Code::Unavailable, "no threads"))?;
-    let report = threads.block_on(load(arguments, &plan))?;
+        .map_err(|error| {
+            Failure::io(&error, Code::Unavailable, "cannot start the async runtime")
+        })?;
+    let report = runtime.block_on(load(arguments, &plan))?;
     if let (Some(file), Some(path)) = (orders, &arguments.orders) {
         write(file, &report.book)
             .map_err(|error| Failure::io(&error, Code::Io, path.display().to_string()))?;
     }
     let text = if arguments.json {
         let json = serde_json::to_string_pretty(&report);
-        json.map_err(|error| Failure::new(Code::Internal, format!("report: {error}")))? + "\n"
+        json.map_err(|error| {
+            Failure::new(
+                Code::Internal,
+                format!("cannot write the report as JSON: {error}"),
+            )
+        })? + "\n"
     } else {
         shop_load::table(&report)
     };
@@ -47,11 +55,11 @@ async fn load(arguments: &LoadArgs, plan: &Plan) -> Result<Report, Failure> {
     if let Some(at_least) = arguments.stock {
         let operator = match &arguments.operator {
             Some(operator) => operator.clone(),
-            None => running(&arguments.state_dir, "--operator", |run| run.operator)?,
+            None => shop_address(&arguments.state_dir, "--operator", |run| run.operator)?,
         };
         tokio::select! {
             stocked = shop_load::restock(&operator, at_least, plan.timeout) => stocked.map_err(|error| stock_failure(&error))?,
-            () = signals.stop() => return Err(failure(&RunError::Stopped)),
+            () = signals.next_signal() => return Err(failure(&RunError::Stopped)),
         };
     }
     let stop = Stop::default();
@@ -64,7 +72,7 @@ async fn load(arguments: &LoadArgs, plan: &Plan) -> Result<Report, Failure> {
         loop {
             tokio::select! {
                 report = &mut running => break report,
-                () = signals.stop() => {
+                () = signals.next_signal() => {
                     if stopping {
                         stop.at_once();
                     } else {
@@ -79,23 +87,23 @@ async fn load(arguments: &LoadArgs, plan: &Plan) -> Result<Report, Failure> {
     report.map_err(|error| failure(&error))
 }
 
-/// An address of the shop in the state folder.
-fn running(
+/// Returns one of the addresses of the shop that runs with this state folder. `address` selects the address.
+fn shop_address(
     state_dir: &Path,
     flag: &str,
     address: impl Fn(Run) -> String,
 ) -> Result<Target, Failure> {
-    let otherwise = format!("say where the shop is ({flag}, --state-dir)");
-    let run = Run::find(state_dir, &otherwise)?;
+    let alternative = format!("select a running shop with --state-dir or {flag}");
+    let run = Run::find(state_dir, &alternative)?;
     address(run)
         .parse()
-        .map_err(|fault| Failure::new(Code::Data, format!("run.json: {fault}")))
+        .map_err(|error| Failure::new(Code::Data, format!("run.json: invalid address: {error}")))
 }
 
 fn create(path: &Path) -> Result<File, Failure> {
     File::create(path).map_err(|error| {
-        let place = format!("{} (--orders)", path.display());
-        Failure::io(&error, Code::CannotCreate, place)
+        let subject = format!("cannot create {} (--orders)", path.display());
+        Failure::io(&error, Code::CannotCreate, subject)
     })
 }
 
@@ -109,7 +117,7 @@ fn write(file: File, orders: &[OrderRecord]) -> std::io::Result<()> {
 }
 
 fn verdict(report: &Report, max_failures: f64) -> Result<(), Failure> {
-    let (wrong, failed) = (report.wrong(), report.failed());
+    let (wrong, failed) = (report.wrong_count(), report.failed_share());
     if wrong > 0 {
         let text = format!("{wrong} responses were wrong");
         return Err(Failure::new(Code::Verdict, text));
@@ -125,7 +133,7 @@ fn verdict(report: &Report, max_failures: f64) -> Result<(), Failure> {
     if report.ended == Ended::StoppedAtOnce {
         return Err(Failure::new(
             Code::Interrupted,
-            "stopped at once; requests were cut off",
+            "stopped at once; requests in flight were canceled",
         ));
     }
     Ok(())

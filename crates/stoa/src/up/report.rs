@@ -1,4 +1,4 @@
-//! Prints the reports of `stoa up`: its steps on stderr, and the application's addresses on stdout.
+//! Prints the reports of `stoa up`: the steps on stderr, and the application's addresses on stdout.
 
 use std::fmt::Write as _;
 use std::io;
@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use stoa_manifest::{App, RoutePath};
 use stoa_up::{Announcement, Notice, Reporter, logs_folder};
 
-use crate::log::say;
+use crate::log::report_step;
 use crate::{canary, fault, output, overrides};
 
-/// Prints the reports of a run.
+/// Prints the reports of one run of `stoa up`.
 pub(super) struct Terminal {
     state_dir: PathBuf,
 }
@@ -26,14 +26,14 @@ impl Terminal {
 impl Reporter for Terminal {
     fn notice(&self, notice: Notice) {
         for line in lines(notice) {
-            say(&line);
+            report_step(&line);
         }
     }
 
-    fn up(&self, announcement: &Announcement<'_>) -> io::Result<()> {
+    fn announce(&self, announcement: &Announcement<'_>) -> io::Result<()> {
         let greeting = match announcement.run.compiled {
-            Some(_) => meshed(announcement, &self.state_dir),
-            None => plain(announcement, &self.state_dir),
+            Some(_) => mesh_greeting(announcement, &self.state_dir),
+            None => plain_greeting(announcement, &self.state_dir),
         };
         output::write(&greeting)
     }
@@ -42,37 +42,41 @@ impl Reporter for Terminal {
 fn lines(notice: Notice) -> Vec<String> {
     let line = match notice {
         Notice::Loading { components } => format!(
-            "loading {components} components; new ones are compiled, which takes a while the first time"
+            "loading {components} components; the first start compiles components, which takes longer"
         ),
         Notice::StartingMesh { workloads, envoys } => format!(
-            "loading {workloads} workloads and starting {envoys} Envoys; new components are compiled, which takes a while the first time"
+            "loading {workloads} workloads and starting {envoys} Envoys; the first start compiles components, which takes longer"
         ),
         Notice::Scenario { name } => {
-            format!("scenario {name} is in force (`stoa scenario off` goes back to the manifests)")
+            format!("scenario {name} is in force (`stoa scenario off` returns to the manifests)")
         }
         Notice::Overrides(overrides) => {
-            return overrides::report(&overrides, &[canary::KIND, fault::KIND]);
+            return overrides::report(&overrides, &[canary::FILTER_KIND, fault::FILTER_KIND]);
         }
         Notice::Ready { after } => format!("ready in {:.1} s", after.as_secs_f32()),
         Notice::Watching { components } => {
             format!("watching the sources of {components} components")
         }
         Notice::NoBuildCommand { id } => {
-            format!("{id} changed, and its manifest has no build command")
+            format!("component {id} changed, but the manifest has no build command for {id}")
         }
-        Notice::Building { id, command } => format!("{id} changed: {command}"),
+        Notice::Building { id, command } => format!("component {id} changed; running `{command}`"),
         Notice::BuildFailed { id, reason } => {
-            format!("{id} was not built ({reason}); the running one stays")
+            format!("component {id} was not built ({reason}); the previous build stays in use")
         }
-        Notice::Reloaded { id } => format!("{id} is new from the next request on"),
+        Notice::Reloaded { id } => {
+            format!("component {id} was reloaded; the next request uses the new build")
+        }
         Notice::ReloadFailed { id, error } => {
-            format!("the new {id} cannot run, and the old one stays: {error}")
+            format!(
+                "the new build of component {id} cannot run; the previous build stays in use: {error}"
+            )
         }
     };
     vec![line]
 }
 
-fn plain(up: &Announcement<'_>, state_dir: &Path) -> String {
+fn plain_greeting(up: &Announcement<'_>, state_dir: &Path) -> String {
     let Announcement { app, run, .. } = up;
     let first = match up.document {
         Some(document) => document.first_get.clone(),
@@ -83,7 +87,7 @@ fn plain(up: &Announcement<'_>, state_dir: &Path) -> String {
     let _ = writeln!(text, "  gateway   {}", run.gateway);
     let _ = writeln!(
         text,
-        "  operator  {}   every route, internal ones too: for operators and tests",
+        "  operator  {}   every public route, including internal operations; for operators and tests",
         run.operator
     );
     let _ = writeln!(text, "  data      {}", state_dir.display());
@@ -102,15 +106,15 @@ fn first_route(app: &App) -> Option<String> {
     })
 }
 
-fn meshed(up: &Announcement<'_>, state_dir: &Path) -> String {
+fn mesh_greeting(up: &Announcement<'_>, state_dir: &Path) -> String {
     let Announcement { app, run, document } = up;
     let envoys = run.mesh.iter().filter(|w| w.proxy.is_some()).count();
     let first = document.and_then(|document| document.first_get.as_deref());
     format!(
         "\n{name} {version} is up, in a mesh of {envoys} Envoys. Ctrl-C stops it.\n\n  \
          gateway   {gateway}\n  \
-         operator  {operator}   what an operator may call, inside the mesh too\n  \
-         metrics   {operator}/metrics   Istio's, and those of every Envoy\n  \
+         operator  {operator}   all reads, and the internal operations that the policies permit\n  \
+         metrics   {operator}/metrics   metrics of Istio and of every Envoy\n  \
          data      {data}\n  \
          logs      {logs}\n\n  \
          Try:  curl {gateway}{first}\n\n",

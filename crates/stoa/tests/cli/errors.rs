@@ -1,4 +1,5 @@
-//! Errors before anything runs: a message with the remedy, and an exit code from sysexits.
+//! Tests errors that a command finds before an application runs. Each message names the solution, and each exit code is from
+//! sysexits.
 
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -6,6 +7,7 @@ use std::process::Command;
 
 use crate::fixture::{Fixture, program};
 
+/// Runs a command, and checks its exit code and that stderr contains these words.
 #[track_caller]
 pub(crate) fn fails(fixture: &Fixture, arguments: &[&str], code: i32, words: &[&str]) {
     let output = fixture.run(arguments);
@@ -16,8 +18,9 @@ pub(crate) fn fails(fixture: &Fixture, arguments: &[&str], code: i32, words: &[&
     }
 }
 
+/// Runs a command that must succeed, and checks that stdout contains these words.
 #[track_caller]
-pub(crate) fn says(fixture: &Fixture, arguments: &[&str], words: &[&str]) {
+pub(crate) fn prints(fixture: &Fixture, arguments: &[&str], words: &[&str]) {
     let output = fixture.run(arguments);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(
@@ -32,14 +35,14 @@ pub(crate) fn says(fixture: &Fixture, arguments: &[&str], words: &[&str]) {
 }
 
 #[test]
-fn help_and_version_are_answers_and_no_errors() {
+fn help_and_version_exit_with_0() {
     let fixture = Fixture::new();
-    says(
+    prints(
         &fixture,
         &["--help"],
         &["Examples:", "stoa doctor", "Exit codes", "up", "check"],
     );
-    says(
+    prints(
         &fixture,
         &["up", "--help"],
         &[
@@ -49,11 +52,11 @@ fn help_and_version_are_answers_and_no_errors() {
             "[default: 128MiB]",
         ],
     );
-    says(&fixture, &["--version"], &[env!("CARGO_PKG_VERSION")]);
+    prints(&fixture, &["--version"], &[env!("CARGO_PKG_VERSION")]);
 }
 
 #[test]
-fn a_wrong_command_line_is_64_and_named() {
+fn an_invalid_command_line_exits_with_64_and_the_message_has_the_argument() {
     let fixture = Fixture::new();
     fails(&fixture, &["up", "--sauce"], 64, &["--sauce"]);
     fails(
@@ -92,7 +95,7 @@ fn a_wrong_command_line_is_64_and_named() {
 }
 
 #[test]
-fn a_missing_manifest_is_66_and_named() {
+fn a_missing_manifest_exits_with_66_and_the_message_has_its_path() {
     fails(
         &Fixture::new(),
         &["up", "--manifest", "none.toml"],
@@ -102,7 +105,7 @@ fn a_missing_manifest_is_66_and_named() {
 }
 
 #[test]
-fn a_wrong_manifest_is_65_with_all_its_faults() {
+fn an_invalid_manifest_exits_with_65_and_all_errors_are_listed() {
     let fixture = Fixture::new();
     fixture.write(
         "bad.toml",
@@ -111,7 +114,7 @@ fn a_wrong_manifest_is_65_with_all_its_faults() {
     for command in ["up", "check"] {
         let words = [
             "bad.toml:2:1: sauce: unknown key",
-            "bad.toml:3:2: application.name: is missing",
+            "bad.toml:3:2: application.name: missing",
         ];
         fails(&fixture, &[command, "--manifest", "bad.toml"], 65, &words);
     }
@@ -125,9 +128,9 @@ fn a_wrong_manifest_is_65_with_all_its_faults() {
 }
 
 #[test]
-fn a_wrong_document_is_65_and_a_missing_one_66_only_if_it_was_named() {
+fn an_invalid_openapi_document_exits_with_65_and_a_missing_document_with_66_only_if_api_names_it() {
     let fixture = Fixture::new();
-    says(&fixture, &["check"], &["fixture 1.0.0"]);
+    prints(&fixture, &["check"], &["fixture 1.0.0"]);
     fails(
         &fixture,
         &["check", "--api", "none.yaml"],
@@ -139,7 +142,7 @@ fn a_wrong_document_is_65_and_a_missing_one_66_only_if_it_was_named() {
 }
 
 #[test]
-fn a_component_that_is_not_built_is_66_with_the_command_that_builds_it() {
+fn a_component_that_is_not_built_exits_with_66_and_the_message_has_the_build_command() {
     let fixture = Fixture::new();
     let manifest = std::fs::read_to_string(fixture.path("spin.toml")).unwrap();
     fixture.write(
@@ -150,7 +153,7 @@ fn a_component_that_is_not_built_is_66_with_the_command_that_builds_it() {
 }
 
 #[test]
-fn a_file_that_is_no_component_is_65_and_named() {
+fn a_file_that_is_not_a_component_exits_with_65_and_the_message_has_its_path() {
     let fixture = Fixture::new();
     fixture.write("text.wasm", "this is text");
     let manifest = std::fs::read_to_string(fixture.path("spin.toml")).unwrap();
@@ -167,13 +170,13 @@ fn a_file_that_is_no_component_is_65_and_named() {
             &["trouble", "text.wasm: is not a WebAssembly component"],
         );
     }
-    // A missing build is not an error in the manifest.
+    // `stoa check` accepts a manifest whose components are not built.
     std::fs::remove_file(fixture.path("text.wasm")).unwrap();
-    says(&fixture, &["check"], &["fixture 1.0.0"]);
+    prints(&fixture, &["check"], &["fixture 1.0.0"]);
 }
 
 #[test]
-fn a_taken_port_is_69_and_names_address_and_flag() {
+fn a_port_in_use_exits_with_69_and_the_message_has_address_and_flag() {
     let fixture = Fixture::new();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
@@ -194,7 +197,7 @@ fn a_taken_port_is_69_and_names_address_and_flag() {
 }
 
 #[test]
-fn a_state_folder_that_cannot_be_is_73() {
+fn a_state_folder_that_cannot_be_created_exits_with_73() {
     let fixture = Fixture::new();
     fixture.write("file", "");
     fails(
@@ -206,7 +209,7 @@ fn a_state_folder_that_cannot_be_is_73() {
 }
 
 #[test]
-fn check_says_what_is_declared() {
+fn check_prints_the_routes_and_timers() {
     let fixture =
         Fixture::new().with_api("paths: {/half: {get: {operationId: half, x-timer: 5s}}}");
     let words = [
@@ -217,8 +220,8 @@ fn check_says_what_is_declared() {
         "trouble",
         "every 5s: GET /half",
     ];
-    says(&fixture, &["check"], &words);
-    says(
+    prints(&fixture, &["check"], &words);
+    prints(
         &fixture,
         &["check", "--components", "hello"],
         &["/hello/..."],
@@ -226,10 +229,10 @@ fn check_says_what_is_declared() {
 }
 
 #[test]
-fn doctor_is_content_where_all_is_here_and_69_where_something_is_missing() {
+fn doctor_exits_with_0_if_all_requirements_are_met_and_with_69_otherwise() {
     let fixture = Fixture::new();
     let free = ["doctor", "--listen", "127.0.0.1:0"];
-    let what = [
+    let words = [
         "rust ",
         "wasm targets",
         "C compiler",
@@ -237,13 +240,13 @@ fn doctor_is_content_where_all_is_here_and_69_where_something_is_missing() {
         "2 of spin.toml built",
         "state folder",
         "Go ",
-        "nothing needs it",
+        "not needed: there is no tools/go.mod",
         "spin ",
     ];
-    says(&fixture, &free, &what);
+    prints(&fixture, &free, &words);
     assert!(
         !fixture.path(".stoa").exists(),
-        "looking leaves nothing behind"
+        "the check must not create the state folder"
     );
 
     let output = Command::new(program())
@@ -258,10 +261,10 @@ fn doctor_is_content_where_all_is_here_and_69_where_something_is_missing() {
     );
     assert_eq!(output.status.code(), Some(69), "{out}{err}");
     assert!(
-        out.contains("missing   rust") && out.contains("by rustup"),
+        out.contains("missing   rust") && out.contains("with rustup"),
         "{out}"
     );
-    assert!(err.contains("not ready: rust"), "{err}");
+    assert!(err.contains("requirements not met: rust"), "{err}");
 
     fixture.write("istio/compiled/workloads.json", "{}");
     let doctor = |envoy: PathBuf| {
@@ -275,7 +278,7 @@ fn doctor_is_content_where_all_is_here_and_69_where_something_is_missing() {
     };
     let (code, err) = doctor(fixture.path("envoy"));
     assert_eq!(code, Some(69), "{err}");
-    assert!(err.contains("not ready: Envoy"), "{err}");
+    assert!(err.contains("requirements not met: Envoy"), "{err}");
     fixture.write("envoy", "");
     assert_eq!(doctor(fixture.path("envoy")), (Some(0), String::new()));
     std::fs::remove_dir_all(fixture.path("istio")).unwrap();
@@ -286,8 +289,8 @@ fn doctor_is_content_where_all_is_here_and_69_where_something_is_missing() {
         &fixture,
         &["doctor", "--listen", &address],
         69,
-        &["not ready: address"],
+        &["requirements not met: address"],
     );
     fixture.write("spin.toml", "");
-    fails(&fixture, &free, 69, &["not ready: components"]);
+    fails(&fixture, &free, 69, &["requirements not met: components"]);
 }

@@ -1,12 +1,12 @@
-//! `stoa filter`: its output and its exit codes. Tests of stoa-filter-image and `tools/istio-plugins` check that registries and
-//! Istio accept its images.
+//! Tests the output and the exit codes of `stoa filter`. The tests of stoa-filter-image check that registries accept the images,
+//! and the tests of `tools/istio-plugins` check that Istio accepts the images.
 
 use std::net::TcpListener;
 
-use crate::errors::{fails, says};
+use crate::errors::{fails, prints};
 use crate::fixture::Fixture;
 
-/// A module with one empty function; the name of its export identifies it to Envoy as a filter.
+/// A WebAssembly module that exports one empty function. Envoy recognizes a filter by the name of this function.
 const FILTER: &[u8] =
     b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x1b\x01\x17proxy_abi_version_0_2_1\0\0\
     \x0a\x04\x01\x02\0\x0b";
@@ -18,7 +18,7 @@ fn fixture() -> Fixture {
 }
 
 #[test]
-fn pack_prints_the_digest_and_prints_it_again() {
+fn packing_the_same_filter_again_prints_the_same_digest() {
     let fixture = fixture();
     let pack = [
         "filter",
@@ -41,7 +41,7 @@ fn pack_prints_the_digest_and_prints_it_again() {
     let index = std::fs::read_to_string(fixture.path("images/index.json")).unwrap();
     assert_eq!(index.matches("my-filter:0.1.0").count(), 1, "{index}");
     let help = ["filter", "push", "--help"];
-    says(
+    prints(
         &fixture,
         &help,
         &["--insecure", "DOCKER_CONFIG", "REGISTRY/REPOSITORY:TAG"],
@@ -49,7 +49,7 @@ fn pack_prints_the_digest_and_prints_it_again() {
 }
 
 #[test]
-fn what_is_no_filter_is_65_and_named() {
+fn a_file_that_is_not_a_filter_exits_with_65_and_the_message_has_its_path() {
     let fixture = fixture();
     fixture.write("text.wasm", "this is text");
     std::fs::write(fixture.path("component.wasm"), b"\0asm\x0d\0\x01\0").unwrap();
@@ -58,7 +58,7 @@ fn what_is_no_filter_is_65_and_named() {
     for (file, words) in [
         ("text.wasm", "not WebAssembly"),
         ("component.wasm", "wasm32-wasip1"),
-        ("module.wasm", "no proxy-wasm filter"),
+        ("module.wasm", "not a proxy-wasm filter"),
         ("cut.wasm", "not a valid WebAssembly module: "),
     ] {
         fails(
@@ -77,7 +77,7 @@ fn what_is_no_filter_is_65_and_named() {
 }
 
 #[test]
-fn a_wrong_name_tag_or_label_is_64_and_named() {
+fn an_invalid_name_tag_or_label_exits_with_64() {
     let fixture = fixture();
     let pack = |more: &'static str| ["filter", "pack", "my_filter.wasm", "--out=images", more];
     fails(&fixture, &pack("--name=a b"), 64, &["name", "a b"]);
@@ -90,12 +90,12 @@ fn a_wrong_name_tag_or_label_is_64_and_named() {
     for version in ["--version=1", "--version=2"] {
         assert!(fixture.run(&pack(version)).status.success());
     }
-    let which = push("images", "127.0.0.1:1/a:1");
+    let ambiguous = push("images", "127.0.0.1:1/a:1");
     fails(
         &fixture,
-        &which,
+        &ambiguous,
         64,
-        &["my-filter:1, my-filter:2", "is a:1"],
+        &["my-filter:1, my-filter:2", "image a:1"],
     );
     let late = [
         "filter",
@@ -108,7 +108,7 @@ fn a_wrong_name_tag_or_label_is_64_and_named() {
 }
 
 #[test]
-fn what_is_missing_or_in_the_way_has_its_code() {
+fn a_missing_file_a_blocked_folder_and_a_silent_registry_have_different_exit_codes() {
     let fixture = fixture();
     let pack = |file: &'static str, out: &'static str| ["filter", "pack", file, out];
     fails(&fixture, &pack("none.wasm", "--out=i"), 66, &["none.wasm"]);
@@ -118,7 +118,8 @@ fn what_is_missing_or_in_the_way_has_its_code() {
         73,
         &["my_filter.wasm"],
     );
-    // The port is held at another address of this machine, so that no other program takes it meanwhile.
+    // Nothing listens at the address of the registry. The test listens on the same port at another address of this machine. So no
+    // other program can use this port during the test.
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("127.0.0.2:{}", taken.local_addr().unwrap().port());
     let to = format!("{address}/my-filter:1");
@@ -126,6 +127,6 @@ fn what_is_missing_or_in_the_way_has_its_code() {
         &fixture,
         &["filter", "push", "my_filter.wasm", &to],
         69,
-        &["no registry answers", &address],
+        &["no registry responds", &address],
     );
 }

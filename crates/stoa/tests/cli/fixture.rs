@@ -1,4 +1,4 @@
-//! An application made of the runtime's own guests, in a folder of its own.
+//! The application under test: two guests of stoa-runtime's tests, in a temporary folder.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -26,7 +26,7 @@ variables = { greeting = "{{ greeting }}" }
 source = "TROUBLE"
 "#;
 
-/// A folder with a manifest.
+/// A temporary folder with the application's manifest.
 pub(crate) struct Fixture {
     folder: TempDir,
 }
@@ -74,7 +74,7 @@ impl Fixture {
             .unwrap()
     }
 
-    /// Options to start the application; its data is in `state`.
+    /// Options to start the application with the state folder `state`.
     pub(crate) fn options(&self) -> ShopOptions {
         ShopOptions {
             manifest: self.path("spin.toml"),

@@ -1,4 +1,4 @@
-//! `stoa load` against a shop with one product: its output, its ending and its exit code.
+//! Tests the output, the end and the exit code of `stoa load` with a simulated shop that has one product.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpListener;
@@ -9,18 +9,18 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-use stoa_testkit::{Play, Seen, Stub, nobody, wait_until};
+use stoa_testkit::{Stub, StubRequest, StubResponse, unreachable_url, wait_until};
 
 use crate::errors::fails;
 use crate::fixture::{Fixture, program};
 
-const SOON: Duration = Duration::from_secs(60);
-const ID: &str = "019b76da-a800-71f9-9f94-ae97655f93b2";
+const DEADLINE: Duration = Duration::from_secs(60);
+const PRODUCT_ID: &str = "019b76da-a800-71f9-9f94-ae97655f93b2";
 
-/// The catalogue; `page` answers requests for the product itself.
-fn shop(page: impl Fn(Value) -> Play + Send + Sync + 'static) -> Stub {
-    Stub::start(move |seen: &Seen| {
-        let product = json!({"product_id": ID, "sku": "COF-001", "name": "Beans", "description": "", "category": "coffee",
+/// A simulated shop. It serves a product list with one product, and `page` answers all other requests.
+fn shop(page: impl Fn(Value) -> StubResponse + Send + Sync + 'static) -> Stub {
+    Stub::start(move |seen: &StubRequest| {
+        let product = json!({"product_id": PRODUCT_ID, "sku": "COF-001", "name": "Beans", "description": "", "category": "coffee",
             "image": "/c.svg", "price": {"amount": 1290, "currency": "EUR"}});
         if seen.path.starts_with("/product?") {
             return answer(json!({"items": [product], "next_page_token": null}));
@@ -29,13 +29,13 @@ fn shop(page: impl Fn(Value) -> Play + Send + Sync + 'static) -> Stub {
     })
 }
 
-fn answer(body: Value) -> Play {
+fn answer(body: Value) -> StubResponse {
     let headers = [("x-request-id", "r-1"), ("x-shop-version", "v1")];
     let headers = headers.map(|(name, value)| (name, value.to_owned()));
-    Play::Answer(200, headers.to_vec(), body)
+    StubResponse::Answer(200, headers.to_vec(), body)
 }
 
-/// `stoa load` with browsers without think time.
+/// The command `stoa load` with two customers who only browse, and do not pause between their steps.
 fn load(shop: &Stub, more: &[&str]) -> Command {
     let mut command = Command::new(program());
     let usual = [
@@ -67,24 +67,24 @@ fn report(output: &Output, code: i32) -> Value {
 }
 
 #[test]
-fn without_a_shop_it_says_what_to_do() {
+fn the_errors_without_a_shop_and_with_invalid_arguments_name_the_solution() {
     let fixture = Fixture::new();
     fails(
         &fixture,
         &["load"],
         69,
-        &["nothing runs in .stoa", "stoa up", "--target"],
+        &["no application runs in .stoa", "stoa up", "--target"],
     );
     fails(
         &fixture,
-        &["load", "--target", &nobody()],
+        &["load", "--target", &unreachable_url()],
         69,
         &["catalogue", "connect"],
     );
     for (arguments, word) in [
         (["--target", "shop"], "has no scheme"),
         (["--buyers", "20"], "0% to 100%"),
-        (["--rate", "0"], "customers a second"),
+        (["--rate", "0"], "customers per second"),
         (["--duration", "0s"], "such as 500ms"),
         (["--users", "0"], "1..=10000"),
         (["--max-in-flight", "5"], "--rate"),
@@ -102,7 +102,7 @@ fn without_a_shop_it_says_what_to_do() {
         64,
         &["cannot be used with"],
     );
-    let target = nobody();
+    let target = unreachable_url();
     let long = [
         "load",
         "--target",
@@ -116,7 +116,7 @@ fn without_a_shop_it_says_what_to_do() {
         &fixture,
         &long,
         64,
-        &["ramp: 2s is longer than the duration"],
+        &["ramp: 2s, expected at most the duration"],
     );
     let nowhere = [
         "load",
@@ -153,22 +153,22 @@ fn the_report_is_on_stdout_and_progress_on_stderr() {
         (&json!("duration"), &json!(0))
     );
     assert!(report["total"]["latency_us"]["p99_9"].as_u64().unwrap() > 0);
-    // One more request was for the catalogue.
+    // The report does not count the request for the product list that `stoa load` sends before customers arrive.
     assert_eq!(report["total"]["count"], json!(shop.seen("/").len() - 1));
-    let told = String::from_utf8(output.stderr).unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
     assert!(
-        told.starts_with("stoa load: ") && !told.contains('\x1b'),
-        "{told}"
+        stderr.starts_with("stoa load: ") && !stderr.contains('\x1b'),
+        "{stderr}"
     );
     assert_eq!(
         std::fs::read_to_string(orders).unwrap(),
         "",
-        "nobody bought"
+        "no customer ordered"
     );
 }
 
 #[test]
-fn a_wrong_answer_ends_with_1_and_is_in_the_report() {
+fn a_wrong_answer_exits_with_1_and_is_in_the_report() {
     let shop = shop(|mut product| {
         product["price"]["amount"] = json!(1);
         answer(product)
@@ -179,13 +179,13 @@ fn a_wrong_answer_ends_with_1_and_is_in_the_report() {
     let example = &report["wrong_answers"]["examples"][0];
     assert_eq!(
         example,
-        &json!({"step": "product", "what": "COF-001 costs 1 EUR and was listed at 1290 EUR", "request_id": "r-1"})
+        &json!({"step": "product", "what": "price of COF-001: 1 EUR, but it was listed at 1290 EUR", "request_id": "r-1"})
     );
 }
 
 #[test]
-fn more_failures_than_one_in_a_hundred_end_with_1_unless_more_are_allowed() {
-    let shop = shop(|_| Play::problem(503, "unavailable"));
+fn more_than_1_percent_of_failures_exit_with_1_unless_max_failures_allows_more() {
+    let shop = shop(|_| StubResponse::problem(503, "unavailable"));
     let failed = |more: &[&str], code| {
         let output = load(&shop, more)
             .arg("--duration")
@@ -196,8 +196,11 @@ fn more_failures_than_one_in_a_hundred_end_with_1_unless_more_are_allowed() {
         assert_eq!(report["failures"][0]["kind"], "503 unavailable");
         String::from_utf8(output.stderr).unwrap()
     };
-    let told = failed(&[], 1);
-    assert!(told.contains("more than 1.00% (--max-failures)"), "{told}");
+    let stderr = failed(&[], 1);
+    assert!(
+        stderr.contains("more than 1.00% (--max-failures)"),
+        "{stderr}"
+    );
     failed(&["--max-failures", "10%"], 1);
     failed(&["--max-failures", "100%"], 0);
 }
@@ -207,7 +210,7 @@ fn a_first_ctrl_c_ends_the_load_and_reports() {
     let shop = shop(answer);
     let child = load(&shop, &["--duration", "1h"]).spawn().unwrap();
     let pid = Pid::from_child(&child);
-    wait_until(SOON, "customers", || shop.seen("/product/").len() > 5);
+    wait_until(DEADLINE, "customers", || shop.seen("/product/").len() > 5);
     kill_process(pid, Signal::INT).unwrap();
     let report = report(&child.wait_with_output().unwrap(), 0);
     assert_eq!(report["ended"], "stopped");
@@ -215,34 +218,39 @@ fn a_first_ctrl_c_ends_the_load_and_reports() {
 }
 
 #[test]
-fn before_customers_come_a_first_ctrl_c_ends_it_without_a_report() {
-    let shop = Stub::start(|_| Play::Silence);
+fn a_first_ctrl_c_before_customers_arrive_exits_without_a_report() {
+    let shop = Stub::start(|_| StubResponse::Silence);
     let child = load(&shop, &["--timeout", "1h"]).spawn().unwrap();
     let pid = Pid::from_child(&child);
-    wait_until(SOON, "the catalogue", || !shop.seen("/product").is_empty());
+    wait_until(DEADLINE, "the catalogue", || {
+        !shop.seen("/product").is_empty()
+    });
     kill_process(pid, Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{told}");
-    assert!(told.contains("stopped before the load began"), "{told}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.contains("stopped before the load began"), "{stderr}");
     assert!(output.stdout.is_empty());
 }
 
 #[test]
 fn a_second_ctrl_c_does_not_wait_for_answers() {
-    let shop = shop(|_| Play::Silence);
+    let shop = shop(|_| StubResponse::Silence);
     let mut child = load(&shop, &["--duration", "1h", "--timeout", "1h"])
         .spawn()
         .unwrap();
     let pid = Pid::from_child(&child);
-    wait_until(SOON, "customers", || shop.seen("/product/").len() == 2);
+    wait_until(DEADLINE, "customers", || shop.seen("/product/").len() == 2);
     kill_process(pid, Signal::INT).unwrap();
-    let told = BufReader::new(child.stderr.take().unwrap());
-    let ending = told
+    let stderr = BufReader::new(child.stderr.take().unwrap());
+    let ending = stderr
         .lines()
         .map(Result::unwrap)
         .find(|line| line.contains("ending, 2 requests"));
-    assert!(ending.is_some(), "it reports what it waits for");
+    assert!(
+        ending.is_some(),
+        "stderr contains the number of requests in flight"
+    );
     kill_process(pid, Signal::INT).unwrap();
     let report = report(&child.wait_with_output().unwrap(), 130);
     assert_eq!(
@@ -251,12 +259,12 @@ fn a_second_ctrl_c_does_not_wait_for_answers() {
     );
 }
 
-/// A server with a self-signed certificate that answers 503; returns its address, and the certificate as PEM.
+/// Starts an HTTPS server that answers every request with 503. Returns its address, and its self-signed certificate as PEM.
 fn https() -> (String, String) {
-    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    let generated = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     let (chain, key) = (
-        vec![made.cert.der().clone()],
-        made.signing_key.serialize_der(),
+        vec![generated.cert.der().clone()],
+        generated.signing_key.serialize_der(),
     );
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -274,17 +282,17 @@ fn https() -> (String, String) {
         for stream in listener.incoming().flatten() {
             let connection = ServerConnection::new(Arc::clone(&config)).unwrap();
             let mut stream = StreamOwned::new(connection, stream);
-            // A client that does not trust the certificate closes the connection.
-            let asked = stream.read(&mut [0; 4096]);
-            let _ = asked
+            // This read fails if the client does not trust the certificate, because the client then closes the connection.
+            let read = stream.read(&mut [0; 4096]);
+            let _ = read
                 .and_then(|_| stream.write_all(b"HTTP/1.1 503 Down\r\ncontent-length: 0\r\n\r\n"));
         }
     });
-    (address, made.cert.pem())
+    (address, generated.cert.pem())
 }
 
 #[test]
-fn https_asks_for_an_authority_that_this_machine_trusts() {
+fn https_requires_a_certificate_authority_that_this_machine_trusts() {
     let (address, certificate) = https();
     let fixture = Fixture::new();
     fails(
@@ -299,9 +307,11 @@ fn https_asks_for_an_authority_that_this_machine_trusts() {
         .env("SSL_CERT_FILE", fixture.path("authority.pem"))
         .output()
         .unwrap();
-    let told = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     assert!(
-        told.contains("the catalogue cannot be read: 503 without a code"),
-        "{told}"
+        stderr.contains(&format!(
+            "cannot read the catalogue of {address}: 503 without a code"
+        )),
+        "{stderr}"
     );
 }

@@ -1,14 +1,15 @@
-//! The built program, as people and scripts use it. It is one test program, since each one links wasmtime:
+//! Tests of the built program, as people and scripts use it. All tests are in one program, because each test program would link
+//! wasmtime again:
 //!
-//! - `errors.rs`: errors before anything runs;
-//! - `running.rs`: a running application; `watching.rs`: components that change meanwhile;
-//! - `filter.rs`: building and pushing filters; `overrides.rs`: filter settings; `shares.rs`: faults from `stoa fault set`;
+//! - `errors.rs`: errors that a command finds before an application runs;
+//! - `running.rs`: a running application; `watching.rs`: components that are rebuilt while the application runs;
+//! - `filter.rs`: packing and pushing filters; `overrides.rs`: overrides of filters; `shares.rs`: faults from `stoa fault set`;
 //! - `reset.rs`: removal of data;
-//! - `load.rs`: customers; `audit.rs` and `audit_bounds.rs`: audits;
-//! - `fixture.rs`: the application that they use.
+//! - `load.rs`: simulated customers; `audit.rs` and `audit_bounds.rs`: audits;
+//! - `fixture.rs`: the application under test.
 #![expect(
     clippy::unwrap_used,
-    reason = "a fixture that fails is to fail the test that uses it"
+    reason = "a failure of the fixture must fail the test that uses it"
 )]
 
 mod audit;

@@ -1,11 +1,11 @@
-//! Overrides of the filters' configuration in the manifests, and their display. No mesh runs.
+//! Tests that overrides of the filters' configuration are set and shown while no mesh runs.
 
 use serde_json::{Value, json};
 
-use crate::errors::{fails, says};
+use crate::errors::{fails, prints};
 use crate::fixture::Fixture;
 
-/// A folder with an istio-compile output for the shop's two filters, and a state folder from an earlier run.
+/// A folder that contains the output of istio-compile for the shop's two filters, and the state folder of an earlier run.
 fn fixture() -> Fixture {
     let fixture = Fixture::new();
     let workload = |namespace: &str, pod: &str, proxy: &str, ip: &str| json!({"namespace": namespace, "pod": pod, "owner": pod, "kind": "Deployment", "service_account": "any", "ip": ip, "proxy": proxy});
@@ -47,33 +47,33 @@ fn overrides(fixture: &Fixture) -> Value {
 }
 
 #[test]
-fn what_is_in_force_is_shown_with_where_it_comes_from() {
+fn get_shows_the_configuration_in_force_and_whether_it_is_an_override() {
     let fixture = fixture();
-    let router = ["product: v1=90% v2=10%, as the manifests have it, at istio-system/gateway-0"];
-    says(&fixture, &["canary", "get"], &router);
-    let manifest = "payment: default-decline=10%, as the manifests have it, at shop/payment-v1-0";
+    let router = ["product: v1=90% v2=10%, from the manifests, at istio-system/gateway-0"];
+    prints(&fixture, &["canary", "get"], &router);
+    let manifest = "payment: default-decline=10%, from the manifests, at shop/payment-v1-0";
     let idle = "No mesh runs";
-    says(&fixture, &["fault", "get", "payment"], &[manifest, idle]);
+    prints(&fixture, &["fault", "get", "payment"], &[manifest, idle]);
 
-    says(
+    prints(
         &fixture,
         &["fault", "set", "payment", "decline=30%"],
-        &["from the next `stoa up` on"],
+        &["the next `stoa up` starts with this configuration"],
     );
     let set = [
         "payment: decline=30%, set in .stoa",
         "the manifests have default-decline=10%",
         "stoa fault set payment reset",
     ];
-    says(&fixture, &["fault", "get"], &set);
-    says(&fixture, &["canary", "set", "product", "off"], &[]);
-    says(
+    prints(&fixture, &["fault", "get"], &set);
+    prints(&fixture, &["canary", "set", "product", "off"], &[]);
+    prints(
         &fixture,
         &["canary", "get", "product"],
         &["product: off, set in .stoa", "v1=90% v2=10%"],
     );
-    says(&fixture, &["canary", "set", "product", "reset"], &[]);
-    says(&fixture, &["canary", "get"], &router);
+    prints(&fixture, &["canary", "set", "product", "reset"], &[]);
+    prints(&fixture, &["canary", "get"], &router);
 }
 
 #[test]
@@ -81,8 +81,12 @@ fn each_kind_of_fault_is_set_and_shown_with_its_value() {
     let fixture = fixture();
     let set = |settings: &[&'static str]| [&["fault", "set", "payment"], settings].concat();
     let settings = ["delay=10%:200ms", "throttle=5%:1KiB/s", "abort=1%:grpc:14"];
-    says(&fixture, &set(&settings), &["from the next `stoa up` on"]);
-    says(&fixture, &["fault", "get"], &[&settings.join(" ")]);
+    prints(
+        &fixture,
+        &set(&settings),
+        &["the next `stoa up` starts with this configuration"],
+    );
+    prints(&fixture, &["fault", "get"], &[&settings.join(" ")]);
     let before = overrides(&fixture);
     for (setting, expected) in [
         ("delay=10%:61s", "a duration in whole milliseconds"),
@@ -91,7 +95,7 @@ fn each_kind_of_fault_is_set_and_shown_with_its_value() {
             "explode=5%",
             "decline, abort, lost_response, throttle, delay",
         ),
-        ("decline=101%", "or off; or reset"),
+        ("decline=101%", "`off` and `reset` are valid as well"),
     ] {
         fails(
             &fixture,
@@ -104,7 +108,7 @@ fn each_kind_of_fault_is_set_and_shown_with_its_value() {
 }
 
 #[test]
-fn a_state_folder_that_nobody_started_from_is_refused_with_those_that_exist() {
+fn an_unknown_state_folder_is_rejected_and_the_message_lists_the_known_state_folders() {
     let fixture = fixture();
     fixture.write(".stoa/canary/lock", "");
     for arguments in [
@@ -116,44 +120,50 @@ fn a_state_folder_that_nobody_started_from_is_refused_with_those_that_exist() {
         let arguments = [arguments, &["--state-dir", ".sota"]].concat();
         let words = [
             "there is no state folder .sota",
-            "there is .stoa, .stoa/canary",
+            "existing state folders: .stoa, .stoa/canary",
         ];
         fails(&fixture, &arguments, 66, &words);
-        assert!(!fixture.path(".sota").exists(), "{arguments:?} makes it");
+        assert!(
+            !fixture.path(".sota").exists(),
+            "{arguments:?} must not create the folder"
+        );
     }
     assert_eq!(overrides(&fixture), Value::Null);
-    // A folder with other content is not a state folder; an empty one is.
+    // A folder that contains only files of other programs is not a state folder. An empty folder is accepted as a state folder.
     let off = ["fault", "set", "payment", "off", "--state-dir"];
     let other = [&off[..], &["istio"]].concat();
     fails(&fixture, &other, 66, &["there is no state folder istio"]);
     std::fs::create_dir(fixture.path("made")).unwrap();
     for _ in 0..2 {
-        says(
+        prints(
             &fixture,
             &[&off[..], &["made"]].concat(),
             &["payment-fault: off"],
         );
     }
-    // A file left by a crash does not count as a running shop.
+    // A crash leaves the file run.json behind. A run.json whose process has ended does not count as a running shop.
     let run = json!({"pid": 1, "gateway": "http://127.0.0.1:9", "operator": "http://127.0.0.1:9", "manifest": "spin.toml"});
     fixture.write(".stoa/run.json", &run.to_string());
     for command in ["load", "audit"] {
-        fails(&fixture, &[command], 69, &["nothing runs in .stoa"]);
+        fails(&fixture, &[command], 69, &["no application runs in .stoa"]);
     }
-    // Commands that need a running shop list the state folders as well.
+    // If no shop runs, the error of a command that needs a running shop also lists the existing state folders.
     for command in [&["mesh", "status"][..], &["load"], &["audit"]] {
         let arguments = [command, &["--state-dir", ".sota"]].concat();
-        let words = ["nothing runs in .sota", "there is .stoa, .stoa/canary"];
+        let words = [
+            "no application runs in .sota",
+            "existing state folders: .stoa, .stoa/canary",
+        ];
         fails(&fixture, &arguments, 69, &words);
     }
 }
 
 #[test]
-fn a_service_without_a_filter_is_refused_with_those_that_have_one() {
+fn a_service_without_a_filter_is_rejected_and_the_message_lists_services_with_a_filter() {
     let fixture = fixture();
     let words = [
-        "no Envoy has a filter order-fault",
-        "there is one for payment",
+        "no Envoy has the filter order-fault",
+        "services with a fault filter: payment",
     ];
     fails(
         &fixture,
@@ -165,25 +175,25 @@ fn a_service_without_a_filter_is_refused_with_those_that_have_one() {
         &fixture,
         &["fault", "get", "order"],
         64,
-        &["order has no fault; there is one for payment"],
+        &["order has no fault filter; services with a fault filter: payment"],
     );
     fails(
         &fixture,
         &["canary", "get", "cart"],
         64,
-        &["cart has no canary; there is one for product"],
+        &["cart has no canary filter; services with a canary filter: product"],
     );
     fails(
         &fixture,
         &["canary", "set", "cart", "v2=5%"],
         64,
-        &["there is no service cart; expected one of product"],
+        &["there is no service \"cart\"; expected one of product"],
     );
     assert_eq!(overrides(&fixture), Value::Null);
 }
 
 #[test]
-fn a_folder_that_was_not_compiled_is_66_and_one_that_is_damaged_65() {
+fn a_missing_mesh_folder_exits_with_66_and_a_damaged_mesh_folder_with_65() {
     let fixture = fixture();
     fixture.write("damaged/workloads.json", "{");
     for (folder, code, word) in [
@@ -204,7 +214,7 @@ fn a_folder_that_was_not_compiled_is_66_and_one_that_is_damaged_65() {
 }
 
 #[test]
-fn each_command_has_examples_of_its_own() {
+fn the_help_of_canary_and_of_fault_has_different_examples() {
     let fixture = Fixture::new();
     let help = |command: &str| {
         let output = fixture.run(&[command, "set", "--help"]);

@@ -1,34 +1,37 @@
-//! Removal of a shop's data.
+//! Tests `stoa reset`, which removes a shop's data.
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
-use crate::errors::{fails, says};
+use crate::errors::{fails, prints};
 use crate::fixture::{Fixture, program};
 
-const DATA: [&str; 5] = [
+/// Files that `stoa reset` removes.
+const DATA_FILES: [&str; 5] = [
     "default.db",
     "default.db-wal",
     "key.value.db",
     "logs/shop-cart-v1-0.access.log",
     "mesh/overrides.json",
 ];
-const KEPT: [&str; 4] = ["lock", "cache/code", "canary/lock", "canary/default.db"];
+/// Files that `stoa reset` does not remove.
+const KEPT_FILES: [&str; 4] = ["lock", "cache/code", "canary/lock", "canary/default.db"];
 
 fn fixture() -> Fixture {
     let fixture = Fixture::new();
-    for name in DATA.iter().chain(&KEPT) {
+    for name in DATA_FILES.iter().chain(&KEPT_FILES) {
         fixture.write(&format!(".stoa/{name}"), "{}");
     }
     fixture
 }
 
-fn there(fixture: &Fixture, names: &[&str]) -> bool {
+fn all_exist(fixture: &Fixture, names: &[&str]) -> bool {
     let path = |name: &&str| fixture.path(".stoa").join(name).exists();
     names.iter().all(path)
 }
 
-fn answered(fixture: &Fixture, answer: &str) -> (Option<i32>, String) {
+/// Runs `stoa reset` with this answer to its question; returns the exit code and stderr.
+fn reset_with_answer(fixture: &Fixture, answer: &str) -> (Option<i32>, String) {
     let mut child = Command::new(program())
         .current_dir(fixture.path(""))
         .arg("reset")
@@ -48,27 +51,27 @@ fn answered(fixture: &Fixture, answer: &str) -> (Option<i32>, String) {
 }
 
 #[test]
-fn data_is_removed_after_a_yes_and_nothing_else_is() {
+fn a_confirmed_reset_removes_only_the_data() {
     let fixture = fixture();
     for answer in ["", "\n", "n\n", "what?\n"] {
-        let (code, text) = answered(&fixture, answer);
+        let (code, text) = reset_with_answer(&fixture, answer);
         assert_eq!(code, Some(64), "{answer:?}: {text}");
         assert!(
             text.contains(".stoa/default.db") && text.contains("--yes"),
             "{text}"
         );
-        assert!(there(&fixture, &DATA), "{answer:?}");
+        assert!(all_exist(&fixture, &DATA_FILES), "{answer:?}");
     }
-    assert_eq!(answered(&fixture, "y\n").0, Some(0));
-    for name in DATA {
-        assert!(!there(&fixture, &[name]), "{name}");
+    assert_eq!(reset_with_answer(&fixture, "y\n").0, Some(0));
+    for name in DATA_FILES {
+        assert!(!all_exist(&fixture, &[name]), "{name}");
     }
-    assert!(there(&fixture, &KEPT));
-    says(&fixture, &["reset"], &[".stoa has no data"]);
+    assert!(all_exist(&fixture, &KEPT_FILES));
+    prints(&fixture, &["reset"], &[".stoa has no data"]);
 }
 
 #[test]
-fn a_folder_that_is_in_use_or_is_not_one_keeps_what_it_has() {
+fn a_state_folder_in_use_and_other_folders_are_not_reset() {
     let fixture = Fixture::new();
     fixture.write("state/default.db", "{}");
     let shop = fixture.start();
@@ -78,7 +81,7 @@ fn a_folder_that_is_in_use_or_is_not_one_keeps_what_it_has() {
     assert!(fixture.path("state/default.db").exists());
     shop.gateway().get("/hello").send().expect(200).text();
     drop(shop);
-    says(&fixture, &reset, &["removed state/default.db"]);
+    prints(&fixture, &reset, &["removed state/default.db"]);
 
     fixture.write("other/default.db", "{}");
     let reset = ["reset", "--yes", "--state-dir", "other"];
@@ -86,7 +89,7 @@ fn a_folder_that_is_in_use_or_is_not_one_keeps_what_it_has() {
         &fixture,
         &reset,
         66,
-        &["no state folder other", "there is state"],
+        &["no state folder other", "existing state folders: state"],
     );
     assert!(fixture.path("other/default.db").exists());
 }

@@ -1,4 +1,4 @@
-//! A running application: its addresses, its reports, and its shutdown.
+//! Tests a running application: its addresses, its reports and its shutdown.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -6,17 +6,17 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use stoa_testkit::{Client, Shop, ShopOptions, wait_for, wait_until};
 
-use crate::errors::{fails, says};
+use crate::errors::{fails, prints};
 use crate::fixture::{Fixture, program};
 
-const SOON: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 fn send(pid: u32, signal: Signal) {
     kill_process(Pid::from_raw(i32::try_from(pid).unwrap()).unwrap(), signal).unwrap();
 }
 
 #[test]
-fn says_in_run_json_where_it_answers_and_takes_that_back_in_the_end() {
+fn run_json_has_the_addresses_while_the_application_runs() {
     let fixture = Fixture::new();
     let mut shop = fixture.start();
     let run: serde_json::Value =
@@ -28,26 +28,26 @@ fn says_in_run_json_where_it_answers_and_takes_that_back_in_the_end() {
         assert_eq!(client.get("/hello/x").send().expect(200).text(), "hello");
     }
     let example = format!("curl {}/hello/", shop.gateway().base());
-    wait_until(SOON, "the example", || shop.log().contains(&example));
+    wait_until(DEADLINE, "the example", || shop.log().contains(&example));
     shop.stop();
     assert!(
         shop.gateway().get("/hello").try_send().is_err(),
-        "nobody answers any more"
+        "the listener must be closed"
     );
-    let mut left: Vec<_> = std::fs::read_dir(fixture.path("state"))
+    let mut files: Vec<_> = std::fs::read_dir(fixture.path("state"))
         .unwrap()
         .map(|entry| entry.unwrap().file_name())
         .collect();
-    left.sort();
+    files.sort();
     assert_eq!(
-        left,
+        files,
         ["lock"],
-        "no data was written, and compiled code is elsewhere"
+        "the application writes no data, and compiled code is in another folder"
     );
 }
 
 #[test]
-fn doctor_is_content_beside_a_running_application_of_its_own_and_says_so() {
+fn doctor_accepts_an_address_that_the_application_of_its_state_folder_uses() {
     let fixture = Fixture::new();
     let mut shop = fixture.start();
     let address = shop
@@ -57,31 +57,32 @@ fn doctor_is_content_beside_a_running_application_of_its_own_and_says_so() {
         .to_owned();
     let doctor = ["doctor", "--state-dir", "state", "--listen", &address];
     let process = format!(
-        "is where the application of state answers, process {}",
+        "is in use by the application with the state folder state, process {}",
         shop.pid()
     );
-    says(&fixture, &doctor, &[&process]);
-    // From another folder, the address belongs to another program.
+    prints(&fixture, &doctor, &[&process]);
+    // With the default state folder, the command does not find the application. So the command reports that another program uses
+    // the address.
     let other = ["doctor", "--listen", &address];
-    fails(&fixture, &other, 69, &["not ready: address"]);
-    // A file left by a crash does not count as a running shop.
+    fails(&fixture, &other, 69, &["requirements not met: address"]);
+    // A crash leaves the file run.json behind. A run.json whose process has ended does not count as a running shop.
     shop.kill();
     let taken = std::net::TcpListener::bind(&address).unwrap();
-    fails(&fixture, &doctor, 69, &["not ready: address"]);
+    fails(&fixture, &doctor, 69, &["requirements not met: address"]);
     drop(taken);
 }
 
 #[test]
-fn doctor_names_the_go_that_the_tools_need_and_what_needs_it() {
+fn doctor_shows_the_required_go_version_and_the_commands_that_need_go() {
     let fixture = Fixture::new();
     let doctor = ["doctor", "--listen", "127.0.0.1:0"];
     let needs = "needed only by `make mesh`, `make scenario`, `make check` and `make test`";
     fixture.write("tools/go.mod", "module tools\n\ngo 99.1\n");
-    says(&fixture, &doctor, &["optional  Go ", "99.1", needs]);
+    prints(&fixture, &doctor, &["optional  Go ", "99.1", needs]);
 }
 
 #[test]
-fn starts_again_on_the_same_folder_after_a_stop_and_after_a_crash() {
+fn an_application_restarts_with_the_same_state_folder_after_a_stop_and_after_a_crash() {
     let fixture = Fixture::new();
     let mut shop = fixture.start();
     shop.restart();
@@ -89,7 +90,7 @@ fn starts_again_on_the_same_folder_after_a_stop_and_after_a_crash() {
     shop.kill();
     assert!(
         fixture.path("state/run.json").exists(),
-        "a crash leaves it behind"
+        "a crash leaves run.json behind"
     );
     shop.restart();
     shop.gateway().get("/hello").send().expect(200).text();
@@ -97,7 +98,7 @@ fn starts_again_on_the_same_folder_after_a_stop_and_after_a_crash() {
 }
 
 #[test]
-fn a_second_one_on_the_same_folder_is_turned_away_and_told_who_has_it() {
+fn a_second_process_with_the_same_state_folder_fails_and_the_message_has_the_first_process() {
     let fixture = Fixture::new();
     let shop = fixture.start();
     let output = fixture.run(&["up", "--state-dir", "state", "--listen", "127.0.0.1:0"]);
@@ -114,19 +115,19 @@ fn a_second_one_on_the_same_folder_is_turned_away_and_told_who_has_it() {
 }
 
 #[test]
-fn ctrl_c_ends_it_with_code_0_and_leaves_no_process() {
+fn ctrl_c_ends_the_application_with_code_0_and_leaves_no_process() {
     let fixture = Fixture::new();
     let mut child = spawn(&fixture, &[]);
     let gateway = gateway(&fixture, &mut child);
     gateway.get("/hello").send().expect(200).text();
     send(child.id(), Signal::INT);
-    let status = wait_for(SOON, "the end", || child.try_wait().unwrap());
+    let status = wait_for(DEADLINE, "the end", || child.try_wait().unwrap());
     assert_eq!(status.code(), Some(0));
     assert!(!fixture.path("state/run.json").exists());
 }
 
 #[test]
-fn a_second_ctrl_c_ends_it_at_once_with_130() {
+fn a_second_ctrl_c_ends_the_application_at_once_with_130() {
     let fixture = Fixture::new();
     let mut child = spawn(&fixture, &[]);
     let gateway = gateway(&fixture, &mut child);
@@ -134,36 +135,46 @@ fn a_second_ctrl_c_ends_it_at_once_with_130() {
         std::thread::spawn(move || gateway.get("/loop").try_send().map(|answer| answer.status));
     let pid = child.id();
     let before = cpu(pid);
-    wait_until(SOON, "the request to be at work", || cpu(pid) > before + 20);
+    wait_until(DEADLINE, "the request to be in progress", || {
+        cpu(pid) > before + 20
+    });
     let begin = Instant::now();
     send(pid, Signal::INT);
-    // The listener closes once the first signal is handled. A second signal before that could merge with the first.
+    // The application closes its listener when it handles the first signal. The test waits until the listener is closed, because
+    // the system could merge two signals that arrive at the same time.
     let run = fixture.path("state/run.json");
     let address: String = base(&run).unwrap();
     let host = address.trim_start_matches("http://").to_owned();
-    wait_until(SOON, "the listener to close", || {
+    wait_until(DEADLINE, "the listener to close", || {
         std::net::TcpStream::connect(&host).is_err()
     });
-    assert_eq!(child.try_wait().unwrap(), None, "it waits for the request");
+    assert_eq!(
+        child.try_wait().unwrap(),
+        None,
+        "the application must wait for the request"
+    );
     send(pid, Signal::INT);
-    let status = wait_for(SOON, "the end", || child.try_wait().unwrap());
+    let status = wait_for(DEADLINE, "the end", || child.try_wait().unwrap());
     assert_eq!(status.code(), Some(130));
     assert!(
         begin.elapsed() < Duration::from_secs(9),
-        "well before the grace period is over"
+        "the application must end before the end of the grace period"
     );
     assert!(!run.exists());
-    assert!(looping.join().unwrap().is_err(), "the request was cut off");
+    assert!(
+        looping.join().unwrap().is_err(),
+        "the request must get no response"
+    );
 }
 
 #[test]
-fn a_request_at_work_is_finished_before_it_stops() {
+fn a_request_in_progress_is_finished_before_the_application_stops() {
     let fixture = Fixture::new();
     let mut shop = fixture.start();
     let gateway = shop.gateway().clone();
     let burning = std::thread::spawn(move || gateway.get("/burn?1500").send());
     let before = cpu(shop.pid());
-    wait_until(SOON, "the request to be at work", || {
+    wait_until(DEADLINE, "the request to be in progress", || {
         cpu(shop.pid()) > before + 20
     });
     shop.stop();
@@ -171,7 +182,7 @@ fn a_request_at_work_is_finished_before_it_stops() {
 }
 
 #[test]
-fn the_main_listener_exposes_what_the_document_lists_and_the_other_one_everything() {
+fn the_main_listener_serves_only_listed_operations_and_the_operators_listener_serves_all() {
     let fixture = Fixture::new().with_api(
         "paths:\n  /hello/{name}: {get: {}}\n  /hello/inside: {x-internal: true, get: {}}\n  /body: {post: {}, get: {x-internal: true}}\n",
     );
@@ -213,15 +224,15 @@ fn the_main_listener_exposes_what_the_document_lists_and_the_other_one_everythin
 }
 
 #[test]
-fn timers_call_again_and_again_whatever_comes_of_it_and_not_at_all_with_no_timers() {
+fn timers_repeat_their_calls_after_successes_and_failures_and_no_timers_turns_them_off() {
     let document = "paths:\n  /half: {get: {operationId: half, x-timer: 20ms}}\n  /trap: {post: {operationId: trap, x-timer: 20ms}}\n";
     let fixture = Fixture::new().with_api(document);
     let count = |shop: &Shop, word: &str| shop.log().matches(word).count();
     let mut shop = fixture.start();
-    wait_until(SOON, "three calls of half", || {
+    wait_until(DEADLINE, "three calls of half", || {
         count(&shop, "no newline") >= 3
     });
-    wait_until(SOON, "two failed calls", || {
+    wait_until(DEADLINE, "two failed calls", || {
         let log = shop.log();
         log.lines()
             .filter(|line| line.contains("\"operation\":\"trap\"") && line.contains("500"))
@@ -238,14 +249,14 @@ fn timers_call_again_and_again_whatever_comes_of_it_and_not_at_all_with_no_timer
 }
 
 #[test]
-fn timers_of_components_left_out_are_named_once_and_never_called() {
+fn timers_of_components_that_do_not_run_are_logged_once_and_never_called() {
     let document = "paths:\n  /hello/half: {get: {operationId: greet, x-timer: 20ms}}\n  /trap: {post: {operationId: trap, x-timer: 20ms}}\n  /half: {get: {operationId: half, x-timer: 20ms}}\n";
     let fixture = Fixture::new().with_api(document);
     let mut shop = Shop::start(ShopOptions {
         components: vec!["hello".to_owned()],
         ..fixture.options()
     });
-    // Long enough for many timer calls, if there were any.
+    // The requests in this loop take so long that stoa would call each timer several times if the timers were on.
     for _ in 0..5 {
         shop.gateway().get("/hello/half").send().expect(200).text();
     }
@@ -259,7 +270,7 @@ fn timers_of_components_left_out_are_named_once_and_never_called() {
 }
 
 #[test]
-fn limits_on_the_command_line_are_the_runtimes() {
+fn the_runtime_enforces_the_limits_on_the_command_line() {
     let fixture = Fixture::new();
     let arguments = [
         "--max-body",
@@ -291,7 +302,7 @@ fn limits_on_the_command_line_are_the_runtimes() {
 }
 
 #[test]
-fn a_component_left_out_does_not_answer() {
+fn a_component_that_is_not_selected_does_not_answer() {
     let fixture = Fixture::new();
     let shop = Shop::start(ShopOptions {
         components: vec!["hello".to_owned()],
@@ -323,8 +334,8 @@ fn spawn(fixture: &Fixture, arguments: &[&str]) -> Child {
 /// Waits until the application answers.
 fn gateway(fixture: &Fixture, child: &mut Child) -> Client {
     let run = fixture.path("state/run.json");
-    let base = wait_for(SOON, "run.json", || {
-        assert_eq!(child.try_wait().unwrap(), None, "it ended");
+    let base = wait_for(DEADLINE, "run.json", || {
+        assert_eq!(child.try_wait().unwrap(), None, "the application ended");
         base(&run)
     });
     Client::new(base)
@@ -339,7 +350,7 @@ fn base(run: &std::path::Path) -> Option<String> {
 fn cpu(pid: u32) -> u64 {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
     let fields = stat.rsplit_once(')').unwrap().1.split_whitespace();
-    // Fields 14 and 15 of the file, as proc(5) counts them: time in user code and in the kernel.
+    // Fields 14 and 15 in proc(5) are the time in user code and the time in the kernel.
     fields
         .skip(11)
         .take(2)

@@ -1,4 +1,5 @@
-//! Faults from `stoa fault set`: its overrides run in a real Envoy with the built filter, and the test counts the responses.
+//! Tests the faults that `stoa fault set` injects. Each override runs in a real Envoy with the built filter, and the test counts
+//! the responses.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +11,8 @@ use crate::fixture::Fixture;
 
 const REQUESTS: usize = 2_000;
 
-/// The `pluginConfig` that a running mesh gets.
+/// The override that `stoa fault set` writes for these shares. A running mesh would use the override as the filter's
+/// `pluginConfig`.
 fn configuration(shares: &[&str]) -> Value {
     let fixture = Fixture::new();
     let mesh = workspace().join("istio/compiled").display().to_string();
@@ -21,8 +23,8 @@ fn configuration(shares: &[&str]) -> Value {
     command.extend(shares);
     command.extend(["--mesh", &mesh, "--state-dir", &state_dir]);
     let output = fixture.run(&command);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     let overrides = std::fs::read(state.join("mesh/overrides.json")).unwrap();
     let overrides: Value = serde_json::from_slice(&overrides).unwrap();
     overrides.get("payment-fault").unwrap().clone()
@@ -35,8 +37,9 @@ fn envoy(upstream: &Upstream, shares: &[&str]) -> Envoy {
         .start()
 }
 
-/// Number of requests per response code; `captured` is payment's own.
-fn ends(envoy: &Envoy, keyed: bool) -> BTreeMap<String, usize> {
+/// Sends all requests, and counts the responses by their `code`. A response of the simulated payment service has the code
+/// `captured`.
+fn count_codes(envoy: &Envoy, keyed: bool) -> BTreeMap<String, usize> {
     let mut connection = envoy.connect();
     let mut counts = BTreeMap::new();
     for order in 0..REQUESTS {
@@ -55,7 +58,8 @@ fn payments() -> Upstream {
     Upstream::start(|_: &Received| Response::status(201).json(&json!({"code": "captured"})))
 }
 
-/// Five standard deviations of a share of all requests. Without a key, chance alone exceeds it once in 1.7 million runs.
+/// True if `count` differs from this share of all requests by at most five standard deviations. If the requests have no idempotency
+/// key, faults are random, and chance alone causes a larger difference once in 1.7 million runs.
 fn is_share(count: usize, percent: usize) -> bool {
     let share = percent as f64 / 100.0;
     let expected = REQUESTS as f64 * share;
@@ -67,21 +71,21 @@ fn each_kind_of_fault_is_injected_at_its_own_share() {
     for keyed in [true, false] {
         let upstream = payments();
         let envoy = envoy(&upstream, &["abort=20%", "lost_response=10%"]);
-        let ends = ends(&envoy, keyed);
-        assert!(is_share(ends["fault_injected"], 20), "{ends:?}");
-        assert!(is_share(ends["response_lost"], 10), "{ends:?}");
-        assert_eq!(ends.len(), 3, "{ends:?}");
-        let worked = ends["response_lost"] + ends["captured"];
-        assert_eq!(upstream.seen().len(), worked);
+        let counts = count_codes(&envoy, keyed);
+        assert!(is_share(counts["fault_injected"], 20), "{counts:?}");
+        assert!(is_share(counts["response_lost"], 10), "{counts:?}");
+        assert_eq!(counts.len(), 3, "{counts:?}");
+        let forwarded = counts["response_lost"] + counts["captured"];
+        assert_eq!(upstream.seen().len(), forwarded);
     }
 }
 
 #[test]
-fn shares_of_100_percent_together_leave_no_request_out() {
+fn shares_with_a_sum_of_100_percent_inject_a_fault_into_every_request() {
     let upstream = payments();
     let shares = ["decline=50%", "abort=49.5%", "lost_response=0.5%"];
-    let ends = ends(&envoy(&upstream, &shares), true);
-    assert!(is_share(ends["payment_declined"], 50), "{ends:?}");
-    assert!(is_share(ends["fault_injected"], 50), "{ends:?}");
-    assert_eq!(ends.get("captured"), None, "{ends:?}");
+    let counts = count_codes(&envoy(&upstream, &shares), true);
+    assert!(is_share(counts["payment_declined"], 50), "{counts:?}");
+    assert!(is_share(counts["fault_injected"], 50), "{counts:?}");
+    assert_eq!(counts.get("captured"), None, "{counts:?}");
 }

@@ -1,4 +1,4 @@
-//! Components that are rebuilt while the application runs.
+//! Tests `stoa up --watch`: components are rebuilt while the application runs.
 
 use std::time::Duration;
 
@@ -6,10 +6,10 @@ use stoa_testkit::{Shop, ShopOptions, wait_until, workspace};
 
 use crate::fixture::Fixture;
 
-const SOON: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_secs(60);
 
 #[test]
-fn a_source_that_changes_is_built_and_answers_from_the_next_request_on() {
+fn a_component_is_rebuilt_when_its_source_changes_and_serves_the_next_request() {
     let fixture = Fixture::new();
     let built = |name: &str| workspace().join("target/wasm32-wasip2/release").join(name);
     let manifest = std::fs::read_to_string(fixture.path("spin.toml")).unwrap();
@@ -19,7 +19,7 @@ fn a_source_that_changes_is_built_and_answers_from_the_next_request_on() {
     );
     let manifest = format!("{manifest}\n[component.hello.build]\ncommand = \"sh build.sh\"\n");
     fixture.write("spin.toml", &manifest);
-    // The dependency file that cargo writes beside its output, with the sources.
+    // The list of sources, in the format of the dependency file that cargo writes beside its output.
     let source = fixture.path("source.txt");
     fixture.write(
         "hello.d",
@@ -40,19 +40,20 @@ fn a_source_that_changes_is_built_and_answers_from_the_next_request_on() {
     let answer = || shop.gateway().get("/hello/x").send();
     assert_eq!(answer().expect(200).text(), "hello");
 
-    // The build fails: the running component continues, and the log reports it.
+    // This build fails. The previous build of the component stays in use, and the log reports the failure.
     fixture.write("source.txt", "2");
-    wait_until(SOON, "the build that fails", || {
+    wait_until(DEADLINE, "the build that fails", || {
         shop.log().contains("hello was not built")
     });
     assert!(shop.log().contains("exit status: 7"), "{}", shop.log());
     assert_eq!(answer().expect(200).text(), "hello");
 
-    // The build makes a component that cannot run: same result.
+    // This build succeeds, but the new component cannot run. The previous build of the component stays in use.
     fixture.write("build.sh", "echo nonsense > hello.wasm");
     fixture.write("source.txt", "3");
-    wait_until(SOON, "a component that cannot run", || {
-        shop.log().contains("the new hello cannot run")
+    wait_until(DEADLINE, "a component that cannot run", || {
+        shop.log()
+            .contains("the new build of component hello cannot run")
     });
     assert_eq!(answer().expect(200).text(), "hello");
 
@@ -63,8 +64,8 @@ fn a_source_that_changes_is_built_and_answers_from_the_next_request_on() {
         &format!("cp {} new && mv new hello.wasm", next.display()),
     );
     fixture.write("source.txt", "4");
-    wait_until(SOON, "the new component", || {
-        shop.log().contains("hello is new from the next request on")
+    wait_until(DEADLINE, "the new component", || {
+        shop.log().contains("component hello was reloaded")
     });
     assert_ne!(answer().text(), "hello");
 }

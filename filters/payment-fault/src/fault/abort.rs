@@ -1,9 +1,9 @@
-//! `abort`: a response with some status, which the service never sees.
+//! The fault `abort`: the caller gets an error status, and the request does not reach the service.
 
 use super::kind::{Effect, Fault, Kind, whole_number};
 use crate::reply::Problem;
 
-/// The HTTP status, where only a gRPC status is given.
+/// The HTTP status of the reply to a call that is not a gRPC call, if the configuration sets only a gRPC status.
 const DEFAULT_STATUS: u16 = 503;
 /// The highest gRPC status (<https://grpc.io/docs/guides/status-codes/>).
 const LAST_GRPC_STATUS: u32 = 16;
@@ -17,7 +17,7 @@ pub(super) const KIND: Kind = Kind {
         let grpc = settings.get("grpc_status");
         if http.is_none() && grpc.is_none() {
             let node = settings.node();
-            node.fault("expected http_status, grpc_status or both");
+            node.add_error("expected http_status, grpc_status or both");
         }
         let http = http.and_then(|node| node.integer(200..=599));
         let grpc = grpc.and_then(|node| node.integer(0..=LAST_GRPC_STATUS.into()));
@@ -28,8 +28,8 @@ pub(super) const KIND: Kind = Kind {
     #[cfg(not(target_family = "wasm"))]
     setting: super::kind::SettingSyntax {
         value: "[:STATUS]",
-        summary: "an HTTP status, or grpc:STATUS [503]",
-        expected: "an HTTP status from 200 to 599, or grpc: and a status from 0 to 16",
+        summary: "the caller gets this HTTP status or grpc:STATUS [503]",
+        expected: "an HTTP status from 200 to 599, or grpc:STATUS with a status from 0 to 16",
         configure: |value| {
             let Effect::Reply(problem) = read_header(Some(value.unwrap_or("503"))).ok()?.effect
             else {
@@ -53,18 +53,19 @@ pub(super) const KIND: Kind = Kind {
     },
 };
 
-/// Reads `503` or `grpc:14`.
+/// Reads an HTTP status such as `503`, or a gRPC status such as `grpc:14`.
 fn read_header(value: Option<&str>) -> Result<Fault, String> {
     let Some(status) = value.and_then(|value| value.strip_prefix("grpc:")) else {
         return Ok(abort(whole_number(NAME, value, 200, 599)? as u16, None));
     };
     let status = status.parse().ok();
     let status = status.filter(|status| *status <= LAST_GRPC_STATUS);
-    let status = status.ok_or("abort=grpc: and 0 to 16")?;
+    let status = status.ok_or("abort=grpc:STATUS with a status from 0 to 16")?;
     Ok(abort(DEFAULT_STATUS, Some(status)))
 }
 
-/// A problem document with an HTTP status from 200 to 599; a gRPC call gets the gRPC status, from 0 to 16, if there is one.
+/// An abort: the reply is a problem document with `http_status`, from 200 to 599. If `grpc_status` (0 to 16) is set, a gRPC call
+/// gets this gRPC status instead of the problem document.
 pub fn abort(http_status: u16, grpc_status: Option<u32>) -> Fault {
     Fault {
         kind: NAME,

@@ -1,9 +1,9 @@
-//! `decline`: the response that payment sends when the card processor declines the card.
+//! The fault `decline`: the caller gets the response that payment sends when the card processor declines the card.
 
 use super::kind::{Effect, Fault, Kind};
 use crate::reply::Problem;
 
-/// The most common code of card processors; it gives no reason.
+/// The most common `decline_code` of card processors. This code gives no reason.
 pub(super) const DEFAULT_CODE: &str = "card_declined";
 
 const NAME: &str = "decline";
@@ -16,18 +16,18 @@ pub(super) const KIND: Kind = Kind {
         };
         let code = node.text()?;
         if !is_code(&code) {
-            node.not("a word in snake_case, at most 64 letters");
+            node.add_mismatch("a word in snake_case of at most 64 characters");
         }
         Some(decline(&code))
     },
     read_header: |value| match value.unwrap_or(DEFAULT_CODE) {
         code if is_code(code) => Ok(decline(code)),
-        _ => Err("decline= and a word in snake_case".to_owned()),
+        _ => Err("decline=CODE with a code in snake_case".to_owned()),
     },
     #[cfg(not(target_family = "wasm"))]
     setting: super::kind::SettingSyntax {
         value: "[:CODE]",
-        summary: "402: the card is declined [card_declined]",
+        summary: "the caller gets 402 with this code [card_declined]",
         expected: "a decline_code in snake_case, such as insufficient_funds",
         configure: |value| {
             let code = value.unwrap_or(DEFAULT_CODE);
@@ -44,7 +44,7 @@ pub(super) const KIND: Kind = Kind {
     },
 };
 
-/// 402 with a problem document and this `decline_code`.
+/// A decline: status 402, and a problem document with this `decline_code`.
 pub fn decline(code: &str) -> Fault {
     let detail = ["the card processor declined the payment: ", code].concat();
     Fault {
@@ -59,7 +59,7 @@ pub fn decline(code: &str) -> Fault {
     }
 }
 
-/// Whether `text` can be a decline code, which becomes part of a JSON document and a log line.
+/// Whether `text` is a valid `decline_code`. The code becomes a part of a JSON document and a log line.
 fn is_code(text: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
     (1..=64).contains(&text.len()) && text.bytes().all(allowed)

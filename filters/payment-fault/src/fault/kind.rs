@@ -1,28 +1,28 @@
-//! What a fault is, and what each kind of fault defines.
+//! The types that describe a fault and a kind of fault.
 
 use stoa_filter::document::Object;
 
 use crate::reply::Problem;
 
-/// What a request gets instead of its response, or in addition to it.
+/// A fault that can be injected into a request or its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The name of its kind, for counters and logs.
+    /// The name of the fault's kind, for counters and logs.
     pub kind: &'static str,
-    /// What happens.
+    /// The effect on the request or its response.
     pub effect: Effect,
 }
 
-/// What a fault does to a request or its response.
+/// The effect of a fault on a request or its response.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// The filter replies; the request never reaches payment.
+    /// The filter replies, and the request does not reach payment.
     Reply(Problem),
-    /// Payment does its work; a response with a 2xx status is replaced by this one.
+    /// Payment handles the request. If payment's response has a 2xx status, the caller gets this problem document instead.
     LoseResponse(Problem),
-    /// The response's body arrives at this rate.
+    /// The body of payment's response reaches the caller at a limited rate.
     Throttle {
-        /// At least 1.
+        /// The rate in bytes per second, at least 1.
         bytes_per_second: u64,
     },
 }
@@ -30,37 +30,41 @@ pub enum Effect {
 /// One kind of fault.
 #[derive(Debug, Clone, Copy)]
 pub struct Kind {
-    /// Its name in configurations, in the header, in settings and in counters.
+    /// The kind's name in configurations, in the header `x-stoa-fault`, in settings and in counters.
     pub name: &'static str,
-    /// Reads its settings in a configuration, such as those of `{"abort": {"http_status": 503}}`.
+    /// Reads the settings of this kind in a configuration. For `{"abort": {"http_status": 503}}`, the argument is the object
+    /// `{"http_status": 503}`.
     pub read: fn(&Object<'_>) -> Option<Fault>,
-    /// Reads the value behind its name and `=` in the header, if there is one.
+    /// Reads the optional value after `NAME=` in the header `x-stoa-fault`.
     ///
-    /// The error states what is expected there, such as `abort= and a whole number from 200 to 599`.
+    /// The error is the expected format, such as `abort=NUMBER with a whole number from 200 to 599`.
     pub read_header: fn(Option<&str>) -> Result<Fault, String>,
-    /// How `stoa fault set` sets it.
+    /// The format in which `stoa fault set` accepts the kind.
     #[cfg(not(target_family = "wasm"))]
     pub setting: SettingSyntax,
-    /// The value behind the share that gives this fault; `None`, if it can be left out.
+    /// The VALUE in `NAME=SHARE:VALUE` with which an operator sets this fault. `None` if the fault is the default of its kind, so
+    /// that no VALUE is needed.
     #[cfg(not(target_family = "wasm"))]
     pub describe: fn(&Fault) -> Option<String>,
 }
 
-/// How an operator sets a kind of fault or a delay, as `NAME=SHARE` or `NAME=SHARE:VALUE`.
+/// The format in which an operator sets a kind of fault or a delay: `NAME=SHARE` or `NAME=SHARE:VALUE`.
 #[cfg(not(target_family = "wasm"))]
 #[derive(Debug, Clone, Copy)]
 pub struct SettingSyntax {
-    /// What may follow the share, such as `[:CODE]`; empty, if nothing may.
+    /// The part of the syntax in the help text that stands for the optional value after the share, such as `[:CODE]`. Empty if the
+    /// setting has no value.
     pub value: &'static str,
-    /// What callers get, and the default value.
+    /// The description of the setting in the help text: the effect on callers. If the setting has a value, this string also
+    /// contains the default value, in brackets, as in `the caller gets 402 with this code [card_declined]`.
     pub summary: &'static str,
-    /// What a value must be, for error messages.
+    /// The description of a valid value in an error message, for example `a rate from 1B/s to 1GiB/s, such as 1KiB/s`.
     pub expected: &'static str,
-    /// The settings in a configuration, from the value behind the share. `None`: the value is not valid.
+    /// Converts the optional value after the share to the kind's settings in a configuration. `None` if the value is not valid.
     pub configure: fn(Option<&str>) -> Option<serde_json::Value>,
 }
 
-/// Reads a whole number of the header. The error states what is expected.
+/// Reads the value of the fault or delay `name` in the header `x-stoa-fault` as a whole number. The error is the expected format.
 pub(crate) fn whole_number(
     name: &str,
     value: Option<&str>,
@@ -70,5 +74,5 @@ pub(crate) fn whole_number(
     let number = value.and_then(|value| value.parse().ok());
     number
         .filter(|number| (from..=to).contains(number))
-        .ok_or_else(|| format!("{name}= and a whole number from {from} to {to}"))
+        .ok_or_else(|| format!("{name}=NUMBER with a whole number from {from} to {to}"))
 }

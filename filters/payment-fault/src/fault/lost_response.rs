@@ -1,4 +1,5 @@
-//! `lost_response`: the service does its work, and the caller receives 503. The card is charged without the caller knowing it.
+//! The fault `lost_response`: the service does its work, but the caller receives 503. So the card is charged, but the caller does
+//! not know this.
 
 use super::kind::{Effect, Fault, Kind};
 use crate::reply::Problem;
@@ -10,7 +11,7 @@ pub(super) const KIND: Kind = Kind {
     read: |_| Some(lost_response()),
     read_header: |value| match value {
         None => Ok(lost_response()),
-        Some(_) => Err("lost_response, which has no value".to_owned()),
+        Some(_) => Err("lost_response without a value".to_owned()),
     },
     #[cfg(not(target_family = "wasm"))]
     setting: super::kind::SettingSyntax {
@@ -23,14 +24,14 @@ pub(super) const KIND: Kind = Kind {
     describe: |_| None,
 };
 
-/// 503 in the place of a response with a 2xx status.
+/// A lost response: the caller gets 503 instead of a response with a 2xx status.
 pub fn lost_response() -> Fault {
     Fault {
         kind: NAME,
         effect: Effect::LoseResponse(Problem {
             status: 503,
             code: "response_lost",
-            detail: "payment answered, and its answer was lost on purpose".to_owned(),
+            detail: "payment responded, but its response was discarded on purpose".to_owned(),
             decline_code: None,
             grpc_status: None,
         }),

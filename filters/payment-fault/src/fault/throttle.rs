@@ -1,8 +1,8 @@
-//! `throttle`: the response's body arrives slowly.
+//! The fault `throttle`: the response's body reaches the caller slowly.
 
 use super::kind::{Effect, Fault, Kind, whole_number};
 
-/// The highest rate that can be set: above 1 GiB/s nothing is slowed down.
+/// Highest permitted rate: 1 GiB/s. A higher rate would not slow down any response.
 const MAX_BYTES_PER_SECOND: u32 = 1 << 30;
 
 const NAME: &str = "throttle";
@@ -10,7 +10,7 @@ const NAME: &str = "throttle";
 pub(super) const KIND: Kind = Kind {
     name: NAME,
     read: |settings| {
-        let rate = settings.need("bytes_per_second");
+        let rate = settings.required("bytes_per_second");
         let rate = rate.and_then(|node| node.integer(1..=MAX_BYTES_PER_SECOND.into()));
         Some(throttle(rate.unwrap_or(1)))
     },
@@ -39,7 +39,7 @@ pub(super) const KIND: Kind = Kind {
     },
 };
 
-/// A response limited to this rate.
+/// A throttle: the response's body reaches the caller at this rate.
 pub fn throttle(bytes_per_second: u64) -> Fault {
     Fault {
         kind: NAME,
@@ -47,7 +47,7 @@ pub fn throttle(bytes_per_second: u64) -> Fault {
     }
 }
 
-/// Prints a rate such as `1KiB/s`, in the largest unit that gives a whole number, so that nothing is rounded.
+/// Formats a rate, such as `1KiB/s`, in the largest unit in which the rate is a whole number. So the rate is not rounded.
 #[cfg(not(target_family = "wasm"))]
 fn rate(bytes_per_second: u64) -> String {
     let units = [(30, "GiB"), (20, "MiB"), (10, "KiB")];

@@ -1,18 +1,19 @@
-//! The card is charged; undone by a refund.
+//! The step that charges the card, and its compensation, the refund.
 //!
-//! After a rejected or declined charge, the payment is looked up before the stock is released. A sidecar between order and payment
-//! retries calls and injects declines, so the response that arrives may hide an earlier attempt that was captured.
+//! After a rejected or declined charge, the payment is looked up before the stock is released. A sidecar between `order` and
+//! `payment` retries calls and injects declines. So the response to a retry may be a decline although an earlier attempt captured
+//! the payment.
 
 use crate::clients::outcome::{CallFailure, Refusal};
 use crate::domain::{Failure, Order, Payment, Reason, Receipt};
 use crate::saga::failures;
-use crate::saga::step::{Compensation, Obstacle, Saga, Step, Undone, Verdict};
+use crate::saga::step::{Compensation, Obstacle, Saga, Step, UndoOutcome, Verdict};
 
-/// Charges the card.
+/// The step that charges the customer's card.
 pub(super) struct Charge;
 
 impl Step for Charge {
-    fn word(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "charging"
     }
 
@@ -24,8 +25,8 @@ impl Step for Charge {
         saga.clients.payment.charge(order).map(Receipt::Payment)
     }
 
-    /// The stock to be charged for may be gone.
-    fn reconsider(&self, saga: &Saga<'_>, order: &Order) -> Option<Obstacle> {
+    /// Extends the reservation again before a retry of the charge, because the reservation may have expired.
+    fn obstacle_to_retry(&self, saga: &Saga<'_>, order: &Order) -> Option<Obstacle> {
         if let Some(overdue) = saga.overdue(order) {
             return Some(overdue);
         }
@@ -39,26 +40,27 @@ impl Step for Charge {
         }
     }
 
-    fn refused(&self, refusal: Refusal) -> Verdict {
+    fn on_refusal(&self, refusal: Refusal) -> Verdict {
         Verdict::undo(match refusal.code.as_str() {
             "payment_declined" => Failure {
-                members: failures::selected(&refusal.members, "decline_code"),
+                members: failures::member(&refusal.members, "decline_code"),
                 ..Failure::new(Reason::PaymentDeclined, refusal.detail)
             },
             _ => Failure::new(
                 Reason::PaymentRefused,
-                "payment does not take this card token or amount",
+                "payment: the payment service does not accept the card token or the amount",
             ),
         })
     }
 
-    fn failed(&self, failure: &CallFailure, fresh: bool) -> Verdict {
+    fn on_failure(&self, failure: &CallFailure, first_attempt: bool) -> Verdict {
         let unavailable = failures::unavailable(self.peer());
         match failure {
-            // There was no earlier attempt, and this one did nothing: nothing was charged.
-            CallFailure::NotDone(_) if fresh => Verdict::undo_earlier(unavailable),
-            CallFailure::TurnedAway(_) if fresh => Verdict::undo(unavailable),
-            // Never treated as a decline, never compensated: looked up later.
+            // This was the only attempt, and its call was not sent. So nothing was charged.
+            CallFailure::NotSent(_) if first_attempt => Verdict::undo_earlier(unavailable),
+            CallFailure::NotReached(_) if first_attempt => Verdict::undo(unavailable),
+            // The outcome is unknown. The order waits, and the charge is looked up later. Until then the order is neither treated
+            // as declined nor compensated.
             _ => Verdict::Wait,
         }
     }
@@ -71,11 +73,11 @@ impl Step for Charge {
 struct Refund;
 
 impl Compensation for Refund {
-    fn word(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "refunding"
     }
 
-    fn call(&self, saga: &Saga<'_>, order: &Order) -> Result<Undone, CallFailure> {
+    fn call(&self, saga: &Saga<'_>, order: &Order) -> Result<UndoOutcome, CallFailure> {
         let payments = &saga.clients.payment;
         let known = match &order.payment {
             Some(payment) => Some(payment.clone()),
@@ -91,12 +93,15 @@ impl Compensation for Refund {
             Ok(refunded) if matches!(refunded.status.as_str(), "refunded" | "voided") => {
                 Ok(done(refunded))
             }
-            Ok(other) => Ok(Undone::NotYet(format!("the payment is {}", other.status))),
-            // It was declined if payment's own record agrees: a sidecar may have injected this response.
+            Ok(other) => Ok(UndoOutcome::NotYet(format!(
+                "the payment has the status {}, expected refunded or voided",
+                other.status
+            ))),
+            // A sidecar may have injected this decline, so the record of the service `payment` decides.
             Err(CallFailure::Refused(refusal)) if refusal.code == "payment_declined" => {
                 match payments.of_order(order.order_id)? {
                     Some(payment) if payment.status == "declined" => Ok(done(payment)),
-                    _ => Ok(Undone::NotYet(refusal.detail)),
+                    _ => Ok(UndoOutcome::NotYet(refusal.detail)),
                 }
             }
             Err(failure) => Err(failure),
@@ -104,11 +109,11 @@ impl Compensation for Refund {
     }
 }
 
-/// These statuses are final.
+/// Whether the payment has a final status in which the shop holds no money.
 fn holds_no_money(payment: &Payment) -> bool {
     matches!(payment.status.as_str(), "declined" | "refunded" | "voided")
 }
 
-fn done(payment: Payment) -> Undone {
-    Undone::Done(Receipt::Payment(payment))
+fn done(payment: Payment) -> UndoOutcome {
+    UndoOutcome::Done(Receipt::Payment(payment))
 }

@@ -1,15 +1,15 @@
-//! The stock leaves the warehouse. The release of the reservation brings it back.
+//! The step that commits the stock: the stock leaves the warehouse. The compensation of the step `reserving` returns the stock.
 
 use crate::clients::outcome::{CallFailure, Refusal};
 use crate::domain::{Order, Receipt};
 use crate::saga::failures;
 use crate::saga::step::{Saga, Step, Verdict};
 
-/// Commits the reservation.
+/// The step that commits the reservation.
 pub(super) struct Commit;
 
 impl Step for Commit {
-    fn word(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "committing"
     }
 
@@ -22,7 +22,7 @@ impl Step for Commit {
         Ok(Receipt::Nothing)
     }
 
-    fn refused(&self, refusal: Refusal) -> Verdict {
+    fn on_refusal(&self, refusal: Refusal) -> Verdict {
         Verdict::undo(failures::out_of_stock(&refusal))
     }
 }

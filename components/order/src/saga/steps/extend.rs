@@ -1,15 +1,15 @@
-//! The reservation is extended past the last moment at which the order may be charged.
+//! The step that extends the reservation, so that it expires only after the last moment at which the order may be charged.
 
 use crate::clients::outcome::{CallFailure, Refusal};
 use crate::domain::{Order, Receipt};
 use crate::saga::failures;
 use crate::saga::step::{Obstacle, Saga, Step, Verdict};
 
-/// Extends the reservation. An expired one takes its stock again.
+/// The step that extends the reservation. If the reservation has expired, the stock is reserved again.
 pub(super) struct Extend;
 
 impl Step for Extend {
-    fn word(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "extending"
     }
 
@@ -22,11 +22,11 @@ impl Step for Extend {
         Ok(Receipt::Nothing)
     }
 
-    fn reconsider(&self, saga: &Saga<'_>, order: &Order) -> Option<Obstacle> {
+    fn obstacle_to_retry(&self, saga: &Saga<'_>, order: &Order) -> Option<Obstacle> {
         saga.overdue(order)
     }
 
-    fn refused(&self, refusal: Refusal) -> Verdict {
+    fn on_refusal(&self, refusal: Refusal) -> Verdict {
         Verdict::undo(failures::out_of_stock(&refusal))
     }
 }

@@ -1,15 +1,16 @@
-//! Stock is reserved; undone by a release, which also returns committed stock.
+//! The step that reserves stock, and its compensation, which releases the stock. If the stock is already committed, the
+//! compensation moves it back into the warehouse.
 
 use crate::clients::outcome::{CallFailure, Refusal};
 use crate::domain::{Order, Receipt};
 use crate::saga::failures;
-use crate::saga::step::{Compensation, Obstacle, Saga, Step, Undone, Verdict};
+use crate::saga::step::{Compensation, Obstacle, Saga, Step, UndoOutcome, Verdict};
 
-/// Reserves all lines or none.
+/// The step that reserves the stock for all lines of the order, or for none.
 pub(super) struct Reserve;
 
 impl Step for Reserve {
-    fn word(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "reserving"
     }
 
@@ -22,13 +23,14 @@ impl Step for Reserve {
         Ok(Receipt::Nothing)
     }
 
-    fn reconsider(&self, saga: &Saga<'_>, order: &Order) -> Option<Obstacle> {
+    fn obstacle_to_retry(&self, saga: &Saga<'_>, order: &Order) -> Option<Obstacle> {
         saga.overdue(order)
     }
 
-    fn refused(&self, refusal: Refusal) -> Verdict {
+    fn on_refusal(&self, refusal: Refusal) -> Verdict {
         match refusal.code.as_str() {
-            // It expired before the order was resumed: extending takes the stock again, or reports that it is gone.
+            // The reservation expired before the order was resumed. The next step extends the reservation, which reserves the stock
+            // again or reports that too few units are left.
             "reservation_closed" => Verdict::Continue,
             "insufficient_stock" => Verdict::undo(failures::out_of_stock(&refusal)),
             _ => Verdict::undo(failures::unavailable(self.peer())),
@@ -43,12 +45,12 @@ impl Step for Reserve {
 struct Release;
 
 impl Compensation for Release {
-    fn word(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "releasing"
     }
 
-    fn call(&self, saga: &Saga<'_>, order: &Order) -> Result<Undone, CallFailure> {
+    fn call(&self, saga: &Saga<'_>, order: &Order) -> Result<UndoOutcome, CallFailure> {
         saga.clients.inventory.release(order)?;
-        Ok(Undone::Done(Receipt::Nothing))
+        Ok(UndoOutcome::Done(Receipt::Nothing))
     }
 }

@@ -1,17 +1,17 @@
-//! The parcel is handed to the carrier; undone by cancelling the shipment.
+//! The step that hands the parcel to the carrier, and its compensation, the cancellation of the shipment.
 
 use serde_json::json;
 
 use crate::clients::outcome::{CallFailure, Refusal};
 use crate::domain::{Failure, Order, Reason, Receipt, Shipment};
 use crate::saga::failures;
-use crate::saga::step::{Compensation, Saga, Step, Undone, Verdict};
+use crate::saga::step::{Compensation, Saga, Step, UndoOutcome, Verdict};
 
-/// Hands the parcel to the carrier.
+/// The step that hands the parcel to the carrier.
 pub(super) struct Ship;
 
 impl Step for Ship {
-    fn word(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "shipping"
     }
 
@@ -23,7 +23,7 @@ impl Step for Ship {
         saga.clients.shipping.ship(order).map(Receipt::Shipment)
     }
 
-    fn refused(&self, refusal: Refusal) -> Verdict {
+    fn on_refusal(&self, refusal: Refusal) -> Verdict {
         match refusal.code.as_str() {
             "address_refused" => {
                 Verdict::undo_earlier(Failure::new(Reason::AddressRefused, refusal.detail))
@@ -40,11 +40,11 @@ impl Step for Ship {
 struct CancelShipment;
 
 impl Compensation for CancelShipment {
-    fn word(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "cancelling_shipment"
     }
 
-    fn call(&self, saga: &Saga<'_>, order: &Order) -> Result<Undone, CallFailure> {
+    fn call(&self, saga: &Saga<'_>, order: &Order) -> Result<UndoOutcome, CallFailure> {
         let shipments = &saga.clients.shipping;
         let known = match &order.shipment {
             Some(shipment) => Some(shipment.clone()),
@@ -54,16 +54,17 @@ impl Compensation for CancelShipment {
             return Ok(saga.nothing_to_undo(order));
         };
         match shipments.cancel(order, shipment.shipment_id) {
-            Ok(cancelled) => Ok(Undone::Done(Receipt::Shipment(cancelled))),
-            // The goods are back, and an operator has decided to refund the money too.
+            Ok(cancelled) => Ok(UndoOutcome::Done(Receipt::Shipment(cancelled))),
+            // An operator cancels an order whose parcel was returned, to refund the money. So this rejection completes the
+            // compensation.
             Err(CallFailure::Refused(refusal)) if by_operator(order) && is_returned(&refusal) => {
-                Ok(Undone::Done(Receipt::Shipment(Shipment {
+                Ok(UndoOutcome::Done(Receipt::Shipment(Shipment {
                     status: "returned".to_owned(),
                     ..shipment
                 })))
             }
             Err(CallFailure::Refused(refusal)) if refusal.code == "handed_over" => {
-                Ok(Undone::Impossible {
+                Ok(UndoOutcome::Impossible {
                     receipt: Receipt::Shipment(shipment),
                     detail: "the carrier already has the parcel",
                 })

@@ -1,36 +1,36 @@
-//! Every outcome at every reachable position, for every response of the other services: in the current saga, and in one with a
-//! further step.
+//! Tests the transitions for every outcome at every reachable position. The tests use the current saga, and a saga with an
+//! additional step.
 
 mod fixtures;
 
 use std::collections::BTreeSet;
 
 use self::fixtures::{
-    State, apply_to, forward_at, impossible, longer, order, outcomes_at, plans, reachable, refusal,
-    state,
+    State, apply_to, forward_at, impossible, order, outcomes_at, plan_with_added_step, plans,
+    reachable, refusal, state,
 };
 use super::*;
 use crate::saga::steps::STEPS;
 
 #[test]
-fn every_step_is_reached_and_from_compensating_only_a_handed_over_parcel_leads_forward() {
+fn every_step_is_reached_and_only_a_handed_over_parcel_turns_compensation_into_confirmation() {
     for plan in plans() {
         let states = reachable(&plan);
-        let words: BTreeSet<_> = states.iter().map(|(_, word)| word.as_str()).collect();
-        assert_eq!(words, plan.words().collect(), "{states:?}");
+        let names: BTreeSet<_> = states.iter().map(|(_, name)| name.as_str()).collect();
+        assert_eq!(names, plan.names().collect(), "{states:?}");
         for state in &states {
             for outcome in outcomes_at(state) {
                 let (order, transition) = apply_to(&plan, state, &outcome, true);
                 let at = format!("{state:?} {outcome:?}");
-                let back = state.0 == Direction::Compensating;
-                if back && order.direction == Direction::Forward {
+                let compensating = state.0 == Direction::Compensating;
+                if compensating && order.direction == Direction::Forward {
                     assert_eq!(outcome, impossible(), "{at}");
                     assert_eq!(order.status, Status::Confirmed, "{at}");
                 }
                 let confirmed = order.status == Status::Confirmed;
                 assert!(!confirmed || order.shipment.is_some(), "{at}");
                 let cancelled = order.status == Status::Cancelled;
-                let undone = matches!(outcome, Outcome::Compensated(Undone::Done(_)));
+                let undone = matches!(outcome, Outcome::Compensated(UndoOutcome::Done(_)));
                 assert_eq!(cancelled, state.1 == "releasing" && undone, "{at}");
                 let ended = matches!(transition, Transition::End { .. });
                 assert_eq!(ended, confirmed || cancelled, "{at}");
@@ -43,12 +43,12 @@ fn every_step_is_reached_and_from_compensating_only_a_handed_over_parcel_leads_f
 }
 
 #[test]
-fn an_unknown_charge_always_waits_and_no_other_call_going_forward_does() {
+fn among_forward_calls_only_a_charge_with_an_unknown_outcome_waits() {
     for plan in plans() {
         for state in reachable(&plan) {
             for outcome in outcomes_at(&state) {
-                for fresh in [true, false] {
-                    let (_, transition) = apply_to(&plan, &state, &outcome, fresh);
+                for first_attempt in [true, false] {
+                    let (_, transition) = apply_to(&plan, &state, &outcome, first_attempt);
                     let unknown = matches!(outcome, Outcome::Failed(CallFailure::Unknown { .. }));
                     let not_yet = matches!(outcome, Outcome::Obstructed(Obstacle::NotYet(_)));
                     if not_yet || state == forward_at("charging") && unknown {
@@ -60,37 +60,38 @@ fn an_unknown_charge_always_waits_and_no_other_call_going_forward_does() {
             }
         }
     }
-    let charge = |failure: CallFailure, fresh: bool| {
+    let charge = |failure: CallFailure, first_attempt: bool| {
         let outcome = Outcome::Failed(failure);
-        let (order, transition) = apply_to(&STEPS, &forward_at("charging"), &outcome, fresh);
+        let (order, transition) =
+            apply_to(&STEPS, &forward_at("charging"), &outcome, first_attempt);
         (order.step.to_string(), transition)
     };
-    let not_done = CallFailure::NotDone(String::new());
-    assert_eq!(charge(not_done.clone(), true).0, "releasing");
-    assert_eq!(charge(not_done, false).1, Transition::Wait);
-    let turned_away = CallFailure::TurnedAway(String::new());
-    assert_eq!(charge(turned_away, true).0, "refunding");
+    let not_sent = CallFailure::NotSent(String::new());
+    assert_eq!(charge(not_sent.clone(), true).0, "releasing");
+    assert_eq!(charge(not_sent, false).1, Transition::Wait);
+    let not_reached = CallFailure::NotReached(String::new());
+    assert_eq!(charge(not_reached, true).0, "refunding");
 }
 
 #[test]
-fn every_answer_to_a_charge_but_success_leads_to_a_lookup_before_the_stock_is_released() {
+fn a_charge_that_was_sent_and_failed_is_looked_up_before_the_stock_is_released() {
     let charging = forward_at("charging");
     for plan in plans() {
         for outcome in outcomes_at(&charging) {
             let (order, _) = apply_to(&plan, &charging, &outcome, true);
-            let never_left = matches!(outcome, Outcome::Failed(CallFailure::NotDone(_)));
-            assert_eq!(order.step == "releasing", never_left, "{outcome:?}");
+            let not_sent = matches!(outcome, Outcome::Failed(CallFailure::NotSent(_)));
+            assert_eq!(order.step == "releasing", not_sent, "{outcome:?}");
         }
     }
 }
 
 #[test]
-fn what_may_have_been_charged_is_never_released_before_it_is_refunded() {
+fn an_order_that_may_be_charged_is_refunded_before_its_stock_is_released() {
     for plan in plans() {
-        let words: Vec<_> = plan.words().collect();
-        let charged = words.iter().position(|word| *word == "refunding").unwrap();
+        let names: Vec<_> = plan.names().collect();
+        let charged = names.iter().position(|name| *name == "refunding").unwrap();
         for state in reachable(&plan) {
-            let at = words.iter().position(|word| *word == state.1).unwrap();
+            let at = names.iter().position(|name| *name == state.1).unwrap();
             for outcome in outcomes_at(&state) {
                 let (order, _) = apply_to(&plan, &state, &outcome, false);
                 let skipped = order.step == "releasing" && state.1 != "refunding";
@@ -101,8 +102,8 @@ fn what_may_have_been_charged_is_never_released_before_it_is_refunded() {
 }
 
 #[test]
-fn a_further_step_runs_in_its_place_and_is_undone_in_its_place() {
-    let plan = longer();
+fn an_added_step_runs_and_is_undone_at_its_position_in_the_list() {
+    let plan = plan_with_added_step();
     let after = |state: &State, outcome: Outcome| {
         let (order, _) = apply_to(&plan, state, &outcome, true);
         order.step.to_string()
@@ -110,7 +111,7 @@ fn a_further_step_runs_in_its_place_and_is_undone_in_its_place() {
     let done = || Outcome::Done(Receipt::Nothing);
     assert_eq!(after(&forward_at("charging"), done()), "screening");
     assert_eq!(after(&forward_at("screening"), done()), "committing");
-    let failed = || Outcome::Failed(CallFailure::NotDone(String::new()));
+    let failed = || Outcome::Failed(CallFailure::NotSent(String::new()));
     for step in ["screening", "committing"] {
         assert_eq!(after(&forward_at(step), failed()), "unscreening");
     }
@@ -118,14 +119,17 @@ fn a_further_step_runs_in_its_place_and_is_undone_in_its_place() {
         after(&forward_at("shipping"), refusal("address_refused")),
         "unscreening"
     );
-    let undone = || Outcome::Compensated(Undone::Done(Receipt::Nothing));
-    let back = |word: &str| state(Direction::Compensating, word);
-    assert_eq!(after(&back("cancelling_shipment"), undone()), "unscreening");
-    assert_eq!(after(&back("unscreening"), undone()), "refunding");
+    let undone = || Outcome::Compensated(UndoOutcome::Done(Receipt::Nothing));
+    let compensating = |name: &str| state(Direction::Compensating, name);
+    assert_eq!(
+        after(&compensating("cancelling_shipment"), undone()),
+        "unscreening"
+    );
+    assert_eq!(after(&compensating("unscreening"), undone()), "refunding");
 }
 
 #[test]
-fn a_cancellation_begins_at_the_last_compensation_from_where_the_order_stands() {
+fn a_cancellation_begins_with_the_compensation_of_the_latest_step() {
     for (step, compensation) in [
         ("reserving", "releasing"),
         ("extending", "releasing"),
@@ -135,14 +139,14 @@ fn a_cancellation_begins_at_the_last_compensation_from_where_the_order_stands() 
     ] {
         let mut order = order(&forward_at(step));
         let position = STEPS.position(&order).unwrap();
-        let by = Reason::CancelledByCustomer;
-        let transition = cancel(&STEPS, &mut order, position, by, 1);
+        let reason = Reason::CancelledByCustomer;
+        let transition = cancel(&STEPS, &mut order, position, reason, 1);
         assert_eq!(transition, Transition::Continue);
         assert_eq!(order.step, compensation, "{step}");
         assert_eq!(order.direction, Direction::Compensating);
     }
     let mut order = order(&forward_at("shipping"));
-    confirm(&mut order, 1);
+    end_confirmed(&mut order, 1);
     let position = STEPS.position(&order).unwrap();
     cancel(&STEPS, &mut order, position, Reason::CancelledByOperator, 2);
     assert_eq!(order.step, "cancelling_shipment");
@@ -154,6 +158,6 @@ fn a_cancellation_begins_at_the_last_compensation_from_where_the_order_stands() 
 #[test]
 fn an_order_at_a_step_of_another_release_has_no_position() {
     assert!(STEPS.position(&order(&forward_at("screening"))).is_none());
-    // A compensation's word is not the word of a step.
+    // An order that runs forward is never at a compensation.
     assert!(STEPS.position(&order(&forward_at("refunding"))).is_none());
 }

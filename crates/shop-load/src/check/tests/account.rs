@@ -4,40 +4,43 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{ID, OTHER, read, with, wrong};
+use super::{ID, OTHER, assert_wrong, read, with_member};
 use crate::check::account::{inbox, token, user};
 
 #[test]
-fn an_account_is_the_customers_own_and_its_token_valid() {
+fn an_account_has_the_registered_address_and_its_token_is_valid() {
     let registered = read(&json!({"user_id": ID, "email": "a@example.com"}));
     assert_eq!(user(&registered, "a@example.com"), Ok(()));
-    wrong(
+    assert_wrong(
         user(&registered, "b@example.com"),
-        "b@example.com registered",
+        "b@example.com was registered",
     );
     let good = json!({"access_token": "t", "token_type": "Bearer", "expires_in": 3600});
     assert_eq!(token(&read(&good)), Ok(()));
-    wrong(
-        token(&read(&with(&good, "/access_token", json!("")))),
-        "not a bearer token",
+    assert_wrong(
+        token(&read(&with_member(&good, "/access_token", json!("")))),
+        "expected a bearer token",
     );
-    wrong(
-        token(&read(&with(&good, "/token_type", json!("MAC")))),
+    assert_wrong(
+        token(&read(&with_member(&good, "/token_type", json!("MAC")))),
         "`MAC`",
     );
     for absurd in [5, 86_401, u64::MAX] {
-        wrong(
-            token(&read(&with(&good, "/expires_in", json!(absurd)))),
-            &format!("a token for {absurd} s"),
+        assert_wrong(
+            token(&read(&with_member(&good, "/expires_in", json!(absurd)))),
+            &format!("expires_in: {absurd} s"),
         );
     }
 }
 
 #[test]
-fn an_inbox_has_the_customers_own_messages() {
+fn an_inbox_has_only_messages_about_the_customers_own_orders() {
     let message = json!({"notification_id": ID, "title": "Thanks", "order_id": ID});
-    let letters = read(&json!({"items": [message], "next_page_token": null}));
+    let messages = read(&json!({"items": [message], "next_page_token": null}));
     let own = |id: &str| BTreeSet::from([id.parse().unwrap()]);
-    assert_eq!(inbox(&letters, &own(ID)), Ok(()));
-    wrong(inbox(&letters, &own(OTHER)), "not this customer's");
+    assert_eq!(inbox(&messages, &own(ID)), Ok(()));
+    assert_wrong(
+        inbox(&messages, &own(OTHER)),
+        "which is another customer's order",
+    );
 }

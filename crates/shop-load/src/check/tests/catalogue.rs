@@ -2,12 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::{OTHER, coffee, read, tea, with, wrong};
-use crate::check::catalogue::{found, page, product};
+use super::{OTHER, assert_wrong, coffee, read, tea, with_member};
+use crate::check::catalogue::{page, product, search_results};
 use crate::wire::{Money, Page, Product};
 
 #[test]
-fn a_missing_member_is_named() {
+fn the_error_names_a_missing_member() {
     let whole = coffee();
     for name in [
         "product_id",
@@ -41,22 +41,25 @@ fn money_is_a_whole_number_of_minor_units() {
 }
 
 #[test]
-fn a_page_repeats_nothing_and_is_not_longer_than_its_limit() {
+fn a_page_has_no_duplicates_and_is_not_longer_than_its_limit() {
     let both =
         || read::<Page<Product>>(&json!({"items": [coffee(), tea()], "next_page_token": null}));
     assert_eq!(page(&both(), 2, &[]), Ok(()));
-    wrong(
+    assert_wrong(
         page(&both(), 1, &[]),
-        "2 products, more than the limit of 1",
+        "the page has 2 products, more than the limit of 1",
     );
-    wrong(page(&both(), 2, &[read(&tea())]), "TEA-001 is listed twice");
+    assert_wrong(page(&both(), 2, &[read(&tea())]), "TEA-001 is listed twice");
     let twice = read(&json!({"items": [tea(), tea()], "next_page_token": null}));
-    wrong(page(&twice, 2, &[]), "TEA-001 is listed twice");
+    assert_wrong(page(&twice, 2, &[]), "TEA-001 is listed twice");
     let nameless =
-        read(&json!({"items": [with(&tea(), "/sku", json!(""))], "next_page_token": null}));
-    wrong(page(&nameless, 2, &[]), "has no SKU");
+        read(&json!({"items": [with_member(&tea(), "/sku", json!(""))], "next_page_token": null}));
+    assert_wrong(page(&nameless, 2, &[]), "sku: empty in product");
     let endless = read(&json!({"items": [], "next_page_token": "on"}));
-    wrong(page(&endless, 2, &[]), "not the last one");
+    assert_wrong(
+        page(&endless, 2, &[]),
+        "next_page_token: set on an empty page",
+    );
 }
 
 #[test]
@@ -65,7 +68,7 @@ fn a_search_finds_a_product_with_the_word() {
     let results =
         |items: Value, more: Value| read(&json!({"items": items, "next_page_token": more}));
     assert_eq!(
-        found(
+        search_results(
             &results(json!([coffee(), super::tea()]), Value::Null),
             "sencha",
             &tea
@@ -73,33 +76,37 @@ fn a_search_finds_a_product_with_the_word() {
         Ok(())
     );
     assert_eq!(
-        found(&results(json!([coffee()]), json!("on")), "sencha", &tea),
+        search_results(&results(json!([coffee()]), json!("on")), "sencha", &tea),
         Ok(())
     );
-    wrong(
-        found(&results(json!([coffee()]), Value::Null), "sencha", &tea),
+    assert_wrong(
+        search_results(&results(json!([coffee()]), Value::Null), "sencha", &tea),
         "`sencha` does not find TEA-001",
     );
 }
 
 #[test]
-fn a_product_is_as_it_was_listed() {
+fn a_products_page_shows_the_same_data_as_the_list() {
     let listed = read(&coffee());
     assert_eq!(product(&read(&coffee()), &listed), Ok(()));
-    for (pointer, new, says) in [
+    for (pointer, new, expected) in [
         ("/product_id", json!(OTHER), "expected 019b76da-a800"),
         ("/sku", json!("X"), "was listed as"),
         ("/name", json!("X"), "was listed as"),
         (
             "/price/amount",
             json!(1291),
-            "1291 EUR and was listed at 1290 EUR",
+            "1291 EUR, but it was listed at 1290 EUR",
         ),
-        ("/price", Value::Null, "nothing and was listed at 1290 EUR"),
+        (
+            "/price",
+            Value::Null,
+            "no price, but it was listed at 1290 EUR",
+        ),
     ] {
-        wrong(
-            product(&read(&with(&coffee(), pointer, new)), &listed),
-            says,
+        assert_wrong(
+            product(&read(&with_member(&coffee(), pointer, new)), &listed),
+            expected,
         );
     }
 }

@@ -1,14 +1,17 @@
-//! Runs a small program that a test gives in the configuration or in the request header `x-do`:
+//! A filter that runs a small program. A test passes the program in the configuration or in the request header `x-do`:
 //!
 //! ```text
 //! request-headers pause; tick set x-late 1, resume-request; response-headers add x-seen yes
 //! ```
 //!
-//! A program has phases separated by semicolons. A phase has operations separated by commas. `program.rs` reads it, `work.rs`
-//! runs it.
+//! A program has phases separated by semicolons. A phase has operations separated by commas. `program.rs` parses a program, and
+//! `work.rs` runs its operations.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "the entry point must bear its name")]
-#![expect(clippy::panic, reason = "a test may script a crash")]
+#![expect(
+    unsafe_code,
+    reason = "the entry point must be exported under a fixed name"
+)]
+#![expect(clippy::panic, reason = "the program of a test can request a crash")]
 
 mod output;
 mod phase;
@@ -28,7 +31,8 @@ use program::Program;
 use work::perform;
 
 thread_local! {
-    /// Streams that wait for a tick.
+    /// The streams that wait for a tick. Each entry holds the context id of the stream, the phase to run at the tick, and the
+    /// program.
     static WAITING: RefCell<Vec<(u32, Phase, Program)>> = const { RefCell::new(Vec::new()) };
 }
 
@@ -37,7 +41,7 @@ extern "C" fn _initialize() {
     unsafe extern "C" {
         fn __wasm_call_ctors();
     }
-    // SAFETY: this is the reactor's start function, which is called once and before anything else.
+    // SAFETY: the host calls this function, the start function of a WASI reactor, once and before any other function.
     unsafe { __wasm_call_ctors() };
     proxy_wasm::set_root_context(|_| Box::new(Root::default()));
 }
@@ -79,7 +83,7 @@ impl RootContext for Root {
             if hostcalls::set_effective_context(id).is_ok() {
                 perform(&program, phase, 0);
             } else {
-                log("the stream is gone");
+                log("the stream has ended");
             }
         }
         perform(&self.program, Phase::RootTick, 0);
@@ -107,7 +111,7 @@ struct Stream {
 }
 
 impl Stream {
-    fn at(&self, phase: Phase, name: &str, size: usize, end: bool) -> Action {
+    fn run_phase(&self, phase: Phase, name: &str, size: usize, end: bool) -> Action {
         self.program.trace(&format!("{name} {size} {end}"));
         let action = perform(&self.program, phase, size);
         if action == Action::Pause && self.program.has(Phase::Tick) {
@@ -127,9 +131,10 @@ impl Stream {
 
 impl Context for Stream {
     fn on_http_call_response(&mut self, _: u32, headers: usize, _: usize, _: usize) {
-        // Without this check the SDK panics after a broken call. `BrokenCall` provokes that.
-        let there = headers > 0 || self.program.has(Phase::BrokenCall);
-        let status = there.then(|| self.get_http_call_response_header(":status"));
+        // A broken HTTP call has no response headers, and the SDK panics if a filter reads them. A program with the phase
+        // `BrokenCall` skips this check, so the probe then panics.
+        let has_headers = headers > 0 || self.program.has(Phase::BrokenCall);
+        let status = has_headers.then(|| self.get_http_call_response_header(":status"));
         let status = status.flatten();
         let body = self.get_http_call_response_body(0, usize::MAX);
         let body = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
@@ -152,39 +157,39 @@ impl HttpContext for Stream {
         if self.program.has(Phase::Later) {
             self.wait(Phase::Later);
         }
-        self.at(Phase::RequestHeaders, "request headers", count, end)
+        self.run_phase(Phase::RequestHeaders, "request headers", count, end)
     }
 
     fn on_http_request_body(&mut self, size: usize, end: bool) -> Action {
         if end {
             perform(&self.program, Phase::RequestEnd, size);
         }
-        match self.at(Phase::RequestBody, "request body", size, end) {
+        match self.run_phase(Phase::RequestBody, "request body", size, end) {
             Action::Pause if end && self.program.only_until_end => Action::Continue,
             action => action,
         }
     }
 
     fn on_http_request_trailers(&mut self, count: usize) -> Action {
-        self.at(Phase::RequestTrailers, "request trailers", count, true)
+        self.run_phase(Phase::RequestTrailers, "request trailers", count, true)
     }
 
     fn on_http_response_headers(&mut self, count: usize, end: bool) -> Action {
-        self.at(Phase::ResponseHeaders, "response headers", count, end)
+        self.run_phase(Phase::ResponseHeaders, "response headers", count, end)
     }
 
     fn on_http_response_body(&mut self, size: usize, end: bool) -> Action {
         if end {
             perform(&self.program, Phase::ResponseEnd, size);
         }
-        match self.at(Phase::ResponseBody, "response body", size, end) {
+        match self.run_phase(Phase::ResponseBody, "response body", size, end) {
             Action::Pause if end && self.program.only_until_end => Action::Continue,
             action => action,
         }
     }
 
     fn on_http_response_trailers(&mut self, count: usize) -> Action {
-        self.at(Phase::ResponseTrailers, "response trailers", count, true)
+        self.run_phase(Phase::ResponseTrailers, "response trailers", count, true)
     }
 
     fn on_log(&mut self) {

@@ -1,4 +1,4 @@
-//! The output of an operation: in the log, or in a header.
+//! Writes the output of an operation to the log or into a header.
 
 use std::cell::Cell;
 
@@ -6,25 +6,27 @@ use proxy_wasm::hostcalls;
 use proxy_wasm::types::{LogLevel, MapType, Status};
 
 thread_local! {
-    /// The headers to which `tell` adds the output of its operation, so that scripts can compare it.
-    static HEADERS: Cell<Option<MapType>> = const { Cell::new(None) };
+    /// The header map to which an operation with the prefix `in-header` writes its output, so that a test can compare the output.
+    /// `None`: the output goes to the log.
+    static OUTPUT_MAP: Cell<Option<MapType>> = const { Cell::new(None) };
 }
 
-/// Runs an operation whose output goes into these headers.
+/// Runs an operation. The operation writes its output to the header `x-output` of the header map `map`.
 pub(crate) fn into_headers(map: MapType, run: impl FnOnce()) {
-    HEADERS.set(Some(map));
+    OUTPUT_MAP.set(Some(map));
     run();
-    HEADERS.set(None);
+    OUTPUT_MAP.set(None);
 }
 
 pub(crate) fn log(line: &str) {
     let _logged = hostcalls::log(LogLevel::Warn, line);
 }
 
-/// Reports the output of an operation: in the log, or in a header for `tell`.
+/// Writes the output of an operation. An operation with the prefix `in-header` writes to the header `x-output`. Any other operation
+/// writes to the log.
 pub(crate) fn report(line: &str) -> Result<(), Status> {
-    match HEADERS.get() {
-        Some(map) => hostcalls::add_map_value(map, "x-told", line),
+    match OUTPUT_MAP.get() {
+        Some(map) => hostcalls::add_map_value(map, "x-output", line),
         None => hostcalls::log(LogLevel::Warn, line),
     }
 }

@@ -1,35 +1,37 @@
-//! The phases in which operations run.
+//! The phases of a program. Each operation of the program runs in one phase.
 
 use proxy_wasm::types::{BufferType, MapType};
 
-/// A phase of a stream or of the filter.
+/// A phase of a stream or of the root context.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
     Configure,
     RequestHeaders,
     RequestBody,
-    /// Like the body, but only at its end.
+    /// As the phase `RequestBody`, but only for the last piece of the request's body.
     RequestEnd,
     RequestTrailers,
     ResponseHeaders,
     ResponseBody,
+    /// As the phase `ResponseBody`, but only for the last piece of the response's body.
     ResponseEnd,
     ResponseTrailers,
-    /// The next tick after a pause, for the stream.
+    /// The next tick after the filter paused the stream. The operations run in the stream's context.
     Tick,
-    /// The next tick, paused or not.
+    /// The next tick, even if the filter did not pause the stream. The operations run in the stream's context.
     Later,
-    /// Every tick, for the root.
+    /// Every tick. The operations run in the root context.
     RootTick,
     RootDone,
     Call,
-    /// Runs no operations. It makes the probe read the headers of a broken call as if they existed.
+    /// This phase runs no operations. If a program contains this phase, the probe reads the response headers of a broken HTTP
+    /// call, although such a call has none.
     BrokenCall,
     Log,
 }
 
 impl Phase {
-    pub(crate) fn named(name: &str) -> Self {
+    pub(crate) fn from_name(name: &str) -> Self {
         match name {
             "configure" => Self::Configure,
             "request-headers" => Self::RequestHeaders,
@@ -47,11 +49,11 @@ impl Phase {
             "call" => Self::Call,
             "broken-call" => Self::BrokenCall,
             "log" => Self::Log,
-            other => panic!("no phase is called {other}"),
+            other => panic!("unknown phase {other}"),
         }
     }
 
-    /// The headers or trailers that `set`, `add`, `remove` and `get` use.
+    /// The map of headers or trailers that the operations `set`, `add`, `remove` and `get` use.
     pub(crate) fn map(self) -> MapType {
         match self {
             Self::RequestTrailers | Self::RequestEnd => MapType::HttpRequestTrailers,
@@ -61,7 +63,7 @@ impl Phase {
         }
     }
 
-    /// The body that `body` and others use.
+    /// The body that the operations `body`, `prepend`, `append`, `insert` and `show-body` use.
     pub(crate) fn body(self) -> BufferType {
         match self {
             Self::ResponseHeaders | Self::ResponseBody | Self::ResponseEnd => {

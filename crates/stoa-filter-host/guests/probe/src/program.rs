@@ -1,17 +1,17 @@
-//! The program of a test.
+//! Parses the program of a test.
 
 use crate::output::log;
 use crate::phase::Phase;
 
-/// Phases with their operations.
+/// A program: phases and their operations.
 #[derive(Clone, Default)]
 pub(crate) struct Program {
     phases: Vec<(Phase, Vec<Vec<String>>)>,
-    /// Logs every callback.
+    /// Whether the probe logs every callback.
     traced: bool,
-    /// A pause at a body applies only until its end.
+    /// True if a pause at a body ends when the last piece of the body arrives.
     pub(crate) only_until_end: bool,
-    /// The period of the ticks in milliseconds.
+    /// The tick period in milliseconds. `None`: no ticks.
     pub(crate) tick: Option<u64>,
 }
 
@@ -29,7 +29,7 @@ impl Program {
                 "until-end" => program.only_until_end = true,
                 "every" => program.tick = operations.trim().parse().ok(),
                 name => {
-                    let phase = Phase::named(name);
+                    let phase = Phase::from_name(name);
                     let operations = operations.split(',').map(words);
                     program.phases.push((phase, operations.collect()));
                 }

@@ -1,4 +1,4 @@
-//! The operations; each makes one or two host calls.
+//! The operations of a program. Each operation makes one or two host calls.
 
 use std::cell::Cell;
 use std::time::Duration;
@@ -11,11 +11,12 @@ use crate::phase::Phase;
 use crate::program::Program;
 
 thread_local! {
-    /// How often `static` ran in this VM, for all plugins together.
-    static STATIC: Cell<u32> = const { Cell::new(0) };
+    /// The number of times that the operation `static` ran in this VM, for all plugins together.
+    static STATIC_COUNT: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Returns `Continue`, unless an operation pauses.
+/// Runs the operations of a phase. Returns `Pause` if one of them is `pause` or `refuse`, otherwise `Continue`. In a body phase,
+/// `size` is the size of the body.
 pub(crate) fn perform(program: &Program, phase: Phase, size: usize) -> Action {
     let mut action = Action::Continue;
     for operation in program.operations(phase) {
@@ -23,7 +24,7 @@ pub(crate) fn perform(program: &Program, phase: Phase, size: usize) -> Action {
         match words.as_slice() {
             [] => {}
             ["pause" | "refuse"] => action = Action::Pause,
-            ["tell", words @ ..] => {
+            ["in-header", words @ ..] => {
                 output::into_headers(phase.map(), || run(phase, words, size));
             }
             words => run(phase, words, size),
@@ -33,12 +34,12 @@ pub(crate) fn perform(program: &Program, phase: Phase, size: usize) -> Action {
 }
 
 fn run(phase: Phase, words: &[&str], size: usize) {
-    if let Err(status) = one(phase, words, size) {
+    if let Err(status) = perform_one(phase, words, size) {
         let _reported = report(&format!("{}: {status:?}", words.join(" ")));
     }
 }
 
-fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::types::Status> {
+fn perform_one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::types::Status> {
     match words {
         ["set", name, value] => hostcalls::set_map_value(phase.map(), name, Some(value)),
         ["add", name, value] => hostcalls::add_map_value(phase.map(), name, value),
@@ -114,7 +115,7 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
         ["register", queue] => hostcalls::register_shared_queue(queue).map(|_| ()),
         ["enqueue", queue, item] => match hostcalls::resolve_shared_queue("", queue)? {
             Some(token) => hostcalls::enqueue_shared_queue(token, Some(item.as_bytes())),
-            None => report("no such queue"),
+            None => report("the queue does not exist"),
         },
         ["foreign", name, argument] => {
             let result = hostcalls::call_foreign_function(name, Some(argument.as_bytes()))?;
@@ -134,8 +135,8 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
             report(&format!("time={}", since.as_millis()))
         }
         ["static"] => {
-            STATIC.set(STATIC.get() + 1);
-            report(&format!("static={}", STATIC.get()))
+            STATIC_COUNT.set(STATIC_COUNT.get() + 1);
+            report(&format!("static={}", STATIC_COUNT.get()))
         }
         ["done"] => hostcalls::done(),
         ["print", word] => {
@@ -144,7 +145,7 @@ fn one(phase: Phase, words: &[&str], size: usize) -> Result<(), proxy_wasm::type
         }
         ["log", words @ ..] => report(&words.join(" ")),
         ["panic"] => panic!("as scripted"),
-        other => panic!("no operation is called {}", other.join(" ")),
+        other => panic!("unknown operation {}", other.join(" ")),
     }
 }
 

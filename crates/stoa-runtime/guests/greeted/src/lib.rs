@@ -1,12 +1,16 @@
-//! Passes the query to the greeter that it is composed with, and answers with the greeting.
+//! Passes the request's query to the component `greeter`, which is composed into this component, and answers with the greeting.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "what the macros expand to")]
+#![expect(unsafe_code, reason = "the macros expand to unsafe code")]
 
 use spin_sdk::http::{IntoResponse, Request, Response};
 use spin_sdk::http_component;
 
 mod bindings {
-    #![allow(missing_docs, unreachable_pub, reason = "what wit-bindgen generates")]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        reason = "wit-bindgen generates this code"
+    )]
     wit_bindgen::generate!({ path: "../greeter/wit", world: "greeted" });
 }
 

@@ -1,7 +1,11 @@
-//! Greets. A component without HTTP, made to be composed into others.
+//! Returns a greeting for a name. This component does not answer HTTP requests; it is composed into other components.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "what wit-bindgen's macro expands to")]
-#![allow(missing_docs, unreachable_pub, reason = "what wit-bindgen generates")]
+#![expect(unsafe_code, reason = "wit-bindgen's macro expands to unsafe code")]
+#![allow(
+    missing_docs,
+    unreachable_pub,
+    reason = "wit-bindgen generates this code"
+)]
 
 wit_bindgen::generate!({ path: "wit", world: "greeter" });
 

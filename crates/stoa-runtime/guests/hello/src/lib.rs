@@ -1,23 +1,23 @@
-//! Answers "hello": a minimal component for the benchmark and for the tests of routing and isolation.
+//! Answers "hello". This minimal component is for the benchmark, and for the tests of routing and isolation.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+#![expect(unsafe_code, reason = "the SDK's macro expands to unsafe code")]
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use spin_sdk::http::{IntoResponse, Request, Response};
 use spin_sdk::http_component;
 
-/// Counts requests of one instance: always 1, since each request has an instance of its own.
-static SEEN: AtomicU32 = AtomicU32::new(0);
+/// The number of requests that this instance has handled. The number is never over 1, because each request has its own instance.
+static REQUESTS: AtomicU32 = AtomicU32::new(0);
 
 #[http_component]
 fn hello(request: Request) -> impl IntoResponse {
     let body = match request.path() {
-        "/seen" => (SEEN.fetch_add(1, Ordering::Relaxed) + 1)
+        "/requests" => (REQUESTS.fetch_add(1, Ordering::Relaxed) + 1)
             .to_string()
             .into_bytes(),
-        // The request's headers as the guest sees them, one per line.
-        path if path.starts_with("/told") => {
+        // The response body lists the request's headers as the guest gets them, one header per line.
+        path if path.starts_with("/headers") => {
             let mut lines: Vec<String> = request
                 .headers()
                 .map(|(name, value)| format!("{name}: {}", value.as_str().unwrap_or("?")))

@@ -1,20 +1,20 @@
-//! Every way in which a guest can end: before its response, in the middle of it, and after it.
+//! The ways in which a guest can end: before its response, in the middle of its response, and after its response.
 use std::hint::black_box;
 use std::time::Duration;
 
 use spin_sdk::http::{Headers, OutgoingBody, OutgoingResponse, ResponseOutparam};
 use spin_sdk::key_value::Store;
 
-/// The part of a truncated body that is sent.
+/// The first bytes of each body that this file sends. A truncated body consists of only these bytes.
 const BEGINNING: &[u8] = b"12345";
 
-/// Ends as the plan requires: `WAY,MOMENT` or `WAY,MOMENT,LENGTH`, where LENGTH is the declared length.
+/// Ends the guest as `plan` describes: `WAY,MOMENT` or `WAY,MOMENT,LENGTH`. LENGTH is the declared length of the response's body.
 ///
-/// Moments:
-/// - `silent`: before there is a response.
-/// - `begun`: after the response was started, with nothing sent yet.
-/// - `sent`: after the client has read the beginning, which the test signals with `/mark?go`.
-/// - `finished`: after the whole response was sent.
+/// The moments are:
+/// - `silent`: before the guest starts a response.
+/// - `begun`: after the guest has started the response, before any part of it was sent.
+/// - `sent`: after the client has read the first bytes, which the test signals with `/mark?go`.
+/// - `finished`: after the guest has written the whole response.
 pub(crate) fn end(plan: &str, out: ResponseOutparam) {
     let mut words = plan.split(',');
     let mut word = || words.next().unwrap_or_default();
@@ -55,7 +55,7 @@ pub(crate) fn end(plan: &str, out: ResponseOutparam) {
     }
 }
 
-/// Starts to send a request's body to a URL, and fails in the middle of it.
+/// Sends a request with a body, and fails in the middle of that body. `plan` is `WAY,AUTHORITY`.
 pub(crate) fn fail_while_sending(plan: &str) {
     use wasi::http::types::{Fields, Method, OutgoingBody, OutgoingRequest, Scheme};
     let (way, authority) = plan.split_once(',').unwrap_or_default();
@@ -87,7 +87,7 @@ fn fail(way: &str) {
         "trap" => std::process::abort(),
         "panic" => {
             let nothing: Option<()> = black_box(None);
-            #[expect(clippy::unwrap_used, reason = "the request scripts a panic")]
+            #[expect(clippy::unwrap_used, reason = "the request selects a panic")]
             nothing.unwrap();
         }
         "exit" => std::process::exit(0),
@@ -105,7 +105,7 @@ fn fail(way: &str) {
         "stack" => {
             black_box(recurse(u64::MAX));
         }
-        // `return`
+        // For the way `return`, the guest does not fail: it only returns.
         _ => {}
     }
 }
@@ -117,7 +117,7 @@ fn recurse(depth: u64) -> u64 {
     }
 }
 
-/// Waits until another request leaves this mark.
+/// Waits until another request leaves the mark `mark`, which is a key in the key-value store.
 fn wait_for(mark: &str) {
     let Ok(store) = Store::open_default() else {
         return;

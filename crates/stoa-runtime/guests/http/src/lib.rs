@@ -1,6 +1,6 @@
-//! Sends outbound HTTP requests in every way that a guest may. The query of a request is the URL to call.
+//! Sends outbound HTTP requests in the ways that the tests need. For most paths, the query of the request is the URL to call.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+#![expect(unsafe_code, reason = "the SDK's macro expands to unsafe code")]
 
 mod endings;
 mod reading;
@@ -23,18 +23,18 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
         "/post" => {
             let body = request.into_body().await.unwrap_or_default();
             let request = Request::post(url, body).build();
-            answer(out, pass(request).await).await;
+            answer(out, send_request(request).await).await;
         }
-        // Like /get, after a pause. The milliseconds are before the comma.
-        "/rest-get" => {
+        // Pauses, and then does the same as `/get`. The query is the pause in milliseconds, a comma, and the URL.
+        "/sleep-get" => {
             let (millis, url) = url.split_once(',').unwrap_or_default();
             std::thread::sleep(Duration::from_millis(millis.parse().unwrap_or(100)));
             answer(out, get(url).await).await;
         }
-        // Like /get, with a first-byte timeout. The milliseconds are before the comma.
-        "/hurry" => {
+        // Requests `/slow?400` with a first-byte timeout. The query is the timeout in milliseconds, a comma, and the authority.
+        "/first-byte-timeout" => {
             let (millis, authority) = url.split_once(',').unwrap_or_default();
-            let text = hurry(millis.parse().unwrap_or(100), authority);
+            let text = get_with_timeout(millis.parse().unwrap_or(100), authority);
             answer(out, text).await;
         }
         "/set-host" => {
@@ -42,7 +42,7 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             let set = headers.append("host", b"other".as_ref());
             answer(out, format!("{set:?}")).await;
         }
-        // Answers first, then works for a while and leaves a mark.
+        // Answers first, then works for a time and leaves the mark `later`. The query is the time in milliseconds.
         "/later" => {
             let response = OutgoingResponse::new(Headers::new());
             let mut body = response.take_body();
@@ -52,7 +52,7 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             std::thread::sleep(Duration::from_millis(url.parse().unwrap_or(100)));
             mark("later");
         }
-        // Works first, then answers: the client may have disconnected by then.
+        // Works for a time, leaves the mark `slow`, and then answers. The client may disconnect before the response.
         "/slow" => {
             std::thread::sleep(Duration::from_millis(url.parse().unwrap_or(100)));
             mark("slow");
@@ -80,7 +80,7 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             mark(&format!("counted {count}"));
             answer(out, count).await;
         }
-        // Sends two parts. The query is the pause between them, in milliseconds.
+        // Sends a response in two parts. The query is the pause between the parts, in milliseconds.
         "/parts" => {
             let response = OutgoingResponse::new(Headers::new());
             let mut body = response.take_body();
@@ -89,7 +89,7 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
             std::thread::sleep(Duration::from_millis(url.parse().unwrap_or(100)));
             let _ = body.send(b"two".to_vec()).await;
         }
-        // Answers without reading the body.
+        // Answers without reading the request's body.
         "/refuse" => {
             let response = OutgoingResponse::new(Headers::new());
             let _ = response.set_status_code(401);
@@ -109,10 +109,10 @@ async fn call(request: IncomingRequest, out: ResponseOutparam) {
 }
 
 async fn get(url: &str) -> String {
-    pass(Request::get(url).build()).await
+    send_request(Request::get(url).build()).await
 }
 
-async fn pass(request: Request) -> String {
+async fn send_request(request: Request) -> String {
     match send::<_, Response>(request).await {
         Ok(response) => {
             let status = response.status();
@@ -122,7 +122,7 @@ async fn pass(request: Request) -> String {
     }
 }
 
-fn hurry(millis: u64, authority: &str) -> String {
+fn get_with_timeout(millis: u64, authority: &str) -> String {
     use wasi::http::types::{Fields, OutgoingRequest, RequestOptions, Scheme};
     let options = RequestOptions::new();
     let _ = options.set_first_byte_timeout(Some(millis * 1_000_000));
@@ -142,6 +142,7 @@ fn hurry(millis: u64, authority: &str) -> String {
     }
 }
 
+/// Leaves a mark, which tests wait for. A mark is a key in the key-value store, and `/marks` lists all marks.
 pub(crate) fn mark(name: &str) {
     if let Ok(store) = Store::open_default() {
         let _ = store.set(name, b"done");

@@ -1,19 +1,20 @@
-//! Reads bodies piece by piece, and reports how they end.
+//! Reads bodies piece by piece, and reports the end of each body.
 use futures::SinkExt;
 use spin_sdk::http::{Headers, IncomingRequest, OutgoingResponse, ResponseOutparam};
 use wasi::http::types::{Fields, OutgoingRequest, RequestOptions, Scheme, http_error_code};
 use wasi::io::streams::{InputStream, StreamError};
 
-const LARGEST_PIECE: u64 = 64 << 10;
+/// The most bytes that are read at once.
+const MAX_PIECE_BYTES: u64 = 64 << 10;
 
-/// Answers each piece of the request's body with `[PIECE]` as soon as it arrives.
+/// Answers each piece of the request's body with `[PIECE]` as soon as the piece arrives.
 pub(crate) async fn echo_pieces(request: IncomingRequest, out: ResponseOutparam) {
     let response = OutgoingResponse::new(Headers::new());
     let mut answer = response.take_body();
     out.set(response);
     let Ok(body) = request.consume() else { return };
     let Ok(stream) = body.stream() else { return };
-    while let Ok(piece) = stream.blocking_read(LARGEST_PIECE) {
+    while let Ok(piece) = stream.blocking_read(MAX_PIECE_BYTES) {
         let piece = format!("[{}]", String::from_utf8_lossy(&piece));
         if answer.send(piece.into_bytes()).await.is_err() {
             return;
@@ -21,7 +22,7 @@ pub(crate) async fn echo_pieces(request: IncomingRequest, out: ResponseOutparam)
     }
 }
 
-/// The length of the request's body, and how it ended.
+/// Reads the request's body. Returns its length, and `whole` or the error that ended the body.
 pub(crate) fn count(request: &IncomingRequest) -> String {
     let Ok(body) = request.consume() else {
         return "no body".to_owned();
@@ -35,8 +36,8 @@ pub(crate) fn count(request: &IncomingRequest) -> String {
     }
 }
 
-/// Reads a response, and reports its status, its bytes, and how it ended. The plan is `CONNECT,FIRST,BETWEEN,AUTHORITY/PATH`:
-/// three timeouts in milliseconds (empty: none), then the URL.
+/// Requests a URL and reads the response. Returns the status, the body, and `whole` or the error that ended the body. `plan` is
+/// `CONNECT,FIRST,BETWEEN,AUTHORITY/PATH`: three timeouts in milliseconds (an empty value: no timeout), and the URL.
 pub(crate) fn read(plan: &str) -> String {
     let mut words = plan.splitn(4, ',');
     let mut word = || words.next().unwrap_or_default();
@@ -78,11 +79,12 @@ pub(crate) fn read(plan: &str) -> String {
     }
 }
 
-/// Leaves the mark `reading` once the first bytes arrive.
+/// Reads a body to its end. Returns the bytes, and `whole` or the error that ended the body. Leaves the mark `reading` (a key in
+/// the key-value store) when bytes arrive.
 fn to_end(stream: &InputStream) -> (Vec<u8>, String) {
     let mut all = Vec::new();
     loop {
-        match stream.blocking_read(LARGEST_PIECE) {
+        match stream.blocking_read(MAX_PIECE_BYTES) {
             Ok(piece) => {
                 all.extend(piece);
                 crate::mark("reading");

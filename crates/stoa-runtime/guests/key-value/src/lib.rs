@@ -1,6 +1,7 @@
-//! `GET /store/key`, `PUT /store/key`, `DELETE /store/key`; `GET /store` lists the keys.
+//! Reads and writes key-value stores. `GET`, `PUT`, `DELETE` and `HEAD` on `/STORE/KEY` access one key; `GET /STORE` lists the
+//! keys.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+#![expect(unsafe_code, reason = "the SDK's macro expands to unsafe code")]
 
 use spin_sdk::http::{IntoResponse, Method, Request, Response};
 use spin_sdk::http_component;
@@ -10,7 +11,7 @@ use spin_sdk::key_value::{Error, Store};
 fn stores(request: Request) -> impl IntoResponse {
     match answer(&request) {
         Ok(Some(value)) => Response::new(200, value),
-        Ok(None) => Response::new(404, "no such key"),
+        Ok(None) => Response::new(404, "the key does not exist"),
         Err(error) => Response::new(500, format!("{error:?}")),
     }
 }

@@ -1,7 +1,7 @@
-//! Uses its own grants at `/own`. At any other path, the library that it is composed with uses them. The query is the kind, with
-//! a `+` before an address.
+//! At `/own`, this component uses its grants itself. At any other path, the component's library tries to use these grants. The
+//! query names the grant to use. For a grant that needs an address, the query is the grant, `+` and the address.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "what the macros expand to")]
+#![expect(unsafe_code, reason = "the macros expand to unsafe code")]
 
 use spin_sdk::http::{IntoResponse, Request, Response};
 use spin_sdk::http_component;
@@ -10,12 +10,16 @@ use spin_sdk::http_component;
 mod probe;
 
 mod bindings {
-    #![allow(missing_docs, unreachable_pub, reason = "what wit-bindgen generates")]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        reason = "wit-bindgen generates this code"
+    )]
     wit_bindgen::generate!({ path: "../library/wit", world: "library-user" });
 }
 
 #[http_component]
-fn use_it(request: Request) -> impl IntoResponse {
+fn run_probe(request: Request) -> impl IntoResponse {
     let kind = request.query().replacen('+', " ", 1);
     let answer = match request.path() {
         "/own" => probe::probe(&kind),

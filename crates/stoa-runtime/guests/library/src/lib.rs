@@ -1,11 +1,15 @@
-//! A library that tries to use every grant of its user.
+//! A library component. It tries to use the grants of the component into which it is composed.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "what wit-bindgen's macro expands to")]
+#![expect(unsafe_code, reason = "wit-bindgen's macro expands to unsafe code")]
 
 mod probe;
 
 mod bindings {
-    #![allow(missing_docs, unreachable_pub, reason = "what wit-bindgen generates")]
+    #![allow(
+        missing_docs,
+        unreachable_pub,
+        reason = "wit-bindgen generates this code"
+    )]
     wit_bindgen::generate!({ path: "wit", world: "library" });
 }
 

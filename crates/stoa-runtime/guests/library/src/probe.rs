@@ -1,10 +1,11 @@
-//! One use of each kind of configuration. `library-user` includes this file too, to show that it can use its own
-//! grants.
+//! Tries to use one kind of configuration that a manifest can grant. The component `library-user` also includes this file, to show
+//! that it can use its own grants.
 use std::net::TcpStream;
 
 use spin_sdk::{key_value, pg4, sqlite, sqlite3, variables};
 
-/// Uses `kind` and returns the result. An address to call follows a space.
+/// Tries to use the kind of configuration that `kind` names, and returns the result. If this kind needs an address, a space and
+/// the address follow the name.
 pub(crate) fn probe(kind: &str) -> String {
     let (kind, address) = kind.split_once(' ').unwrap_or((kind, ""));
     match kind {
@@ -13,20 +14,20 @@ pub(crate) fn probe(kind: &str) -> String {
             format!("{variables:?} {:?}", std::env::args().collect::<Vec<_>>())
         }
         "files" => format!("{:?}", wasi::filesystem::preopens::get_directories()),
-        "variables" => described(variables::get("secret")),
+        "variables" => describe(variables::get("secret")),
         "key_value_stores" => {
-            described(key_value::Store::open("default").map(|store| store.get_keys()))
+            describe(key_value::Store::open("default").map(|store| store.get_keys()))
         }
-        "sqlite" => described(sqlite::Connection::open("default").map(|_| "opened")),
-        "sqlite3" => described(sqlite3::Connection::open("default").map(|_| "opened")),
-        "postgres" => described(pg4::Connection::open(address).map(|_| "opened")),
+        "sqlite" => describe(sqlite::Connection::open("default").map(|_| "opened")),
+        "sqlite3" => describe(sqlite3::Connection::open("default").map(|_| "opened")),
+        "postgres" => describe(pg4::Connection::open(address).map(|_| "opened")),
         "http" => http(address),
-        "tcp" => described(TcpStream::connect(address).map(|_| "connected")),
-        _ => format!("there is no {kind}"),
+        "tcp" => describe(TcpStream::connect(address).map(|_| "connected")),
+        _ => format!("unknown kind {kind}"),
     }
 }
 
-fn described<T: std::fmt::Debug, E: std::fmt::Debug>(result: Result<T, E>) -> String {
+fn describe<T: std::fmt::Debug, E: std::fmt::Debug>(result: Result<T, E>) -> String {
     match result {
         Ok(value) => format!("has {value:?}"),
         Err(error) => format!("has not: {error:?}"),
@@ -39,7 +40,7 @@ fn http(authority: &str) -> String {
     let _ = request.set_scheme(Some(&Scheme::Http));
     let _ = request.set_authority(Some(authority));
     let _ = request.set_path_with_query(Some("/"));
-    described(
+    describe(
         wasi::http::outgoing_handler::handle(request, None).map(|response| {
             response.subscribe().block();
             match response.get() {

@@ -1,7 +1,7 @@
-//! Runs SQL on PostgreSQL. The first line of a request's body is the address. Each further line is a statement; all use one
-//! connection. The response has one line per statement. `TRAP` ends the guest at that point.
+//! Runs SQL on PostgreSQL. The first line of a request's body is the address of the server. Each further line is a statement, and
+//! all statements use the same connection. The response has one line per statement. The line `TRAP` makes the guest trap.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+#![expect(unsafe_code, reason = "the SDK's macro expands to unsafe code")]
 
 use spin_sdk::http::{IntoResponse, Request, Response};
 use spin_sdk::http_component;
@@ -14,7 +14,7 @@ fn sql(request: Request) -> impl IntoResponse {
     let address = lines.next().unwrap_or_default();
     let connection = match Connection::open(address) {
         Ok(connection) => connection,
-        Err(error) => return Response::new(200, told(&error)),
+        Err(error) => return Response::new(200, describe(&error)),
     };
     let mut answer = String::new();
     for line in lines {
@@ -28,13 +28,13 @@ fn sql(request: Request) -> impl IntoResponse {
                 .query(line, &[])
                 .map(|result| format!("{:?}", result.rows)),
         };
-        answer += &result.unwrap_or_else(|error| told(&error));
+        answer += &result.unwrap_or_else(|error| describe(&error));
         answer += "\n";
     }
     Response::new(200, answer)
 }
 
-fn told(error: &Error) -> String {
+fn describe(error: &Error) -> String {
     match error {
         Error::QueryFailed(QueryError::DbError(error)) => {
             format!("{} {}", error.code, error.message)
@@ -43,7 +43,7 @@ fn told(error: &Error) -> String {
     }
 }
 
-/// Writes and reads back every kind of value.
+/// Sends a value of each type as a parameter, and reads the values back.
 fn values(connection: &Connection) -> Result<String, Error> {
     use ParameterValue as P;
     let sent = [

@@ -1,7 +1,7 @@
-//! Runs SQL: a request's body has one statement per line, all on one connection. The response has one line per
-//! statement.
+//! Runs SQL on SQLite. A request's body has one statement per line, and all statements use the same connection. The response has
+//! one line per statement.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+#![expect(unsafe_code, reason = "the SDK's macro expands to unsafe code")]
 
 use spin_sdk::http::{IntoResponse, Request, Response};
 use spin_sdk::http_component;
@@ -17,15 +17,15 @@ fn sql(request: Request) -> impl IntoResponse {
         request.query()
     };
     let answer = match request.path() {
-        "/v2" => old(database, lines),
-        "/v3" => new(database, lines),
+        "/v2" => run_v2(database, lines),
+        "/v3" => run_v3(database, lines),
         "/values" => values(),
         _ => "no such path".to_owned(),
     };
     Response::new(200, answer)
 }
 
-fn old<'a>(database: &str, lines: impl Iterator<Item = &'a str>) -> String {
+fn run_v2<'a>(database: &str, lines: impl Iterator<Item = &'a str>) -> String {
     let connection = match sqlite::Connection::open(database) {
         Ok(connection) => connection,
         Err(error) => return format!("{error:?}\n"),
@@ -43,7 +43,7 @@ fn old<'a>(database: &str, lines: impl Iterator<Item = &'a str>) -> String {
     answer
 }
 
-fn new<'a>(database: &str, lines: impl Iterator<Item = &'a str>) -> String {
+fn run_v3<'a>(database: &str, lines: impl Iterator<Item = &'a str>) -> String {
     let connection = match sqlite3::Connection::open(database) {
         Ok(connection) => connection,
         Err(error) => return format!("{error:?}\n"),
@@ -65,7 +65,7 @@ fn new<'a>(database: &str, lines: impl Iterator<Item = &'a str>) -> String {
     answer
 }
 
-/// Writes and reads back every kind of value.
+/// Sends a value of each type as a parameter, and reads the values back.
 fn values() -> String {
     use sqlite3::Value;
     let sent = [

@@ -1,6 +1,6 @@
 //! Misbehaves on request: traps, loops, exhausts memory, computes for a long time, prints, opens sockets.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+#![expect(unsafe_code, reason = "the SDK's macro expands to unsafe code")]
 
 use std::hint::black_box;
 use std::io::Write;
@@ -60,7 +60,7 @@ fn trouble(request: Request) -> impl IntoResponse {
     Response::new(200, text)
 }
 
-/// Uses a small stack frame per level. The compiler cannot turn it into a loop.
+/// Uses a small stack frame per level. The compiler cannot replace this recursion by a loop.
 fn recurse(depth: u64) -> u64 {
     match depth {
         0 => 0,
@@ -68,7 +68,7 @@ fn recurse(depth: u64) -> u64 {
     }
 }
 
-/// Computes for about `time`, like a password hash.
+/// Computes for about `time`, as a component does that hashes a password.
 fn burn(time: Duration) -> String {
     let start = Instant::now();
     let mut x = 1u64;

@@ -1,6 +1,6 @@
-//! The query names a variable; the response is its value, or the error.
+//! Answers with the value of the variable that the query names, or with the error.
 #![cfg(target_family = "wasm")]
-#![expect(unsafe_code, reason = "what the SDK's macro expands to")]
+#![expect(unsafe_code, reason = "the SDK's macro expands to unsafe code")]
 
 use spin_sdk::http::{IntoResponse, Request, Response};
 use spin_sdk::{http_component, variables};

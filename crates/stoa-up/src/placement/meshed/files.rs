@@ -1,4 +1,4 @@
-//! The folders, programs and ports of a mesh.
+//! The programs, folders and ports of a mesh.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,18 +10,20 @@ use crate::folder::{logs_folder, mesh_folder};
 use crate::listeners::bind;
 use crate::options::Options;
 
-/// The port that a Spin component listens on in its Pod.
+/// The port in a Pod on which a Spin component listens.
 pub(super) const APP_PORT: u16 = 80;
-/// The gateway's port for HTTP, in its Pod.
+/// The port in the gateway's Pod on which the gateway accepts HTTP requests.
 pub(super) const GATEWAY_PORT: u16 = 8080;
 
+/// The options of the mesh for a run.
 pub(super) fn mesh_options(options: &Options, compiled: &Path) -> Result<MeshOptions, UpError> {
     let target = absolute(&options.app.manifest)?.with_file_name("target");
     let envoy = stoa_mesh::find_envoy(&target.join("envoy"))?;
     let roots = stoa_mesh::find_roots()?;
     let mut gateway = BTreeMap::new();
     if options.listen.port() != 0 {
-        // Bound briefly: a port in use is then reported at once, with a better message than Envoy's.
+        // The main listener's address is bound and released again. So a port in use is reported at once, with a better message than
+        // Envoy's.
         drop(bind(options.listen, ListenerRole::Gateway)?);
         gateway.insert(GATEWAY_PORT, options.listen);
     }
@@ -37,7 +39,7 @@ pub(super) fn mesh_options(options: &Options, compiled: &Path) -> Result<MeshOpt
     })
 }
 
-/// An absolute path, since Envoys have another working directory.
+/// Makes a path absolute, because Envoys have another working directory.
 fn absolute(path: &Path) -> Result<PathBuf, UpError> {
     std::path::absolute(path).map_err(|error| UpError::File {
         path: path.to_path_buf(),

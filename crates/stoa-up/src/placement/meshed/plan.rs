@@ -1,4 +1,4 @@
-//! Which component runs where, and how it is called.
+//! Assigns components to the workloads of a mesh, and finds the addresses at which the workloads are called.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
@@ -16,14 +16,15 @@ use crate::error::{ListenerRole, UpError};
 use crate::listeners::bind;
 use crate::operator::Destinations;
 
-/// The workload whose sidecar calls into the mesh for an operator.
-const OPERATOR: &str = "operator";
+/// The name of the resource that owns the operator's workload. The sidecar of this workload sends an operator's requests into the
+/// mesh.
+const OPERATOR_WORKLOAD: &str = "operator";
 
-/// The workloads' components, each with its listener.
+/// Contains the components and the listener of each workload, and the destinations of the operator's requests.
 #[derive(Default)]
 pub(super) struct Plan {
     pub(super) parts: Vec<Part>,
-    /// In the order of `parts`.
+    /// The listeners of the parts, in the order of `parts`.
     pub(super) listeners: Vec<TcpListener>,
     pub(super) destinations: Destinations,
 }
@@ -31,7 +32,10 @@ pub(super) struct Plan {
 impl Plan {
     pub(super) fn new(source: &AppSource, mesh: &Mesh) -> Result<Self, UpError> {
         let (compiled, releases) = (mesh.compiled(), Releases::beside(&source.manifest)?);
-        let operator = compiled.workloads.iter().find(|w| w.owner == OPERATOR);
+        let operator = compiled
+            .workloads
+            .iter()
+            .find(|w| w.owner == OPERATOR_WORKLOAD);
         let operator = operator.and_then(|w| mesh.addresses().pod(w.ip));
         let mut apps: BTreeMap<(String, String), App> = BTreeMap::new();
         for spin_app in &compiled.spin_apps {
@@ -48,7 +52,7 @@ impl Plan {
             plan.add_destinations(workload, app, pod, operator, &compiled);
             plan.parts.push(Part {
                 app: app.clone(),
-                options: outbound(workload, pod, &compiled, mesh),
+                options: outbound_options(workload, pod, &compiled, mesh),
             });
             let listener = bind(pod.app(APP_PORT), ListenerRole::Workload)?;
             plan.listeners.push(listener);
@@ -56,8 +60,8 @@ impl Plan {
         Ok(plan)
     }
 
-    /// Adds a workload to the operator's targets. One with a sidecar is called through the operator's sidecar, any
-    /// other directly.
+    /// Adds the routes of a workload to the operator's destinations. A request to a workload that has a sidecar goes through the
+    /// operator's sidecar. A request to a workload that has no sidecar goes directly to that workload.
     fn add_destinations(
         &mut self,
         workload: &Workload,
@@ -66,7 +70,7 @@ impl Plan {
         operator: Option<&Pod>,
         compiled: &Compiled,
     ) {
-        let service = compiled.services.iter().find(|s| is_behind(workload, s));
+        let service = compiled.services.iter().find(|s| is_endpoint(workload, s));
         let Some(host) = service.and_then(|s| HeaderValue::try_from(s.host()).ok()) else {
             return;
         };
@@ -83,17 +87,23 @@ impl Plan {
     }
 }
 
-/// Whether a workload is an endpoint of a Service.
-fn is_behind(workload: &Workload, service: &Service) -> bool {
+/// True if the workload is an endpoint of the Service.
+fn is_endpoint(workload: &Workload, service: &Service) -> bool {
     let mut endpoints = service.ports.iter().flat_map(|port| &port.endpoints);
     service.namespace == workload.namespace && endpoints.any(|e| e.pod == workload.pod)
 }
 
-/// How a workload calls others: through its sidecar, or directly at addresses of this machine.
-fn outbound(workload: &Workload, pod: &Pod, compiled: &Compiled, mesh: &Mesh) -> AppOptions {
+/// The options for a workload's outbound requests. The requests go through the workload's own sidecar. If the workload has no
+/// sidecar, its requests go directly to addresses on this machine.
+fn outbound_options(
+    workload: &Workload,
+    pod: &Pod,
+    compiled: &Compiled,
+    mesh: &Mesh,
+) -> AppOptions {
     match workload.proxy {
         Proxy::None => AppOptions {
-            hosts: hosts(compiled, mesh),
+            hosts: service_addresses(compiled, mesh),
             ..AppOptions::default()
         },
         _ => AppOptions {
@@ -103,8 +113,9 @@ fn outbound(workload: &Workload, pod: &Pod, compiled: &Compiled, mesh: &Mesh) ->
     }
 }
 
-/// The names and addresses of the Services, for a workload without a sidecar.
-fn hosts(compiled: &Compiled, mesh: &Mesh) -> BTreeMap<String, SocketAddr> {
+/// A map with `HOST:PORT` of each port of each Service as the key. The value is the port's address on this machine. A workload that
+/// has no sidecar uses these addresses.
+fn service_addresses(compiled: &Compiled, mesh: &Mesh) -> BTreeMap<String, SocketAddr> {
     let mut hosts = BTreeMap::new();
     for service in &compiled.services {
         for port in &service.ports {

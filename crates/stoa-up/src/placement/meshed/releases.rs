@@ -1,4 +1,5 @@
-//! Finds the manifest of each SpinApp: the tag of its image is the version of a manifest.
+//! Finds, for each SpinApp, the application's manifest (`spin*.toml`). It is the manifest whose version is the tag of the SpinApp's
+//! image.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,11 +9,11 @@ use stoa_manifest::{App, LoadOptions, SpinApp};
 use crate::application::{AppSource, require_built};
 use crate::error::UpError;
 
-/// The manifests in a folder, by the version of their application.
+/// The paths of the application's manifests in one folder, by the version in the manifest.
 pub(super) struct Releases(BTreeMap<String, PathBuf>);
 
 impl Releases {
-    /// Finds `spin*.toml` beside a manifest.
+    /// Finds the manifests `spin*.toml` in the folder of `manifest`.
     pub(super) fn beside(manifest: &Path) -> Result<Self, UpError> {
         let folder = match manifest.parent() {
             Some(folder) if folder != Path::new("") => folder,
@@ -30,7 +31,8 @@ impl Releases {
                 continue;
             }
             let path = folder.join(name.as_ref());
-            // A manifest with faults is reported when it is needed.
+            // A manifest that contains errors is skipped here. If a SpinApp needs this manifest, a later step reports that its
+            // version is missing.
             let Ok(app) = stoa_manifest::load(&path, &LoadOptions::default()) else {
                 continue;
             };
@@ -45,7 +47,8 @@ impl Releases {
         Ok(Self(found))
     }
 
-    /// The components of a SpinApp, with its variables; the variables of `source` override them.
+    /// The application that a SpinApp runs: the components that the SpinApp selects from its manifest. The variables of `source`
+    /// override the SpinApp's variables.
     pub(super) fn app(&self, source: &AppSource, spin_app: SpinApp) -> Result<App, UpError> {
         let Some(manifest) = self.0.get(&spin_app.version) else {
             return Err(UpError::NoRelease {

@@ -17,8 +17,8 @@ pub(super) fn options(arguments: &AuditArgs) -> Result<Options, Failure> {
     let (operator, manifest) = match &arguments.operator {
         Some(operator) => (operator.clone(), None),
         None => {
-            let otherwise = "say where it runs (--state-dir) or answers (--operator)";
-            let run = Run::find(&arguments.state.state_dir, otherwise)?;
+            let alternative = "select a running shop with --state-dir or --operator";
+            let run = Run::find(&arguments.state.state_dir, alternative)?;
             (run.operator, Some(run.manifest))
         }
     };
@@ -27,15 +27,19 @@ pub(super) fn options(arguments: &AuditArgs) -> Result<Options, Failure> {
         options.third_parties = ThirdParties::Never;
     }
     options.undelivered_after = arguments.undelivered_after.into();
-    options.look_again_after = arguments.look_again_after.into();
+    options.recheck_after = arguments.recheck_after.into();
+    if let Some(recheck_after) = arguments.look_again_after {
+        note("--look-again-after was renamed to --recheck-after; release 0.3 rejects the old name");
+        options.recheck_after = recheck_after.into();
+    }
     match (&arguments.manifest, manifest, arguments.stuck_after) {
         (_, _, Some(stuck_after)) => options.stuck_after = stuck_after,
         (Some(manifest), _, None) => options = with_settings(options, manifest)?,
         (None, Some(manifest), None) => match with_settings(options.clone(), &manifest) {
-            Ok(set) => options = set,
-            // The shop may have been started from another working directory.
+            Ok(limited) => options = limited,
+            // The manifest's path in run.json may be relative, and the shop may have been started in another folder.
             Err(failure) => note(&format!(
-                "{failure}; the bounds are those of a shop with default settings, unless --manifest or --stuck-after is given"
+                "{failure}; the audit uses the limits of a shop with default settings; --manifest or --stuck-after sets other limits"
             )),
         },
         (None, None, None) => {}
@@ -43,7 +47,8 @@ pub(super) fn options(arguments: &AuditArgs) -> Result<Options, Failure> {
     Ok(options)
 }
 
-/// Adds the limits that follow from the settings in a manifest and in the environment. The environment wins, as in `stoa up`.
+/// Adds the limits that follow from the settings of the component `order`, in a manifest and in the environment. As in `stoa up`,
+/// the environment takes precedence.
 fn with_settings(options: Options, manifest: &Path) -> Result<Options, Failure> {
     let source = AppSource {
         manifest: manifest.to_owned(),

@@ -21,7 +21,7 @@ pub(super) fn print(arguments: &AuditArgs, verdict: &Verdict) -> Result<(), Fail
     output::print(&report(verdict))
 }
 
-/// Prints one of many verdicts: a line, and any breaches.
+/// Prints the verdict of one of many audits: one line if there is no breach, else the whole report.
 pub(super) fn print_next(
     arguments: &AuditArgs,
     audit: &Result<Verdict, AuditError>,
@@ -40,7 +40,7 @@ pub(super) fn print_next(
     }
 }
 
-/// Writes the metrics to the target of `--metrics`. A collector never reads a partial file.
+/// Writes the metrics to the target of `--metrics`. A rename replaces the file, so a collector never reads a partial file.
 pub(super) fn publish(arguments: &AuditArgs, tally: &Tally) -> Result<(), Failure> {
     let Some(path) = &arguments.metrics else {
         return Ok(());
@@ -53,8 +53,8 @@ pub(super) fn publish(arguments: &AuditArgs, tally: &Tally) -> Result<(), Failur
     fs::write(&new, tally.text())
         .and_then(|()| fs::rename(&new, path))
         .map_err(|error| {
-            let place = format!("{} (--metrics)", path.display());
-            Failure::io(&error, Code::CannotCreate, place)
+            let subject = format!("cannot write {} (--metrics)", path.display());
+            Failure::io(&error, Code::CannotCreate, subject)
         })
 }
 

@@ -1,4 +1,4 @@
-//! The command line of `stoa load`.
+//! The arguments of `stoa load`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -6,29 +6,31 @@ use std::time::Duration;
 use clap::Args;
 use shop_load::{Load, Plan, Target};
 
-use crate::args::{duration, duration_or_none};
+use crate::args::{duration, duration_or_zero};
 
 const HELP: &str = "\
-A browser reads the list, its next page or a search, and product pages. A buyer also fills a cart, reads it, orders it with an \
-Idempotency-Key and reads the order back; some repeat the order, track the parcel or read the inbox. An order without a \
-response, or with 503, is repeated with the same key. Every response is checked: members, sums to the cent, payment and \
-shipment of a confirmed order, repeats. A declined card and an item that is out of stock are outcomes, not failures.
+A browsing customer reads the product list, then the next page of the list or the results of a search, and then product pages. \
+A buyer also fills a cart, reads the cart, places an order with an Idempotency-Key, and reads the order. Some buyers repeat the \
+order, track the parcel or read the inbox. If an order gets no response, or 503, the buyer repeats the order with the same key.
 
-With --users (closed loop) every customer waits for a response before the next request. With --rate (open loop) customers \
-arrive whether the shop keeps up or not, and latency counts from when a request was due, not from when it was sent: a shop \
-that stalls cannot hide it.
+Every response is checked: its members, its sums of money to the cent, the payment and the shipment of a confirmed order, and \
+whether a repeat gets the same response. A declined card and an item that is out of stock are not failures.
 
-Ctrl-C ends the load, settles open orders and reports; a second one reports at once. Before customers arrive, while --stock \
-is applied or accounts are made, the first one exits with 130 and no report.
+With --users (closed loop), every customer waits for a response before the next request. With --rate (open loop), customers \
+arrive at this rate even if the shop is slow. The latency of a request then begins at the time when the request was due, not when \
+it was sent, so that the latency includes the delay of a shop that stalls.
+
+Ctrl-C ends the load, waits for the outcomes of open orders and prints the report. A second Ctrl-C prints the report at once. \
+Before customers arrive, while --stock is applied or accounts are created, the first Ctrl-C exits with 130 and without a report.
 
 Examples:
-  stoa load                           10 users for 30 seconds, 20% buy
+  stoa load                           10 customers for 30 seconds, 20% buy
   stoa load --users 50 --ramp 10s --duration 5m --buyers 50%
-  stoa load --rate 20 --duration 1m   20 customers a second
+  stoa load --rate 20 --duration 1m   20 new customers per second
   stoa load --rate 5 --buyers 100% --stock 100000 --max-failures 0%
   stoa load --target https://shop.example.com --json --seed 42 > report.json
 
-Exit codes beside those of stoa: 1 a response was wrong, or more requests failed than --max-failures allows.";
+Exit code 1: a response was wrong, or more requests failed than --max-failures allows. `stoa --help` lists the other exit codes.";
 
 /// `stoa load`.
 #[derive(Debug, Args)]
@@ -42,47 +44,47 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "DIR", default_value = ".stoa")]
     pub(crate) state_dir: PathBuf,
 
-    /// Closed loop: customers at the same time [default: 10]
+    /// Closed loop: number of concurrent customers [default: 10]
     #[arg(long, value_name = "NUMBER", conflicts_with = "rate", value_parser = clap::value_parser!(u32).range(1..=10_000))]
     pub(crate) users: Option<u32>,
 
-    /// Open loop: new customers per second, on average; each sends several requests
+    /// Open loop: new customers per second, on average; each customer sends several requests
     #[arg(long, value_name = "NUMBER", value_parser = rate)]
     pub(crate) rate: Option<f64>,
 
-    /// Open loop: limit of customers at the same time; others wait, and their wait counts as latency
+    /// Open loop: limit of concurrent customers; further customers wait, and this wait counts as latency
     #[arg(long, value_name = "NUMBER", requires = "rate", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(1..=20_000))]
     pub(crate) max_in_flight: u32,
 
-    /// Time until the load reaches its full size
-    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration_or_none)]
+    /// Time in which the load grows from zero to its full size
+    #[arg(long, value_name = "DURATION", default_value = "0s", value_parser = duration_or_zero)]
     pub(crate) ramp: Duration,
 
     /// Duration of the load, the ramp included
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) duration: Duration,
 
-    /// Share of journeys that buy
+    /// Share of customers who buy
     #[arg(long, value_name = "PERCENT", default_value = "20%", value_parser = share)]
     pub(crate) buyers: f64,
 
     /// Pause of a customer between two steps, on average
-    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration_or_none)]
+    #[arg(long, value_name = "DURATION", default_value = "500ms", value_parser = duration_or_zero)]
     pub(crate) think_time: Duration,
 
-    /// Timeout of one response
+    /// Timeout of one request
     #[arg(long, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub(crate) timeout: Duration,
 
-    /// How long a buyer retries an order without a result; after a crash the shop needs a minute
-    #[arg(long, value_name = "DURATION", default_value = "90s", value_parser = duration_or_none)]
+    /// Time for which a buyer retries an order whose outcome is unknown; after a crash the shop needs a minute to resume orders
+    #[arg(long, value_name = "DURATION", default_value = "90s", value_parser = duration_or_zero)]
     pub(crate) give_up: Duration,
 
-    /// Accounts to create before the load begins [default: about the number of buyers at the same time]
+    /// Number of accounts to create before the load begins [default: about the number of concurrent buyers]
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub(crate) accounts: Option<u32>,
 
-    /// Seed of arrivals and choices; the report shows it [default: random]
+    /// Seed of the customers' random arrivals and choices; the report shows the seed [default: random]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
 
@@ -90,7 +92,7 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) stock: Option<u32>,
 
-    /// The operator's address, for --stock [default: that of the shop in the state folder]
+    /// Operator's address, for --stock [default: the operator's address of the shop in the state folder]
     #[arg(long, value_name = "URL", requires = "stock", value_parser = target)]
     pub(crate) operator: Option<Target>,
 
@@ -102,13 +104,13 @@ pub(crate) struct LoadArgs {
     #[arg(long, value_name = "FILE")]
     pub(crate) orders: Option<PathBuf>,
 
-    /// Exit with 1 if more than this share of the requests fails; 100% allows all of them
+    /// Exit with 1 if more than this share of the requests fails; with 100%, all requests may fail
     #[arg(long, value_name = "PERCENT", default_value = "1%", value_parser = share)]
     pub(crate) max_failures: f64,
 }
 
 impl LoadArgs {
-    /// The plan against a shop at `target`.
+    /// The plan for the load on the shop at `target`.
     pub(crate) fn plan(&self, target: Target) -> Plan {
         let default = Plan::new(target);
         let load = match (self.rate, self.users) {
@@ -127,7 +129,7 @@ impl LoadArgs {
             think_time: self.think_time,
             timeout: self.timeout,
             give_up: self.give_up,
-            prepared: self.accounts,
+            accounts_wanted: self.accounts,
             seed: self.seed.unwrap_or_else(|| fastrand::u64(..1 << 32)),
             ..default
         }
@@ -142,10 +144,10 @@ fn rate(text: &str) -> Result<f64, String> {
     text.parse()
         .ok()
         .filter(|rate| (0.01..=10_000.0).contains(rate))
-        .ok_or_else(|| "expected customers a second, 0.01 to 10000".to_owned())
+        .ok_or_else(|| "expected customers per second, from 0.01 to 10000".to_owned())
 }
 
-/// A percentage, as a fraction.
+/// Parses a percentage into a fraction: `20%` is 0.2.
 fn share(text: &str) -> Result<f64, String> {
     let percent = text
         .strip_suffix('%')
@@ -153,7 +155,7 @@ fn share(text: &str) -> Result<f64, String> {
         .filter(|percent| (0.0..=100.0).contains(percent));
     percent
         .map(|percent| percent / 100.0)
-        .ok_or_else(|| "expected a percentage, 0% to 100%".to_owned())
+        .ok_or_else(|| "expected a percentage from 0% to 100%".to_owned())
 }
 
 #[cfg(test)]
@@ -174,7 +176,7 @@ mod tests {
     }
 
     #[test]
-    fn shares_and_rates_have_a_range() {
+    fn shares_and_rates_outside_their_range_are_rejected() {
         assert_eq!(share("20%"), Ok(0.2));
         assert_eq!(share("0.5%"), Ok(0.005));
         assert_eq!((share("0%"), share("100%")), (Ok(0.0), Ok(1.0)));

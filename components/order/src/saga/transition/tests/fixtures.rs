@@ -1,4 +1,4 @@
-//! Plans, orders and outcomes.
+//! Plans, orders and outcomes for the tests of transitions.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,11 @@ use crate::saga::failures;
 use crate::saga::step::Saga;
 use crate::saga::steps::STEPS;
 
-/// A step that a later release could add between the charge and the commit.
+/// An example of a step that a later release may add between the charge and the commit.
 struct Screen;
 
 impl Step for Screen {
-    fn word(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "screening"
     }
 
@@ -28,7 +28,7 @@ impl Step for Screen {
         Ok(Receipt::Nothing)
     }
 
-    fn refused(&self, _: Refusal) -> Verdict {
+    fn on_refusal(&self, _: Refusal) -> Verdict {
         Verdict::undo(failures::unavailable(self.peer()))
     }
 
@@ -40,36 +40,36 @@ impl Step for Screen {
 struct Unscreen;
 
 impl Compensation for Unscreen {
-    fn word(&self) -> &'static str {
+    fn name(&self) -> &'static str {
         "unscreening"
     }
 
-    fn call(&self, _: &Saga<'_>, _: &Order) -> Result<Undone, CallFailure> {
-        Ok(Undone::Done(Receipt::Nothing))
+    fn call(&self, _: &Saga<'_>, _: &Order) -> Result<UndoOutcome, CallFailure> {
+        Ok(UndoOutcome::Done(Receipt::Nothing))
     }
 }
 
-pub(super) fn longer() -> Plan {
+pub(super) fn plan_with_added_step() -> Plan {
     let mut steps = STEPS.0.to_vec();
     steps.insert(3, &Screen);
     Plan(steps.leak())
 }
 
 pub(super) fn plans() -> [Plan; 2] {
-    [STEPS, longer()]
+    [STEPS, plan_with_added_step()]
 }
 
 pub(super) type State = (Direction, String);
 
-pub(super) fn state(direction: Direction, word: &str) -> State {
-    (direction, word.to_owned())
+pub(super) fn state(direction: Direction, name: &str) -> State {
+    (direction, name.to_owned())
 }
 
-pub(super) fn forward_at(word: &str) -> State {
-    state(Direction::Forward, word)
+pub(super) fn forward_at(name: &str) -> State {
+    state(Direction::Forward, name)
 }
 
-pub(super) fn order((direction, word): &State) -> Order {
+pub(super) fn order((direction, name): &State) -> Order {
     let eur = serde_json::from_str(r#"{"amount":1,"currency":"EUR"}"#).unwrap();
     let text = String::new;
     let mut order = Order {
@@ -111,7 +111,7 @@ pub(super) fn order((direction, word): &State) -> Order {
         version: 1,
         timeline: Vec::new(),
     };
-    order.begin(StepName::from(word.clone()), 0);
+    order.begin(StepName::from(name.clone()), 0);
     order
 }
 
@@ -147,10 +147,10 @@ pub(super) fn receipts() -> [Receipt; 3] {
     ]
 }
 
-/// Only a shipment can be impossible to undo.
+/// The outcome of a compensation that cannot undo its step. Only the compensation of the step `shipping` can have this outcome.
 pub(super) fn impossible() -> Outcome {
     let [.., receipt] = receipts();
-    Outcome::Compensated(Undone::Impossible {
+    Outcome::Compensated(UndoOutcome::Impossible {
         receipt,
         detail: "",
     })
@@ -161,8 +161,8 @@ pub(super) fn outcomes() -> Vec<Outcome> {
     let failure = Failure::new(Reason::Unresolved, "");
     let mut all = vec![
         impossible(),
-        Outcome::Failed(CallFailure::NotDone(text())),
-        Outcome::Failed(CallFailure::TurnedAway(text())),
+        Outcome::Failed(CallFailure::NotSent(text())),
+        Outcome::Failed(CallFailure::NotReached(text())),
         unknown(true),
         unknown(false),
         Outcome::Obstructed(Obstacle::Failure {
@@ -170,11 +170,11 @@ pub(super) fn outcomes() -> Vec<Outcome> {
             cause: text(),
         }),
         Outcome::Obstructed(Obstacle::NotYet(text())),
-        Outcome::Compensated(Undone::NotYet(text())),
+        Outcome::Compensated(UndoOutcome::NotYet(text())),
     ];
     for receipt in receipts() {
         all.push(Outcome::Done(receipt.clone()));
-        all.push(Outcome::Compensated(Undone::Done(receipt)));
+        all.push(Outcome::Compensated(UndoOutcome::Done(receipt)));
     }
     for code in [
         "payment_declined",
@@ -188,28 +188,30 @@ pub(super) fn outcomes() -> Vec<Outcome> {
     all
 }
 
-/// The possible outcomes of a step or a compensation.
+/// The outcomes that the step or compensation at `state` can have.
 pub(super) fn outcomes_at(state: &State) -> Vec<Outcome> {
-    let back = state.0 == Direction::Compensating;
-    let fits = |outcome: &Outcome| match outcome {
-        Outcome::Compensated(_) => back,
+    let compensating = state.0 == Direction::Compensating;
+    let is_possible = |outcome: &Outcome| match outcome {
+        Outcome::Compensated(_) => compensating,
         Outcome::Done(Receipt::Shipment(_)) => state.1 == "shipping",
-        Outcome::Done(Receipt::Nothing | Receipt::Payment(_)) => !back && state.1 != "shipping",
-        Outcome::Obstructed(_) => !back,
+        Outcome::Done(Receipt::Nothing | Receipt::Payment(_)) => {
+            !compensating && state.1 != "shipping"
+        }
+        Outcome::Obstructed(_) => !compensating,
         Outcome::Failed(_) => true,
     };
-    outcomes().into_iter().filter(fits).collect()
+    outcomes().into_iter().filter(is_possible).collect()
 }
 
 pub(super) fn apply_to(
     plan: &Plan,
     state: &State,
     outcome: &Outcome,
-    fresh: bool,
+    first_attempt: bool,
 ) -> (Order, Transition) {
     let mut order = order(state);
     let attempt = Attempt {
-        fresh,
+        first_attempt,
         now: 1,
         lease: 60,
     };
@@ -222,19 +224,20 @@ pub(super) fn state_of(order: &Order) -> State {
     state(order.direction, order.step.as_str())
 }
 
-/// Every reachable state, with every response of the other services.
+/// The states that an order can reach, for all possible outcomes of its calls.
 pub(super) fn reachable(plan: &Plan) -> Vec<State> {
     let mut first = order(&forward_at("none"));
     start(plan, &mut first, 0);
     let mut found = vec![state_of(&first)];
-    let mut seen = BTreeSet::from([first.step.to_string()]);
-    let mut at = 0;
-    while let Some(state) = found.get(at).cloned() {
-        at += 1;
+    let mut names_found = BTreeSet::from([first.step.to_string()]);
+    let mut next = 0;
+    while let Some(state) = found.get(next).cloned() {
+        next += 1;
         for outcome in outcomes_at(&state) {
-            for fresh in [true, false] {
-                let (order, transition) = apply_to(plan, &state, &outcome, fresh);
-                if transition == Transition::Continue && seen.insert(order.step.to_string()) {
+            for first_attempt in [true, false] {
+                let (order, transition) = apply_to(plan, &state, &outcome, first_attempt);
+                if transition == Transition::Continue && names_found.insert(order.step.to_string())
+                {
                     found.push(state_of(&order));
                 }
             }

@@ -1,9 +1,9 @@
-//! Data from the PIM and inventory, and responses without them.
+//! Tests of responses that contain data from the PIM and `inventory`, and of responses when the PIM or `inventory` fails.
 
 use std::sync::Arc;
 
 use product::domain::Release;
-use product::enrichment::PAUSE;
+use product::enrichment::PIM_PAUSE;
 use serde_json::{Value, json};
 use stoa_service::outbound::{Call, CallError, Reply};
 use stoa_service::testing::{FakeOutbound, reply};
@@ -26,7 +26,7 @@ fn pim(call: &Call) -> Result<Reply, CallError> {
 }
 
 #[test]
-fn the_pims_texts_replace_the_catalogues_and_are_kept_until_they_are_old() {
+fn the_pims_texts_replace_the_catalogues_texts_and_are_stored_until_they_expire() {
     let shop = Shop::new(Release::V1, pim);
     for path in ["COF-001", COFFEE] {
         let (status, product) = shop.get(&format!("/product/{path}"));
@@ -57,9 +57,9 @@ fn the_pims_texts_replace_the_catalogues_and_are_kept_until_they_are_old() {
 }
 
 #[test]
-fn without_the_pim_products_are_shown_as_before_and_it_is_asked_once_in_a_while() {
+fn without_the_pim_the_catalogues_texts_are_shown_and_calls_to_the_pim_pause() {
     for broken in [
-        || Err(CallError::Lost("300 ms are over".into())),
+        || Err(CallError::Lost("no response within 300 ms".into())),
         || Err(CallError::NotSent("refused".into())),
         || reply(500, json!({})),
         || reply(200, json!([1])),
@@ -71,11 +71,11 @@ fn without_the_pim_products_are_shown_as_before_and_it_is_asked_once_in_a_while(
             assert!(product["description"].as_str().unwrap().len() > 10);
         }
         assert_eq!(shop.outbound.sent().len(), 1);
-        shop.sql("UPDATE product_pim_pause SET until = until - $1", PAUSE);
+        shop.sql("UPDATE product_pim_pause SET until = until - $1", PIM_PAUSE);
         shop.get("/product/COF-001");
         assert_eq!(shop.outbound.sent().len(), 2);
     }
-    // A cached description is still served when the PIM is down.
+    // A stored description is still in the response while the PIM is down.
     let shop = Shop::new(Release::V1, pim);
     shop.get("/product/COF-001");
     shop.sql(
@@ -90,7 +90,7 @@ fn without_the_pim_products_are_shown_as_before_and_it_is_asked_once_in_a_while(
 }
 
 #[test]
-fn v2_says_what_is_available_in_one_call_and_null_when_inventory_is_down() {
+fn v2_reads_availability_in_one_call_and_reports_null_when_inventory_is_down() {
     let stocked = |call: &Call| match call.url.strip_prefix("http://inventory/items?sku=") {
         Some(skus) => reply(
             200,
@@ -103,7 +103,10 @@ fn v2_says_what_is_available_in_one_call_and_null_when_inventory_is_down() {
     let shop = Shop::new(Release::V2, stocked);
     let (_, page) = shop.get("/product?sku=COF-001,TEA-002");
     assert_eq!(page["items"][0]["available"], 7);
-    assert_eq!(page["items"][1]["available"], 0, "not stocked at all");
+    assert_eq!(
+        page["items"][1]["available"], 0,
+        "a product that is not stocked has 0 available units"
+    );
     assert_eq!(
         shop.outbound.sent(),
         ["GET http://inventory/items?sku=COF-001,TEA-002"]
@@ -113,10 +116,10 @@ fn v2_says_what_is_available_in_one_call_and_null_when_inventory_is_down() {
     assert_eq!(
         shop.outbound.sent().len(),
         3,
-        "nothing found, nothing called"
+        "an empty page must not cause a call to inventory"
     );
 
-    let shop = Shop::alone(Release::V2);
+    let shop = Shop::without_dependencies(Release::V2);
     let (status, product) = shop.get("/product/COF-001");
     assert_eq!(status, 200);
     assert_eq!(product.get("available"), Some(&Value::Null));

@@ -1,4 +1,4 @@
-//! The third parties over a real database, beside a shop that the test plays.
+//! The third parties with a real database. A [`FakeOutbound`] stands for the shop, which receives the carrier's reports.
 
 use std::sync::Arc;
 
@@ -10,18 +10,18 @@ use serde_json::{Value, json};
 use stoa_service::Service;
 use stoa_service::testing::{FakeOutbound, TestDatabase, request};
 
-pub(crate) struct Street {
+pub(crate) struct ThirdParties {
     database: TestDatabase,
     pub(crate) shop: Arc<FakeOutbound>,
 }
 
-impl Street {
+impl ThirdParties {
     pub(crate) fn new() -> Self {
-        Self::beside(FakeOutbound::none())
+        Self::with_shop(FakeOutbound::none())
     }
 
-    /// With a shop that takes the carrier's reports.
-    pub(crate) fn beside(shop: FakeOutbound) -> Self {
+    /// Creates the third parties. `shop` stands for the shop: it gets the carrier's reports, and returns the shop's responses.
+    pub(crate) fn with_shop(shop: FakeOutbound) -> Self {
         let database = TestDatabase::new();
         SCHEMA.ensure(&database.connect()).unwrap();
         Self {
@@ -85,7 +85,7 @@ pub(crate) fn charge(reference: &str, token: &str) -> Value {
     json!({"reference": reference, "amount": {"amount": 1999, "currency": "EUR"}, "card_token": token})
 }
 
-/// Status and code of a response.
+/// The status and the code of a response.
 pub(crate) fn code(answer: &(u16, Value)) -> (u16, &str) {
     (answer.0, answer.1["code"].as_str().unwrap_or_default())
 }
