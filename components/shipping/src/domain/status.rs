@@ -3,7 +3,7 @@
 //! ```text
 //! pending -> created -> picked_up -> in_transit -> out_for_delivery -> delivered -> returned
 //!    |          \-> cancelled (the carrier decides: only until the parcel is picked up)
-//!    |-> cancelled (there is no label yet, so the call-off is sent to the carrier later)
+//!    |-> cancelled (there is no label yet, so the request to cancel is sent to the carrier later)
 //!    \-> refused -> cancelled
 //! ```
 //!
@@ -64,7 +64,7 @@ impl Status {
         all.filter(move |from| self.follows(*from))
     }
 
-    /// The index of this status among all statuses, counted from 0. A further status has a higher index.
+    /// The index of this status among all statuses, counted from 0. A status that is later in the sequence has a higher index.
     pub fn rank(self) -> u32 {
         let before = Self::VARIANTS.iter().take_while(|status| **status < self);
         u32::try_from(before.count()).unwrap_or(u32::MAX)

@@ -16,9 +16,9 @@ use stoa_up::BadDuration;
 The audit uses the operator's address and changes nothing. A suspected breach is read again before it is reported, so an order \
 that changes during the audit causes no breach.
 
-The exit code is 0 if there is no breach, and 1 if there is a breach. It is 65 or 69 if a service or a record cannot be read, \
-because then there is no verdict. With --every, Ctrl-C ends the audits. The exit code is then 1 if any audit found a breach, and \
-65 or 69 if the last audit had no verdict or no audit was complete.
+The exit code is 0 if there is no breach, and 1 if there is a breach. Without a verdict it is 69 (a service \
+did not respond, or responded with an error) or 65 (a response has an invalid record). With --every, Ctrl-C ends the audits. The \
+exit code is then 1 if any audit found a breach. Otherwise it is that of the last audit, or 69 if no audit was complete.
 
 Examples:
   stoa audit                                       the shop that runs in .stoa
