@@ -1,7 +1,7 @@
 # All tasks of stoa. `make` without a target lists them. A task with more than one command is a script in scripts/.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-tests wasm build release mesh scenario up test soak check dependencies bench clean
+.PHONY: help setup setup-tests wasm build release mesh scenario up test test-cluster soak check dependencies bench clean
 
 # Arguments that `make up` passes to `stoa up`: make up ARGS="--listen 127.0.0.1:9000"
 ARGS ?=
@@ -57,6 +57,10 @@ check: setup-tests ## check format, lints, prose, documentation and manifests, w
 
 dependencies: setup ## check licenses, sources and vulnerabilities of the dependencies (minutes); needed after each change of Cargo.lock
 	@scripts/dependencies
+
+test-cluster: ## run the tests that need a Kubernetes control plane; the first run builds Kubernetes, which takes some minutes
+	@scripts/cluster-tools install >/dev/null
+	@cargo test --profile native --locked --package stoa-cluster --features cluster --test control_plane
 
 bench: wasm release ## run the benchmarks; docs/benchmarks.md has results
 	cargo bench --profile native --workspace --locked --bench hello --bench shop --bench filters --bench mesh --bench orders
