@@ -38,11 +38,9 @@ pub enum StartError {
 
 /// A running control plane. Dropping this value stops all its programs.
 pub struct ControlPlane {
-    // The fields are dropped in this order: the clients of the API before the API, and the folder last.
-    clients: Vec<Process>,
-    api: Vec<Process>,
-    programs: Programs,
-    credentials: Credentials,
+    /// The newest process is first. The processes are dropped in this order, so each ends before the process that it calls. They end
+    /// before the folder is removed.
+    processes: Vec<Process>,
     kubeconfig: PathBuf,
     kubectl: Kubectl,
     folder: tempfile::TempDir,
@@ -72,10 +70,7 @@ impl ControlPlane {
         )?;
         let kubectl = Kubectl::new(programs.path("kubectl"), &kubeconfig);
         let mut plane = Self {
-            clients: Vec::new(),
-            api: vec![api, etcd],
-            programs,
-            credentials,
+            processes: vec![api, etcd],
             kubeconfig,
             kubectl,
             folder,
@@ -83,13 +78,9 @@ impl ControlPlane {
         plane.wait_until("the API is ready", |plane| {
             plane.kubectl.run(&["get", "--raw", "/readyz"]).is_ok()
         })?;
-        let manager = controller_manager(
-            &plane.programs,
-            &plane.credentials,
-            &plane.kubeconfig,
-            manager_port,
-        );
-        plane.start_client("kube-controller-manager", &manager)?;
+        let manager = controller_manager(&programs, &credentials, &plane.kubeconfig, manager_port);
+        let manager = Process::start("kube-controller-manager", plane.folder.path(), &manager)?;
+        plane.processes.insert(0, manager);
         plane.wait_until("the namespace default has a service account", |plane| {
             plane
                 .kubectl
@@ -109,12 +100,6 @@ impl ControlPlane {
         &self.kubeconfig
     }
 
-    fn start_client(&mut self, name: &'static str, command: &Command) -> Result<(), StartError> {
-        let process = Process::start(name, self.folder.path(), command)?;
-        self.clients.push(process);
-        Ok(())
-    }
-
     /// Waits for a condition. Fails at once if one of the programs has ended.
     fn wait_until(
         &mut self,
@@ -123,12 +108,11 @@ impl ControlPlane {
     ) -> Result<(), StartError> {
         let begun = Instant::now();
         while !condition(self) {
-            let mut processes = self.clients.iter_mut().chain(&mut self.api);
-            if let Some(end) = processes.find_map(Process::end) {
+            if let Some(end) = self.processes.iter_mut().find_map(Process::end) {
                 return Err(StartError::NotReady(end));
             }
             if begun.elapsed() > START_DEADLINE {
-                let newest = self.clients.last().or(self.api.first());
+                let newest = self.processes.first();
                 let log = newest.map(Process::log_end).unwrap_or_default();
                 return Err(StartError::NotReady(format!(
                     "waited {} s until {what}: {log}",

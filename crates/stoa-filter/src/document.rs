@@ -208,6 +208,10 @@ impl<'d> Object<'d> {
     /// The member `name`. `None` if the member is missing or null.
     pub fn get(&self, name: &'static str) -> Option<Node<'d>> {
         self.known.borrow_mut().push(name);
+        self.find(name)
+    }
+
+    fn find(&self, name: &str) -> Option<Node<'d>> {
         let (_, value) = self.members.iter().find(|(member, _)| member == name)?;
         (value.kind() != JsonValueKind::Null).then(|| self.member(name, *value))
     }
@@ -217,10 +221,9 @@ impl<'d> Object<'d> {
     pub fn get_renamed(&self, name: &'static str, old_name: &'static str) -> Option<Node<'d>> {
         self.old_names.borrow_mut().push(old_name);
         let current = self.get(name);
-        let Some((_, value)) = self.members.iter().find(|(member, _)| member == old_name) else {
+        let Some(old) = self.find(old_name) else {
             return current;
         };
-        let old = self.member(old_name, *value);
         if current.is_some() {
             old.add_error(&["old name of ", name, "; the object contains both names"].concat());
         }

@@ -77,6 +77,10 @@ fn the_old_name_of_report_version_is_accepted_with_a_warning() {
         config.warnings,
         ["tell: renamed to report_version; release 0.3 rejects the old name"]
     );
+    assert_eq!(
+        Config::parse(br#"{"tell": null}"#).unwrap(),
+        Config::default()
+    );
 }
 
 #[test]

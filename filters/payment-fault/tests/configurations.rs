@@ -89,6 +89,10 @@ fn the_old_name_of_report_rule_is_accepted_with_a_warning() {
         errors(r#"{"tell": false, "report_rule": true}"#),
         ["tell: old name of report_rule; the object contains both names"]
     );
+    assert_eq!(
+        Config::parse(br#"{"tell": null}"#).unwrap(),
+        Config::default()
+    );
 }
 
 #[test]
