@@ -58,9 +58,8 @@ check: setup-tests ## check format, lints, prose, documentation and manifests, w
 dependencies: setup ## check licenses, sources and vulnerabilities of the dependencies (minutes); needed after each change of Cargo.lock
 	@scripts/dependencies
 
-test-cluster: ## run the tests that need a Kubernetes control plane; the first run builds Kubernetes, which takes some minutes
-	@scripts/cluster-tools install >/dev/null
-	@cargo test --profile native --locked --package stoa-cluster --features cluster --test control_plane
+test-cluster: ## run the tests that need a Kubernetes control plane; the first run builds Kubernetes, SpinKube's operator and Istio (20 minutes of CPU time)
+	@scripts/test-cluster
 
 bench: wasm release ## run the benchmarks; docs/benchmarks.md has results
 	cargo bench --profile native --workspace --locked --bench hello --bench shop --bench filters --bench mesh --bench orders

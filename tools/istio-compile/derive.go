@@ -37,7 +37,7 @@ func (c *cluster) keep(stored runtime.Object, from object) {
 
 const gatewayAPI = "gateway.networking.k8s.io"
 
-// derive makes the Pods, EndpointSlices, Secrets and Nodes that a cluster would make from the manifests.
+// derive makes the Pods, Services, EndpointSlices, Secrets and Nodes that a cluster would make from the manifests.
 func derive(objects []object, zones []string, notes io.Writer) (*cluster, error) {
 	known, err := catalogOf(objects)
 	if err != nil {
@@ -88,6 +88,14 @@ func derive(objects []object, zones []string, notes io.Writer) (*cluster, error)
 				pods = append(pods, pod)
 				made.keep(pod, from)
 				made.workloads = append(made.workloads, workload)
+			}
+			if kindOf(from) == spinAppKind {
+				if _, ok := known.objects[key{"Service", from.GetNamespace(), from.GetName()}]; !ok {
+					service := spinAppService(from)
+					completeService(service, nodes.addresses)
+					made.keep(service, from)
+					services = append(services, derived{service, from})
+				}
 			}
 		case "Job.batch", "CronJob.batch", "ReplicationController":
 			if len(known.children[keyOf(from)]) == 0 {

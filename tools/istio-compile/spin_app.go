@@ -8,6 +8,8 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/api/resource"
 	"k8s.io/apimachinery/pkg/api/validate/content"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/intstr"
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
@@ -70,7 +72,7 @@ func spinApp(from object) (template, error) {
 		// The autoscaler sets the number of replicas later. Until then the Deployment has the default number of replicas, 1.
 		replicas = nil
 	}
-	ready := "core.spinkube.dev/app." + from.GetName() + ".status"
+	ready := readyLabel(from)
 	// The API server rejects a Deployment that has an invalid label key, and spin-operator would retry forever. So this is an
 	// error.
 	if errs := content.IsLabelKey(ready); len(errs) > 0 {
@@ -85,4 +87,23 @@ func spinApp(from object) (template, error) {
 	made.Spec.ServiceAccountName = spec.ServiceAccountName
 	made.Spec.Containers = []corev1.Container{{Name: from.GetName(), Ports: []corev1.ContainerPort{{Name: "http-app", ContainerPort: 80}}}}
 	return replicated(made, replicas)
+}
+
+// readyLabel returns the label by which spin-operator's own Service selects the Pods of a SpinApp. Its value is `ready`.
+func readyLabel(from object) string { return "core.spinkube.dev/app." + from.GetName() + ".status" }
+
+// spinAppService returns the Service that spin-operator 0.6.1 makes for a SpinApp, with the SpinApp's name. The Service's port does
+// not have a name, so Istio does not know its protocol.
+func spinAppService(from object) *corev1.Service {
+	return &corev1.Service{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
+		ObjectMeta: metav1.ObjectMeta{
+			Name: from.GetName(), Namespace: from.GetNamespace(),
+			Labels: map[string]string{"core.spinkube.dev/app-name": from.GetName()},
+		},
+		Spec: corev1.ServiceSpec{
+			Selector: map[string]string{readyLabel(from): "ready"},
+			Ports:    []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromString("http-app")}},
+		},
+	}
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -43,4 +44,74 @@ kind: SpinApp
 metadata: {name: `+name+`, namespace: demo}
 spec: {image: "registry.example.com/cart:1", executor: shim, replicas: 1}
 `)).pods(t), name+"-0 of SpinApp "+name)
+}
+
+// ownAndOperatorService returns manifests in which two Services select the Pod of a SpinApp: the Service `service` of the manifests,
+// and spin-operator's Service cart-v1. All objects have the same time of creation, so Istio uses the Service whose name is first in
+// the alphabet. `ingress` is the member of that name in the Pod's Sidecar; it may be empty.
+func ownAndOperatorService(t *testing.T, service, ingress string) string {
+	return tempFile(t, "two.yaml", spinAppWith("replicas: 1, podLabels: {app: cart}")+`---
+apiVersion: v1
+kind: Namespace
+metadata: {name: demo, labels: {istio-injection: enabled}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: `+service+`, namespace: demo}
+spec: {selector: {app: cart}, ports: [{name: http, port: 80, targetPort: http-app}]}
+---
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata: {name: cart, namespace: demo}
+spec:
+  workloadSelector: {labels: {app: cart}}
+`+ingress+`  egress: [{hosts: ["./*"]}]
+`)
+}
+
+func TestADeclaredListenerIsHTTPWhicheverServiceIsOlder(t *testing.T) {
+	chains := func(service, ingress string) string {
+		out := compile(t, ownAndOperatorService(t, service, ingress))
+		var found []any
+		for _, chain := range out.resource(t, "demo/cart-v1-0/listeners.json", "virtualInbound")["filter_chains"].([]any) {
+			match, _ := chain.(map[string]any)["filter_chain_match"].(map[string]any)
+			if match["destination_port"] == float64(80) {
+				found = append(found, chain)
+			}
+		}
+		if len(found) == 0 {
+			t.Fatalf("%s: no inbound filter chain has the port 80", service)
+		}
+		return strings.ReplaceAll(toJSON(t, found), service+".demo.svc", "SERVICE.demo.svc")
+	}
+	const older, younger = "cart", "web"
+	const listener = "  ingress: [{port: {number: 80, protocol: HTTP, name: http}, defaultEndpoint: \"127.0.0.1:80\"}]\n"
+	if first, second := chains(older, listener), chains(younger, listener); first != second {
+		t.Errorf("with a listener in the Sidecar, the order decides:\n%s\n%s", first, second)
+	}
+	// Without the listener, Istio detects the protocol of each connection if spin-operator's Service is the older one.
+	const sniffed = "tcp_proxy"
+	if found := chains(older, ""); strings.Contains(found, sniffed) {
+		t.Errorf("the Service with a named port is older, but the port is not HTTP: %s", found)
+	}
+	if found := chains(younger, ""); !strings.Contains(found, sniffed) {
+		t.Errorf("spin-operator's Service is older, and the port is HTTP only: %s", found)
+	}
+}
+
+func TestTheOperatorsServiceIsMadeUnlessTheManifestsContainIt(t *testing.T) {
+	app := spinAppWith("replicas: 1")
+	found := compile(t, tempFile(t, "app.yaml", app)).inventory(t).Services
+	if len(found) != 1 || found[0].Name != "cart-v1" || len(found[0].Ports) != 1 || found[0].Ports[0].Name != "" || len(found[0].Ports[0].Endpoints) != 1 {
+		t.Errorf("expected the Service cart-v1 with one endpoint on an unnamed port, found %v", found)
+	}
+	found = compile(t, tempFile(t, "app.yaml", app+`---
+apiVersion: v1
+kind: Service
+metadata: {name: cart-v1, namespace: demo}
+spec: {selector: {core.spinkube.dev/app.cart-v1.status: ready}, ports: [{name: of-a-dump, port: 80, targetPort: http-app}]}
+`)).inventory(t).Services
+	if len(found) != 1 || found[0].Ports[0].Name != "of-a-dump" {
+		t.Errorf("expected the Service of the manifests only, found %v", found)
+	}
 }

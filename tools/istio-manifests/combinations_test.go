@@ -32,7 +32,8 @@ func combinations(t *testing.T) []combination {
 	const local, rollout = "k8s/overlays/local", "istio/plugins/rollout/"
 	base := slices.Clip([]string{"k8s/base", "istio/base"})
 	// The manifests of objects that exist on a cluster, but are not in the shop's manifests.
-	cluster := []string{"k8s/overlays/local/cluster.yaml", "k8s/overlays/local/operator.yaml", "tools/istio-manifests/testdata/collector.yaml"}
+	const gateway, collector = "k8s/overlays/local/cluster.yaml", "tools/istio-manifests/testdata/collector.yaml"
+	cluster := []string{gateway, collector, "k8s/overlays/local/operator.yaml"}
 	first := "tools/istio-manifests/testdata/first-workloads"
 	found := []combination{
 		{"base", append(base, cluster...), nil},
@@ -44,8 +45,17 @@ func combinations(t *testing.T) []combination {
 		{"rollout: fleet, back", []string{local}, []string{rollout + "2-fleet", rollout + "4-back"}},
 	}
 	for _, overlay := range kustomizations(t, "k8s/overlays/*") {
-		found = append(found, combination{"overlay " + filepath.Base(overlay), []string{overlay}, nil})
+		resources := []string{overlay}
+		if overlay != local {
+			resources = append(resources, gateway, collector)
+		}
+		found = append(found, combination{"overlay " + filepath.Base(overlay), resources, nil})
 	}
+	// Layers that a user may add to an overlay. The layer otel has the collector itself.
+	for _, layer := range []string{"hpa", "keda", "debug"} {
+		found = append(found, combination{"kind with " + layer, []string{"k8s/overlays/kind", gateway, collector}, []string{"k8s/components/" + layer}})
+	}
+	found = append(found, combination{"kind with otel", []string{"k8s/overlays/kind", gateway}, []string{"k8s/components/otel"}})
 	for _, scenario := range kustomizations(t, "istio/scenarios/*") {
 		found = append(found, combination{"scenario " + filepath.Base(scenario), []string{local}, []string{scenario}})
 	}

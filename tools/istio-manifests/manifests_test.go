@@ -24,7 +24,7 @@ func TestIstioReportsNothingAboutAnyCombination(t *testing.T) {
 			for _, path := range one.components {
 				arguments = append(arguments, "--component", filepath.Join(root, path))
 			}
-			if compiled := run(tools.compile, arguments...); compiled != (result{}) {
+			if compiled := run(tools.compile, arguments...); compiled.code != 0 || compiled.stdout != "" || withoutCronJobs(compiled.stderr) != "" {
 				t.Fatalf("istio-compile: %s", compiled)
 			}
 			outcome := run(tools.istioctl, "analyze", "--use-kube=false", "--all-namespaces", objects)
@@ -33,6 +33,17 @@ func TestIstioReportsNothingAboutAnyCombination(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withoutCronJobs returns istio-compile's messages without the notes that the Pods of a CronJob are left out.
+func withoutCronJobs(messages string) string {
+	var kept []string
+	for _, line := range strings.SplitAfter(messages, "\n") {
+		if !strings.HasPrefix(line, "note: ") || !strings.Contains(line, "CronJob") {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "")
 }
 
 // The first words of the warning that istioctl prints for every EnvoyFilter.

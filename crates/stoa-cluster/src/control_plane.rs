@@ -41,6 +41,8 @@ pub struct ControlPlane {
     /// The newest process is first. The processes are dropped in this order, so each ends before the process that it calls. They end
     /// before the folder is removed.
     processes: Vec<Process>,
+    pub(crate) programs: Programs,
+    pub(crate) credentials: Credentials,
     kubeconfig: PathBuf,
     kubectl: Kubectl,
     folder: tempfile::TempDir,
@@ -71,6 +73,8 @@ impl ControlPlane {
         let kubectl = Kubectl::new(programs.path("kubectl"), &kubeconfig);
         let mut plane = Self {
             processes: vec![api, etcd],
+            programs,
+            credentials,
             kubeconfig,
             kubectl,
             folder,
@@ -78,9 +82,8 @@ impl ControlPlane {
         plane.wait_until("the API is ready", |plane| {
             plane.kubectl.run(&["get", "--raw", "/readyz"]).is_ok()
         })?;
-        let manager = controller_manager(&programs, &credentials, &plane.kubeconfig, manager_port);
-        let manager = Process::start("kube-controller-manager", plane.folder.path(), &manager)?;
-        plane.processes.insert(0, manager);
+        let manager = controller_manager(&plane, manager_port);
+        plane.start_process("kube-controller-manager", &manager)?;
         plane.wait_until("the namespace default has a service account", |plane| {
             plane
                 .kubectl
@@ -100,8 +103,31 @@ impl ControlPlane {
         &self.kubeconfig
     }
 
+    /// The folder for the files of this control plane. It is removed when the control plane is dropped.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Starts a further program.
+    pub(crate) fn start_process(
+        &mut self,
+        name: &'static str,
+        command: &Command,
+    ) -> io::Result<()> {
+        let process = Process::start(name, self.folder.path(), command)?;
+        self.processes.insert(0, process);
+        Ok(())
+    }
+
+    /// Waits until the API serves every kind whose schema was applied. A program that starts earlier does not find its kinds.
+    pub(crate) fn wait_for_schemas(&self) -> Result<(), StartError> {
+        let arguments = ["wait", "--for=condition=Established", "crd", "--all"];
+        self.kubectl.run(&arguments)?;
+        Ok(())
+    }
+
     /// Waits for a condition. Fails at once if one of the programs has ended.
-    fn wait_until(
+    pub(crate) fn wait_until(
         &mut self,
         what: &str,
         mut condition: impl FnMut(&Self) -> bool,
@@ -178,19 +204,14 @@ fn api_server(
     command
 }
 
-fn controller_manager(
-    programs: &Programs,
-    credentials: &Credentials,
-    kubeconfig: &Path,
-    port: u16,
-) -> Command {
-    let mut command = Command::new(programs.path("kube-controller-manager"));
+fn controller_manager(plane: &ControlPlane, port: u16) -> Command {
+    let mut command = Command::new(plane.programs.path("kube-controller-manager"));
     for flag in [
         "kubeconfig",
         "authentication-kubeconfig",
         "authorization-kubeconfig",
     ] {
-        command.arg(format!("--{flag}={}", kubeconfig.display()));
+        command.arg(format!("--{flag}={}", plane.kubeconfig.display()));
     }
     for (flag, path) in [
         ("service-account-private-key-file", "accounts.key"),
@@ -199,7 +220,8 @@ fn controller_manager(
         ("cluster-signing-key-file", "ca.key"),
         ("cert-dir", "manager"),
     ] {
-        command.arg(format!("--{flag}={}", credentials.path(path).display()));
+        let path = plane.credentials.path(path);
+        command.arg(format!("--{flag}={}", path.display()));
     }
     command.arg(format!("--secure-port={port}")).args([
         "--bind-address=127.0.0.1",
@@ -214,7 +236,7 @@ fn local_url(scheme: &str, port: u16) -> String {
 }
 
 /// Free ports of this machine. All are reserved until the function returns, so that they differ.
-fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
+pub(crate) fn free_ports<const N: usize>() -> io::Result<[u16; N]> {
     let mut ports = [0; N];
     let listeners: Vec<_> = (0..N)
         .map(|_| TcpListener::bind("127.0.0.1:0"))

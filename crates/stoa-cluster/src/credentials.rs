@@ -45,6 +45,7 @@ impl Credentials {
             "apiserver",
             &["localhost", "127.0.0.1", "kubernetes.default.svc"],
         )?;
+        certificate("webhooks", &["localhost", "127.0.0.1"])?;
         fs::write(folder.join("ca.crt"), authority.pem())?;
         fs::write(folder.join("ca.key"), authority.key().serialize_pem())?;
         let accounts = KeyPair::generate()?;

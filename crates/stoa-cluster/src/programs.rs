@@ -7,14 +7,19 @@ use crate::StartError;
 /// The programs, each with its absolute path.
 pub(crate) struct Programs {
     folder: PathBuf,
+    /// The root of the repository.
+    pub(crate) workspace: PathBuf,
 }
 
 /// The programs that [`Programs::find`] requires.
-const NAMES: [&str; 4] = [
+const NAMES: [&str; 7] = [
     "etcd",
+    "istioctl",
     "kube-apiserver",
     "kube-controller-manager",
     "kubectl",
+    "pilot-discovery",
+    "spin-operator",
 ];
 
 impl Programs {
@@ -26,7 +31,10 @@ impl Programs {
         let folder = workspace.join("target/tools");
         let missing = NAMES.iter().find(|name| !folder.join(name).is_file());
         match missing {
-            None => Ok(Self { folder }),
+            None => Ok(Self {
+                folder,
+                workspace: workspace.to_owned(),
+            }),
             Some(name) => Err(StartError::MissingProgram(folder.join(name))),
         }
     }

@@ -80,6 +80,16 @@ fn a_variable_without_a_value_is_empty() {
 }
 
 #[test]
+fn a_variable_from_a_secret_is_left_to_the_application() {
+    let app = spin_app(&json!({"image": "registry.example.com/shop:1", "variables": [
+        {"name": "database_url", "valueFrom": {"secretKeyRef": {"name": "cart-database", "key": "url"}}},
+        {"name": "url", "value": "http://a"},
+    ]}));
+    let want = BTreeMap::from([("url".to_owned(), "http://a".to_owned())]);
+    assert_eq!(SpinApp::read(&app).unwrap().variables, want);
+}
+
+#[test]
 fn unsupported_fields_and_values_are_rejected() {
     let image = "registry.example.com/shop:1";
     for (spec, expected) in [
@@ -92,8 +102,8 @@ fn unsupported_fields_and_values_are_rejected() {
             "spec.runtimeConfig: not supported",
         ),
         (
-            json!({"image": image, "variables": [{"name": "key", "valueFrom": {"secretKeyRef": {"name": "a", "key": "b"}}}]}),
-            "spec.variables: key has a valueFrom",
+            json!({"image": image, "variables": [{"name": "zone", "valueFrom": {"fieldRef": {"fieldPath": "spec.nodeName"}}}]}),
+            "spec.variables: the value of zone comes from fieldRef, which needs a cluster",
         ),
         (
             json!({"image": "registry.example.com:5000/shop"}),

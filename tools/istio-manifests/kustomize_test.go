@@ -1,0 +1,102 @@
+package manifests
+
+import (
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/types"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+// buildOverlay renders an overlay with these lines in its kustomization. The overlay's only resource is k8s/base.
+func buildOverlay(t *testing.T, lines string) string {
+	t.Helper()
+	folder, err := filepath.EvalSymlinks(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := filepath.Abs(filepath.Join(root, "k8s/base"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err = filepath.Rel(folder, base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := "resources: [" + base + "]\nsortOptions: {order: fifo}\n" + lines
+	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings := krusty.MakeDefaultOptions()
+	settings.LoadRestrictions = types.LoadRestrictionsNone
+	rendered, err := krusty.MakeKustomizer(settings).Run(filesys.MakeFsOnDisk(), folder)
+	if err != nil {
+		t.Fatalf("kustomize: %v", err)
+	}
+	made, err := rendered.AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(made)
+}
+
+// kustomize changes only kinds that it knows, and does not report that it left out a SpinApp. k8s/base/spin-app.yaml teaches it the
+// fields of a SpinApp.
+func TestAnOverlayChangesImagesReplicasAndSecretsOfSpinApps(t *testing.T) {
+	secret := func(value string) string {
+		return "secretGenerator: [{name: cart-database, namespace: shop, literals: [url=" + value + "]}]\n"
+	}
+	reference := regexp.MustCompile(`name: (cart-database\S*)`)
+	overlay := buildOverlay(t, secret("one")+`
+images:
+  - {name: registry.example.com/stoa/shop, newName: acr.example.com/shop, newTag: 0.3.0}
+replicas:
+  - {name: cart-v1, count: 4}
+`)
+	names := reference.FindAllStringSubmatch(overlay, -1)
+	if len(names) != 2 || names[0][1] != names[1][1] || names[0][1] == "cart-database" {
+		t.Errorf("expected the same generated name in the Secret and in the SpinApp, found %q", names)
+	}
+	if changed := reference.FindStringSubmatch(buildOverlay(t, secret("two"))); changed[1] == names[0][1] {
+		t.Errorf("a changed secret has the same name %s, so no Pod would restart", changed[1])
+	}
+	if strings.Contains(overlay, "stoa/shop:") || strings.Count(overlay, "image: acr.example.com/shop:0.3.0") != 9 {
+		t.Errorf("expected the new image in 9 SpinApps, found it in %d", strings.Count(overlay, "image: acr.example.com/shop:0.3.0"))
+	}
+	if strings.Count(overlay, "image: registry.example.com/stoa/shop-canary:0.2.0") != 1 {
+		t.Error("the image of product v2 changed too")
+	}
+	if strings.Count(overlay, "replicas: 4") != 1 {
+		t.Error("the number of replicas did not change")
+	}
+}
+
+// spin-operator rejects a SpinApp if its executor does not exist yet.
+func TestAnExecutorStandsBeforeItsSpinApps(t *testing.T) {
+	for _, overlay := range kustomizations(t, "k8s/overlays/*") {
+		t.Run(filepath.Base(overlay), func(t *testing.T) {
+			made := buildFolder(t, filepath.Join(root, overlay))
+			if executor, app := strings.Index(made, "kind: SpinAppExecutor"), strings.Index(made, "kind: SpinApp\n"); executor < 0 || app < executor {
+				t.Errorf("the first SpinAppExecutor is at %d, and the first SpinApp at %d", executor, app)
+			}
+		})
+	}
+}
+
+// buildFolder renders a kustomization as `kubectl apply -k` does.
+func buildFolder(t *testing.T, folder string) string {
+	t.Helper()
+	rendered, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
+	if err != nil {
+		t.Fatalf("kustomize: %v", err)
+	}
+	made, err := rendered.AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(made)
+}
