@@ -170,7 +170,7 @@ fn fuzz(subject: &Subject) {
                 accepted += count;
                 rejected += 100 - count;
             }
-            Err(_) => panic!("{}: a case that seed {seed} generated failed", subject.name),
+            Err(_) => panic!("{}: a case generated from seed {seed} failed", subject.name),
         }
     }
     println!(

@@ -1,4 +1,4 @@
-//! Tests of the client address that counts for failed log-ins: the address that the gateway saw, not an address in the caller's
+//! Tests which client address is used to count failed log-ins: the address that the gateway saw, not an address in the caller's
 //! headers.
 
 use serde_json::json;

@@ -2,7 +2,7 @@
 //!
 //! - `identity.rs`: mutual TLS and authorization.
 //! - `canary.rs`, `payments.rs`: the shop's filters in the whole shop.
-//! - `log_ins.rs`: the client address that counts for failed log-ins.
+//! - `log_ins.rs`: the client address that is used to count failed log-ins.
 //! - `routes.rs`: timeouts and retries of every route in Istio's output.
 //! - `traffic.rs`: retries, timeouts, pools, outlier ejection, rate limits, tokens, blocked hosts.
 //! - `locality.rs`: replicas in two zones, one of which fails.

@@ -213,7 +213,7 @@ fn certificates_are_renewed_under_load_and_no_request_fails() {
             let before = serials();
             wait_until(EFFECT_TIMEOUT, "a new certificate", || serials() != before);
             println!(
-                "renewal {round}: {} requests so far",
+                "certificate renewal {round}: {} requests so far",
                 sent.load(Ordering::Relaxed)
             );
         }

@@ -93,9 +93,10 @@ func (c catalog) owner(manifest object) (object, bool) {
 	return object{}, false
 }
 
-// ancestors is for an object whose own manifest is missing. It returns the keys of the objects that may control this object, and
-// derives the keys from the object's kind and name. The name of a ReplicaSet is the name of its owner and a hash. The hash is also
-// a label of the parameter `child`, a Pod of the ReplicaSet. A Deployment that spin-operator made has the name of the SpinApp.
+// ancestors returns the keys of the objects that may control an object whose manifest is missing. It derives the keys from the
+// missing object's kind and name. `child` is an object that the missing object controls. A ReplicaSet is named OWNER-HASH, and its
+// Pod (`child`) has HASH as the value of a label. The name without -HASH is the owner's name. A Deployment that spin-operator made
+// has the same name as its SpinApp.
 func ancestors(kind, name string, child object) []key {
 	deployed := func(name string) []key {
 		return []key{{deploymentKind, child.GetNamespace(), name}, {spinAppKind, child.GetNamespace(), name}}

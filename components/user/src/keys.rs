@@ -45,7 +45,9 @@ pub enum KeyError {
     Randomness(getrandom::Error),
     /// None of the host's random numbers was a valid key. Almost every random number is a valid key, so the host's numbers are
     /// probably not random.
-    #[error("cannot generate a key: four random numbers from the host are not valid keys")]
+    #[error(
+        "cannot generate a key: four tries with random numbers from the host gave no valid key"
+    )]
     NotRandom,
     /// The text is not a P-256 key as PKCS#8 PEM.
     #[error("expected an EC key on P-256 (prime256v1) as PKCS#8 PEM; {hint} ({cause})")]

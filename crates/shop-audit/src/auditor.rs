@@ -15,8 +15,8 @@ use crate::record::{Instant, OrderStatus};
 use crate::snapshot::Snapshot;
 use crate::verdict::Verdict;
 
-/// Maximum number of snapshots in one audit. A suspect that is new in the audit's last snapshot is not reported; the next audit
-/// checks the record again.
+/// Maximum number of snapshots in one audit. If a record seems to break an invariant only in the audit's last snapshot, and not in
+/// the snapshot before, the record is not reported. The next audit checks the record again.
 const MAX_SNAPSHOTS: u32 = 4;
 
 /// Audits the shop once.
@@ -35,7 +35,8 @@ pub struct Auditor {
     pending_since: BTreeMap<Uuid, Instant>,
 }
 
-/// The suspects of one snapshot. For each suspect: the name of the invariant, and the record's kind and id (`Breach::subject`).
+/// The suspects of one snapshot: the records that seem to break an invariant. Each entry has the invariant's name, and the kind and
+/// the id of the record (`Breach::subject`).
 type Suspects = HashSet<(&'static str, String)>;
 
 impl Auditor {

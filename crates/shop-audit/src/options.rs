@@ -9,7 +9,7 @@ use std::time::Duration;
 pub enum ThirdParties {
     /// Reads the ledger and the book. If the shop answers 404 for one of them, the audit continues without it.
     IfPresent,
-    /// Reads neither the ledger nor the book.
+    /// Does not read the card processor's ledger and the carrier's book.
     Never,
 }
 

@@ -475,7 +475,7 @@ fn counts_and_logs_of_a_configuration_are_kept_as_in_a_real_envoy() {
     assert_eq!(
         compare(),
         [3, 3],
-        "counts of the canary VM, the main thread's VM and one worker's VM"
+        "`hits` and `busy` count each run of on_configure: in the canary VM, the main thread's VM and one worker's VM"
     );
     for configuration in [second, first] {
         real.envoy.push_config("probe", configuration).unwrap();

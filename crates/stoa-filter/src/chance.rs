@@ -88,7 +88,7 @@ pub fn stable_roll(seed: &str, key: &[u8]) -> u64 {
     xxh64(key, self::seed(seed))
 }
 
-/// Converts a text to the seed of a stable choice. Choices with different seeds are independent.
+/// Converts a text to the seed of a choice that is the same at every call. Choices with different seeds are independent.
 pub fn seed(text: &str) -> u64 {
     xxh64(text.as_bytes(), 0)
 }

@@ -7,8 +7,8 @@ use rcgen::{
     Issuer, KeyPair, KeyUsagePurpose, SanType,
 };
 
-/// A certificate is valid from this long before its creation. Programs on one machine share a clock, so one minute is enough. It
-/// must not be zero, because a program may use a certificate in the second in which the certificate was created.
+/// The start of a certificate's validity lies this long before its creation. Programs on one machine share a clock, so one minute
+/// is enough. It must not be zero, because a program may use a certificate in the second in which the certificate was created.
 const CLOCK_SKEW: Duration = Duration::from_secs(60);
 /// Lifetime of the authority's own certificate.
 const AUTHORITY_LIFETIME: Duration = Duration::from_secs(10 * 365 * 24 * 3600);

@@ -86,8 +86,8 @@ fn read(workload: &Value) -> Option<MeshWorkload> {
 }
 
 impl Mesh {
-    /// The workload with this name, such as `shop/cart-v1-0`, or else the first workload, in the order of names, whose Pod name
-    /// begins with `name`, such as `cart`.
+    /// The workload with the name `name`, such as `shop/cart-v1-0`. If there is none, the first workload (sorted by name) whose Pod
+    /// name begins with `name`, such as `cart`.
     #[track_caller]
     pub fn workload(&self, name: &str) -> &MeshWorkload {
         let pod = |w: &&MeshWorkload| {

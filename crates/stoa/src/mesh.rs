@@ -33,8 +33,8 @@ pub(crate) enum MeshCommand {
     LogLevel(LogLevelArgs),
     /// Show the callers that a workload's Envoy permits (istioctl x authz check)
     Authz(AuthzArgs),
-    /// Show the last lines of the access log of a workload's Envoy, or with --envoy of the Envoy's own log (kubectl logs -c
-    /// istio-proxy)
+    /// Show the last lines of the access log of a workload's Envoy. With --envoy, show the last lines of the Envoy's own log
+    /// (kubectl logs -c istio-proxy)
     Logs(LogsArgs),
 }
 

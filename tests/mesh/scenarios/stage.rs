@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::customer::{Customer, EFFECT_TIMEOUT, Operator};
 
-/// Name of the folder without a scenario.
+/// Name of the folder with the mesh configuration that applies when no scenario is active.
 const NO_SCENARIO: &str = "plain";
 
 /// Envoy's counters of accepted updates, for each kind of configuration file.

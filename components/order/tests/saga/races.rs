@@ -202,7 +202,7 @@ fn after_its_lease_expires_an_order_is_taken_over_and_its_late_driver_changes_no
         assert_eq!(
             world.submit(&body("A", 2)).0,
             201,
-            "a repeat of the late driver's request must get the outcome of the order"
+            "if the request that lost its lease is repeated, its response must be the order's outcome"
         );
         world.check_invariants(2);
     }

@@ -28,7 +28,7 @@ pub fn consume(db: &dyn Database, partner: Partner) -> Result<Script, SqlError> 
     Ok(consumed.unwrap_or(Script::NONE))
 }
 
-/// Lists all scripts that are set, with their third parties.
+/// Lists each third party that has a script, with the script.
 pub fn all(db: &dyn Database) -> Result<Vec<(Partner, Script)>, SqlError> {
     db.execute(
         "SELECT partner, mode, status, delay_ms, remaining FROM partners_scripts",

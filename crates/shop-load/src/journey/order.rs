@@ -124,8 +124,8 @@ fn order_request(account: &Account, key: Uuid, card: &str) -> ShopRequest {
 }
 
 /// Gives up the order. If any response contained an order id, reads this order and records its status. A status `cancelled` is
-/// recorded only if the response to the last attempt contained the id. A cancellation frees the idempotency key, so an attempt
-/// after the cancellation may have created another order.
+/// recorded only if the response to the last attempt contained the id. The reason is that a cancellation can free the idempotency
+/// key, so an attempt after the cancellation may have created another order.
 async fn give_up<T: Transport>(
     session: &mut Session<T>,
     account: &mut Account,

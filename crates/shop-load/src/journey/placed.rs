@@ -28,7 +28,7 @@ impl PlacedOrder {
     }
 }
 
-/// Returns the rejection of an order if customers expect it, such as a declined card.
+/// Returns the rejection of an order if it is a normal one, such as a declined card.
 pub(super) fn expected_refusal(answer: &Answer) -> Option<Refusal> {
     answer
         .refusal(402, &["payment_declined"])

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use super::peers::{PeerId, UNKNOWN};
 
-/// The texts that keys refer to, each with a number. A key contains the number in place of the text. So a key is small, and a text
+/// The texts that keys refer to, each with an index. A key contains the index in place of the text. So a key is small, and a text
 /// that occurred in an earlier line is not copied again.
 #[derive(Default)]
 pub(super) struct InternedTexts {
@@ -21,12 +21,12 @@ pub(super) struct Key {
     pub(super) reporter: Reporter,
     /// The other workload of the request: the caller if `own` is the callee, else the callee.
     pub(super) other: PeerId,
-    /// The name of the Envoy cluster to which the request was sent, as a number of [`InternedTexts`].
+    /// The Envoy cluster to which the request was sent. The value is the index of the cluster's name in [`InternedTexts`].
     pub(super) cluster: u32,
     pub(super) code: u16,
     pub(super) flags: u32,
-    /// The principal in the certificate of the workload `other`, as a number of [`InternedTexts`]. `None` if the log line contains
-    /// no principal.
+    /// The principal in the certificate of the workload `other`. The value is the principal's index in [`InternedTexts`]. `None` if
+    /// the log line contains no principal.
     pub(super) principal: Option<u32>,
     pub(super) security: Security,
     pub(super) grpc: Option<u32>,
@@ -48,7 +48,7 @@ pub(super) enum Security {
 }
 
 impl InternedTexts {
-    /// The number of a text. A new text gets the next number.
+    /// The index of a text. A new text gets the next index.
     pub(super) fn id(&mut self, text: &str) -> u32 {
         if let Some(id) = self.ids.get(text) {
             return *id;
@@ -59,7 +59,7 @@ impl InternedTexts {
         id
     }
 
-    /// The text with this number.
+    /// The text with this index.
     pub(super) fn text(&self, id: u32) -> &str {
         let text = usize::try_from(id).ok().and_then(|id| self.texts.get(id));
         text.map_or(UNKNOWN, |text| text)

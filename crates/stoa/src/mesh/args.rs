@@ -8,9 +8,9 @@ use crate::args::StateArgs;
 /// The format in which a command prints its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// A table
+    /// Print a table
     Table,
-    /// JSON; the configuration of an Envoy has the format of the Envoy's config dump
+    /// Print JSON. The configuration of an Envoy has the format of the Envoy's config dump
     Json,
 }
 

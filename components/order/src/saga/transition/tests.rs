@@ -158,6 +158,6 @@ fn a_cancellation_begins_with_the_compensation_of_the_latest_step() {
 #[test]
 fn an_order_at_a_step_of_another_release_has_no_position() {
     assert!(STEPS.position(&order(&forward_at("screening"))).is_none());
-    // An order that runs forward is never at a compensation.
+    // While an order runs forward, its current step is never a compensation.
     assert!(STEPS.position(&order(&forward_at("refunding"))).is_none());
 }

@@ -105,7 +105,7 @@ fn fail(way: &str) {
         "stack" => {
             black_box(recurse(u64::MAX));
         }
-        // For the way `return`, the guest does not fail: it only returns.
+        // With `return`, the guest does not fail: it only returns.
         _ => {}
     }
 }
