@@ -120,7 +120,7 @@ func TestEverySidecarOfTheShopListensOnItsSpinAppsPort(t *testing.T) {
 		for _, chain := range inbound["filter_chains"].([]any) {
 			names = append(names, nameOf(chain.(map[string]any)))
 		}
-		if !slices.Contains(names, "0.0.0.0_80") {
+		if !slices.Contains(names, one.IP+"_80") {
 			t.Errorf("%s: expected a filter chain for port 80, found %q", one.Pod, names)
 		}
 	}

@@ -91,7 +91,11 @@ func derive(objects []object, zones []string, notes io.Writer) (*cluster, error)
 			}
 			if kindOf(from) == spinAppKind {
 				if _, ok := known.objects[key{"Service", from.GetNamespace(), from.GetName()}]; !ok {
-					service := spinAppService(from)
+					service, err := spinAppService(from)
+					if err != nil {
+						errs.add(from, "%v", err)
+						continue
+					}
 					completeService(service, nodes.addresses)
 					made.keep(service, from)
 					services = append(services, derived{service, from})

@@ -80,6 +80,8 @@ func TestEndpointsAreDerivedFromServices(t *testing.T) {
 	}
 	want := []string{
 		fmt.Sprintf("cart an address http 8000/TCP: cart-v1-0=%s:80 cart-v1-1=%s:80", at("cart-v1-0"), at("cart-v1-1")),
+		// spin-operator's own Service.
+		fmt.Sprintf("cart-v1 an address  80/TCP: cart-v1-0=%s:80 cart-v1-1=%s:80", at("cart-v1-0"), at("cart-v1-1")),
 		"elsewhere www.example.com http 80/TCP:",
 		"outside an address http 80/TCP: =192.0.2.7:8080",
 		fmt.Sprintf("store None tcp 5432/TCP: store-0=%s:5432 store-1=%s:5432 store-2=%s:5432", at("store-0"), at("store-1"), at("store-2")),

@@ -47,6 +47,10 @@ func discover(cluster *cluster, mesh *meshconfig.MeshConfig, log *istioLog) (map
 	for _, kept := range cluster.kubernetes {
 		if object, ok := kept.Object.(metav1.Object); ok {
 			object.SetCreationTimestamp(creationTime)
+			if isOperatorsService(kept) {
+				// spin-operator makes its Service after the SpinApp. Istio prefers the oldest Service of a Pod.
+				object.SetCreationTimestamp(metav1.NewTime(creationTime.Add(time.Second)))
+			}
 		}
 		kubernetes = append(kubernetes, kept.Object)
 	}

@@ -8,7 +8,7 @@ import (
 func TestADumpOfAClusterGivesEachPodOnce(t *testing.T) {
 	out := compile(t, "testdata/dump.yaml")
 	expectEqual(t, "Pods", out.pods(t), "cart-v1-0 of SpinApp cart-v1", "web-0 of Deployment web", "web-1 of Deployment web")
-	expectEqual(t, "endpoints", out.endpoints(t), "web/http: web-0 web-1")
+	expectEqual(t, "endpoints", out.endpoints(t), "cart-v1/: cart-v1-0", "web/http: web-0 web-1")
 	found := priorities(t, out.resource(t, "desk/cart-v1-0/endpoints.json", "outbound|80||web.desk.svc.cluster.local"))
 	if len(found) != 1 || len(found[0]) != 2 {
 		t.Errorf("Istio sends %v", found)

@@ -31,6 +31,9 @@ var ignoredMessages = []string{
 	// At the start, two of Istio's controllers create the same GatewayClass. The second controller logs that the GatewayClass
 	// exists, and continues.
 	`gatewayclasses.gateway.networking.k8s.io "istio`,
+	// requestResources closes its connection as soon as it has the last resource. If Istio is about to send something else, gRPC logs
+	// that the connection is closing.
+	"grpc: Server.processRPC failed to write status: connection error",
 }
 
 // collectIstioLog redirects Istio's log from the standard error to an istioLog.

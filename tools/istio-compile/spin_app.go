@@ -23,6 +23,7 @@ type spinAppSpec struct {
 	ServiceAccountName string
 	Resources          corev1.ResourceRequirements
 	InvocationLimits   map[string]string
+	ServiceAnnotations map[string]string
 }
 
 // validate returns the errors that spin-operator's webhook would return for the SpinApp. The texts are the webhook's texts.
@@ -94,16 +95,30 @@ func readyLabel(from object) string { return "core.spinkube.dev/app." + from.Get
 
 // spinAppService returns the Service that spin-operator 0.6.1 makes for a SpinApp, with the SpinApp's name. The Service's port does
 // not have a name, so Istio does not know its protocol.
-func spinAppService(from object) *corev1.Service {
+func spinAppService(from object) (*corev1.Service, error) {
+	app, err := read[struct{ Spec spinAppSpec }](from)
+	if err != nil {
+		return nil, err
+	}
+	// Istio's analyzer would report the port without a name, but a SpinApp cannot name it.
+	annotations := map[string]string{"galley.istio.io/analyze-suppress": "IST0118"}
+	maps.Copy(annotations, app.Spec.ServiceAnnotations)
 	return &corev1.Service{
 		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Service"},
 		ObjectMeta: metav1.ObjectMeta{
 			Name: from.GetName(), Namespace: from.GetNamespace(),
-			Labels: map[string]string{"core.spinkube.dev/app-name": from.GetName()},
+			Labels:      map[string]string{"core.spinkube.dev/app-name": from.GetName()},
+			Annotations: annotations,
 		},
 		Spec: corev1.ServiceSpec{
 			Selector: map[string]string{readyLabel(from): "ready"},
 			Ports:    []corev1.ServicePort{{Port: 80, TargetPort: intstr.FromString("http-app")}},
 		},
-	}
+	}, nil
+}
+
+// isOperatorsService reports whether spinAppService made the object.
+func isOperatorsService(made derived) bool {
+	_, ok := made.Object.(*corev1.Service)
+	return ok && kindOf(made.from) == spinAppKind
 }
