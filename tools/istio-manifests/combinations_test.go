@@ -46,12 +46,16 @@ func combinations(t *testing.T) []combination {
 	}
 	for _, overlay := range kustomizations(t, "k8s/overlays/*") {
 		resources := []string{overlay}
-		if overlay != local {
+		switch overlay {
+		case local:
+		case "k8s/overlays/aks-dev": // with the layer otel, which has the collector
+			resources = append(resources, gateway)
+		default:
 			resources = append(resources, gateway, collector)
 		}
 		found = append(found, combination{"overlay " + filepath.Base(overlay), resources, nil})
 	}
-	// Layers that a user may add to an overlay. The layer otel has the collector itself.
+	// Layers that a user may add to an overlay.
 	for _, layer := range []string{"hpa", "keda", "debug"} {
 		found = append(found, combination{"kind with " + layer, []string{"k8s/overlays/kind", gateway, collector}, []string{"k8s/components/" + layer}})
 	}

@@ -24,9 +24,13 @@ fn start() -> ControlPlane {
         .start_istiod()
         .unwrap_or_else(|error| panic!("{error}"));
     let schemas = workspace().join("tools/istio-manifests/testdata/crds");
-    let schemas = schemas.join("cert-manager.io_certificates.yaml");
-    let schemas = std::fs::read_to_string(schemas).unwrap();
-    plane.kubectl().apply(&schemas).unwrap();
+    for group in [
+        "cert-manager.io_certificates",
+        "secrets-store.csi.x-k8s.io_secretproviderclasses",
+    ] {
+        let schema = std::fs::read_to_string(schemas.join(format!("{group}.yaml"))).unwrap();
+        plane.kubectl().apply(&schema).unwrap();
+    }
     plane
 }
 
@@ -86,27 +90,69 @@ fn versions(kubectl: &Kubectl) -> BTreeMap<String, String> {
         .collect()
 }
 
+/// What an overlay makes.
+struct Expected {
+    overlay: &'static str,
+    spin_apps: usize,
+    /// All Pods, without those of CronJobs, which depend on the time.
+    pods: usize,
+    /// Whether the nodes for Wasm have a taint.
+    tainted: bool,
+}
+
 #[test]
-fn an_overlay_is_accepted_reconciled_and_injected() {
-    let plane = start();
-    let kubectl = plane.kubectl();
-    let overlay = render(kubectl, "kind");
+fn each_overlay_is_accepted_reconciled_and_injected() {
+    for expected in [
+        // Nine services, a second Pod of product v1, product v2, `partners`, and the database.
+        Expected {
+            overlay: "kind",
+            spin_apps: 11,
+            pods: 13,
+            tainted: false,
+        },
+        Expected {
+            overlay: "aks-dev",
+            spin_apps: 11,
+            pods: 12,
+            tainted: true,
+        },
+        // Two Pods of each service, and product v2. Autoscalers set the number of Pods of four services.
+        Expected {
+            overlay: "aks-prod",
+            spin_apps: 10,
+            pods: 19,
+            tainted: true,
+        },
+    ] {
+        println!("overlay {}", expected.overlay);
+        let plane = start();
+        check(plane.kubectl(), &expected);
+    }
+}
+
+fn check(kubectl: &Kubectl, expected: &Expected) {
+    let overlay = render(kubectl, expected.overlay);
     kubectl
         .apply(&overlay)
         .unwrap_or_else(|error| panic!("{error}"));
+    check_deployments(kubectl, expected);
+    let pods = check_pods(kubectl, expected);
+    check_services(kubectl, &pods);
+    check_that_a_second_apply_changes_nothing(kubectl, &overlay);
+    check_rollback(kubectl, &overlay);
+    check_wrong_manifests(kubectl, &overlay);
+}
 
-    // The operator makes a Deployment and a Service for each SpinApp.
+/// The operator makes a Deployment and a Service for each SpinApp.
+fn check_deployments(kubectl: &Kubectl, expected: &Expected) {
     let apps: BTreeSet<String> = list(kubectl, "spinapps").iter().map(name).collect();
-    assert_eq!(apps.len(), 11, "{apps:?}");
+    assert_eq!(apps.len(), expected.spin_apps, "{apps:?}");
     let made = |kind: &str| -> BTreeSet<String> {
-        let owned = |object: &Value| {
+        let owned = |object: &&Value| {
             object["metadata"]["ownerReferences"][0]["kind"].as_str() == Some("SpinApp")
         };
-        list(kubectl, kind)
-            .iter()
-            .filter(|object| owned(object))
-            .map(name)
-            .collect()
+        let found = list(kubectl, kind);
+        found.iter().filter(owned).map(name).collect()
     };
     for kind in ["deployments", "services"] {
         wait(|| match made(kind) {
@@ -114,41 +160,59 @@ fn an_overlay_is_accepted_reconciled_and_injected() {
             made => Err(format!("{kind}: {made:?}")),
         });
     }
+}
 
-    // Each workload of the shop has its Pods, each Pod of a namespace with injection has a sidecar, and `partners` has none.
+/// Each workload has its Pods. Each Pod of a namespace with injection has a sidecar, and `partners` has none.
+fn check_pods(kubectl: &Kubectl, expected: &Expected) -> Vec<Value> {
     let pods = || -> Vec<Value> {
         let pods = list(kubectl, "pods").into_iter();
-        pods.filter(is_in_the_shop).collect()
+        pods.filter(|pod| is_in_the_shop(pod) && pod["metadata"]["labels"]["app"] != "operator")
+            .collect()
     };
     wait(|| match pods().len() {
-        // Nine services, a second Pod of product v1, product v2, `partners`, and the database.
-        13 => Ok(()),
-        found => Err(format!("{found} Pods")),
+        found if found == expected.pods => Ok(()),
+        found => Err(format!("{found} Pods, expected {}", expected.pods)),
     });
-    for pod in pods() {
+    let pods = pods();
+    for pod in &pods {
         let containers = ["initContainers", "containers"]
             .iter()
             .filter_map(|list| pod["spec"][list].as_array());
         let has_sidecar = containers
             .flatten()
             .any(|container| container["name"] == "istio-proxy");
-        let expected = pod["metadata"]["namespace"] != "partners";
-        assert_eq!(has_sidecar, expected, "{}", name(&pod));
+        let has_injection = pod["metadata"]["namespace"] != "partners";
+        assert_eq!(has_sidecar, has_injection, "{}", name(pod));
+        if pod["metadata"]["namespace"] == "database" {
+            continue;
+        }
+        assert_eq!(
+            pod["spec"]["runtimeClassName"],
+            "shop-spin",
+            "{}",
+            name(pod)
+        );
+        let tolerations = pod["spec"]["tolerations"].as_array().unwrap();
+        let tolerates = tolerations.iter().any(|one| one["key"] == "spin");
+        assert_eq!(tolerates, expected.tainted, "{}", name(pod));
     }
+    pods
+}
 
-    // Every Service leads to an open port of a Pod.
-    for service in list(kubectl, "services")
-        .iter()
-        .filter(|s| is_in_the_shop(s))
-    {
+/// Every Service leads to an open port of a Pod.
+fn check_services(kubectl: &Kubectl, pods: &[Value]) {
+    let services = list(kubectl, "services");
+    for service in services.iter().filter(|service| is_in_the_shop(service)) {
         let selector = service["spec"]["selector"].as_object().unwrap();
-        let selected = pods().into_iter().filter(|pod| {
-            pod["metadata"]["namespace"] == service["metadata"]["namespace"]
-                && selector
-                    .iter()
-                    .all(|(label, value)| pod["metadata"]["labels"][label] == *value)
-        });
-        let selected: Vec<_> = selected.collect();
+        let selected: Vec<_> = pods
+            .iter()
+            .filter(|pod| {
+                pod["metadata"]["namespace"] == service["metadata"]["namespace"]
+                    && selector
+                        .iter()
+                        .all(|(label, value)| pod["metadata"]["labels"][label] == *value)
+            })
+            .collect();
         assert!(!selected.is_empty(), "{} selects no Pod", name(service));
         for port in service["spec"]["ports"].as_array().unwrap() {
             let target = &port["targetPort"];
@@ -168,33 +232,34 @@ fn an_overlay_is_accepted_reconciled_and_injected() {
             }
         }
     }
+}
 
-    // A second apply changes nothing.
+fn check_that_a_second_apply_changes_nothing(kubectl: &Kubectl, overlay: &str) {
     let before = versions(kubectl);
-    kubectl.apply(&overlay).unwrap();
+    kubectl.apply(overlay).unwrap();
     assert_eq!(versions(kubectl), before);
+}
 
-    // A new image reaches the Pods' template, and the old overlay brings the old image back.
+/// A new image reaches the template of the Pods, and the old overlay brings the old image back.
+fn check_rollback(kubectl: &Kubectl, overlay: &str) {
     let image = || {
         let deployment = kubectl.get(&["deployment", "cart-v1", "--namespace", "shop"]);
         let deployment = deployment.unwrap();
-        deployment["spec"]["template"]["spec"]["containers"][0]["image"].clone()
+        let image = &deployment["spec"]["template"]["spec"]["containers"][0]["image"];
+        image.as_str().unwrap().to_owned()
     };
-    let old = image();
-    assert_eq!(old, "registry.example.com/stoa/shop:0.1.0");
-    let next = overlay.replace("stoa/shop:0.1.0", "stoa/shop:0.1.1");
-    for (overlay, expected) in [
-        (&next, "registry.example.com/stoa/shop:0.1.1"),
-        (&overlay, "registry.example.com/stoa/shop:0.1.0"),
-    ] {
+    let next = overlay.replace("/shop:0.1.0", "/shop:0.1.1");
+    for (overlay, expected) in [(next.as_str(), "/shop:0.1.1"), (overlay, "/shop:0.1.0")] {
         kubectl.apply(overlay).unwrap();
         wait(|| match image() {
-            found if found == expected => Ok(()),
+            found if found.ends_with(expected) => Ok(()),
             found => Err(format!("image {found}, expected {expected}")),
         });
     }
+}
 
-    // A wrong manifest is rejected with the reason. A dry run on the server's side changes nothing at all.
+/// A wrong manifest is rejected with the reason. The dry run on the server's side checks all manifests, and changes none.
+fn check_wrong_manifests(kubectl: &Kubectl, overlay: &str) {
     let before = versions(kubectl);
     for (right, wrong, reason) in [
         (
