@@ -28,6 +28,9 @@ impl ControlPlane {
             "generate",
             "--filename",
             &installation.to_string_lossy(),
+            // Without this value, only `istioctl install` creates the webhook that validates objects without a label.
+            "--set",
+            "values.defaultRevision=default",
             "--set",
             &format!("values.base.validationURL={url}/validate"),
             "--set",
@@ -61,8 +64,6 @@ impl ControlPlane {
             ]);
         self.start_process("istiod", &command)?;
         self.wait_until("istiod injects sidecars", Self::injects)?;
-        // `istioctl install` does the same. Without the tag `default`, istiod validates only objects with the label istio.io/rev.
-        self.istioctl(&["tag", "set", "default", "--revision=default", "--overwrite"])?;
         self.wait_until("istiod validates", Self::validates)
     }
 
