@@ -8,8 +8,8 @@ use stoa_service::time::Millis;
 use crate::config::Config;
 use crate::domain::User;
 use crate::error::Error;
-use crate::keys::SigningKey;
 use crate::password::{self, Password, Passwords};
+use crate::signing_keys::SigningKeys;
 use crate::store::{accounts, login_attempts, signing_key};
 use crate::throttle::LoginAttempt;
 
@@ -31,11 +31,11 @@ impl App {
         (self.clock)()
     }
 
-    /// Returns the key that signs tokens: the configured key, or the generated key if no key is configured.
-    pub fn signing_key(&self) -> Result<SigningKey, Error> {
-        match &self.config.key {
-            Some(key) => Ok(key.clone()),
-            None => Ok(signing_key::find_or_generate(&*self.db, self.now())?),
+    /// Returns the keys for tokens: the configured keys, or the generated key if no key is configured.
+    pub fn signing_keys(&self) -> Result<SigningKeys, Error> {
+        match &self.config.keys {
+            Some(keys) => Ok(keys.clone()),
+            None => Ok(signing_key::find_or_generate(&*self.db, self.now())?.into()),
         }
     }
 

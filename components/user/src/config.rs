@@ -3,7 +3,7 @@
 use stoa_service::settings::{Faults, Settings};
 use stoa_service::time::Millis;
 
-use crate::keys::SigningKey;
+use crate::signing_keys::SigningKeys;
 use crate::throttle::{Limit, Limits};
 
 /// The default lifetime of an access token, in seconds. The value is short, because a token cannot be revoked before it expires.
@@ -30,9 +30,9 @@ pub const DEFAULT_ATTEMPTS_WINDOW_SECONDS: u32 = 3600;
 /// The settings of this service.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// `jwt_private_key`: a P-256 key as PKCS#8 PEM. If the variable is empty, the value is `None`, and the service generates a
-    /// key.
-    pub key: Option<SigningKey>,
+    /// `jwt_private_key`: one to four P-256 keys, each as a block of PKCS#8 PEM. The first key signs tokens. If the variable is
+    /// empty, the value is `None`, and the service generates a key.
+    pub keys: Option<SigningKeys>,
     /// `token_ttl_seconds`: the lifetime of a token, 60 to 86,400.
     pub token_ttl_seconds: u32,
     /// `trusted_hops`: the number of proxies in front of this service that append to `x-forwarded-for`, 0 to 10.
@@ -46,9 +46,13 @@ impl Config {
     /// Reads and checks the settings. `source` returns the value of a Spin variable. The error lists all invalid variables.
     pub fn read(source: &dyn Fn(&str) -> Option<String>) -> Result<Self, Faults> {
         let mut settings = Settings::new(source);
-        let key = settings.optional("jwt_private_key").and_then(|pem| {
-            SigningKey::from_pem(&pem)
-                .map_err(|error| settings.fault(format!("variable jwt_private_key: {error}")))
+        let keys = settings.optional("jwt_private_key").and_then(|pem| {
+            SigningKeys::from_pem(&pem)
+                .map_err(|faults| {
+                    for fault in faults {
+                        settings.fault(format!("variable jwt_private_key: {fault}"));
+                    }
+                })
                 .ok()
         });
         let window = settings.number(
@@ -69,7 +73,7 @@ impl Config {
             address: limit("login_attempts_per_address", DEFAULT_ATTEMPTS_PER_ADDRESS),
         };
         let config = Self {
-            key,
+            keys,
             token_ttl_seconds: settings.number(
                 "token_ttl_seconds",
                 DEFAULT_TOKEN_TTL_SECONDS,

@@ -61,8 +61,10 @@ impl From<Error> for Problem {
 /// Returns the account to which the request's token belongs. Rejects a token whose account no longer exists.
 fn authenticated_user(app: &App, request: &Request) -> Result<User, Problem> {
     let token = request.bearer()?;
-    let key = app.signing_key()?.decoding_key().map_err(Error::from)?;
-    let claims = token::decode(token, &key)?;
+    let keys = app.signing_keys()?;
+    let key = keys.find(&token::key_id(token)?);
+    let key = key.ok_or_else(token::unknown_key)?.decoding_key();
+    let claims = token::decode(token, &key.map_err(Error::from)?)?;
     Ok(accounts::find(&*app.db, claims.sub)?)
 }
 
@@ -140,7 +142,8 @@ fn access_token(app: &App, user: User) -> Result<String, Problem> {
         name: user.name,
         phone: user.phone,
     };
-    let key = app.signing_key()?;
+    let keys = app.signing_keys()?;
+    let key = keys.signing_key();
     let encoding_key = key.encoding_key().map_err(Error::from)?;
     token::encode(&claims, &encoding_key, key.kid())
 }
@@ -164,7 +167,7 @@ fn change(app: &App, request: &Request) -> Answer {
 
 fn show_key_set(app: &App, request: &Request) -> Answer {
     request.query([])?;
-    let mut response = route::json(StatusCode::OK, &app.signing_key()?.key_set())?;
+    let mut response = route::json(StatusCode::OK, &app.signing_keys()?.key_set())?;
     response.headers_mut().insert(
         header::CACHE_CONTROL,
         HeaderValue::from_static("public, max-age=300"),

@@ -1,4 +1,4 @@
-//! The key that signs tokens, and the key set with which other services verify tokens.
+//! One signing key: a P-256 key pair. [`crate::signing_keys`] holds all keys of the service.
 
 use std::fmt;
 
@@ -29,12 +29,6 @@ pub struct Jwk {
     kid: String,
     x: String,
     y: String,
-}
-
-/// The key set: the body of the response to `GET /user/jwks`.
-#[derive(Debug, Serialize)]
-pub struct KeySet<'a> {
-    keys: [&'a Jwk; 1],
 }
 
 /// The reason why a signing key is missing or unusable. The error never shows the key.
@@ -87,14 +81,18 @@ impl SigningKey {
         Err(KeyError::NotRandom)
     }
 
-    /// Reads a key from PKCS#8 PEM. Error: [`KeyError::NotPem`].
+    /// Reads a key from one block of PKCS#8 PEM. Error: [`KeyError::NotPem`].
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        // A variable that was written on one line of a file or shell contains `\n` (two characters) in place of each line end.
-        let pem = pem.trim().replace("\\n", "\n");
-        SecretKey::from_pkcs8_pem(&pem)
+        let pem = pem.trim();
+        SecretKey::from_pkcs8_pem(pem)
             .map(Self::new)
             .map_err(|cause| KeyError::NotPem {
                 hint: match pem.lines().next().unwrap_or_default() {
+                    "-----BEGIN PRIVATE KEY-----"
+                        if !pem.ends_with("-----END PRIVATE KEY-----") =>
+                    {
+                        "the text does not end with -----END PRIVATE KEY-----"
+                    }
                     "-----BEGIN PRIVATE KEY-----" => {
                         "the text is PKCS#8, but does not contain a P-256 key"
                     }
@@ -142,9 +140,9 @@ impl SigningKey {
             .map_err(KeyError::Encoding)
     }
 
-    /// Returns the key set, which contains only the public key.
-    pub fn key_set(&self) -> KeySet<'_> {
-        KeySet { keys: [&self.jwk] }
+    /// Returns the public key.
+    pub fn jwk(&self) -> &Jwk {
+        &self.jwk
     }
 
     /// Returns the private key for signing tokens.
@@ -180,8 +178,6 @@ mod tests {
         let key = SigningKey::generate().unwrap();
         let pem = key.to_pem().unwrap();
         assert_eq!(SigningKey::from_pem(&pem).unwrap().kid(), key.kid());
-        let one_line = pem.replace('\n', "\\n");
-        assert_eq!(SigningKey::from_pem(&one_line).unwrap().kid(), key.kid());
         assert_ne!(SigningKey::generate().unwrap().kid(), key.kid());
     }
 
@@ -199,6 +195,7 @@ mod tests {
         der[at + 7] = 0x06;
         let body = base64::engine::general_purpose::STANDARD.encode(der);
         let other = format!("-----BEGIN PRIVATE KEY-----\n{body}\n-----END PRIVATE KEY-----\n");
+        let cut_off = other.trim_end().trim_end_matches('-');
         for (pem, word) in [
             ("nonsense", "does not begin with"),
             (
@@ -206,6 +203,7 @@ mod tests {
                 "SEC1",
             ),
             (other.as_str(), "does not contain a P-256 key"),
+            (cut_off, "does not end with"),
         ] {
             let fault = SigningKey::from_pem(pem).unwrap_err().to_string();
             assert!(

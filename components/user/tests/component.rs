@@ -1,6 +1,7 @@
 //! Tests of the built component `user` over HTTP.
 
 use serde_json::{Value, json};
+use stoa_service::testing::Issuer;
 use stoa_testkit::{Answer, REQUEST_ID, Shop, ShopOptions, TRACE_ID, at_once};
 
 const PASSWORD: &str = "correct horse battery";
@@ -94,6 +95,67 @@ fn a_bad_setting_is_500_and_only_the_log_has_the_cause() {
         "{line}"
     );
     assert_eq!(line["request_id"], REQUEST_ID);
+}
+
+/// Options with the keys that belong to these seeds.
+fn with_keys(options: ShopOptions, seeds: &[u8]) -> ShopOptions {
+    let pem: String = seeds
+        .iter()
+        .map(|seed| Issuer::new("", *seed).pem())
+        .collect();
+    options.variable("jwt_private_key", pem)
+}
+
+#[test]
+fn all_keys_are_published_in_order_the_first_signs_and_tokens_of_all_keys_are_accepted() {
+    let mut shop = Shop::start(with_keys(options(), &[1, 2]));
+    let ann = register(&shop).expect(201).json;
+    let published = |shop: &Shop| {
+        let set = shop.gateway().get("/user/jwks").send().expect(200).json;
+        let keys = set["keys"].as_array().unwrap().iter();
+        keys.map(|key| key["x"].clone()).collect::<Vec<_>>()
+    };
+    let x = |seed| Issuer::new("", seed).jwks()["keys"][0]["x"].clone();
+    let me = |shop: &Shop, token: &str| shop.gateway().get("/user/me").bearer(token).send();
+    let token = |shop: &Shop| {
+        let token = &log_in(shop).expect(200).json["access_token"];
+        token.as_str().unwrap().to_owned()
+    };
+    assert_eq!(published(&shop), [x(1), x(2)]);
+    let of_first = token(&shop);
+    assert_eq!(me(&shop, &of_first).expect(200).json, ann);
+
+    shop.stop();
+    let mut shop = Shop::start(with_keys(options().with_data_of(&shop), &[2, 1]));
+    assert_eq!(published(&shop), [x(2), x(1)]);
+    let of_second = token(&shop);
+    let key_id = |token: &str| stoa_service::token::key_id(token).unwrap();
+    assert_ne!(key_id(&of_first), key_id(&of_second));
+    for token in [&of_first, &of_second] {
+        assert_eq!(me(&shop, token).expect(200).json, ann);
+    }
+
+    shop.stop();
+    let shop = Shop::start(with_keys(options().with_data_of(&shop), &[2]));
+    assert_eq!(published(&shop), [x(2)]);
+    assert_eq!(me(&shop, &of_second).expect(200).json, ann);
+    let _ = me(&shop, &of_first).refused(401, "unauthorized");
+}
+
+#[test]
+fn the_log_names_the_unreadable_block_of_several_keys() {
+    let good = Issuer::new("", 1).pem();
+    let pem = format!("{good}-----BEGIN PRIVATE KEY-----\ns3cr3t\n");
+    let shop = Shop::start(options().variable("jwt_private_key", pem));
+    let answer = shop.gateway().get("/user/jwks").send();
+    let _ = answer.refused(500, "misconfigured");
+    let line = shop.wait_for_line("the cause", |line| line["code"] == "misconfigured");
+    let cause = line["cause"].as_str().unwrap();
+    assert!(
+        cause.contains("jwt_private_key: PEM block 2 of 2"),
+        "{cause}"
+    );
+    assert!(!shop.log().contains("s3cr3t"), "{}", shop.log());
 }
 
 #[test]

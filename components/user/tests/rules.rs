@@ -419,6 +419,48 @@ fn concurrent_first_requests_generate_the_key_once() {
 }
 
 #[test]
+fn the_first_key_signs_and_a_token_of_every_configured_key_is_accepted() {
+    let mut shop = Shop::new();
+    let [old, new, foreign] = [(); 3].map(|()| SigningKey::generate().unwrap());
+    let pem = |keys: &[&SigningKey]| {
+        let blocks = keys.iter().map(|key| key.to_pem().unwrap());
+        Some(blocks.collect::<String>())
+    };
+    let key_id = |token: &str| token::key_id(token).unwrap();
+    // The steps of a rotation: one key, the new key is published, the new key signs, the old key is removed.
+    shop.private_key = pem(&[&old]);
+    let first = shop.token("ann@example.com");
+    let log_in = |shop: &Shop| {
+        let response = shop.login("ann@example.com", "correct horse");
+        response.body["access_token"].as_str().unwrap().to_owned()
+    };
+    let mut tokens = vec![first];
+    for (keys, accepted) in [
+        (vec![&old, &new], vec![&old]),
+        (vec![&new, &old], vec![&old, &new]),
+        (vec![&new], vec![&new]),
+    ] {
+        shop.private_key = pem(&keys);
+        let set = shop.get("/user/jwks", "").body;
+        let published = set["keys"].as_array().unwrap().iter();
+        let published: Vec<_> = published.map(|key| key["kid"].as_str().unwrap()).collect();
+        assert_eq!(published, keys.iter().map(|k| k.kid()).collect::<Vec<_>>());
+        let token = log_in(&shop);
+        assert_eq!(key_id(&token), keys[0].kid());
+        tokens.push(token);
+        for token in &tokens {
+            let is_accepted = accepted.iter().any(|key| key.kid() == key_id(token));
+            let status = if is_accepted { 200 } else { 401 };
+            assert_eq!(shop.get("/user/me", token).status, status, "{published:?}");
+        }
+    }
+    // A token of a key that is not configured, with the id of a configured key.
+    let claims = token::decode(&tokens[3], &new.decoding_key().unwrap()).unwrap();
+    let forged = token::encode(&claims, &foreign.encoding_key().unwrap(), new.kid()).unwrap();
+    assert_eq!(shop.get("/user/me", &forged).status, 401);
+}
+
+#[test]
 fn the_key_set_contains_the_configured_key() {
     let mut shop = Shop::new();
     let generated = shop.get("/user/jwks", "").body;
@@ -444,6 +486,19 @@ fn an_error_names_every_wrong_setting_and_does_not_show_the_key() {
     );
     assert!(faults.contains("token_ttl_seconds"), "{faults}");
     assert!(!faults.contains("very secret"), "{faults}");
+
+    let block = SigningKey::generate().unwrap().to_pem().unwrap();
+    let cut_off = block.replace("-----END PRIVATE KEY-----", "");
+    let pem = format!("{block}{cut_off}{block}");
+    let faults = Config::read(&|name| (name == "jwt_private_key").then(|| pem.clone()));
+    let faults = faults.unwrap_err().0;
+    assert_eq!(faults.len(), 2, "{faults:?}");
+    for (fault, place) in faults.iter().zip(["block 2 of 3", "block 3 of 3"]) {
+        assert!(fault.starts_with("variable jwt_private_key: "), "{fault}");
+        assert!(fault.contains(place), "{fault}");
+        let secret = block.lines().nth(1).unwrap();
+        assert!(!fault.contains(secret), "{fault}");
+    }
 }
 
 #[test]

@@ -114,12 +114,12 @@ pub fn verify(
         },
         known => known,
     };
-    let Some(key) = key else {
-        return Err(Problem::unauthorized(
-            "Authorization: the token names an unknown key (kid); log in again",
-        ));
-    };
-    decode(token, &key)
+    decode(token, &key.ok_or_else(unknown_key)?)
+}
+
+/// The response to a token whose key is unknown, for example because `user` has withdrawn the key.
+pub fn unknown_key() -> Problem {
+    Problem::unauthorized("Authorization: the token names an unknown key (kid); log in again")
 }
 
 /// Verifies `token` with `key` and reads its claims.
@@ -155,7 +155,8 @@ pub fn encode(claims: &Claims, key: &EncodingKey, kid: &str) -> Result<String, P
     })
 }
 
-fn key_id(token: &str) -> Result<String, Problem> {
+/// The id of the key that signed `token`, which is not verified yet. Error: 401 if `token` is not a JWT with ES256 and a key id.
+pub fn key_id(token: &str) -> Result<String, Problem> {
     install_es256();
     jsonwebtoken::decode_header(token)
         .ok()
