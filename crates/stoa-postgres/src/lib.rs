@@ -2,10 +2,14 @@
 //! machine, with a temporary folder that is removed when the server ends. The server runs as an unprivileged user, because
 //! PostgreSQL refuses to run as root. The server ends when the program that started it ends, even after a crash.
 //!
+//! At first, the server has no TLS and requires no password. [`Server::require_tls_and_passwords`] changes this (`tls.rs`).
+//!
 //! The order of text depends on the installed version: a server of PostgreSQL 15 or later sorts text in English order, and a server
 //! of an earlier version sorts by bytes. Many production servers sort text in the order of another language. So no program should
 //! rely on a certain order.
 #![forbid(unsafe_code)]
+
+mod tls;
 
 use std::io;
 use std::net::TcpListener;
@@ -16,7 +20,9 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use postgres::{Client, NoTls};
+pub use postgres::Client;
+use postgres::NoTls;
+pub use tls::Certificate;
 
 /// Deadline for the first start of a server on a busy machine.
 const START_DEADLINE: Duration = Duration::from_secs(120);
@@ -55,7 +61,7 @@ pub fn is_selected() -> bool {
     }
 }
 
-/// The reason why the server does not start.
+/// The reason why the server does not start, or does not use changed settings.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// PostgreSQL is not installed.
@@ -79,6 +85,8 @@ pub struct Server {
     /// The process of [`SERVER_SCRIPT`].
     script: Child,
     port: u16,
+    /// The folder with the data, the log and the Unix domain socket.
+    folder: PathBuf,
     /// Number of databases and schemas that were created. Each new name contains this number, so the names are unique.
     created: AtomicU32,
 }
@@ -132,9 +140,10 @@ impl Server {
         let mut server = Self {
             script: command.spawn()?,
             port,
+            folder,
             created: AtomicU32::new(0),
         };
-        server.wait_until_ready(&folder)?;
+        server.wait_until_ready()?;
         Ok(server)
     }
 
@@ -149,7 +158,7 @@ impl Server {
             .get_or_init(|| Self::start(Durability::None).unwrap_or_else(|error| panic!("{error}")))
     }
 
-    fn wait_until_ready(&mut self, folder: &Path) -> Result<(), StartError> {
+    fn wait_until_ready(&mut self) -> Result<(), StartError> {
         let begun = Instant::now();
         loop {
             let error = match self.administrator("postgres") {
@@ -157,7 +166,7 @@ impl Server {
                 Err(error) => error,
             };
             let log = || {
-                let log = std::fs::read_to_string(folder.join("log")).unwrap_or_default();
+                let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
                 log.lines().rev().take(3).collect::<Vec<_>>().join(" / ")
             };
             if self.script.try_wait()?.is_some() {
@@ -199,32 +208,66 @@ impl Server {
         Duration::from_millis(server_processes.map(|stat| stat.ticks).sum::<u64>() * 10)
     }
 
-    /// Connects to a database as superuser.
+    /// Connects to a database as superuser, through the server's Unix domain socket. So the connection needs neither TLS nor a
+    /// password.
     ///
     /// # Errors
     /// If the server rejects the connection or a statement.
     pub fn administrator(&self, database: &str) -> Result<Client, postgres::Error> {
-        Client::connect(
-            &format!("postgres://postgres@{}/{database}", self.host()),
-            NoTls,
-        )
+        let mut config = Client::configure();
+        config.host_path(&self.folder).port(self.port);
+        config.user("postgres").dbname(database).connect(NoTls)
     }
 
-    /// Creates a database and a role of the same name for each service. Returns a value for the application's variable
-    /// `database_url`. In the returned value, `{service}` stands for the service's name.
+    /// Creates a database and a role of the same name for each service. Only this role may connect to the database. Returns a value
+    /// for the application's variable `database_url`. In the returned value, `{service}` stands for the service's name.
     ///
     /// # Errors
     /// If the server rejects the connection or a statement.
     pub fn databases(&self, services: &[&str]) -> Result<String, postgres::Error> {
+        self.create_databases(services, None)
+    }
+
+    /// Like [`Self::databases`], but the roles have passwords. In `password`, too, `{service}` stands for the service's name, so each
+    /// role has a password of its own. The password may contain letters, digits and hyphens.
+    ///
+    /// # Errors
+    /// If the server rejects the connection or a statement.
+    pub fn databases_with_passwords(
+        &self,
+        services: &[&str],
+        password: &str,
+    ) -> Result<String, postgres::Error> {
+        self.create_databases(services, Some(password))
+    }
+
+    fn create_databases(
+        &self,
+        services: &[&str],
+        password: Option<&str>,
+    ) -> Result<String, postgres::Error> {
         let prefix = format!("shop{}", self.created.fetch_add(1, Ordering::Relaxed));
         let mut administrator = self.administrator("postgres")?;
         for service in services {
             let name = format!("{prefix}_{service}");
-            administrator.batch_execute(&format!("CREATE ROLE {name} LOGIN"))?;
+            let login = match password {
+                Some(password) => {
+                    format!(
+                        "LOGIN PASSWORD '{}'",
+                        password.replace("{service}", service)
+                    )
+                }
+                None => "LOGIN".to_owned(),
+            };
+            administrator.batch_execute(&format!("CREATE ROLE {name} {login}"))?;
             administrator.batch_execute(&format!("CREATE DATABASE {name} OWNER {name}"))?;
+            administrator
+                .batch_execute(&format!("REVOKE CONNECT ON DATABASE {name} FROM PUBLIC"))?;
         }
+        let password = password.map(|password| format!(":{password}"));
         Ok(format!(
-            "postgres://{prefix}_{{service}}@{}/{prefix}_{{service}}",
+            "postgres://{prefix}_{{service}}{}@{}/{prefix}_{{service}}",
+            password.unwrap_or_default(),
             self.host()
         ))
     }

@@ -4,6 +4,7 @@
 //! - [`Shop`] is the process (`shop.rs`). [`Client`] sends requests (`client.rs`), and checks the responses against the OpenAPI
 //!   documents (`contract.rs`). `trace.rs` has the headers that services must copy to their own requests.
 //! - [`Stub`] replaces a service that the tested service calls (`stub.rs`).
+//! - [`TlsPostgres`] is a PostgreSQL server that requires TLS and passwords (`tls_postgres.rs`).
 //! - [`envoy`] runs a real Envoy for tests of filters. [`mesh`] gives access to the Envoys of a shop's mesh.
 //! - [`wait_until`] waits for a condition, and [`at_once`] runs work concurrently (`wait.rs`).
 //! - `built.rs` fails a test whose .wasm files are missing or older than their sources. This crate does not build them.
@@ -20,6 +21,7 @@ pub mod envoy;
 pub mod mesh;
 mod shop;
 mod stub;
+mod tls_postgres;
 mod trace;
 mod wait;
 
@@ -28,6 +30,7 @@ pub use client::{Answer, Check, Client, Request};
 pub use contract::contract;
 pub use shop::{SERVICES, Shop, ShopOptions};
 pub use stub::{Stub, StubRequest, StubResponse, unreachable_url};
+pub use tls_postgres::TlsPostgres;
 pub use trace::{REQUEST_ID, TRACE_ID};
 pub use wait::{at_once, wait_for, wait_until};
 

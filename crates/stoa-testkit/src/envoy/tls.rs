@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair, SanType,
@@ -42,11 +43,15 @@ impl Authority {
     /// Creates an authority with a new key.
     #[track_caller]
     pub fn new() -> Self {
+        Self::named("authority of a test")
+    }
+
+    /// Creates an authority with a new key and with this name.
+    #[track_caller]
+    pub fn named(name: &str) -> Self {
         let made = KeyPair::generate().and_then(|key| {
             let mut params = CertificateParams::new([])?;
-            params
-                .distinguished_name
-                .push(DnType::CommonName, "authority of a test");
+            params.distinguished_name.push(DnType::CommonName, name);
             params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
             let certificate = params.self_signed(&key)?.pem();
             let issuer = Issuer::new(params, key);
@@ -71,21 +76,49 @@ impl Authority {
         )
     }
 
-    /// Issues a certificate for a host such as `processor.example.com`.
+    /// Issues a certificate for a host such as `processor.example.com` or `127.0.0.1`.
     #[track_caller]
     pub fn server(&self, host: &str) -> Identity {
-        let name = host.try_into().map(SanType::DnsName);
-        self.sign(host, name.map(|name| vec![name]))
+        self.sign(host, host_name(host).map(|name| vec![name]))
+    }
+
+    /// Issues a certificate for a host. The certificate has expired.
+    #[track_caller]
+    pub fn expired_server(&self, host: &str) -> Identity {
+        let expired = |params: &mut CertificateParams| {
+            params.not_after = (SystemTime::now() - Duration::from_secs(3600)).into();
+        };
+        self.sign_with(host, host_name(host).map(|name| vec![name]), expired)
+    }
+
+    /// Issues a certificate whose only name of the host is the subject's common name, as in old certificates.
+    #[track_caller]
+    pub fn server_without_alternative_name(&self, host: &str) -> Identity {
+        let common_name = |params: &mut CertificateParams| {
+            params.distinguished_name.push(DnType::CommonName, host);
+        };
+        self.sign_with(host, Ok(Vec::new()), common_name)
     }
 
     #[track_caller]
     fn sign(&self, subject: &str, names: Result<Vec<SanType>, rcgen::Error>) -> Identity {
+        self.sign_with(subject, names, |_| {})
+    }
+
+    #[track_caller]
+    fn sign_with(
+        &self,
+        subject: &str,
+        names: Result<Vec<SanType>, rcgen::Error>,
+        change: impl FnOnce(&mut CertificateParams),
+    ) -> Identity {
         let made = KeyPair::generate().and_then(|key| {
             let mut params = CertificateParams::new([])?;
             // As in a mesh, the certificate's subject is empty. If its subject were the same as the authority's, the certificate
             // would look self-signed.
             params.distinguished_name = DistinguishedName::new();
             params.subject_alt_names = names?;
+            change(&mut params);
             let certificate = params.signed_by(&key, &self.issuer)?.pem();
             Ok(Identity {
                 certificate,
@@ -93,10 +126,41 @@ impl Authority {
                 authority: self.certificate.clone(),
             })
         });
-        match made {
-            Ok(identity) => identity,
-            Err(error) => panic!("cannot issue a certificate for {subject}: {error}"),
-        }
+        issued(subject, made)
+    }
+}
+
+impl Identity {
+    /// Creates a certificate authority that is also the server: the authority's own certificate contains the host's name.
+    #[track_caller]
+    pub fn self_signed_authority(host: &str) -> Self {
+        let made = KeyPair::generate().and_then(|key| {
+            let mut params = CertificateParams::new([])?;
+            params.subject_alt_names = vec![host_name(host)?];
+            params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+            let certificate = params.self_signed(&key)?.pem();
+            Ok(Self {
+                authority: certificate.clone(),
+                certificate,
+                key: key.serialize_pem(),
+            })
+        });
+        issued(host, made)
+    }
+}
+
+#[track_caller]
+fn issued(subject: &str, identity: Result<Identity, rcgen::Error>) -> Identity {
+    match identity {
+        Ok(identity) => identity,
+        Err(error) => panic!("cannot issue a certificate for {subject}: {error}"),
+    }
+}
+
+fn host_name(host: &str) -> Result<SanType, rcgen::Error> {
+    match host.parse() {
+        Ok(address) => Ok(SanType::IpAddress(address)),
+        Err(_) => host.try_into().map(SanType::DnsName),
     }
 }
 

@@ -86,10 +86,11 @@ pub(super) fn launch(
         command.arg("--variable").arg(format!("{name}={value}"));
     }
     command.args(&options.arguments);
-    // Application variables in the environment of the tests must not change the shop.
+    // Application variables and trusted authorities in the environment of the tests must not change the shop.
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("SPIN_VARIABLE_") {
-            command.env_remove(name);
+        let text = name.to_string_lossy();
+        if text.starts_with("SPIN_VARIABLE_") || text.starts_with("SSL_CERT_") {
+            command.env_remove(&name);
         }
     }
     command.envs(&options.environment);
