@@ -210,6 +210,27 @@ fn closed_connections_are_replaced_and_a_stopped_server_is_an_error() {
     assert!(answer[0].contains("ConnectionFailed"), "{}", answer[0]);
 }
 
+/// The operating system accepts the connection, and the server sends nothing.
+#[test]
+fn a_server_that_does_not_answer_is_an_error_after_the_timeout() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = silent.local_addr().unwrap();
+    let manifest = format!(
+        "[[trigger.http]]\nroute = \"/...\"\ncomponent = \"sql\"\n[component.sql]\nsource = \"{{guest-postgres}}\"\nallowed_outbound_hosts = [\"postgres://{host}\"]\n"
+    );
+    let app = Setup::new(&manifest).start();
+    let answer = run(
+        &app,
+        &format!("postgres://postgres@{host}/postgres"),
+        &["SELECT 1"],
+    );
+    assert!(
+        answer[0].contains("the server did not accept a connection within 5 s"),
+        "{}",
+        answer[0]
+    );
+}
+
 fn until<T>(mut check: impl FnMut() -> Option<T>) -> Option<T> {
     let end = std::time::Instant::now() + std::time::Duration::from_secs(20);
     while std::time::Instant::now() < end {

@@ -22,7 +22,8 @@ use report::Terminal;
 Without a mesh and without an OpenAPI document, the main listener serves every public route. The state folder has the data, the \
 compiled code and, while the application runs, run.json with the process id and the addresses. Only one process can use a state \
 folder at a time. \
-SSL_CERT_FILE names the file with the certificate authorities for third parties outside the mesh [default: the system's file].
+The environment variable SSL_CERT_FILE names the file with the trusted certificate authorities, in PEM: for PostgreSQL over TLS, and \
+for third parties outside the mesh [default: the system's file].
 
 A duration is a value such as 500ms, 30s, 5m or 24h. A size is a value such as 65536, 64KiB, 256MiB or 1GiB.
 

@@ -16,7 +16,7 @@ use super::view::View;
 use crate::bindings::spin::postgres::postgres::{
     Error, Host, HostConnection, ParameterValue, RowSet,
 };
-use crate::postgres::{Lease, Servers, values};
+use crate::postgres::{Lease, Servers, address_error, values};
 
 /// The PostgreSQL servers to which a component may connect.
 pub(crate) struct Postgres {
@@ -44,9 +44,15 @@ impl Postgres {
 
     /// Parses the address, and checks that the component may connect to each server in the address.
     fn check(&self, address: &str) -> Result<Config, Error> {
-        let config: Config = address.parse().map_err(|error| {
-            Error::ConnectionFailed(format!("cannot parse the address: {error}"))
-        })?;
+        if has_unencoded_at_sign(address) {
+            return Err(Error::ConnectionFailed(
+                "the address contains more than one @; expected percent-encoding, such as %40, in the user name and password"
+                    .to_owned(),
+            ));
+        }
+        let config: Config = address
+            .parse()
+            .map_err(|error| Error::ConnectionFailed(address_error(&error)))?;
         let ports = config.get_ports();
         for (index, server) in config.get_hosts().iter().enumerate() {
             let Server::Tcp(host) = server else {
@@ -80,6 +86,17 @@ impl Postgres {
         }
         Ok(config)
     }
+
+    async fn connect(&self, address: &str, config: &Config) -> Result<Lease, Error> {
+        self.servers.connect(&self.component, address, config).await
+    }
+}
+
+/// True if a URL contains more than one `@`. Then the user name or the password contains an `@` that is not percent-encoded, and a
+/// part of the password would be taken for the host's name, which appears in errors and in the log.
+fn has_unencoded_at_sign(address: &str) -> bool {
+    let mut schemes = ["postgres://", "postgresql://"].iter();
+    schemes.any(|scheme| address.starts_with(scheme)) && address.matches('@').count() > 1
 }
 
 impl Host for View<'_, Postgres> {}
@@ -90,7 +107,7 @@ impl HostConnection for View<'_, Postgres> {
             Ok(config) => config,
             Err(error) => return Ok(Err(error)),
         };
-        match self.state.servers.connect(&address, &config).await {
+        match self.state.connect(&address, &config).await {
             Ok(lease) => Ok(Ok(self.table.push(Connection(lease))?)),
             Err(error) => Ok(Err(error)),
         }

@@ -1,13 +1,15 @@
 //! Gives a guest access to a PostgreSQL server. A connection lease decides whether its connection returns to the pool or is closed.
 use std::ops::Range;
 use std::pin::pin;
+use std::sync::Arc;
 
-use deadpool_postgres::{Object, Pool};
+use deadpool_postgres::Object;
 use futures_util::TryStreamExt as _;
 use tokio_postgres::{Row, Statement};
 
+use super::database::Database;
 use super::effect::Effect;
-use super::error::{statement_error, with_causes};
+use super::error::statement_error;
 use super::values;
 use crate::bindings::spin::postgres::postgres::{DbValue, Error, ParameterValue};
 
@@ -22,7 +24,9 @@ const VALUE_OVERHEAD_BYTES: usize = size_of::<Option<Range<usize>>>() + size_of:
 
 /// A guest's connection lease: the guest's access to one PostgreSQL server.
 pub(crate) struct Lease {
-    pool: Pool,
+    /// The id of the guest's component, which appears in the log.
+    component: Arc<str>,
+    database: Arc<Database>,
     /// The connection that this connection lease holds. It holds a connection while a statement runs, during a transaction, and
     /// after a statement that changed the connection's session.
     object: Option<Object>,
@@ -36,11 +40,15 @@ pub(crate) struct Lease {
 }
 
 impl Lease {
-    /// Connects to the pool's server once, so that the guest's `open` reports an unreachable server.
-    pub(super) async fn connect(pool: Pool) -> Result<Self, Error> {
-        drop(connect(&pool).await?);
+    /// Connects to the server once, so that the guest's `open` reports an unreachable server.
+    pub(super) async fn connect(
+        component: Arc<str>,
+        database: Arc<Database>,
+    ) -> Result<Self, Error> {
+        drop(database.connect(&component).await?);
         Ok(Self {
-            pool,
+            component,
+            database,
             object: None,
             transaction: false,
             session_changed: false,
@@ -102,7 +110,7 @@ impl Lease {
         }
         let object = match self.object.take() {
             Some(object) => object,
-            None => connect(&self.pool).await?,
+            None => self.database.connect(&self.component).await?,
         };
         let object = self.object.insert(object);
         // `busy` is true until the server responds. If the request is cut off earlier, `busy` stays true, and the connection is
@@ -149,9 +157,4 @@ impl Drop for Lease {
             drop(Object::take(object));
         }
     }
-}
-
-async fn connect(pool: &Pool) -> Result<Object, Error> {
-    let object = pool.get().await;
-    object.map_err(|error| Error::ConnectionFailed(with_causes(&error)))
 }
