@@ -12,9 +12,10 @@ mod customer;
 
 use customer::{Customer, Operator, items, text};
 use serde_json::{Value, json};
-use stoa_testkit::{Shop, ShopOptions};
+use stoa_testkit::{Shop, ShopOptions, TlsPostgres};
 
-fn journey(options: ShopOptions) {
+/// Makes the whole journey. Returns the shop's log.
+fn journey(options: ShopOptions) -> String {
     // In a mesh, 10 % of the customers get the next release, v2.
     let releases: &[&str] = if options.mesh { &["v1", "v2"] } else { &["v1"] };
     let mut shop = Shop::start(options);
@@ -47,15 +48,16 @@ fn journey(options: ShopOptions) {
     let product = items(&found.json).remove(0);
     let sku = text(&product, "sku");
     let price = product["price"]["amount"].as_i64().unwrap();
-    // The page of a single product contains the description from the PIM (the third party for product texts).
-    let one = shop
-        .gateway()
-        .get(&format!("/product/{}", text(&product, "product_id")))
-        .send()
-        .expect(200);
+    // The page of a single product contains the description from the PIM (the third party for product texts). The PIM's first
+    // response is slow, because it creates its tables. The product service would not wait for this response.
     let pim = operator
         .client()
         .get(&format!("/pim/products/{sku}"))
+        .send()
+        .expect(200);
+    let one = shop
+        .gateway()
+        .get(&format!("/product/{}", text(&product, "product_id")))
         .send()
         .expect(200);
     assert_eq!(one.json["description"], pim.json["description"]);
@@ -171,6 +173,7 @@ fn journey(options: ShopOptions) {
         order
     );
     shop.stop();
+    shop.log()
 }
 
 #[test]
@@ -181,6 +184,23 @@ fn a_customer_orders_and_receives_a_parcel() {
 #[test]
 fn the_journey_works_without_timers() {
     journey(ShopOptions::checked().timers(false));
+}
+
+/// Each service has a role with a password of its own, and the role may connect only to the database of this service.
+#[test]
+fn the_journey_works_on_postgresql_with_tls_and_passwords() {
+    let server = TlsPostgres::start();
+    let options = server.options(ShopOptions::checked(), "open-sesame-{service}");
+    let log = journey(options);
+    assert!(!log.contains("open-sesame"), "a password is in the log");
+
+    let mut administrator = server.administrator();
+    let with_tables = "SELECT datname, usename FROM pg_stat_database JOIN pg_user ON usename LIKE 'shop%' \
+                       WHERE datname LIKE 'shop%' AND has_database_privilege(usename, datname, 'CONNECT') ORDER BY 1";
+    let permitted = administrator.query(with_tables, &[]).unwrap();
+    let permitted: Vec<(String, String)> = permitted.iter().map(|r| (r.get(0), r.get(1))).collect();
+    assert_eq!(permitted.len(), stoa_testkit::SERVICES.len());
+    assert!(permitted.iter().all(|(d, r)| d == r), "{permitted:?}");
 }
 
 #[test]
