@@ -58,7 +58,7 @@ check: setup-tests ## check format, lints, prose, documentation and manifests, w
 dependencies: setup ## check licenses, sources and vulnerabilities of the dependencies (minutes); needed after each change of Cargo.lock
 	@scripts/dependencies
 
-test-cluster: ## run the tests that need a Kubernetes control plane; the first run builds Kubernetes, SpinKube's operator and Istio (20 minutes of CPU time)
+test-cluster: ## run the tests of the deployment; the first run builds Kubernetes, SpinKube's operator and Istio (20 minutes of CPU time), and installs azure-cli
 	@scripts/test-cluster
 
 bench: wasm release ## run the benchmarks; docs/benchmarks.md has results
