@@ -7,17 +7,15 @@
 use std::collections::BTreeMap;
 use std::io::Write as _;
 
-use bytes::Bytes;
 use chrono::{DateTime, SecondsFormat};
 use oci_client::annotations::{
     ORG_OPENCONTAINERS_IMAGE_CREATED as CREATED, ORG_OPENCONTAINERS_IMAGE_TITLE as TITLE,
     ORG_OPENCONTAINERS_IMAGE_VERSION as VERSION,
 };
 use oci_client::client::{Config, ImageLayer};
-use oci_client::manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest};
 use serde_json::json;
+use stoa_image::{Image, digest};
 
-use crate::digest;
 use crate::module::Module;
 
 /// The name of the file that Istio reads from the image's layer.
@@ -112,70 +110,21 @@ fn checked_word(label: &'static str, text: &str) -> Result<String, WrongLabel> {
     }
 }
 
-/// Bytes that are addressed by their digest.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Blob {
-    pub(crate) digest: String,
-    pub(crate) bytes: Bytes,
-}
-
-/// An image: the manifest, and the blobs that the manifest lists.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    pub(crate) manifest: Blob,
-    pub(crate) blobs: Vec<Blob>,
-}
-
-impl Image {
-    /// Packs a filter. The same filter and labels give the same digest on every machine, because the image does not depend on the
-    /// time, a file owner or the order of a hash table. (Another release of the compressor may compress the same bytes
-    /// differently.)
-    ///
-    /// # Errors
-    /// An error while writing to memory, which does not happen in practice.
-    pub fn pack(module: &Module, labels: &Labels) -> std::io::Result<Self> {
-        let tar = tar(module.bytes())?;
-        let layer = ImageLayer::oci_v1_gzip(gzip(&tar)?, None);
-        let config = json!({
-            "architecture": "wasm",
-            "os": "wasip1",
-            "rootfs": { "diff_ids": [digest(&tar)], "type": "layers" },
-        });
-        let config = Config::oci_v1(config.to_string(), None);
-        let manifest = OciImageManifest {
-            media_type: Some(OCI_IMAGE_MEDIA_TYPE.to_owned()),
-            ..OciImageManifest::build(
-                std::slice::from_ref(&layer),
-                &config,
-                Some(labels.annotations.clone()),
-            )
-        };
-        let manifest = Bytes::from(serde_json::to_vec(&manifest)?);
-        Ok(Self {
-            manifest: Blob::new(manifest),
-            blobs: vec![Blob::new(layer.data), Blob::new(config.data)],
-        })
-    }
-
-    /// The manifest's digest: `sha256:` and 64 hexadecimal digits. The digest identifies exactly this image.
-    pub fn digest(&self) -> &str {
-        &self.manifest.digest
-    }
-
-    /// The size of the image in a registry, in bytes.
-    pub fn size(&self) -> usize {
-        let blobs = self.blobs.iter().map(|blob| blob.bytes.len());
-        self.manifest.bytes.len() + blobs.sum::<usize>()
-    }
-}
-
-impl Blob {
-    pub(crate) fn new(bytes: Bytes) -> Self {
-        Self {
-            digest: digest(&bytes),
-            bytes,
-        }
-    }
+/// Packs a filter. The same filter and labels give the same digest on every machine, because the image does not depend on the
+/// time, a file owner or the order of a hash table. (Another release of the compressor may compress the same bytes differently.)
+///
+/// # Errors
+/// An error while writing to memory, which does not happen in practice.
+pub fn pack(module: &Module, labels: &Labels) -> std::io::Result<Image> {
+    let tar = tar(module.bytes())?;
+    let layer = ImageLayer::oci_v1_gzip(gzip(&tar)?, None);
+    let config = json!({
+        "architecture": "wasm",
+        "os": "wasip1",
+        "rootfs": { "diff_ids": [digest(&tar)], "type": "layers" },
+    });
+    let config = Config::oci_v1(config.to_string(), None);
+    Ok(Image::new(config, vec![layer], labels.annotations.clone())?)
 }
 
 fn tar(module: &[u8]) -> std::io::Result<Vec<u8>> {
@@ -204,20 +153,21 @@ fn gzip(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+mod tests {
     use std::io::Read as _;
 
+    use oci_client::manifest::OCI_IMAGE_MEDIA_TYPE;
     use serde_json::Value;
 
     use super::*;
     use crate::module::tests::filter;
 
-    pub(crate) fn labels(name: &str, version: &str) -> Labels {
+    fn labels(name: &str, version: &str) -> Labels {
         Labels::new(name, Some(version), None, []).unwrap()
     }
 
-    pub(crate) fn image(name: &str, version: &str) -> Image {
-        Image::pack(&filter(), &labels(name, version)).unwrap()
+    fn image(name: &str, version: &str) -> Image {
+        pack(&filter(), &labels(name, version)).unwrap()
     }
 
     /// If the image's content or the release of the compressor changes, the digest in every WasmPlugin changes too. This test
@@ -231,7 +181,7 @@ pub(crate) mod tests {
         bytes.extend([0, 0xe1, 0xd4, 0x03, 0]); // a custom section of 60,001 bytes, with an empty name and 60,000 bytes of noise
         bytes.extend(noise);
         let module = Module::new(bytes).unwrap();
-        let image = Image::pack(&module, &labels("payment-fault", "0.1.0")).unwrap();
+        let image = pack(&module, &labels("payment-fault", "0.1.0")).unwrap();
         assert_eq!(
             image.digest(),
             "sha256:fc6568c27c511a5bfe52f712494519edfdd5837a417df7bd2a60947e37f0480b"
@@ -241,7 +191,7 @@ pub(crate) mod tests {
     #[test]
     fn an_image_has_one_layer_with_the_filter_as_plugin_wasm() {
         let image = image("payment-fault", "0.1.0");
-        let manifest: Value = serde_json::from_slice(&image.manifest.bytes).unwrap();
+        let manifest: Value = serde_json::from_slice(&image.manifest().bytes()).unwrap();
         assert_eq!(manifest["mediaType"], OCI_IMAGE_MEDIA_TYPE);
         let [layer] = manifest["layers"].as_array().unwrap().as_slice() else {
             panic!("{manifest}");
@@ -252,10 +202,10 @@ pub(crate) mod tests {
         );
         let content = |descriptor: &Value| {
             let found = image
-                .blobs
+                .blobs()
                 .iter()
-                .find(|b| descriptor["digest"] == b.digest);
-            let bytes = found.unwrap().bytes.clone();
+                .find(|b| descriptor["digest"] == b.digest());
+            let bytes = found.unwrap().bytes().clone();
             assert_eq!(descriptor["size"], bytes.len());
             bytes
         };
@@ -281,8 +231,8 @@ pub(crate) mod tests {
     #[test]
     fn labels_become_annotations_and_the_creation_time_is_optional() {
         let annotations = |labels: &Labels| {
-            let image = Image::pack(&filter(), labels).unwrap();
-            let manifest: Value = serde_json::from_slice(&image.manifest.bytes).unwrap();
+            let image = pack(&filter(), labels).unwrap();
+            let manifest: Value = serde_json::from_slice(&image.manifest().bytes()).unwrap();
             manifest["annotations"].clone()
         };
         let all = Labels::new(
@@ -322,7 +272,7 @@ pub(crate) mod tests {
         assert_ne!(one.digest(), image("a", "2").digest());
         assert_ne!(one.digest(), image("b", "1").digest());
         let bytes = crate::module::tests::exporting(&["proxy_abi_version_0_2_0"]);
-        let other = Image::pack(&Module::new(bytes).unwrap(), &labels("a", "1")).unwrap();
+        let other = pack(&Module::new(bytes).unwrap(), &labels("a", "1")).unwrap();
         assert_ne!(one.digest(), other.digest());
     }
 

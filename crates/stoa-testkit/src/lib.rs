@@ -6,6 +6,7 @@
 //! - [`Stub`] replaces a service that the tested service calls (`stub.rs`).
 //! - [`TlsPostgres`] is a PostgreSQL server that requires TLS and passwords (`tls_postgres.rs`).
 //! - [`envoy`] runs a real Envoy for tests of filters. [`mesh`] gives access to the Envoys of a shop's mesh.
+//! - [`Registry`] is Docker's registry for images (`registry.rs`).
 //! - [`wait_until`] waits for a condition, and [`at_once`] runs work concurrently (`wait.rs`).
 //! - `built.rs` fails a test whose .wasm files are missing or older than their sources. This crate does not build them.
 #![expect(
@@ -19,6 +20,7 @@ mod client;
 mod contract;
 pub mod envoy;
 pub mod mesh;
+mod registry;
 mod shop;
 mod stub;
 mod tls_postgres;
@@ -28,6 +30,7 @@ mod wait;
 pub use built::{filter, program};
 pub use client::{Answer, Check, Client, Request};
 pub use contract::contract;
+pub use registry::Registry;
 pub use shop::{SERVICES, Shop, ShopOptions};
 pub use stub::{Stub, StubRequest, StubResponse, unreachable_url};
 pub use tls_postgres::TlsPostgres;

@@ -6,16 +6,12 @@
     reason = "an error in a fixture fails the test"
 )]
 
-mod docker;
-
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
-use stoa_filter_image::{
-    Credentials, Destination, Image, Labels, Module, Progress, PushError, Pushed, push,
-};
-
-use docker::Registry;
+use stoa_filter_image::{Labels, Module, pack};
+use stoa_image::{Credentials, Destination, Image, Progress, PushError, Pushed, push};
+use stoa_testkit::Registry;
 
 /// A module with an empty function, exported under the name by which Envoy recognizes a filter. A further section has 1,000,000
 /// random bytes, which do not compress, so the blob is sent in several pieces.
@@ -35,7 +31,7 @@ fn module() -> Module {
 
 fn image(version: &str) -> Image {
     let labels = Labels::new("payment-fault", Some(version), None, []).unwrap();
-    Image::pack(&module(), &labels).unwrap()
+    pack(&module(), &labels).unwrap()
 }
 
 /// Collects the progress reports of a push. Each report is the number of bytes sent, and the total number of bytes to send.
@@ -89,8 +85,8 @@ fn a_pushed_image_is_available_by_tag_and_by_digest() {
     assert_eq!(
         pushed,
         Pushed {
-            url: format!("oci://{to}"),
-            sha256: image.digest().trim_start_matches("sha256:").to_owned(),
+            reference: to.clone(),
+            digest: image.digest().to_owned(),
             already_present: false,
         }
     );
@@ -129,20 +125,20 @@ fn blobs_that_the_registry_has_are_not_sent_again() {
     let reports = Reports::default();
     let again = send(&image("1"), &at("1"), &none, &reports).unwrap();
     assert_eq!(
-        (again.already_present, &again.sha256),
-        (true, &first.sha256)
+        (again.already_present, &again.digest),
+        (true, &first.digest)
     );
     let tagged = send(&image("1"), &at("stable"), &none, &reports).unwrap();
     assert_eq!(
-        (tagged.already_present, &tagged.sha256),
-        (false, &first.sha256)
+        (tagged.already_present, &tagged.digest),
+        (false, &first.digest)
     );
     assert_eq!(reports.all(), [], "no blob was sent");
 
     let moved = send(&image("2"), &at("stable"), &none, &Reports::default()).unwrap();
-    assert_ne!(moved.sha256, first.sha256);
+    assert_ne!(moved.digest, first.digest);
     let back = send(&image("1"), &at("stable"), &none, &Reports::default()).unwrap();
-    assert_eq!((back.already_present, back.sha256), (false, first.sha256));
+    assert_eq!((back.already_present, back.digest), (false, first.digest));
 }
 
 #[test]

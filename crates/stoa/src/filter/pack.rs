@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use stoa_filter_image::layout;
+use stoa_image::layout;
 
 use super::packed::{LabelArgs, layout_failure, pack_file};
 use crate::exit::{Code, Failure};

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::Args;
-use stoa_filter_image::layout::LayoutError;
-use stoa_filter_image::{Image, Labels, Module};
+use stoa_filter_image::{Labels, Module, pack};
+use stoa_image::Image;
+use stoa_image::layout::LayoutError;
 
 use crate::exit::{Code, Failure};
 
@@ -49,7 +50,7 @@ pub(super) fn pack_file(file: &Path, labels: &LabelArgs) -> Result<PackedFilter,
     let labels = labels
         .to_labels(file)
         .map_err(|error| Failure::new(Code::Usage, error))?;
-    let image = Image::pack(&module, &labels)
+    let image = pack(&module, &labels)
         .map_err(|error| Failure::io(&error, Code::Internal, "cannot pack the filter"))?;
     Ok(PackedFilter {
         image,

@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use stoa_filter_image::{
-    Credentials, CredentialsError, Destination, Image, Progress, PushError, layout,
-};
+use stoa_image::{Credentials, CredentialsError, Destination, Image, Progress, PushError, layout};
 
 use super::packed::{LabelArgs, chain, layout_failure, pack_file};
 use crate::exit::{Code, Failure};
@@ -62,12 +60,7 @@ pub(super) fn run(arguments: &PushArgs) -> Result<(), Failure> {
         .build()
         .map_err(|error| Failure::io(&error, Code::Internal, "cannot start the async runtime"))?;
     let pushed = runtime
-        .block_on(stoa_filter_image::push(
-            &image,
-            &to,
-            &credentials,
-            progress(),
-        ))
+        .block_on(stoa_image::push(&image, &to, &credentials, progress()))
         .map_err(|error| {
             let code = match &error {
                 PushError::Unauthorized { .. } => Code::Permission,
@@ -78,7 +71,11 @@ pub(super) fn run(arguments: &PushArgs) -> Result<(), Failure> {
     if pushed.already_present {
         note("the registry already had this image");
     }
-    print(&format!("url: {}\nsha256: {}\n", pushed.url, pushed.sha256))
+    print(&format!(
+        "url: oci://{}\nsha256: {}\n",
+        pushed.reference,
+        pushed.digest.trim_start_matches("sha256:")
+    ))
 }
 
 fn image(arguments: &PushArgs, to: &Destination) -> Result<Image, Failure> {

@@ -1,4 +1,9 @@
 //! Starts Docker's registry as a separate process. Its data are in a temporary folder, which is removed at the end.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a failure of the fixture must fail the test that uses it"
+)]
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -9,21 +14,28 @@ use std::time::Duration;
 const USERS: &str = "ada:$2y$04$pzru/NI9f1zfpqlhBW/l4ep6Rsy8SdIMObATDluScfCCAJDzdp7SW\n";
 
 /// A running registry on a free port of this machine.
-pub(crate) struct Registry {
+#[derive(Debug)]
+pub struct Registry {
     process: Child,
     /// The address: `127.0.0.1:` and the port.
-    pub(crate) address: String,
+    pub address: String,
     _folder: tempfile::TempDir,
 }
 
 impl Registry {
     /// Starts a registry that permits every caller to push.
-    pub(crate) fn open() -> Self {
+    ///
+    /// # Panics
+    /// If docker-registry is not installed or does not start.
+    pub fn open() -> Self {
         Self::start("")
     }
 
-    /// Starts a registry that accepts only the user `ada`.
-    pub(crate) fn with_password() -> Self {
+    /// Starts a registry that accepts only the user `ada` with the password `s3cret`.
+    ///
+    /// # Panics
+    /// If docker-registry is not installed or does not start.
+    pub fn with_password() -> Self {
         Self::start("auth: {htpasswd: {realm: registry, path: users}}\n")
     }
 
@@ -73,7 +85,7 @@ impl Drop for Registry {
 }
 
 fn program() -> String {
-    let finder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/docker-registry");
+    let finder = crate::workspace().join("crates/stoa-filter-image/tests/docker-registry");
     let output = Command::new(finder).output().unwrap();
     let trimmed = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
     assert!(output.status.success(), "{}", trimmed(&output.stderr));

@@ -18,7 +18,7 @@ pub enum WrongDestination {
     /// The text is not a reference to an image.
     #[error("{0:?}: expected REGISTRY/REPOSITORY:TAG")]
     Reference(String, #[source] ParseError),
-    /// The text has no tag. Without a tag, the reference would mean `latest`, which Istio pulls again for every use.
+    /// The text has no tag. Without a tag, the reference would mean `latest`, which names another image after each push.
     #[error("{0:?} has no tag: expected {0}:TAG, such as {0}:0.1.0")]
     NoTag(String),
     /// The text has a digest. The digest of an image is known only after packing, so it cannot be given.
@@ -64,9 +64,14 @@ impl Destination {
         self.plain_http
     }
 
-    /// The value for the field `url` of a WasmPlugin.
-    pub fn url(&self) -> String {
-        format!("oci://{}", self.reference)
+    /// The registry, the repository and the tag, such as `registry.example/shop/payment-fault:0.1.0`.
+    pub fn reference(&self) -> String {
+        self.reference.to_string()
+    }
+
+    /// The registry and the repository, such as `registry.example/shop/payment-fault`.
+    pub fn repository(&self) -> String {
+        format!("{}/{}", self.registry(), self.reference.repository())
     }
 
     /// The reference of the image in a layout, without registry and folders: `payment-fault:0.1.0` for the destination
@@ -99,7 +104,8 @@ mod tests {
         let to =
             Destination::new("oci://registry.example/shop/payment-fault:0.1.0", false).unwrap();
         assert_eq!(to.registry(), "registry.example");
-        assert_eq!(to.url(), "oci://registry.example/shop/payment-fault:0.1.0");
+        assert_eq!(to.reference(), "registry.example/shop/payment-fault:0.1.0");
+        assert_eq!(to.repository(), "registry.example/shop/payment-fault");
         assert_eq!(to.image(), "payment-fault:0.1.0");
         assert!(!to.plain_http());
     }

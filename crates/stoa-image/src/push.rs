@@ -17,8 +17,8 @@ use crate::image::{Blob, Image};
 
 /// Connect timeout. A reachable registry accepts a connection within this time.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-/// Read timeout. It also limits the time for sending one blob, so it is long: a blob of 256 MiB, the most that Istio accepts,
-/// takes 256 s at 1 MiB/s.
+/// Read timeout. It also limits the time for sending one blob, so it is long: a blob of 256 MiB takes 256 s at 1 MiB/s. The
+/// largest blobs are filters, of which Istio accepts at most 256 MiB.
 const READ_TIMEOUT: Duration = Duration::from_secs(300);
 /// A blob is sent in pieces of this many bytes. The progress is reported after each piece.
 const PIECE_BYTES: usize = 256 << 10;
@@ -29,10 +29,10 @@ pub type Progress = Arc<dyn Fn(usize, usize) + Send + Sync>;
 /// The result of a push: the image is in the registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pushed {
-    /// The value for the field `url` of a WasmPlugin.
-    pub url: String,
-    /// The value for the field `sha256` of a WasmPlugin: the manifest's digest, 64 hexadecimal digits.
-    pub sha256: String,
+    /// The registry, the repository and the tag.
+    pub reference: String,
+    /// The manifest's digest: `sha256:` and 64 hexadecimal digits.
+    pub digest: String,
     /// True if the tag already pointed to this image. Nothing was sent then.
     pub already_present: bool,
 }
@@ -97,8 +97,8 @@ pub async fn push(
 ) -> Result<Pushed, PushError> {
     let error = |source| failure(to, credentials, source);
     let pushed = |already_present| Pushed {
-        url: to.url(),
-        sha256: image.digest().trim_start_matches("sha256:").to_owned(),
+        reference: to.reference(),
+        digest: image.digest().to_owned(),
         already_present,
     };
     let client = client(to).map_err(error)?;
@@ -162,7 +162,7 @@ fn client(to: &Destination) -> Result<Client, OciDistributionError> {
         } else {
             ClientProtocol::Https
         },
-        // Sends each blob in one request, because every registry supports this way, and because a filter is small.
+        // Sends each blob in one request, because every registry supports this way, and because a .wasm file is small.
         use_monolithic_push: true,
         connect_timeout: Some(CONNECT_TIMEOUT),
         read_timeout: Some(READ_TIMEOUT),
