@@ -1,4 +1,4 @@
-//! Composes a component with its dependencies at load time: connects the component's imports to the dependencies' exports.
+//! Composes a component with its dependencies: connects the component's imports to the dependencies' exports.
 use std::collections::{BTreeSet, HashMap};
 
 use stoa_manifest::Capability;
@@ -6,6 +6,7 @@ use wac_graph::types::Package;
 use wac_graph::{CompositionGraph, EncodeOptions, NodeId, PackageId};
 
 use crate::component::isolate;
+use crate::guard::guard;
 use crate::host::imports::capability;
 
 /// One dependency of the component.
@@ -23,12 +24,25 @@ pub(crate) struct Plug<'a> {
     pub(crate) inherits: &'a BTreeSet<Capability>,
 }
 
+/// How a dependency is kept from the kinds of configuration that it does not inherit.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Isolation {
+    /// The composed component keeps the denied imports under other names, and this runtime rejects each call of them.
+    Runtime,
+    /// The composed component contains a guard for the denied imports, so any host can run it.
+    Guard,
+}
+
 /// Satisfies the imports of `component` that `plugs` lists. The exports of `component` stay the same. If a plug (a dependency)
 /// does not inherit a kind of configuration, the plug cannot call the host's interfaces of that kind.
 ///
 /// # Errors
 /// A text that names the interface and the cause.
-pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, String> {
+pub(crate) fn compose(
+    component: &[u8],
+    plugs: &[Plug<'_>],
+    isolation: Isolation,
+) -> Result<Vec<u8>, String> {
     let mut graph = CompositionGraph::new();
     let socket = register(&mut graph, "app:socket", component)?;
     let root = graph.instantiate(socket);
@@ -47,13 +61,9 @@ pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, S
         let (package, instance) = match instances.get(&instance_key) {
             Some(known) => *known,
             None => {
-                let name = format!("app:plug{}", instances.len());
-                let isolated = isolate(plug.bytes, |import| {
-                    capability(import).is_some_and(|kind| !plug.inherits.contains(&kind))
-                })
-                .map_err(|reason| format!("{}: {reason}", plug.source))?;
-                let package = register(&mut graph, &name, &isolated)?;
-                let instance = graph.instantiate(package);
+                let number = instances.len();
+                let (package, instance) = instantiate(&mut graph, plug, number, isolation)
+                    .map_err(|reason| format!("{}: {reason}", plug.source))?;
                 instances.insert(instance_key, (package, instance));
                 (package, instance)
             }
@@ -82,6 +92,37 @@ pub(crate) fn compose(component: &[u8], plugs: &[Plug<'_>]) -> Result<Vec<u8>, S
     graph
         .encode(EncodeOptions::default())
         .map_err(|e| e.to_string())
+}
+
+/// Adds an instance of the dependency to the graph. `number` makes the names in the graph different.
+fn instantiate(
+    graph: &mut CompositionGraph,
+    plug: &Plug<'_>,
+    number: usize,
+    isolation: Isolation,
+) -> Result<(PackageId, NodeId), String> {
+    let denied =
+        |import: &str| capability(import).is_some_and(|kind| !plug.inherits.contains(&kind));
+    let name = format!("app:plug{number}");
+    if isolation == Isolation::Runtime {
+        let package = register(graph, &name, &isolate(plug.bytes, denied)?)?;
+        return Ok((package, graph.instantiate(package)));
+    }
+    let package = register(graph, &name, plug.bytes)?;
+    let instance = graph.instantiate(package);
+    if let Some(guard) = guard(plug.bytes, denied)? {
+        let package = register(graph, &format!("app:guard{number}"), &guard.bytes)?;
+        let guarding = graph.instantiate(package);
+        for interface in guard.interfaces {
+            let argument = graph
+                .alias_instance_export(guarding, &interface)
+                .map_err(|error| format!("{interface}: {error}"))?;
+            graph
+                .set_instantiation_argument(instance, &interface, argument)
+                .map_err(|error| format!("{interface}: {error:#}"))?;
+        }
+    }
+    Ok((package, instance))
 }
 
 fn register(graph: &mut CompositionGraph, name: &str, bytes: &[u8]) -> Result<PackageId, String> {

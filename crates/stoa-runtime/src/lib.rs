@@ -4,7 +4,7 @@
 //! Read in this order:
 //! - `runtime.rs`: a runtime; `shared.rs`: the state that all apps of a runtime share; `config.rs`: settings; `admission.rs`: the
 //!   limits of concurrent requests.
-//! - `load.rs`, with `component.rs`, `compose.rs`, `cache.rs` and `engine.rs`: prepares the component in a .wasm file for running.
+//! - `load.rs`, with `component.rs`, `compose.rs`, `guard.rs`, `cache.rs` and `engine.rs`: prepares the component in a .wasm file for running.
 //! - `app.rs` and `routes.rs`: select the component for a request; `authority.rs`: checks the request's host; `spin_headers.rs`:
 //!   the headers that report route and host to the guest; `intake.rs` and `gather.rs`: the request's body; `problem.rs`: the
 //!   responses that the runtime itself sends.
@@ -44,6 +44,7 @@ mod config;
 mod database;
 mod engine;
 mod gather;
+mod guard;
 mod host;
 mod intake;
 mod leftover;
@@ -68,7 +69,7 @@ pub use app::{LoadedApp, NoSuchComponent};
 pub use body::{Body, BodyError};
 pub use config::{AppOptions, Limits, RuntimeConfig};
 pub use database::DatabaseError;
-pub use load::{LoadError, check_files};
+pub use load::{LoadError, check_files, standalone_component};
 pub use output::{Output, ProcessOutput, Stream};
 pub use runtime::{Runtime, StartError};
 pub use serve::{Exposure, Filter, ServeOptions, accept, serve};

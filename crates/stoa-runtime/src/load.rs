@@ -1,15 +1,18 @@
 //! Prepares the components of a validated manifest for running. Each component is read, composed with its dependencies, compiled or
 //! taken from the cache, and linked. This happens before the first request, for several components in parallel.
 //!
-//! - This file loads the components of an app. It can also check the files of an app without loading the app.
+//! - This file loads the components of an app. It can also check the files of an app without loading the app, and compose a
+//!   component for another host.
 //! - `load/wasm_file.rs` and `load/dependency.rs` read files; `load/compile.rs` compiles and links; `load/error.rs` has the errors.
 use std::collections::HashMap;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use stoa_manifest::{App, DependencySource};
+use stoa_manifest::{App, Dependency, DependencySource};
 use wasmtime_wasi_http::p2::bindings::ProxyPre;
 
+use crate::compose::Isolation;
 use crate::host::backends::Backends;
 use crate::host::grants::Grants;
 use crate::host::state::HostState;
@@ -95,6 +98,25 @@ pub fn check_files(app: &App) -> Vec<LoadError> {
     faults
 }
 
+/// Returns the component `id`, which is in the file `source`, composed with its dependencies. Any host can run the result: it needs no
+/// dependency, and denies its dependencies the configuration that they do not inherit. `source_of` returns the file of a component
+/// of the same app, by the component's id.
+///
+/// A denied function returns an empty list or an empty option if its type permits this. Every other denied function traps.
+///
+/// # Errors
+/// If a file cannot be read, is not a component, or does not satisfy an import.
+pub fn standalone_component<'f>(
+    id: &str,
+    source: &Path,
+    dependencies: &[Dependency],
+    source_of: impl Fn(&str) -> Option<&'f Path>,
+) -> Result<Vec<u8>, LoadError> {
+    let file = WasmFile::read(id, source)?;
+    let dependencies = dependency::dependencies(id, dependencies, source_of)?;
+    dependency::composed(id, &file, &dependencies, Isolation::Guard)
+}
+
 /// Returns free heap to the system. The compiler leaves tens of MiB of free heap, which this process does not need again.
 fn release_free_heap() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -115,7 +137,8 @@ fn load_component(
     backends: &Backends,
 ) -> Result<LoadedComponent, LoadError> {
     let file = WasmFile::read(&spec.id, &spec.source)?;
-    let dependencies = dependency::dependencies(app, spec)?;
+    let source_of = |id: &str| Some(&*app.components.get(id)?.source);
+    let dependencies = dependency::dependencies(&spec.id, &spec.dependencies, source_of)?;
     let compiled = compile::compiled(shared, spec, &file, &dependencies)?;
     let pre = compile::link(&shared.linker, spec, &compiled)?;
     let grants = Grants::new(spec, backends);

@@ -24,6 +24,7 @@ mod output;
 mod postgres;
 mod routing;
 mod sqlite;
+mod standalone;
 mod stop;
 mod support;
 mod variables;

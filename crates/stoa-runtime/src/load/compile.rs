@@ -7,6 +7,7 @@ use super::dependency::{ResolvedDependency, composed};
 use super::error::LoadError;
 use super::wasm_file::WasmFile;
 use crate::cache::digest;
+use crate::compose::Isolation;
 use crate::host::denied;
 use crate::host::imports::is_provided;
 use crate::host::state::HostState;
@@ -40,7 +41,7 @@ pub(super) fn compiled(
         return Ok(component);
     }
     let started = std::time::Instant::now();
-    let bytes = composed(spec, file, dependencies)?;
+    let bytes = composed(&spec.id, file, dependencies, Isolation::Runtime)?;
     let component =
         Component::from_binary(&shared.engine, &bytes).map_err(|error| LoadError::Invalid {
             component: spec.id.clone(),

@@ -1,11 +1,13 @@
 //! Reads the files of a component's dependencies, and composes the component with its dependencies.
 use std::collections::BTreeSet;
 
-use stoa_manifest::{App, Capability, DependencySource};
+use std::path::Path;
+
+use stoa_manifest::{Capability, Dependency, DependencySource};
 
 use super::error::LoadError;
 use super::wasm_file::WasmFile;
-use crate::compose::{Plug, compose};
+use crate::compose::{Isolation, Plug, compose};
 
 /// One dependency of a component, with the contents of its file.
 pub(super) struct ResolvedDependency<'a> {
@@ -17,25 +19,24 @@ pub(super) struct ResolvedDependency<'a> {
     pub(super) inherits: &'a BTreeSet<Capability>,
 }
 
-/// Reads the files of the dependencies of `spec`.
-pub(super) fn dependencies<'a>(
-    app: &App,
-    spec: &'a stoa_manifest::Component,
+/// Reads the files of the dependencies of the component `user`. `source_of` returns the file of a component of the same app, by the
+/// component's id.
+pub(super) fn dependencies<'a, 'f>(
+    user: &str,
+    dependencies: &'a [Dependency],
+    source_of: impl Fn(&str) -> Option<&'f Path>,
 ) -> Result<Vec<ResolvedDependency<'a>>, LoadError> {
-    let resolve = |dependency: &'a stoa_manifest::Dependency| {
+    let resolve = |dependency: &'a Dependency| {
         let (source, file) = match &dependency.source {
             DependencySource::Path(path) => {
-                (path.display().to_string(), WasmFile::read(&spec.id, path)?)
+                (path.display().to_string(), WasmFile::read(user, path)?)
             }
             DependencySource::Component(id) => {
-                let other = app
-                    .components
-                    .get(id)
-                    .ok_or_else(|| LoadError::Dependency {
-                        component: spec.id.clone(),
-                        reason: format!("the app has no component {id}"),
-                    })?;
-                (id.clone(), WasmFile::read(id, &other.source)?)
+                let source = source_of(id).ok_or_else(|| LoadError::Dependency {
+                    component: user.to_owned(),
+                    reason: format!("the app has no component {id}"),
+                })?;
+                (id.clone(), WasmFile::read(id, source)?)
             }
         };
         Ok(ResolvedDependency {
@@ -46,20 +47,21 @@ pub(super) fn dependencies<'a>(
             inherits: &dependency.inherits,
         })
     };
-    spec.dependencies.iter().map(resolve).collect()
+    dependencies.iter().map(resolve).collect()
 }
 
-/// Composes `file` with its dependencies.
+/// Composes the component `id`, which is in `file`, with its dependencies.
 pub(super) fn composed(
-    spec: &stoa_manifest::Component,
+    id: &str,
     file: &WasmFile,
     dependencies: &[ResolvedDependency<'_>],
+    isolation: Isolation,
 ) -> Result<Vec<u8>, LoadError> {
-    let component = file.component(&spec.id)?;
+    let component = file.component(id)?;
     if dependencies.is_empty() {
         return Ok(component.into_owned());
     }
-    let components = dependencies.iter().map(|d| d.file.component(&spec.id));
+    let components = dependencies.iter().map(|d| d.file.component(id));
     let components = components.collect::<Result<Vec<_>, _>>()?;
     let plugs: Vec<_> = dependencies
         .iter()
@@ -72,8 +74,8 @@ pub(super) fn composed(
             inherits: d.inherits,
         })
         .collect();
-    compose(&component, &plugs).map_err(|reason| LoadError::Dependency {
-        component: spec.id.clone(),
+    compose(&component, &plugs, isolation).map_err(|reason| LoadError::Dependency {
+        component: id.to_owned(),
         reason,
     })
 }
