@@ -9,12 +9,16 @@
 //! - `validate.rs` and `validate/`: turn these structs into an [`App`]. Validation fills in templates, checks names and routes, and
 //!   selects components.
 //! - `capability.rs`: the kinds of configuration that a dependency may inherit.
+//! - `declaration.rs`: the application with its templates, before any variable has a value.
+//! - `built.rs`: checks whether the file of a component is current.
 //! - `spin_app.rs`: reads a SpinApp, which is SpinKube's resource for a release.
 //! - `route.rs`, `host.rs`, `template.rs`, `name.rs`: the grammars of routes, hosts, templates and names.
 #![forbid(unsafe_code)]
 
 mod app;
+mod built;
 mod capability;
+mod declaration;
 mod fault;
 mod host;
 mod name;
@@ -29,10 +33,17 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use app::{App, Build, Component, Dependency, DependencySource, Route, RoutePath};
+pub use built::{BuildProblem, build_problem};
 pub use capability::Capability;
+pub use declaration::{
+    BuildCommand, Declaration, DeclaredBuild, DeclaredComponent, Trigger, Variable,
+};
 pub use fault::{Errors, Fault, Location};
 pub use host::{AllowedHost, BadHost};
 pub use spin_app::{BadSpinApp, SpinApp};
+
+use raw::RawManifest;
+use validate::RequiredValues;
 
 /// The options that apply to a manifest when an application starts: values of variables, and the components to run.
 #[derive(Debug, Clone, Default)]
@@ -65,8 +76,29 @@ pub fn load(path: &Path, options: &LoadOptions) -> Result<App, Errors> {
 /// # Errors
 /// All errors in the manifest together.
 pub fn parse(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<App, Errors> {
+    read(bytes, path, options, RequiredValues::Needed).map(|(_, app)| app)
+}
+
+/// Reads and validates the manifest at `path`, and returns it with its templates. No variable needs a value. Relative paths in the
+/// manifest are resolved against the manifest's folder.
+///
+/// # Errors
+/// All errors in the manifest together. [`Errors::unreadable`] is set if the file could not be read.
+pub fn declaration(path: &Path) -> Result<Declaration, Errors> {
+    let bytes = std::fs::read(path).map_err(|error| Errors::from_io(path, error))?;
+    let options = LoadOptions::default();
+    let (raw, app) = read(&bytes, path, &options, RequiredValues::Optional)?;
+    Ok(Declaration::new(raw, app))
+}
+
+fn read(
+    bytes: &[u8],
+    path: &Path,
+    options: &LoadOptions,
+    values: RequiredValues,
+) -> Result<(RawManifest, App), Errors> {
     let faults = fault::Faults::new(path, bytes);
-    let app = if bytes.len() > MAX_BYTES {
+    let manifest = if bytes.len() > MAX_BYTES {
         faults.push(
             None,
             "",
@@ -78,9 +110,10 @@ pub fn parse(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<App, Er
         None
     } else {
         match std::str::from_utf8(bytes) {
-            Ok(text) => {
-                raw::read(text, &faults).and_then(|raw| validate::app(raw, path, options, &faults))
-            }
+            Ok(text) => raw::read(text, &faults).and_then(|raw| {
+                let app = validate::app(&raw, path, options, values, &faults)?;
+                Some((raw, app))
+            }),
             Err(error) => {
                 faults.push(
                     Some(error.valid_up_to()),
@@ -91,5 +124,5 @@ pub fn parse(bytes: &[u8], path: &Path, options: &LoadOptions) -> Result<App, Er
             }
         }
     };
-    faults.finish(app)
+    faults.finish(manifest)
 }

@@ -9,6 +9,6 @@ mod shape;
 
 pub(crate) use read::read;
 pub(crate) use shape::{
-    RawComponent, RawDependency, RawDependencySource, RawInherits, RawManifest, RawRoute,
+    RawBuild, RawComponent, RawDependency, RawDependencySource, RawInherits, RawManifest, RawRoute,
     RawTrigger, RawVariable,
 };

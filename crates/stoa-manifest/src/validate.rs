@@ -18,6 +18,8 @@ use scope::Scope;
 use selection::selected;
 use variables::Variables;
 
+pub(crate) use variables::RequiredValues;
+
 mod dependency;
 mod host;
 mod report;
@@ -28,15 +30,16 @@ mod variables;
 
 /// Checks the whole application, and records all errors.
 pub(crate) fn app(
-    raw: RawManifest,
+    raw: &RawManifest,
     path: &Path,
     options: &LoadOptions,
+    values: RequiredValues,
     faults: &Faults<'_>,
 ) -> Option<App> {
     if raw.name.value.trim().is_empty() {
         report_fault(faults, &raw.name, "empty");
     }
-    let variables = Variables::resolve(&raw.variables, options, faults);
+    let variables = Variables::resolve(&raw.variables, options, values, faults);
     let ids: BTreeSet<String> = raw
         .components
         .iter()
@@ -61,10 +64,10 @@ pub(crate) fn app(
     let mut routes = routes(&raw.triggers, &ids, faults);
     components.retain(|id, _| selected.contains(id));
     routes.retain(|route| selected.contains(&route.component));
-    let version = raw.version.map(|version| version.value).unwrap_or_default();
+    let version = raw.version.as_ref().map(|version| version.value.clone());
     Some(App {
-        name: raw.name.value,
-        version,
+        name: raw.name.value.clone(),
+        version: version.unwrap_or_default(),
         manifest: path.to_path_buf(),
         routes,
         components,

@@ -1,6 +1,6 @@
 //! Reads the components of a manifest.
 
-use super::shape::{RawComponent, RawDependency, RawDependencySource, RawInherits};
+use super::shape::{RawBuild, RawComponent, RawDependency, RawDependencySource, RawInherits};
 use crate::reader::{Entry, Reader, Text};
 
 /// Reads all components, in the order in which the manifest lists them.
@@ -13,7 +13,7 @@ pub(super) fn components(table: Reader<'_>) -> Vec<RawComponent> {
 }
 
 fn component(id: Text, mut table: Reader<'_>) -> RawComponent {
-    table.string("description");
+    let description = table.string("description");
     let source = table.required("source").and_then(|entry| {
         if entry.is_table() {
             entry.report_fault(
@@ -23,18 +23,10 @@ fn component(id: Text, mut table: Reader<'_>) -> RawComponent {
         }
         entry.string()
     });
-    let build = match table.entry("build").and_then(Entry::table) {
-        Some(mut build) => {
-            let command = build.entry("command").map(Entry::string_or_strings);
-            let workdir = build.string("workdir");
-            build.strings("watch");
-            build.finish();
-            (command.unwrap_or_default(), workdir)
-        }
-        None => Default::default(),
-    };
+    let build = table.entry("build").and_then(Entry::table).map(build);
     let raw = RawComponent {
         id,
+        description,
         source,
         variables: table.string_map("variables"),
         environment: table.string_map("environment"),
@@ -60,6 +52,18 @@ fn component(id: Text, mut table: Reader<'_>) -> RawComponent {
     table.unsupported("allowed_http_hosts", "; use allowed_outbound_hosts");
     table.finish();
     raw
+}
+
+fn build(mut table: Reader<'_>) -> RawBuild {
+    let command = table.entry("command");
+    let build = RawBuild {
+        is_list: command.as_ref().is_some_and(Entry::is_array),
+        commands: command.map(Entry::string_or_strings).unwrap_or_default(),
+        workdir: table.string("workdir"),
+        watch: table.strings("watch"),
+    };
+    table.finish();
+    build
 }
 
 fn dependencies(table: Reader<'_>) -> Vec<RawDependency> {

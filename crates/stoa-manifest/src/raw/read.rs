@@ -33,7 +33,7 @@ pub(crate) fn read(text: &str, faults: &Faults<'_>) -> Option<RawManifest> {
             );
         }
     }
-    let (name, version) = root
+    let application = root
         .required("application")
         .and_then(Entry::table)
         .map(application)
@@ -55,39 +55,53 @@ pub(crate) fn read(text: &str, faults: &Faults<'_>) -> Option<RawManifest> {
         .unwrap_or_default();
     root.finish();
     Some(RawManifest {
-        name: name?,
-        version,
+        name: application.name?,
+        version: application.version,
+        description: application.description,
+        authors: application.authors,
         variables,
         triggers,
         components,
     })
 }
 
-fn application(mut table: Reader<'_>) -> (Option<Text>, Option<Text>) {
-    let name = table.required("name").and_then(Entry::string);
-    let version = table.string("version");
-    table.string("description");
-    table.strings("authors");
+/// The table `application`. The name is `None` if the key is missing or its value is invalid.
+#[derive(Default)]
+struct Application {
+    name: Option<Text>,
+    version: Option<Text>,
+    description: Option<Text>,
+    authors: Vec<Text>,
+}
+
+fn application(mut table: Reader<'_>) -> Application {
+    let application = Application {
+        name: table.required("name").and_then(Entry::string),
+        version: table.string("version"),
+        description: table.string("description"),
+        authors: table.strings("authors"),
+    };
     table.unsupported("trigger", "; no setting applies to all triggers");
     // These keys are for other tools: `targets` lists the environments that Spin checks the application against, and `tool` holds
     // the settings of plugins.
     table.ignored("targets");
     table.ignored("tool");
     table.finish();
-    (name, version)
+    application
 }
 
 fn variables(table: Reader<'_>) -> Vec<RawVariable> {
     let variable = |entry: Entry<'_>| {
         let name = entry.name_text();
         let mut table = entry.table()?;
-        table.string("description");
+        let description = table.string("description");
         let default = table.entry("default");
         let (has_default, default) = (default.is_some(), default.and_then(Entry::string));
         let (required, secret) = (table.bool("required"), table.bool("secret"));
         table.finish();
         Some(RawVariable {
             name,
+            description,
             has_default,
             default,
             required,
@@ -108,7 +122,7 @@ fn triggers(mut table: Reader<'_>) -> Vec<RawTrigger> {
 }
 
 fn trigger(mut table: Reader<'_>) -> Option<RawTrigger> {
-    table.string("id");
+    let id = table.string("id");
     let route = table.required("route").and_then(route);
     let component = table.required("component").and_then(|entry| {
         if entry.is_table() {
@@ -117,11 +131,13 @@ fn trigger(mut table: Reader<'_>) -> Option<RawTrigger> {
         }
         entry.string()
     });
+    let mut executor_type = None;
     if let Some(mut executor) = table.entry("executor").and_then(Entry::table) {
         if let Some(entry) = executor.required("type") {
             let (key, offset) = (entry.key.clone(), entry.offset);
-            if let Some(kind) = entry
-                .string()
+            executor_type = entry.string();
+            if let Some(kind) = executor_type
+                .as_ref()
                 .filter(|kind| !["http", "spin"].contains(&kind.value.as_str()))
             {
                 let message = format!(
@@ -140,8 +156,10 @@ fn trigger(mut table: Reader<'_>) -> Option<RawTrigger> {
     table.unsupported("components", "");
     table.finish();
     Some(RawTrigger {
+        id,
         route: route?,
         component: component?,
+        executor: executor_type,
     })
 }
 

@@ -8,7 +8,7 @@ use super::variables::Variables;
 use crate::app::{Build, Component};
 use crate::fault::Faults;
 use crate::name;
-use crate::raw::RawComponent;
+use crate::raw::{RawBuild, RawComponent};
 use crate::reader::Text;
 use crate::template::Template;
 
@@ -65,14 +65,14 @@ impl Scope<'_> {
                 .collect(),
             sqlite_databases: self.labels(&raw.sqlite_databases),
             key_value_stores: self.labels(&raw.key_value_stores),
-            build: self.build(&raw.build),
+            build: raw.build.as_ref().and_then(|build| self.build(build)),
             dependencies: self.dependencies(raw),
         })
     }
 
-    fn build(&self, (commands, workdir): &(Vec<Text>, Option<Text>)) -> Option<Build> {
-        let commands: Vec<_> = commands.iter().map(|text| text.value.as_str()).collect();
-        let workdir = match workdir {
+    fn build(&self, raw: &RawBuild) -> Option<Build> {
+        let commands: Vec<_> = raw.commands.iter().map(|text| &*text.value).collect();
+        let workdir = match &raw.workdir {
             Some(folder) => self.file(folder)?,
             None => self.folder.to_owned(),
         };

@@ -8,6 +8,15 @@ use crate::fault::Faults;
 use crate::name;
 use crate::raw::RawVariable;
 
+/// Whether a required variable must have a value.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RequiredValues {
+    /// A required variable without a value is an error, because the application is to run.
+    Needed,
+    /// A required variable may have no value. A text with a template of this variable stays unchecked.
+    Optional,
+}
+
 /// The application's variables.
 pub(super) struct Variables {
     /// The value of each declared variable; `None` if the variable has an error.
@@ -18,7 +27,12 @@ pub(super) struct Variables {
 
 impl Variables {
     /// Checks every variable, and records the errors.
-    pub(super) fn resolve(raw: &[RawVariable], options: &LoadOptions, faults: &Faults<'_>) -> Self {
+    pub(super) fn resolve(
+        raw: &[RawVariable],
+        options: &LoadOptions,
+        required: RequiredValues,
+        faults: &Faults<'_>,
+    ) -> Self {
         let mut values = BTreeMap::new();
         let mut secrets = BTreeSet::new();
         for variable in raw {
@@ -45,7 +59,7 @@ impl Variables {
                     &variable.name,
                     "expected `required = true` or a `default`",
                 ),
-                (true, false) if given.is_none() => {
+                (true, false) if given.is_none() && required == RequiredValues::Needed => {
                     let upper = name.to_uppercase();
                     let message = format!(
                         "required, but has no value; set the value with --variable {name}=... or SPIN_VARIABLE_{upper}"
