@@ -21,6 +21,9 @@ pub enum WrongDestination {
     /// The text has no tag. Without a tag, the reference would mean `latest`, which names another image after each push.
     #[error("{0:?} has no tag: expected {0}:TAG, such as {0}:0.1.0")]
     NoTag(String),
+    /// The text has no registry. Without a registry, the reference would mean Docker Hub, which a mistake in a name must not select.
+    #[error("{0:?} has no registry: expected REGISTRY/{0}, such as registry.example/{0}")]
+    NoRegistry(String),
     /// The text has a digest. The digest of an image is known only after packing, so it cannot be given.
     #[error("{0:?} has a digest: expected a tag instead, because packing computes the digest")]
     Digest(String),
@@ -38,6 +41,11 @@ impl Destination {
             .map_err(|error| WrongDestination::Reference(text.to_owned(), error))?;
         if reference.digest().is_some() {
             return Err(WrongDestination::Digest(text.to_owned()));
+        }
+        // The parser adds the registry `docker.io` to a reference without a registry.
+        let first = text.split_once('/').map_or("", |(first, _)| first);
+        if first != reference.registry() {
+            return Err(WrongDestination::NoRegistry(text.to_owned()));
         }
         // The parser adds the tag `latest` to a reference without a tag. So this code also checks that the text itself contains a
         // tag.
@@ -131,9 +139,12 @@ mod tests {
     }
 
     #[test]
-    fn a_destination_without_a_tag_or_with_a_digest_is_rejected() {
+    fn a_destination_without_a_registry_or_a_tag_or_with_a_digest_is_rejected() {
         let error = |text: &str| Destination::new(text, false).unwrap_err().to_string();
         assert!(error("127.0.0.1:5000/a").contains("127.0.0.1:5000/a:TAG"));
+        for text in ["payment-fault:1", "shop/payment-fault:1", "r_e.example/a:1"] {
+            assert!(error(text).contains("has no registry"), "{text}");
+        }
         assert!(error("registry.example/a@sha256:1").contains("REGISTRY/REPOSITORY:TAG"));
         let digest = format!("registry.example/a@sha256:{}", "0".repeat(64));
         assert!(error(&digest).contains("expected a tag"));

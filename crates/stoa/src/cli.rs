@@ -3,6 +3,7 @@
 
 use clap::{Parser, Subcommand};
 
+use crate::app::{self, AppCommand};
 use crate::args::AppArgs;
 use crate::canary::{self, CanaryCommand};
 use crate::check;
@@ -35,6 +36,7 @@ Examples:
   stoa reset                                 remove an application's data
   stoa doctor                                check this machine
   stoa filter push F.wasm REGISTRY/NAME:TAG  push an Envoy filter for Istio
+  stoa app push REGISTRY/NAME:TAG            push ./spin.toml for SpinKube
 
 Values:
   DURATION  such as 500ms, 30s, 5m or 24h; from 10ms to 24h
@@ -91,6 +93,9 @@ pub(crate) enum Command {
     /// Pack an Envoy filter as an OCI image, or push a filter to a registry
     #[command(subcommand)]
     Filter(FilterCommand),
+    /// Pack an application as Spin's OCI artifact, or push an application to a registry
+    #[command(subcommand)]
+    App(AppCommand),
 }
 
 impl Command {
@@ -108,6 +113,7 @@ impl Command {
             Self::Load(arguments) => load::run(&arguments),
             Self::Audit(arguments) => audit::run(&arguments),
             Self::Filter(command) => filter::run(&command),
+            Self::App(command) => app::run(&command),
         }
     }
 }

@@ -1,15 +1,16 @@
 //! `stoa`: runs a Spin application on this machine, and inspects and controls a running application.
 //!
 //! `cli.rs` has the commands. Each command is in its own file with its arguments: `up.rs`, `check.rs`, `doctor.rs`, `mesh.rs`,
-//! `canary.rs` and `fault.rs` (both use `overrides.rs`), `scenario.rs`, `reset.rs`, `filter.rs`. The commands share `args.rs`
-//! (arguments and parsers), `output.rs` (stdout and stderr), `log.rs` (log lines), `exit.rs` (exit codes) and `failures.rs` (the
+//! `canary.rs` and `fault.rs` (both use `overrides.rs`), `scenario.rs`, `reset.rs`, `filter.rs`, `app.rs`. The commands share `args.rs`
+//! (arguments and parsers), `image.rs` (images of filters and applications), `output.rs` (stdout and stderr), `log.rs` (log lines), `exit.rs` (exit codes) and `failures.rs` (the
 //! exit code of each error). Libraries implement the commands: stoa-up runs an application, stoa-mesh inspects a mesh,
-//! stoa-filter-image packs filters.
+//! stoa-filter-image packs filters, stoa-app-image packs applications.
 //!
 //! Two commands are specific to the shop: `shop/load.rs` with the library shop-load, and `shop/audit.rs` with the library
 //! shop-audit. All other commands work with any application.
 #![forbid(unsafe_code)]
 
+mod app;
 mod args;
 mod canary;
 mod check;
@@ -20,6 +21,7 @@ mod exit;
 mod failures;
 mod fault;
 mod filter;
+mod image;
 mod log;
 mod mesh;
 mod output;

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use stoa_image::layout;
 
-use super::packed::{LabelArgs, layout_failure, pack_file};
+use super::packed::{LabelArgs, pack_file};
 use crate::exit::{Code, Failure};
+use crate::image::layout_failure;
 use crate::output::print;
 
 /// `stoa filter pack`.

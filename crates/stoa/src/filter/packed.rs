@@ -1,16 +1,13 @@
 //! Packs a filter as an OCI image with labels.
 
-use std::collections::BTreeSet;
-use std::error::Error;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use clap::Args;
 use stoa_filter_image::{Labels, Module, pack};
 use stoa_image::Image;
-use stoa_image::layout::LayoutError;
 
 use crate::exit::{Code, Failure};
+use crate::image::chain;
 
 /// Arguments for the labels of an image.
 #[derive(Debug, Args)]
@@ -79,30 +76,4 @@ fn annotation(text: &str) -> Result<(String, String), String> {
         Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
         _ => Err("expected KEY=VALUE".to_owned()),
     }
-}
-
-/// Converts an error about a folder of images. A file error that has no exit code of its own gets the exit code `default`.
-pub(super) fn layout_failure(error: &LayoutError, default: Code) -> Failure {
-    match error {
-        LayoutError::Io { path, source } => Failure::io(source, default, path.display()),
-        LayoutError::Which { .. } => Failure::new(Code::Usage, error.to_string()),
-        LayoutError::NotALayout { .. } | LayoutError::Damaged { .. } => {
-            Failure::new(Code::Data, error.to_string())
-        }
-    }
-}
-
-/// The message of an error, followed by the messages of its causes. If several messages are equal, only the first is included.
-pub(super) fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut messages = BTreeSet::from([text.clone()]);
-    let mut next = error.source();
-    while let Some(cause) = next {
-        let message = cause.to_string();
-        if messages.insert(message.clone()) {
-            let _ = write!(text, ": {message}");
-        }
-        next = cause.source();
-    }
-    text
 }

@@ -1,18 +1,14 @@
 //! `stoa filter push`.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
 
 use clap::Args;
-use stoa_image::{Credentials, CredentialsError, Destination, Image, Progress, PushError, layout};
+use stoa_image::{Destination, Image, layout};
 
-use super::packed::{LabelArgs, chain, layout_failure, pack_file};
+use super::packed::{LabelArgs, pack_file};
 use crate::exit::{Code, Failure};
-use crate::output::{note, print};
-
-/// Interval between progress lines. A push that takes less time prints no progress.
-const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+use crate::image::{layout_failure, push};
+use crate::output::print;
 
 /// `stoa filter push`.
 #[derive(Debug, Args)]
@@ -49,28 +45,7 @@ pub(super) fn run(arguments: &PushArgs) -> Result<(), Failure> {
     let to = Destination::new(&arguments.destination, arguments.insecure)
         .map_err(|error| Failure::new(Code::Usage, error.to_string()))?;
     let image = image(arguments, &to)?;
-    let credentials = Credentials::find(to.registry()).map_err(|error| match &error {
-        CredentialsError::Unreadable { path, source } => {
-            Failure::io(source, Code::Io, path.display())
-        }
-        CredentialsError::Unusable { .. } => Failure::new(Code::Unavailable, error.to_string()),
-    })?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::io(&error, Code::Internal, "cannot start the async runtime"))?;
-    let pushed = runtime
-        .block_on(stoa_image::push(&image, &to, &credentials, progress()))
-        .map_err(|error| {
-            let code = match &error {
-                PushError::Unauthorized { .. } => Code::Permission,
-                _ => Code::Unavailable,
-            };
-            Failure::new(code, chain(&error))
-        })?;
-    if pushed.already_present {
-        note("the registry already had this image");
-    }
+    let pushed = push(&image, &to)?;
     print(&format!(
         "url: oci://{}\nsha256: {}\n",
         pushed.reference,
@@ -93,15 +68,4 @@ fn image(arguments: &PushArgs, to: &Destination) -> Result<Image, Failure> {
         ));
     }
     layout::read(source, &to.image()).map_err(|error| layout_failure(&error, Code::Io))
-}
-
-fn progress() -> Progress {
-    let last = Mutex::new(Instant::now());
-    Arc::new(move |sent, total| {
-        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.elapsed() >= PROGRESS_INTERVAL {
-            *last = Instant::now();
-            note(&format!("{} of {} KiB sent", sent >> 10, total >> 10));
-        }
-    })
 }

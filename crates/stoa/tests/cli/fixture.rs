@@ -94,7 +94,8 @@ pub(crate) fn program() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_stoa"))
 }
 
-fn command(folder: &Path) -> Command {
+/// A command of the program, without the variables of the application in the environment.
+pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(program());
     command.current_dir(folder).stdin(Stdio::null());
     for (name, _) in std::env::vars_os() {

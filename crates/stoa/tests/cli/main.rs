@@ -3,6 +3,7 @@
 //!
 //! - `errors.rs`: errors that a command finds before an application runs;
 //! - `running.rs`: a running application; `watching.rs`: components that are rebuilt while the application runs;
+//! - `app.rs`: packing and pushing applications;
 //! - `filter.rs`: packing and pushing filters; `overrides.rs`: overrides of filters; `shares.rs`: faults from `stoa fault set`;
 //! - `reset.rs`: removal of data;
 //! - `load.rs`: simulated customers; `audit.rs` and `audit_bounds.rs`: audits;
@@ -12,6 +13,7 @@
     reason = "a failure of the fixture must fail the test that uses it"
 )]
 
+mod app;
 mod audit;
 mod audit_bounds;
 mod errors;
