@@ -191,7 +191,7 @@ mod tests {
     #[test]
     fn an_image_has_one_layer_with_the_filter_as_plugin_wasm() {
         let image = image("payment-fault", "0.1.0");
-        let manifest: Value = serde_json::from_slice(&image.manifest().bytes()).unwrap();
+        let manifest: Value = serde_json::from_slice(image.manifest().bytes()).unwrap();
         assert_eq!(manifest["mediaType"], OCI_IMAGE_MEDIA_TYPE);
         let [layer] = manifest["layers"].as_array().unwrap().as_slice() else {
             panic!("{manifest}");
@@ -232,7 +232,7 @@ mod tests {
     fn labels_become_annotations_and_the_creation_time_is_optional() {
         let annotations = |labels: &Labels| {
             let image = pack(&filter(), labels).unwrap();
-            let manifest: Value = serde_json::from_slice(&image.manifest().bytes()).unwrap();
+            let manifest: Value = serde_json::from_slice(image.manifest().bytes()).unwrap();
             manifest["annotations"].clone()
         };
         let all = Labels::new(

@@ -9,7 +9,7 @@ use wit_component::{
 };
 use wit_parser::abi::{AbiVariant, WasmType};
 use wit_parser::{
-    LiftLowerAbi, ManglingAndAbi, Resolve, Type, TypeDefKind, WasmExport, WasmExportKind, WorldId,
+    LiftLowerAbi, ManglingAndAbi, Resolve, Type, TypeDefKind, WasmExport, WasmExportKind, World,
     WorldItem,
 };
 
@@ -58,8 +58,8 @@ pub(crate) fn guard(
     }
     let interfaces = world.exports.keys();
     let interfaces = interfaces.map(|key| resolve.name_world_key(key)).collect();
+    let mut module = module(&resolve, &world);
     let guard = resolve.worlds.alloc(world);
-    let mut module = module(&resolve, guard);
     embed_component_metadata(&mut module, &resolve, guard, StringEncoding::UTF8)
         .map_err(|error| format!("{error:#}"))?;
     let bytes = ComponentEncoder::default()
@@ -70,8 +70,8 @@ pub(crate) fn guard(
     Ok(Some(Guard { bytes, interfaces }))
 }
 
-/// The module that implements the exports of the world `id`.
-fn module(resolve: &Resolve, id: WorldId) -> Vec<u8> {
+/// The module that implements the exports of the guard's world.
+fn module(resolve: &Resolve, guard: &World) -> Vec<u8> {
     let (mut types, mut functions) = (TypeSection::new(), FunctionSection::new());
     let (mut exports, mut code) = (ExportSection::new(), CodeSection::new());
     let mut add = |name: &str, parameters: Vec<ValType>, results: Vec<ValType>, body: Function| {
@@ -81,11 +81,15 @@ fn module(resolve: &Resolve, id: WorldId) -> Vec<u8> {
         exports.export(name, ExportKind::Func, index);
         code.function(&body);
     };
-    for (key, item) in &resolve.worlds[id].exports {
-        let WorldItem::Interface { id, .. } = item else {
-            continue;
+    for (key, item) in &guard.exports {
+        let interface = match item {
+            WorldItem::Interface { id, .. } => resolve.interfaces.get(*id),
+            WorldItem::Function(_) | WorldItem::Type { .. } => None,
         };
-        for function in resolve.interfaces[*id].functions.values() {
+        for function in interface
+            .iter()
+            .flat_map(|interface| interface.functions.values())
+        {
             let signature = resolve.wasm_signature(AbiVariant::GuestExport, function);
             let name = WasmExport::Func {
                 interface: Some(key),
@@ -142,9 +146,9 @@ fn may_be_empty(resolve: &Resolve, ty: Type) -> bool {
     let Type::Id(id) = ty else {
         return false;
     };
-    match &resolve.types[id].kind {
-        TypeDefKind::List(_) | TypeDefKind::Option(_) => true,
-        TypeDefKind::Type(other) => may_be_empty(resolve, *other),
+    match resolve.types.get(id).map(|ty| &ty.kind) {
+        Some(TypeDefKind::List(_) | TypeDefKind::Option(_)) => true,
+        Some(TypeDefKind::Type(other)) => may_be_empty(resolve, *other),
         _ => false,
     }
 }

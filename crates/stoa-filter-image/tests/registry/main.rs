@@ -1,10 +1,6 @@
 //! Pushes images to Docker's own registry over HTTP, with and without passwords. `tools/istio-plugins` tests that Istio can pull a
 //! pushed image.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    reason = "an error in a fixture fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "an error in a fixture fails the test")]
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};

@@ -12,12 +12,13 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// The value of a line `NAME: VALUE`.
+#[track_caller]
 fn value<'a>(text: &'a str, name: &str) -> &'a str {
     let prefix = format!("{name}: ");
     let mut values = text.lines().filter_map(|line| line.strip_prefix(&*prefix));
-    values
-        .next()
-        .unwrap_or_else(|| panic!("no {name} in {text}"))
+    let value = values.next();
+    assert!(value.is_some(), "no {name} in {text}");
+    value.unwrap_or_default()
 }
 
 /// Pushes the fixture's application with the credentials in `auths`.
