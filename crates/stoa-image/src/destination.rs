@@ -42,9 +42,9 @@ impl Destination {
         if reference.digest().is_some() {
             return Err(WrongDestination::Digest(text.to_owned()));
         }
-        // The parser adds the registry `docker.io` to a reference without a registry.
+        // The parser adds the registry `docker.io` to a reference without a registry, and replaces its old name.
         let first = text.split_once('/').map_or("", |(first, _)| first);
-        if first != reference.registry() {
+        if first != reference.registry() && first != "index.docker.io" {
             return Err(WrongDestination::NoRegistry(text.to_owned()));
         }
         // The parser adds the tag `latest` to a reference without a tag. So this code also checks that the text itself contains a
@@ -142,8 +142,11 @@ mod tests {
     fn a_destination_without_a_registry_or_a_tag_or_with_a_digest_is_rejected() {
         let error = |text: &str| Destination::new(text, false).unwrap_err().to_string();
         assert!(error("127.0.0.1:5000/a").contains("127.0.0.1:5000/a:TAG"));
-        for text in ["payment-fault:1", "shop/payment-fault:1", "r_e.example/a:1"] {
+        for text in ["payment-fault:1", "shop/payment-fault:1", "r_example/a:1"] {
             assert!(error(text).contains("has no registry"), "{text}");
+        }
+        for text in ["docker.io/a/b:1", "index.docker.io/a/b:1", "localhost/a:1"] {
+            assert!(Destination::new(text, false).is_ok(), "{text}");
         }
         assert!(error("registry.example/a@sha256:1").contains("REGISTRY/REPOSITORY:TAG"));
         let digest = format!("registry.example/a@sha256:{}", "0".repeat(64));
