@@ -81,10 +81,12 @@ fn a_variable_without_a_value_is_empty() {
 
 #[test]
 fn a_variable_from_a_secret_is_left_to_the_application() {
-    let app = spin_app(&json!({"image": "registry.example.com/shop:1", "variables": [
-        {"name": "database_url", "valueFrom": {"secretKeyRef": {"name": "cart-database", "key": "url"}}},
-        {"name": "url", "value": "http://a"},
-    ]}));
+    let app = spin_app(
+        &json!({"image": "registry.example.com/shop:1", "variables": [
+            {"name": "database_url", "valueFrom": {"secretKeyRef": {"name": "cart-database", "key": "url"}}},
+            {"name": "url", "value": "http://a"},
+        ]}),
+    );
     let want = BTreeMap::from([("url".to_owned(), "http://a".to_owned())]);
     assert_eq!(SpinApp::read(&app).unwrap().variables, want);
 }

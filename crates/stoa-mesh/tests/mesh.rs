@@ -119,7 +119,8 @@ fn pod(mesh: &Mesh, name: &str) -> stoa_mesh::Pod {
 /// Copies only the compiled configuration of the Pods in [`PODS`]. With all Pods of the shop, the mesh would need more memory, and
 /// more time to start.
 fn copy_needed_pods(from: &Path, to: &Path) {
-    let compiled = Compiled::read(from).expect("istio/compiled must be readable; `make mesh` writes it");
+    let compiled =
+        Compiled::read(from).expect("istio/compiled must be readable; `make mesh` writes it");
     std::fs::create_dir_all(to).expect("a folder");
     for workload in compiled
         .proxies()
