@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use stoa_service::testing::Issuer;
-use stoa_testkit::{Answer, Client, Shop, ShopOptions};
+use stoa_testkit::{Answer, Client, Shop, ShopOptions, wait_until};
 use uuid::Uuid;
 
 use crate::customer::{self, text};
@@ -30,6 +30,12 @@ impl Crowd {
             .arguments
             .extend(["--max-instances".to_owned(), concurrent.to_string()]);
         let shop = Shop::start(options);
+        // The first request to a service creates its tables, and product reads the PIM. On a busy machine that takes longer than order
+        // waits for product.
+        wait_until(RETRY_TIMEOUT, "the first response of product", || {
+            let answer = shop.gateway().get("/product/COF-001").try_send();
+            answer.is_ok_and(|answer| answer.status == 200)
+        });
         let keys = shop.gateway().get("/user/jwks").send().expect(200).json;
         let crowd = Self {
             issuer: Issuer::new(text(&keys["keys"][0], "kid"), KEY_SEED),

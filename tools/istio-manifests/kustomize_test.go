@@ -7,9 +7,11 @@ import (
 	"strings"
 	"testing"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
+	"sigs.k8s.io/yaml"
 )
 
 // buildOverlay renders an overlay with these lines in its kustomization. The overlay's only resource is k8s/base.
@@ -79,9 +81,25 @@ replicas:
 func TestAnExecutorStandsBeforeItsSpinApps(t *testing.T) {
 	for _, overlay := range kustomizations(t, "k8s/overlays/*") {
 		t.Run(filepath.Base(overlay), func(t *testing.T) {
-			made := buildFolder(t, filepath.Join(root, overlay))
-			if executor, app := strings.Index(made, "kind: SpinAppExecutor"), strings.Index(made, "kind: SpinApp\n"); executor < 0 || app < executor {
-				t.Errorf("the first SpinAppExecutor is at %d, and the first SpinApp at %d", executor, app)
+			executors, apps := map[string]bool{}, 0
+			for _, document := range strings.Split(buildFolder(t, filepath.Join(root, overlay)), "\n---\n") {
+				var object unstructured.Unstructured
+				if err := yaml.Unmarshal([]byte(document), &object); err != nil {
+					t.Fatal(err)
+				}
+				switch object.GetKind() {
+				case "SpinAppExecutor":
+					executors[object.GetNamespace()+"/"+object.GetName()] = true
+				case "SpinApp":
+					apps++
+					executor, _, _ := unstructured.NestedString(object.Object, "spec", "executor")
+					if executor = object.GetNamespace() + "/" + executor; !executors[executor] {
+						t.Errorf("the SpinApp %s is created before its executor %s", object.GetName(), executor)
+					}
+				}
+			}
+			if apps == 0 {
+				t.Error("there is no SpinApp")
 			}
 		})
 	}
@@ -90,7 +108,10 @@ func TestAnExecutorStandsBeforeItsSpinApps(t *testing.T) {
 // buildFolder renders a kustomization as `kubectl apply -k` does.
 func buildFolder(t *testing.T, folder string) string {
 	t.Helper()
-	rendered, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
+	settings := krusty.MakeDefaultOptions()
+	// The order that kubectl uses unless the kustomization sets sortOptions.
+	settings.Reorder = krusty.ReorderOptionLegacy
+	rendered, err := krusty.MakeKustomizer(settings).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
 		t.Fatalf("kustomize: %v", err)
 	}

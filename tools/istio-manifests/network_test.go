@@ -87,11 +87,37 @@ func apps(t *testing.T, selector *metav1.LabelSelector) []string {
 func connected(t *testing.T, rendered []byte) (ingress, egress calls) {
 	t.Helper()
 	ingress, egress = calls{}, calls{}
-	isHTTP := func(ports []networkingv1.NetworkPolicyPort) bool {
-		if len(ports) == 0 {
-			t.Error("a rule permits every port")
+	// isHTTP reports whether the rule is for port 80. Every rule names its ports, and its peers.
+	isHTTP := func(policy string, peers []networkingv1.NetworkPolicyPeer, ports []networkingv1.NetworkPolicyPort) bool {
+		if len(peers) == 0 {
+			t.Errorf("%s: a rule permits every peer", policy)
 		}
-		return slices.ContainsFunc(ports, func(port networkingv1.NetworkPolicyPort) bool { return port.Port.IntValue() == 80 })
+		if len(ports) == 0 {
+			t.Errorf("%s: a rule permits every port", policy)
+		}
+		return slices.ContainsFunc(ports, func(port networkingv1.NetworkPolicyPort) bool {
+			if port.Port == nil || port.EndPort != nil {
+				t.Errorf("%s: a rule permits more than one port", policy)
+				return true
+			}
+			return port.Port.IntValue() == 80
+		})
+	}
+	// appsOf returns the apps of a peer for port 80: the gateway in its namespace, or Pods of the shop.
+	appsOf := func(policy string, peer networkingv1.NetworkPolicyPeer) []string {
+		if peer.PodSelector == nil {
+			t.Errorf("%s: a peer for port 80 does not select Pods", policy)
+			return nil
+		}
+		found := apps(t, peer.PodSelector)
+		namespace := ""
+		if peer.NamespaceSelector != nil {
+			namespace = peer.NamespaceSelector.MatchLabels["kubernetes.io/metadata.name"]
+		}
+		if isGateway := slices.Contains(found, gateway); isGateway && namespace != "istio-system" || !isGateway && peer.NamespaceSelector != nil {
+			t.Errorf("%s: %v are in the namespace %q", policy, found, namespace)
+		}
+		return found
 	}
 	for _, object := range objectsOf(t, rendered, "NetworkPolicy") {
 		if object.GetNamespace() != "shop" {
@@ -106,11 +132,11 @@ func connected(t *testing.T, rendered []byte) (ingress, egress calls) {
 			t.Fatal(err)
 		}
 		for _, rule := range policy.Spec.Ingress {
+			if !isHTTP(policy.Name, rule.From, rule.Ports) {
+				continue
+			}
 			for _, peer := range rule.From {
-				if peer.PodSelector == nil || !isHTTP(rule.Ports) {
-					continue
-				}
-				for _, caller := range apps(t, peer.PodSelector) {
+				for _, caller := range appsOf(policy.Name, peer) {
 					for _, callee := range apps(t, &policy.Spec.PodSelector) {
 						ingress.add(caller, callee)
 					}
@@ -118,13 +144,12 @@ func connected(t *testing.T, rendered []byte) (ingress, egress calls) {
 			}
 		}
 		for _, rule := range policy.Spec.Egress {
+			if !isHTTP(policy.Name, rule.To, rule.Ports) {
+				continue
+			}
 			for _, peer := range rule.To {
-				// A peer with a namespace is outside the shop.
-				if peer.NamespaceSelector != nil || peer.PodSelector == nil || !isHTTP(rule.Ports) {
-					continue
-				}
 				for _, caller := range apps(t, &policy.Spec.PodSelector) {
-					for _, callee := range apps(t, peer.PodSelector) {
+					for _, callee := range appsOf(policy.Name, peer) {
 						egress.add(caller, callee)
 					}
 				}

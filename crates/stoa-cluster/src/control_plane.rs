@@ -103,6 +103,11 @@ impl ControlPlane {
         &self.kubeconfig
     }
 
+    /// The folder of kubectl and the other programs.
+    pub fn programs_folder(&self) -> &Path {
+        self.programs.folder()
+    }
+
     /// The folder for the files of this control plane. It is removed when the control plane is dropped.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()

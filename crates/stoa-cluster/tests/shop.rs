@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -34,10 +35,53 @@ fn start() -> ControlPlane {
     plane
 }
 
-fn render(kubectl: &Kubectl, overlay: &str) -> String {
-    let folder = workspace().join("k8s/overlays").join(overlay);
-    let rendered = kubectl.run(&["kustomize", folder.to_str().unwrap()]);
-    rendered.unwrap_or_else(|error| panic!("{error}"))
+/// Copies the manifests into `folder`, and fills in the placeholders of the overlays' settings.
+const COPY_SCRIPT: &str = r#"
+mkdir "$2/istio"
+cp -r "$1/k8s" "$2/"
+cp -r "$1/istio/base" "$1/istio/plugins" "$1/istio/components" "$2/istio/"
+sed -i s/00000000-0000-0000-0000-000000000000/11111111-2222-4333-8444-555555555555/ "$2"/k8s/overlays/*/settings.yaml
+"#;
+
+/// A digest of images that nobody pushed. Nothing pulls them, because there is no node.
+const DIGEST: &str = "a1b2c3d4e5f60718293a4b5c6d7e8f90a1b2c3d4e5f60718293a4b5c6d7e8f90";
+
+/// Renders an overlay with `scripts/deploy`, as a user does, and returns the folder that `kubectl apply -k` gets.
+fn render(plane: &ControlPlane, overlay: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let images: String = [
+        "shop:0.1.0",
+        "shop-canary:0.2.0",
+        "payment-fault:0.1.0",
+        "canary-router:0.1.0",
+    ]
+    .iter()
+    .map(|image| {
+        let (name, _) = image.split_once(':').unwrap();
+        format!("{image} registry.example.org/{name}@sha256:{DIGEST}\n")
+    })
+    .collect();
+    let list = folder.path().join("images.txt");
+    std::fs::write(&list, images).unwrap();
+    let copied = Command::new("sh")
+        .args(["-euc", COPY_SCRIPT, "sh"])
+        .arg(workspace())
+        .arg(folder.path())
+        .status();
+    assert!(copied.unwrap().success());
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", plane.programs_folder().display());
+    let rendered = Command::new(workspace().join("scripts/deploy"))
+        .arg("render")
+        .arg(folder.path().join("k8s/overlays").join(overlay))
+        .arg(list)
+        .arg(folder.path().join("deploy"))
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    let message = String::from_utf8_lossy(&rendered.stderr);
+    assert!(rendered.status.success(), "{message}");
+    folder
 }
 
 /// Waits until `condition` returns `Ok`. Panics with the last `Err` after [`RECONCILE_DEADLINE`].
@@ -126,21 +170,33 @@ fn each_overlay_is_accepted_reconciled_and_injected() {
     ] {
         println!("overlay {}", expected.overlay);
         let plane = start();
-        check(plane.kubectl(), &expected);
+        check(&plane, &expected);
     }
 }
 
-fn check(kubectl: &Kubectl, expected: &Expected) {
-    let overlay = render(kubectl, expected.overlay);
+fn check(plane: &ControlPlane, expected: &Expected) {
+    let kubectl = plane.kubectl();
+    let folder = render(plane, expected.overlay);
+    let folder = folder.path().join("deploy");
+    let folder = folder.to_str().unwrap();
     kubectl
-        .apply(&overlay)
+        .run(&["apply", "--server-side", "-k", folder])
         .unwrap_or_else(|error| panic!("{error}"));
+    let overlay = kubectl.run(&["kustomize", folder]).unwrap();
     check_deployments(kubectl, expected);
+    check_secrets(kubectl, expected);
     let pods = check_pods(kubectl, expected);
     check_services(kubectl, &pods);
     check_that_a_second_apply_changes_nothing(kubectl, &overlay);
     check_rollback(kubectl, &overlay);
     check_wrong_manifests(kubectl, &overlay);
+}
+
+/// Applies the shop's manifests as a user does: without `--force-conflicts`.
+fn apply(kubectl: &Kubectl, manifests: &str) {
+    let arguments = ["apply", "--server-side", "-f", "-"];
+    let applied = kubectl.run_with_input(&arguments, manifests);
+    applied.unwrap_or_else(|error| panic!("{error}"));
 }
 
 /// The operator makes a Deployment and a Service for each SpinApp.
@@ -160,6 +216,62 @@ fn check_deployments(kubectl: &Kubectl, expected: &Expected) {
             made => Err(format!("{kind}: {made:?}")),
         });
     }
+}
+
+/// Each Secret that a Deployment names is created by `scripts/cluster-secrets`, or by the Secrets Store CSI driver.
+fn check_secrets(kubectl: &Kubectl, expected: &Expected) {
+    let entry = |namespace: &Value, name: &Value, key: &str| format!("{namespace} {name} {key}");
+    let mut created = BTreeSet::new();
+    if expected.overlay == "kind" {
+        let printed = Command::new(workspace().join("scripts/cluster-secrets"))
+            .output()
+            .unwrap();
+        assert!(printed.status.success(), "{printed:?}");
+        let manifests = String::from_utf8(printed.stdout).unwrap();
+        kubectl
+            .run_with_input(&["create", "-f", "-"], &manifests)
+            .unwrap();
+        for secret in list(kubectl, "secrets").into_iter().filter(is_in_the_shop) {
+            for (key, value) in secret["data"].as_object().into_iter().flatten() {
+                assert_ne!(value, "", "{}", name(&secret));
+                let metadata = &secret["metadata"];
+                created.insert(entry(&metadata["namespace"], &metadata["name"], key));
+            }
+        }
+    } else {
+        for class in list(kubectl, "secretproviderclasses") {
+            for made in class["spec"]["secretObjects"].as_array().unwrap() {
+                for item in made["data"].as_array().unwrap() {
+                    let key = item["key"].as_str().unwrap();
+                    created.insert(entry(
+                        &class["metadata"]["namespace"],
+                        &made["secretName"],
+                        key,
+                    ));
+                }
+            }
+        }
+    }
+    let mut named = BTreeSet::new();
+    for deployment in list(kubectl, "deployments")
+        .iter()
+        .filter(|d| is_in_the_shop(d))
+    {
+        let variables = &deployment["spec"]["template"]["spec"]["containers"][0]["env"];
+        for variable in variables.as_array().into_iter().flatten() {
+            let reference = &variable["valueFrom"]["secretKeyRef"];
+            if let Some(key) = reference["key"].as_str() {
+                named.insert(entry(
+                    &deployment["metadata"]["namespace"],
+                    &reference["name"],
+                    key,
+                ));
+            }
+        }
+    }
+    assert!(named.len() >= 10, "{named:?}");
+    let missing: Vec<_> = named.difference(&created).collect();
+    assert!(missing.is_empty(), "nothing creates {missing:?}");
 }
 
 /// Each workload has its Pods. Each Pod of a namespace with injection has a sidecar, and `partners` has none.
@@ -236,7 +348,7 @@ fn check_services(kubectl: &Kubectl, pods: &[Value]) {
 
 fn check_that_a_second_apply_changes_nothing(kubectl: &Kubectl, overlay: &str) {
     let before = versions(kubectl);
-    kubectl.apply(overlay).unwrap();
+    apply(kubectl, overlay);
     assert_eq!(versions(kubectl), before);
 }
 
@@ -248,12 +360,16 @@ fn check_rollback(kubectl: &Kubectl, overlay: &str) {
         let image = &deployment["spec"]["template"]["spec"]["containers"][0]["image"];
         image.as_str().unwrap().to_owned()
     };
-    let next = overlay.replace("/shop:0.1.0", "/shop:0.1.1");
-    for (overlay, expected) in [(next.as_str(), "/shop:0.1.1"), (overlay, "/shop:0.1.0")] {
-        kubectl.apply(overlay).unwrap();
+    let new_digest = DIGEST.replace('a', "f");
+    let next = overlay.replace(
+        &format!("/shop@sha256:{DIGEST}"),
+        &format!("/shop@sha256:{new_digest}"),
+    );
+    for (overlay, digest) in [(next.as_str(), new_digest.as_str()), (overlay, DIGEST)] {
+        apply(kubectl, overlay);
         wait(|| match image() {
-            found if found.ends_with(expected) => Ok(()),
-            found => Err(format!("image {found}, expected {expected}")),
+            found if found.ends_with(digest) => Ok(()),
+            found => Err(format!("image {found}, expected {digest}")),
         });
     }
 }
