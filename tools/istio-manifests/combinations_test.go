@@ -9,9 +9,7 @@ import (
 	"strings"
 	"testing"
 
-	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
 
@@ -133,48 +131,24 @@ func TestEveryKustomizationIsInACombination(t *testing.T) {
 // render returns kustomize's output for the combination.
 func (c combination) render(t *testing.T) []byte {
 	t.Helper()
-	overlay, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	// kustomize rejects absolute paths.
-	relative := func(paths []string) []string {
+	folder, relative := temporaryFolder(t)
+	all := func(paths []string) []string {
 		var found []string
 		for _, path := range paths {
-			absolute, err := filepath.Abs(filepath.Join(root, path))
-			if err != nil {
-				t.Fatal(err)
-			}
-			short, err := filepath.Rel(overlay, absolute)
-			if err != nil {
-				t.Fatal(err)
-			}
-			found = append(found, short)
+			found = append(found, relative(path))
 		}
 		return found
 	}
-	kustomization := types.Kustomization{Resources: relative(c.resources), Components: relative(c.components)}
+	kustomization := types.Kustomization{Resources: all(c.resources), Components: all(c.components)}
 	kustomization.APIVersion, kustomization.Kind = types.KustomizationVersion, types.KustomizationKind
 	text, err := yaml.Marshal(kustomization)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(overlay, "kustomization.yaml"), text, 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), text, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	settings := krusty.MakeDefaultOptions()
-	// By default kustomize rejects files outside the overlay folder. This restriction is off, because a combination may name such
-	// files.
-	settings.LoadRestrictions = types.LoadRestrictionsNone
-	rendered, err := krusty.MakeKustomizer(settings).Run(filesys.MakeFsOnDisk(), overlay)
-	if err != nil {
-		t.Fatalf("kustomize: %v", err)
-	}
-	made, err := rendered.AsYaml()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return made
+	return renderTemporary(t, folder)
 }
 
 // file makes a file name from the name of the combination.

@@ -117,7 +117,7 @@ func workloadsOf(t *testing.T, rendered string) []workload {
 		}
 		return pod
 	}
-	for _, document := range strings.Split("\n"+rendered, "\n---\n") {
+	for _, document := range documents([]byte("\n" + rendered)) {
 		var object metav1.PartialObjectMetadata
 		decode(document, &object)
 		switch object.Kind {
@@ -265,7 +265,7 @@ func TestThePageOnCostHasTheRequestsOfEachOverlay(t *testing.T) {
 	var rows []string
 	for _, overlay := range []string{"kind", "aks-dev", "aks-prod"} {
 		without, with := map[string]reservation{}, map[string]reservation{}
-		for _, one := range workloadsOf(t, buildFolder(t, filepath.Join(root, "k8s/overlays", overlay))) {
+		for _, one := range workloadsOf(t, string(renderFolder(t, filepath.Join(root, "k8s/overlays", overlay)))) {
 			parts := []string{partOf(t, one), sum}
 			if parts[0] == jobs {
 				parts = parts[:1]
@@ -308,7 +308,7 @@ func TestThePageOnCostHasTheRequestsOfIstio(t *testing.T) {
 // counts the same sidecar for all shops.
 func TestThePageOnCostCountsTheSameSidecarForEachShop(t *testing.T) {
 	var stoa reservation
-	for _, one := range workloadsOf(t, buildFolder(t, filepath.Join(root, "k8s/overlays/kind"))) {
+	for _, one := range workloadsOf(t, string(renderFolder(t, filepath.Join(root, "k8s/overlays/kind")))) {
 		if partOf(t, one) != jobs {
 			stoa = stoa.plus(one.without())
 		}

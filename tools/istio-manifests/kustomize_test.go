@@ -8,42 +8,17 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"sigs.k8s.io/kustomize/api/krusty"
-	"sigs.k8s.io/kustomize/api/types"
-	"sigs.k8s.io/kustomize/kyaml/filesys"
-	"sigs.k8s.io/yaml"
 )
 
 // buildOverlay renders an overlay with these lines in its kustomization. The overlay's only resource is k8s/base.
 func buildOverlay(t *testing.T, lines string) string {
 	t.Helper()
-	folder, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	base, err := filepath.Abs(filepath.Join(root, "k8s/base"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	base, err = filepath.Rel(folder, base)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := "resources: [" + base + "]\nsortOptions: {order: fifo}\n" + lines
+	folder, relative := temporaryFolder(t)
+	text := "resources: [" + relative("k8s/base") + "]\nsortOptions: {order: fifo}\n" + lines
 	if err := os.WriteFile(filepath.Join(folder, "kustomization.yaml"), []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	settings := krusty.MakeDefaultOptions()
-	settings.LoadRestrictions = types.LoadRestrictionsNone
-	rendered, err := krusty.MakeKustomizer(settings).Run(filesys.MakeFsOnDisk(), folder)
-	if err != nil {
-		t.Fatalf("kustomize: %v", err)
-	}
-	made, err := rendered.AsYaml()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(made)
+	return string(renderTemporary(t, folder))
 }
 
 // kustomize changes only kinds that it knows, and does not report that it left out a SpinApp. k8s/base/spin-app.yaml teaches it the
@@ -82,11 +57,7 @@ func TestAnExecutorStandsBeforeItsSpinApps(t *testing.T) {
 	for _, overlay := range kustomizations(t, "k8s/overlays/*") {
 		t.Run(filepath.Base(overlay), func(t *testing.T) {
 			executors, apps := map[string]bool{}, 0
-			for _, document := range strings.Split(buildFolder(t, filepath.Join(root, overlay)), "\n---\n") {
-				var object unstructured.Unstructured
-				if err := yaml.Unmarshal([]byte(document), &object); err != nil {
-					t.Fatal(err)
-				}
+			for _, object := range objects(t, renderFolder(t, filepath.Join(root, overlay))) {
 				switch object.GetKind() {
 				case "SpinAppExecutor":
 					executors[object.GetNamespace()+"/"+object.GetName()] = true
@@ -103,21 +74,4 @@ func TestAnExecutorStandsBeforeItsSpinApps(t *testing.T) {
 			}
 		})
 	}
-}
-
-// buildFolder renders a kustomization as `kubectl apply -k` does.
-func buildFolder(t *testing.T, folder string) string {
-	t.Helper()
-	settings := krusty.MakeDefaultOptions()
-	// The order that kubectl uses unless the kustomization sets sortOptions.
-	settings.Reorder = krusty.ReorderOptionLegacy
-	rendered, err := krusty.MakeKustomizer(settings).Run(filesys.MakeFsOnDisk(), folder)
-	if err != nil {
-		t.Fatalf("kustomize: %v", err)
-	}
-	made, err := rendered.AsYaml()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(made)
 }

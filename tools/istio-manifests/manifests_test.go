@@ -57,7 +57,7 @@ func TestEveryCombinationIsValid(t *testing.T) {
 	seen := map[string]bool{}
 	for _, one := range combinations(t) {
 		var fresh []string
-		for _, document := range strings.Split(string(one.render(t)), "\n---\n") {
+		for _, document := range documents(one.render(t)) {
 			if !seen[document] {
 				seen[document] = true
 				fresh = append(fresh, document)

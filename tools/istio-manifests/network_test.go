@@ -25,11 +25,7 @@ func (c calls) add(caller, callee string) { c[caller+" -> "+callee] = true }
 func objectsOf(t *testing.T, rendered []byte, kind string) []unstructured.Unstructured {
 	t.Helper()
 	var found []unstructured.Unstructured
-	for _, document := range strings.Split(string(rendered), "\n---\n") {
-		var object unstructured.Unstructured
-		if err := yaml.Unmarshal([]byte(document), &object); err != nil {
-			t.Fatal(err)
-		}
+	for _, object := range objects(t, rendered) {
 		if object.GetKind() == kind {
 			found = append(found, object)
 		}

@@ -117,18 +117,16 @@ fn is_in_the_shop(object: &Value) -> bool {
 fn versions(kubectl: &Kubectl) -> BTreeMap<String, String> {
     let kinds = "spinapps,spinappexecutors,services,serviceaccounts,networkpolicies,poddisruptionbudgets,virtualservices,\
                  destinationrules,authorizationpolicies,sidecars,wasmplugins,cronjobs";
-    let generation = |object: &Value| object["metadata"]["resourceVersion"].to_string();
     let found = list(kubectl, kinds).into_iter().filter(is_in_the_shop);
-    // spin-operator writes the status of a SpinApp, which changes its resourceVersion, so its generation is compared.
     found
         .map(|object| {
             let kind = object["kind"].as_str().unwrap_or("").to_owned();
+            // Controllers write the status of these kinds, which changes the resourceVersion, so the generation is compared.
             let version = match kind.as_str() {
-                "SpinApp" | "PodDisruptionBudget" | "CronJob" => {
-                    object["metadata"]["generation"].to_string()
-                }
-                _ => generation(&object),
+                "SpinApp" | "PodDisruptionBudget" | "CronJob" => "generation",
+                _ => "resourceVersion",
             };
+            let version = object["metadata"][version].to_string();
             (format!("{kind} {}", name(&object)), version)
         })
         .collect()

@@ -60,15 +60,19 @@ fn trusted_authorities() -> Result<RootCertStore, TlsError> {
         let value = std::env::var_os(name)?;
         Some((format!("{name}={}", value.display()), value))
     };
-    let file = variable("SSL_CERT_FILE");
-    if let Some((origin, path)) = file.clone() {
-        parse(load_certs_from_paths(Some(path.as_ref()), None), origin)?;
-    }
-    // If SSL_CERT_FILE or SSL_CERT_DIR is set, the result contains only the certificates in the files that they name.
-    let found = load_native_certs();
-    match variable("SSL_CERT_DIR").or(file) {
-        Some((origin, _)) => parse(found, origin),
-        None => Ok(parse_all(found.certs)),
+    let (file, folder) = (variable("SSL_CERT_FILE"), variable("SSL_CERT_DIR"));
+    let of_file = match file {
+        Some((origin, path)) => Some(parse(
+            load_certs_from_paths(Some(path.as_ref()), None),
+            origin,
+        )?),
+        None => None,
+    };
+    match (of_file, folder) {
+        // The variables replace the system's files, so the result has the certificates of both variables.
+        (_, Some((origin, _))) => parse(load_native_certs(), origin),
+        (Some(authorities), None) => Ok(authorities),
+        (None, None) => Ok(parse_all(load_native_certs().certs)),
     }
 }
 
